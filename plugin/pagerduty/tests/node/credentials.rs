@@ -1,0 +1,176 @@
+//! Proving credentials of every type.
+
+use pagerduty::PagerDuty;
+use serde_json::{Value, json};
+use workflow_node_sdk::error::Error;
+use workflow_node_sdk::testing::Host;
+use workflow_node_sdk::{ErrorKind, node};
+
+use crate::support::{body, header, host, host_with, only_request};
+
+const ABILITIES: (u16, &str) = (200, r#"{"abilities":["sso","teams"]}"#);
+const ME: (u16, &str) = (
+    200,
+    r#"{"user":{"id":"PU1","name":"Ada","email":"ada@example.com","role":"admin","avatar":"x"}}"#,
+);
+const NOBODY: (u16, &str) = (
+    400,
+    r#"{"error":"This endpoint requires a user; an account-level access token has none"}"#,
+);
+const FORBIDDEN: (u16, &str) = (403, r#"{"error":{"message":"Access Denied","code":2010}}"#);
+
+fn test(host: &Host, slot: &str) -> Result<Value, Error> {
+    let identity = host.run(|| node::test::<PagerDuty>(slot.to_owned()))?;
+    let identity: Value = serde_json::from_str(&identity).unwrap();
+    super::documents::assert_valid("identity", &identity);
+    Ok(identity)
+}
+
+#[test]
+fn a_users_key_is_proved_and_shows_its_user() {
+    let host = host(&[ABILITIES, ME]);
+    assert_eq!(
+        test(&host, "rest").unwrap(),
+        json!({
+            "summary": "PagerDuty US accepts it; it acts as Ada <ada@example.com>.",
+            "user": {"id": "PU1", "name": "Ada", "email": "ada@example.com", "role": "admin"},
+            "region": "US",
+            "access": "unknown",
+            "abilities": ["sso", "teams"],
+            "warnings": [],
+        })
+    );
+    for request in host.requests() {
+        assert_eq!(request.method, "GET");
+        assert_eq!(request.credential.as_deref(), Some("rest"));
+    }
+}
+
+#[test]
+fn an_accounts_key_warns_that_it_belongs_to_nobody() {
+    let identity = test(&host(&[ABILITIES, NOBODY]), "rest").unwrap();
+    assert_eq!(
+        identity["summary"],
+        "PagerDuty US accepts it; it belongs to no user."
+    );
+    assert!(identity["warnings"][0].as_str().unwrap().contains("`from`"));
+    assert!(identity.get("user").is_none());
+
+    let named = host_with(
+        &json!({"from_email": "team@example.com"}),
+        &[ABILITIES, NOBODY],
+    );
+    let identity = test(&named, "rest").unwrap();
+    assert_eq!(
+        identity["summary"],
+        "PagerDuty US accepts it; it belongs to no user, and changes incidents as team@example.com."
+    );
+    assert_eq!(identity["warnings"], json!([]));
+}
+
+#[test]
+fn a_token_without_every_scope_is_proved_with_warnings() {
+    for credential_type in ["oauth2", "oauth2-app"] {
+        let configuration = r#"{"base_urls":{"rest":"https://api.eu.pagerduty.com"}}"#;
+        let host = host(&[FORBIDDEN, FORBIDDEN])
+            .with_credential(
+                "rest",
+                credential_type,
+                r#"{"region":"eu","from_email":"a@b.test"}"#,
+                configuration,
+            )
+            .with_granted_scopes("rest", &["incidents.read"]);
+        let identity = test(&host, "rest").unwrap();
+        assert_eq!(identity["region"], "EU");
+        assert_eq!(identity["warnings"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            host.requests()[1].url,
+            "https://api.eu.pagerduty.com/users/me"
+        );
+    }
+}
+
+#[test]
+fn a_refused_key_fails_the_test() {
+    for answers in [&[(401, "")][..], &[ABILITIES, (401, "")]] {
+        let error = test(&host(answers), "rest").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unauthenticated);
+    }
+    assert_eq!(
+        test(&host(&[(503, "")]), "rest").unwrap_err().kind,
+        ErrorKind::Unavailable
+    );
+}
+
+#[test]
+fn an_integration_key_is_proved_by_an_event_that_changes_nothing() {
+    let host = host(&[(202, r#"{"status":"success"}"#)]);
+    let identity = test(&host, "events").unwrap();
+    assert!(
+        identity["summary"]
+            .as_str()
+            .unwrap()
+            .starts_with("PagerDuty US accepts the key")
+    );
+    let request = only_request(&host);
+    assert_eq!(request.url, "https://events.pagerduty.com/v2/enqueue");
+    assert_eq!(request.credential.as_deref(), Some("events"));
+    assert_eq!(header(&request, "content-type"), Some("application/json"));
+    let body = body(&request);
+    assert_eq!(body["event_action"], "acknowledge");
+    assert_eq!(
+        body["dedup_key"].as_str(),
+        request.idempotency_key.as_deref()
+    );
+    assert_eq!(
+        body["dedup_key"].as_str().unwrap().len(),
+        "credential-test-".len() + 32
+    );
+}
+
+#[test]
+fn a_refused_integration_key_names_the_region() {
+    let answer = r#"{"status":"invalid event","message":"Event object is invalid","errors":["'routing_key' is invalid"]}"#;
+    let error = test(&host(&[(400, answer)]), "events").unwrap_err();
+    assert!(
+        error.message.contains("US service region"),
+        "{}",
+        error.message
+    );
+}
+
+#[test]
+fn an_empty_slot_cannot_be_tested() {
+    assert_eq!(
+        test(&host(&[]), "other").unwrap_err().kind,
+        ErrorKind::Unauthenticated
+    );
+}
+
+#[test]
+fn a_configuration_stays_inside_the_description() {
+    let described: Value =
+        serde_json::from_str(&<PagerDuty as node::Plugin>::credential_types()).unwrap();
+    for credential_type in described["credential_types"].as_array().unwrap() {
+        for region in ["us", "eu"] {
+            let fields = json!({"region": region, "subdomain": "acme", "scopes": ["users.read"]});
+            let name = credential_type["name"].as_str().unwrap();
+            let configuration =
+                node::configure::<PagerDuty>(name.into(), fields.to_string(), None).unwrap();
+            let configuration: Value = serde_json::from_str(&configuration).unwrap();
+            super::documents::assert_valid("configuration", &configuration);
+            let origins = credential_type["origins"].as_array().unwrap();
+            assert!(
+                origins.contains(&configuration["audiences"][0]),
+                "{name} {region}"
+            );
+            let grant = &credential_type["grant"];
+            let is_oauth = grant["kind"] != "fixed";
+            assert_eq!(configuration.get("oauth").is_some(), is_oauth, "{name}");
+            if is_oauth {
+                let url = &configuration["oauth"]["token_url"];
+                assert!(grant["token_urls"].as_array().unwrap().contains(url));
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The node as a host sees it: calls, the requests that come of them, and what answers become.
+
+mod api;
+mod credentials;
+mod documents;
+mod errors;
+mod events;
+mod incidents;
+mod listings;
+mod options;
+mod readme;
+mod support;

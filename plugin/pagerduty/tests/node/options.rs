@@ -1,0 +1,105 @@
+//! The choices of form fields.
+
+use pagerduty::PagerDuty;
+use serde_json::{Value, json};
+use workflow_node_sdk::error::Error;
+use workflow_node_sdk::testing::Host;
+use workflow_node_sdk::{ErrorKind, node};
+
+use crate::support::{host, only_request};
+
+fn load(host: &Host, query: &Value) -> Result<Value, Error> {
+    let answer = host.run(|| node::load_options::<PagerDuty>(query.to_string()))?;
+    Ok(serde_json::from_str(&answer).unwrap())
+}
+
+#[test]
+fn services_are_searched_by_the_api_and_paged_by_a_cursor() {
+    let body = r#"{"services":[{"id":"PS1","name":"Checkout","description":"The shop"},{"id":"PS2","summary":"Mail","description":null}],"more":true}"#;
+    let host = host(&[(200, body), (200, r#"{"services":[],"more":false}"#)]);
+    let query = json!({"action": "incident.create", "parameter": "service_id", "search": " ch ", "limit": 2});
+    assert_eq!(
+        load(&host, &query).unwrap(),
+        json!({
+            "choices": [
+                {"value": "PS1", "label": "Checkout", "description": "The shop"},
+                {"value": "PS2", "label": "Mail"},
+            ],
+            "next_cursor": "2",
+        })
+    );
+    let query =
+        json!({"action": "incident.create", "parameter": "service_id", "limit": 2, "cursor": "2"});
+    assert_eq!(load(&host, &query).unwrap(), json!({"choices": []}));
+    let urls: Vec<_> = host
+        .requests()
+        .into_iter()
+        .map(|request| request.url)
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            "https://api.pagerduty.com/services?limit=2&offset=0&query=ch",
+            "https://api.pagerduty.com/services?limit=2&offset=2",
+        ]
+    );
+}
+
+#[test]
+fn every_parameter_with_choices_has_a_source() {
+    for action in <PagerDuty as node::Plugin>::NODE.actions() {
+        for parameter in action
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.has_options)
+        {
+            let host = host(&[(200, "{}")]);
+            let query = json!({"action": action.name, "parameter": parameter.name});
+            assert_eq!(load(&host, &query).unwrap(), json!({"choices": []}));
+        }
+    }
+}
+
+#[test]
+fn priorities_are_searched_here() {
+    let body = r#"{"priorities":[{"id":"PP1","name":"P1"},{"id":"PP2","name":"P2"},{"id":"PP3","name":"Low"}],"more":false}"#;
+    let host = host(&[(200, body)]);
+    let query =
+        json!({"action": "incident.create", "parameter": "priority_id", "search": "p", "limit": 1});
+    let choices = load(&host, &query).unwrap();
+    assert_eq!(
+        choices["choices"],
+        json!([{"value": "PP1", "label": "P1"}, {"value": "PP2", "label": "P2"}])
+    );
+    assert_eq!(
+        only_request(&host).url,
+        "https://api.pagerduty.com/priorities?limit=100&offset=0"
+    );
+}
+
+#[test]
+fn forbidden_choices_name_the_right_that_is_missing() {
+    let host = host(&[(403, r#"{"error":{"message":"Access Denied","code":2010}}"#)]);
+    let query = json!({"action": "incident.list", "parameter": "user_ids"});
+    let error = load(&host, &query).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Forbidden);
+    assert!(error.message.contains("(users.read)"), "{}", error.message);
+}
+
+#[test]
+fn a_foreign_cursor_is_refused() {
+    let query = json!({"action": "incident.list", "parameter": "user_ids", "cursor": "abc"});
+    assert_eq!(
+        load(&host(&[]), &query).unwrap_err().kind,
+        ErrorKind::InvalidInput
+    );
+}
+
+#[test]
+fn a_parameter_without_choices_is_unsupported() {
+    let query = json!({"action": "incident.create", "parameter": "title"});
+    assert_eq!(
+        load(&host(&[]), &query).unwrap_err().kind,
+        ErrorKind::Unsupported
+    );
+}

@@ -1,0 +1,70 @@
+//! The README's tables say what the declaration says.
+
+use pagerduty::PagerDuty;
+use serde_json::Value;
+use workflow_node_sdk::declare::Effect;
+use workflow_node_sdk::node::Plugin;
+
+const README: &str = include_str!("../../README.md");
+
+/// The rows of the table under a heading.
+fn table(heading: &str) -> Vec<String> {
+    let (_, rest) = README
+        .split_once(&format!("## {heading}\n"))
+        .expect("the heading is there");
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    rows.skip(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_actions_is_the_declaration() {
+    let expected: Vec<_> = PagerDuty::NODE
+        .actions()
+        .map(|action| {
+            let effect = match action.effect {
+                Effect::Read => "reads",
+                Effect::Create => "creates",
+                Effect::Update => "updates",
+                Effect::Delete => "deletes",
+                Effect::Execute => "executes",
+            };
+            let scopes = match action.scopes {
+                [] => "–".to_owned(),
+                scopes => format!("`{}`", scopes.join("`, `")),
+            };
+            format!(
+                "| `{}` | {} | {effect} | {scopes} |",
+                action.name, action.title
+            )
+        })
+        .collect();
+    let actual = table("Actions");
+    assert_eq!(
+        actual,
+        expected,
+        "the table should be:\n{}",
+        expected.join("\n")
+    );
+}
+
+#[test]
+fn the_table_of_credential_types_is_the_description() {
+    let types: Value = serde_json::from_str(&PagerDuty::credential_types()).unwrap();
+    let expected: Vec<_> = types["credential_types"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|credential_type| {
+            let text = |name: &str| credential_type[name].as_str().unwrap().to_owned();
+            format!("| `{}` | {} |", text("name"), text("description"))
+        })
+        .collect();
+    let actual = table("Credential types");
+    assert_eq!(
+        actual,
+        expected,
+        "the table should be:\n{}",
+        expected.join("\n")
+    );
+}

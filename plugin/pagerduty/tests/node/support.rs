@@ -1,0 +1,71 @@
+//! A host with credentials, and ways to call the node.
+
+use std::collections::VecDeque;
+
+use pagerduty::PagerDuty;
+use serde_json::{Value, json};
+use workflow_node_sdk::error::Error;
+use workflow_node_sdk::http::{Request, Response};
+use workflow_node_sdk::node::{self, Call};
+use workflow_node_sdk::testing::{Host, answer};
+
+/// A host whose credentials have these fields; it gives the answers one after the other.
+pub(crate) fn host_with(fields: &Value, answers: &[(u16, &str)]) -> Host {
+    let mut answers: VecDeque<Response> = answers
+        .iter()
+        .map(|(status, body)| answer(*status, body))
+        .collect();
+    let host = Host::answering(move |request| {
+        Ok(answers
+            .pop_front()
+            .unwrap_or_else(|| panic!("an answer for {}", request.url)))
+    });
+    let fields = fields.to_string();
+    let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#;
+    let events = r#"{"base_urls":{"events":"https://events.pagerduty.com"}}"#;
+    host.with_credential("rest", "api-token", &fields, rest)
+        .with_credential("events", "events-integration", "{}", events)
+}
+
+/// A host with plain credentials.
+pub(crate) fn host(answers: &[(u16, &str)]) -> Host {
+    host_with(&json!({"region": "us"}), answers)
+}
+
+/// Calls an action for one item.
+pub(crate) fn call(host: &Host, action: &str, parameters: &Value) -> Result<Vec<Value>, Error> {
+    let call = Call {
+        node: "pagerduty".into(),
+        version: 1,
+        action: action.into(),
+        items: vec![parameters.to_string()],
+        options: "{}".into(),
+    };
+    let results = host.run(|| node::execute::<PagerDuty>(call))?;
+    let outputs = results.into_iter().next().expect("one result per item")?;
+    Ok(outputs
+        .iter()
+        .map(|output| serde_json::from_str(&output.json).unwrap())
+        .collect())
+}
+
+/// The one request that was sent.
+pub(crate) fn only_request(host: &Host) -> Request {
+    let requests = host.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    requests.into_iter().next().unwrap()
+}
+
+/// A header of a request.
+pub(crate) fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request
+        .headers
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// The body of a request.
+pub(crate) fn body(request: &Request) -> Value {
+    serde_json::from_slice(request.body.as_deref().expect("it has a body")).unwrap()
+}

@@ -1,0 +1,50 @@
+//! What a running call may ask of its engine.
+
+use crate::host;
+
+pub use crate::bindings::workflow::node::context::{CredentialView, Level};
+
+/// Writes one line for the operator; `fields` is a JSON object or empty.
+pub fn log(level: Level, message: &str, fields: &str) {
+    host::log(level, message, fields);
+}
+
+/// Tells how far the call is.
+pub fn progress(done: u64, total: Option<u64>, message: &str) {
+    host::progress(done, total, message);
+}
+
+/// Hands over output of an item before the call returns.
+pub fn emit(item: u32, outputs: &[crate::node::OutputItem]) {
+    host::emit(item, outputs);
+}
+
+/// True once the engine wants the call to end.
+pub fn cancelled() -> bool {
+    host::cancelled()
+}
+
+/// The engine's clock, in milliseconds since 1970.
+pub fn now() -> u64 {
+    host::now()
+}
+
+/// When the call will be ended, if by the clock.
+pub fn deadline() -> Option<u64> {
+    host::deadline()
+}
+
+/// Bytes from the execution's seed; at most 1,024.
+pub fn random(length: u32) -> Vec<u8> {
+    host::random(length)
+}
+
+/// A key that is the same over every repetition of this item of this execution.
+pub fn idempotency_key(item: u32) -> String {
+    host::idempotency_key(item)
+}
+
+/// What is not secret about the credential in a slot.
+pub fn credential(slot: &str) -> Option<CredentialView> {
+    host::credential(slot)
+}

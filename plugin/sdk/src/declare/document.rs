@@ -1,0 +1,198 @@
+//! The declaration as the document of `schemas/node.json`.
+
+use serde_json::Value;
+
+use super::{Action, Effect, Idempotency, Kind, Node, Param};
+use crate::json::{Object, constant, texts};
+use crate::node::Run;
+
+/// The whole node.
+pub fn node(node: &Node) -> Value {
+    let mut slots = Object::new();
+    for slot in node.slots {
+        let mut members = Object::new();
+        members.set("credential_types", texts(slot.credential_types));
+        members.text("description", slot.description);
+        slots.set(slot.name, members.build());
+    }
+    let mut schemas = Object::new();
+    for (name, text) in node.schemas {
+        schemas.set(name, constant(text));
+    }
+    let mut actions = Vec::new();
+    for resource in node.actions {
+        for declared in *resource {
+            actions.push(action(declared));
+        }
+    }
+    let mut members = Object::new();
+    members.text("name", node.name);
+    members.set("version", node.version.into());
+    members.text("display_name", node.display_name);
+    members.text("description", node.description);
+    members.text("documentation_url", node.documentation_url);
+    members.set("origins", texts(node.origins));
+    members.set("slots", slots.build());
+    members.set("schemas", schemas.build());
+    members.set("secrets", constant(node.secrets));
+    members.set("actions", Value::Array(actions));
+    members.build()
+}
+
+fn action(action: &Action) -> Value {
+    let mut slots = Object::new();
+    if !action.slot.is_empty() {
+        let mut used = Object::new();
+        used.set("required", true.into());
+        used.set("scopes", texts(action.scopes));
+        slots.set(action.slot, used.build());
+    }
+    let mut examples = Vec::new();
+    for example in action.examples {
+        let mut members = Object::new();
+        members.text("title", example.title);
+        members.set("parameters", constant(example.parameters));
+        examples.push(members.build());
+    }
+    let mut output = Object::new();
+    output.set("main", constant(action.output));
+
+    let mut members = Object::new();
+    members.text("name", action.name);
+    members.set("version", action.version.into());
+    members.text("title", action.title);
+    members.text("description", action.description);
+    members.set("slots", slots.build());
+    members.text("effect", effect(action.effect));
+    members.text("idempotency", idempotency(action.idempotency));
+    members.set("parameters", parameters(action));
+    members.set("output", output.build());
+    members.set("examples", Value::Array(examples));
+    if !action.documentation_url.is_empty() {
+        members.text("documentation_url", action.documentation_url);
+    }
+    if matches!(action.run, Run::Declared) && action.is_paged() {
+        members.set("emits", true.into());
+    }
+    members.build()
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "read",
+        Effect::Create => "create",
+        Effect::Update => "update",
+        Effect::Delete => "delete",
+        Effect::Execute => "execute",
+    }
+}
+
+fn idempotency(idempotency: Idempotency) -> &'static str {
+    match idempotency {
+        Idempotency::Safe => "safe",
+        Idempotency::Idempotent => "idempotent",
+        Idempotency::Keyed => "keyed",
+        Idempotency::None => "none",
+    }
+}
+
+/// The schema of one item's parameters.
+pub fn parameters(action: &Action) -> Value {
+    object_schema(action.parameters)
+}
+
+fn object_schema(parameters: &[&Param]) -> Value {
+    let mut properties = Object::new();
+    let mut required = Vec::new();
+    // A JSON object has no order; a form does.
+    let mut order = Vec::new();
+    for param in parameters {
+        properties.set(param.name, param_schema(param));
+        order.push(param.name);
+        if param.is_required {
+            required.push(param.name);
+        }
+    }
+    let mut hints = Object::new();
+    hints.set("order", texts(&order));
+    let mut members = Object::new();
+    members.text("type", "object");
+    members.set("properties", properties.build());
+    members.set("additionalProperties", false.into());
+    members.set("x-ui", hints.build());
+    if !required.is_empty() {
+        members.set("required", texts(&required));
+    }
+    members.build()
+}
+
+fn param_schema(param: &Param) -> Value {
+    let mut members = kind_schema(&param.kind, param.max, param.is_nullable);
+    members.text("title", param.title);
+    members.text("description", param.description);
+    if let Some(default) = param.default {
+        members.set("default", constant(default));
+    }
+    let hint = if param.has_options {
+        "options"
+    } else if param.kind == Kind::LongText {
+        "multiline"
+    } else {
+        return members.build();
+    };
+    let mut hints = Object::new();
+    hints.set(hint, true.into());
+    members.set("x-ui", hints.build());
+    members.build()
+}
+
+fn kind_schema(kind: &Kind, max: u32, is_nullable: bool) -> Object {
+    let mut members = Object::new();
+    let name = match kind {
+        Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => "string",
+        Kind::Integer(..) => "integer",
+        Kind::Boolean => "boolean",
+        Kind::OneOf(_) => "string",
+        Kind::List(_) | Kind::Objects(_) => "array",
+        Kind::Map => "object",
+        Kind::Json => return members,
+    };
+    if is_nullable {
+        members.set("type", texts(&[name, "null"]));
+    } else {
+        members.text("type", name);
+    }
+    match kind {
+        Kind::Email => members.text("format", "email"),
+        Kind::Url => members.text("format", "uri"),
+        Kind::DateTime => members.text("format", "date-time"),
+        Kind::Integer(least, most) => {
+            members.set("minimum", (*least).into());
+            members.set("maximum", (*most).into());
+        }
+        Kind::OneOf(values) => {
+            let mut values = texts(values);
+            if let (Value::Array(values), true) = (&mut values, is_nullable) {
+                values.push(Value::Null);
+            }
+            members.set("enum", values);
+        }
+        Kind::List(element) => members.set("items", kind_schema(element, 0, false).build()),
+        Kind::Objects(parameters) => members.set("items", object_schema(parameters)),
+        Kind::Text | Kind::LongText | Kind::Boolean | Kind::Map | Kind::Json => {}
+    }
+    let longest = match name {
+        "array" => "maxItems",
+        "object" => "maxProperties",
+        "string" if !matches!(kind, Kind::OneOf(_)) => {
+            // No parameter of any kind means anything as an empty string.
+            members.set("minLength", 1.into());
+            "maxLength"
+        }
+        _ => return members,
+    };
+    if max > 0 {
+        members.set(longest, max.into());
+    }
+    members
+}

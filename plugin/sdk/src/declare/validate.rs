@@ -1,0 +1,243 @@
+//! A second look at the parameters, from the same declaration. The host has validated them against
+//! the schema; a host that has not gets a clear answer all the same.
+
+use serde_json::{Map, Value};
+
+use super::{Action, Kind, Param};
+use crate::error::{Error, FieldError};
+use crate::text;
+
+/// Checks one item's parameters.
+///
+/// # Errors
+///
+/// Of kind `invalid-input`, with every wrong field.
+pub(crate) fn check(action: &Action, parameters: &Map<String, Value>) -> Result<(), Error> {
+    let mut errors = Vec::new();
+    members(action.parameters, parameters, "", &mut errors);
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid_fields(errors))
+    }
+}
+
+fn members(
+    declared: &[&Param],
+    given: &Map<String, Value>,
+    at: &str,
+    errors: &mut Vec<FieldError>,
+) {
+    for name in given.keys() {
+        if !declared.iter().any(|param| param.name == name) {
+            wrong(errors, format!("{at}/{name}"), "there is no such parameter");
+        }
+    }
+    for param in declared {
+        let pointer = format!("{at}/{}", param.name);
+        let Some(value) = given.get(param.name) else {
+            if param.is_required {
+                wrong(errors, pointer, "is required");
+            }
+            continue;
+        };
+        if value.is_null() && param.is_nullable {
+            continue;
+        }
+        if let Some(message) = mismatch(&param.kind, value) {
+            wrong(errors, pointer, message);
+            continue;
+        }
+        let length = match value {
+            Value::String(text) => text::length(text),
+            Value::Array(list) => list.len(),
+            Value::Object(members) => members.len(),
+            _ => 0,
+        };
+        if param.max > 0 && length > param.max as usize {
+            wrong(
+                errors,
+                pointer.clone(),
+                format!("is longer than {}", param.max),
+            );
+        }
+        if let (Kind::Objects(inner), Value::Array(list)) = (&param.kind, value) {
+            for (index, element) in list.iter().enumerate() {
+                let pointer = format!("{pointer}/{index}");
+                match element {
+                    Value::Object(element) => members(inner, element, &pointer, errors),
+                    _ => wrong(errors, pointer, "must be an object"),
+                }
+            }
+        }
+    }
+}
+
+fn wrong(errors: &mut Vec<FieldError>, pointer: String, message: impl Into<String>) {
+    errors.push(FieldError {
+        pointer,
+        message: message.into(),
+    });
+}
+
+fn mismatch(kind: &Kind, value: &Value) -> Option<String> {
+    match kind {
+        Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => value
+            .as_str()
+            .is_none_or(str::is_empty)
+            .then(|| "must be a text".to_owned()),
+        Kind::Integer(least, most) => value
+            .as_i64()
+            .is_none_or(|number| number < *least || number > *most)
+            .then(|| format!("must be a whole number from {least} to {most}")),
+        Kind::Boolean => (!value.is_boolean()).then(|| "must be true or false".to_owned()),
+        Kind::OneOf(values) => value
+            .as_str()
+            .is_none_or(|text| !values.contains(&text))
+            .then(|| format!("must be one of {}", text::join(values, ", "))),
+        Kind::List(element) => match value.as_array() {
+            None => Some("must be a list".to_owned()),
+            Some(list) => list.iter().find_map(|one| mismatch(element, one)),
+        },
+        Kind::Map => (!value.is_object()).then(|| "must be an object".to_owned()),
+        Kind::Objects(_) => (!value.is_array()).then(|| "must be a list of objects".to_owned()),
+        Kind::Json => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Effect;
+    use super::*;
+
+    static FORM: Action = Action {
+        parameters: &[
+            &Param::text("text", "", "").required().max(3),
+            &Param::new(Kind::LongText, "long_text", "", ""),
+            &Param::new(Kind::Email, "email", "", ""),
+            &Param::new(Kind::Url, "url", "", ""),
+            &Param::new(Kind::DateTime, "time", "", ""),
+            &Param::new(Kind::Integer(1, 100), "integer", "", "").nullable(),
+            &Param::new(Kind::Boolean, "boolean", "", ""),
+            &Param::new(Kind::OneOf(&["high", "low"]), "one_of", "", ""),
+            &Param::new(Kind::List(&Kind::Integer(0, 9)), "list", "", "").max(2),
+            &Param::new(Kind::Map, "map", "", "").max(1),
+            &Param::new(Kind::Json, "json", "", ""),
+            &Param::new(
+                Kind::Objects(&[&Param::text("name", "", "").required()]),
+                "objects",
+                "",
+                "",
+            ),
+        ],
+        ..Action::write(Effect::Create, "thing.make", "", "", "POST", "/things")
+    };
+
+    /// Checks the parameters, `text` added.
+    fn checked(mut parameters: Value) -> Result<(), Error> {
+        let members = parameters.as_object_mut().unwrap();
+        members.entry("text").or_insert("abc".into());
+        check(&FORM, members)
+    }
+
+    #[test]
+    fn each_kind_accepts_what_it_is_for() {
+        for parameters in [
+            json!({}),
+            json!({"text": "äöü"}),
+            json!({"long_text": "a\nb"}),
+            json!({"email": "ada@example.com"}),
+            json!({"url": "https://example.com"}),
+            json!({"time": "2026-01-01T00:00:00Z"}),
+            json!({"integer": 1}),
+            json!({"integer": 100}),
+            json!({"integer": null}),
+            json!({"boolean": false}),
+            json!({"one_of": "low"}),
+            json!({"list": []}),
+            json!({"list": [0, 9]}),
+            json!({"map": {"any": [1]}}),
+            json!({"json": null}),
+            json!({"json": [1]}),
+            json!({"objects": []}),
+            json!({"objects": [{"name": "x"}]}),
+        ] {
+            assert_eq!(checked(parameters.clone()), Ok(()), "{parameters}");
+        }
+    }
+
+    #[test]
+    fn each_kind_refuses_what_it_is_not_for_and_names_the_place() {
+        for (parameters, message) in [
+            (json!({"text": "abcd"}), "text: is longer than 3"),
+            (json!({"text": ""}), "text: must be a text"),
+            (json!({"text": null}), "text: must be a text"),
+            (json!({"long_text": 1}), "long_text: must be a text"),
+            (json!({"email": []}), "email: must be a text"),
+            (json!({"url": {}}), "url: must be a text"),
+            (json!({"time": true}), "time: must be a text"),
+            (
+                json!({"integer": 0}),
+                "integer: must be a whole number from 1 to 100",
+            ),
+            (
+                json!({"integer": 101}),
+                "integer: must be a whole number from 1 to 100",
+            ),
+            (
+                json!({"integer": 1.5}),
+                "integer: must be a whole number from 1 to 100",
+            ),
+            (
+                json!({"integer": "1"}),
+                "integer: must be a whole number from 1 to 100",
+            ),
+            (json!({"boolean": "true"}), "boolean: must be true or false"),
+            (
+                json!({"one_of": "medium"}),
+                "one_of: must be one of high, low",
+            ),
+            (json!({"list": 1}), "list: must be a list"),
+            (
+                json!({"list": [1, "2"]}),
+                "list: must be a whole number from 0 to 9",
+            ),
+            (json!({"list": [1, 2, 3]}), "list: is longer than 2"),
+            (json!({"map": []}), "map: must be an object"),
+            (json!({"map": {"a": 1, "b": 2}}), "map: is longer than 1"),
+            (json!({"objects": {}}), "objects: must be a list of objects"),
+            (json!({"objects": [1]}), "objects/0: must be an object"),
+            (
+                json!({"objects": [{"name": "x"}, {}]}),
+                "objects/1/name: is required",
+            ),
+            (
+                json!({"objects": [{"name": "x", "y": 1}]}),
+                "objects/0/y: there is no such parameter",
+            ),
+            (json!({"unknown": 1}), "unknown: there is no such parameter"),
+        ] {
+            let error = checked(parameters.clone()).unwrap_err();
+            assert_eq!(error.message, message, "{parameters}");
+            assert_eq!(error.kind, crate::ErrorKind::InvalidInput);
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_is_told_at_once() {
+        let parameters = json!({"boolean": 1, "list": 1});
+        let error = check(&FORM, parameters.as_object().unwrap()).unwrap_err();
+        assert_eq!(
+            error.message,
+            "text: is required; boolean: must be true or false; list: must be a list"
+        );
+        let detail = crate::json::value(error.detail.unwrap()).unwrap();
+        assert_eq!(
+            detail["errors"][0],
+            json!({"pointer": "/text", "message": "is required"})
+        );
+        assert_eq!(detail["errors"].as_array().unwrap().len(), 3);
+    }
+}

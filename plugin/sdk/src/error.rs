@@ -1,0 +1,99 @@
+//! Errors as the contract knows them, with constructors that read well.
+
+use serde_json::Value;
+
+pub use crate::bindings::workflow::node::types::{ErrorKind, FieldError};
+use crate::http::{SendError, SendErrorKind};
+use crate::json;
+
+/// Why an item failed. Built with [`Error::new`] and the `with_` methods.
+pub type Error = crate::bindings::workflow::node::types::Error;
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            code: None,
+            http_status: None,
+            retry_after: None,
+            detail: None,
+        }
+    }
+
+    /// Wrong parameters, each with its place.
+    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        let mut message = String::new();
+        let mut list = Vec::with_capacity(errors.len());
+        for FieldError {
+            pointer,
+            message: reason,
+        } in errors
+        {
+            if !message.is_empty() {
+                message.push_str("; ");
+            }
+            if let Some(place) = pointer.strip_prefix('/') {
+                message.push_str(place);
+                message.push_str(": ");
+            }
+            message.push_str(&reason);
+            let mut error = json::Object::new();
+            error.set("pointer", pointer.into());
+            error.set("message", reason.into());
+            list.push(error.build());
+        }
+        Self::new(ErrorKind::InvalidInput, message).with_detail("errors", Value::Array(list))
+    }
+
+    /// A wrong parameter.
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::invalid_fields(vec![FieldError {
+            pointer: pointer.into(),
+            message: message.into(),
+        }])
+    }
+
+    /// Adds the service's own code.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Adds a member to the detail object.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: Value) -> Self {
+        let mut detail = self
+            .detail
+            .as_deref()
+            .and_then(json::object)
+            .unwrap_or_default();
+        detail.insert(name.into(), value);
+        self.detail = Some(json::text(&Value::Object(detail)));
+        self
+    }
+
+    /// What a request without an answer means. `repeatable`: sending it again has no second
+    /// effect, so that a lost answer is no danger.
+    pub fn from_send(error: SendError, repeatable: bool) -> Self {
+        let unknown = error.maybe_sent && !repeatable;
+        let kind = match error.kind {
+            // What the host refused itself was never sent.
+            SendErrorKind::InvalidRequest => ErrorKind::InvalidInput,
+            SendErrorKind::Denied => ErrorKind::DeniedByHost,
+            SendErrorKind::Credential => ErrorKind::Unauthenticated,
+            SendErrorKind::RateLimited => ErrorKind::RateLimited,
+            _ if unknown => ErrorKind::OutcomeUnknown,
+            SendErrorKind::Timeout => ErrorKind::Timeout,
+            SendErrorKind::Unreachable | SendErrorKind::InvalidResponse => ErrorKind::Unavailable,
+            SendErrorKind::TooLarge | SendErrorKind::OverBudget => ErrorKind::OverBudget,
+            SendErrorKind::Cancelled => ErrorKind::Cancelled,
+        };
+        Self {
+            retry_after: error.retry_after,
+            ..Self::new(kind, error.message)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The imports, in one place, so that a native build can put a test double in theirs.
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wasm::*;
+#[cfg(target_arch = "wasm32")]
+mod wasm {
+    use crate::bindings::workflow::node::{completions, context as raw, http, timer};
+    use crate::context::{CredentialView, Level};
+    use crate::http::{Request, Response, SendError};
+    use crate::node::OutputItem;
+
+    pub(crate) fn next() -> Option<u64> {
+        completions::next()
+    }
+    pub(crate) fn cancel(ticket: u64) {
+        completions::cancel(ticket);
+    }
+    pub(crate) fn after(milliseconds: u64) -> u64 {
+        timer::after(milliseconds)
+    }
+    pub(crate) fn submit(request: &Request) -> u64 {
+        http::submit(request)
+    }
+    pub(crate) fn take(ticket: u64) -> Result<Response, SendError> {
+        http::take(ticket)
+    }
+    pub(crate) fn log(level: Level, message: &str, fields: &str) {
+        raw::log(level, message, fields);
+    }
+    pub(crate) fn progress(done: u64, total: Option<u64>, message: &str) {
+        raw::progress(done, total, message);
+    }
+    pub(crate) fn emit(item: u32, outputs: &[OutputItem]) {
+        raw::emit(item, outputs);
+    }
+    pub(crate) fn cancelled() -> bool {
+        raw::cancelled()
+    }
+    pub(crate) fn now() -> u64 {
+        raw::now()
+    }
+    pub(crate) fn deadline() -> Option<u64> {
+        raw::deadline()
+    }
+    pub(crate) fn random(length: u32) -> Vec<u8> {
+        raw::random(length)
+    }
+    pub(crate) fn idempotency_key(item: u32) -> String {
+        raw::idempotency_key(item)
+    }
+    pub(crate) fn credential(slot: &str) -> Option<CredentialView> {
+        raw::credential(slot)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::testing::imports::*;

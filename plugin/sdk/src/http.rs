@@ -1,0 +1,118 @@
+//! Requests through the host.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind};
+use crate::executor::Ticket;
+use crate::host;
+use crate::json::{self, Members};
+
+pub use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
+
+impl Request {
+    /// A request without headers, body and credential.
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            url: url.into(),
+            headers: Vec::new(),
+            body: None,
+            credential: None,
+            timeout: None,
+            idempotency_key: None,
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Whether sending it again has no second effect: it reads, or it carries a key.
+    pub fn is_repeatable(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS") || self.idempotency_key.is_some()
+    }
+}
+
+impl Response {
+    /// Whether the status is 200 to 299.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The first header of this name, compared without case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The members of the body, unread.
+    ///
+    /// # Errors
+    ///
+    /// Of kind `unavailable`, when it is no JSON object: some answer came, but not the service's.
+    pub fn members(&self) -> Result<Members<'_>, Error> {
+        json::members(&self.body).ok_or_else(|| self.unexpected("is no JSON object"))
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Response::members`].
+    pub fn object(&self) -> Result<Map<String, Value>, Error> {
+        json::object(&self.body).ok_or_else(|| self.unexpected("is no JSON object"))
+    }
+
+    /// The body as it was written, if it is JSON.
+    ///
+    /// # Errors
+    ///
+    /// Of kind `unavailable`, when it is not.
+    pub fn text(&self) -> Result<String, Error> {
+        match json::raw(&self.body) {
+            Some(value) => Ok(value.to_owned()),
+            None => Err(self.unexpected("is no JSON")),
+        }
+    }
+
+    /// One member of the body as it was written.
+    ///
+    /// # Errors
+    ///
+    /// Of kind `unavailable`, when it is not there.
+    pub fn member(&self, name: &str) -> Result<String, Error> {
+        match self.members()?.get(name) {
+            Some(value) => Ok(value.to_owned()),
+            None => Err(self.unexpected(&format!("has no `{name}`"))),
+        }
+    }
+
+    /// The error of an answer whose body is not what the service's would be.
+    pub fn unexpected(&self, how: &str) -> Error {
+        let mut error = Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "the service answered {} with a body that {how}",
+                self.status
+            ),
+        );
+        error.http_status = Some(self.status);
+        error
+    }
+}
+
+/// Sends a request. Dropping the future gives it up.
+///
+/// # Errors
+///
+/// When no answer came; see [`SendErrorKind`].
+pub async fn send(request: &Request) -> Result<Response, SendError> {
+    let mut ticket = Ticket::new(host::submit(request));
+    (&mut ticket).await;
+    host::take(ticket.id())
+}

@@ -1,0 +1,353 @@
+//! Reading and building JSON. Everything is read by one reader into few types: each further type
+//! or kind of reader would stand in the component once more, and serde's own messages for a value
+//! of the wrong type alone bring 25 kB of float formatting.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Reads any value; `None` when it is not JSON. Numbers stay as they were written.
+pub fn value(bytes: impl AsRef<[u8]>) -> Option<Value> {
+    read(bytes.as_ref())
+}
+
+fn read(bytes: &[u8]) -> Option<Value> {
+    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(bytes).ok()?);
+    let Tree(value) = Tree::deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(value)
+}
+
+/// Reads an object; `None` when it is something else.
+pub fn object(bytes: impl AsRef<[u8]>) -> Option<Map<String, Value>> {
+    match read(bytes.as_ref()) {
+        Some(Value::Object(members)) => Some(members),
+        _ => None,
+    }
+}
+
+/// Reads JSON text that the code itself holds.
+///
+/// # Panics
+///
+/// When it is not JSON, which a test of the declaration finds.
+pub fn constant(text: &str) -> Value {
+    read(text.as_bytes()).expect("a declaration holds JSON text")
+}
+
+/// A value as compact JSON text. (Its `Display` would bring the pretty form along.)
+pub fn text(value: &Value) -> String {
+    let Ok(text) = serde_json::to_string(value) else {
+        unreachable!("a value can be written")
+    };
+    text
+}
+
+/// An object that is being built.
+#[derive(Default)]
+pub struct Object(Map<String, Value>);
+
+impl Object {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a member.
+    pub fn set(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// Sets a member to a text.
+    pub fn text(&mut self, name: &str, text: &str) {
+        self.set(name, Value::String(text.to_owned()));
+    }
+
+    /// The object as a value.
+    pub fn build(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+/// A list of texts.
+pub fn texts<T: AsRef<str>>(list: &[T]) -> Value {
+    let mut values = Vec::with_capacity(list.len());
+    for text in list {
+        values.push(Value::from(text.as_ref()));
+    }
+    Value::Array(values)
+}
+
+/// The members of an object, each as it was written: numbers, order and unknown fields untouched.
+pub struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Members<'a> {
+    /// The JSON text of a member.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        // Of two members of one name the last holds, as for every other reader.
+        self.0
+            .iter()
+            .rev()
+            .find(|(candidate, _)| candidate == name)
+            .map(|(_, text)| *text)
+    }
+}
+
+/// The members of an object; `None` when it is something else.
+pub fn members(bytes: &[u8]) -> Option<Members<'_>> {
+    let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
+    let mut members = Vec::new();
+    let mut more = scanner.begins(b'{', b'}')?;
+    while more {
+        let quoted = scanner.value()?;
+        let name = match value(quoted)? {
+            Value::String(decoded) if decoded.len() + 2 != quoted.len() => Cow::Owned(decoded),
+            _ => Cow::Borrowed(quoted.strip_prefix('"')?.strip_suffix('"')?),
+        };
+        if scanner.symbol()? != b':' {
+            return None;
+        }
+        members.push((name, scanner.value()?));
+        more = scanner.goes_on(b'}')?;
+    }
+    scanner.is_at_end().then_some(Members(members))
+}
+
+/// The elements of an array, each as it was written; `None` when it is something else.
+pub fn elements(array: &str) -> Option<Vec<&str>> {
+    let mut scanner = Scanner(array);
+    let mut elements = Vec::new();
+    let mut more = scanner.begins(b'[', b']')?;
+    while more {
+        elements.push(scanner.value()?);
+        more = scanner.goes_on(b']')?;
+    }
+    scanner.is_at_end().then_some(elements)
+}
+
+/// A value as it was written, without the white space around it; `None` when it is not JSON.
+pub fn raw(bytes: &[u8]) -> Option<&str> {
+    let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
+    let value = scanner.value()?;
+    scanner.is_at_end().then_some(value)
+}
+
+/// Cuts JSON text into its values without reading them: serde_json says where each ends.
+struct Scanner<'a>(&'a str);
+
+impl<'a> Scanner<'a> {
+    fn skip_space(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    /// The next value's text.
+    fn value(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let mut values = serde_json::Deserializer::from_str(self.0).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let (value, rest) = self.0.split_at_checked(values.byte_offset())?;
+        self.0 = rest;
+        Some(value)
+    }
+
+    /// The next symbol.
+    fn symbol(&mut self) -> Option<u8> {
+        self.skip_space();
+        let first = *self.0.as_bytes().first()?;
+        self.0 = self.0.get(1..)?;
+        Some(first)
+    }
+
+    /// Passes the opening symbol, and tells whether anything stands before the closing one.
+    fn begins(&mut self, open: u8, close: u8) -> Option<bool> {
+        if self.symbol()? != open {
+            return None;
+        }
+        self.skip_space();
+        let is_empty = self.0.as_bytes().first() == Some(&close);
+        if is_empty {
+            self.symbol().map(|_| false)
+        } else {
+            Some(true)
+        }
+    }
+
+    /// Passes a comma, `true`, or the closing symbol, `false`.
+    fn goes_on(&mut self, close: u8) -> Option<bool> {
+        match self.symbol()? {
+            b',' => Some(true),
+            symbol if symbol == close => Some(false),
+            _ => None,
+        }
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        self.skip_space();
+        self.0.is_empty()
+    }
+}
+
+/// The name under which serde_json hands over a number as it was written (`arbitrary_precision`).
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Reads a [`Value`] as serde_json does, but never complains about a type.
+struct Tree(Value);
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor).map(Tree)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E>(self, _value: f64) -> Result<Value, E> {
+        unreachable!("numbers come as they were written")
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Tree(value)) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let Tree(value) = members.next_value()?;
+            if name == NUMBER
+                && let Value::String(digits) = &value
+                && let Ok(number) = digits.parse()
+            {
+                return Ok(Value::Number(number));
+            }
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_as_serde_json_reads_it() {
+        for text in [
+            r#"{"a":[1,-2,3.50,1e400,12345678901234567890123,true,false,null,"\u00e9\n\"x"],"b":{}}"#,
+            " [ ] ",
+            "0",
+            "-0.0",
+            r#""text""#,
+            r#"{"a":1,"a":2}"#,
+        ] {
+            let theirs: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(value(text).unwrap(), theirs, "{text}");
+            assert_eq!(super::text(&theirs), theirs.to_string(), "{text}");
+        }
+        let deep = "[".repeat(100_000);
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{\"a\"}",
+            "1 2",
+            "nul",
+            "\"\\x\"",
+            "[1}",
+            deep.as_str(),
+        ] {
+            assert_eq!(value(text), None, "{text}");
+        }
+        assert_eq!(value(b"\"\xff\""), None);
+    }
+
+    #[test]
+    fn a_number_stays_as_it_was_written() {
+        // But for an exponent, which serde_json writes as `e` with a sign.
+        for number in ["12345678901234567890123", "1.10", "1e+2", "-0", "1e+400"] {
+            assert_eq!(text(&value(number).unwrap()), number);
+        }
+    }
+
+    #[test]
+    fn members_keep_their_text() {
+        let members =
+            members(br#" { "a\"b" : 12345678901234567890123 , "c":[1, 2],"d":{} , "c":"\u00e9"} "#)
+                .unwrap();
+        assert_eq!(members.get("a\"b"), Some("12345678901234567890123"));
+        assert_eq!(members.get("c"), Some(r#""\u00e9""#));
+        assert_eq!(members.get("d"), Some("{}"));
+        assert_eq!(members.get("e"), None);
+        assert!(super::members(b"{}").is_some() && super::members(b" { } ").is_some());
+    }
+
+    #[test]
+    fn elements_keep_their_text() {
+        assert_eq!(elements("[]").unwrap(), [""; 0]);
+        assert_eq!(
+            elements(r#" [ 1.0,{"a" : [ ]} ,"x,]",null ] "#).unwrap(),
+            ["1.0", r#"{"a" : [ ]}"#, r#""x,]""#, "null"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_json_has_no_parts() {
+        for text in [
+            "", "[", "{", "[1", "[1 2]", "[1,]", "[,1]", "[1]x", "[1}", "{}", "[tru]",
+        ] {
+            assert_eq!(elements(text), None, "{text}");
+        }
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"a""#,
+            r#"{"a":}"#,
+            r#"{"a":1"#,
+            r#"{"a":1,}"#,
+            r#"{a:1}"#,
+            r#"{1:1}"#,
+            r#"{"a":1]"#,
+            r#"{"a":1}}"#,
+            r#"{"a" 1}"#,
+        ] {
+            assert!(members(text.as_bytes()).is_none(), "{text}");
+        }
+        for text in ["", "{\"a\":1", "1 2", "<html>"] {
+            assert_eq!(raw(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(raw(b" {\"a\" : 1.0 }\n"), Some("{\"a\" : 1.0 }"));
+    }
+}

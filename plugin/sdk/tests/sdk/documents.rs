@@ -1,0 +1,53 @@
+//! What a node says about itself.
+
+use serde_json::Value;
+use workflow_node_sdk::node::{self, Plugin};
+
+use crate::plugin::Things;
+
+/// The validator of a schema of the contract.
+fn schema(name: &str) -> jsonschema::Validator {
+    let path = format!(
+        "{}/../../wit/schemas/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(&path).unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+fn assert_valid(name: &str, document: &str) {
+    let document: Value = serde_json::from_str(document).unwrap();
+    let errors: Vec<_> = schema(name)
+        .iter_errors(&document)
+        .map(|e| e.to_string())
+        .collect();
+    assert_eq!(errors, [""; 0], "{document:#}");
+}
+
+#[test]
+fn the_description_is_a_valid_document() {
+    assert_valid("node", &node::describe::<Things>());
+    assert_valid("credential-type", &Things::credential_types());
+}
+
+#[test]
+fn the_credential_type_of_the_readme_is_a_valid_document() {
+    assert_valid(
+        "credential-type",
+        include_str!("../../examples/api_key.json"),
+    );
+}
+
+#[test]
+fn the_description_is_the_same_on_every_call() {
+    assert_eq!(node::describe::<Things>(), node::describe::<Things>());
+}
+
+#[test]
+fn a_paged_action_says_that_it_emits() {
+    let document: Value = serde_json::from_str(&node::describe::<Things>()).unwrap();
+    for action in document["actions"].as_array().unwrap() {
+        let pages = matches!(action["name"].as_str(), Some("record.list" | "change.list"));
+        assert_eq!(action["emits"] == true, pages, "{}", action["name"]);
+    }
+}

@@ -1,0 +1,8 @@
+//! The SDK as a node's author sees it: a small plugin, calls, and the requests that come of them.
+
+mod documents;
+mod executor;
+mod items;
+mod paging;
+mod plugin;
+mod unknown_outcomes;

@@ -1,0 +1,119 @@
+//! Why a component could not be built, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Why a component could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no crate of this name among the guests.
+    NoSuchGuest {
+        /// As asked for.
+        name: String,
+        /// Where guests lie.
+        guests: PathBuf,
+    },
+    /// A program could not be started.
+    Start {
+        /// Its name.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// rustc did not say what it was asked.
+    Rustc {
+        /// The arguments.
+        arguments: String,
+        /// What it said instead.
+        stderr: String,
+    },
+    /// The target is missing and could not be added.
+    TargetMissing {
+        /// What to type.
+        command: String,
+        /// Why it could not be done here.
+        reason: String,
+    },
+    /// A directory or lock file of the build could not be made.
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The build failed.
+    Failed {
+        /// The command.
+        command: String,
+        /// Where it ran.
+        directory: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// What cargo said.
+        stderr: String,
+    },
+    /// The build succeeded, but there is no component.
+    NoComponent {
+        /// Where it should be.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchGuest { name, guests } => {
+                write!(
+                    formatter,
+                    "there is no guest `{name}` in {}",
+                    guests.display()
+                )
+            }
+            Self::Start { program, source } => {
+                write!(formatter, "`{program}` could not be started: {source}")
+            }
+            Self::Rustc { arguments, stderr } => {
+                write!(formatter, "`rustc {arguments}` failed:\n{stderr}")
+            }
+            Self::TargetMissing { command, reason } => write!(
+                formatter,
+                "the target {} is not installed, and could not be added: {reason}\n\
+                 To add it, type: {command}",
+                super::TARGET
+            ),
+            Self::Directory { path, source } => {
+                write!(formatter, "{} could not be made: {source}", path.display())
+            }
+            Self::Failed {
+                command,
+                directory,
+                status,
+                stderr,
+            } => write!(
+                formatter,
+                "a component could not be built\ncommand:   {command}\ndirectory: {}\n\
+                 status:    {status}\n{stderr}",
+                directory.display()
+            ),
+            Self::NoComponent { path } => {
+                write!(
+                    formatter,
+                    "cargo succeeded, but there is no {}",
+                    path.display()
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start { source, .. } | Self::Directory { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

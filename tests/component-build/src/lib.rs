@@ -1,0 +1,145 @@
+//! Builds components for tests, the demo and the benchmarks: for wasm32-wasip2, with the profile
+//! `component`, into `target/component`.
+//!
+//! That target directory is its own, so that the cargo that runs a test and holds the lock of
+//! `target` is not waited for. The target wasm32-wasip2 is added when it is missing. What the
+//! outer cargo was told (coverage, clippy, other flags) does not reach the build, and no path of
+//! this machine stands in its result: the same sources give the same bytes.
+//!
+//! This crate knows where components lie, and nothing of what they do.
+
+mod cargo;
+mod error;
+mod target;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+pub use error::Error;
+
+/// What components are built for.
+const TARGET: &str = "wasm32-wasip2";
+
+/// The profile of `Cargo.toml` that they are built with.
+const PROFILE: &str = "component";
+
+/// The root of the workspace, as it was when this crate was compiled.
+pub fn workspace_root() -> &'static Path {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        here.ancestors().nth(2).unwrap_or(here).to_owned()
+    })
+}
+
+/// The PagerDuty component, built if it is not up to date.
+///
+/// # Panics
+///
+/// When it cannot be built; the message says why, and what to type. See [`build_pagerduty`].
+pub fn pagerduty() -> PathBuf {
+    build_pagerduty().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The component of the crate `name` in `tests/guests`, built if it is not up to date.
+///
+/// # Panics
+///
+/// When it cannot be built; the message says why, and what to type. See [`build_guest`].
+pub fn guest(name: &str) -> PathBuf {
+    build_guest(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// As [`pagerduty`].
+///
+/// # Errors
+///
+/// When the target cannot be added or the build fails.
+pub fn build_pagerduty() -> Result<PathBuf, Error> {
+    build_once(workspace_root(), "pagerduty-node", "pagerduty")
+}
+
+/// As [`guest`].
+///
+/// # Errors
+///
+/// As [`build_pagerduty`]; also when there is no such crate.
+pub fn build_guest(name: &str) -> Result<PathBuf, Error> {
+    let guests = workspace_root().join("tests").join("guests");
+    if !guests.join(name).join("Cargo.toml").is_file() {
+        return Err(Error::NoSuchGuest {
+            name: name.to_owned(),
+            guests,
+        });
+    }
+    build_once(&guests, name, &name.replace('-', "_"))
+}
+
+/// Builds a package once per process. Other processes may build at the same time: cargo locks the
+/// target directory.
+fn build_once(workspace: &Path, package: &str, library: &str) -> Result<PathBuf, Error> {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(component) = built.get(package) {
+        return Ok(component.clone());
+    }
+    let target_directory = workspace_root().join("target").join("component");
+    target::ensure(&target_directory)?;
+    let component = target_directory
+        .join(TARGET)
+        .join(PROFILE)
+        .join(library)
+        .with_extension("wasm");
+    cargo::build(workspace, package, &target_directory, &component)?;
+    built.insert(package.to_owned(), component.clone());
+    Ok(component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_root_is_where_the_workspace_is() {
+        assert!(workspace_root().join("wit/worlds.wit").is_file());
+    }
+
+    #[test]
+    fn a_guest_that_does_not_exist_is_refused_by_name() {
+        let error = build_guest("no-such-guest").unwrap_err();
+        assert!(error.to_string().contains("no-such-guest"), "{error}");
+    }
+
+    #[test]
+    fn guests_are_built_as_the_node_is() {
+        let profile = |manifest: &str| {
+            let text = std::fs::read_to_string(workspace_root().join(manifest)).unwrap();
+            let (_, rest) = text
+                .split_once("[profile.component]")
+                .expect("it has the profile");
+            rest.split("\n[")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        assert_eq!(profile("Cargo.toml"), profile("tests/guests/Cargo.toml"));
+    }
+
+    #[test]
+    fn a_component_is_built_without_a_path_of_this_machine() {
+        let component = guest("minimal-node");
+        let bytes = std::fs::read(&component).unwrap();
+        assert_eq!(&bytes[..4], b"\0asm");
+        let cargo_home = cargo::home().expect("cargo has a home");
+        for path in [workspace_root(), &cargo_home, &target::sysroot().unwrap()] {
+            let path = path.to_str().expect("a path in UTF-8").as_bytes();
+            assert!(
+                !bytes.windows(path.len()).any(|at| at == path),
+                "{component:?}"
+            );
+        }
+        assert_eq!(guest("minimal-node"), component);
+    }
+}
