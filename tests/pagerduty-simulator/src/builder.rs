@@ -1,0 +1,145 @@
+//! How a simulator is set up.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::certificates::CertificateKind;
+use crate::http::exchange::Listener;
+use crate::recording::RecordedRequest;
+use crate::simulator::Simulator;
+
+/// Settings of a simulator that is about to start.
+#[derive(Clone)]
+pub struct Builder {
+    pub(crate) rate_limit: Option<u32>,
+    pub(crate) events_rate_limit: Option<u32>,
+    pub(crate) latency: Duration,
+    pub(crate) certificate: CertificateKind,
+    pub(crate) http1_only: bool,
+    pub(crate) port_base: u16,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) records: bool,
+    pub(crate) listener: Option<Listener>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Builder")
+            .field("rate_limit", &self.rate_limit)
+            .field("latency", &self.latency)
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            rate_limit: Some(960),
+            events_rate_limit: Some(120),
+            latency: Duration::ZERO,
+            certificate: CertificateKind::Good,
+            http1_only: false,
+            port_base: 0,
+            ca_file: None,
+            records: true,
+            listener: None,
+        }
+    }
+}
+
+impl Builder {
+    /// REST requests a minute for each key; 960 unless said otherwise, as PagerDuty has it.
+    #[must_use]
+    pub fn rate_limit(mut self, per_minute: u32) -> Self {
+        self.rate_limit = Some(per_minute);
+        self
+    }
+
+    /// Events a minute for each routing key; 120 unless said otherwise.
+    #[must_use]
+    pub fn events_rate_limit(mut self, per_minute: u32) -> Self {
+        self.events_rate_limit = Some(per_minute);
+        self
+    }
+
+    /// No rate limits, and none of their headers; for benchmarks.
+    #[must_use]
+    pub fn without_rate_limits(mut self) -> Self {
+        self.rate_limit = None;
+        self.events_rate_limit = None;
+        self
+    }
+
+    /// How long every answer takes.
+    #[must_use]
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Which certificate the servers show.
+    #[must_use]
+    pub fn certificate(mut self, kind: CertificateKind) -> Self {
+        self.certificate = kind;
+        self
+    }
+
+    /// Offers no HTTP/2.
+    #[must_use]
+    pub fn http1_only(mut self) -> Self {
+        self.http1_only = true;
+        self
+    }
+
+    /// Uses this port and the three after it, in the order of [`crate::Origin::ALL`]. Without it,
+    /// and with 0, the system chooses free ports.
+    #[must_use]
+    pub fn port_base(mut self, port: u16) -> Self {
+        self.port_base = port;
+        self
+    }
+
+    /// Writes the authority's certificate to this file and leaves it there. Without it, a file
+    /// with a random name in the system's temporary directory lives as long as the simulator.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Keeps no requests, so that long benchmarks do not fill the memory.
+    #[must_use]
+    pub fn without_recording(mut self) -> Self {
+        self.records = false;
+        self
+    }
+
+    /// Calls this for every request once its status is known.
+    #[must_use]
+    pub fn on_request(mut self, call: impl Fn(&RecordedRequest) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(call));
+        self
+    }
+
+    /// Starts the servers, on threads of their own: the caller may block.
+    ///
+    /// # Errors
+    ///
+    /// When a port is taken, the CA file cannot be written or no certificate can be made.
+    pub async fn start(self) -> io::Result<Simulator> {
+        Simulator::start_with(self)
+    }
+
+    /// Like [`Builder::start`], for callers outside any asynchronous runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`].
+    pub fn start_blocking(self) -> io::Result<Simulator> {
+        Simulator::start_with(self)
+    }
+}

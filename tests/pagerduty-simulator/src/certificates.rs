@@ -1,0 +1,103 @@
+//! A certificate authority that lives as long as one simulator, and its one leaf.
+
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// Which certificate the servers show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateKind {
+    /// Signed by the authority, valid, with every name.
+    #[default]
+    Good,
+    /// Like `Good`, but its time is over.
+    Expired,
+    /// Valid for a host that nobody asks for.
+    WrongName,
+    /// Has every name, but the authority did not sign it.
+    SelfSigned,
+}
+
+/// The names and the address that the simulator answers for.
+const NAMES: [&str; 7] = [
+    "api.pagerduty.com",
+    "api.eu.pagerduty.com",
+    "events.pagerduty.com",
+    "events.eu.pagerduty.com",
+    "identity.pagerduty.com",
+    "localhost",
+    "127.0.0.1",
+];
+
+/// The authority's certificate and the servers' TLS configuration.
+pub(crate) struct Certificates {
+    pub(crate) ca_pem: String,
+    pub(crate) ca_der: Vec<u8>,
+    pub(crate) server: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    pub(crate) fn new(kind: CertificateKind, http1_only: bool) -> io::Result<Self> {
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        ca.distinguished_name
+            .push(DnType::CommonName, "PagerDuty simulator authority");
+        validity(&mut ca, CertificateKind::Good);
+        let ca_key = KeyPair::generate().map_err(io::Error::other)?;
+        let ca_certificate = ca.self_signed(&ca_key).map_err(io::Error::other)?;
+        let issuer = Issuer::new(ca, ca_key);
+
+        let names: Vec<String> = match kind {
+            CertificateKind::WrongName => vec!["wrong.example.com".to_owned()],
+            _ => NAMES.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
+        leaf.distinguished_name
+            .push(DnType::CommonName, "PagerDuty simulator");
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        validity(&mut leaf, kind);
+        let leaf_key = KeyPair::generate().map_err(io::Error::other)?;
+        let leaf_certificate = match kind {
+            CertificateKind::SelfSigned => leaf.self_signed(&leaf_key),
+            _ => leaf.signed_by(&leaf_key, &issuer),
+        }
+        .map_err(io::Error::other)?;
+
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf_certificate.der().clone()], key)
+            .map_err(io::Error::other)?;
+        server.alpn_protocols = if http1_only {
+            vec![b"http/1.1".to_vec()]
+        } else {
+            vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+        };
+        Ok(Self {
+            ca_pem: ca_certificate.pem(),
+            ca_der: ca_certificate.der().to_vec(),
+            server: Arc::new(server),
+        })
+    }
+}
+
+/// Fixed dates: far enough apart that no run falls outside, and `Expired` has been so for long.
+fn validity(params: &mut CertificateParams, kind: CertificateKind) {
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = match kind {
+        CertificateKind::Expired => date_time_ymd(2021, 1, 1),
+        _ => date_time_ymd(2099, 1, 1),
+    };
+}

@@ -1,0 +1,59 @@
+//! The simulator's own time: real time plus whatever a test has advanced it by.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+/// Real time plus an offset, so that windows and timeouts are tested without waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    ahead_milliseconds: AtomicU64,
+}
+
+impl Clock {
+    fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead_milliseconds.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.checked_add(self.ahead()).unwrap_or(now)
+    }
+
+    pub(crate) fn instant(&self) -> Instant {
+        Instant::now() + self.ahead()
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.ahead_milliseconds
+            .fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+
+/// A moment as PagerDuty writes it: whole seconds, `Z`.
+pub(crate) fn written(moment: Timestamp) -> String {
+    Timestamp::from_second(moment.as_second())
+        .unwrap_or(moment)
+        .to_string()
+}
+
+/// Reads ISO 8601 with an offset; without one, and for a bare date, UTC is meant.
+pub(crate) fn read(text: &str) -> Option<Timestamp> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment);
+    }
+    let civil = text
+        .parse::<jiff::civil::DateTime>()
+        .or_else(|_| {
+            text.parse::<jiff::civil::Date>()
+                .map(|date| date.at(0, 0, 0, 0))
+        })
+        .ok()?;
+    // A civil parse ignores nothing, so a stray offset ("… 02:00") has already failed above.
+    civil
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()
+        .map(|zoned| zoned.timestamp())
+}

@@ -1,0 +1,236 @@
+//! The Events API v2: alert events and change events. The routing key in the body is the credential.
+
+use serde_json::{Value, json};
+
+use crate::errors::Refusal;
+use crate::ids::secret_hex;
+use crate::judge::Verdict;
+use crate::recording::RecordedRequest;
+use crate::reply::Reply;
+use crate::shape::{Field, Findings, Shape, TEXT, optional, required};
+use crate::state::{ChangeEvent, State};
+
+/// The largest event, in bytes.
+const LARGEST_EVENT: usize = 512 * 1024;
+
+const LINK: Shape = Shape::Record(&[required("href", TEXT), optional("text", TEXT)]);
+const IMAGE: Shape = Shape::Record(&[
+    required("src", TEXT),
+    optional("href", TEXT),
+    optional("alt", TEXT),
+]);
+const LINKS: Shape = Shape::List {
+    of: &LINK,
+    least: 0,
+};
+const IMAGES: Shape = Shape::List {
+    of: &IMAGE,
+    least: 0,
+};
+const SUMMARY: Shape = Shape::Text {
+    longest: 1024,
+    blank: false,
+};
+const KEY: Shape = Shape::Text {
+    longest: 255,
+    blank: false,
+};
+const SEVERITIES: &[&str] = &["critical", "error", "warning", "info"];
+
+const TRIGGER: &[Field] = &[
+    required("routing_key", TEXT),
+    required("event_action", Shape::OneOf(&["trigger"])),
+    optional("dedup_key", KEY),
+    required(
+        "payload",
+        Shape::Record(&[
+            required("summary", SUMMARY),
+            required(
+                "source",
+                Shape::Text {
+                    longest: usize::MAX,
+                    blank: false,
+                },
+            ),
+            required("severity", Shape::OneOf(SEVERITIES)),
+            optional("timestamp", TEXT),
+            optional("component", TEXT),
+            optional("group", TEXT),
+            optional("class", TEXT),
+            optional("custom_details", Shape::Mapping),
+        ]),
+    ),
+    optional("images", IMAGES),
+    optional("links", LINKS),
+    optional("client", TEXT),
+    optional("client_url", TEXT),
+];
+const FOLLOW_UP: &[Field] = &[
+    required("routing_key", TEXT),
+    required(
+        "event_action",
+        Shape::OneOf(&["trigger", "acknowledge", "resolve"]),
+    ),
+    required("dedup_key", KEY),
+    optional("payload", Shape::Mapping),
+    optional("images", IMAGES),
+    optional("links", LINKS),
+];
+const CHANGE: &[Field] = &[
+    required("routing_key", TEXT),
+    required(
+        "payload",
+        Shape::Record(&[
+            required("summary", SUMMARY),
+            optional("source", TEXT),
+            optional("timestamp", TEXT),
+            optional("custom_details", Shape::Mapping),
+        ]),
+    ),
+    optional("links", LINKS),
+    optional("images", IMAGES),
+];
+
+/// Judges an event and carries it out.
+pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
+    state.tick();
+    let mut violations = Vec::new();
+    crate::judge::host(request, &mut violations);
+    if request.header("authorization").is_some() {
+        violations.push("an event carries a REST credential".to_owned());
+    }
+    let mut key_name = None;
+    let reply = receive(state, request, &mut violations, &mut key_name);
+    Verdict {
+        reply: reply.unwrap_or_else(Reply::from),
+        key_name,
+        violations,
+    }
+}
+
+fn receive(
+    state: &mut State,
+    request: &RecordedRequest,
+    violations: &mut Vec<String>,
+    key_name: &mut Option<String>,
+) -> Result<Reply, Refusal> {
+    let change = match request.path.as_str() {
+        "/v2/enqueue" => false,
+        "/v2/change/enqueue" => true,
+        _ => return Err(Refusal::not_found()),
+    };
+    if request.method != "POST" {
+        return Err(Refusal::method_not_allowed("POST"));
+    }
+    if request.body.len() > LARGEST_EVENT {
+        let errors = json!(["Event size exceeds the limit of 512 KB"]);
+        let body = json!({
+            "status": "invalid event", "message": "Event object is invalid", "errors": errors,
+        });
+        return Err(Refusal::bare(413, body));
+    }
+    let content_type = request.header("content-type").unwrap_or_default();
+    if !content_type
+        .to_ascii_lowercase()
+        .starts_with("application/json")
+    {
+        violations.push("header Content-Type is not application/json".to_owned());
+    }
+    let Ok(event) = serde_json::from_slice::<Value>(&request.body) else {
+        return Err(Refusal::bare(
+            400,
+            json!({
+                "status": "Unrecognized object",
+                "message": "Event object is invalid",
+                "errors": ["The body is not valid JSON"],
+            }),
+        ));
+    };
+    let fields = match (change, event["event_action"].as_str()) {
+        (true, _) => CHANGE,
+        (false, Some("acknowledge" | "resolve")) => FOLLOW_UP,
+        (false, _) => TRIGGER,
+    };
+    let mut findings = Findings::default();
+    findings.record("", &event, fields);
+    violations.append(&mut findings.ignored);
+    if !findings.errors.is_empty() {
+        return Err(Refusal::event(findings.errors));
+    }
+    let routing_key = event["routing_key"].as_str().unwrap_or_default();
+    let Some(service) = state
+        .routing_index
+        .get(routing_key)
+        .map(|index| &state.services[*index])
+    else {
+        return Err(Refusal::event(vec!["Invalid routing key".to_owned()]));
+    };
+    let service_id = service.id.clone();
+    *key_name = Some(format!("routing key of {}", service.name));
+    let now = state.clock.instant();
+    if state
+        .events_limiter
+        .spend(routing_key, now)
+        .is_some_and(|budget| budget.exceeded)
+    {
+        return Err(Refusal::bare(
+            429,
+            json!({
+                "status": "throttle exceeded",
+                "message": "Events for this service arrive too quickly",
+                "errors": ["Try again later"],
+            }),
+        ));
+    }
+    Ok(if change {
+        accept_change(state, service_id, event)
+    } else {
+        accept(state, &service_id, event)
+    })
+}
+
+fn accept_change(state: &mut State, service_id: String, mut event: Value) -> Reply {
+    forget_routing_key(&mut event);
+    let (id, at) = (state.ids.next('Q', "change event"), state.now());
+    state.change_events.push(ChangeEvent {
+        id,
+        at,
+        service_id,
+        event,
+    });
+    let body = json!({"status": "success", "message": "Change event processed"});
+    Reply::json(202, &body)
+}
+
+fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
+    forget_routing_key(&mut event);
+    let key = event["dedup_key"]
+        .as_str()
+        .map_or_else(|| secret_hex(32), str::to_owned);
+    let at = state.now();
+    match event["event_action"].as_str() {
+        Some("acknowledge") => state.acknowledge_alert(service_id, &key, at),
+        Some("resolve") => state.resolve_alert(service_id, &key, at),
+        // A disabled service takes events and does nothing with them.
+        _ if state
+            .service(service_id)
+            .is_some_and(|service| service.status == "disabled") => {}
+        _ => {
+            let payload = &event["payload"];
+            let summary = payload["summary"].as_str().unwrap_or_default().to_owned();
+            let severity = payload["severity"].as_str().unwrap_or_default().to_owned();
+            state.trigger_alert(service_id, &key, &summary, &severity, event, at);
+        }
+    }
+    Reply::json(
+        202,
+        &json!({"status": "success", "message": "Event processed", "dedup_key": key}),
+    )
+}
+
+/// An alert shows its event to everyone who may read it; the key stays out.
+fn forget_routing_key(event: &mut Value) {
+    if let Some(members) = event.as_object_mut() {
+        members.remove("routing_key");
+    }
+}

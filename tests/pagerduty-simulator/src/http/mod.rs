@@ -1,0 +1,6 @@
+//! HTTP and TLS around the accounts: listeners, connections, and what becomes of one request.
+
+pub(crate) mod body;
+pub(crate) mod exchange;
+pub(crate) mod server;
+mod wire;

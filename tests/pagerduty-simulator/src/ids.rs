@@ -1,0 +1,67 @@
+//! Object ids that look like PagerDuty's and are the same in every run.
+
+use std::collections::HashMap;
+
+use crate::keys::Region;
+
+const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// Hands out ids; each kind counts on its own, so that adding services moves no incident's id.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    region: Region,
+    counters: HashMap<&'static str, u64>,
+}
+
+impl Ids {
+    pub(crate) fn new(region: Region) -> Self {
+        Self {
+            region,
+            counters: HashMap::new(),
+        }
+    }
+
+    /// The next id of a kind: `prefix` and 13 alphanumerics.
+    pub(crate) fn next(&mut self, prefix: char, kind: &'static str) -> String {
+        let counter = self.counters.entry(kind).or_default();
+        *counter += 1;
+        let salt = match self.region {
+            Region::Us => 0x51,
+            Region::Eu => 0xE0,
+        };
+        let seed = kind.bytes().fold(salt, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        let mut rest = mix(seed.wrapping_add(*counter));
+        let mut id = String::with_capacity(14);
+        id.push(prefix);
+        for _ in 0..13 {
+            id.push(char::from(ALPHABET[(rest % 36) as usize]));
+            rest /= 36;
+        }
+        id
+    }
+}
+
+/// The finaliser of splitmix64: a bijection, so two counters never meet.
+fn mix(value: u64) -> u64 {
+    let mut mixed = value.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+/// `length` letters and digits nobody can guess.
+pub(crate) fn secret(length: usize) -> String {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    (0..length)
+        .map(|_| char::from(LETTERS[(rand::random::<u64>() % 62) as usize]))
+        .collect()
+}
+
+/// `length` lower-case hexadecimal digits nobody can guess.
+pub(crate) fn secret_hex(length: usize) -> String {
+    (0..length)
+        .map(|_| char::from(b"0123456789abcdef"[(rand::random::<u64>() % 16) as usize]))
+        .collect()
+}

@@ -1,0 +1,198 @@
+//! Runs the simulator by hand: prints how to reach it, then one line for each request.
+
+#![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use jiff::{SignedDuration, Timestamp, Unit};
+use pagerduty_simulator::{Account, Keys, Origins, RecordedRequest, Simulator};
+use serde_json::{Value, json};
+
+/// A PagerDuty on this machine, for playing and for tests. Nothing leaves the machine.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// REST requests a minute for each key
+    #[arg(long, default_value_t = 960, value_name = "REQUESTS")]
+    rate_limit: u32,
+    /// How long every answer takes, for instance 50ms or 1.5s
+    #[arg(long, default_value = "0ms", value_parser = duration, value_name = "TIME")]
+    latency: Duration,
+    /// Use this port and the three after it; by default the system chooses
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    port_base: u16,
+    /// Write the certificate authority to this file, and leave it there
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+    /// Print one line of JSON for programs instead of the text for people
+    #[arg(long)]
+    print_json: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let mut builder = Simulator::builder()
+        .rate_limit(arguments.rate_limit)
+        .latency(arguments.latency)
+        .port_base(arguments.port_base)
+        .without_recording();
+    if let Some(path) = arguments.ca_file {
+        builder = builder.ca_file(path);
+    }
+    if !arguments.print_json {
+        builder = builder.on_request(|request| {
+            // Nobody may be reading any more; the servers go on.
+            let _read_or_not = writeln!(io::stdout(), "{}", line(request));
+        });
+    }
+    let simulator = builder.start().await?;
+    if arguments.print_json {
+        println!("{}", machine_readable(&simulator));
+    } else {
+        println!("{}", welcome(&simulator));
+    }
+    stopped().await?;
+    if io::stdout().is_terminal() {
+        println!();
+    }
+    simulator.shutdown().await;
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or for a polite request to end.
+async fn stopped() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+/// Reads `50ms`, `1.5s` or `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<SignedDuration, _> = text.parse();
+    let duration = parsed.map_err(|_| format!("{text:?} is not a time such as 50ms or 1.5s"))?;
+    Duration::try_from(duration).map_err(|_| "a latency cannot be negative".to_owned())
+}
+
+/// One request: time, method, path, status, key.
+fn line(request: &RecordedRequest) -> String {
+    let now = Timestamp::now().round(Unit::Second).unwrap_or_default();
+    let status = request
+        .response_status
+        .map_or("---".to_owned(), |status| status.to_string());
+    let key = request.key_name.as_deref().unwrap_or("no key");
+    let (method, path) = (&request.method, &request.path);
+    let region = request.origin.region();
+    format!("{now}  {region}  {method:<6} {path}  {status}  ({key})")
+}
+
+fn keys_json(keys: &Keys) -> Value {
+    json!({
+        "account": keys.account,
+        "account_read_only": keys.account_read_only,
+        "user": keys.user,
+        "classic_read": keys.classic_read,
+        "classic_write": keys.classic_write,
+        "app": keys.app,
+        "routing": keys.routing,
+        "routing_keys": keys.routing_keys,
+    })
+}
+
+fn account_json(account: &Account) -> Value {
+    let services = account.services();
+    let users = account.users();
+    json!({
+        "keys": keys_json(&account.keys()),
+        "services": services.iter().map(|s| json!({"id": s.id, "name": s.name})).collect::<Vec<_>>(),
+        "users": users
+            .iter()
+            .map(|u| json!({"id": u.id, "email": u.email, "role": u.role}))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn machine_readable(simulator: &Simulator) -> Value {
+    json!({
+        "origins": simulator.origins(),
+        "connect_to": simulator.connect_to(),
+        "ca_file": simulator.ca_file(),
+        "us": account_json(simulator.us()),
+        "eu": account_json(simulator.eu()),
+    })
+}
+
+fn welcome(simulator: &Simulator) -> String {
+    let Origins {
+        rest_us,
+        rest_eu,
+        events_us,
+        events_eu,
+    } = simulator.origins();
+    let ca = simulator.ca_file().display();
+    let mut text = format!(
+        "A PagerDuty that exists on this machine only. Stop it with Ctrl-C.\n\
+         \n\
+         Servers\n\
+         \u{20} REST    US {rest_us}    EU {rest_eu}\n\
+         \u{20} Events  US {events_us}    EU {events_eu}\n\
+         \n\
+         Certificate authority\n\
+         \u{20} {ca}\n\
+         \n\
+         Keys (made up for this run; they open nothing else)\n"
+    );
+    for (region, account) in [("US", simulator.us()), ("EU", simulator.eu())] {
+        let keys = account.keys();
+        for (name, key) in [
+            ("account key", &keys.account),
+            ("read-only key", &keys.account_read_only),
+            ("user key (Ada)", &keys.user),
+            ("OAuth token, read", &keys.classic_read),
+            ("OAuth token, write", &keys.classic_write),
+            ("app token", &keys.app),
+            ("routing key", &keys.routing),
+        ] {
+            // Writing to a string does not fail.
+            let _ok = writeln!(text, "  {region}  {name:<18}  {key}");
+        }
+    }
+    let account = simulator.us();
+    let key = account.keys().account;
+    let service = &account.services()[0];
+    let (id, name) = (&service.id, &service.name);
+    let parameters = json!({"title": "Payments time out again", "service_id": id});
+    let flags = format!(
+        "--credential pd --ca-file {ca} --connect-to {}",
+        simulator.connect_to()[0]
+    );
+    let _ok = write!(
+        text,
+        "\n\
+         Users: ada@example.com (admin), ben@example.com, chloe@example.com, \
+         dan@example.com (may only read)\n\
+         \n\
+         Try this in another terminal\n\
+         \u{20} harness approve pagerduty.wasm\n\
+         \u{20} printf %s {key} | harness credential add pd --plugin pagerduty.wasm \
+         --type api-token --field region=us --field from_email=ada@example.com \
+         --secret api_token=-\n\
+         \u{20} harness run pagerduty.wasm service.list {flags}\n\
+         \u{20} harness run pagerduty.wasm incident.create --parameters '{parameters}' {flags}\n\
+         \n\
+         The service is {name:?}. Requests:"
+    );
+    text
+}

@@ -1,0 +1,120 @@
+//! What arrived, for assertions.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use crate::keys::Region;
+
+/// One of the simulator's four servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The REST API in the US.
+    RestUs,
+    /// The REST API in the EU.
+    RestEu,
+    /// The Events API in the US.
+    EventsUs,
+    /// The Events API in the EU.
+    EventsEu,
+}
+
+impl Origin {
+    /// All of them, in the order of their ports.
+    pub const ALL: [Self; 4] = [Self::RestUs, Self::RestEu, Self::EventsUs, Self::EventsEu];
+
+    /// The name under which PagerDuty serves it.
+    #[must_use]
+    pub fn host(self) -> &'static str {
+        match self {
+            Self::RestUs => "api.pagerduty.com",
+            Self::RestEu => "api.eu.pagerduty.com",
+            Self::EventsUs => "events.pagerduty.com",
+            Self::EventsEu => "events.eu.pagerduty.com",
+        }
+    }
+
+    /// The region whose keys it accepts.
+    #[must_use]
+    pub fn region(self) -> Region {
+        match self {
+            Self::RestUs | Self::EventsUs => Region::Us,
+            Self::RestEu | Self::EventsEu => Region::Eu,
+        }
+    }
+
+    pub(crate) fn is_events(self) -> bool {
+        matches!(self, Self::EventsUs | Self::EventsEu)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.host())
+    }
+}
+
+/// A request exactly as it arrived, and what became of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RecordedRequest {
+    /// 1 for the first request that any origin received; never reused.
+    pub sequence: u64,
+    /// Which server received it.
+    pub origin: Origin,
+    /// The `Host` header, or `:authority` with HTTP/2.
+    pub host: String,
+    /// The method, in upper case.
+    pub method: String,
+    /// The path as sent, still percent-encoded.
+    pub path: String,
+    /// What followed `?`, as sent; empty when there was none.
+    pub query: String,
+    /// The headers in order, names in lower case. Bytes outside UTF-8 are replaced.
+    pub headers: Vec<(String, String)>,
+    /// The body as sent.
+    pub body: Bytes,
+    /// For instance `HTTP/2.0`.
+    pub http_version: String,
+    /// The status that was answered, once it was; none after a reset.
+    pub response_status: Option<u16>,
+    /// Requests with the same number shared a connection.
+    pub connection: u64,
+    /// When its body had arrived.
+    pub received_at: SystemTime,
+    /// The name of the key that it carried, when the simulator knows the key.
+    pub key_name: Option<String>,
+}
+
+impl RecordedRequest {
+    /// The first value of a header, by its lower-case name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON; `Null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The decoded pairs of the query, in order.
+    #[must_use]
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
+    pub(crate) fn objection(&self, text: &str) -> String {
+        format!(
+            "request {}: {} {}: {text}",
+            self.sequence, self.method, self.path
+        )
+    }
+}

@@ -1,0 +1,50 @@
+//! The log, of an account or of one incident, newest first.
+
+use super::any_passes;
+use crate::errors::Refusal;
+use crate::judge::Call;
+use crate::reply::Reply;
+
+pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let all = 0..call.state.log_entries.len();
+    page(call, all)
+}
+
+pub(crate) fn of_incident(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let entries = call.state.incidents[call.incident()?].log_entries.clone();
+    page(call, entries)
+}
+
+fn page(call: &Call<'_>, entries: impl IntoIterator<Item = usize>) -> Result<Reply, Refusal> {
+    let (since, until) = call.window()?;
+    let overview = call.query.flag("is_overview");
+    let teams = call.query.all("team_ids[]");
+    let include = call.query.includes();
+    let state = &*call.state;
+    let mut matching: Vec<usize> = entries
+        .into_iter()
+        .filter(|index| {
+            let entry = &state.log_entries[*index];
+            let service = state.service(&state.incidents[entry.incident].service_id);
+            since.is_none_or(|since| entry.at >= since)
+                && until.is_none_or(|until| entry.at < until)
+                && (!overview || entry.in_overview())
+                && service.is_none_or(|service| any_passes(&teams, &service.team_ids))
+        })
+        .collect();
+    // Entries of one moment keep the order in which they were written, turned round.
+    matching.sort_by_key(|index| std::cmp::Reverse((state.log_entries[*index].at, *index)));
+    Ok(Reply::page_of(
+        "log_entries",
+        &matching,
+        &call.query.page(),
+        |index| state.log_entry_json(*index, &include).to_string(),
+    ))
+}
+
+pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let index = call.state.log_index.get(call.capture(0)).copied();
+    let index = index.ok_or_else(Refusal::not_found)?;
+    let entry = call.state.log_entry_json(index, &call.query.includes());
+    Ok(Reply::wrapped(200, "log_entry", &entry.to_string()))
+}

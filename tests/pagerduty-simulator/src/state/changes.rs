@@ -1,0 +1,379 @@
+//! The state machine of incidents and alerts. Every change writes its log entries.
+//!
+//! Nothing here refuses: whoever calls has judged the change before.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::State;
+use super::incident::{Incident, Note, Status, Urgency};
+use super::log::Agent;
+
+/// What a new incident starts with.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) title: String,
+    pub(crate) details: Option<String>,
+    pub(crate) service_id: String,
+    pub(crate) incident_key: Option<String>,
+    pub(crate) urgency: Urgency,
+    pub(crate) priority_id: Option<String>,
+    pub(crate) escalation_policy_id: Option<String>,
+    pub(crate) assignee_id: Option<String>,
+    pub(crate) incident_type: Option<String>,
+    pub(crate) conference_bridge: Option<Value>,
+    pub(crate) channel: Value,
+    pub(crate) at: Timestamp,
+}
+
+impl Opening {
+    pub(crate) fn new(title: &str, service_id: &str, at: Timestamp) -> Self {
+        Self {
+            title: title.to_owned(),
+            details: None,
+            service_id: service_id.to_owned(),
+            incident_key: None,
+            urgency: Urgency::High,
+            priority_id: None,
+            escalation_policy_id: None,
+            assignee_id: None,
+            incident_type: None,
+            conference_bridge: None,
+            channel: json!({"type": "web_trigger", "summary": title, "subject": title}),
+            at,
+        }
+    }
+}
+
+impl State {
+    /// Marks a change: the kept text is stale.
+    pub(crate) fn touch(&mut self, index: usize, at: Timestamp) -> &mut Incident {
+        let incident = &mut self.incidents[index];
+        incident.updated_at = at;
+        incident.rendered = None;
+        incident
+    }
+
+    /// Reserves the incident's key on its service.
+    fn hold_key(&mut self, index: usize) {
+        let incident = &self.incidents[index];
+        let keys = self
+            .open_keys
+            .entry(incident.service_id.clone())
+            .or_default();
+        keys.insert(incident.incident_key.clone(), index);
+    }
+
+    /// Makes the incident's key free for another one.
+    fn free_key(&mut self, index: usize) {
+        let incident = &self.incidents[index];
+        if let Some(keys) = self.open_keys.get_mut(&incident.service_id)
+            && keys.get(&incident.incident_key) == Some(&index)
+        {
+            keys.remove(&incident.incident_key);
+        }
+    }
+
+    pub(crate) fn open_incident(&mut self, opening: Opening, agent: &Agent) -> usize {
+        let index = self.incidents.len();
+        let id = self.ids.next('Q', "incident");
+        let policy_id = opening.escalation_policy_id.unwrap_or_else(|| {
+            let service = self.service(&opening.service_id);
+            service
+                .map(|service| service.escalation_policy_id.clone())
+                .unwrap_or_default()
+        });
+        let (assignees, assigned_via) = match opening.assignee_id {
+            Some(user) => (vec![user], "direct_assignment"),
+            None => (self.level_users(&policy_id, 1), "escalation_policy"),
+        };
+        let key = opening.incident_key.unwrap_or_else(|| {
+            // Only uniqueness matters, so the id does for the hash that PagerDuty makes.
+            format!("{:0>32}", id.to_lowercase())
+        });
+        self.incidents.push(Incident {
+            id: id.clone(),
+            number: index as u64 + 1,
+            title: opening.title,
+            details: opening.details,
+            incident_key: key,
+            status: Status::Triggered,
+            urgency: opening.urgency,
+            service_id: opening.service_id,
+            escalation_policy_id: policy_id,
+            escalation_level: 1,
+            priority_id: opening.priority_id,
+            assignee_ids: assignees.clone(),
+            acknowledgements: Vec::new(),
+            created_at: opening.at,
+            updated_at: opening.at,
+            resolved_at: None,
+            snoozed_until: None,
+            merged_into: None,
+            notes: Vec::new(),
+            incident_type: opening
+                .incident_type
+                .unwrap_or_else(|| "incident_default".to_owned()),
+            conference_bridge: opening.conference_bridge,
+            assigned_via,
+            assigned_at: opening.at,
+            last_status_change_at: opening.at,
+            last_status_change_by: agent.clone(),
+            first_log_entry: self.log_entries.len(),
+            log_entries: Vec::new(),
+            alerts: Vec::new(),
+            rendered: None,
+        });
+        self.incident_index.insert(id, index);
+        self.hold_key(index);
+        self.log(
+            index,
+            "trigger",
+            agent,
+            opening.channel,
+            json!({}),
+            opening.at,
+        );
+        self.log_assignment(index, agent, opening.at);
+        // Whoever opens an incident for themself has thereby taken it.
+        if let (Agent::User(user), "direct_assignment") = (agent, assigned_via)
+            && assignees.contains(user)
+        {
+            self.acknowledge(index, agent, opening.at);
+        }
+        index
+    }
+
+    /// The users of a level of a policy, from 1.
+    pub(crate) fn level_users(&self, policy_id: &str, level: usize) -> Vec<String> {
+        self.policy(policy_id)
+            .and_then(|policy| policy.levels.get(level.wrapping_sub(1)))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn log_assignment(&mut self, index: usize, agent: &Agent, at: Timestamp) {
+        let ids = self.incidents[index].assignee_ids.clone();
+        let assignees: Vec<Value> = ids.iter().map(|id| self.user_reference(id)).collect();
+        let channel = json!({"type": "api"});
+        self.log(
+            index,
+            "assign",
+            agent,
+            channel,
+            json!({"assignees": assignees}),
+            at,
+        );
+    }
+
+    fn set_status(&mut self, index: usize, status: Status, agent: &Agent, at: Timestamp) {
+        let incident = self.touch(index, at);
+        incident.status = status;
+        incident.last_status_change_at = at;
+        incident.last_status_change_by = agent.clone();
+        if status != Status::Acknowledged {
+            incident.acknowledgements.clear();
+            incident.snoozed_until = None;
+        }
+    }
+
+    pub(crate) fn acknowledge(&mut self, index: usize, agent: &Agent, at: Timestamp) {
+        self.set_status(index, Status::Acknowledged, agent, at);
+        if let Agent::User(user) = agent {
+            let incident = &mut self.incidents[index];
+            incident.acknowledgements.retain(|(by, _)| by != user);
+            incident.acknowledgements.push((user.clone(), at));
+            if incident.assignee_ids != [user.clone()] {
+                incident.assignee_ids = vec![user.clone()];
+                incident.assigned_at = at;
+            }
+        }
+        self.log(
+            index,
+            "acknowledge",
+            agent,
+            json!({"type": "api"}),
+            json!({}),
+            at,
+        );
+    }
+
+    pub(crate) fn unacknowledge(&mut self, index: usize, at: Timestamp) {
+        let agent = Agent::Service(self.incidents[index].service_id.clone());
+        self.set_status(index, Status::Triggered, &agent, at);
+        self.log(
+            index,
+            "unacknowledge",
+            &agent,
+            json!({"type": "timeout"}),
+            json!({}),
+            at,
+        );
+    }
+
+    /// Resolves an incident and all its alerts.
+    pub(crate) fn resolve(&mut self, index: usize, agent: &Agent, at: Timestamp) {
+        self.free_key(index);
+        self.set_status(index, Status::Resolved, agent, at);
+        let incident = &mut self.incidents[index];
+        incident.resolved_at = Some(at);
+        incident.assignee_ids.clear();
+        for alert in incident.alerts.clone() {
+            self.close_alert(alert, at);
+        }
+        self.log(
+            index,
+            "resolve",
+            agent,
+            json!({"type": "api"}),
+            json!({}),
+            at,
+        );
+    }
+
+    pub(crate) fn close_alert(&mut self, index: usize, at: Timestamp) {
+        let alert = &mut self.alerts[index];
+        if !alert.resolved {
+            alert.resolved = true;
+            alert.resolved_at = Some(at);
+            self.open_alerts
+                .remove(&(alert.service_id.clone(), alert.key.clone()));
+        }
+    }
+
+    /// Hands an incident to others; nobody has taken it any more.
+    pub(crate) fn assign(
+        &mut self,
+        index: usize,
+        users: Vec<String>,
+        via: &'static str,
+        agent: &Agent,
+        at: Timestamp,
+    ) {
+        if self.incidents[index].status == Status::Acknowledged {
+            self.set_status(index, Status::Triggered, agent, at);
+        }
+        let incident = self.touch(index, at);
+        incident.assignee_ids = users;
+        incident.assigned_via = via;
+        incident.assigned_at = at;
+        self.log_assignment(index, agent, at);
+    }
+
+    pub(crate) fn escalate(&mut self, index: usize, level: usize, agent: &Agent, at: Timestamp) {
+        let policy = self.incidents[index].escalation_policy_id.clone();
+        let users = self.level_users(&policy, level);
+        self.incidents[index].escalation_level = level;
+        self.log(
+            index,
+            "escalate",
+            agent,
+            json!({"type": "api"}),
+            json!({}),
+            at,
+        );
+        self.assign(index, users, "escalation_policy", agent, at);
+    }
+
+    pub(crate) fn set_urgency(&mut self, index: usize, to: Urgency, agent: &Agent, at: Timestamp) {
+        if self.incidents[index].urgency != to {
+            self.touch(index, at).urgency = to;
+            let more = json!({"urgency": to.text()});
+            self.log(
+                index,
+                "urgency_change",
+                agent,
+                json!({"type": "api"}),
+                more,
+                at,
+            );
+        }
+    }
+
+    /// Sets one of the plain fields, whose changes share a kind of log entry.
+    pub(crate) fn set_field(
+        &mut self,
+        index: usize,
+        name: &str,
+        agent: &Agent,
+        at: Timestamp,
+        set: impl FnOnce(&mut Incident),
+    ) {
+        set(self.touch(index, at));
+        let more = json!({"changed_fields": [name]});
+        self.log(
+            index,
+            "field_value_change",
+            agent,
+            json!({"type": "api"}),
+            more,
+            at,
+        );
+    }
+
+    /// Moves an incident to another service; its alerts stay where their events came from.
+    pub(crate) fn move_incident(
+        &mut self,
+        index: usize,
+        service_id: &str,
+        agent: &Agent,
+        at: Timestamp,
+    ) {
+        self.free_key(index);
+        self.set_field(index, "service", agent, at, |one| {
+            one.service_id = service_id.to_owned()
+        });
+        self.hold_key(index);
+    }
+
+    pub(crate) fn snooze(&mut self, index: usize, until: Timestamp, agent: &Agent, at: Timestamp) {
+        self.touch(index, at).snoozed_until = Some(until);
+        self.snoozed.retain(|other| *other != index);
+        self.snoozed.push(index);
+        let seconds = until.as_second() - at.as_second();
+        let more = json!({"changed_actions": [{
+            "type": "unacknowledge", "at": crate::clock::written(until),
+        }], "duration": seconds});
+        self.log(index, "snooze", agent, json!({"type": "api"}), more, at);
+    }
+
+    pub(crate) fn annotate(
+        &mut self,
+        index: usize,
+        content: &str,
+        user_id: &str,
+        at: Timestamp,
+    ) -> Note {
+        let note = Note {
+            id: self.ids.next('P', "note"),
+            content: content.to_owned(),
+            user_id: user_id.to_owned(),
+            created_at: at,
+        };
+        self.touch(index, at).notes.push(note.clone());
+        let channel = json!({"type": "note", "summary": content, "id": note.id});
+        self.log(
+            index,
+            "annotate",
+            &Agent::User(user_id.to_owned()),
+            channel,
+            json!({}),
+            at,
+        );
+        note
+    }
+
+    /// Moves the alerts of `source` to `target` and closes what is left.
+    pub(crate) fn merge(&mut self, source: usize, target: usize, agent: &Agent, at: Timestamp) {
+        let moved = std::mem::take(&mut self.incidents[source].alerts);
+        for alert in &moved {
+            self.alerts[*alert].incident = target;
+        }
+        if self.incidents[source].status != Status::Resolved {
+            self.resolve(source, agent, at);
+        }
+        let into = self.incidents[target].id.clone();
+        self.touch(source, at).merged_into = Some(into);
+        self.touch(target, at).alerts.extend(moved);
+    }
+}

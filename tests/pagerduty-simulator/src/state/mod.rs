@@ -1,0 +1,133 @@
+//! What one account holds. Knows nothing of HTTP.
+
+mod alerts;
+pub(crate) mod changes;
+pub(crate) mod directory;
+pub(crate) mod incident;
+pub(crate) mod log;
+mod seed;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::keys::{KeyRing, Keys, Region};
+use crate::rate_limit::RateLimiter;
+use directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
+use incident::{Alert, Incident, Status};
+use log::LogEntry;
+
+/// A change event, as it came in.
+#[derive(Clone, Debug)]
+pub(crate) struct ChangeEvent {
+    pub(crate) id: String,
+    pub(crate) at: Timestamp,
+    pub(crate) service_id: String,
+    pub(crate) event: Value,
+}
+
+/// One account: its directory, its incidents, its keys and their budgets.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) region: Region,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) ids: Ids,
+    pub(crate) users: Vec<User>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) service_index: HashMap<String, usize>,
+    pub(crate) routing_index: HashMap<String, usize>,
+    pub(crate) policies: Vec<EscalationPolicy>,
+    pub(crate) priorities: Vec<Priority>,
+    pub(crate) teams: Vec<Team>,
+    pub(crate) schedules: Vec<Schedule>,
+    /// Every ability that exists, and whether the account has it.
+    pub(crate) abilities: BTreeMap<String, bool>,
+    pub(crate) incidents: Vec<Incident>,
+    pub(crate) incident_index: HashMap<String, usize>,
+    /// Open incidents by service, then by key.
+    pub(crate) open_keys: HashMap<String, HashMap<String, usize>>,
+    /// Incidents that wait for the end of a snooze.
+    pub(crate) snoozed: Vec<usize>,
+    pub(crate) alerts: Vec<Alert>,
+    /// Open alerts by service and key.
+    pub(crate) open_alerts: HashMap<(String, String), usize>,
+    pub(crate) log_entries: Vec<LogEntry>,
+    pub(crate) log_index: HashMap<String, usize>,
+    pub(crate) change_events: Vec<ChangeEvent>,
+    pub(crate) key_ring: KeyRing,
+    pub(crate) keys: Keys,
+    pub(crate) limiter: RateLimiter,
+    pub(crate) events_limiter: RateLimiter,
+}
+
+impl State {
+    pub(crate) fn api_host(&self) -> String {
+        format!("api.{}pagerduty.com", self.region.infix())
+    }
+
+    pub(crate) fn web_host(&self) -> String {
+        format!("example.{}pagerduty.com", self.region.infix())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn incident_at(&self, id: &str) -> Option<usize> {
+        self.incident_index.get(id).copied()
+    }
+
+    /// The open incident of a service that has this key.
+    pub(crate) fn open_incident_with(&self, service_id: &str, key: &str) -> Option<usize> {
+        self.open_keys.get(service_id)?.get(key).copied()
+    }
+
+    /// Whether anything is open on the service.
+    pub(crate) fn service_status(&self, service: &Service) -> &'static str {
+        if service.status == "disabled" {
+            return "disabled";
+        }
+        let mut status = "active";
+        for index in self
+            .open_keys
+            .get(&service.id)
+            .into_iter()
+            .flat_map(HashMap::values)
+        {
+            match self.incidents[*index].status {
+                Status::Triggered => return "critical",
+                Status::Acknowledged => status = "warning",
+                Status::Resolved => {}
+            }
+        }
+        status
+    }
+
+    /// Lets time do its work: snoozes end.
+    pub(crate) fn tick(&mut self) {
+        if self.snoozed.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let due: Vec<usize> = self
+            .snoozed
+            .iter()
+            .copied()
+            .filter(|index| {
+                self.incidents[*index]
+                    .snoozed_until
+                    .is_none_or(|at| at <= now)
+            })
+            .collect();
+        self.snoozed.retain(|index| !due.contains(index));
+        for index in due {
+            if let Some(at) = self.incidents[index].snoozed_until.take() {
+                self.unacknowledge(index, at);
+            }
+        }
+    }
+}

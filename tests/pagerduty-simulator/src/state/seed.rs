@@ -1,0 +1,303 @@
+//! What an account holds at start: little, but something of everything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::State;
+use super::changes::Opening;
+use super::directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
+use super::incident::Urgency;
+use super::log::Agent;
+use crate::clock::Clock;
+use crate::ids::{Ids, secret_hex};
+use crate::keys::{KeyRing, Keys, Region, TokenKind};
+use crate::rate_limit::RateLimiter;
+
+const ABILITIES: [(&str, bool); 12] = [
+    ("advanced_reports", true),
+    ("coordinated_responding", true),
+    ("event_rules", true),
+    ("manage_schedules", true),
+    ("manage_users", true),
+    ("permissions_service", true),
+    ("read_only_users", true),
+    ("service_support_hours", true),
+    ("sso", false),
+    ("teams", true),
+    ("urgencies", true),
+    ("view_historical_analytics", false),
+];
+
+const PRIORITIES: [(&str, &str, &str); 5] = [
+    ("P1", "Many customers cannot work", "a8171c"),
+    ("P2", "Some customers cannot work", "eb6016"),
+    ("P3", "Something is slow or wrong", "f9b406"),
+    ("P4", "A nuisance", "555555"),
+    ("P5", "For information", "999999"),
+];
+
+impl State {
+    pub(crate) fn seeded(
+        region: Region,
+        clock: Arc<Clock>,
+        limit: Option<u32>,
+        events_limit: Option<u32>,
+    ) -> Self {
+        let mut state = Self {
+            region,
+            clock,
+            ids: Ids::new(region),
+            users: Vec::new(),
+            services: Vec::new(),
+            service_index: HashMap::new(),
+            routing_index: HashMap::new(),
+            policies: Vec::new(),
+            priorities: Vec::new(),
+            teams: Vec::new(),
+            schedules: Vec::new(),
+            abilities: BTreeMap::new(),
+            incidents: Vec::new(),
+            incident_index: HashMap::new(),
+            open_keys: HashMap::new(),
+            snoozed: Vec::new(),
+            alerts: Vec::new(),
+            open_alerts: HashMap::new(),
+            log_entries: Vec::new(),
+            log_index: HashMap::new(),
+            change_events: Vec::new(),
+            key_ring: KeyRing::default(),
+            keys: Keys {
+                account: String::new(),
+                account_read_only: String::new(),
+                user: String::new(),
+                classic_read: String::new(),
+                classic_write: String::new(),
+                app: String::new(),
+                routing: String::new(),
+                routing_keys: Vec::new(),
+            },
+            limiter: RateLimiter::new(limit),
+            events_limiter: RateLimiter::new(events_limit),
+        };
+        state.seed_directory();
+        state.seed_keys();
+        state.seed_history();
+        state
+    }
+
+    fn seed_directory(&mut self) {
+        for (name, has) in ABILITIES {
+            self.abilities.insert(name.to_owned(), has);
+        }
+        for (name, description, color) in PRIORITIES {
+            let id = self.ids.next('P', "priority");
+            self.priorities.push(Priority {
+                id,
+                name: name.to_owned(),
+                description: description.to_owned(),
+                color: color.to_owned(),
+            });
+        }
+        for name in ["Platform", "Storefront"] {
+            let id = self.ids.next('P', "team");
+            self.teams.push(Team {
+                id,
+                name: name.to_owned(),
+            });
+        }
+        let platform = vec![self.teams[0].id.clone()];
+        let storefront = vec![self.teams[1].id.clone()];
+        self.add_user("Ada Moreno", "ada@example.com", "admin", &platform);
+        self.add_user("Ben Okafor", "ben@example.com", "user", &platform);
+        self.add_user(
+            "Chloé Lindqvist",
+            "chloe@example.com",
+            "limited_user",
+            &storefront,
+        );
+        self.add_user("Dan Whitfield", "dan@example.com", "read_only_user", &[]);
+        let [ada, ben, chloe] = [0, 1, 2].map(|index| self.users[index].id.clone());
+
+        for (name, user) in [("Primary", &ada), ("Storefront hours", &chloe)] {
+            let id = self.ids.next('P', "schedule");
+            self.schedules.push(Schedule {
+                id,
+                name: name.to_owned(),
+                user_id: user.clone(),
+            });
+        }
+        let levels = vec![vec![ada], vec![ben.clone()]];
+        self.add_policy("Platform on call", levels, &platform);
+        self.add_policy(
+            "Storefront on call",
+            vec![vec![chloe], vec![ben]],
+            &storefront,
+        );
+        self.add_policy("Nobody on call", vec![Vec::new()], &[]);
+        let [platform_policy, storefront_policy] = [0, 1].map(|i| self.policies[i].id.clone());
+
+        self.add_service(
+            "Checkout",
+            "Takes the orders.",
+            &storefront_policy,
+            &storefront,
+        );
+        self.add_service(
+            "Billing",
+            "Sends the invoices.",
+            &storefront_policy,
+            &storefront,
+        );
+        self.add_service("Search", "Finds the products.", &platform_policy, &platform);
+        self.add_service(
+            "Object storage",
+            "Keeps the pictures.",
+            &platform_policy,
+            &platform,
+        );
+        self.add_service("Mail relay (old)", "Switched off.", &platform_policy, &[]);
+        self.services[4].status = "disabled".to_owned();
+    }
+
+    fn seed_keys(&mut self) {
+        let ada = self.users[0].id.clone();
+        let region = self.region;
+        let ring = &mut self.key_ring;
+        let mut mint =
+            |name, kind, user, scopes: &[&str]| ring.mint(region, name, kind, user, scopes);
+        self.keys = Keys {
+            account: mint("account key", TokenKind::AccountKey, None, &[]),
+            account_read_only: mint("read-only key", TokenKind::ReadOnlyAccountKey, None, &[]),
+            user: mint("user key", TokenKind::UserKey, Some(&ada), &[]),
+            classic_read: mint("read token", TokenKind::UserToken, Some(&ada), &["read"]),
+            classic_write: mint("write token", TokenKind::UserToken, Some(&ada), &["write"]),
+            app: mint(
+                "app token",
+                TokenKind::AppToken,
+                None,
+                &crate::routes::scopes(),
+            ),
+            routing: self.services[0].routing_key.clone(),
+            routing_keys: self
+                .services
+                .iter()
+                .map(|s| s.routing_key.clone())
+                .collect(),
+        };
+    }
+
+    fn seed_history(&mut self) {
+        let now = self.now();
+        let ago = |hours: i64| {
+            now.checked_sub(SignedDuration::from_hours(hours))
+                .unwrap_or(now)
+        };
+        let [ada, ben] = [0, 1].map(|index| Agent::User(self.users[index].id.clone()));
+        // Title, service, hours ago, urgency, how far it went.
+        let history = [
+            (
+                "Pictures vanish after upload",
+                3,
+                24 * 200,
+                Urgency::High,
+                2,
+            ),
+            ("Search answers slowly", 2, 24 * 20, Urgency::High, 2),
+            ("Invoices are sent twice", 1, 24 * 6, Urgency::Low, 2),
+            (
+                "Certificate of the shop expires soon",
+                0,
+                30,
+                Urgency::Low,
+                1,
+            ),
+            ("Payments time out", 0, 2, Urgency::High, 0),
+        ];
+        for (title, service, hours, urgency, progress) in history {
+            let service_id = self.services[service].id.clone();
+            let at = ago(hours);
+            let mut opening = Opening::new(title, &service_id, at);
+            opening.urgency = urgency;
+            let agent = Agent::Service(service_id);
+            let index = self.open_incident(opening, &agent);
+            let later = |minutes: i64| -> Timestamp {
+                at.checked_add(SignedDuration::from_mins(minutes))
+                    .unwrap_or(at)
+            };
+            if progress >= 1 {
+                self.acknowledge(index, &ada, later(4));
+            }
+            if progress >= 2 {
+                self.annotate(
+                    index,
+                    "Restarted, and watching it.",
+                    &self.users[1].id.clone(),
+                    later(20),
+                );
+                self.resolve(index, &ben, later(45));
+            }
+        }
+    }
+
+    pub(crate) fn add_user(
+        &mut self,
+        name: &str,
+        email: &str,
+        role: &str,
+        teams: &[String],
+    ) -> String {
+        let id = self.ids.next('P', "user");
+        self.users.push(User {
+            id: id.clone(),
+            name: name.to_owned(),
+            email: email.to_owned(),
+            role: role.to_owned(),
+            team_ids: teams.to_vec(),
+        });
+        id
+    }
+
+    pub(crate) fn add_policy(
+        &mut self,
+        name: &str,
+        levels: Vec<Vec<String>>,
+        teams: &[String],
+    ) -> String {
+        let id = self.ids.next('P', "escalation policy");
+        self.policies.push(EscalationPolicy {
+            id: id.clone(),
+            name: name.to_owned(),
+            levels,
+            team_ids: teams.to_vec(),
+        });
+        id
+    }
+
+    pub(crate) fn add_service(
+        &mut self,
+        name: &str,
+        description: &str,
+        policy: &str,
+        teams: &[String],
+    ) -> String {
+        let id = self.ids.next('P', "service");
+        let routing_key = secret_hex(32);
+        self.service_index.insert(id.clone(), self.services.len());
+        self.routing_index
+            .insert(routing_key.clone(), self.services.len());
+        let integration_id = self.ids.next('P', "integration");
+        self.services.push(Service {
+            id: id.clone(),
+            name: name.to_owned(),
+            description: description.to_owned(),
+            status: "active".to_owned(),
+            escalation_policy_id: policy.to_owned(),
+            team_ids: teams.to_vec(),
+            integration_id,
+            routing_key,
+        });
+        id
+    }
+}

@@ -1,0 +1,73 @@
+//! The command that starts the simulator by hand.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// A started command that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn started(arguments: &[&str]) -> (Running, BufReader<ChildStdout>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pagerduty-simulator"))
+        .args(arguments)
+        .arg("--ca-file")
+        .arg(directory.path().join("ca.pem"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    (Running(child), output, directory)
+}
+
+#[test]
+fn it_prints_one_line_of_json_for_programs() {
+    let (_running, mut output, directory) = started(&["--print-json", "--latency", "1ms"]);
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let printed: Value = serde_json::from_str(&line).unwrap();
+    let ca = printed["ca_file"].as_str().unwrap();
+    assert_eq!(ca, directory.path().join("ca.pem").to_str().unwrap());
+    assert!(
+        std::fs::read_to_string(ca)
+            .unwrap()
+            .contains("BEGIN CERTIFICATE")
+    );
+    assert_eq!(printed["connect_to"].as_array().unwrap().len(), 4);
+    let address = printed["origins"]["rest_us"].as_str().unwrap();
+    let address = address.strip_prefix("https://").unwrap();
+    assert!(std::net::TcpStream::connect(address).is_ok());
+    for region in ["us", "eu"] {
+        assert!(printed[region]["keys"]["account"].as_str().unwrap().len() >= 20);
+        assert!(printed[region]["services"][0]["id"].is_string());
+    }
+}
+
+#[test]
+fn it_prints_commands_to_paste_for_people() {
+    let (_running, output, _directory) = started(&[]);
+    let lines: Vec<String> = output
+        .lines()
+        .map(Result::unwrap)
+        .take_while(|line| !line.ends_with("Requests:"))
+        .collect();
+    let text = lines.join("\n");
+    for expected in [
+        "harness approve pagerduty.wasm",
+        "--type api-token --field region=us --field from_email=ada@example.com",
+        "harness run pagerduty.wasm service.list --credential pd --ca-file ",
+        "--connect-to https://api.pagerduty.com=https://127.0.0.1:",
+        "harness run pagerduty.wasm incident.create --parameters '{\"service_id\":\"P",
+        "read-only key",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Drives the simulator over TLS, as a client would.
+
+mod client;
+mod command;
+mod connections;
+mod events;
+mod faults;
+mod incidents;
+mod judgement;
+mod lists;
