@@ -1,0 +1,345 @@
+//! What a plugin asks for, and what an operator has granted. Declaring grants nothing: nothing
+//! runs before an approval for exactly this component.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+
+use crate::description::{Description, Effect, Placement, SecretPosition};
+use crate::digest::Digest;
+use crate::origin::OriginPattern;
+
+/// Everything that a plugin asks an operator for.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct GrantRequest {
+    /// The node's name.
+    pub node: String,
+    /// The node's version.
+    pub version: u32,
+    /// Origins that it may send requests to.
+    pub origins: Vec<OriginPattern>,
+    /// Its credential types.
+    pub credentials: BTreeMap<String, CredentialGrant>,
+    /// Positions of secrets in answers, and where their handles are filled.
+    #[serde(default)]
+    pub secrets: Vec<SecretPosition>,
+    /// Names of its actions by effect.
+    pub actions: BTreeMap<Effect, BTreeSet<String>>,
+}
+
+/// What a credential type asks for.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct CredentialGrant {
+    /// Origins that the credential may be sent to.
+    pub origins: Vec<OriginPattern>,
+    /// Where it is written.
+    pub placements: Vec<Placement>,
+    /// OAuth endpoints.
+    #[serde(default)]
+    pub oauth_endpoints: BTreeSet<String>,
+    /// Scopes that may be asked for.
+    #[serde(default)]
+    pub scopes: BTreeSet<String>,
+}
+
+impl GrantRequest {
+    /// What a description asks for.
+    pub(crate) fn of(description: &Description) -> Self {
+        let node = &description.node;
+        let credentials = description
+            .credential_types
+            .values()
+            .map(|credential_type| {
+                let grant = CredentialGrant {
+                    origins: credential_type.origins.clone(),
+                    placements: credential_type.placements.clone(),
+                    oauth_endpoints: credential_type
+                        .grant
+                        .endpoints()
+                        .into_iter()
+                        .map(str::to_owned)
+                        .collect(),
+                    scopes: credential_type
+                        .scopes
+                        .iter()
+                        .map(|one| one.name.clone())
+                        .collect(),
+                };
+                (credential_type.name.clone(), grant)
+            })
+            .collect();
+        let mut actions: BTreeMap<Effect, BTreeSet<String>> = BTreeMap::new();
+        for action in &node.actions {
+            actions
+                .entry(action.effect)
+                .or_default()
+                .insert(action.name.clone());
+        }
+        Self {
+            node: node.name.clone(),
+            version: node.version,
+            origins: node.origins.clone(),
+            credentials,
+            secrets: node.secrets.clone(),
+            actions,
+        }
+    }
+
+    /// What this asks for that `granted` does not hold, in words; empty when it did not grow.
+    pub fn growth_over(&self, granted: &Self) -> Vec<String> {
+        let mut growth = Vec::new();
+        let new_origins = |asked: &[OriginPattern], had: &[OriginPattern]| -> Vec<String> {
+            asked
+                .iter()
+                .filter(|origin| !had.iter().any(|one| one.covers(origin)))
+                .map(ToString::to_string)
+                .collect()
+        };
+        for origin in new_origins(&self.origins, &granted.origins) {
+            growth.push(format!("requests to {origin}"));
+        }
+        for (name, asked) in &self.credentials {
+            let Some(had) = granted.credentials.get(name) else {
+                growth.push(format!("the credential type {name}"));
+                continue;
+            };
+            for origin in new_origins(&asked.origins, &had.origins) {
+                growth.push(format!("credentials of type {name} sent to {origin}"));
+            }
+            for placement in asked
+                .placements
+                .iter()
+                .filter(|one| !had.placements.contains(one))
+            {
+                growth.push(format!(
+                    "credentials of type {name} {}",
+                    placement.in_words()
+                ));
+            }
+            for url in asked.oauth_endpoints.difference(&had.oauth_endpoints) {
+                growth.push(format!("the OAuth endpoint {url} for {name}"));
+            }
+            for scope in asked.scopes.difference(&had.scopes) {
+                growth.push(format!("the scope {scope} for {name}"));
+            }
+        }
+        for secret in granted
+            .secrets
+            .iter()
+            .filter(|one| !self.secrets.contains(one))
+        {
+            growth.push(format!(
+                "the secret {} at {}{} is no longer kept from it",
+                secret.name, secret.path, secret.pointer
+            ));
+        }
+        for secret in self
+            .secrets
+            .iter()
+            .filter(|one| !granted.secrets.contains(one))
+        {
+            for placement in &secret.placements {
+                growth.push(format!(
+                    "the secret {} written to {}{}",
+                    secret.name, placement.path, placement.pointer
+                ));
+            }
+        }
+        for (effect, asked) in &self.actions {
+            let had = granted.actions.get(effect);
+            for name in asked
+                .iter()
+                .filter(|name| had.is_none_or(|had| !had.contains(*name)))
+            {
+                let effect = format!("{effect:?}").to_lowercase();
+                growth.push(format!("the action {name} (effect: {effect})"));
+            }
+        }
+        growth
+    }
+}
+
+/// An operator's word about one component.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Approval {
+    /// The component.
+    pub digest: Digest,
+    /// What was granted: what the component asked for when it was shown.
+    pub grant: GrantRequest,
+    /// Milliseconds since 1970.
+    pub approved_at: u64,
+    /// Who approved it, if the engine says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+}
+
+/// Why approvals cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the approvals {place} cannot be used: {problem}")]
+pub struct ApprovalsError {
+    place: String,
+    problem: String,
+}
+
+impl ApprovalsError {
+    /// Of a store that an engine brings.
+    pub fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Where approvals are kept.
+pub trait Approvals: Send + Sync + 'static {
+    /// The approval of a component.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError>;
+
+    /// The latest approval of any component of this node, to show what has changed since.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError>;
+
+    /// Keeps an approval.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn record(&self, approval: Approval) -> Result<(), ApprovalsError>;
+}
+
+/// Approvals in memory, for tests and examples.
+#[derive(Debug, Default)]
+pub struct MemoryApprovals(Mutex<Vec<Approval>>);
+
+impl Approvals for MemoryApprovals {
+    fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError> {
+        let approvals = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(approvals
+            .iter()
+            .rev()
+            .find(|approval| approval.digest == *digest)
+            .cloned())
+    }
+
+    fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError> {
+        let approvals = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(approvals
+            .iter()
+            .rev()
+            .find(|approval| approval.grant.node == node)
+            .cloned())
+    }
+
+    fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(approval);
+        Ok(())
+    }
+}
+
+/// Approvals in a JSON file, which can be checked in.
+#[derive(Debug)]
+pub struct FileApprovals {
+    path: PathBuf,
+    writing: Mutex<()>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+struct File {
+    #[serde(default)]
+    approvals: Vec<Approval>,
+}
+
+impl FileApprovals {
+    /// Approvals in this file; made when the first is recorded.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            writing: Mutex::new(()),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&self) -> Result<File, ApprovalsError> {
+        match std::fs::read(&self.path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.error(error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    fn error(&self, problem: impl ToString) -> ApprovalsError {
+        ApprovalsError::new(format!("in {}", self.path.display()), problem.to_string())
+    }
+
+    fn write(&self, file: &File) -> std::io::Result<()> {
+        let directory = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(directory)?;
+        let temporary = self
+            .path
+            .with_extension(format!("{}.tmp", std::process::id()));
+        let mut target = std::fs::File::create(&temporary)?;
+        target.write_all(&serde_json::to_vec_pretty(file)?)?;
+        target.write_all(b"\n")?;
+        target.sync_all()?;
+        std::fs::rename(&temporary, &self.path)
+    }
+}
+
+impl Approvals for FileApprovals {
+    fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError> {
+        Ok(self
+            .read()?
+            .approvals
+            .into_iter()
+            .rev()
+            .find(|approval| approval.digest == *digest))
+    }
+
+    fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError> {
+        Ok(self
+            .read()?
+            .approvals
+            .into_iter()
+            .rev()
+            .find(|approval| approval.grant.node == node))
+    }
+
+    fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
+        let _writing = self
+            .writing
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut file = self.read()?;
+        file.approvals
+            .retain(|known| known.digest != approval.digest);
+        file.approvals.push(approval);
+        self.write(&file).map_err(|error| self.error(error))
+    }
+}

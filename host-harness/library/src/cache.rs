@@ -1,0 +1,101 @@
+//! Compiled components and their descriptions, kept so that loading one again takes a fraction of
+//! a millisecond.
+//!
+//! Loading machine code is trusting it. So the cache is a directory of the user's own, closed to
+//! everybody else, and an entry is named by the digest of the component and by everything that
+//! decides how it is compiled. Nothing that a plugin's author ships is ever loaded as machine code.
+
+use std::hash::{Hash as _, Hasher as _};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::digest::Digest;
+use crate::inspection::Surface;
+
+/// A directory of compiled components.
+#[derive(Clone, Debug)]
+pub(crate) struct Cache {
+    directory: PathBuf,
+}
+
+/// What is kept beside the machine code.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Documents {
+    pub(crate) surface: Surface,
+    pub(crate) node: String,
+    pub(crate) credential_types: String,
+    pub(crate) triggers: Option<String>,
+}
+
+impl Cache {
+    /// A cache below `directory`.
+    pub(crate) fn open(directory: &Path, engine: &Engine) -> io::Result<Self> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        let directory = directory.join(format!("{:016x}", hasher.finish()));
+        std::fs::create_dir_all(&directory)?;
+        close_to_others(&directory)?;
+        Ok(Self { directory })
+    }
+
+    fn path(&self, digest: &Digest, extension: &str) -> PathBuf {
+        self.directory.join(format!("{}.{extension}", digest.hex()))
+    }
+
+    /// The component and its documents, if both are here.
+    pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<(Component, Documents)> {
+        let documents = std::fs::read(self.path(digest, "json")).ok()?;
+        let documents = serde_json::from_slice(&documents).ok()?;
+        close_to_others(&self.directory).ok()?;
+        let path = self.path(digest, "cwasm");
+        #[allow(unsafe_code)]
+        // SAFETY: the file is one that `store` has written: it lies in a directory that only this
+        // user can write (checked just now), under a name that holds the digest of the component
+        // and a hash of the engine's settings; wasmtime itself checks version and settings again.
+        let component = unsafe { Component::deserialize_file(engine, path) }.ok()?;
+        Some((component, documents))
+    }
+
+    /// Keeps a component and its documents. Failing costs only time later.
+    pub(crate) fn store(
+        &self,
+        digest: &Digest,
+        component: &Component,
+        documents: &Documents,
+    ) -> io::Result<()> {
+        let code = component
+            .serialize()
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        self.write(&self.path(digest, "cwasm"), &code)?;
+        self.write(&self.path(digest, "json"), &serde_json::to_vec(documents)?)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        std::fs::write(&temporary, bytes)?;
+        std::fs::rename(&temporary, path)
+    }
+}
+
+/// Makes sure that a directory belongs to this user and that nobody else can write it.
+#[cfg(unix)]
+fn close_to_others(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let metadata = std::fs::metadata(directory)?;
+    if metadata.mode() & 0o077 != 0 {
+        // Fails when the directory is somebody else's, which is what is to be found out.
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// On other systems a directory below the user's profile is closed by the system.
+#[cfg(not(unix))]
+fn close_to_others(_directory: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! What a plugin says about itself, checked against the contract's JSON Schemas.
+
+mod credential_type;
+mod node;
+pub(crate) mod schema;
+
+pub use credential_type::{
+    ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration, Placement,
+    PlacementKind, RateLimit, RateWindow, Scope,
+};
+pub use node::{
+    Action, Effect, Example, Idempotency, Node, SecretPlacement, SecretPosition, Slot, SlotUse,
+};
+pub use schema::FieldProblem;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Everything a plugin describes.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The node and its actions.
+    pub node: Node,
+    /// The credential types by name.
+    pub credential_types: BTreeMap<String, CredentialType>,
+    /// The triggers' document, if the plugin has any.
+    pub triggers: Option<Value>,
+}
+
+/// Why a description cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{document}: {problem}")]
+pub struct DescriptionError {
+    /// Which document.
+    pub document: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Description {
+    /// Reads and checks the documents.
+    pub(crate) fn read(
+        node: &str,
+        credential_types: &str,
+        triggers: Option<&str>,
+    ) -> Result<Self, DescriptionError> {
+        let node_value = schema::checked("node.json", node)?;
+        let types_value = schema::checked("credential-type.json", credential_types)?;
+        let triggers = triggers
+            .map(|document| schema::checked("trigger.json", document))
+            .transpose()?;
+        let description = Self::from_values(node_value, types_value, triggers)?;
+        description.check()?;
+        Ok(description)
+    }
+
+    /// Reads documents that were checked before.
+    pub(crate) fn read_checked(
+        node: &str,
+        credential_types: &str,
+        triggers: Option<&str>,
+    ) -> Result<Self, DescriptionError> {
+        let value = |document: &'static str, text: &str| {
+            serde_json::from_str(text).map_err(|error| DescriptionError {
+                document,
+                problem: error.to_string(),
+            })
+        };
+        let triggers = triggers
+            .map(|text| value("trigger.json", text))
+            .transpose()?;
+        Self::from_values(
+            value("node.json", node)?,
+            value("credential-type.json", credential_types)?,
+            triggers,
+        )
+    }
+
+    fn from_values(
+        node: Value,
+        credential_types: Value,
+        triggers: Option<Value>,
+    ) -> Result<Self, DescriptionError> {
+        let wrong = |document| {
+            move |error: serde_json::Error| DescriptionError {
+                document,
+                problem: error.to_string(),
+            }
+        };
+        #[derive(serde::Deserialize)]
+        struct Types {
+            credential_types: Vec<CredentialType>,
+        }
+        let node: Node = serde_json::from_value(node).map_err(wrong("node.json"))?;
+        let types: Types =
+            serde_json::from_value(credential_types).map_err(wrong("credential-type.json"))?;
+        let mut by_name = BTreeMap::new();
+        for credential_type in types.credential_types {
+            let name = credential_type.name.clone();
+            if by_name.insert(name.clone(), credential_type).is_some() {
+                return Err(DescriptionError {
+                    document: "credential-type.json",
+                    problem: format!("two credential types are called `{name}`"),
+                });
+            }
+        }
+        Ok(Self {
+            node,
+            credential_types: by_name,
+            triggers,
+        })
+    }
+
+    /// What a schema cannot say: names are unique, references lead somewhere, secrets are placed
+    /// within the credential's own origins.
+    fn check(&self) -> Result<(), DescriptionError> {
+        self.check_node().map_err(|problem| DescriptionError {
+            document: "node.json",
+            problem,
+        })?;
+        self.credential_types
+            .values()
+            .try_for_each(CredentialType::check)
+            .map_err(|problem| DescriptionError {
+                document: "credential-type.json",
+                problem,
+            })
+    }
+
+    fn check_node(&self) -> Result<(), String> {
+        let node = &self.node;
+        let mut names = BTreeSet::new();
+        for (slot_name, slot) in &node.slots {
+            for credential_type in &slot.credential_types {
+                if !self.credential_types.contains_key(credential_type) {
+                    return Err(format!(
+                        "the slot `{slot_name}` takes the credential type `{credential_type}`, \
+                         which is not described"
+                    ));
+                }
+            }
+        }
+        for action in &node.actions {
+            if !names.insert(&action.name) {
+                return Err(format!("two actions are called `{}`", action.name));
+            }
+            for slot in action.slots.keys() {
+                if !node.slots.contains_key(slot) {
+                    return Err(format!(
+                        "the action `{}` uses the slot `{slot}`, which is not described",
+                        action.name
+                    ));
+                }
+            }
+            let validator = schema::Validator::new(&node.schemas, &action.parameters)
+                .map_err(|error| format!("the parameters of `{}`: {error}", action.name))?;
+            for (port, output) in &action.output {
+                schema::Validator::new(&node.schemas, output).map_err(|error| {
+                    format!("the output `{port}` of `{}`: {error}", action.name)
+                })?;
+            }
+            for example in &action.examples {
+                if let Some(problem) = validator.problems(&example.parameters).first() {
+                    return Err(format!(
+                        "the example `{}` of `{}` does not fit its own parameters: {problem}",
+                        example.title, action.name
+                    ));
+                }
+            }
+        }
+        let covered = |pattern| node.origins.iter().any(|origin| origin.covers(pattern));
+        for secret in &node.secrets {
+            let placed = secret
+                .placements
+                .iter()
+                .flat_map(|placement| &placement.origins);
+            if let Some(origin) = secret
+                .origins
+                .iter()
+                .chain(placed)
+                .find(|one| !covered(one))
+            {
+                return Err(format!(
+                    "the secret `{}` stands at {origin}, which is no origin of the node",
+                    secret.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! JSON Schema, for the contract's documents and for the schemas that plugins bring. Those are
+//! foreign input: no reference is fetched, and patterns run on an engine that cannot backtrack.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value};
+
+use super::DescriptionError;
+
+macro_rules! contract_schemas {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../wit/schemas/", $name)))),*]
+    };
+}
+
+/// The contract's schemas, by file name.
+const SCHEMAS: &[(&str, &str)] = contract_schemas![
+    "call-options.json",
+    "configuration.json",
+    "credential-type.json",
+    "identity.json",
+    "node.json",
+    "options-query.json",
+    "options.json",
+    "trigger.json",
+];
+
+/// One thing that is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldProblem {
+    /// RFC 6901; empty for the whole of it.
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.trim_start_matches('/') {
+            "" => formatter.write_str(&self.message),
+            pointer => write!(formatter, "{pointer}: {}", self.message),
+        }
+    }
+}
+
+/// A compiled schema.
+pub(crate) struct Validator(jsonschema::Validator);
+
+impl Validator {
+    /// Compiles a plugin's schema, with the node's shared schemas under `#/$defs`.
+    pub(crate) fn new(shared: &Map<String, Value>, schema: &Value) -> Result<Self, String> {
+        let mut document = match schema {
+            Value::Object(members) => members.clone(),
+            other => {
+                let mut members = Map::new();
+                members.insert("allOf".into(), Value::Array(vec![other.clone()]));
+                members
+            }
+        };
+        if !shared.is_empty() {
+            let mut defs = shared.clone();
+            if let Some(Value::Object(own)) = document.remove("$defs") {
+                defs.extend(own);
+            }
+            document.insert("$defs".into(), Value::Object(defs));
+        }
+        Self::compile(&Value::Object(document))
+    }
+
+    fn compile(schema: &Value) -> Result<Self, String> {
+        jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .with_pattern_options(
+                jsonschema::PatternOptions::regex()
+                    .size_limit(1 << 20)
+                    .dfa_size_limit(1 << 20),
+            )
+            .should_validate_formats(true)
+            .build(schema)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Everything that is wrong with a value, at most twenty.
+    pub(crate) fn problems(&self, value: &Value) -> Vec<FieldProblem> {
+        self.0
+            .iter_errors(value)
+            .take(20)
+            .map(|error| FieldProblem {
+                pointer: error.instance_path().to_string(),
+                message: shortened(&error.to_string()),
+            })
+            .collect()
+    }
+}
+
+/// A value of megabytes must not become an error message of megabytes.
+fn shortened(message: &str) -> String {
+    const MOST: usize = 300;
+    match message.char_indices().nth(MOST) {
+        None => message.to_owned(),
+        Some((end, _)) => format!("{} …", &message[..end]),
+    }
+}
+
+/// Reads a document and checks it against the contract's schema of this name.
+pub(crate) fn checked(name: &'static str, text: &str) -> Result<Value, DescriptionError> {
+    static COMPILED: OnceLock<HashMap<&'static str, Validator>> = OnceLock::new();
+    let compiled = COMPILED.get_or_init(|| {
+        SCHEMAS
+            .iter()
+            .map(|(name, text)| {
+                let schema = serde_json::from_str(text).expect("the contract's schemas are JSON");
+                (
+                    *name,
+                    Validator::compile(&schema).expect("the contract's schemas are schemas"),
+                )
+            })
+            .collect()
+    });
+    let wrong = |problem: String| DescriptionError {
+        document: name,
+        problem,
+    };
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    let validator = &compiled[name];
+    let problems = validator.problems(&value);
+    if problems.is_empty() {
+        return Ok(value);
+    }
+    let list: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+    Err(wrong(list.join("; ")))
+}

@@ -1,0 +1,184 @@
+//! Secrets that a service hands out. The guest sees `secret:<handle>` at every declared position;
+//! the host fills a handle where, and only where, the description says.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::judge::{Judged, refusal};
+use super::session::Policy;
+use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
+use crate::description::SecretPosition;
+use crate::digest::Digest;
+use crate::secret::Secret;
+
+const PREFIX: &str = "secret:";
+
+/// The secrets behind handles. A handle is unguessable, and means something only to the plugin
+/// that it was made for.
+#[derive(Default)]
+pub(crate) struct Handles(Mutex<HashMap<String, Held>>);
+
+struct Held {
+    plugin: Digest,
+    name: String,
+    secret: Secret,
+}
+
+impl Handles {
+    /// Keeps a secret and names it. The same secret of the same plugin has the same handle.
+    fn keep(&self, plugin: Digest, name: &str, secret: Secret) -> String {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = held.iter().find(|(_, one)| {
+            one.plugin == plugin && one.name == name && one.secret.expose() == secret.expose()
+        });
+        if let Some((handle, _)) = known {
+            return handle.clone();
+        }
+        let handle = format!("{:032x}", rand::random::<u128>());
+        held.insert(
+            handle.clone(),
+            Held {
+                plugin,
+                name: name.to_owned(),
+                secret,
+            },
+        );
+        handle
+    }
+
+    /// The secret behind a text that is a handle of this name.
+    fn open(&self, plugin: Digest, name: &str, text: &str) -> Option<Secret> {
+        let handle = text.strip_prefix(PREFIX)?;
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = held
+            .get(handle)
+            .filter(|one| one.plugin == plugin && one.name == name)?;
+        Some(one.secret.clone())
+    }
+
+    /// Replaces the secrets of an answer by handles; `None` when there were none.
+    pub(super) fn replace(
+        &self,
+        policy: &Policy,
+        judged: &Judged,
+        is_success: bool,
+        body: &[u8],
+    ) -> Result<Option<Vec<u8>>, SendError> {
+        let holds = |position: &&SecretPosition| {
+            (position.methods.is_empty()
+                || position
+                    .methods
+                    .iter()
+                    .any(|method| method == judged.method.as_str()))
+                && position
+                    .origins
+                    .iter()
+                    .any(|origin| origin.matches(&judged.origin))
+                && position.path.matches(judged.url.path())
+        };
+        let mut positions = policy.secrets.iter().filter(holds).peekable();
+        if positions.peek().is_none() || body.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |message: String| SendError {
+            maybe_sent: true,
+            ..refusal(SendErrorKind::InvalidResponse, message)
+        };
+        let mut document: Value = match serde_json::from_slice(body) {
+            Ok(document) => document,
+            // What cannot be read cannot be searched for secrets.
+            Err(_) if is_success => {
+                return Err(wrong("the answer may hold a secret, but is no JSON".into()));
+            }
+            Err(_) => return Ok(None),
+        };
+        let mut any = false;
+        for position in positions {
+            let segments: Vec<&str> = position.pointer.split('/').skip(1).collect();
+            let mut found = false;
+            visit(&mut document, &segments, &mut |text| {
+                found = true;
+                let handle = self.keep(policy.plugin, &position.name, Secret::new(text.as_str()));
+                *text = format!("{PREFIX}{handle}");
+            });
+            any |= found;
+            if is_success && position.required && !found {
+                return Err(wrong(format!(
+                    "the answer has no secret `{}` at {}",
+                    position.name, position.pointer
+                )));
+            }
+        }
+        Ok(any.then(|| document.to_string().into_bytes()))
+    }
+
+    /// Fills the handles that stand where the description says; `None` when there are none.
+    pub(super) fn fill(&self, policy: &Policy, judged: &Judged) -> Option<Vec<u8>> {
+        let body = judged.body.as_ref()?;
+        let mut document: Option<Value> = None;
+        let mut any = false;
+        for position in &policy.secrets {
+            for placement in &position.placements {
+                let holds = placement
+                    .methods
+                    .iter()
+                    .any(|one| one == judged.method.as_str())
+                    && placement
+                        .origins
+                        .iter()
+                        .any(|origin| origin.matches(&judged.origin))
+                    && placement.path.matches(judged.url.path());
+                if !holds {
+                    continue;
+                }
+                if document.is_none() {
+                    document = serde_json::from_slice(body).ok();
+                }
+                let segments: Vec<&str> = placement.pointer.split('/').skip(1).collect();
+                visit(document.as_mut()?, &segments, &mut |text| {
+                    if let Some(secret) = self.open(policy.plugin, &position.name, text) {
+                        any = true;
+                        *text = secret.expose().to_owned();
+                    }
+                });
+            }
+        }
+        any.then(|| document.map(|document| document.to_string().into_bytes()))?
+    }
+}
+
+/// Visits every non-empty text at a pointer in which `*` stands for every element or member.
+fn visit(value: &mut Value, segments: &[&str], found: &mut impl FnMut(&mut String)) {
+    let Some((first, rest)) = segments.split_first() else {
+        if let Value::String(text) = value
+            && !text.is_empty()
+        {
+            found(text);
+        }
+        return;
+    };
+    match (value, *first) {
+        (Value::Array(list), "*") => list.iter_mut().for_each(|one| visit(one, rest, found)),
+        (Value::Object(members), "*") => {
+            members.values_mut().for_each(|one| visit(one, rest, found));
+        }
+        (Value::Array(list), index) => {
+            if let Some(one) = index
+                .parse()
+                .ok()
+                .and_then(|index: usize| list.get_mut(index))
+            {
+                visit(one, rest, found);
+            }
+        }
+        (Value::Object(members), name) => {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            if let Some(one) = members.get_mut(&name) {
+                visit(one, rest, found);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,326 @@
+//! Judges a request before anything is done for it.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
+
+use super::session::{Policy, SlotCredential};
+use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
+use crate::description::PlacementKind;
+use crate::limits::Limits;
+use crate::origin::{Origin, OriginPattern};
+
+/// Headers that belong to the host or to the connection. Whatever begins with `proxy-`, `sec-` or
+/// `x-forwarded-` does, too.
+const HOST_HEADERS: &[&str] = &[
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+const HOST_HEADER_PREFIXES: &[&str] = &["proxy-", "sec-", "x-forwarded-"];
+
+/// A request that may be sent as far as it can be told without a network.
+pub(super) struct Judged {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) origin: Origin,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+    /// Whether sending it twice has the effect of sending it once.
+    pub(super) repeatable: bool,
+}
+
+/// A request that got no answer and was not sent.
+pub(super) fn refusal(kind: SendErrorKind, message: impl Into<String>) -> SendError {
+    SendError {
+        kind,
+        message: message.into(),
+        maybe_sent: false,
+        retry_after: None,
+    }
+}
+
+/// Judges it.
+pub(super) fn judge(
+    request: Request,
+    policy: &Policy,
+    credential: Option<&SlotCredential>,
+    limits: &Limits,
+    is_mapped: impl Fn(&Origin) -> bool,
+) -> Result<Judged, SendError> {
+    let invalid = |message: String| refusal(SendErrorKind::InvalidRequest, message);
+    let method = match request.method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => {
+            Method::from_bytes(known.as_bytes()).map_err(|error| invalid(error.to_string()))?
+        }
+        other => {
+            let known = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+            return Err(invalid(format!(
+                "the method `{}` is none of {known}",
+                printable(other)
+            )));
+        }
+    };
+    let url = parse_url(&request.url).map_err(invalid)?;
+    let origin =
+        Origin::of(&url).ok_or_else(|| invalid("the URL is neither https nor http".into()))?;
+    judge_origin(&origin, policy, credential, is_mapped)?;
+    let headers = judge_headers(request.headers, policy, limits).map_err(invalid)?;
+    let body = request.body.map(Bytes::from);
+    if let Some(body) = &body {
+        if body.len() > limits.request_body {
+            return Err(refusal(
+                SendErrorKind::OverBudget,
+                format!(
+                    "the request's body has {} bytes; the limit is {}",
+                    body.len(),
+                    limits.request_body
+                ),
+            ));
+        }
+        if matches!(method, Method::GET | Method::HEAD) {
+            return Err(invalid(format!("a {method} request has no body")));
+        }
+    }
+    let repeatable = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
+        || request
+            .idempotency_key
+            .as_ref()
+            .is_some_and(|key| !key.is_empty());
+    Ok(Judged {
+        method,
+        url,
+        origin,
+        headers,
+        body,
+        repeatable,
+    })
+}
+
+fn judge_origin(
+    origin: &Origin,
+    policy: &Policy,
+    credential: Option<&SlotCredential>,
+    is_mapped: impl Fn(&Origin) -> bool,
+) -> Result<(), SendError> {
+    let denied = |message: String| Err(refusal(SendErrorKind::Denied, message));
+    let allowed = |list: &[OriginPattern]| list.iter().any(|pattern| pattern.matches(origin));
+    let names = |list: &[OriginPattern]| match list {
+        [] => "none".to_owned(),
+        list => list
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    if !origin.is_https() && !is_mapped(origin) {
+        return denied(format!(
+            "{origin} is not https; plain http is only for a test origin that the operator maps: \
+             --connect-to {origin}=ORIGIN"
+        ));
+    }
+    if !allowed(&policy.origins) {
+        return denied(format!(
+            "{origin} is not among the origins that were approved for this plugin ({}). Only a \
+             plugin whose description names it, approved anew, may reach it",
+            names(&policy.origins)
+        ));
+    }
+    if let Some(operator) = &policy.operator
+        && !allowed(operator)
+    {
+        return denied(format!(
+            "{origin} is not on the operator's list ({}): --allow {origin} would allow it",
+            names(operator)
+        ));
+    }
+    if let Some(credential) = credential
+        && !allowed(&credential.audiences)
+    {
+        return denied(format!(
+            "the credential `{}` is for {}, not for {origin}; it is sent nowhere else",
+            credential.name,
+            names(&credential.audiences)
+        ));
+    }
+    Ok(())
+}
+
+/// Parses a URL once, and only one that every parser reads the same way: what it names must stand
+/// in it as it is.
+fn parse_url(text: &str) -> Result<Url, String> {
+    const LONGEST: usize = 16 * 1024;
+    let shown = || printable(text.get(..200).unwrap_or(text));
+    if text.len() > LONGEST {
+        return Err(format!("the URL is longer than {LONGEST} bytes"));
+    }
+    if let Some(odd) = text
+        .bytes()
+        .find(|byte| !byte.is_ascii_graphic() || *byte == b'\\')
+    {
+        return Err(format!(
+            "the URL `{}` holds the byte {odd:#04x}: percent-encode it",
+            shown()
+        ));
+    }
+    let url = Url::parse(text).map_err(|error| format!("the URL `{}`: {error}", shown()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL holds user information; a credential goes through a slot".into());
+    }
+    if url.fragment().is_some() {
+        return Err("the URL has a fragment, which is never sent".into());
+    }
+    let authority = text
+        .split_once("://")
+        .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default())
+        .unwrap_or_default();
+    let parsed = match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => return Err(format!("the URL `{}` has no host", shown())),
+    };
+    let default_port = if url.scheme() == "https" {
+        ":443"
+    } else {
+        ":80"
+    };
+    let written = authority.to_ascii_lowercase();
+    if written != parsed && written.strip_suffix(default_port) != Some(&parsed) {
+        return Err(format!(
+            "the URL `{}` writes its host as `{authority}`, but means `{parsed}`: write it so",
+            shown()
+        ));
+    }
+    if url.host_str().is_some_and(|host| host.ends_with('.')) {
+        return Err("the URL's host ends with a dot: leave it out".into());
+    }
+    Ok(url)
+}
+
+fn judge_headers(
+    headers: Vec<(String, String)>,
+    policy: &Policy,
+    limits: &Limits,
+) -> Result<HeaderMap, String> {
+    let (most, most_bytes) = limits.request_headers;
+    if headers.len() > most {
+        return Err(format!(
+            "the request has {} headers; the limit is {most}",
+            headers.len()
+        ));
+    }
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if bytes > most_bytes {
+        return Err(format!(
+            "the request's headers have {bytes} bytes; the limit is {most_bytes}"
+        ));
+    }
+    let mut judged = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let lower = name.to_ascii_lowercase();
+        let is_hosts = HOST_HEADERS.contains(&lower.as_str())
+            || HOST_HEADER_PREFIXES
+                .iter()
+                .any(|prefix| lower.starts_with(prefix));
+        if is_hosts {
+            return Err(format!(
+                "the header `{}` belongs to the host",
+                printable(&name)
+            ));
+        }
+        if let Some(owner) = placed_by(&lower, policy) {
+            return Err(format!(
+                "the header `{}` belongs to credentials of type `{owner}`: name a slot instead",
+                printable(&name)
+            ));
+        }
+        let header = HeaderName::from_bytes(lower.as_bytes())
+            .map_err(|_| format!("`{}` is no header name", printable(&name)))?;
+        let value = HeaderValue::from_str(&value)
+            .map_err(|_| format!("the value of the header `{lower}` holds forbidden characters"))?;
+        judged.append(header, value);
+    }
+    Ok(judged)
+}
+
+/// The credential type of the plugin that writes this header, whatever the request.
+fn placed_by<'a>(lower: &str, policy: &'a Policy) -> Option<&'a str> {
+    policy
+        .credential_types
+        .iter()
+        .find_map(|(name, credential_type)| {
+            credential_type
+                .placements
+                .iter()
+                .any(|placement| match &placement.kind {
+                    PlacementKind::Header { name } => name.eq_ignore_ascii_case(lower),
+                    _ => false,
+                })
+                .then_some(name.as_str())
+        })
+}
+
+/// Foreign text as it may stand in a message.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .take(300)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_url;
+
+    #[test]
+    fn a_url_that_parsers_could_read_differently_is_refused() {
+        for url in [
+            "https://api.example.com@evil.test/",
+            "https://user@api.example.com/",
+            "https://api.example.com\\@evil.test/",
+            "https://api.example.com/\t",
+            "https://api.example.com /",
+            "https://api%2eexample.com/",
+            "https://api.example.com./",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://127.1/",
+            "https://api.example.com/#x",
+            "https://exämple.com/",
+            "https:///x",
+            "//api.example.com/",
+            "api.example.com",
+            "",
+            "https://a\nb/",
+            "https:/api.example.com/",
+            "https:api.example.com",
+        ] {
+            assert!(parse_url(url).is_err(), "{url}");
+        }
+        for url in [
+            "https://api.example.com",
+            "https://api.example.com:443/a?b=c",
+            "https://API.example.com/",
+            "http://127.0.0.1:8080/",
+            "https://[::1]/",
+            "https://xn--bcher-kva.example/",
+        ] {
+            assert!(parse_url(url).is_ok(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The one way out: every byte that a plugin causes to be sent passes [`Session::send`].
+//!
+//! | step | where |
+//! | --- | --- |
+//! | 1. the request is well-formed, its URL means one thing | `judge` |
+//! | 2. approved origins ∩ the operator's list ∩ the credential's audiences | `judge` |
+//! | 3. headers of the host and of placements are not the guest's | `judge` |
+//! | 4. pacing by the credential's rate limit, within the deadline | `pacing` |
+//! | 5. the address, for each new connection | `crate::transport` |
+//! | 6. placements are filled last | `placement`, `handles` |
+//! | 7. sent, repeated only where that is safe | `session` |
+//! | 8. secrets are taken out of the answer | `echo`, `handles` |
+//! | 9. audit and journal | `session` |
+
+mod echo;
+mod handles;
+mod judge;
+mod pacing;
+mod placement;
+mod session;
+
+pub(crate) use handles::Handles;
+pub(crate) use pacing::Pacing;
+pub(crate) use session::{Policy, Session, SlotCredential, SlotState};

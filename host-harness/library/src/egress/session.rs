@@ -1,0 +1,685 @@
+//! Sends requests for one execution.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName};
+use serde_json::{Map, Value};
+use tokio::sync::{RwLock, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::echo::EchoFilter;
+use super::judge::{Judged, judge, printable, refusal};
+use super::pacing::Pacer;
+use super::{Handles, placement};
+use crate::audit::{AuditEvent, AuditSink, Verdict, path_without_ids};
+use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
+use crate::clock::Clock;
+use crate::credential::{Credential, CredentialRequest, CredentialSource};
+use crate::description::{CredentialType, Placement, RateLimit, SecretPosition};
+use crate::digest::Digest;
+use crate::execution::{Exchange, Observer};
+use crate::journal::{Journal, JournalEntry};
+use crate::limits::Limits;
+use crate::origin::{Origin, OriginPattern};
+use crate::secret::Secret;
+use crate::transport::{
+    SentMark, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
+};
+
+/// Headers of an answer that a guest does not see.
+const DROPPED: &[&str] = &[
+    "connection",
+    "content-encoding",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "set-cookie",
+    "set-cookie2",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+/// Full-jitter backoff: first step and cap.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// A service that asks for a longer wait than this is not waited for; the guest is told.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// What one plugin may do, as approved and narrowed.
+pub(crate) struct Policy {
+    pub(crate) plugin: Digest,
+    pub(crate) node: String,
+    pub(crate) origins: Vec<OriginPattern>,
+    pub(crate) operator: Option<Vec<OriginPattern>>,
+    pub(crate) credential_types: BTreeMap<String, CredentialType>,
+    pub(crate) secrets: Vec<SecretPosition>,
+}
+
+/// A slot's credential, ready to be placed.
+pub(crate) struct SlotCredential {
+    pub(crate) name: String,
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) audiences: Vec<OriginPattern>,
+    pub(crate) placements: Vec<Placement>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    revision: u64,
+    is_oauth: bool,
+    echo: EchoFilter,
+}
+
+impl SlotCredential {
+    pub(crate) fn new(credential: Credential, credential_type: &CredentialType) -> Self {
+        let echo = EchoFilter::new(credential.secrets.values());
+        Self {
+            echo,
+            name: credential.name,
+            fields: credential.fields,
+            audiences: credential.configuration.audiences,
+            placements: credential_type.placements.clone(),
+            rate_limit: credential_type.rate_limit.clone(),
+            revision: credential.revision,
+            is_oauth: !credential_type.grant_secrets().is_empty(),
+            secrets: credential.secrets,
+        }
+    }
+}
+
+/// A slot of a running execution. Its credential is replaced when it is refreshed.
+pub(crate) struct SlotState {
+    request: CredentialRequest,
+    pacer: Arc<Pacer>,
+    current: RwLock<Arc<SlotCredential>>,
+}
+
+impl SlotState {
+    pub(crate) fn new(
+        request: CredentialRequest,
+        pacer: Arc<Pacer>,
+        credential: SlotCredential,
+    ) -> Self {
+        Self {
+            request,
+            pacer,
+            current: RwLock::new(Arc::new(credential)),
+        }
+    }
+}
+
+/// Everything that a request of one execution needs.
+pub(crate) struct Session {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) slots: BTreeMap<String, SlotState>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) credentials: Arc<dyn CredentialSource>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) handles: Arc<Handles>,
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: Semaphore,
+    pub(crate) requests: AtomicU32,
+    pub(crate) cancellation: CancellationToken,
+    /// On the clock's monotonic scale.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) action: String,
+    pub(crate) execution: String,
+    pub(crate) actor: Option<String>,
+    pub(crate) workflow: Option<String>,
+    /// Judge, show, and send nothing.
+    pub(crate) dry_run: bool,
+}
+
+/// What has become of a request, for audit and journal.
+#[derive(Default)]
+struct Course {
+    attempts: u32,
+    version: &'static str,
+}
+
+impl Session {
+    /// Sends one request of the guest, in the order that the module's table gives.
+    pub(crate) async fn send(&self, ticket: u64, request: Request) -> Result<Response, SendError> {
+        let started = self.clock.monotonic();
+        let time = self.clock.unix_milliseconds();
+        let shown = Exchange::begin(&request, time);
+        let slot = request.credential.clone();
+        let timeout = request.timeout.map(Duration::from_millis);
+        let deadline = match (self.deadline, timeout.map(|timeout| started + timeout)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let mut course = Course::default();
+        let result = self
+            .run(ticket, request, slot.as_deref(), deadline, &mut course)
+            .await;
+        let duration = self.clock.monotonic() - started;
+        let exchange = shown.end(&result, course.attempts, course.version, duration);
+        self.record(&exchange, slot.as_deref(), &result, time);
+        self.observer.exchange(&exchange);
+        result
+    }
+
+    async fn run(
+        &self,
+        ticket: u64,
+        request: Request,
+        slot_name: Option<&str>,
+        deadline: Option<Duration>,
+        course: &mut Course,
+    ) -> Result<Response, SendError> {
+        let slot = self.slot(slot_name)?;
+        let credential = match slot {
+            Some(slot) => Some(slot.current.read().await.clone()),
+            None => None,
+        };
+        if self.requests.fetch_add(1, Ordering::Relaxed) >= self.limits.requests {
+            return Err(refusal(
+                SendErrorKind::OverBudget,
+                format!(
+                    "the execution has made its {} requests",
+                    self.limits.requests
+                ),
+            ));
+        }
+        let judged = judge(
+            request,
+            &self.policy,
+            credential.as_deref(),
+            &self.limits,
+            |origin: &Origin| self.transport.is_mapped(origin),
+        )?;
+        if self.dry_run {
+            // Fill to find out whether it can be filled; show nothing of it.
+            if let Some(credential) = &credential {
+                placement::fill(&judged, credential)?;
+            }
+            return Err(refusal(SendErrorKind::Cancelled, "a dry run sends nothing"));
+        }
+        let entry = JournalEntry::Intent {
+            ticket,
+            method: judged.method.to_string(),
+            url: judged.url.to_string(),
+            repeatable: judged.repeatable,
+        };
+        if let Err(error) = self.journal.append(entry).await {
+            let message = format!("the journal cannot be written ({error}); nothing was sent");
+            return Err(refusal(SendErrorKind::Cancelled, message));
+        }
+        let sent = SentMark::default();
+        let attempts = self.attempts(&judged, slot, credential, deadline, &sent, course);
+        let result = self.bounded(deadline, &sent, attempts).await;
+        let entry = match &result {
+            Ok(response) => JournalEntry::Answer {
+                ticket,
+                status: Some(response.status),
+                body: String::from_utf8(response.body.clone()).ok(),
+                error: None,
+                maybe_sent: true,
+            },
+            Err(error) => JournalEntry::Answer {
+                ticket,
+                status: None,
+                body: None,
+                error: Some(error.message.clone()),
+                maybe_sent: error.maybe_sent,
+            },
+        };
+        if let Err(error) = self.journal.append(entry).await {
+            tracing::error!(%error, "the journal cannot be written; the answer is handed on");
+        }
+        result
+    }
+
+    /// Ends with the execution: at the deadline, or when it is cancelled.
+    async fn bounded(
+        &self,
+        deadline: Option<Duration>,
+        sent: &SentMark,
+        attempts: impl Future<Output = Result<Response, SendError>>,
+    ) -> Result<Response, SendError> {
+        let at_deadline = async {
+            match deadline {
+                Some(deadline) => {
+                    let left = deadline.saturating_sub(self.clock.monotonic());
+                    self.clock.sleep(left).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let ended = |kind, message: &str| {
+            let maybe_sent = sent.is_set();
+            let fate = if maybe_sent {
+                "; the request may have been received"
+            } else {
+                "; it was not sent"
+            };
+            Err(SendError {
+                kind,
+                message: format!("{message}{fate}"),
+                maybe_sent,
+                retry_after: None,
+            })
+        };
+        tokio::select! {
+            biased;
+            () = self.cancellation.cancelled() => {
+                ended(SendErrorKind::Cancelled, "the run was cancelled")
+            }
+            result = attempts => result,
+            () = at_deadline => ended(SendErrorKind::Timeout, "the time allowed ran out"),
+        }
+    }
+
+    async fn attempts(
+        &self,
+        judged: &Judged,
+        slot: Option<&SlotState>,
+        mut credential: Option<Arc<SlotCredential>>,
+        deadline: Option<Duration>,
+        sent: &SentMark,
+        course: &mut Course,
+    ) -> Result<Response, SendError> {
+        let _turn = self.in_flight.acquire().await.map_err(|_| {
+            refusal(
+                SendErrorKind::Cancelled,
+                "the execution has ended; it was not sent",
+            )
+        })?;
+        let mut refreshed = false;
+        loop {
+            if let Some(slot) = slot {
+                slot.pacer
+                    .turn(&*self.clock, deadline)
+                    .await
+                    .map_err(|wait| SendError {
+                        retry_after: Some(milliseconds(wait)),
+                        maybe_sent: sent.is_set(),
+                        ..refusal(
+                            SendErrorKind::RateLimited,
+                            format!(
+                                "the credential's rate limit asks to wait {} s, beyond the time \
+                             allowed; it was not sent",
+                                wait.as_secs() + 1
+                            ),
+                        )
+                    })?;
+            }
+            let wire = self.fill(judged, credential.as_deref(), sent)?;
+            course.attempts += 1;
+            let answer = self.transport.send(wire).await;
+            let last = course.attempts >= self.limits.attempts;
+            match answer {
+                Ok(response) => {
+                    course.version = response.version;
+                    let wait = self.heed(&response, slot, credential.as_deref());
+                    let status = response.status.as_u16();
+                    let again = match status {
+                        401 if !refreshed && self.can_refresh(credential.as_deref()) => {
+                            refreshed = true;
+                            let slot = slot.expect("a credential stands in a slot");
+                            match self.refresh(slot, credential.as_deref()).await {
+                                Some(newer) => {
+                                    credential = Some(newer);
+                                    continue;
+                                }
+                                None => None,
+                            }
+                        }
+                        // A rate limit refuses before anything is done: sending again is safe.
+                        429 if !last => Some(wait.unwrap_or_else(|| backoff(course.attempts))),
+                        408 | 500.. if judged.repeatable && !last => {
+                            Some(wait.unwrap_or_else(|| backoff(course.attempts)))
+                        }
+                        _ => None,
+                    };
+                    if status == 429 {
+                        sent.clear();
+                    }
+                    match again.filter(|wait| self.has_time_for(*wait, deadline)) {
+                        Some(wait) => {
+                            tracing::debug!(status, ?wait, "waiting to send again");
+                            self.clock.sleep(wait).await;
+                        }
+                        None => {
+                            return self
+                                .clean(judged, response, credential.as_deref(), wait)
+                                .await;
+                        }
+                    }
+                }
+                Err(error) => {
+                    let transient = error.kind == TransportErrorKind::Unreachable
+                        && (judged.repeatable || !sent.is_set());
+                    let wait = backoff(course.attempts);
+                    if !transient || last || !self.has_time_for(wait, deadline) {
+                        return Err(unanswered(&error, credential.as_deref(), sent.is_set()));
+                    }
+                    tracing::debug!(error = %error, ?wait, "waiting to send again");
+                    self.clock.sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    fn slot(&self, name: Option<&str>) -> Result<Option<&SlotState>, SendError> {
+        let Some(name) = name else { return Ok(None) };
+        match self.slots.get(name) {
+            Some(slot) => Ok(Some(slot)),
+            None => Err(refusal(
+                SendErrorKind::Credential,
+                format!(
+                    "the slot `{}` holds no credential in this execution",
+                    printable(name)
+                ),
+            )),
+        }
+    }
+
+    fn fill(
+        &self,
+        judged: &Judged,
+        credential: Option<&SlotCredential>,
+        sent: &SentMark,
+    ) -> Result<TransportRequest, SendError> {
+        let with_handles = self.handles.fill(&self.policy, judged).map(Bytes::from);
+        let filled;
+        let judged = match with_handles {
+            None => judged,
+            Some(body) => {
+                filled = Judged {
+                    method: judged.method.clone(),
+                    url: judged.url.clone(),
+                    origin: judged.origin.clone(),
+                    headers: judged.headers.clone(),
+                    body: Some(body),
+                    repeatable: judged.repeatable,
+                };
+                &filled
+            }
+        };
+        let (url, headers, body) = match credential {
+            None => (
+                judged.url.clone(),
+                judged.headers.clone(),
+                judged.body.clone(),
+            ),
+            Some(credential) => {
+                let filled = placement::fill(judged, credential)?;
+                (filled.url, filled.headers, filled.body)
+            }
+        };
+        Ok(TransportRequest {
+            pool: credential
+                .map(|credential| credential.name.clone())
+                .unwrap_or_default(),
+            method: judged.method.clone(),
+            url,
+            headers,
+            body,
+            response_limit: self.limits.response_body,
+            sent: sent.clone(),
+        })
+    }
+
+    /// What the service says about its pace. Pauses everybody who shares the credential.
+    fn heed(
+        &self,
+        response: &TransportResponse,
+        slot: Option<&SlotState>,
+        credential: Option<&SlotCredential>,
+    ) -> Option<Duration> {
+        let limit = credential.and_then(|credential| credential.rate_limit.as_ref());
+        let number = |name: Option<&String>| -> Option<u64> {
+            let name = HeaderName::from_bytes(name?.to_ascii_lowercase().as_bytes()).ok()?;
+            response
+                .headers
+                .get(name)?
+                .to_str()
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let declared = number(limit.and_then(|limit| limit.retry_after_header.as_ref()))
+            .map(|seconds| Duration::from_secs(seconds.min(86_400)));
+        let standard = || retry_after(&response.headers, self.clock.unix_milliseconds() / 1_000);
+        let exhausted = number(limit.and_then(|limit| limit.remaining_header.as_ref())) == Some(0);
+        let limited = response.status.as_u16() == 429;
+        let wait = if limited || exhausted {
+            declared.or_else(standard)
+        } else {
+            standard()
+        };
+        if let (Some(slot), Some(wait), true) = (slot, wait, limited || exhausted) {
+            slot.pacer.pause(&*self.clock, wait.min(LONGEST_WAIT));
+        }
+        wait
+    }
+
+    fn has_time_for(&self, wait: Duration, deadline: Option<Duration>) -> bool {
+        wait <= LONGEST_WAIT
+            && deadline.is_none_or(|deadline| self.clock.monotonic() + wait < deadline)
+    }
+
+    fn can_refresh(&self, credential: Option<&SlotCredential>) -> bool {
+        credential.is_some_and(|credential| credential.is_oauth)
+    }
+
+    /// One refresh for all who wait for it; `None` when there is nothing newer.
+    async fn refresh(
+        &self,
+        slot: &SlotState,
+        stale: Option<&SlotCredential>,
+    ) -> Option<Arc<SlotCredential>> {
+        let stale = stale?;
+        let mut current = slot.current.write().await;
+        if current.revision != stale.revision {
+            return Some(current.clone());
+        }
+        match self
+            .credentials
+            .refreshed(&slot.request, stale.revision)
+            .await
+        {
+            Ok(newer) if newer.revision != stale.revision => {
+                let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
+                *current = Arc::new(SlotCredential::new(newer, credential_type));
+                Some(current.clone())
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(credential = %stale.name, %error, "it could not be refreshed");
+                None
+            }
+        }
+    }
+
+    /// The answer as the guest may see it.
+    async fn clean(
+        &self,
+        judged: &Judged,
+        response: TransportResponse,
+        credential: Option<&SlotCredential>,
+        wait: Option<Duration>,
+    ) -> Result<Response, SendError> {
+        let TransportResponse {
+            status,
+            headers,
+            mut body,
+            ..
+        } = response;
+        if let Some(replaced) =
+            self.handles
+                .replace(&self.policy, judged, status.is_success(), &body)?
+        {
+            body = replaced;
+        }
+        // Every credential of the execution, not only the one that was sent: an answer may give
+        // back what another request brought.
+        let mut filters = Vec::with_capacity(self.slots.len());
+        for slot in self.slots.values() {
+            filters.push(slot.current.read().await.clone());
+        }
+        let all = || {
+            filters
+                .iter()
+                .map(|one| &one.echo)
+                .chain(credential.map(|one| &one.echo))
+        };
+        for filter in all() {
+            if let Some(cleaned) = filter.clean(&body) {
+                body = cleaned;
+            }
+        }
+        let headers = headers
+            .iter()
+            .filter(|(name, _)| !DROPPED.contains(&name.as_str()))
+            .map(|(name, value)| {
+                let mut value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                for filter in all() {
+                    value = filter.clean_text(&value);
+                }
+                (name.as_str().to_owned(), value)
+            })
+            .collect();
+        Ok(Response {
+            status: status.as_u16(),
+            headers,
+            body,
+            retry_after: wait.map(milliseconds),
+        })
+    }
+
+    fn record(
+        &self,
+        exchange: &Exchange,
+        slot: Option<&str>,
+        result: &Result<Response, SendError>,
+        time: u64,
+    ) {
+        let url = url::Url::parse(&exchange.url).ok();
+        let (verdict, reason) = match result {
+            Ok(_) => (Verdict::Answered, None),
+            Err(error) if exchange.attempts == 0 => (Verdict::Refused, Some(error.message.clone())),
+            Err(error) => (Verdict::Failed, Some(error.message.clone())),
+        };
+        self.audit.record(&AuditEvent {
+            time,
+            plugin: self.policy.plugin.to_string(),
+            node: self.policy.node.clone(),
+            action: self.action.clone(),
+            execution: self.execution.clone(),
+            actor: self.actor.clone(),
+            workflow: self.workflow.clone(),
+            credential: slot
+                .and_then(|slot| self.slots.get(slot))
+                .map(|slot| slot.request.name.clone()),
+            method: printable(&exchange.method),
+            origin: url
+                .as_ref()
+                .and_then(Origin::of)
+                .map(|o| o.to_string())
+                .unwrap_or_default(),
+            path: url
+                .map(|url| path_without_ids(url.path()))
+                .unwrap_or_default(),
+            verdict,
+            reason,
+            status: exchange.status,
+            attempts: exchange.attempts,
+            duration: exchange.duration_ms,
+        });
+    }
+}
+
+fn unanswered(
+    error: &TransportError,
+    credential: Option<&SlotCredential>,
+    maybe_sent: bool,
+) -> SendError {
+    let kind = match error.kind {
+        TransportErrorKind::Denied => SendErrorKind::Denied,
+        TransportErrorKind::Unreachable => SendErrorKind::Unreachable,
+        TransportErrorKind::TooLarge => SendErrorKind::TooLarge,
+        TransportErrorKind::InvalidResponse => SendErrorKind::InvalidResponse,
+    };
+    let message = match credential {
+        Some(credential) => credential.echo.clean_text(&error.message),
+        None => error.message.clone(),
+    };
+    let fate = if maybe_sent {
+        "; the request may have been received"
+    } else {
+        ""
+    };
+    SendError {
+        kind,
+        message: format!("{message}{fate}"),
+        maybe_sent,
+        retry_after: None,
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Full jitter over an exponential step.
+fn backoff(attempt: u32) -> Duration {
+    let (first, cap) = BACKOFF;
+    let step = first
+        .saturating_mul(1 << attempt.saturating_sub(1).min(10))
+        .min(cap);
+    step.mul_f64(rand::random::<f64>())
+}
+
+/// RFC 9110 section 10.2.3: seconds, or an HTTP date. Nonsense counts as absent.
+fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds.min(86_400)));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(value)
+        .ok()?;
+    let seconds = date.as_second() - i64::try_from(now).ok()?;
+    Some(Duration::from_secs(
+        u64::try_from(seconds).unwrap_or(0).min(86_400),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_takes_seconds_and_dates_and_ignores_nonsense() {
+        let wait = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            retry_after(&headers, 1_700_000_000)
+        };
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(
+            wait("Tue, 14 Nov 2023 22:13:30 GMT"),
+            Some(Duration::from_secs(10))
+        );
+        assert_eq!(wait("Tue, 14 Nov 2000 22:13:30 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("-5"), None);
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("999999999999"), Some(Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn backoff_grows_and_stays_below_its_cap() {
+        for attempt in 1..40 {
+            assert!(backoff(attempt) <= BACKOFF.1);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The library's errors: opaque, with predicates; the kind can grow.
+
+use crate::approval::{ApprovalsError, GrantRequest};
+use crate::credential::CredentialError;
+use crate::description::{DescriptionError, FieldProblem};
+use crate::digest::Digest;
+
+/// Why the host could not do something. What an action answers for an item is no such error, but
+/// an [`ItemError`](crate::ItemError).
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Box<ErrorKind>);
+
+/// What went wrong. Not public: it grows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ErrorKind {
+    #[error("{path} cannot be read: {source}")]
+    Read {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("the plugin is refused: {0}")]
+    Refused(String),
+    #[error("the plugin is refused: its description is wrong. {0}")]
+    Description(#[from] DescriptionError),
+    #[error("the plugin was stopped: {0}")]
+    Stopped(String),
+    #[error("{}", not_approved(.digest, .request, .growth))]
+    NotApproved {
+        digest: Digest,
+        request: Box<GrantRequest>,
+        growth: Option<Vec<String>>,
+    },
+    #[error("there is no {what} `{name}`{}", one_of(.known))]
+    Unknown {
+        what: &'static str,
+        name: String,
+        known: Vec<String>,
+    },
+    #[error("{what}: {}", list(.problems))]
+    Invalid {
+        what: String,
+        problems: Vec<FieldProblem>,
+    },
+    #[error("{0}")]
+    Credential(#[from] CredentialError),
+    #[error("{0}")]
+    CredentialUnusable(String),
+    #[error("{0}")]
+    Approvals(#[from] ApprovalsError),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl Error {
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+        ErrorKind::Refused(reason.into()).into()
+    }
+
+    pub(crate) fn internal(reason: impl ToString) -> Self {
+        ErrorKind::Internal(reason.to_string()).into()
+    }
+
+    /// The component is none, imports what it may not, is too large, or describes itself wrongly.
+    pub fn is_refused(&self) -> bool {
+        matches!(*self.0, ErrorKind::Refused(_) | ErrorKind::Description(_))
+    }
+
+    /// The guest trapped, ran too long or used too much.
+    pub fn is_stopped(&self) -> bool {
+        matches!(*self.0, ErrorKind::Stopped(_))
+    }
+
+    /// Nobody has approved this component.
+    pub fn is_not_approved(&self) -> bool {
+        matches!(*self.0, ErrorKind::NotApproved { .. })
+    }
+
+    /// A credential is missing or cannot be used.
+    pub fn is_credential(&self) -> bool {
+        matches!(
+            *self.0,
+            ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_)
+        )
+    }
+
+    /// What was asked for does not exist or does not fit; nothing was sent.
+    pub fn is_invalid_input(&self) -> bool {
+        matches!(
+            *self.0,
+            ErrorKind::Unknown { .. } | ErrorKind::Invalid { .. } | ErrorKind::Read { .. }
+        )
+    }
+
+    /// The wrong fields, where the input was invalid.
+    pub fn problems(&self) -> &[FieldProblem] {
+        match &*self.0 {
+            ErrorKind::Invalid { problems, .. } => problems,
+            _ => &[],
+        }
+    }
+
+    /// A short name for machines, stable over versions.
+    pub fn name(&self) -> &'static str {
+        match &*self.0 {
+            ErrorKind::Read { .. } => "unreadable",
+            ErrorKind::Refused(_) | ErrorKind::Description(_) => "plugin-refused",
+            ErrorKind::Stopped(_) => "plugin-stopped",
+            ErrorKind::NotApproved { .. } => "not-approved",
+            ErrorKind::Unknown { .. } => "unknown",
+            ErrorKind::Invalid { .. } => "invalid-input",
+            ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_) => "credential",
+            ErrorKind::Approvals(_) => "approvals",
+            ErrorKind::Internal(_) => "internal",
+        }
+    }
+}
+
+fn list(problems: &[FieldProblem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn one_of(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!(". There is: {}", known.join(", ")),
+    }
+}
+
+fn not_approved(digest: &Digest, request: &GrantRequest, growth: &Option<Vec<String>>) -> String {
+    let name = &request.node;
+    match growth {
+        None => format!(
+            "the plugin `{name}` ({digest}) is not approved: look at what it asks for, and approve it"
+        ),
+        Some(growth) if growth.is_empty() => format!(
+            "the plugin `{name}` has changed since it was approved (now {digest}); it asks for \
+             nothing new: approve it again"
+        ),
+        Some(growth) => format!(
+            "the plugin `{name}` has changed since it was approved (now {digest}), and asks for \
+             more: {}",
+            growth.join("; ")
+        ),
+    }
+}

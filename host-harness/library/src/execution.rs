@@ -1,0 +1,381 @@
+//! Executions: what an engine asks for, what it hears meanwhile, and what comes of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::bindings::workflow::node::http::{Request, Response, SendError};
+use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, OutputItem};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::origin::OriginPattern;
+
+/// One call of one action over any number of items.
+#[derive(Clone, Debug, Default)]
+pub struct Execution {
+    /// The action's name.
+    pub action: String,
+    /// One object of parameters per item.
+    pub items: Vec<Value>,
+    /// Names of credentials by slot.
+    pub credentials: BTreeMap<String, String>,
+    /// True: an item that fails does not stop the others.
+    pub continue_on_fail: bool,
+    /// How many items may be under way at once; `None`: the plugin's choice.
+    pub concurrency: Option<usize>,
+    /// Names the execution; repeating it with the same name repeats its idempotency keys. `None`: a
+    /// new one.
+    pub id: Option<String>,
+    /// Who runs it; told to the credential source and to the audit.
+    pub actor: Option<String>,
+    /// The workflow; told to the credential source and to the audit.
+    pub workflow: Option<String>,
+    /// Narrows the approved origins; `None` does not narrow, empty denies all.
+    pub allow: Option<Vec<OriginPattern>>,
+    /// What it may use; `None`: the host's limits.
+    pub limits: Option<Limits>,
+    /// Ends it from outside.
+    pub cancellation: CancellationToken,
+    /// Judge every request, and send none.
+    pub dry_run: bool,
+}
+
+impl Execution {
+    /// An execution of an action without items.
+    pub fn new(action: impl Into<String>) -> Self {
+        Self {
+            action: action.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an item.
+    #[must_use]
+    pub fn item(mut self, parameters: Value) -> Self {
+        self.items.push(parameters);
+        self
+    }
+
+    /// Fills a slot.
+    #[must_use]
+    pub fn credential(mut self, slot: impl Into<String>, name: impl Into<String>) -> Self {
+        self.credentials.insert(slot.into(), name.into());
+        self
+    }
+}
+
+/// One output record. Its JSON is kept as it was written: numbers and unknown members untouched.
+#[derive(Clone, Debug)]
+pub struct OutputRecord {
+    /// `main` unless the action branches.
+    pub port: String,
+    /// The record.
+    pub json: Box<RawValue>,
+}
+
+impl OutputRecord {
+    /// The record as a value.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.json.get()).unwrap_or_default()
+    }
+
+    pub(crate) fn checked(output: OutputItem, depth: usize) -> wasmtime::Result<Self> {
+        if depth_of(&output.json) > depth {
+            wasmtime::bail!("an output record is nested deeper than {depth}");
+        }
+        let json = RawValue::from_string(output.json)
+            .map_err(|error| wasmtime::format_err!("an output record is no JSON: {error}"))?;
+        Ok(Self {
+            port: output.port,
+            json,
+        })
+    }
+}
+
+/// How deep brackets nest in JSON text.
+pub(crate) fn depth_of(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Why an item failed, as a plugin or the host tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ItemError {
+    /// What an engine decides on: a name of the contract's `error-kind`.
+    pub kind: &'static str,
+    /// Cause and next step.
+    pub message: String,
+    /// The service's own code.
+    pub code: Option<String>,
+    /// The status of the answer that led to it.
+    pub http_status: Option<u16>,
+    /// Set only where a later attempt can succeed.
+    pub retry_after_ms: Option<u64>,
+    /// The service's own reasons.
+    pub detail: Option<Value>,
+}
+
+impl ItemError {
+    /// An error of a kind.
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            code: None,
+            http_status: None,
+            retry_after_ms: None,
+            detail: None,
+        }
+    }
+
+    /// Of an item that was not begun.
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Self::new("cancelled", message)
+    }
+}
+
+impl From<GuestError> for ItemError {
+    fn from(error: GuestError) -> Self {
+        let kind = match error.kind {
+            ErrorKind::InvalidInput => "invalid-input",
+            ErrorKind::Unauthenticated => "unauthenticated",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::NotFound => "not-found",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::RateLimited => "rate-limited",
+            ErrorKind::Unavailable => "unavailable",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::OutcomeUnknown => "outcome-unknown",
+            ErrorKind::DeniedByHost => "denied-by-host",
+            ErrorKind::OverBudget => "over-budget",
+            ErrorKind::Unsupported => "unsupported",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::Internal => "internal",
+        };
+        Self {
+            kind,
+            message: error.message,
+            code: error.code,
+            http_status: error.http_status,
+            retry_after_ms: error.retry_after,
+            detail: error
+                .detail
+                .and_then(|detail| serde_json::from_str(&detail).ok()),
+        }
+    }
+}
+
+/// What has come of one item.
+#[derive(Clone, Debug)]
+pub struct ItemOutcome {
+    /// What it yields, in order. With an error: what it had emitted before, which stands.
+    pub output: Vec<OutputRecord>,
+    /// Why it failed.
+    pub error: Option<ItemError>,
+}
+
+impl ItemOutcome {
+    /// Whether it succeeded.
+    pub fn is_ok(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+/// What has come of an execution.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its id.
+    pub id: String,
+    /// Per item, in order. Every item is here, also when the plugin was stopped.
+    pub items: Vec<ItemOutcome>,
+    /// Why the plugin was stopped, if it was. What it had emitted stands.
+    pub stopped: Option<Error>,
+    /// How many requests were judged.
+    pub requests: u32,
+    /// From the first to the last moment.
+    pub duration: Duration,
+    /// Largest linear memory of the guest, in bytes.
+    pub memory: usize,
+}
+
+/// How much a guest's log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // The contract explains them.
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// One request and its answer, as the guest sees them: no credential stands in it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exchange {
+    /// Milliseconds since 1970.
+    pub started: u64,
+    /// The method.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// The request's headers.
+    pub headers: Vec<(String, String)>,
+    /// The request's body, where it is text.
+    pub body: Option<String>,
+    /// The slot whose credential the host attached.
+    pub slot: Option<String>,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// The answer's headers.
+    pub response_headers: Vec<(String, String)>,
+    /// The answer's body, where it is text.
+    pub response_body: Option<String>,
+    /// Why there is no answer.
+    pub error: Option<String>,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Whether it may have reached the service, answered or not.
+    pub maybe_sent: bool,
+    /// `HTTP/1.1` or `HTTP/2`; empty when nothing was answered.
+    pub version: String,
+    /// From the judgement to the end.
+    pub duration_ms: u64,
+}
+
+impl Exchange {
+    pub(crate) fn begin(request: &Request, started: u64) -> Self {
+        Self {
+            started,
+            method: request.method.clone(),
+            url: request.url.clone(),
+            headers: request.headers.clone(),
+            body: request
+                .body
+                .clone()
+                .and_then(|body| String::from_utf8(body).ok()),
+            slot: request.credential.clone(),
+            status: None,
+            response_headers: Vec::new(),
+            response_body: None,
+            error: None,
+            attempts: 0,
+            maybe_sent: false,
+            version: String::new(),
+            duration_ms: 0,
+        }
+    }
+
+    pub(crate) fn end(
+        mut self,
+        result: &Result<Response, SendError>,
+        attempts: u32,
+        version: &str,
+        duration: Duration,
+    ) -> Self {
+        self.attempts = attempts;
+        self.version = version.to_owned();
+        self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        match result {
+            Ok(response) => {
+                self.maybe_sent = true;
+                self.status = Some(response.status);
+                self.response_headers = response.headers.clone();
+                self.response_body = String::from_utf8(response.body.clone()).ok();
+            }
+            Err(error) => {
+                self.maybe_sent = error.maybe_sent;
+                self.error = Some(error.message.clone());
+            }
+        }
+        self
+    }
+}
+
+/// Hears what happens while a call runs. Every method has a default that does nothing.
+#[async_trait]
+pub trait Observer: Send + Sync + 'static {
+    /// Output of an item, handed over before the call returns. Waiting here is back-pressure: the
+    /// guest waits, too.
+    async fn output(&self, item: u32, records: &[OutputRecord]) {
+        let _ = (item, records);
+    }
+
+    /// Whether the host shall keep emitted output for the [`Outcome`], too. An engine that streams
+    /// says no.
+    fn keeps_output(&self) -> bool {
+        true
+    }
+
+    /// How far the call is.
+    fn progress(&self, done: u64, total: Option<u64>, message: &str) {
+        let _ = (done, total, message);
+    }
+
+    /// A line of the guest, already made harmless for a terminal.
+    fn log(&self, level: LogLevel, message: &str, fields: &str) {
+        tracing::debug!(target: "workflow_node::guest", ?level, fields, "{message}");
+    }
+
+    /// A request has ended.
+    fn exchange(&self, exchange: &Exchange) {
+        let _ = exchange;
+    }
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// What a form asks for the choices of a field.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OptionsQuery {
+    /// The action's name.
+    pub action: String,
+    /// The parameter's name.
+    pub parameter: String,
+    /// What the form holds so far.
+    pub parameters: Map<String, Value>,
+    /// What the user typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// From the last answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// How many at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth_of;
+
+    #[test]
+    fn brackets_in_strings_do_not_nest() {
+        assert_eq!(depth_of(r#"{"a":"[[[{\"[","b":[1,{}]}"#), 3);
+        assert_eq!(depth_of("1"), 0);
+    }
+}

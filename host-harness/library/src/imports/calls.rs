@@ -1,0 +1,176 @@
+//! The functions that a guest calls. Each checks what it is given: a guest is foreign code.
+
+use std::time::Duration;
+
+use super::WorkflowNodeCtxView;
+use crate::bindings::workflow::node::types::{Json, OutputItem};
+use crate::bindings::workflow::node::{completions, context, http, timer, types};
+use crate::execution::{LogLevel, OutputRecord};
+
+impl types::Host for WorkflowNodeCtxView<'_> {}
+
+impl completions::Host for WorkflowNodeCtxView<'_> {
+    async fn next(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self.ctx.next().await)
+    }
+
+    async fn cancel(&mut self, ticket: u64) -> wasmtime::Result<()> {
+        self.ctx.cancel(ticket);
+        Ok(())
+    }
+}
+
+impl timer::Host for WorkflowNodeCtxView<'_> {
+    async fn after(&mut self, duration: u64) -> wasmtime::Result<u64> {
+        self.check_tickets()?;
+        Ok(self.ctx.after(Duration::from_millis(duration)))
+    }
+}
+
+impl http::Host for WorkflowNodeCtxView<'_> {
+    async fn submit(&mut self, request: http::Request) -> wasmtime::Result<u64> {
+        self.check_tickets()?;
+        Ok(self.ctx.submit(request))
+    }
+
+    async fn take(
+        &mut self,
+        ticket: u64,
+    ) -> wasmtime::Result<Result<http::Response, http::SendError>> {
+        match self.ctx.take(ticket) {
+            Some(answer) => Ok(answer),
+            None => wasmtime::bail!(
+                "`http.take` of ticket {ticket}, which `completions.next` has not named or whose \
+                 answer was taken before"
+            ),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        request: http::Request,
+    ) -> wasmtime::Result<Result<http::Response, http::SendError>> {
+        Ok(self.ctx.send(request).await)
+    }
+}
+
+impl context::Host for WorkflowNodeCtxView<'_> {
+    async fn log(
+        &mut self,
+        level: context::Level,
+        message: String,
+        fields: Json,
+    ) -> wasmtime::Result<()> {
+        let ctx = &mut *self.ctx;
+        let (lines, bytes) = ctx.limits.log;
+        ctx.log_lines = ctx.log_lines.saturating_add(1);
+        ctx.log_bytes = ctx.log_bytes.saturating_add(message.len() + fields.len());
+        if ctx.log_lines > lines || ctx.log_bytes > bytes {
+            if ctx.log_lines == lines + 1 {
+                tracing::warn!("the plugin logs more than it may; the rest is dropped");
+            }
+            return Ok(());
+        }
+        let level = match level {
+            context::Level::Trace => LogLevel::Trace,
+            context::Level::Debug => LogLevel::Debug,
+            context::Level::Info => LogLevel::Info,
+            context::Level::Warn => LogLevel::Warn,
+            context::Level::Error => LogLevel::Error,
+        };
+        ctx.observer
+            .log(level, &one_line(&message), &one_line(&fields));
+        Ok(())
+    }
+
+    async fn progress(
+        &mut self,
+        done: u64,
+        total: Option<u64>,
+        message: String,
+    ) -> wasmtime::Result<()> {
+        self.ctx.progress = self.ctx.progress.max(done);
+        self.ctx
+            .observer
+            .progress(self.ctx.progress, total, &one_line(&message));
+        Ok(())
+    }
+
+    async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
+        if item >= self.ctx.items {
+            wasmtime::bail!(
+                "`context.emit` for item {item}, but the call has {}",
+                self.ctx.items
+            );
+        }
+        let mut records = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            self.ctx.output_bytes += output.json.len();
+            if self.ctx.output_bytes > self.ctx.limits.output {
+                wasmtime::bail!("the output is larger than {} bytes", self.ctx.limits.output);
+            }
+            records.push(OutputRecord::checked(output, self.ctx.limits.json_depth)?);
+        }
+        self.ctx.emit(item, records).await;
+        Ok(())
+    }
+
+    async fn cancelled(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.ctx.cancelled)
+    }
+
+    async fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.ctx.now)
+    }
+
+    async fn deadline(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self.ctx.deadline)
+    }
+
+    async fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        const MOST: u32 = 1_024;
+        if length > MOST {
+            wasmtime::bail!("`context.random` of {length} bytes; at most {MOST} are given at once");
+        }
+        Ok(self.ctx.random(length as usize))
+    }
+
+    async fn idempotency_key(&mut self, item: u32) -> wasmtime::Result<String> {
+        Ok(self.ctx.idempotency_key(item))
+    }
+
+    async fn credential(
+        &mut self,
+        slot: String,
+    ) -> wasmtime::Result<Option<context::CredentialView>> {
+        Ok(self.ctx.credentials.get(&slot).cloned())
+    }
+}
+
+impl WorkflowNodeCtxView<'_> {
+    /// A ticket costs the host a task: a guest must not pile them up.
+    fn check_tickets(&self) -> wasmtime::Result<()> {
+        let most = self.ctx.limits.requests as usize + 1_000;
+        if self.ctx.open_tickets() >= most {
+            wasmtime::bail!("the plugin has {most} open tickets, which is too many");
+        }
+        Ok(())
+    }
+}
+
+/// Foreign text for a terminal or a log: one line, no control characters, no tricks with the
+/// direction of writing.
+fn one_line(text: &str) -> String {
+    const MOST: usize = 4_000;
+    text.chars()
+        .take(MOST)
+        .map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{fffd}'
+            }
+            c => c,
+        })
+        .collect()
+}

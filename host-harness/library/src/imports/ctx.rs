@@ -1,0 +1,316 @@
+//! The state behind the imports, for one call.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::bindings::workflow::node::context::CredentialView;
+use crate::bindings::workflow::node::http::{Request, Response, SendError};
+use crate::clock::Clock;
+use crate::egress::Session;
+use crate::execution::{Observer, OutputRecord};
+use crate::journal::{Journal, JournalEntry};
+use crate::limits::Limits;
+
+/// What has come of a ticket.
+type Finished = (u64, Option<Result<Response, SendError>>);
+
+/// Output that was handed over before the call returned, by item.
+pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
+
+/// The state of one call: its queue, its requests, its limits.
+pub struct WorkflowNodeCtx {
+    /// `None` in a pure call (`describe`, `configure`), which can send nothing.
+    session: Option<Arc<Session>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observer: Arc<dyn Observer>,
+    journal: Arc<dyn Journal>,
+    cancellation: CancellationToken,
+    pub(super) limits: Limits,
+    pub(super) credentials: BTreeMap<String, CredentialView>,
+    execution: String,
+    seed: u64,
+    drawn: u64,
+
+    last_ticket: u64,
+    open: HashMap<u64, AbortHandle>,
+    answers: HashMap<u64, Result<Response, SendError>>,
+    tasks: JoinSet<()>,
+    finished: (UnboundedSender<Finished>, UnboundedReceiver<Finished>),
+
+    /// As the guest sees them; they change only while it waits.
+    pub(super) now: u64,
+    pub(super) cancelled: bool,
+    pub(super) deadline: Option<u64>,
+
+    pub(super) emitted: Emitted,
+    pub(super) output_bytes: usize,
+    pub(super) log_lines: u32,
+    pub(super) log_bytes: usize,
+    pub(super) progress: u64,
+    pub(super) items: u32,
+
+    /// Wall-clock time that the guest spent waiting in host calls.
+    waited: Duration,
+}
+
+/// What a context is made of.
+pub(crate) struct Parts {
+    pub(crate) session: Option<Arc<Session>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) cancellation: CancellationToken,
+    pub(crate) limits: Limits,
+    pub(crate) credentials: BTreeMap<String, CredentialView>,
+    pub(crate) execution: String,
+    pub(crate) seed: u64,
+    pub(crate) items: u32,
+}
+
+impl WorkflowNodeCtx {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            session,
+            clock,
+            observer,
+            journal,
+            cancellation,
+            ..
+        } = parts;
+        let now = clock.unix_milliseconds();
+        let deadline = session
+            .as_ref()
+            .and_then(|session| session.deadline)
+            .map(|deadline| {
+                let left = deadline.saturating_sub(clock.monotonic());
+                now + u64::try_from(left.as_millis()).unwrap_or(u64::MAX / 2)
+            });
+        Self {
+            now,
+            deadline,
+            cancelled: cancellation.is_cancelled(),
+            session,
+            clock,
+            observer,
+            journal,
+            cancellation,
+            limits: parts.limits,
+            credentials: parts.credentials,
+            execution: parts.execution,
+            seed: parts.seed,
+            drawn: 0,
+            last_ticket: 0,
+            open: HashMap::new(),
+            answers: HashMap::new(),
+            tasks: JoinSet::new(),
+            finished: unbounded_channel(),
+            emitted: BTreeMap::new(),
+            output_bytes: 0,
+            log_lines: 0,
+            log_bytes: 0,
+            progress: 0,
+            items: parts.items,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// How long the guest has waited in host calls.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// What was emitted.
+    pub(crate) fn take_emitted(&mut self) -> Emitted {
+        std::mem::take(&mut self.emitted)
+    }
+
+    fn start(
+        &mut self,
+        task: impl Future<Output = Option<Result<Response, SendError>>> + Send + 'static,
+    ) -> u64 {
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        let sender = self.finished.0.clone();
+        let handle = self.tasks.spawn(async move {
+            let answer = task.await;
+            // The receiver is gone only when the call has ended.
+            drop(sender.send((ticket, answer)));
+        });
+        self.open.insert(ticket, handle);
+        // Ended tasks are collected now and then, not to pile up over a long call.
+        while self.tasks.try_join_next().is_some() {}
+        ticket
+    }
+
+    pub(super) fn submit(&mut self, request: Request) -> u64 {
+        let ticket = self.last_ticket + 1;
+        match self.session.clone() {
+            Some(session) => self.start(async move { Some(session.send(ticket, request).await) }),
+            None => self.start(async move { Some(Err(no_network())) }),
+        }
+    }
+
+    pub(super) async fn send(&mut self, request: Request) -> Result<Response, SendError> {
+        let Some(session) = self.session.clone() else {
+            return Err(no_network());
+        };
+        let started = Instant::now();
+        let answer = session.send(0, request).await;
+        self.waited += started.elapsed();
+        self.observe_time();
+        answer
+    }
+
+    pub(super) fn after(&mut self, duration: Duration) -> u64 {
+        let clock = self.clock.clone();
+        let cancellation = self.cancellation.clone();
+        let left = self
+            .session
+            .as_ref()
+            .and_then(|session| session.deadline)
+            .map(|deadline| deadline.saturating_sub(clock.monotonic()));
+        let duration = left.map_or(duration, |left| duration.min(left));
+        self.start(async move {
+            tokio::select! {
+                () = cancellation.cancelled() => {}
+                () = clock.sleep(duration) => {}
+            }
+            None
+        })
+    }
+
+    /// Waits until any open ticket is finished.
+    pub(super) async fn next(&mut self) -> Option<u64> {
+        let started = Instant::now();
+        let named = loop {
+            if self.open.is_empty() {
+                break None;
+            }
+            let Some((ticket, answer)) = self.finished.1.recv().await else {
+                break None;
+            };
+            // A ticket that was cancelled after it had finished is not named.
+            if self.open.remove(&ticket).is_none() {
+                continue;
+            }
+            if let Some(answer) = answer {
+                self.answers.insert(ticket, answer);
+            }
+            break Some(ticket);
+        };
+        self.waited += started.elapsed();
+        self.observe_time();
+        if let Some(ticket) = named {
+            let (now, cancelled) = (self.now, self.cancelled);
+            self.note(JournalEntry::Named {
+                ticket,
+                now,
+                cancelled,
+            })
+            .await;
+        }
+        named
+    }
+
+    pub(super) fn cancel(&mut self, ticket: u64) {
+        if let Some(task) = self.open.remove(&ticket) {
+            task.abort();
+        }
+        self.answers.remove(&ticket);
+    }
+
+    pub(super) fn take(&mut self, ticket: u64) -> Option<Result<Response, SendError>> {
+        self.answers.remove(&ticket)
+    }
+
+    pub(super) async fn emit(&mut self, item: u32, records: Vec<OutputRecord>) {
+        let count = records.len();
+        let started = Instant::now();
+        self.observer.output(item, &records).await;
+        self.waited += started.elapsed();
+        self.observe_time();
+        if self.observer.keeps_output() {
+            self.emitted.entry(item).or_default().extend(records);
+        } else {
+            self.emitted.entry(item).or_default();
+        }
+        self.note(JournalEntry::Emitted {
+            item,
+            records: count,
+        })
+        .await;
+    }
+
+    pub(super) fn random(&mut self, length: usize) -> Vec<u8> {
+        // SHA-256 over seed and counter: the same for ever, whatever library changes its generator.
+        let mut bytes = Vec::with_capacity(length + 32);
+        while bytes.len() < length {
+            let mut hash = Sha256::new();
+            hash.update(self.seed.to_le_bytes());
+            hash.update(self.drawn.to_le_bytes());
+            self.drawn += 1;
+            bytes.extend_from_slice(&hash.finalize());
+        }
+        bytes.truncate(length);
+        bytes
+    }
+
+    /// The same for every repetition of the item, different for every other.
+    pub(super) fn idempotency_key(&self, item: u32) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.execution.len().to_le_bytes());
+        hash.update(self.execution.as_bytes());
+        hash.update(item.to_le_bytes());
+        let hex: String = hash
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("wf-{hex}")
+    }
+
+    fn observe_time(&mut self) {
+        self.now = self.now.max(self.clock.unix_milliseconds());
+        self.cancelled = self.cancellation.is_cancelled();
+    }
+
+    pub(crate) async fn note(&self, entry: JournalEntry) {
+        if let Err(error) = self.journal.append(entry).await {
+            tracing::error!(%error, "the journal cannot be written");
+        }
+    }
+}
+
+fn no_network() -> SendError {
+    SendError {
+        kind: crate::bindings::workflow::node::http::SendErrorKind::Denied,
+        message: "this call sends nothing".into(),
+        maybe_sent: false,
+        retry_after: None,
+    }
+}
+
+impl WorkflowNodeCtx {
+    /// How many tickets are open or wait to be taken.
+    pub(super) fn open_tickets(&self) -> usize {
+        self.open.len() + self.answers.len()
+    }
+}
+
+impl WorkflowNodeCtx {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn cancellation(&self) -> &CancellationToken {
+        &self.cancellation
+    }
+}

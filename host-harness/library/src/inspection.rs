@@ -1,0 +1,164 @@
+//! Looks at a component before anything of it runs: what it imports, what it exports, and whether
+//! it is one at all.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
+
+use crate::error::Error;
+
+/// The package and the version of it that this host speaks.
+pub(crate) const CONTRACT: &str = "workflow:node";
+pub(crate) const CONTRACT_VERSION: &str = "0.1.0";
+
+/// Largest component, in bytes. Compiling is not bounded otherwise.
+const LARGEST: usize = 32 * 1024 * 1024;
+
+/// Interfaces of the contract that a guest may import.
+const OWN_IMPORTS: &[&str] = &["types", "completions", "timer", "http", "context"];
+/// Interfaces that a guest must export.
+const REQUIRED_EXPORTS: &[&str] = &["credential-type", "node"];
+/// Packages of WASI 0.2 that a standard library imports; the host supplies them empty.
+const WASI_IMPORTS: &[&str] = &["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/"];
+
+/// What stands on the outside of a component.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Surface {
+    /// Names of imported interfaces.
+    pub imports: BTreeSet<String>,
+    /// Names of exported interfaces.
+    pub exports: BTreeSet<String>,
+    /// Size of the file in bytes.
+    pub size: usize,
+}
+
+impl Surface {
+    /// Whether it exports an interface of the contract.
+    pub fn exports(&self, interface: &str) -> bool {
+        self.exports
+            .contains(&format!("{CONTRACT}/{interface}@{CONTRACT_VERSION}"))
+    }
+}
+
+/// Reads and judges the outside of a component.
+pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
+    if bytes.is_empty() {
+        return Err(Error::refused("the file is empty"));
+    }
+    if bytes.len() > LARGEST {
+        let size = bytes.len();
+        return Err(Error::refused(format!(
+            "the file has {size} bytes; at most {LARGEST} are read"
+        )));
+    }
+    if bytes.starts_with(b"\x7fELF") {
+        return Err(Error::refused(
+            "the file is precompiled machine code (.cwasm), which is never loaded: give the .wasm",
+        ));
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(Error::refused("the file is no WebAssembly"));
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(Error::refused(
+            "the file is a core module, not a component: build it for wasm32-wasip2, or wrap it \
+             with `wasm-tools component new`",
+        ));
+    }
+    // Without the feature, a component that uses an async function or a stream does not validate.
+    let features = WasmFeatures::default().difference(WasmFeatures::CM_ASYNC);
+    Validator::new_with_features(features).validate_all(bytes).map_err(|error| {
+        let message = error.message();
+        Error::refused(if message.contains("async") {
+            format!("it uses async functions of the component model, which portable nodes do not: {message}")
+        } else {
+            format!("the component is malformed: {error}")
+        })
+    })?;
+    let surface = read(bytes)?;
+    judge(&surface)?;
+    Ok(surface)
+}
+
+fn read(bytes: &[u8]) -> Result<Surface, Error> {
+    let mut surface = Surface {
+        imports: BTreeSet::new(),
+        exports: BTreeSet::new(),
+        size: bytes.len(),
+    };
+    let malformed = |error| Error::refused(format!("the component is malformed: {error}"));
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(malformed)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    surface
+                        .imports
+                        .insert(import.map_err(malformed)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    surface
+                        .exports
+                        .insert(export.map_err(malformed)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(surface)
+}
+
+fn judge(surface: &Surface) -> Result<(), Error> {
+    let own = |name: &str| format!("{CONTRACT}/{name}@{CONTRACT_VERSION}");
+    for import in &surface.imports {
+        let known = OWN_IMPORTS.iter().any(|name| *import == own(name))
+            || (WASI_IMPORTS
+                .iter()
+                .any(|package| import.starts_with(package))
+                && import
+                    .rsplit_once('@')
+                    .is_some_and(|(_, version)| version.starts_with("0.2.")));
+        if known {
+            continue;
+        }
+        if let Some(version) = contract_version(import).filter(|one| *one != CONTRACT_VERSION) {
+            return Err(Error::refused(format!(
+                "it is built for {CONTRACT}@{version}; this host speaks {CONTRACT}@{CONTRACT_VERSION}"
+            )));
+        }
+        return Err(Error::refused(format!(
+            "it imports `{import}`. A node reaches the outside only through {CONTRACT}/http; \
+             besides that only io, cli, clocks and random of WASI 0.2 are supplied, empty"
+        )));
+    }
+    for name in REQUIRED_EXPORTS {
+        if surface.exports(name) {
+            continue;
+        }
+        let other = surface
+            .exports
+            .iter()
+            .filter(|export| export.starts_with(&format!("{CONTRACT}/{name}@")))
+            .find_map(|export| contract_version(export));
+        return Err(Error::refused(match other {
+            Some(version) => format!(
+                "it exports {CONTRACT}/{name}@{version}; this host speaks \
+                 {CONTRACT}@{CONTRACT_VERSION}"
+            ),
+            None => format!("it does not export `{}`: it is no workflow node", own(name)),
+        }));
+    }
+    Ok(())
+}
+
+fn contract_version(name: &str) -> Option<&str> {
+    let (interface, version) = name.rsplit_once('@')?;
+    interface
+        .strip_prefix(CONTRACT)?
+        .starts_with('/')
+        .then_some(version)
+}

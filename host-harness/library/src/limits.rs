@@ -1,0 +1,56 @@
+//! What one call may use.
+
+use std::time::Duration;
+
+/// Limits of one call of a guest. Each default is a choice for a connector: far above what one
+/// needs, far below what hurts a machine that runs hundreds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Linear memory of the instance, in bytes.
+    pub memory: usize,
+    /// Time that the guest itself may compute, waiting not counted.
+    pub guest_time: Duration,
+    /// The whole call.
+    pub total_time: Duration,
+    /// Requests of the call, repetitions by the host not counted.
+    pub requests: u32,
+    /// Requests under way at once; the others wait.
+    pub concurrent_requests: usize,
+    /// Body of a request, in bytes.
+    pub request_body: usize,
+    /// Body of an answer, in bytes after decompression.
+    pub response_body: usize,
+    /// Headers of a request: number, and bytes of names and values.
+    pub request_headers: (usize, usize),
+    /// All output, in bytes of JSON.
+    pub output: usize,
+    /// Nesting of any JSON document that a guest hands over.
+    pub json_depth: usize,
+    /// Log lines, and bytes of them.
+    pub log: (u32, usize),
+    /// How often a request is sent at most, where it may be sent again.
+    pub attempts: u32,
+    /// Data that one host call may take from the guest, in bytes.
+    pub host_call: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            memory: 64 * MIB,
+            guest_time: Duration::from_secs(10),
+            total_time: Duration::from_secs(300),
+            requests: 10_000,
+            concurrent_requests: 64,
+            request_body: 8 * MIB,
+            response_body: 16 * MIB,
+            request_headers: (64, 32 * 1024),
+            output: 64 * MIB,
+            json_depth: 64,
+            log: (1_000, 256 * 1024),
+            attempts: 4,
+            host_call: 64 * MIB,
+        }
+    }
+}

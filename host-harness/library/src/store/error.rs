@@ -1,0 +1,302 @@
+//! Why the store cannot do something, and what to do about it. No text here holds a secret, a key
+//! or SQL.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use super::key::KeyKind;
+use crate::credential::CredentialError;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the store cannot do something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file system refuses.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others than the owner may read or write a file that is to be private.
+    #[error(
+        "{} may be used by others than its owner (mode {mode:04o}). Make it private: \
+         chmod 600 {}", path.display(), quoted(path)
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another program's database, or no database at all.
+    #[error(
+        "{} is no credential store; nothing was written to it. Name another file, or move this one \
+         away to start a new store", path.display()
+    )]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is incomplete or was changed by something else.
+    #[error(
+        "the credential store {} is damaged ({detail}). Nothing was written to it: restore it from \
+         a backup, or move it away and connect the credentials again", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How it shows.
+        detail: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error(
+        "the credential store {} has format {found}, and this version knows up to {known}. Use the \
+         version that wrote it, or a newer one", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// The key or passphrase is another than the one the store was made with.
+    #[error(
+        "this is not the {kind} of the credential store {}; nothing was written. Give the one that \
+         the store was made with", path.display()
+    )]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// What it was opened with.
+        kind: KeyKind,
+    },
+    /// A key was given for a store with a passphrase, or the other way round.
+    #[error(
+        "the credential store {} opens with a {expected}, not with a {given}", path.display()
+    )]
+    WrongKeyKind {
+        /// The file.
+        path: PathBuf,
+        /// What it takes.
+        expected: KeyKind,
+        /// What was given.
+        given: KeyKind,
+    },
+    /// The passphrase for a new store is too short.
+    #[error("a store's passphrase has at least {minimum} bytes: choose a longer one")]
+    ShortPassphrase {
+        /// How long it has to be.
+        minimum: usize,
+    },
+    /// The cost for a new passphrase is outside of what Argon2id takes.
+    #[error(
+        "{memory_kib} KiB, {iterations} iterations, {parallelism} lanes are no cost of Argon2id"
+    )]
+    PassphraseCost {
+        /// Memory in KiB.
+        memory_kib: u32,
+        /// Passes.
+        iterations: u32,
+        /// Lanes.
+        parallelism: u32,
+    },
+    /// A text that is no key.
+    #[error(
+        "{origin} holds no key: a key is 32 random bytes, written as 64 hexadecimal digits or in \
+         base64, e.g. what `openssl rand -hex 32` prints"
+    )]
+    NoKey {
+        /// Where the text is from.
+        origin: String,
+    },
+    /// A name that no credential can have.
+    #[error(
+        "`{}` is no name for a credential: a name has 1 to 64 letters, digits, `.`, `_` or `-`, and \
+         begins with a letter or digit", name.escape_debug()
+    )]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// The name is taken.
+    #[error(
+        "there is a credential `{name}` already. Choose another name, or remove that one first"
+    )]
+    Exists {
+        /// The name.
+        name: String,
+    },
+    /// There is none of this name.
+    #[error("there is no credential `{}`{}", name.escape_debug(), known_names(known))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// All that there are.
+        known: Vec<String>,
+    },
+    /// Somebody else has changed the credential meanwhile.
+    #[error(
+        "the credential `{name}` has been changed meanwhile: it has revision {found}, not \
+         {expected}. Read it again"
+    )]
+    Changed {
+        /// The name.
+        name: String,
+        /// The revision that was to be replaced.
+        expected: u64,
+        /// The one that is there.
+        found: u64,
+    },
+    /// A record that something else than this store has changed.
+    #[error(
+        "the record of the credential `{name}` was changed outside of the store, so its secrets \
+         stay shut. Restore the store from a backup, or remove the credential and connect it again"
+    )]
+    Tampered {
+        /// The name.
+        name: String,
+    },
+    /// Other processes hold the store.
+    #[error(
+        "the credential store {} is in use by another process. Try again when that has finished",
+        path.display()
+    )]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store may be read only.
+    #[error(
+        "the credential store {} cannot be written: the file or its directory is read-only",
+        path.display()
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(#[source] Source),
+    /// SQLite fails for another reason, e.g. a full disk.
+    #[error("the credential store {} cannot be used: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: Source,
+    },
+    /// What cannot be brought into the form that is stored.
+    #[error("the credential cannot be written: {reason}")]
+    Unwritable {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    pub(super) fn sqlite(path: &Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => return Self::NotAStore { path },
+            Some(ErrorCode::DatabaseCorrupt) => {
+                return Self::Damaged {
+                    path,
+                    detail: error.to_string(),
+                };
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                return Self::Busy { path };
+            }
+            Some(ErrorCode::ReadOnly) => return Self::ReadOnly { path },
+            _ => {}
+        }
+        match error {
+            // A table or column that is not there, or holds something else: not as we made it. The
+            // error's own text would quote the statement.
+            rusqlite::Error::SqlInputError { msg: detail, .. } => Self::Damaged { path, detail },
+            rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error {
+                    extended_code: rusqlite::ffi::SQLITE_ERROR,
+                    ..
+                },
+                Some(detail),
+            ) => Self::Damaged { path, detail },
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..) => Self::Damaged {
+                path,
+                detail: "a column holds an unexpected value".into(),
+            },
+            error => Self::Database {
+                path,
+                source: error.into(),
+            },
+        }
+    }
+
+    pub(super) fn unwritable(reason: impl ToString) -> Self {
+        Self::Unwritable {
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(super) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// The key or passphrase is wrong, or of the wrong kind: worth asking for again.
+    pub fn is_wrong_key(&self) -> bool {
+        matches!(self, Self::WrongKey { .. } | Self::WrongKeyKind { .. })
+    }
+
+    /// There is no credential of the name.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+
+    /// The credential was changed since it was read: read it again and decide anew.
+    pub fn is_changed(&self) -> bool {
+        matches!(self, Self::Changed { .. })
+    }
+}
+
+impl From<StoreError> for CredentialError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unknown { name, .. } => Self::Unknown(name),
+            error => Self::Source(error.to_string()),
+        }
+    }
+}
+
+fn known_names(known: &[String]) -> String {
+    match known {
+        [] => ": the store is empty".to_owned(),
+        known => format!(". There is: {}", known.join(", ")),
+    }
+}
+
+/// The path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@".contains(&byte);
+    if path.bytes().all(plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,299 @@
+//! Opens connections: resolves a name, judges every address, connects to a judged one, and keeps
+//! the name for SNI and certificate.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+use super::decode::chain;
+use super::{TransportError, TransportErrorKind, judge_address};
+use crate::origin::{Origin, OriginError};
+
+/// How long one connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Resolves names.
+#[async_trait]
+pub trait Resolver: Send + Sync + 'static {
+    /// All addresses of a name.
+    ///
+    /// # Errors
+    ///
+    /// When it has none.
+    async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+/// The operating system's resolver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemResolver;
+
+#[async_trait]
+impl Resolver for SystemResolver {
+    async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(tokio::net::lookup_host((host, 0))
+            .await?
+            .map(|address| address.ip())
+            .collect())
+    }
+}
+
+/// A mapping of one origin to another, written `ORIGIN=ORIGIN`: requests for the first connect to
+/// the second. URL, `Host`, SNI and certificate check stay with the first (as with curl's
+/// `--connect-to`), and the second's address is not judged: the operator has named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectTo {
+    /// What requests name.
+    pub from: Origin,
+    /// Where they go.
+    pub to: Origin,
+}
+
+/// Why a text is no mapping.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectToError {
+    /// No `=`.
+    #[error(
+        "`{0}` is no mapping: write it as ORIGIN=ORIGIN, e.g. https://api.example.com=https://127.0.0.1:8443"
+    )]
+    Form(String),
+    /// No origin.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// From https to http or the reverse.
+    #[error("{from} cannot be mapped to {to}: both are https, or both are http")]
+    Scheme {
+        /// What requests name.
+        from: Origin,
+        /// Where they would go.
+        to: Origin,
+    },
+}
+
+impl std::str::FromStr for ConnectTo {
+    type Err = ConnectToError;
+
+    fn from_str(text: &str) -> Result<Self, ConnectToError> {
+        let (from, to) = text
+            .split_once('=')
+            .ok_or_else(|| ConnectToError::Form(text.into()))?;
+        let (from, to): (Origin, Origin) = (from.parse()?, to.parse()?);
+        if from.is_https() != to.is_https() {
+            return Err(ConnectToError::Scheme { from, to });
+        }
+        Ok(Self { from, to })
+    }
+}
+
+/// A byte stream to an origin.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What was opened.
+pub(super) struct Opened {
+    pub(super) stream: Box<dyn Stream>,
+    pub(super) is_http2: bool,
+}
+
+/// Opens connections.
+pub(super) struct Connector {
+    pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) connect_to: BTreeMap<Origin, Origin>,
+    pub(super) tls: TlsConnector,
+    pub(super) proxy: Option<Url>,
+}
+
+impl Connector {
+    pub(super) async fn open(&self, url: &Url, origin: &Origin) -> Result<Opened, TransportError> {
+        let attempt = self.open_unbounded(url, origin);
+        match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
+            Ok(result) => result,
+            Err(_) => Err(unreachable(
+                origin,
+                &format!("no connection within {CONNECT_TIMEOUT:?}"),
+            )),
+        }
+    }
+
+    async fn open_unbounded(&self, url: &Url, origin: &Origin) -> Result<Opened, TransportError> {
+        let stream = self.tcp(url, origin).await?;
+        if !origin.is_https() {
+            return Ok(Opened {
+                stream: Box::new(stream),
+                is_http2: false,
+            });
+        }
+        let name = match url.host() {
+            Some(Host::Domain(name)) => ServerName::try_from(name.to_owned()).ok(),
+            Some(Host::Ipv4(address)) => Some(ServerName::IpAddress(IpAddr::V4(address).into())),
+            Some(Host::Ipv6(address)) => Some(ServerName::IpAddress(IpAddr::V6(address).into())),
+            None => None,
+        };
+        let name =
+            name.ok_or_else(|| unreachable(origin, "its name cannot stand in a certificate"))?;
+        let stream = self
+            .tls
+            .connect(name, stream)
+            .await
+            .map_err(|error| unreachable(origin, &format!("TLS failed: {}", chain(&error))))?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Opened {
+            stream: Box::new(stream),
+            is_http2,
+        })
+    }
+
+    async fn tcp(&self, url: &Url, origin: &Origin) -> Result<TcpStream, TransportError> {
+        if let Some(to) = self.connect_to.get(origin) {
+            let addresses = self.addresses(&to_url(to), to).await?;
+            return self.connect(&addresses, to).await;
+        }
+        if let Some(proxy) = &self.proxy {
+            // The proxy resolves the name: judging its answer is the proxy's business, and the
+            // operator chose it. A literal address is judged all the same.
+            if let Some(address) = literal(url) {
+                refuse_unless_public(origin, address)?;
+            }
+            return self.through_proxy(proxy, origin).await;
+        }
+        let addresses = self.addresses(url, origin).await?;
+        // One address that is not public condemns the name: who answers so is up to something.
+        for address in &addresses {
+            refuse_unless_public(origin, address.ip())?;
+        }
+        self.connect(&addresses, origin).await
+    }
+
+    async fn addresses(
+        &self,
+        url: &Url,
+        origin: &Origin,
+    ) -> Result<Vec<SocketAddr>, TransportError> {
+        let addresses = match literal(url) {
+            Some(address) => vec![address],
+            None => self
+                .resolver
+                .resolve(origin.host())
+                .await
+                .map_err(|error| {
+                    unreachable(origin, &format!("its name cannot be resolved: {error}"))
+                })?,
+        };
+        if addresses.is_empty() {
+            return Err(unreachable(origin, "its name has no address"));
+        }
+        Ok(addresses
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, origin.port()))
+            .collect())
+    }
+
+    /// Tries the addresses in turn, each with its share of the time.
+    async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        origin: &Origin,
+    ) -> Result<TcpStream, TransportError> {
+        let share = CONNECT_TIMEOUT / 2 / u32::try_from(addresses.len()).unwrap_or(1).max(1);
+        let mut last = String::new();
+        for address in addresses {
+            match tokio::time::timeout(
+                share.max(Duration::from_secs(1)),
+                TcpStream::connect(address),
+            )
+            .await
+            {
+                Ok(Ok(stream)) => {
+                    // Small requests should leave at once; failing to say so costs only time.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "TCP_NODELAY could not be set");
+                    }
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => last = "no answer".to_owned(),
+            }
+        }
+        Err(unreachable(origin, &last))
+    }
+
+    /// RFC 9110 section 9.3.6.
+    async fn through_proxy(
+        &self,
+        proxy: &Url,
+        origin: &Origin,
+    ) -> Result<TcpStream, TransportError> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let proxy_origin = Origin::of(proxy)
+            .filter(|origin| !origin.is_https())
+            .ok_or_else(|| unreachable(origin, "the proxy is no http:// origin"))?;
+        let addresses = self.addresses(proxy, &proxy_origin).await?;
+        let mut stream = self.connect(&addresses, &proxy_origin).await?;
+        let authority = format!("{}:{}", origin.host(), origin.port());
+        let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        let failed = |problem: &str| unreachable(&proxy_origin, problem);
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .map_err(|error| failed(&error.to_string()))?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if head.len() >= 8 * 1024 {
+                return Err(failed("the proxy's answer is too long"));
+            }
+            let byte = stream
+                .read_u8()
+                .await
+                .map_err(|error| failed(&error.to_string()))?;
+            head.push(byte);
+        }
+        let status = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        if status.first() != Some(&b'2') {
+            let status = String::from_utf8_lossy(status);
+            return Err(failed(&format!(
+                "the proxy refuses to connect to {authority} ({status})"
+            )));
+        }
+        Ok(stream)
+    }
+}
+
+fn to_url(origin: &Origin) -> Url {
+    Url::parse(&format!("{origin}/")).expect("an origin is a URL")
+}
+
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+fn refuse_unless_public(origin: &Origin, address: IpAddr) -> Result<(), TransportError> {
+    judge_address(address).map_err(|reason| {
+        TransportError::new(
+            TransportErrorKind::Denied,
+            format!(
+                "{origin} leads to {address}, {}: plugins reach only the public internet. For a \
+                 test server, map the origin: --connect-to {origin}=ORIGIN",
+                reason.0
+            ),
+        )
+    })
+}
+
+fn unreachable(origin: &Origin, problem: &str) -> TransportError {
+    TransportError::new(
+        TransportErrorKind::Unreachable,
+        format!("{origin} cannot be reached: {problem}"),
+    )
+}

@@ -1,0 +1,152 @@
+//! Reads an answer's body to its end, decoded, and never more than the limit.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::write::{GzDecoder, ZlibDecoder};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::{TransportError, TransportErrorKind};
+
+/// What the transport asks for.
+pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";
+
+/// Where decoded bytes go: refuses what is above the limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len() + more.len() > self.limit {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "above the limit",
+            ));
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Decoder {
+    Identity(Bounded),
+    Gzip(GzDecoder<Bounded>),
+    Deflate(ZlibDecoder<Bounded>),
+}
+
+impl Decoder {
+    fn new(headers: &HeaderMap, limit: usize) -> Result<Self, TransportError> {
+        let target = Bounded {
+            bytes: Vec::new(),
+            limit,
+        };
+        let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+        let encoding = encodings
+            .next()
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("identity");
+        match (
+            encoding.trim().to_ascii_lowercase().as_str(),
+            encodings.next(),
+        ) {
+            ("identity" | "", None) => Ok(Self::Identity(target)),
+            ("gzip" | "x-gzip", None) => Ok(Self::Gzip(GzDecoder::new(target))),
+            ("deflate", None) => Ok(Self::Deflate(ZlibDecoder::new(target))),
+            _ => Err(TransportError::new(
+                TransportErrorKind::InvalidResponse,
+                format!("the answer is encoded as `{encoding}`, which was not asked for"),
+            )),
+        }
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Identity(target) => target.write_all(chunk),
+            Self::Gzip(decoder) => decoder.write_all(chunk),
+            Self::Deflate(decoder) => decoder.write_all(chunk),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<Vec<u8>> {
+        Ok(match self {
+            Self::Identity(target) => target.bytes,
+            Self::Gzip(decoder) => decoder.finish()?.bytes,
+            Self::Deflate(decoder) => decoder.finish()?.bytes,
+        })
+    }
+}
+
+/// Reads the body.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    limit: usize,
+    is_head: bool,
+) -> Result<Vec<u8>, TransportError> {
+    if is_head {
+        return Ok(Vec::new());
+    }
+    let mut decoder = Decoder::new(headers, limit)?;
+    let mut any = false;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            TransportError::new(
+                TransportErrorKind::Unreachable,
+                format!(
+                    "the connection broke while the answer was read: {}",
+                    chain(&error)
+                ),
+            )
+        })?;
+        if let Ok(chunk) = frame.into_data() {
+            let chunk: Bytes = chunk;
+            any |= !chunk.is_empty();
+            decoder
+                .write(&chunk)
+                .map_err(|error| decode_error(&error, limit))?;
+        }
+    }
+    if !any {
+        return Ok(Vec::new());
+    }
+    decoder
+        .finish()
+        .map_err(|error| decode_error(&error, limit))
+}
+
+fn decode_error(error: &std::io::Error, limit: usize) -> TransportError {
+    if error.kind() == std::io::ErrorKind::FileTooLarge {
+        return TransportError::new(
+            TransportErrorKind::TooLarge,
+            format!("the answer is larger than {limit} bytes: ask for less, or raise the limit"),
+        );
+    }
+    TransportError::new(
+        TransportErrorKind::InvalidResponse,
+        format!("the answer's compression is broken: {error}"),
+    )
+}
+
+/// An error with its causes, for a person.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,123 @@
+//! Sends one request over the network. Nothing here knows credentials or plugins; whether a
+//! request may be sent has been decided before. Only the address is judged here, because only here
+//! it is known.
+
+mod address;
+mod connector;
+mod decode;
+mod pool;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+pub use address::{AddressRefused, judge_address};
+pub use connector::{ConnectTo, ConnectToError, Resolver, SystemResolver};
+pub use pool::{HttpTransport, HttpTransportBuilder, TransportBuildError};
+
+/// A request, complete: placements are filled. Not `Debug`: it holds secrets.
+pub struct TransportRequest {
+    /// Connections are shared only between requests of the same pool: one per credential.
+    pub pool: String,
+    /// Its method.
+    pub method: Method,
+    /// Its URL.
+    pub url: Url,
+    /// Its headers, without those that belong to the connection.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Option<Bytes>,
+    /// Most bytes of the answer's body, after decompression.
+    pub response_limit: usize,
+    /// Set by the transport before the first byte may reach a connection.
+    pub sent: SentMark,
+}
+
+/// Whether a request may have left. Shared, so that it can be read when the future is dropped.
+#[derive(Clone, Debug, Default)]
+pub struct SentMark(Arc<AtomicBool>);
+
+impl SentMark {
+    /// It may leave now.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// It is certain that it did not leave.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether it may have left.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// An answer, its body decoded.
+#[derive(Clone, Debug)]
+pub struct TransportResponse {
+    /// 200 to 599; interim answers are skipped.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// `HTTP/1.1` or `HTTP/2`.
+    pub version: &'static str,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportErrorKind {
+    /// The address is not allowed.
+    Denied,
+    /// No connection, or it broke.
+    Unreachable,
+    /// The answer is above the limit.
+    TooLarge,
+    /// The answer is no HTTP, or its encoding is broken.
+    InvalidResponse,
+}
+
+/// A request that got no answer. Whether it may have been sent, its [`SentMark`] tells.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct TransportError {
+    /// What kind.
+    pub kind: TransportErrorKind,
+    /// Cause and next step.
+    pub message: String,
+}
+
+impl TransportError {
+    /// An error of this kind.
+    pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// Sends requests. An engine may bring its own; then judging addresses is its own business, too.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Sends one request and reads its answer whole. Dropping the future abandons it. It follows no
+    /// redirect, and repeats nothing that may have been sent.
+    ///
+    /// # Errors
+    ///
+    /// When no answer came.
+    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError>;
+
+    /// Whether the operator maps an origin elsewhere. A plain http origin is reachable only so.
+    fn is_mapped(&self, origin: &crate::origin::Origin) -> bool {
+        let _ = origin;
+        false
+    }
+}

@@ -1,0 +1,138 @@
+//! The default credential store, seen from outside: what it answers, and the bytes in its files.
+#![cfg(feature = "store")]
+
+#[path = "credential_store/answers.rs"]
+mod answers;
+#[path = "credential_store/files.rs"]
+mod files;
+#[path = "credential_store/seals.rs"]
+mod seals;
+#[path = "credential_store/sharing.rs"]
+mod sharing;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::TempDir;
+use workflow_node_host::Secret;
+use workflow_node_host::credential::{
+    Credential, CredentialError, CredentialRequest, CredentialSource,
+};
+use workflow_node_host::store::{
+    CredentialState, CredentialStore, KeyKind, NewCredential, PassphraseCost, StoreError, StoreKey,
+};
+
+const CANARY: &str = "pd-canary-7Qz\"x9\\Lw2-e5Rk";
+
+struct Fixture {
+    directory: TempDir,
+    key: StoreKey,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let key = StoreKey::generate_key_file(&directory.path().join("store.key")).unwrap();
+        Self { directory, key }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("data").join("credentials.db")
+    }
+
+    fn open(&self) -> CredentialStore {
+        CredentialStore::open(&self.path(), self.key.clone()).unwrap()
+    }
+
+    /// The database, past the store.
+    fn database(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+}
+
+fn passphrase(text: &str) -> StoreKey {
+    StoreKey::Passphrase(Secret::new(text))
+}
+
+fn secrets(token: &str) -> BTreeMap<String, Secret> {
+    [("token".to_owned(), Secret::new(token))].into()
+}
+
+fn new(name: &str, token: &str) -> NewCredential {
+    NewCredential {
+        name: name.into(),
+        owner: Some("ada".into()),
+        node: "example".into(),
+        credential_type: "api-token".into(),
+        fields: json!({ "region": "eu", "limit": 1.50 })
+            .as_object()
+            .unwrap()
+            .clone(),
+        secrets: secrets(token),
+        configuration: serde_json::from_value(json!({
+            "base_urls": { "rest": "https://api.example.com" },
+            "audiences": ["https://api.example.com"],
+        }))
+        .unwrap(),
+        granted_scopes: Some(vec!["items.read".into()]),
+    }
+}
+
+fn request(name: &str) -> CredentialRequest {
+    CredentialRequest {
+        name: name.into(),
+        node: "example".into(),
+        action: "item.list".into(),
+        ..CredentialRequest::default()
+    }
+}
+
+fn get(store: &CredentialStore, name: &str) -> Result<Credential, CredentialError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(store.credential(&request(name)))
+}
+
+fn token(store: &CredentialStore, name: &str) -> String {
+    get(store, name).unwrap().secrets["token"]
+        .expose()
+        .to_owned()
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+/// A secret as it may stand in a file.
+fn encodings(secret: &[u8]) -> Vec<Vec<u8>> {
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = String::from_utf8_lossy(secret);
+    let json = serde_json::to_string(&text).unwrap();
+    let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let reversed = secret.iter().rev().copied().collect();
+    let mut all = vec![
+        secret.to_vec(),
+        json.trim_matches('"').into(),
+        utf16,
+        reversed,
+    ];
+    all.extend([hex.to_uppercase().into_bytes(), hex.into_bytes()]);
+    for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+        // What stands before the secret shifts its base64; the first and last characters also
+        // depend on the neighbours.
+        for shift in 0..3 {
+            let encoded = engine.encode([&b"..."[..shift], secret].concat());
+            all.push(encoded[4..encoded.len() - 2].into());
+        }
+    }
+    all
+}

@@ -1,0 +1,235 @@
+//! What the end-to-end tests share: a simulator, a host that trusts it, the PagerDuty component,
+//! approved, and credentials of every kind.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pagerduty_simulator::{Account, Builder, Simulator};
+use serde_json::{Map, Value, json};
+use workflow_node_host::audit::MemoryAudit;
+use workflow_node_host::credential::{Credential, MemoryCredentials};
+use workflow_node_host::journal::MemoryJournal;
+use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
+use workflow_node_host::{Execution, Host, HostBuilder, Limits, Outcome, Plugin, Secret};
+
+/// Everything that a test of the node needs.
+pub struct World {
+    /// PagerDuty.
+    pub simulator: Simulator,
+    /// The host.
+    pub host: Host,
+    /// The PagerDuty plugin, approved.
+    pub plugin: Plugin,
+    /// Where the host gets credentials from.
+    pub credentials: Arc<MemoryCredentials>,
+    /// What was audited.
+    pub audit: Arc<MemoryAudit>,
+    /// What was journalled.
+    pub journal: Arc<MemoryJournal>,
+}
+
+/// Compiled components are kept between tests, below the build's own directory.
+pub fn cache_directory() -> PathBuf {
+    component_build::workspace_root()
+        .join("target")
+        .join("component-cache")
+}
+
+/// A host that keeps compiled components.
+pub fn host() -> HostBuilder {
+    Host::builder().cache_directory(cache_directory())
+}
+
+/// A transport that reaches the simulator under PagerDuty's names.
+pub fn transport(simulator: &Simulator) -> HttpTransportBuilder {
+    let mut builder = HttpTransport::builder().ca_pem(simulator.ca_pem());
+    for mapping in simulator.connect_to() {
+        builder = builder.connect_to(mapping.parse().expect("the simulator maps origins"));
+    }
+    builder
+}
+
+impl World {
+    /// A world with a simulator as it comes.
+    pub async fn new() -> Self {
+        Self::with(Simulator::builder(), |host| host).await
+    }
+
+    /// A world with a simulator and a host of one's own choice.
+    pub async fn with(
+        simulator: Builder,
+        configure: impl FnOnce(HostBuilder) -> HostBuilder,
+    ) -> Self {
+        let simulator = simulator.start().await.expect("the simulator starts");
+        let credentials = Arc::new(MemoryCredentials::default());
+        let audit = Arc::new(MemoryAudit::default());
+        let journal = Arc::new(MemoryJournal::default());
+        let transport = transport(&simulator)
+            .build()
+            .expect("the transport is built");
+        let builder = host()
+            .transport(Arc::new(transport))
+            .credentials(credentials.clone())
+            .audit(audit.clone())
+            .journal(journal.clone());
+        let host = configure(builder).build().expect("the host is built");
+        let plugin = host
+            .load_file(component_build::pagerduty())
+            .await
+            .expect("the plugin is loaded");
+        plugin.approve(None).expect("the plugin is approved");
+        let world = Self {
+            simulator,
+            host,
+            plugin,
+            credentials,
+            audit,
+            journal,
+        };
+        world.connect_all().await;
+        world
+    }
+
+    /// Credentials `user`, `account`, `read-only`, `events` of the US account and `eu-…` of the EU
+    /// one. The account's key acts as Ada.
+    async fn connect_all(&self) {
+        for (prefix, region, account) in [
+            ("", "us", self.simulator.us()),
+            ("eu-", "eu", self.simulator.eu()),
+        ] {
+            let keys = account.keys();
+            let ada = json!({"region": region, "from_email": "ada@example.com"});
+            let plain = json!({ "region": region });
+            let all = [
+                ("user", "api-token", "api_token", keys.user, &plain),
+                (
+                    "account",
+                    "api-token",
+                    "api_token",
+                    keys.account.clone(),
+                    &ada,
+                ),
+                ("nobody", "api-token", "api_token", keys.account, &plain),
+                (
+                    "read-only",
+                    "api-token",
+                    "api_token",
+                    keys.account_read_only,
+                    &ada,
+                ),
+                (
+                    "events",
+                    "events-integration",
+                    "routing_key",
+                    keys.routing,
+                    &plain,
+                ),
+            ];
+            for (name, kind, field, secret, fields) in all {
+                self.connect(&format!("{prefix}{name}"), kind, fields, &[(field, secret)])
+                    .await;
+            }
+        }
+    }
+
+    /// Connects a credential.
+    pub async fn connect(
+        &self,
+        name: &str,
+        credential_type: &str,
+        fields: &Value,
+        secrets: &[(&str, impl AsRef<str>)],
+    ) {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        let configuration = self
+            .plugin
+            .configure(credential_type, &fields, None)
+            .await
+            .expect("the plugin configures it");
+        self.credentials.insert(Credential {
+            name: name.into(),
+            node: "pagerduty".into(),
+            credential_type: credential_type.into(),
+            fields,
+            secrets: secrets
+                .iter()
+                .map(|(name, secret)| ((*name).to_owned(), Secret::new(secret.as_ref())))
+                .collect::<BTreeMap<_, _>>(),
+            configuration,
+            granted_scopes: None,
+            revision: 1,
+        });
+    }
+
+    /// The US account.
+    pub fn us(&self) -> &Account {
+        self.simulator.us()
+    }
+
+    /// Runs an action with the credential `user`, or `events` for events.
+    pub async fn run(&self, action: &str, items: &[Value]) -> Outcome {
+        let credential = if action.starts_with("event.") {
+            "events"
+        } else {
+            "user"
+        };
+        self.run_with(credential, action, items).await
+    }
+
+    /// Runs an action with a credential.
+    pub async fn run_with(&self, credential: &str, action: &str, items: &[Value]) -> Outcome {
+        let execution = self.execution(credential, action, items);
+        self.plugin
+            .execute(execution)
+            .await
+            .expect("the execution is run")
+    }
+
+    /// An execution that continues when items fail.
+    pub fn execution(&self, credential: &str, action: &str, items: &[Value]) -> Execution {
+        let slot = if action.starts_with("event.") {
+            "events"
+        } else {
+            "rest"
+        };
+        let mut execution = Execution::new(action).credential(slot, credential);
+        execution.items = items.to_vec();
+        execution.continue_on_fail = true;
+        execution.limits = Some(Limits {
+            total_time: std::time::Duration::from_secs(60),
+            ..Limits::default()
+        });
+        execution
+    }
+
+    /// The one record that one item of an action yields.
+    pub async fn one(&self, action: &str, parameters: Value) -> Value {
+        let outcome = self.run(action, &[parameters]).await;
+        let values = values(&outcome, 0);
+        assert_eq!(values.len(), 1, "one record: {values:?}");
+        values.into_iter().next().unwrap_or_default()
+    }
+}
+
+/// The records of an item, which must have succeeded.
+pub fn values(outcome: &Outcome, item: usize) -> Vec<Value> {
+    let item = &outcome.items[item];
+    if let Some(error) = &item.error {
+        panic!(
+            "the item failed: {error:?} (stopped: {:?})",
+            outcome.stopped
+        );
+    }
+    item.output.iter().map(|record| record.value()).collect()
+}
+
+/// The error of an item, which must have failed.
+pub fn error(outcome: &Outcome, item: usize) -> &workflow_node_host::ItemError {
+    outcome.items[item].error.as_ref().expect("the item failed")
+}
+
+/// An object of JSON.
+pub fn object(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().expect("an object")
+}
