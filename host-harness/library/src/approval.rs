@@ -62,21 +62,14 @@ impl GrantRequest {
                         .into_iter()
                         .map(str::to_owned)
                         .collect(),
-                    scopes: credential_type
-                        .scopes
-                        .iter()
-                        .map(|one| one.name.clone())
-                        .collect(),
+                    scopes: credential_type.scopes.iter().map(|one| one.name.clone()).collect(),
                 };
                 (credential_type.name.clone(), grant)
             })
             .collect();
         let mut actions: BTreeMap<Effect, BTreeSet<String>> = BTreeMap::new();
         for action in &node.actions {
-            actions
-                .entry(action.effect)
-                .or_default()
-                .insert(action.name.clone());
+            actions.entry(action.effect).or_default().insert(action.name.clone());
         }
         Self {
             node: node.name.clone(),
@@ -109,15 +102,8 @@ impl GrantRequest {
             for origin in new_origins(&asked.origins, &had.origins) {
                 growth.push(format!("credentials of type {name} sent to {origin}"));
             }
-            for placement in asked
-                .placements
-                .iter()
-                .filter(|one| !had.placements.contains(one))
-            {
-                growth.push(format!(
-                    "credentials of type {name} {}",
-                    placement.in_words()
-                ));
+            for placement in asked.placements.iter().filter(|one| !had.placements.contains(one)) {
+                growth.push(format!("credentials of type {name} {}", placement.in_words()));
             }
             for url in asked.oauth_endpoints.difference(&had.oauth_endpoints) {
                 growth.push(format!("the OAuth endpoint {url} for {name}"));
@@ -126,21 +112,13 @@ impl GrantRequest {
                 growth.push(format!("the scope {scope} for {name}"));
             }
         }
-        for secret in granted
-            .secrets
-            .iter()
-            .filter(|one| !self.secrets.contains(one))
-        {
+        for secret in granted.secrets.iter().filter(|one| !self.secrets.contains(one)) {
             growth.push(format!(
                 "the secret {} at {}{} is no longer kept from it",
                 secret.name, secret.path, secret.pointer
             ));
         }
-        for secret in self
-            .secrets
-            .iter()
-            .filter(|one| !granted.secrets.contains(one))
-        {
+        for secret in self.secrets.iter().filter(|one| !granted.secrets.contains(one)) {
             for placement in &secret.placements {
                 growth.push(format!(
                     "the secret {} written to {}{}",
@@ -150,10 +128,7 @@ impl GrantRequest {
         }
         for (effect, asked) in &self.actions {
             let had = granted.actions.get(effect);
-            for name in asked
-                .iter()
-                .filter(|name| had.is_none_or(|had| !had.contains(*name)))
-            {
+            for name in asked.iter().filter(|name| had.is_none_or(|had| !had.contains(*name))) {
                 let effect = format!("{effect:?}").to_lowercase();
                 growth.push(format!("the action {name} (effect: {effect})"));
             }
@@ -187,10 +162,7 @@ pub struct ApprovalsError {
 impl ApprovalsError {
     /// Of a store that an engine brings.
     pub fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            problem: problem.into(),
-        }
+        Self { place: place.into(), problem: problem.into() }
     }
 }
 
@@ -224,34 +196,17 @@ pub struct MemoryApprovals(Mutex<Vec<Approval>>);
 
 impl Approvals for MemoryApprovals {
     fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError> {
-        let approvals = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        Ok(approvals
-            .iter()
-            .rev()
-            .find(|approval| approval.digest == *digest)
-            .cloned())
+        let approvals = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(approvals.iter().rev().find(|approval| approval.digest == *digest).cloned())
     }
 
     fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError> {
-        let approvals = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        Ok(approvals
-            .iter()
-            .rev()
-            .find(|approval| approval.grant.node == node)
-            .cloned())
+        let approvals = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(approvals.iter().rev().find(|approval| approval.grant.node == node).cloned())
     }
 
     fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(approval);
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(approval);
         Ok(())
     }
 }
@@ -272,10 +227,7 @@ struct File {
 impl FileApprovals {
     /// Approvals in this file; made when the first is recorded.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            writing: Mutex::new(()),
-        }
+        Self { path: path.into(), writing: Mutex::new(()) }
     }
 
     /// The file.
@@ -301,9 +253,7 @@ impl FileApprovals {
             _ => Path::new("."),
         };
         std::fs::create_dir_all(directory)?;
-        let temporary = self
-            .path
-            .with_extension(format!("{}.tmp", std::process::id()));
+        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
         let mut target = std::fs::File::create(&temporary)?;
         target.write_all(&serde_json::to_vec_pretty(file)?)?;
         target.write_all(b"\n")?;
@@ -314,31 +264,17 @@ impl FileApprovals {
 
 impl Approvals for FileApprovals {
     fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError> {
-        Ok(self
-            .read()?
-            .approvals
-            .into_iter()
-            .rev()
-            .find(|approval| approval.digest == *digest))
+        Ok(self.read()?.approvals.into_iter().rev().find(|approval| approval.digest == *digest))
     }
 
     fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError> {
-        Ok(self
-            .read()?
-            .approvals
-            .into_iter()
-            .rev()
-            .find(|approval| approval.grant.node == node))
+        Ok(self.read()?.approvals.into_iter().rev().find(|approval| approval.grant.node == node))
     }
 
     fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
-        let _writing = self
-            .writing
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut file = self.read()?;
-        file.approvals
-            .retain(|known| known.digest != approval.digest);
+        file.approvals.retain(|known| known.digest != approval.digest);
         file.approvals.push(approval);
         self.write(&file).map_err(|error| self.error(error))
     }

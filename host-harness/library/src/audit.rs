@@ -66,16 +66,7 @@ pub struct TracingAudit;
 
 impl AuditSink for TracingAudit {
     fn record(&self, event: &AuditEvent) {
-        let AuditEvent {
-            plugin,
-            action,
-            credential,
-            method,
-            origin,
-            path,
-            status,
-            ..
-        } = event;
+        let AuditEvent { plugin, action, credential, method, origin, path, status, .. } = event;
         let verdict = event.verdict;
         let reason = event.reason.as_deref().unwrap_or_default();
         match verdict {
@@ -99,19 +90,13 @@ pub struct MemoryAudit(Mutex<Vec<AuditEvent>>);
 impl MemoryAudit {
     /// What was recorded.
     pub fn events(&self) -> Vec<AuditEvent> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 }
 
 impl AuditSink for MemoryAudit {
     fn record(&self, event: &AuditEvent) {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(event.clone());
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(event.clone());
     }
 }
 
@@ -120,9 +105,7 @@ impl AuditSink for MemoryAudit {
 pub(crate) fn path_without_ids(path: &str) -> String {
     let is_word = |segment: &str| {
         segment.is_empty()
-            || segment
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            || segment.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
             || segment.strip_prefix('v').is_some_and(|rest| {
                 rest.len() < 3 && rest.bytes().all(|byte| byte.is_ascii_digit())
             })
@@ -140,10 +123,7 @@ mod tests {
     #[test]
     fn ids_do_not_stand_in_an_audit_path() {
         assert_eq!(path_without_ids("/v2/enqueue"), "/v2/enqueue");
-        assert_eq!(
-            path_without_ids("/incidents/PABC12/notes"),
-            "/incidents/{}/notes"
-        );
+        assert_eq!(path_without_ids("/incidents/PABC12/notes"), "/incidents/{}/notes");
         assert_eq!(path_without_ids("/users/ada@example.com"), "/users/{}");
     }
 }

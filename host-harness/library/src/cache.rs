@@ -68,9 +68,7 @@ impl Cache {
         component: &Component,
         documents: &Documents,
     ) -> io::Result<()> {
-        let code = component
-            .serialize()
-            .map_err(|error| io::Error::other(error.to_string()))?;
+        let code = component.serialize().map_err(|error| io::Error::other(error.to_string()))?;
         self.write(&self.path(digest, "cwasm"), &code)?;
         self.write(&self.path(digest, "json"), &serde_json::to_vec(documents)?)
     }

@@ -115,10 +115,7 @@ pub struct MemoryCredentials(Mutex<BTreeMap<String, Credential>>);
 impl MemoryCredentials {
     /// Adds a credential, or replaces the one of the same name.
     pub fn insert(&self, credential: Credential) {
-        let mut credentials = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut credentials = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         credentials.insert(credential.name.clone(), credential);
     }
 }
@@ -126,10 +123,7 @@ impl MemoryCredentials {
 #[async_trait]
 impl CredentialSource for MemoryCredentials {
     async fn credential(&self, request: &CredentialRequest) -> Result<Credential, CredentialError> {
-        let credentials = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let credentials = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         credentials
             .get(&request.name)
             .cloned()
@@ -154,31 +148,18 @@ impl CredentialForm {
         let secret_fields = credential_type.secret_fields();
         let mut problems = Vec::new();
         let mut problem = |field: &str, message: String| {
-            problems.push(FieldProblem {
-                pointer: format!("/{field}"),
-                message,
-            });
+            problems.push(FieldProblem { pointer: format!("/{field}"), message });
         };
-        for name in self
-            .fields
-            .keys()
-            .filter(|name| secret_fields.contains(*name))
-        {
+        for name in self.fields.keys().filter(|name| secret_fields.contains(*name)) {
             problem(name, "is a secret: give it as one".into());
         }
         for (name, secret) in &self.secrets {
             if !secret_fields.contains(name) {
                 problem(name, "is no secret of this credential type".into());
             } else if secret.len() < Secret::MINIMUM_LENGTH {
-                problem(
-                    name,
-                    format!("is shorter than {} bytes", Secret::MINIMUM_LENGTH),
-                );
+                problem(name, format!("is shorter than {} bytes", Secret::MINIMUM_LENGTH));
             } else if secret.expose().chars().any(|c| c.is_control()) {
-                problem(
-                    name,
-                    "holds a control character, e.g. a line break at its end".into(),
-                );
+                problem(name, "holds a control character, e.g. a line break at its end".into());
             }
         }
         if !problems.is_empty() {
@@ -194,9 +175,8 @@ impl CredentialForm {
             Ok(validator) => {
                 let mut problems = validator.problems(&whole);
                 for problem in &mut problems {
-                    let is_secret = secret_fields
-                        .iter()
-                        .any(|name| problem.pointer == format!("/{name}"));
+                    let is_secret =
+                        secret_fields.iter().any(|name| problem.pointer == format!("/{name}"));
                     let quotes_secret = self
                         .secrets
                         .values()
@@ -207,10 +187,7 @@ impl CredentialForm {
                 }
                 problems
             }
-            Err(error) => vec![FieldProblem {
-                pointer: String::new(),
-                message: error,
-            }],
+            Err(error) => vec![FieldProblem { pointer: String::new(), message: error }],
         }
     }
 }

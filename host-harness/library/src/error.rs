@@ -15,10 +15,7 @@ pub struct Error(#[from] Box<ErrorKind>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
     #[error("{path} cannot be read: {source}")]
-    Read {
-        path: String,
-        source: std::io::Error,
-    },
+    Read { path: String, source: std::io::Error },
     #[error("the plugin is refused: {0}")]
     Refused(String),
     #[error("the plugin is refused: its description is wrong. {0}")]
@@ -26,22 +23,11 @@ pub(crate) enum ErrorKind {
     #[error("the plugin was stopped: {0}")]
     Stopped(String),
     #[error("{}", not_approved(.digest, .request, .growth))]
-    NotApproved {
-        digest: Digest,
-        request: Box<GrantRequest>,
-        growth: Option<Vec<String>>,
-    },
+    NotApproved { digest: Digest, request: Box<GrantRequest>, growth: Option<Vec<String>> },
     #[error("there is no {what} `{name}`{}", one_of(.known))]
-    Unknown {
-        what: &'static str,
-        name: String,
-        known: Vec<String>,
-    },
+    Unknown { what: &'static str, name: String, known: Vec<String> },
     #[error("{what}: {}", list(.problems))]
-    Invalid {
-        what: String,
-        problems: Vec<FieldProblem>,
-    },
+    Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
     Credential(#[from] CredentialError),
     #[error("{0}")]
@@ -84,10 +70,7 @@ impl Error {
 
     /// A credential is missing or cannot be used.
     pub fn is_credential(&self) -> bool {
-        matches!(
-            *self.0,
-            ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_)
-        )
+        matches!(*self.0, ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_))
     }
 
     /// What was asked for does not exist or does not fit; nothing was sent.
@@ -123,11 +106,7 @@ impl Error {
 }
 
 fn list(problems: &[FieldProblem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn one_of(known: &[String]) -> String {

@@ -48,10 +48,7 @@ pub struct Execution {
 impl Execution {
     /// An execution of an action without items.
     pub fn new(action: impl Into<String>) -> Self {
-        Self {
-            action: action.into(),
-            ..Self::default()
-        }
+        Self { action: action.into(), ..Self::default() }
     }
 
     /// Adds an item.
@@ -90,10 +87,7 @@ impl OutputRecord {
         }
         let json = RawValue::from_string(output.json)
             .map_err(|error| wasmtime::format_err!("an output record is no JSON: {error}"))?;
-        Ok(Self {
-            port: output.port,
-            json,
-        })
+        Ok(Self { port: output.port, json })
     }
 }
 
@@ -178,9 +172,7 @@ impl From<GuestError> for ItemError {
             code: error.code,
             http_status: error.http_status,
             retry_after_ms: error.retry_after,
-            detail: error
-                .detail
-                .and_then(|detail| serde_json::from_str(&detail).ok()),
+            detail: error.detail.and_then(|detail| serde_json::from_str(&detail).ok()),
         }
     }
 }
@@ -270,10 +262,7 @@ impl Exchange {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
-            body: request
-                .body
-                .clone()
-                .and_then(|body| String::from_utf8(body).ok()),
+            body: request.body.clone().and_then(|body| String::from_utf8(body).ok()),
             slot: request.credential.clone(),
             status: None,
             response_headers: Vec::new(),

@@ -152,7 +152,12 @@ impl HostBuilder {
             // are not compiled in.
             .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
         if let Some(creator) = self.memory_creator {
-            config.with_host_memory(creator);
+            // A creator knows nothing of guard pages and copy-on-write images.
+            config
+                .with_host_memory(creator)
+                .memory_init_cow(false)
+                .memory_reservation(0)
+                .memory_guard_size(0);
         }
         let engine = Engine::new(&config).map_err(Error::internal)?;
         let cache = self
@@ -177,17 +182,11 @@ impl HostBuilder {
             cache,
             limits: self.limits,
             transport,
-            credentials: self
-                .credentials
-                .unwrap_or_else(|| Arc::new(MemoryCredentials::default())),
-            approvals: self
-                .approvals
-                .unwrap_or_else(|| Arc::new(MemoryApprovals::default())),
+            credentials: self.credentials.unwrap_or_else(|| Arc::new(MemoryCredentials::default())),
+            approvals: self.approvals.unwrap_or_else(|| Arc::new(MemoryApprovals::default())),
             audit: self.audit.unwrap_or_else(|| Arc::new(TracingAudit)),
             journal: self.journal.unwrap_or_else(|| Arc::new(NoJournal)),
-            clock: self
-                .clock
-                .unwrap_or_else(|| Arc::new(SystemClock::default())),
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
             pacing: Pacing::new(self.rate_limit),
             handles: Arc::new(Handles::default()),
             development: self.development,
@@ -223,15 +222,13 @@ pub(crate) struct Shared {
 /// Advances the engine's epoch until the host is gone.
 fn tick(shared: &Arc<Shared>) {
     let weak: Weak<Shared> = Arc::downgrade(shared);
-    let spawned = std::thread::Builder::new()
-        .name("workflow-node-tick".into())
-        .spawn(move || {
-            while let Some(shared) = weak.upgrade() {
-                shared.engine.increment_epoch();
-                drop(shared);
-                std::thread::sleep(TICK);
-            }
-        });
+    let spawned = std::thread::Builder::new().name("workflow-node-tick".into()).spawn(move || {
+        while let Some(shared) = weak.upgrade() {
+            shared.engine.increment_epoch();
+            drop(shared);
+            std::thread::sleep(TICK);
+        }
+    });
     if let Err(error) = spawned {
         tracing::error!(%error, "guests cannot be interrupted: no thread could be started");
     }
@@ -246,9 +243,7 @@ pub(crate) struct CallState {
 
 impl WorkflowNodeView for CallState {
     fn workflow_node(&mut self) -> WorkflowNodeCtxView<'_> {
-        WorkflowNodeCtxView {
-            ctx: &mut self.node,
-        }
+        WorkflowNodeCtxView { ctx: &mut self.node }
     }
 }
 
@@ -272,10 +267,7 @@ impl Host {
     pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Plugin, Error> {
         let path = path.as_ref();
         let bytes = tokio::fs::read(path).await.map_err(|source| {
-            Error::from(ErrorKind::Read {
-                path: path.display().to_string(),
-                source,
-            })
+            Error::from(ErrorKind::Read { path: path.display().to_string(), source })
         })?;
         self.load(bytes).await
     }
@@ -288,11 +280,8 @@ impl Host {
     /// When the plugin is refused or stopped; see [`Error::is_refused`], [`Error::is_stopped`].
     pub async fn load(&self, bytes: Vec<u8>) -> Result<Plugin, Error> {
         let digest = Digest::of(&bytes);
-        if let Some((component, documents)) = self
-            .shared
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.load(&self.shared.engine, &digest))
+        if let Some((component, documents)) =
+            self.shared.cache.as_ref().and_then(|cache| cache.load(&self.shared.engine, &digest))
         {
             let description = Description::read_checked(
                 &documents.node,
@@ -326,12 +315,8 @@ impl Host {
         let description = Description::read(&node, &credential_types, triggers.as_deref())
             .map_err(|error| Error::from(ErrorKind::Description(error)))?;
         if let Some(cache) = &self.shared.cache {
-            let documents = Documents {
-                surface: surface.clone(),
-                node,
-                credential_types,
-                triggers,
-            };
+            let documents =
+                Documents { surface: surface.clone(), node, credential_types, triggers };
             if let Err(error) = cache.store(&digest, &component, &documents) {
                 tracing::warn!(%error, "the compiled component cannot be kept");
             }
@@ -358,13 +343,6 @@ impl Host {
         description: Description,
     ) -> Plugin {
         let request = GrantRequest::of(&description);
-        Plugin::new(
-            self.shared.clone(),
-            digest,
-            surface,
-            pre,
-            description,
-            request,
-        )
+        Plugin::new(self.shared.clone(), digest, surface, pre, description, request)
     }
 }

@@ -35,8 +35,7 @@ pub struct Surface {
 impl Surface {
     /// Whether it exports an interface of the contract.
     pub fn exports(&self, interface: &str) -> bool {
-        self.exports
-            .contains(&format!("{CONTRACT}/{interface}@{CONTRACT_VERSION}"))
+        self.exports.contains(&format!("{CONTRACT}/{interface}@{CONTRACT_VERSION}"))
     }
 }
 
@@ -81,11 +80,8 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
 }
 
 fn read(bytes: &[u8]) -> Result<Surface, Error> {
-    let mut surface = Surface {
-        imports: BTreeSet::new(),
-        exports: BTreeSet::new(),
-        size: bytes.len(),
-    };
+    let mut surface =
+        Surface { imports: BTreeSet::new(), exports: BTreeSet::new(), size: bytes.len() };
     let malformed = |error| Error::refused(format!("the component is malformed: {error}"));
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -94,16 +90,12 @@ fn read(bytes: &[u8]) -> Result<Surface, Error> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
-                    surface
-                        .imports
-                        .insert(import.map_err(malformed)?.name.name.to_owned());
+                    surface.imports.insert(import.map_err(malformed)?.name.name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    surface
-                        .exports
-                        .insert(export.map_err(malformed)?.name.name.to_owned());
+                    surface.exports.insert(export.map_err(malformed)?.name.name.to_owned());
                 }
             }
             _ => {}
@@ -116,12 +108,8 @@ fn judge(surface: &Surface) -> Result<(), Error> {
     let own = |name: &str| format!("{CONTRACT}/{name}@{CONTRACT_VERSION}");
     for import in &surface.imports {
         let known = OWN_IMPORTS.iter().any(|name| *import == own(name))
-            || (WASI_IMPORTS
-                .iter()
-                .any(|package| import.starts_with(package))
-                && import
-                    .rsplit_once('@')
-                    .is_some_and(|(_, version)| version.starts_with("0.2.")));
+            || (WASI_IMPORTS.iter().any(|package| import.starts_with(package))
+                && import.rsplit_once('@').is_some_and(|(_, version)| version.starts_with("0.2.")));
         if known {
             continue;
         }
@@ -157,8 +145,5 @@ fn judge(surface: &Surface) -> Result<(), Error> {
 
 fn contract_version(name: &str) -> Option<&str> {
     let (interface, version) = name.rsplit_once('@')?;
-    interface
-        .strip_prefix(CONTRACT)?
-        .starts_with('/')
-        .then_some(version)
+    interface.strip_prefix(CONTRACT)?.starts_with('/').then_some(version)
 }

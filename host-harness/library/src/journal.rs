@@ -104,20 +104,14 @@ pub struct MemoryJournal(Mutex<Vec<JournalEntry>>);
 impl MemoryJournal {
     /// What was written.
     pub fn entries(&self) -> Vec<JournalEntry> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 }
 
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn append(&self, entry: JournalEntry) -> std::io::Result<()> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(entry);
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(entry);
         Ok(())
     }
 }

@@ -64,11 +64,7 @@ impl Origin {
             _ => return None,
         };
         let host = url.host_str()?.to_owned();
-        Some(Self {
-            scheme,
-            host,
-            port: url.port_or_known_default()?,
-        })
+        Some(Self { scheme, host, port: url.port_or_known_default()? })
     }
 
     /// Whether it is https.
@@ -102,14 +98,10 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
         match text.parse()? {
-            OriginPattern {
-                below: false,
-                origin,
-            } => Ok(origin),
-            OriginPattern { .. } => Err(OriginError {
-                text: text.into(),
-                reason: "a wildcard stands in it",
-            }),
+            OriginPattern { below: false, origin } => Ok(origin),
+            OriginPattern { .. } => {
+                Err(OriginError { text: text.into(), reason: "a wildcard stands in it" })
+            }
         }
     }
 }
@@ -169,10 +161,7 @@ impl FromStr for OriginPattern {
     type Err = OriginError;
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let wrong = |reason| OriginError {
-            text: text.into(),
-            reason,
-        };
+        let wrong = |reason| OriginError { text: text.into(), reason };
         let (scheme, rest) = match text.split_once("://") {
             None => (Scheme::Https, text),
             Some(("https", rest)) => (Scheme::Https, rest),
@@ -198,9 +187,7 @@ impl FromStr for OriginPattern {
             return Err(wrong("a wildcard needs a host name after it"));
         }
         if below && !origin.host.contains('.') {
-            return Err(wrong(
-                "a wildcard over a whole top-level domain allows too much",
-            ));
+            return Err(wrong("a wildcard over a whole top-level domain allows too much"));
         }
         Ok(Self { below, origin })
     }
@@ -208,10 +195,7 @@ impl FromStr for OriginPattern {
 
 impl From<Origin> for OriginPattern {
     fn from(origin: Origin) -> Self {
-        Self {
-            below: false,
-            origin,
-        }
+        Self { below: false, origin }
     }
 }
 
@@ -248,25 +232,13 @@ mod tests {
             ("https://api.example.com", "https://api.example.com/x", true),
             ("api.example.com", "https://api.example.com", true),
             ("api.example.com", "http://api.example.com", false),
-            (
-                "https://api.example.com",
-                "https://api.example.com:8443",
-                false,
-            ),
-            (
-                "https://API.example.com:8443",
-                "https://api.example.com:8443",
-                true,
-            ),
+            ("https://api.example.com", "https://api.example.com:8443", false),
+            ("https://API.example.com:8443", "https://api.example.com:8443", true),
             ("https://*.example.com", "https://a.example.com", true),
             ("https://*.example.com", "https://a.b.example.com", true),
             ("https://*.example.com", "https://example.com", false),
             ("https://*.example.com", "https://evilexample.com", false),
-            (
-                "https://example.com",
-                "https://example.com.evil.test",
-                false,
-            ),
+            ("https://example.com", "https://example.com.evil.test", false),
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080", true),
             ("https://[::1]:9", "https://[::1]:9", true),
         ];
@@ -300,11 +272,7 @@ mod tests {
 
     #[test]
     fn text_and_value_agree() {
-        for text in [
-            "https://api.example.com",
-            "https://*.example.com:8443",
-            "http://[::1]:8080",
-        ] {
+        for text in ["https://api.example.com", "https://*.example.com:8443", "http://[::1]:8080"] {
             assert_eq!(text.parse::<OriginPattern>().unwrap().to_string(), text);
         }
     }

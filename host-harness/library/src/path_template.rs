@@ -62,19 +62,13 @@ impl FromStr for PathTemplate {
     type Err = PathTemplateError;
 
     fn from_str(text: &str) -> Result<Self, PathTemplateError> {
-        let wrong = |reason| PathTemplateError {
-            text: text.into(),
-            reason,
-        };
+        let wrong = |reason| PathTemplateError { text: text.into(), reason };
         let Some(rest) = text.strip_prefix('/') else {
             return Err(wrong("it begins with /"));
         };
         let (rest, open) = match rest.strip_suffix("**") {
             Some("") => {
-                return Ok(Self {
-                    segments: Vec::new(),
-                    open: true,
-                });
+                return Ok(Self { segments: Vec::new(), open: true });
             }
             Some(rest) => match rest.strip_suffix('/') {
                 Some(rest) => (rest, true),
@@ -85,10 +79,7 @@ impl FromStr for PathTemplate {
         let segments = rest
             .split('/')
             .map(|segment| {
-                match segment
-                    .strip_prefix('{')
-                    .and_then(|name| name.strip_suffix('}'))
-                {
+                match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
                     Some("") => Err(wrong("a place holder has a name")),
                     Some(name) => Ok(Segment::Any(name.into())),
                     None if segment.contains(['{', '}', '*', '?', '#', '%']) => {
@@ -110,11 +101,7 @@ impl fmt::Display for PathTemplate {
                 Segment::Any(name) => write!(formatter, "/{{{name}}}")?,
             }
         }
-        if self.open {
-            formatter.write_str("/**")
-        } else {
-            Ok(())
-        }
+        if self.open { formatter.write_str("/**") } else { Ok(()) }
     }
 }
 

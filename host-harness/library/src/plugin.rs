@@ -92,11 +92,7 @@ impl Plugin {
     pub fn action(&self, name: &str) -> Result<&Action, Error> {
         let node = &self.description.node;
         node.action(name).ok_or_else(|| {
-            unknown(
-                "action",
-                name,
-                node.actions.iter().map(|action| action.name.clone()),
-            )
+            unknown("action", name, node.actions.iter().map(|action| action.name.clone()))
         })
     }
 
@@ -107,9 +103,7 @@ impl Plugin {
     /// When there is none.
     pub fn credential_type(&self, name: &str) -> Result<&CredentialType, Error> {
         let types = &self.description.credential_types;
-        types
-            .get(name)
-            .ok_or_else(|| unknown("credential type", name, types.keys().cloned()))
+        types.get(name).ok_or_else(|| unknown("credential type", name, types.keys().cloned()))
     }
 
     /// Records that an operator grants what this component asks for.
@@ -124,11 +118,7 @@ impl Plugin {
             approved_at: self.shared.clock.unix_milliseconds(),
             approved_by,
         };
-        Ok(self
-            .shared
-            .approvals
-            .record(approval)
-            .map_err(ErrorKind::from)?)
+        Ok(self.shared.approvals.record(approval).map_err(ErrorKind::from)?)
     }
 
     /// What this component asks for beyond the latest approval of its node: `None` when there is no
@@ -138,11 +128,7 @@ impl Plugin {
     ///
     /// When approvals cannot be read.
     pub fn growth(&self) -> Result<Option<Vec<String>>, Error> {
-        let latest = self
-            .shared
-            .approvals
-            .latest(&self.request.node)
-            .map_err(ErrorKind::from)?;
+        let latest = self.shared.approvals.latest(&self.request.node).map_err(ErrorKind::from)?;
         Ok(latest.map(|approval| self.request.growth_over(&approval.grant)))
     }
 
@@ -152,11 +138,7 @@ impl Plugin {
     ///
     /// [`Error::is_not_approved`] when it is not.
     pub fn check_approval(&self) -> Result<(), Error> {
-        let approval = self
-            .shared
-            .approvals
-            .approval(&self.digest)
-            .map_err(ErrorKind::from)?;
+        let approval = self.shared.approvals.approval(&self.digest).map_err(ErrorKind::from)?;
         // The digest names the component, and a component describes itself the same way each time;
         // a file of approvals that was tampered with still grants no more than was asked for.
         if approval.is_some_and(|approval| self.request.growth_over(&approval.grant).is_empty()) {
@@ -172,12 +154,7 @@ impl Plugin {
             return self.approve(Some("development mode".into()));
         }
         let request = Box::new((*self.request).clone());
-        Err(ErrorKind::NotApproved {
-            digest: self.digest,
-            request,
-            growth,
-        }
-        .into())
+        Err(ErrorKind::NotApproved { digest: self.digest, request, growth }.into())
     }
 
     /// What follows from the fields of a credential: where it may be sent, and for OAuth the
@@ -198,25 +175,16 @@ impl Plugin {
         let name = credential_type.to_owned();
         let fields = Value::Object(fields.clone()).to_string();
         let grant = grant.map(Value::to_string);
-        let (configured, _) = call(
-            &self.shared,
-            &self.pre,
-            self.pure(),
-            async |bindings, store| {
+        let (configured, _) =
+            call(&self.shared, &self.pre, self.pure(), async |bindings, store| {
                 let exports = bindings.workflow_node_credential_type();
-                exports
-                    .call_configure(store, &name, &fields, grant.as_ref())
-                    .await
-            },
-        )
-        .await?;
+                exports.call_configure(store, &name, &fields, grant.as_ref()).await
+            })
+            .await?;
         let text = configured.map_err(|errors| {
             let problems = errors
                 .into_iter()
-                .map(|error| FieldProblem {
-                    pointer: error.pointer,
-                    message: error.message,
-                })
+                .map(|error| FieldProblem { pointer: error.pointer, message: error.message })
                 .collect();
             Error::from(ErrorKind::Invalid {
                 what: format!("the fields of the credential type `{credential_type}`"),
@@ -228,9 +196,7 @@ impl Plugin {
         let configuration: Configuration =
             serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
         described.allows(&configuration).map_err(|problem| {
-            Error::refused(format!(
-                "its configuration goes beyond its description: {problem}"
-            ))
+            Error::refused(format!("its configuration goes beyond its description: {problem}"))
         })?;
         Ok(configuration)
     }
@@ -268,18 +234,11 @@ impl Plugin {
         execution.action = "credential.test".into();
         execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
-        let (result, _) = call(
-            &self.shared,
-            &self.pre,
-            session.context,
-            async |bindings, store| {
-                bindings
-                    .workflow_node_credential_type()
-                    .call_test(store, &slot)
-                    .await
-            },
-        )
-        .await?;
+        let (result, _) =
+            call(&self.shared, &self.pre, session.context, async |bindings, store| {
+                bindings.workflow_node_credential_type().call_test(store, &slot).await
+            })
+            .await?;
         match result {
             Ok(text) => {
                 let value = schema::checked("identity.json", &text)
@@ -301,10 +260,7 @@ impl Plugin {
         context: &Execution,
     ) -> Result<Result<Value, ItemError>, Error> {
         let action = self.action(&query.action)?;
-        let properties = action
-            .parameters
-            .get("properties")
-            .and_then(Value::as_object);
+        let properties = action.parameters.get("properties").and_then(Value::as_object);
         let parameter = properties.and_then(|properties| properties.get(&query.parameter));
         let has_options =
             |schema: &Value| schema.pointer("/x-ui/options") == Some(&Value::Bool(true));
@@ -318,22 +274,13 @@ impl Plugin {
         }
         let mut execution = context.clone();
         execution.action = query.action.clone();
-        let session = self
-            .session(&execution, Some(action), Arc::new(Silent))
-            .await?;
+        let session = self.session(&execution, Some(action), Arc::new(Silent)).await?;
         let query = serde_json::to_string(query).map_err(Error::internal)?;
-        let (result, _) = call(
-            &self.shared,
-            &self.pre,
-            session.context,
-            async |bindings, store| {
-                bindings
-                    .workflow_node_node()
-                    .call_load_options(store, &query)
-                    .await
-            },
-        )
-        .await?;
+        let (result, _) =
+            call(&self.shared, &self.pre, session.context, async |bindings, store| {
+                bindings.workflow_node_node().call_load_options(store, &query).await
+            })
+            .await?;
         match result {
             Ok(text) => {
                 let value = schema::checked("options.json", &text)
@@ -392,17 +339,12 @@ impl Plugin {
                 .collect();
             if !flat.is_empty() {
                 let what = "the items do not fit the action (item, parameter)".to_owned();
-                return Err(ErrorKind::Invalid {
-                    what,
-                    problems: flat,
-                }
-                .into());
+                return Err(ErrorKind::Invalid { what, problems: flat }.into());
             }
         }
         // Items that are wrong are not handed to the guest; `positions` leads back.
-        let positions: Vec<usize> = (0..execution.items.len())
-            .filter(|index| problems[*index].is_empty())
-            .collect();
+        let positions: Vec<usize> =
+            (0..execution.items.len()).filter(|index| problems[*index].is_empty()).collect();
         let session = self.session(&execution, Some(action), observer).await?;
         let started = self.shared.clock.monotonic();
         let id = session.id.clone();
@@ -416,23 +358,12 @@ impl Plugin {
             node: self.description.node.name.clone(),
             version: action.version,
             action: action.name.clone(),
-            items: positions
-                .iter()
-                .map(|index| execution.items[*index].to_string())
-                .collect(),
+            items: positions.iter().map(|index| execution.items[*index].to_string()).collect(),
             options: without_nulls(options).to_string(),
         };
-        let called = call(
-            &self.shared,
-            &self.pre,
-            session.context,
-            async |bindings, store| {
-                bindings
-                    .workflow_node_node()
-                    .call_execute(store, &guest_call)
-                    .await
-            },
-        )
+        let called = call(&self.shared, &self.pre, session.context, async |bindings, store| {
+            bindings.workflow_node_node().call_execute(store, &guest_call).await
+        })
         .await;
         let mut outcome = Outcome {
             id,
@@ -485,10 +416,7 @@ impl Plugin {
         }
         let ended = JournalEntry::Ended {
             items: outcome.items.iter().map(ItemOutcome::is_ok).collect(),
-            error: outcome
-                .stopped
-                .as_ref()
-                .map(|error| Value::String(error.to_string())),
+            error: outcome.stopped.as_ref().map(|error| Value::String(error.to_string())),
         };
         if let Err(error) = self.shared.journal.append(ended).await {
             tracing::error!(%error, "the journal cannot be written");
@@ -508,10 +436,7 @@ impl Plugin {
         observer: Arc<dyn Observer>,
     ) -> Result<WorkflowNodeCtx, Error> {
         let action = self.action(&execution.action)?;
-        Ok(self
-            .session(execution, Some(action), observer)
-            .await?
-            .context)
+        Ok(self.session(execution, Some(action), observer).await?.context)
     }
 
     /// Results as the contract wants them: one per item, known ports, JSON.
@@ -524,10 +449,7 @@ impl Plugin {
     ) -> Result<Results, Error> {
         let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
         if results.len() != items {
-            return Err(broken(format!(
-                "it gave {} results for {items} items",
-                results.len()
-            )));
+            return Err(broken(format!("it gave {} results for {items} items", results.len())));
         }
         let mut bytes = 0;
         let mut checked = Vec::with_capacity(items);
@@ -572,14 +494,8 @@ impl Plugin {
     ) -> Result<Prepared, Error> {
         self.check_approval()?;
         let shared = &self.shared;
-        let limits = execution
-            .limits
-            .clone()
-            .unwrap_or_else(|| shared.limits.clone());
-        let id = execution
-            .id
-            .clone()
-            .unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+        let limits = execution.limits.clone().unwrap_or_else(|| shared.limits.clone());
+        let id = execution.id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
         if let Some(action) = action {
             self.check_slots(action, execution)?;
         }
@@ -631,9 +547,7 @@ impl Plugin {
             now: shared.clock.unix_milliseconds(),
         };
         shared.journal.append(started).await.map_err(|error| {
-            Error::internal(format!(
-                "the journal cannot be written: {error}; nothing was run"
-            ))
+            Error::internal(format!("the journal cannot be written: {error}; nothing was run"))
         })?;
         let context = WorkflowNodeCtx::new(crate::imports::Parts {
             session: Some(session.clone()),
@@ -647,28 +561,20 @@ impl Plugin {
             seed,
             items: u32::try_from(execution.items.len()).map_err(Error::internal)?,
         });
-        Ok(Prepared {
-            id,
-            session,
-            context,
-        })
+        Ok(Prepared { id, session, context })
     }
 
     /// The slots that the execution fills are the action's, and the required ones are filled.
     fn check_slots(&self, action: &Action, execution: &Execution) -> Result<(), Error> {
-        if let Some(slot) = execution
-            .credentials
-            .keys()
-            .find(|slot| !action.slots.contains_key(*slot))
+        if let Some(slot) =
+            execution.credentials.keys().find(|slot| !action.slots.contains_key(*slot))
         {
             return Err(unknown("slot", slot, action.slots.keys().cloned()));
         }
         for (slot, slot_use) in &action.slots {
             if slot_use.required && !execution.credentials.contains_key(slot) {
                 let types = self.description.node.slots.get(slot);
-                let types = types
-                    .map(|slot| slot.credential_types.join(", "))
-                    .unwrap_or_default();
+                let types = types.map(|slot| slot.credential_types.join(", ")).unwrap_or_default();
                 return Err(ErrorKind::CredentialUnusable(format!(
                     "`{}` needs a credential in the slot `{slot}` (of type {types}), and none was \
                      named",
@@ -702,26 +608,15 @@ impl Plugin {
             actor: execution.actor.clone(),
             workflow: execution.workflow.clone(),
         };
-        let credential = shared
-            .credentials
-            .credential(&request)
-            .await
-            .map_err(ErrorKind::from)?;
+        let credential = shared.credentials.credential(&request).await.map_err(ErrorKind::from)?;
         if credential.node != self.description.node.name {
-            return Err(unusable(format!(
-                "it was connected for the node `{}`",
-                credential.node
-            )));
+            return Err(unusable(format!("it was connected for the node `{}`", credential.node)));
         }
-        let Some(credential_type) = self
-            .description
-            .credential_types
-            .get(&credential.credential_type)
+        let Some(credential_type) =
+            self.description.credential_types.get(&credential.credential_type)
         else {
             let kind = &credential.credential_type;
-            return Err(unusable(format!(
-                "the plugin knows no credential type `{kind}`"
-            )));
+            return Err(unusable(format!("the plugin knows no credential type `{kind}`")));
         };
         if let Some(action) = action {
             let fits = self.description.node.slots.get(slot);
@@ -730,19 +625,16 @@ impl Plugin {
                     "it is of type `{}`, which does not fit the slot `{slot}` of `{}` ({})",
                     credential_type.name,
                     action.name,
-                    fits.map(|fits| fits.credential_types.join(", "))
-                        .unwrap_or_default()
+                    fits.map(|fits| fits.credential_types.join(", ")).unwrap_or_default()
                 )));
             }
         }
         // What was stored is checked again: the description may have become narrower since.
-        credential_type
-            .allows(&credential.configuration)
-            .map_err(|problem| {
-                unusable(format!(
-                    "it goes beyond the plugin's description ({problem}): connect it again"
-                ))
-            })?;
+        credential_type.allows(&credential.configuration).map_err(|problem| {
+            unusable(format!(
+                "it goes beyond the plugin's description ({problem}): connect it again"
+            ))
+        })?;
         let known_secrets = credential_type.secret_fields();
         if let Some(short) = credential
             .secrets
@@ -764,9 +656,7 @@ impl Plugin {
                 .map_err(Error::internal)?,
             granted_scopes: credential.granted_scopes.clone(),
         };
-        let pacer = shared
-            .pacing
-            .pacer(name, credential_type.rate_limit.as_ref());
+        let pacer = shared.pacing.pacer(name, credential_type.rate_limit.as_ref());
         let credential = SlotCredential::new(credential, credential_type);
         Ok((SlotState::new(request, pacer, credential), view))
     }
@@ -800,38 +690,23 @@ impl Results {
 }
 
 fn invalid_item(problems: &[FieldProblem]) -> ItemOutcome {
-    let message = problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ");
+    let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let mut error = ItemError::new("invalid-input", message);
     error.detail = Some(serde_json::json!({ "errors": problems }));
-    ItemOutcome {
-        output: Vec::new(),
-        error: Some(error),
-    }
+    ItemOutcome { output: Vec::new(), error: Some(error) }
 }
 
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .filter(|(_, value)| !value.is_null())
-                .collect(),
-        ),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
         other => other,
     }
 }
 
 fn unknown(what: &'static str, name: &str, known: impl Iterator<Item = String>) -> Error {
-    ErrorKind::Unknown {
-        what,
-        name: name.to_owned(),
-        known: known.collect(),
-    }
-    .into()
+    ErrorKind::Unknown { what, name: name.to_owned(), known: known.collect() }.into()
 }
 
 /// A context that can send nothing, for `describe` and `configure`.
@@ -864,20 +739,12 @@ pub(crate) async fn describe(
     })
     .await?;
     let (credential_types, _) = call(shared, pre, pure(shared), async |bindings, store| {
-        bindings
-            .workflow_node_credential_type()
-            .call_describe(store)
-            .await
+        bindings.workflow_node_credential_type().call_describe(store).await
     })
     .await?;
-    let triggers = if surface.exports("trigger") {
-        Some(describe_triggers(shared, pre).await?)
-    } else {
-        None
-    };
-    for document in [Some(&node), Some(&credential_types), triggers.as_ref()]
-        .into_iter()
-        .flatten()
+    let triggers =
+        if surface.exports("trigger") { Some(describe_triggers(shared, pre).await?) } else { None };
+    for document in [Some(&node), Some(&credential_types), triggers.as_ref()].into_iter().flatten()
     {
         if depth_of(document) > shared.limits.json_depth {
             return Err(Error::refused("its description is nested too deeply"));
@@ -968,11 +835,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
     let state = CallState {
         node: context,
         wasi: WasiState::new(),
-        memory: MemoryLimit {
-            most: memory,
-            largest: 0,
-            refused: false,
-        },
+        memory: MemoryLimit { most: memory, largest: 0, refused: false },
     };
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.memory);
@@ -1036,10 +899,7 @@ async fn call<T>(
         () = over => Err(format!("it did not return within {GRACE:?} after its time was over")),
     };
     let state = store.data_mut();
-    let ended = Ended {
-        emitted: state.node.take_emitted(),
-        memory: state.memory.largest,
-    };
+    let ended = Ended { emitted: state.node.take_emitted(), memory: state.memory.largest };
     match result {
         Ok(value) => Ok((value, ended)),
         Err(mut message) => {
@@ -1047,10 +907,7 @@ async fn call<T>(
                 let most = state.memory.most / (1024 * 1024);
                 message = format!("it wanted more than {most} MiB of memory ({message})");
             }
-            Err(Stopped {
-                error: ErrorKind::Stopped(message).into(),
-                emitted: ended.emitted,
-            })
+            Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted: ended.emitted })
         }
     }
 }

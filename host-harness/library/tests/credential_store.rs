@@ -72,10 +72,7 @@ fn new(name: &str, token: &str) -> NewCredential {
         owner: Some("ada".into()),
         node: "example".into(),
         credential_type: "api-token".into(),
-        fields: json!({ "region": "eu", "limit": 1.50 })
-            .as_object()
-            .unwrap()
-            .clone(),
+        fields: json!({ "region": "eu", "limit": 1.50 }).as_object().unwrap().clone(),
         secrets: secrets(token),
         configuration: serde_json::from_value(json!({
             "base_urls": { "rest": "https://api.example.com" },
@@ -96,16 +93,12 @@ fn request(name: &str) -> CredentialRequest {
 }
 
 fn get(store: &CredentialStore, name: &str) -> Result<Credential, CredentialError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.credential(&request(name)))
 }
 
 fn token(store: &CredentialStore, name: &str) -> String {
-    get(store, name).unwrap().secrets["token"]
-        .expose()
-        .to_owned()
+    get(store, name).unwrap().secrets["token"].expose().to_owned()
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -119,12 +112,7 @@ fn encodings(secret: &[u8]) -> Vec<Vec<u8>> {
     let json = serde_json::to_string(&text).unwrap();
     let utf16 = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let reversed = secret.iter().rev().copied().collect();
-    let mut all = vec![
-        secret.to_vec(),
-        json.trim_matches('"').into(),
-        utf16,
-        reversed,
-    ];
+    let mut all = vec![secret.to_vec(), json.trim_matches('"').into(), utf16, reversed];
     all.extend([hex.to_uppercase().into_bytes(), hex.into_bytes()]);
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         // What stands before the secret shifts its base64; the first and last characters also

@@ -31,11 +31,7 @@ pub(crate) fn error(response: &Response, action: &Action, credential: &Credentia
         if Some(reason) == read.message.as_ref() {
             continue;
         }
-        message.push_str(if message.ends_with(['.', ':', '!']) {
-            " "
-        } else {
-            ": "
-        });
+        message.push_str(if message.ends_with(['.', ':', '!']) { " " } else { ": " });
         message.push_str(reason);
     }
     if let Some(hint) = hint(response.status, &read, action, credential) {
@@ -83,10 +79,7 @@ fn kind(status: u16, code: Option<&str>, read: &Reasons) -> ErrorKind {
             ErrorKind::Conflict
         }
         (_, Some("2002"))
-            if read
-                .reasons
-                .iter()
-                .any(|reason| text::contains(reason, KEY_IN_USE)) =>
+            if read.reasons.iter().any(|reason| text::contains(reason, KEY_IN_USE)) =>
         {
             ErrorKind::Conflict
         }
@@ -101,10 +94,7 @@ fn kind(status: u16, code: Option<&str>, read: &Reasons) -> ErrorKind {
 
 fn hint(status: u16, read: &Reasons, action: &Action, credential: &Credential) -> Option<String> {
     let says = |part: &str| {
-        read.message
-            .iter()
-            .chain(&read.reasons)
-            .any(|text| text::contains(text, part))
+        read.message.iter().chain(&read.reasons).any(|text| text::contains(text, part))
     };
     match (status, read.code.as_deref()) {
         (401, _) => Some(format!(
@@ -127,9 +117,9 @@ fn hint(status: u16, read: &Reasons, action: &Action, credential: &Credential) -
             credentials::region_in_words(credential)
         )),
         (402, _) => Some("The plan of the account does not include this.".to_owned()),
-        (403, _) if credential.granted_scopes.is_some() && !action.scopes.is_empty() => Some(
-            format!("It needs the scope {}.", text::join(action.scopes, " and ")),
-        ),
+        (403, _) if credential.granted_scopes.is_some() && !action.scopes.is_empty() => {
+            Some(format!("It needs the scope {}.", text::join(action.scopes, " and ")))
+        }
         (403, _) => {
             Some("The key may be read-only, or its user may lack the role for this.".to_owned())
         }
@@ -144,18 +134,13 @@ fn read(body: &[u8]) -> Reasons {
     };
     match body.get("error") {
         Some(Value::Object(error)) => read_object(error),
-        Some(Value::String(message)) => Reasons {
-            message: Some(message.clone()),
-            ..Reasons::default()
-        },
+        Some(Value::String(message)) => {
+            Reasons { message: Some(message.clone()), ..Reasons::default() }
+        }
         Some(list @ Value::Array(_)) => {
             let mut reasons = texts(list);
             let message = (!reasons.is_empty()).then(|| reasons.remove(0));
-            Reasons {
-                message,
-                reasons,
-                ..Reasons::default()
-            }
+            Reasons { message, reasons, ..Reasons::default() }
         }
         // The Events API, and bodies without an envelope.
         _ => read_object(&body),
@@ -169,10 +154,7 @@ fn read_object(error: &Map<String, Value>) -> Reasons {
         _ => None,
     };
     Reasons {
-        message: error
-            .get("message")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
+        message: error.get("message").and_then(Value::as_str).map(str::to_owned),
         code,
         reasons: error.get("errors").map(texts).unwrap_or_default(),
         required_scopes: match error.get("required_scopes") {
@@ -225,7 +207,10 @@ mod tests {
 
     #[test]
     fn every_shape_of_an_error_is_read() {
-        let cases: &[(&str, Option<&str>, Option<&str>, &[&str])] = &[
+        /// Body; message, code and reasons that are in it.
+        type Case =
+            (&'static str, Option<&'static str>, Option<&'static str>, &'static [&'static str]);
+        let cases: &[Case] = &[
             (
                 r#"{"error":{"message":"Invalid Input Provided","code":2001,"errors":["Title can't be blank"]}}"#,
                 Some("Invalid Input Provided"),
@@ -238,12 +223,7 @@ mod tests {
                 Some("2001"),
                 &["one text"],
             ),
-            (
-                r#"{"error":["first","second"]}"#,
-                Some("first"),
-                None,
-                &["second"],
-            ),
+            (r#"{"error":["first","second"]}"#, Some("first"), None, &["second"]),
             (
                 r#"{"error":"an account-level access token"}"#,
                 Some("an account-level access token"),

@@ -36,12 +36,8 @@ struct Region {
 }
 
 /// Every origin that the node may talk to.
-pub(crate) const ORIGINS: &[&str] = &[
-    REGIONS[0].rest,
-    REGIONS[1].rest,
-    REGIONS[0].events,
-    REGIONS[1].events,
-];
+pub(crate) const ORIGINS: &[&str] =
+    &[REGIONS[0].rest, REGIONS[1].rest, REGIONS[0].events, REGIONS[1].events];
 
 const AUTHORIZE_URL: &str = "https://identity.pagerduty.com/oauth/authorize";
 const TOKEN_URL: &str = "https://identity.pagerduty.com/oauth/token";
@@ -140,10 +136,7 @@ pub(crate) fn configure(
 }
 
 fn wrong(pointer: &str, message: &str) -> Vec<FieldError> {
-    vec![FieldError {
-        pointer: pointer.into(),
-        message: message.into(),
-    }]
+    vec![FieldError { pointer: pointer.into(), message: message.into() }]
 }
 
 fn named(name: &str) -> Option<&'static Region> {
@@ -152,9 +145,7 @@ fn named(name: &str) -> Option<&'static Region> {
 
 /// The region of a credential, in words.
 pub(crate) fn region_in_words(credential: &Credential) -> &'static str {
-    named(credential.field("region").unwrap_or_default())
-        .unwrap_or(&REGIONS[0])
-        .words
+    named(credential.field("region").unwrap_or_default()).unwrap_or(&REGIONS[0]).words
 }
 
 /// Proves a credential with requests that change nothing.
@@ -193,13 +184,8 @@ async fn test_rest(
             }
         }
         Err(error) if error.kind == ErrorKind::Forbidden => {
-            warnings.push(
-                [
-                    "the abilities of the account are not shown: ",
-                    &error.message,
-                ]
-                .concat(),
-            );
+            warnings
+                .push(["the abilities of the account are not shown: ", &error.message].concat());
         }
         Err(error) => return Err(error),
     }
@@ -242,9 +228,7 @@ async fn test_rest(
 
 /// The answer to an action that needs no parameters.
 async fn read(credential: &Rc<Credential>, action: &str) -> Result<Map<String, Value>, Error> {
-    let action = PagerDuty::NODE
-        .action(action)
-        .expect("the node has this action");
+    let action = PagerDuty::NODE.action(action).expect("the node has this action");
     let url = [credential.base_url("rest")?, action.route.path].concat();
     fetch::<PagerDuty>(action, credential, url).await?.object()
 }
@@ -266,15 +250,11 @@ async fn test_routing_key(credential: &Credential) -> Result<(), Error> {
     request.body = Some(json::text(&body.build()).into_bytes());
     request.credential = Some(credential.slot.clone());
     request.idempotency_key = Some(dedup_key);
-    let response = send(&request)
-        .await
-        .map_err(|error| Error::from_send(error, true))?;
+    let response = send(&request).await.map_err(|error| Error::from_send(error, true))?;
     if response.is_success() {
         return Ok(());
     }
-    let action = PagerDuty::NODE
-        .action("event.acknowledge")
-        .expect("the node has this action");
+    let action = PagerDuty::NODE.action("event.acknowledge").expect("the node has this action");
     Err(answers::error(&response, action, credential))
 }
 
@@ -301,10 +281,7 @@ mod tests {
     fn an_app_asks_for_its_account_and_its_scopes() {
         let fields = json!({"region": "eu", "subdomain": "acme", "scopes": ["incidents.read"]});
         let app = configured("oauth2-app", &fields).unwrap();
-        assert_eq!(
-            app["oauth"]["scopes"],
-            json!(["as_account-eu.acme", "incidents.read"])
-        );
+        assert_eq!(app["oauth"]["scopes"], json!(["as_account-eu.acme", "incidents.read"]));
         assert!(configured("oauth2-app", &json!({"subdomain": "acme"})).is_err());
         assert!(configured("oauth2-app", &json!({"scopes": ["everything"]})).is_err());
     }

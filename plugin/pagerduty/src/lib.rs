@@ -77,10 +77,8 @@ impl Plugin for PagerDuty {
             return Ok(());
         }
         request.headers.push(("accept".into(), ACCEPT.into()));
-        let names_a_person = request
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("from"));
+        let names_a_person =
+            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("from"));
         if action.acts_as_user
             && !names_a_person
             && request.method != "GET"

@@ -59,24 +59,13 @@ const PAGE: u64 = 100;
 
 /// Loads the choices of a parameter.
 pub(crate) async fn load(query: OptionsQuery) -> Result<Options, Error> {
-    let singular = query
-        .parameter
-        .strip_suffix('s')
-        .unwrap_or(&query.parameter);
-    let source = SOURCES
-        .iter()
-        .find(|source| source.names.contains(&singular))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unsupported,
-                format!("`{}` has no choices", query.parameter),
-            )
+    let singular = query.parameter.strip_suffix('s').unwrap_or(&query.parameter);
+    let source =
+        SOURCES.iter().find(|source| source.names.contains(&singular)).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("`{}` has no choices", query.parameter))
         })?;
     let action = PagerDuty::NODE.action(&query.action).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unsupported,
-            format!("there is no action `{}`", query.action),
-        )
+        Error::new(ErrorKind::Unsupported, format!("there is no action `{}`", query.action))
     })?;
     let credential = Rc::new(Credential::in_slot("rest")?);
     let offset = match query.cursor.as_deref() {
@@ -85,11 +74,7 @@ pub(crate) async fn load(query: OptionsQuery) -> Result<Options, Error> {
             .parse::<u64>()
             .map_err(|_| Error::invalid("/cursor", "is not one that this node has given"))?,
     };
-    let search = query
-        .search
-        .as_deref()
-        .map(str::trim_ascii)
-        .filter(|text| !text.is_empty());
+    let search = query.search.as_deref().map(str::trim_ascii).filter(|text| !text.is_empty());
     let limit = match query.limit {
         Some(limit) if search.is_none() || source.searches => limit.clamp(1, PAGE),
         _ => PAGE,
@@ -103,10 +88,8 @@ pub(crate) async fn load(query: OptionsQuery) -> Result<Options, Error> {
     let response = match fetch::<PagerDuty>(action, &credential, url).await {
         Ok(response) => response,
         Err(mut error) if error.kind == ErrorKind::Forbidden => {
-            error.message = format!(
-                "{} Choices need the right to read ({}).",
-                error.message, source.scope
-            );
+            error.message =
+                format!("{} Choices need the right to read ({}).", error.message, source.scope);
             return Err(error);
         }
         Err(error) => return Err(error),
@@ -124,26 +107,16 @@ pub(crate) async fn load(query: OptionsQuery) -> Result<Options, Error> {
         }
     }
     let more = body.get("more").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Options {
-        choices,
-        next_cursor: more.then(|| (offset + limit).to_string()),
-    })
+    Ok(Options { choices, next_cursor: more.then(|| (offset + limit).to_string()) })
 }
 
 fn choice(record: &Value, source: &Source) -> Option<Choice> {
-    let text = |name: &str| {
-        record
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-    };
+    let text =
+        |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let id = text("id")?;
     Some(Choice {
         value: id.into(),
-        label: text("name")
-            .or_else(|| text("summary"))
-            .unwrap_or(id)
-            .to_owned(),
+        label: text("name").or_else(|| text("summary")).unwrap_or(id).to_owned(),
         description: text(source.description).map(str::to_owned),
     })
 }

@@ -3,13 +3,8 @@
 use workflow_node_sdk::declare::{Kind, Paging, Param, Place};
 
 /// The `x[]` lists of the REST API and the classic paging of section "Pagination" of its guide.
-pub(crate) const CLASSIC: Paging = Paging::Offset {
-    page: 100,
-    window: 10_000,
-    limit: "limit",
-    offset: "offset",
-    more: "more",
-};
+pub(crate) const CLASSIC: Paging =
+    Paging::Offset { page: 100, window: 10_000, limit: "limit", offset: "offset", more: "more" };
 
 pub(crate) static LIMIT: Param = Param::new(
     Kind::Integer(1, 1_000_000),
@@ -20,13 +15,9 @@ pub(crate) static LIMIT: Param = Param::new(
 )
 .default("100");
 
-pub(crate) static ALL: Param = Param::new(
-    Kind::Boolean,
-    "all",
-    "All",
-    "Every record there is, page after page.",
-)
-.default("false");
+pub(crate) static ALL: Param =
+    Param::new(Kind::Boolean, "all", "All", "Every record there is, page after page.")
+        .default("false");
 
 pub(crate) static FROM: Param = Param::new(
     Kind::Email,
@@ -39,25 +30,15 @@ pub(crate) static FROM: Param = Param::new(
 .at(Place::Header("from"));
 
 pub(crate) static INCIDENT_ID: Param =
-    Param::text("incident_id", "Incident", "ID of the incident.")
-        .required()
-        .at(Place::Path);
+    Param::text("incident_id", "Incident", "ID of the incident.").required().at(Place::Path);
 
-pub(crate) static SINCE: Param = Param::new(
-    Kind::DateTime,
-    "since",
-    "Since",
-    "Start of the time range, with an offset.",
-)
-.at(Place::Query("since"));
+pub(crate) static SINCE: Param =
+    Param::new(Kind::DateTime, "since", "Since", "Start of the time range, with an offset.")
+        .at(Place::Query("since"));
 
-pub(crate) static UNTIL: Param = Param::new(
-    Kind::DateTime,
-    "until",
-    "Until",
-    "End of the time range, with an offset.",
-)
-.at(Place::Query("until"));
+pub(crate) static UNTIL: Param =
+    Param::new(Kind::DateTime, "until", "Until", "End of the time range, with an offset.")
+        .at(Place::Query("until"));
 
 pub(crate) static TIME_ZONE: Param = Param::text(
     "time_zone",

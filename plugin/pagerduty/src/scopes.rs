@@ -20,16 +20,8 @@ const SCOPED: &[(&str, &str, &str)] = &[
     ("incident", "memories about an incident", "r"),
     ("incident_types", "incident types", "rw"),
     ("incident_workflows", "incident workflows", "rw"),
-    (
-        "incident_workflows:instances",
-        "runs of incident workflows",
-        "w",
-    ),
-    (
-        "incidents",
-        "incidents, their notes, alerts and log entries",
-        "rw",
-    ),
+    ("incident_workflows:instances", "runs of incident workflows", "w"),
+    ("incidents", "incidents, their notes, alerts and log entries", "rw"),
     ("ip_allow_lists", "IP allow lists", "rw"),
     ("licenses", "licenses", "r"),
     ("oauth_delegations", "delegations of users' sessions", "rw"),
@@ -37,11 +29,7 @@ const SCOPED: &[(&str, &str, &str)] = &[
     ("priorities", "priorities", "r"),
     ("recommendations", "recommendations", "rw"),
     ("schedules", "schedules and their overrides", "rw"),
-    (
-        "services",
-        "services, business services and maintenance windows",
-        "rw",
-    ),
+    ("services", "services, business services and maintenance windows", "rw"),
     ("session_configurations", "session configurations", "rw"),
     ("sre_agent", "the SRE agent", "w"),
     ("standards", "standards", "rw"),
@@ -52,21 +40,13 @@ const SCOPED: &[(&str, &str, &str)] = &[
     ("teams", "teams and their members", "rw"),
     ("templates", "templates of status updates", "rw"),
     ("users", "users", "rw"),
-    (
-        "users:contact_methods",
-        "contact methods and notification rules of users",
-        "rw",
-    ),
+    ("users:contact_methods", "contact methods and notification rules of users", "rw"),
     ("users:notifications", "notifications that users got", "r"),
     ("users:sessions", "sessions of users", "rw"),
     ("vendors", "vendors", "r"),
     ("webhook_subscriptions", "webhook subscriptions", "rw"),
     ("workflow_integrations", "workflow integrations", "r"),
-    (
-        "workflow_integrations:connections",
-        "connections of workflow integrations",
-        "rw",
-    ),
+    ("workflow_integrations:connections", "connections of workflow integrations", "rw"),
 ];
 
 /// The scopes of Scoped OAuth, as the document wants them.
@@ -86,11 +66,7 @@ pub(crate) fn scoped(scopes: &mut Vec<Value>) {
 /// The scopes of Classic User OAuth.
 pub(crate) fn classic(scopes: &mut Vec<Value>) {
     scopes.push(scope("read", "See everything that the user sees.", "read"));
-    scopes.push(scope(
-        "write",
-        "See and change everything that the user may.",
-        "write",
-    ));
+    scopes.push(scope("write", "See and change everything that the user may.", "write"));
 }
 
 /// Whether a name is a scope of Scoped OAuth.

@@ -26,11 +26,7 @@ impl Error {
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
         let mut message = String::new();
         let mut list = Vec::with_capacity(errors.len());
-        for FieldError {
-            pointer,
-            message: reason,
-        } in errors
-        {
+        for FieldError { pointer, message: reason } in errors {
             if !message.is_empty() {
                 message.push_str("; ");
             }
@@ -49,10 +45,7 @@ impl Error {
 
     /// A wrong parameter.
     pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::invalid_fields(vec![FieldError {
-            pointer: pointer.into(),
-            message: message.into(),
-        }])
+        Self::invalid_fields(vec![FieldError { pointer: pointer.into(), message: message.into() }])
     }
 
     /// Adds the service's own code.
@@ -65,11 +58,7 @@ impl Error {
     /// Adds a member to the detail object.
     #[must_use]
     pub fn with_detail(mut self, name: &str, value: Value) -> Self {
-        let mut detail = self
-            .detail
-            .as_deref()
-            .and_then(json::object)
-            .unwrap_or_default();
+        let mut detail = self.detail.as_deref().and_then(json::object).unwrap_or_default();
         detail.insert(name.into(), value);
         self.detail = Some(json::text(&Value::Object(detail)));
         self
@@ -91,9 +80,6 @@ impl Error {
             SendErrorKind::TooLarge | SendErrorKind::OverBudget => ErrorKind::OverBudget,
             SendErrorKind::Cancelled => ErrorKind::Cancelled,
         };
-        Self {
-            retry_after: error.retry_after,
-            ..Self::new(kind, error.message)
-        }
+        Self { retry_after: error.retry_after, ..Self::new(kind, error.message) }
     }
 }

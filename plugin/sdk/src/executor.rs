@@ -89,10 +89,7 @@ fn finish(ticket: u64) {
 type Parent = Mutex<Option<Waker>>;
 
 fn set(parent: &Parent, waker: Option<Waker>) -> Option<Waker> {
-    std::mem::replace(
-        &mut *parent.lock().unwrap_or_else(PoisonError::into_inner),
-        waker,
-    )
+    std::mem::replace(&mut *parent.lock().unwrap_or_else(PoisonError::into_inner), waker)
 }
 
 /// Whether a future can go on.
@@ -103,10 +100,7 @@ struct Woken {
 
 impl Woken {
     fn new(parent: &Arc<Parent>) -> Arc<Self> {
-        Arc::new(Self {
-            is_woken: AtomicBool::new(true),
-            parent: parent.clone(),
-        })
+        Arc::new(Self { is_woken: AtomicBool::new(true), parent: parent.clone() })
     }
 
     fn take(&self) -> bool {
@@ -177,11 +171,7 @@ pub async fn each_bounded<I, F, T>(
                 && let Some((index, input)) = inputs.next()
             {
                 let future = Box::pin(start(index, input));
-                running.push(Child {
-                    index,
-                    woken: Woken::new(&parent),
-                    future,
-                });
+                running.push(Child { index, woken: Woken::new(&parent), future });
             }
             let before = running.len();
             // Only who was woken is asked: with many under way, most still wait.

@@ -96,10 +96,7 @@ impl Response {
     pub fn unexpected(&self, how: &str) -> Error {
         let mut error = Error::new(
             ErrorKind::Unavailable,
-            format!(
-                "the service answered {} with a body that {how}",
-                self.status
-            ),
+            format!("the service answered {} with a body that {how}", self.status),
         );
         error.http_status = Some(self.status);
         error

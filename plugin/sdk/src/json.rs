@@ -39,9 +39,7 @@ pub fn constant(text: &str) -> Value {
 
 /// A value as compact JSON text. (Its `Display` would bring the pretty form along.)
 pub fn text(value: &Value) -> String {
-    let Ok(text) = serde_json::to_string(value) else {
-        unreachable!("a value can be written")
-    };
+    let Ok(text) = serde_json::to_string(value) else { unreachable!("a value can be written") };
     text
 }
 
@@ -87,11 +85,7 @@ impl<'a> Members<'a> {
     /// The JSON text of a member.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         // Of two members of one name the last holds, as for every other reader.
-        self.0
-            .iter()
-            .rev()
-            .find(|(candidate, _)| candidate == name)
-            .map(|(_, text)| *text)
+        self.0.iter().rev().find(|(candidate, _)| candidate == name).map(|(_, text)| *text)
     }
 }
 
@@ -167,11 +161,7 @@ impl<'a> Scanner<'a> {
         }
         self.skip_space();
         let is_empty = self.0.as_bytes().first() == Some(&close);
-        if is_empty {
-            self.symbol().map(|_| false)
-        } else {
-            Some(true)
-        }
+        if is_empty { self.symbol().map(|_| false) } else { Some(true) }
     }
 
     /// Passes a comma, `true`, or the closing symbol, `false`.
@@ -277,17 +267,7 @@ mod tests {
             assert_eq!(super::text(&theirs), theirs.to_string(), "{text}");
         }
         let deep = "[".repeat(100_000);
-        for text in [
-            "",
-            "{",
-            "[1,]",
-            "{\"a\"}",
-            "1 2",
-            "nul",
-            "\"\\x\"",
-            "[1}",
-            deep.as_str(),
-        ] {
+        for text in ["", "{", "[1,]", "{\"a\"}", "1 2", "nul", "\"\\x\"", "[1}", deep.as_str()] {
             assert_eq!(value(text), None, "{text}");
         }
         assert_eq!(value(b"\"\xff\""), None);
@@ -324,9 +304,7 @@ mod tests {
 
     #[test]
     fn what_is_not_json_has_no_parts() {
-        for text in [
-            "", "[", "{", "[1", "[1 2]", "[1,]", "[,1]", "[1]x", "[1}", "{}", "[tru]",
-        ] {
+        for text in ["", "[", "{", "[1", "[1 2]", "[1,]", "[,1]", "[1]x", "[1}", "{}", "[tru]"] {
             assert_eq!(elements(text), None, "{text}");
         }
         for text in [

@@ -108,12 +108,7 @@ impl Credential {
                 format!("the slot `{slot}` holds no credential: connect one and select it"),
             ));
         };
-        let CredentialView {
-            credential_type,
-            fields,
-            configuration,
-            granted_scopes,
-        } = view;
+        let CredentialView { credential_type, fields, configuration, granted_scopes } = view;
         let object = |text: &str| json::object(text).unwrap_or_default();
         Ok(Self {
             slot: slot.into(),
@@ -126,10 +121,7 @@ impl Credential {
 
     /// A text field of the form.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
+        self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
     /// One of the configuration's base URLs.
@@ -138,10 +130,8 @@ impl Credential {
     ///
     /// Of kind `unauthenticated`, when this credential has no such URL: it is not for this action.
     pub fn base_url(&self, name: &str) -> Result<&str, Error> {
-        self.configuration
-            .get("base_urls")
-            .and_then(|urls| urls.get(name)?.as_str())
-            .ok_or_else(|| {
+        self.configuration.get("base_urls").and_then(|urls| urls.get(name)?.as_str()).ok_or_else(
+            || {
                 Error::new(
                     ErrorKind::Unauthenticated,
                     format!(
@@ -149,7 +139,8 @@ impl Credential {
                         self.credential_type
                     ),
                 )
-            })
+            },
+        )
     }
 }
 
@@ -175,10 +166,7 @@ struct ServiceHooks {
 
 impl ServiceHooks {
     fn of<P: Plugin>() -> Self {
-        Self {
-            prepare: P::prepare,
-            error: P::error,
-        }
+        Self { prepare: P::prepare, error: P::error }
     }
 }
 
@@ -198,12 +186,7 @@ impl Task {
             address if self.action.slot.is_empty() => address,
             name => self.credential.base_url(name)?,
         };
-        let key = self
-            .action
-            .route
-            .key
-            .is_some()
-            .then(|| context::idempotency_key(self.item));
+        let key = self.action.route.key.is_some().then(|| context::idempotency_key(self.item));
         declare::request::build(self.action, base, &self.parameters, key.as_deref())
     }
 
@@ -218,9 +201,8 @@ impl Task {
         let slot = &self.credential.slot;
         request.credential = (!slot.is_empty()).then(|| slot.clone());
         let repeatable = request.is_repeatable();
-        let response = http::send(&request)
-            .await
-            .map_err(|error| Error::from_send(error, repeatable))?;
+        let response =
+            http::send(&request).await.map_err(|error| Error::from_send(error, repeatable))?;
         if response.is_success() {
             return Ok(response);
         }
@@ -241,22 +223,29 @@ impl Task {
         if let Answer::List(member, paging) = self.action.route.answer {
             return paging::list(self, member, paging).await;
         }
-        let response = self.send(self.request()?).await?;
+        let request = self.request()?;
+        let repeatable = request.is_repeatable();
+        let response = self.send(request).await?;
         let record = match self.action.route.answer {
-            Answer::Nothing(record) => record.to_owned(),
-            Answer::Object(member) => response.member(member)?,
-            Answer::Whole | Answer::List(..) => response.text()?,
+            Answer::Nothing(record) => Ok(record.to_owned()),
+            Answer::Object(member) => response.member(member),
+            Answer::Whole | Answer::List(..) => response.text(),
         };
-        Ok(vec![main(record)])
+        match record {
+            Ok(record) => Ok(vec![main(record)]),
+            // Something said yes to the write; whether it was the service, nobody knows.
+            Err(mut error) if !repeatable => {
+                error.kind = ErrorKind::OutcomeUnknown;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
 /// An output record on the port `main`.
 pub fn main(json: String) -> OutputItem {
-    OutputItem {
-        port: "main".into(),
-        json,
-    }
+    OutputItem { port: "main".into(), json }
 }
 
 impl Action {
@@ -275,11 +264,7 @@ pub fn describe<P: Plugin>() -> String {
 pub fn execute<P: Plugin>(call: Call) -> Result<Vec<Outcome>, Error> {
     let unsupported = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
     if call.node != P::NODE.name {
-        return unsupported(format!(
-            "this is the node `{}`, not `{}`",
-            P::NODE.name,
-            call.node
-        ));
+        return unsupported(format!("this is the node `{}`, not `{}`", P::NODE.name, call.node));
     }
     let Some(action) = P::NODE.action(&call.action) else {
         return unsupported(format!("there is no action `{}`", call.action));
@@ -291,10 +276,8 @@ pub fn execute<P: Plugin>(call: Call) -> Result<Vec<Outcome>, Error> {
         ));
     }
     let options = json::object(&call.options).unwrap_or_default();
-    let continue_on_fail = options
-        .get("continue_on_fail")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let continue_on_fail =
+        options.get("continue_on_fail").and_then(Value::as_bool).unwrap_or(false);
     let concurrency = options.get("concurrency").and_then(Value::as_u64);
     let credential = Rc::new(Credential::in_slot(action.slot)?);
     let total = call.items.len();
@@ -330,10 +313,7 @@ pub fn execute<P: Plugin>(call: Call) -> Result<Vec<Outcome>, Error> {
             }
         },
     ));
-    Ok(results
-        .into_iter()
-        .map(|result| result.expect("each item has ended"))
-        .collect())
+    Ok(results.into_iter().map(|result| result.expect("each item has ended")).collect())
 }
 
 async fn run_item(
@@ -346,13 +326,7 @@ async fn run_item(
     let parameters = json::object(parameters)
         .ok_or_else(|| Error::invalid("", "the item is not an object of parameters"))?;
     declare::validate::check(action, &parameters)?;
-    let task = Task {
-        item,
-        action,
-        parameters,
-        credential,
-        service,
-    };
+    let task = Task { item, action, parameters, credential, service };
     match action.run {
         Run::Declared => task.run_declared().await,
         Run::Custom(run) => run(task).await,
@@ -414,21 +388,14 @@ pub fn load_options<P: Plugin>(query: String) -> Result<String, Error> {
     };
     let has_options = P::NODE
         .action(&query.action)
-        .and_then(|action| {
-            action
-                .parameters
-                .iter()
-                .find(|param| param.name == query.parameter)
-        })
+        .and_then(|action| action.parameters.iter().find(|param| param.name == query.parameter))
         .map(|param| param.has_options);
     let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
     match has_options {
         Some(true) => {}
         Some(false) => return refuse(format!("`{}` has no choices", query.parameter)),
         None => {
-            let OptionsQuery {
-                action, parameter, ..
-            } = query;
+            let OptionsQuery { action, parameter, .. } = query;
             return refuse(format!("there is no parameter `{parameter}` of `{action}`"));
         }
     }
@@ -462,13 +429,8 @@ pub async fn fetch<P: Plugin>(
     url: String,
 ) -> Result<Response, Error> {
     let service = ServiceHooks::of::<P>();
-    let task = Task {
-        item: 0,
-        action,
-        parameters: Map::new(),
-        credential: credential.clone(),
-        service,
-    };
+    let task =
+        Task { item: 0, action, parameters: Map::new(), credential: credential.clone(), service };
     task.send(Request::new("GET", url)).await
 }
 
@@ -478,12 +440,8 @@ pub fn configure<P: Plugin>(
     fields: String,
     grant: Option<String>,
 ) -> Result<String, Vec<FieldError>> {
-    let wrong = || {
-        vec![FieldError {
-            pointer: String::new(),
-            message: "is no JSON object".to_owned(),
-        }]
-    };
+    let wrong =
+        || vec![FieldError { pointer: String::new(), message: "is no JSON object".to_owned() }];
     let fields = json::object(&fields).ok_or_else(wrong)?;
     let grant = match grant {
         Some(text) => Some(json::value(&text).ok_or_else(wrong)?),

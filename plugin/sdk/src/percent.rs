@@ -48,10 +48,7 @@ mod tests {
 
     #[test]
     fn every_byte_that_means_something_in_a_url_is_encoded() {
-        assert_eq!(
-            encode("a b/../users/X?y=1#é"),
-            "a%20b%2F..%2Fusers%2FX%3Fy%3D1%23%C3%A9"
-        );
+        assert_eq!(encode("a b/../users/X?y=1#é"), "a%20b%2F..%2Fusers%2FX%3Fy%3D1%23%C3%A9");
     }
 
     #[test]

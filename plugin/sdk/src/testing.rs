@@ -151,9 +151,7 @@ pub(crate) mod imports {
 
     fn with<T>(use_state: impl FnOnce(&mut State) -> T) -> T {
         CURRENT.with_borrow(|current| {
-            let host = current
-                .as_ref()
-                .expect("guest code runs inside `testing::Host::run`");
+            let host = current.as_ref().expect("guest code runs inside `testing::Host::run`");
             use_state(&mut host.0.borrow_mut())
         })
     }
@@ -195,11 +193,7 @@ pub(crate) mod imports {
     pub(crate) fn log(_level: Level, _message: &str, _fields: &str) {}
     pub(crate) fn progress(_done: u64, _total: Option<u64>, _message: &str) {}
     pub(crate) fn emit(item: u32, outputs: &[OutputItem]) {
-        with(|state| {
-            state
-                .emitted
-                .extend(outputs.iter().map(|output| (item, output.clone())))
-        });
+        with(|state| state.emitted.extend(outputs.iter().map(|output| (item, output.clone()))));
     }
     pub(crate) fn cancelled() -> bool {
         with(|state| state.is_cancelled)

@@ -4,11 +4,7 @@
 /// Whether `text` contains `part`, ASCII letters compared without case.
 pub fn contains(text: &str, part: &str) -> bool {
     let part = part.as_bytes();
-    part.is_empty()
-        || text
-            .as_bytes()
-            .windows(part.len())
-            .any(|at| at.eq_ignore_ascii_case(part))
+    part.is_empty() || text.as_bytes().windows(part.len()).any(|at| at.eq_ignore_ascii_case(part))
 }
 
 /// How many characters a text has (Unicode scalar values, as JSON Schema counts them).

@@ -82,9 +82,7 @@ pub(crate) fn build(
     if component.is_file() {
         Ok(())
     } else {
-        Err(Error::NoComponent {
-            path: component.to_owned(),
-        })
+        Err(Error::NoComponent { path: component.to_owned() })
     }
 }
 
@@ -98,10 +96,7 @@ fn is_dropped(name: &OsStr) -> bool {
 fn flags() -> Result<OsString, Error> {
     let (library, library_name) = target::standard_library()?;
     let mut remapped = vec![
-        (
-            crate::workspace_root().to_owned(),
-            "/workflow-node".to_owned(),
-        ),
+        (crate::workspace_root().to_owned(), "/workflow-node".to_owned()),
         (library, library_name),
     ];
     if let Some(home) = home() {
@@ -146,14 +141,8 @@ mod tests {
         ] {
             assert!(is_dropped(OsStr::new(name)), "{name}");
         }
-        for name in [
-            "PATH",
-            "HOME",
-            "CARGO",
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "RUSTUP_TOOLCHAIN",
-        ] {
+        for name in ["PATH", "HOME", "CARGO", "CARGO_HOME", "CARGO_NET_OFFLINE", "RUSTUP_TOOLCHAIN"]
+        {
             assert!(!is_dropped(OsStr::new(name)), "{name}");
         }
     }

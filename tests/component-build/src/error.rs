@@ -66,11 +66,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchGuest { name, guests } => {
-                write!(
-                    formatter,
-                    "there is no guest `{name}` in {}",
-                    guests.display()
-                )
+                write!(formatter, "there is no guest `{name}` in {}", guests.display())
             }
             Self::Start { program, source } => {
                 write!(formatter, "`{program}` could not be started: {source}")
@@ -87,23 +83,14 @@ impl fmt::Display for Error {
             Self::Directory { path, source } => {
                 write!(formatter, "{} could not be made: {source}", path.display())
             }
-            Self::Failed {
-                command,
-                directory,
-                status,
-                stderr,
-            } => write!(
+            Self::Failed { command, directory, status, stderr } => write!(
                 formatter,
                 "a component could not be built\ncommand:   {command}\ndirectory: {}\n\
                  status:    {status}\n{stderr}",
                 directory.display()
             ),
             Self::NoComponent { path } => {
-                write!(
-                    formatter,
-                    "cargo succeeded, but there is no {}",
-                    path.display()
-                )
+                write!(formatter, "cargo succeeded, but there is no {}", path.display())
             }
         }
     }

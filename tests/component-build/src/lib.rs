@@ -68,10 +68,7 @@ pub fn build_pagerduty() -> Result<PathBuf, Error> {
 pub fn build_guest(name: &str) -> Result<PathBuf, Error> {
     let guests = workspace_root().join("tests").join("guests");
     if !guests.join(name).join("Cargo.toml").is_file() {
-        return Err(Error::NoSuchGuest {
-            name: name.to_owned(),
-            guests,
-        });
+        return Err(Error::NoSuchGuest { name: name.to_owned(), guests });
     }
     build_once(&guests, name, &name.replace('-', "_"))
 }
@@ -86,11 +83,8 @@ fn build_once(workspace: &Path, package: &str, library: &str) -> Result<PathBuf,
     }
     let target_directory = workspace_root().join("target").join("component");
     target::ensure(&target_directory)?;
-    let component = target_directory
-        .join(TARGET)
-        .join(PROFILE)
-        .join(library)
-        .with_extension("wasm");
+    let component =
+        target_directory.join(TARGET).join(PROFILE).join(library).with_extension("wasm");
     cargo::build(workspace, package, &target_directory, &component)?;
     built.insert(package.to_owned(), component.clone());
     Ok(component)
@@ -115,14 +109,8 @@ mod tests {
     fn guests_are_built_as_the_node_is() {
         let profile = |manifest: &str| {
             let text = std::fs::read_to_string(workspace_root().join(manifest)).unwrap();
-            let (_, rest) = text
-                .split_once("[profile.component]")
-                .expect("it has the profile");
-            rest.split("\n[")
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
+            let (_, rest) = text.split_once("[profile.component]").expect("it has the profile");
+            rest.split("\n[").next().unwrap_or_default().trim().to_owned()
         };
         assert_eq!(profile("Cargo.toml"), profile("tests/guests/Cargo.toml"));
     }
@@ -135,10 +123,7 @@ mod tests {
         let cargo_home = cargo::home().expect("cargo has a home");
         for path in [workspace_root(), &cargo_home, &target::sysroot().unwrap()] {
             let path = path.to_str().expect("a path in UTF-8").as_bytes();
-            assert!(
-                !bytes.windows(path.len()).any(|at| at == path),
-                "{component:?}"
-            );
+            assert!(!bytes.windows(path.len()).any(|at| at == path), "{component:?}");
         }
         assert_eq!(guest("minimal-node"), component);
     }

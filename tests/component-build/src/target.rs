@@ -34,19 +34,9 @@ fn add() -> Result<(), Error> {
     }
     let command = format!("rustup {}", arguments.join(" "));
     // Nobody minds if it cannot be said.
-    let _ignored = writeln!(
-        io::stderr(),
-        "component-build: adding the target: {command}"
-    )
-    .is_ok();
-    let missing = |reason: String| Error::TargetMissing {
-        command: command.clone(),
-        reason,
-    };
-    let output = Command::new("rustup")
-        .args(&arguments)
-        .current_dir(workspace_root())
-        .output();
+    let _ignored = writeln!(io::stderr(), "component-build: adding the target: {command}").is_ok();
+    let missing = |reason: String| Error::TargetMissing { command: command.clone(), reason };
+    let output = Command::new("rustup").args(&arguments).current_dir(workspace_root()).output();
     match output {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(
             "rustup was not found (without rustup, install the target's standard library by the \
@@ -54,22 +44,18 @@ fn add() -> Result<(), Error> {
                 .to_owned(),
         )),
         Err(error) => Err(missing(error.to_string())),
-        Ok(output) if !output.status.success() => Err(missing(
-            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        )),
+        Ok(output) if !output.status.success() => {
+            Err(missing(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        }
         Ok(_) if is_installed()? => Ok(()),
-        Ok(_) => Err(missing(
-            "rustup added it to another toolchain than the one in use".into(),
-        )),
+        Ok(_) => Err(missing("rustup added it to another toolchain than the one in use".into())),
     }
 }
 
 /// The name that rustup knows a toolchain by; `None` where rustup does not manage it.
 fn toolchain(sysroot: &Path) -> Option<String> {
     let is_managed = sysroot.parent()?.file_name()? == "toolchains";
-    is_managed
-        .then(|| sysroot.file_name()?.to_str().map(str::to_owned))
-        .flatten()
+    is_managed.then(|| sysroot.file_name()?.to_str().map(str::to_owned)).flatten()
 }
 
 fn is_installed() -> Result<bool, Error> {
@@ -88,28 +74,18 @@ pub(crate) fn sysroot() -> Result<PathBuf, Error> {
 
 /// The directory of the standard library's sources, and the name it has in the library itself.
 pub(crate) fn standard_library() -> Result<(PathBuf, String), Error> {
-    let sources = sysroot()?
-        .join("lib")
-        .join("rustlib")
-        .join("src")
-        .join("rust");
+    let sources = sysroot()?.join("lib").join("rustlib").join("src").join("rust");
     let version = rustc(&["-vV"])?;
-    let commit = version
-        .lines()
-        .find_map(|line| line.strip_prefix("commit-hash: "));
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
     Ok((sources, format!("/rustc/{}", commit.unwrap_or("unknown"))))
 }
 
 fn rustc(arguments: &[&str]) -> Result<String, Error> {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    let output = Command::new(&program)
-        .args(arguments)
-        .current_dir(workspace_root())
-        .output()
-        .map_err(|source| Error::Start {
-            program: program.to_string_lossy().into_owned(),
-            source,
-        })?;
+    let output =
+        Command::new(&program).args(arguments).current_dir(workspace_root()).output().map_err(
+            |source| Error::Start { program: program.to_string_lossy().into_owned(), source },
+        )?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
@@ -127,10 +103,7 @@ mod tests {
     #[test]
     fn only_a_toolchain_of_rustup_is_named_to_rustup() {
         let managed = Path::new("/home/ada/.rustup/toolchains/stable-x86_64-unknown-linux-gnu");
-        assert_eq!(
-            toolchain(managed).as_deref(),
-            Some("stable-x86_64-unknown-linux-gnu")
-        );
+        assert_eq!(toolchain(managed).as_deref(), Some("stable-x86_64-unknown-linux-gnu"));
         assert_eq!(toolchain(Path::new("/usr/lib/rust-1.95")), None);
         assert_eq!(toolchain(Path::new("/")), None);
     }

@@ -31,9 +31,7 @@ pub struct World {
 
 /// Compiled components are kept between tests, below the build's own directory.
 pub fn cache_directory() -> PathBuf {
-    component_build::workspace_root()
-        .join("target")
-        .join("component-cache")
+    component_build::workspace_root().join("target").join("component-cache")
 }
 
 /// A host that keeps compiled components.
@@ -65,28 +63,17 @@ impl World {
         let credentials = Arc::new(MemoryCredentials::default());
         let audit = Arc::new(MemoryAudit::default());
         let journal = Arc::new(MemoryJournal::default());
-        let transport = transport(&simulator)
-            .build()
-            .expect("the transport is built");
+        let transport = transport(&simulator).build().expect("the transport is built");
         let builder = host()
             .transport(Arc::new(transport))
             .credentials(credentials.clone())
             .audit(audit.clone())
             .journal(journal.clone());
         let host = configure(builder).build().expect("the host is built");
-        let plugin = host
-            .load_file(component_build::pagerduty())
-            .await
-            .expect("the plugin is loaded");
+        let plugin =
+            host.load_file(component_build::pagerduty()).await.expect("the plugin is loaded");
         plugin.approve(None).expect("the plugin is approved");
-        let world = Self {
-            simulator,
-            host,
-            plugin,
-            credentials,
-            audit,
-            journal,
-        };
+        let world = Self { simulator, host, plugin, credentials, audit, journal };
         world.connect_all().await;
         world
     }
@@ -94,41 +81,21 @@ impl World {
     /// Credentials `user`, `account`, `read-only`, `events` of the US account and `eu-…` of the EU
     /// one. The account's key acts as Ada.
     async fn connect_all(&self) {
-        for (prefix, region, account) in [
-            ("", "us", self.simulator.us()),
-            ("eu-", "eu", self.simulator.eu()),
-        ] {
+        for (prefix, region, account) in
+            [("", "us", self.simulator.us()), ("eu-", "eu", self.simulator.eu())]
+        {
             let keys = account.keys();
             let ada = json!({"region": region, "from_email": "ada@example.com"});
             let plain = json!({ "region": region });
             let all = [
                 ("user", "api-token", "api_token", keys.user, &plain),
-                (
-                    "account",
-                    "api-token",
-                    "api_token",
-                    keys.account.clone(),
-                    &ada,
-                ),
+                ("account", "api-token", "api_token", keys.account.clone(), &ada),
                 ("nobody", "api-token", "api_token", keys.account, &plain),
-                (
-                    "read-only",
-                    "api-token",
-                    "api_token",
-                    keys.account_read_only,
-                    &ada,
-                ),
-                (
-                    "events",
-                    "events-integration",
-                    "routing_key",
-                    keys.routing,
-                    &plain,
-                ),
+                ("read-only", "api-token", "api_token", keys.account_read_only, &ada),
+                ("events", "events-integration", "routing_key", keys.routing, &plain),
             ];
             for (name, kind, field, secret, fields) in all {
-                self.connect(&format!("{prefix}{name}"), kind, fields, &[(field, secret)])
-                    .await;
+                self.connect(&format!("{prefix}{name}"), kind, fields, &[(field, secret)]).await;
             }
         }
     }
@@ -169,37 +136,24 @@ impl World {
 
     /// Runs an action with the credential `user`, or `events` for events.
     pub async fn run(&self, action: &str, items: &[Value]) -> Outcome {
-        let credential = if action.starts_with("event.") {
-            "events"
-        } else {
-            "user"
-        };
+        let credential = if action.starts_with("event.") { "events" } else { "user" };
         self.run_with(credential, action, items).await
     }
 
     /// Runs an action with a credential.
     pub async fn run_with(&self, credential: &str, action: &str, items: &[Value]) -> Outcome {
         let execution = self.execution(credential, action, items);
-        self.plugin
-            .execute(execution)
-            .await
-            .expect("the execution is run")
+        self.plugin.execute(execution).await.expect("the execution is run")
     }
 
     /// An execution that continues when items fail.
     pub fn execution(&self, credential: &str, action: &str, items: &[Value]) -> Execution {
-        let slot = if action.starts_with("event.") {
-            "events"
-        } else {
-            "rest"
-        };
+        let slot = if action.starts_with("event.") { "events" } else { "rest" };
         let mut execution = Execution::new(action).credential(slot, credential);
         execution.items = items.to_vec();
         execution.continue_on_fail = true;
-        execution.limits = Some(Limits {
-            total_time: std::time::Duration::from_secs(60),
-            ..Limits::default()
-        });
+        execution.limits =
+            Some(Limits { total_time: std::time::Duration::from_secs(60), ..Limits::default() });
         execution
     }
 
@@ -216,10 +170,7 @@ impl World {
 pub fn values(outcome: &Outcome, item: usize) -> Vec<Value> {
     let item = &outcome.items[item];
     if let Some(error) = &item.error {
-        panic!(
-            "the item failed: {error:?} (stopped: {:?})",
-            outcome.stopped
-        );
+        panic!("the item failed: {error:?} (stopped: {:?})", outcome.stopped);
     }
     item.output.iter().map(|record| record.value()).collect()
 }

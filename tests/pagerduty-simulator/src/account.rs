@@ -21,10 +21,7 @@ pub struct Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Account")
-            .field("region", &self.region)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Account").field("region", &self.region).finish_non_exhaustive()
     }
 }
 
@@ -60,10 +57,7 @@ impl Default for NewIncident {
 
 impl Account {
     pub(crate) fn new(region: Region, state: State) -> Self {
-        Self {
-            region,
-            state: Mutex::new(state),
-        }
+        Self { region, state: Mutex::new(state) }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -122,12 +116,7 @@ impl Account {
     #[must_use]
     pub fn abilities(&self) -> Vec<String> {
         let state = self.state();
-        state
-            .abilities
-            .iter()
-            .filter(|(_, has)| **has)
-            .map(|(name, _)| name.clone())
-            .collect()
+        state.abilities.iter().filter(|(_, has)| **has).map(|(name, _)| name.clone()).collect()
     }
 
     /// All incidents, oldest number first.
@@ -147,9 +136,7 @@ impl Account {
     pub fn incident(&self, id: &str) -> Option<Incident> {
         let mut state = self.state();
         state.tick();
-        state
-            .incident_at(id)
-            .map(|index| state.incidents[index].clone())
+        state.incident_at(id).map(|index| state.incidents[index].clone())
     }
 
     /// The types of the log entries of an incident, oldest first.
@@ -160,9 +147,7 @@ impl Account {
             return Vec::new();
         };
         let entries = state.incidents[index].log_entries.iter();
-        entries
-            .map(|entry| format!("{}_log_entry", state.log_entries[*entry].kind))
-            .collect()
+        entries.map(|entry| format!("{}_log_entry", state.log_entries[*entry].kind)).collect()
     }
 
     /// Adds services that are named `Service 1` and so on, and gives their ids.
@@ -210,9 +195,7 @@ impl Account {
         (0..count)
             .map(|number| {
                 let back = i64::try_from(count - 1 - number).unwrap_or_default();
-                let at = now
-                    .checked_sub(SignedDuration::from_secs(back))
-                    .unwrap_or(now);
+                let at = now.checked_sub(SignedDuration::from_secs(back)).unwrap_or(now);
                 let title = format!("Incident {:05}", number + 1);
                 let opening = Opening::new(&title, &services[number % services.len()], at);
                 let index = state.open_incident(opening, &agent);
@@ -228,13 +211,8 @@ impl Account {
     /// When the service does not exist.
     pub fn add_incident(&self, new: NewIncident) -> String {
         let mut state = self.state();
-        let service = new
-            .service_id
-            .unwrap_or_else(|| state.services[0].id.clone());
-        assert!(
-            state.service(&service).is_some(),
-            "there is no service {service}"
-        );
+        let service = new.service_id.unwrap_or_else(|| state.services[0].id.clone());
+        assert!(state.service(&service).is_some(), "there is no service {service}");
         let now = state.now();
         let at: Timestamp = now.checked_sub(new.age).unwrap_or(now);
         let agent = Agent::User(state.users[0].id.clone());
@@ -261,18 +239,14 @@ impl Account {
         let ada = state.users[0].id.clone();
         let user = matches!(kind, TokenKind::UserKey | TokenKind::UserToken).then_some(ada);
         let region = self.region;
-        state
-            .key_ring
-            .mint(region, "minted", kind, user.as_deref(), scopes)
+        state.key_ring.mint(region, "minted", kind, user.as_deref(), scopes)
     }
 
     /// A new key of a user of your choice.
     pub fn mint_user_key(&self, user_id: &str) -> String {
         let region = self.region;
         let kind = TokenKind::UserKey;
-        self.state()
-            .key_ring
-            .mint(region, "minted user key", kind, Some(user_id), &[])
+        self.state().key_ring.mint(region, "minted user key", kind, Some(user_id), &[])
     }
 
     /// Makes a credential unknown; whether it was known.

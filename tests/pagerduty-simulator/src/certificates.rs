@@ -47,8 +47,7 @@ impl Certificates {
         let mut ca = CertificateParams::default();
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.distinguished_name
-            .push(DnType::CommonName, "PagerDuty simulator authority");
+        ca.distinguished_name.push(DnType::CommonName, "PagerDuty simulator authority");
         validity(&mut ca, CertificateKind::Good);
         let ca_key = KeyPair::generate().map_err(io::Error::other)?;
         let ca_certificate = ca.self_signed(&ca_key).map_err(io::Error::other)?;
@@ -59,8 +58,7 @@ impl Certificates {
             _ => NAMES.iter().map(|name| (*name).to_owned()).collect(),
         };
         let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
-        leaf.distinguished_name
-            .push(DnType::CommonName, "PagerDuty simulator");
+        leaf.distinguished_name.push(DnType::CommonName, "PagerDuty simulator");
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;

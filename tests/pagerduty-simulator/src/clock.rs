@@ -27,16 +27,13 @@ impl Clock {
 
     pub(crate) fn advance(&self, by: Duration) {
         let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.ahead_milliseconds
-            .fetch_add(milliseconds, Ordering::Relaxed);
+        self.ahead_milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
     }
 }
 
 /// A moment as PagerDuty writes it: whole seconds, `Z`.
 pub(crate) fn written(moment: Timestamp) -> String {
-    Timestamp::from_second(moment.as_second())
-        .unwrap_or(moment)
-        .to_string()
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment).to_string()
 }
 
 /// Reads ISO 8601 with an offset; without one, and for a bare date, UTC is meant.
@@ -46,14 +43,8 @@ pub(crate) fn read(text: &str) -> Option<Timestamp> {
     }
     let civil = text
         .parse::<jiff::civil::DateTime>()
-        .or_else(|_| {
-            text.parse::<jiff::civil::Date>()
-                .map(|date| date.at(0, 0, 0, 0))
-        })
+        .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
         .ok()?;
     // A civil parse ignores nothing, so a stray offset ("… 02:00") has already failed above.
-    civil
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }

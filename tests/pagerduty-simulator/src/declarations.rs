@@ -6,14 +6,10 @@ use crate::shape::{Field, Shape, TEXT, WORDS, nullable, optional, required};
 
 pub(crate) const URGENCIES: &[&str] = &["high", "low"];
 pub(crate) const STATUSES: &[&str] = &["triggered", "acknowledged", "resolved"];
-pub(crate) const BRIDGE: &[Field] = &[
-    nullable("conference_number", TEXT),
-    nullable("conference_url", TEXT),
-];
-pub(crate) const ASSIGNMENT: Shape = Shape::Record(&[required(
-    "assignee",
-    Shape::Reference(&["user_reference", "user"]),
-)]);
+pub(crate) const BRIDGE: &[Field] =
+    &[nullable("conference_number", TEXT), nullable("conference_url", TEXT)];
+pub(crate) const ASSIGNMENT: Shape =
+    Shape::Record(&[required("assignee", Shape::Reference(&["user_reference", "user"]))]);
 pub(crate) const POLICY: Shape = Shape::Reference(&["escalation_policy_reference"]);
 pub(crate) const SERVICE: Shape = Shape::Reference(&["service_reference"]);
 pub(crate) const INCIDENT_TYPE: Shape = Shape::Record(&[required("name", WORDS)]);
@@ -33,20 +29,8 @@ pub(crate) const NEW_INCIDENT: &[Field] = &[required(
                 optional("details", TEXT),
             ]),
         ),
-        optional(
-            "incident_key",
-            Shape::Text {
-                longest: 255,
-                blank: true,
-            },
-        ),
-        optional(
-            "assignments",
-            Shape::List {
-                of: &ASSIGNMENT,
-                least: 0,
-            },
-        ),
+        optional("incident_key", Shape::Text { longest: 255, blank: true }),
+        optional("assignments", Shape::List { of: &ASSIGNMENT, least: 0 }),
         optional("incident_type", INCIDENT_TYPE),
         nullable("escalation_policy", POLICY),
         nullable("conference_bridge", Shape::Record(BRIDGE)),
@@ -65,13 +49,7 @@ pub(crate) const CHANGED_INCIDENT: Shape = Shape::Record(&[
     optional("resolution", TEXT),
     optional("title", WORDS),
     optional("escalation_level", Shape::Whole),
-    optional(
-        "assignments",
-        Shape::List {
-            of: &ASSIGNMENT,
-            least: 1,
-        },
-    ),
+    optional("assignments", Shape::List { of: &ASSIGNMENT, least: 1 }),
     optional("incident_type", INCIDENT_TYPE),
     optional("escalation_policy", POLICY),
     optional("urgency", Shape::OneOf(URGENCIES)),
@@ -86,13 +64,7 @@ pub(crate) const LISTED_INCIDENT: Shape = Shape::Record(&[
     optional("resolution", TEXT),
     optional("title", WORDS),
     optional("escalation_level", Shape::Whole),
-    optional(
-        "assignments",
-        Shape::List {
-            of: &ASSIGNMENT,
-            least: 1,
-        },
-    ),
+    optional("assignments", Shape::List { of: &ASSIGNMENT, least: 1 }),
     optional("incident_type", INCIDENT_TYPE),
     optional("escalation_policy", POLICY),
     optional("urgency", Shape::OneOf(URGENCIES)),
@@ -100,25 +72,14 @@ pub(crate) const LISTED_INCIDENT: Shape = Shape::Record(&[
 ]);
 
 pub(crate) const CHANGE: &[Field] = &[required("incident", CHANGED_INCIDENT)];
-pub(crate) const CHANGES: &[Field] = &[required(
-    "incidents",
-    Shape::List {
-        of: &LISTED_INCIDENT,
-        least: 1,
-    },
-)];
+pub(crate) const CHANGES: &[Field] =
+    &[required("incidents", Shape::List { of: &LISTED_INCIDENT, least: 1 })];
 pub(crate) const MERGE: &[Field] = &[required(
     "source_incidents",
-    Shape::List {
-        of: &Shape::Reference(&["incident_reference"]),
-        least: 1,
-    },
+    Shape::List { of: &Shape::Reference(&["incident_reference"]), least: 1 },
 )];
 pub(crate) const SNOOZE: &[Field] = &[required("duration", Shape::Whole)];
-pub(crate) const NOTE: &[Field] = &[required(
-    "note",
-    Shape::Record(&[required("content", WORDS)]),
-)];
+pub(crate) const NOTE: &[Field] = &[required("note", Shape::Record(&[required("content", WORDS)]))];
 
 pub(crate) const INCIDENT_INCLUDES: Parameter = parameter(
     "include[]",
@@ -160,18 +121,13 @@ pub(crate) const INCIDENT_FILTERS: &[Parameter] = &[
     parameter("urgencies[]", OneOf(URGENCIES)),
     parameter("time_zone", Text),
     parameter("statuses[]", OneOf(STATUSES)),
-    parameter(
-        "sort_by",
-        SortBy(&["incident_number", "created_at", "resolved_at", "urgency"]),
-    ),
+    parameter("sort_by", SortBy(&["incident_number", "created_at", "resolved_at", "urgency"])),
     INCIDENT_LIST_INCLUDES,
     parameter("since", Moment),
     parameter("until", Moment),
 ];
-pub(crate) const LOG_INCLUDES: Parameter = parameter(
-    "include[]",
-    OneOf(&["incidents", "services", "channels", "teams"]),
-);
+pub(crate) const LOG_INCLUDES: Parameter =
+    parameter("include[]", OneOf(&["incidents", "services", "channels", "teams"]));
 pub(crate) const LOG_FILTERS: &[Parameter] = &[
     parameter("time_zone", Text),
     parameter("since", Moment),
@@ -191,37 +147,18 @@ pub(crate) const ALERT_FILTERS: &[Parameter] = &[
     parameter("alert_key", Text),
     parameter("statuses[]", OneOf(&["triggered", "resolved"])),
     parameter("sort_by", SortBy(&["created_at", "resolved_at"])),
-    parameter(
-        "include[]",
-        OneOf(&["services", "first_trigger_log_entries", "incidents"]),
-    ),
+    parameter("include[]", OneOf(&["services", "first_trigger_log_entries", "incidents"])),
 ];
 pub(crate) const USER_INCLUDES: Parameter = parameter(
     "include[]",
-    OneOf(&[
-        "contact_methods",
-        "notification_rules",
-        "teams",
-        "subdomains",
-        "calendar_urls",
-    ]),
+    OneOf(&["contact_methods", "notification_rules", "teams", "subdomains", "calendar_urls"]),
 );
 pub(crate) const SERVICE_INCLUDES: Parameter = parameter(
     "include[]",
-    OneOf(&[
-        "escalation_policies",
-        "teams",
-        "integrations",
-        "auto_pause_notifications_parameters",
-    ]),
+    OneOf(&["escalation_policies", "teams", "integrations", "auto_pause_notifications_parameters"]),
 );
 pub(crate) const POLICY_INCLUDES: Parameter = parameter(
     "include[]",
-    OneOf(&[
-        "services",
-        "teams",
-        "targets",
-        "escalation_rule_assignment_strategies",
-    ]),
+    OneOf(&["services", "teams", "targets", "escalation_rule_assignment_strategies"]),
 );
 pub(crate) const BY_NAME: Parameter = parameter("sort_by", SortBy(&["name"]));

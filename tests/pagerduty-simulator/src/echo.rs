@@ -12,11 +12,8 @@ use crate::reply::Reply;
 pub(crate) fn echoed(request: &RecordedRequest) -> Reply {
     let authorization = request.header("authorization").unwrap_or_default();
     let token = bare_token(authorization);
-    let headers: Vec<Value> = request
-        .headers
-        .iter()
-        .map(|(name, value)| json!([name, value]))
-        .collect();
+    let headers: Vec<Value> =
+        request.headers.iter().map(|(name, value)| json!([name, value])).collect();
     let mut named = Map::new();
     for (name, value) in &request.headers {
         named.insert(name.clone(), json!(value));
@@ -48,19 +45,11 @@ fn variants(secret: &str) -> Value {
     let hex = |upper: bool| -> String {
         secret
             .bytes()
-            .map(|byte| {
-                if upper {
-                    format!("{byte:02X}")
-                } else {
-                    format!("{byte:02x}")
-                }
-            })
+            .map(|byte| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") })
             .collect()
     };
-    let escaped: String = secret
-        .chars()
-        .map(|letter| format!("\\u{:04x}", letter as u32))
-        .collect();
+    let escaped: String =
+        secret.chars().map(|letter| format!("\\u{:04x}", letter as u32)).collect();
     json!({
         "raw": secret,
         "base64": STANDARD.encode(secret),

@@ -67,9 +67,6 @@ impl ErrorShape {
             }
             Self::Empty => return ("application/json", Vec::new()),
         };
-        (
-            "application/json; charset=utf-8",
-            body.to_string().into_bytes(),
-        )
+        ("application/json; charset=utf-8", body.to_string().into_bytes())
     }
 }

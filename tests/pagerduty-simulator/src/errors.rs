@@ -14,11 +14,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     fn with(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            body,
-            headers: Vec::new(),
-        }
+        Self { status, body, headers: Vec::new() }
     }
 
     /// The usual shape without a list of causes.

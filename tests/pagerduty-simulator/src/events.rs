@@ -14,27 +14,12 @@ use crate::state::{ChangeEvent, State};
 const LARGEST_EVENT: usize = 512 * 1024;
 
 const LINK: Shape = Shape::Record(&[required("href", TEXT), optional("text", TEXT)]);
-const IMAGE: Shape = Shape::Record(&[
-    required("src", TEXT),
-    optional("href", TEXT),
-    optional("alt", TEXT),
-]);
-const LINKS: Shape = Shape::List {
-    of: &LINK,
-    least: 0,
-};
-const IMAGES: Shape = Shape::List {
-    of: &IMAGE,
-    least: 0,
-};
-const SUMMARY: Shape = Shape::Text {
-    longest: 1024,
-    blank: false,
-};
-const KEY: Shape = Shape::Text {
-    longest: 255,
-    blank: false,
-};
+const IMAGE: Shape =
+    Shape::Record(&[required("src", TEXT), optional("href", TEXT), optional("alt", TEXT)]);
+const LINKS: Shape = Shape::List { of: &LINK, least: 0 };
+const IMAGES: Shape = Shape::List { of: &IMAGE, least: 0 };
+const SUMMARY: Shape = Shape::Text { longest: 1024, blank: false };
+const KEY: Shape = Shape::Text { longest: 255, blank: false };
 const SEVERITIES: &[&str] = &["critical", "error", "warning", "info"];
 
 const TRIGGER: &[Field] = &[
@@ -45,13 +30,7 @@ const TRIGGER: &[Field] = &[
         "payload",
         Shape::Record(&[
             required("summary", SUMMARY),
-            required(
-                "source",
-                Shape::Text {
-                    longest: usize::MAX,
-                    blank: false,
-                },
-            ),
+            required("source", Shape::Text { longest: usize::MAX, blank: false }),
             required("severity", Shape::OneOf(SEVERITIES)),
             optional("timestamp", TEXT),
             optional("component", TEXT),
@@ -67,10 +46,7 @@ const TRIGGER: &[Field] = &[
 ];
 const FOLLOW_UP: &[Field] = &[
     required("routing_key", TEXT),
-    required(
-        "event_action",
-        Shape::OneOf(&["trigger", "acknowledge", "resolve"]),
-    ),
+    required("event_action", Shape::OneOf(&["trigger", "acknowledge", "resolve"])),
     required("dedup_key", KEY),
     optional("payload", Shape::Mapping),
     optional("images", IMAGES),
@@ -101,11 +77,7 @@ pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
     }
     let mut key_name = None;
     let reply = receive(state, request, &mut violations, &mut key_name);
-    Verdict {
-        reply: reply.unwrap_or_else(Reply::from),
-        key_name,
-        violations,
-    }
+    Verdict { reply: reply.unwrap_or_else(Reply::from), key_name, violations }
 }
 
 fn receive(
@@ -130,10 +102,7 @@ fn receive(
         return Err(Refusal::bare(413, body));
     }
     let content_type = request.header("content-type").unwrap_or_default();
-    if !content_type
-        .to_ascii_lowercase()
-        .starts_with("application/json")
-    {
+    if !content_type.to_ascii_lowercase().starts_with("application/json") {
         violations.push("header Content-Type is not application/json".to_owned());
     }
     let Ok(event) = serde_json::from_slice::<Value>(&request.body) else {
@@ -158,21 +127,14 @@ fn receive(
         return Err(Refusal::event(findings.errors));
     }
     let routing_key = event["routing_key"].as_str().unwrap_or_default();
-    let Some(service) = state
-        .routing_index
-        .get(routing_key)
-        .map(|index| &state.services[*index])
+    let Some(service) = state.routing_index.get(routing_key).map(|index| &state.services[*index])
     else {
         return Err(Refusal::event(vec!["Invalid routing key".to_owned()]));
     };
     let service_id = service.id.clone();
     *key_name = Some(format!("routing key of {}", service.name));
     let now = state.clock.instant();
-    if state
-        .events_limiter
-        .spend(routing_key, now)
-        .is_some_and(|budget| budget.exceeded)
-    {
+    if state.events_limiter.spend(routing_key, now).is_some_and(|budget| budget.exceeded) {
         return Err(Refusal::bare(
             429,
             json!({
@@ -192,29 +154,20 @@ fn receive(
 fn accept_change(state: &mut State, service_id: String, mut event: Value) -> Reply {
     forget_routing_key(&mut event);
     let (id, at) = (state.ids.next('Q', "change event"), state.now());
-    state.change_events.push(ChangeEvent {
-        id,
-        at,
-        service_id,
-        event,
-    });
+    state.change_events.push(ChangeEvent { id, at, service_id, event });
     let body = json!({"status": "success", "message": "Change event processed"});
     Reply::json(202, &body)
 }
 
 fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
     forget_routing_key(&mut event);
-    let key = event["dedup_key"]
-        .as_str()
-        .map_or_else(|| secret_hex(32), str::to_owned);
+    let key = event["dedup_key"].as_str().map_or_else(|| secret_hex(32), str::to_owned);
     let at = state.now();
     match event["event_action"].as_str() {
         Some("acknowledge") => state.acknowledge_alert(service_id, &key, at),
         Some("resolve") => state.resolve_alert(service_id, &key, at),
         // A disabled service takes events and does nothing with them.
-        _ if state
-            .service(service_id)
-            .is_some_and(|service| service.status == "disabled") => {}
+        _ if state.service(service_id).is_some_and(|service| service.status == "disabled") => {}
         _ => {
             let payload = &event["payload"];
             let summary = payload["summary"].as_str().unwrap_or_default().to_owned();
@@ -222,10 +175,7 @@ fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
             state.trigger_alert(service_id, &key, &summary, &severity, event, at);
         }
     }
-    Reply::json(
-        202,
-        &json!({"status": "success", "message": "Event processed", "dedup_key": key}),
-    )
+    Reply::json(202, &json!({"status": "success", "message": "Event processed", "dedup_key": key}))
 }
 
 /// An alert shows its event to everyone who may read it; the key stays out.

@@ -111,15 +111,9 @@ impl Fault {
     /// A whole answer of your own.
     #[must_use]
     pub fn response(code: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Self::new(FaultAction::Status {
-            code,
-            headers,
-            body: body.into(),
-        })
+        let headers =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::new(FaultAction::Status { code, headers, body: body.into() })
     }
 
     /// A late answer.
@@ -177,13 +171,8 @@ impl Fault {
     }
 
     fn matches(&self, request: &RecordedRequest) -> bool {
-        self.method
-            .as_ref()
-            .is_none_or(|method| *method == request.method)
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|prefix| request.path.starts_with(prefix.as_str()))
+        self.method.as_ref().is_none_or(|method| *method == request.method)
+            && self.path.as_ref().is_none_or(|prefix| request.path.starts_with(prefix.as_str()))
             && self.origin.is_none_or(|origin| origin == request.origin)
     }
 }
@@ -214,10 +203,7 @@ impl FaultQueue {
 
     /// Takes what hits this request: every delay that matches and the first other fault.
     pub(crate) fn take(&mut self, request: &RecordedRequest) -> Misfortune {
-        let mut misfortune = Misfortune {
-            applies: true,
-            ..Misfortune::default()
-        };
+        let mut misfortune = Misfortune { applies: true, ..Misfortune::default() };
         for fault in &mut self.faults {
             if misfortune.action.is_some() || fault.times == 0 || !fault.matches(request) {
                 continue;
@@ -226,11 +212,7 @@ impl FaultQueue {
                 fault.skip -= 1;
                 continue;
             }
-            fault.times = if fault.times == usize::MAX {
-                usize::MAX
-            } else {
-                fault.times - 1
-            };
+            fault.times = if fault.times == usize::MAX { usize::MAX } else { fault.times - 1 };
             match &fault.action {
                 FaultAction::Delay(by) => misfortune.delay += *by,
                 action => {

@@ -15,10 +15,7 @@ pub(crate) struct Ids {
 
 impl Ids {
     pub(crate) fn new(region: Region) -> Self {
-        Self {
-            region,
-            counters: HashMap::new(),
-        }
+        Self { region, counters: HashMap::new() }
     }
 
     /// The next id of a kind: `prefix` and 13 alphanumerics.
@@ -29,9 +26,9 @@ impl Ids {
             Region::Us => 0x51,
             Region::Eu => 0xE0,
         };
-        let seed = kind.bytes().fold(salt, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        });
+        let seed = kind
+            .bytes()
+            .fold(salt, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
         let mut rest = mix(seed.wrapping_add(*counter));
         let mut id = String::with_capacity(14);
         id.push(prefix);
@@ -54,9 +51,7 @@ fn mix(value: u64) -> u64 {
 /// `length` letters and digits nobody can guess.
 pub(crate) fn secret(length: usize) -> String {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    (0..length)
-        .map(|_| char::from(LETTERS[(rand::random::<u64>() % 62) as usize]))
-        .collect()
+    (0..length).map(|_| char::from(LETTERS[(rand::random::<u64>() % 62) as usize])).collect()
 }
 
 /// `length` lower-case hexadecimal digits nobody can guess.

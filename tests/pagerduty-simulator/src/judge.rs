@@ -54,11 +54,7 @@ pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
         Ok(found) => found,
         Err(refusal) => {
             violations.push("its credential was refused".to_owned());
-            return Verdict {
-                reply: refusal.into(),
-                key_name: None,
-                violations,
-            };
+            return Verdict { reply: refusal.into(), key_name: None, violations };
         }
     };
     let name = key.name.clone();
@@ -70,39 +66,23 @@ pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
         operate(state, request, key, &mut violations).unwrap_or_else(Reply::from)
     };
     if let Some(budget) = budget {
-        reply
-            .headers
-            .push(("ratelimit-limit", budget.limit.to_string()));
-        reply
-            .headers
-            .push(("ratelimit-remaining", budget.remaining.to_string()));
-        reply
-            .headers
-            .push(("ratelimit-reset", budget.reset.to_string()));
+        reply.headers.push(("ratelimit-limit", budget.limit.to_string()));
+        reply.headers.push(("ratelimit-remaining", budget.remaining.to_string()));
+        reply.headers.push(("ratelimit-reset", budget.reset.to_string()));
     }
-    Verdict {
-        reply,
-        key_name: Some(name),
-        violations,
-    }
+    Verdict { reply, key_name: Some(name), violations }
 }
 
 /// A request for PagerDuty must name the host that its origin stands for.
 pub(crate) fn host(request: &RecordedRequest, violations: &mut Vec<String>) {
     let name = request.host.split(':').next().unwrap_or_default();
     if name.ends_with("pagerduty.com") && name != request.origin.host() {
-        violations.push(format!(
-            "host {} was sent to {}",
-            request.host, request.origin
-        ));
+        violations.push(format!("host {} was sent to {}", request.host, request.origin));
     }
 }
 
 fn authenticate(state: &State, request: &RecordedRequest) -> Result<(String, Key), Refusal> {
-    let mut values = request
-        .headers
-        .iter()
-        .filter(|(name, _)| name == "authorization");
+    let mut values = request.headers.iter().filter(|(name, _)| name == "authorization");
     let (Some((_, value)), None) = (values.next(), values.next()) else {
         return Err(Refusal::unauthenticated());
     };
@@ -110,10 +90,7 @@ fn authenticate(state: &State, request: &RecordedRequest) -> Result<(String, Key
         .strip_prefix(TokenKind::AccountKey.scheme())
         .or_else(|| value.strip_prefix(TokenKind::AppToken.scheme()))
         .ok_or_else(Refusal::unauthenticated)?;
-    let key = state
-        .key_ring
-        .find(token)
-        .ok_or_else(Refusal::unauthenticated)?;
+    let key = state.key_ring.find(token).ok_or_else(Refusal::unauthenticated)?;
     if value.strip_prefix(key.kind.scheme()) != Some(token) {
         return Err(Refusal::unauthenticated());
     }
@@ -139,32 +116,17 @@ fn operate(
         findings.record("", &body, fields);
         violations.append(&mut findings.ignored);
         // Too many items are refused before any of them is looked at.
-        let too_many = |name| {
-            body.get(name)
-                .and_then(Value::as_array)
-                .is_some_and(|l| l.len() > 250)
-        };
+        let too_many =
+            |name| body.get(name).and_then(Value::as_array).is_some_and(|l| l.len() > 250);
         if too_many("incidents") {
-            return Err(Refusal::coded(
-                413,
-                2001,
-                "At most 250 incidents may be updated at once",
-            ));
+            return Err(Refusal::coded(413, 2001, "At most 250 incidents may be updated at once"));
         }
         if !findings.errors.is_empty() {
             return Err(Refusal::invalid(findings.errors));
         }
     }
     let now = state.now();
-    (route.handler)(&mut Call {
-        state,
-        now,
-        captures: matched.captures,
-        query,
-        body,
-        key,
-        user,
-    })
+    (route.handler)(&mut Call { state, now, captures: matched.captures, query, body, key, user })
 }
 
 /// Decodes each segment on its own, so that an encoded slash stays inside its segment.
@@ -180,15 +142,10 @@ fn segments(path: &str) -> Result<Vec<String>, Refusal> {
 }
 
 fn accept(request: &RecordedRequest, violations: &mut Vec<String>) -> Result<(), Refusal> {
-    let accepted = request
-        .header("accept")
-        .unwrap_or_default()
-        .split(',')
-        .any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            parts.next() == Some("application/vnd.pagerduty+json")
-                && parts.any(|p| p == "version=2")
-        });
+    let accepted = request.header("accept").unwrap_or_default().split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        parts.next() == Some("application/vnd.pagerduty+json") && parts.any(|p| p == "version=2")
+    });
     if accepted {
         return Ok(());
     }
@@ -208,21 +165,13 @@ fn body(
             return Ok(Value::Null);
         }
         violations.push(format!("{} with a body", request.method));
-        return Err(Refusal::coded(
-            400,
-            2001,
-            "This request must not have a body",
-        ));
+        return Err(Refusal::coded(400, 2001, "This request must not have a body"));
     }
     let content_type = request.header("content-type").unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         violations.push("header Content-Type is not application/json".to_owned());
-        return Err(Refusal::coded(
-            400,
-            2001,
-            "Content-Type must be application/json",
-        ));
+        return Err(Refusal::coded(400, 2001, "Content-Type must be application/json"));
     }
     serde_json::from_slice(&request.body)
         .map_err(|_| Refusal::invalid(["the body is not valid JSON"]))
@@ -236,17 +185,8 @@ fn permission(state: &State, route: &Route, key: &Key) -> Result<(), Refusal> {
     if !key.allows(route.scope, writes) {
         return Err(Refusal::scope(route.scope.unwrap_or_default()));
     }
-    let role = key
-        .user
-        .as_deref()
-        .and_then(|id| state.user(id))
-        .map(|user| user.role.as_str());
-    if writes
-        && matches!(
-            role,
-            Some("read_only_user" | "read_only_limited_user" | "observer")
-        )
-    {
+    let role = key.user.as_deref().and_then(|id| state.user(id)).map(|user| user.role.as_str());
+    if writes && matches!(role, Some("read_only_user" | "read_only_limited_user" | "observer")) {
         return Err(Refusal::denied());
     }
     Ok(())
@@ -262,10 +202,7 @@ fn acting_user(
     if key.user.is_some() || !route.needs_from {
         return Ok(key.user.clone());
     }
-    let Some(from) = request
-        .header("from")
-        .filter(|from| !from.trim().is_empty())
-    else {
+    let Some(from) = request.header("from").filter(|from| !from.trim().is_empty()) else {
         let message =
             "You must specify a user's email address in the \"From\" header to perform this action";
         return Err(Refusal::coded(400, 2016, message));
@@ -276,10 +213,7 @@ fn acting_user(
     if !well_formed {
         return Err(Refusal::coded(400, 1028, "Malformed \"From\" header"));
     }
-    let user = state
-        .users
-        .iter()
-        .find(|user| user.email.eq_ignore_ascii_case(from));
+    let user = state.users.iter().find(|user| user.email.eq_ignore_ascii_case(from));
     user.map(|user| Some(user.id.clone()))
         .ok_or_else(|| Refusal::coded(400, 1008, "Requester User Not Found"))
 }

@@ -55,11 +55,7 @@ impl TokenKind {
 
     /// What must stand before the token in `Authorization`.
     pub(crate) fn scheme(self) -> &'static str {
-        if self.is_oauth() {
-            "Bearer "
-        } else {
-            "Token token="
-        }
+        if self.is_oauth() { "Bearer " } else { "Token token=" }
     }
 }
 

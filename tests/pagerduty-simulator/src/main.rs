@@ -89,9 +89,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// One request: time, method, path, status, key.
 fn line(request: &RecordedRequest) -> String {
     let now = Timestamp::now().round(Unit::Second).unwrap_or_default();
-    let status = request
-        .response_status
-        .map_or("---".to_owned(), |status| status.to_string());
+    let status = request.response_status.map_or("---".to_owned(), |status| status.to_string());
     let key = request.key_name.as_deref().unwrap_or("no key");
     let (method, path) = (&request.method, &request.path);
     let region = request.origin.region();
@@ -135,12 +133,7 @@ fn machine_readable(simulator: &Simulator) -> Value {
 }
 
 fn welcome(simulator: &Simulator) -> String {
-    let Origins {
-        rest_us,
-        rest_eu,
-        events_us,
-        events_eu,
-    } = simulator.origins();
+    let Origins { rest_us, rest_eu, events_us, events_eu } = simulator.origins();
     let ca = simulator.ca_file().display();
     let mut text = format!(
         "A PagerDuty that exists on this machine only. Stop it with Ctrl-C.\n\
@@ -174,10 +167,8 @@ fn welcome(simulator: &Simulator) -> String {
     let service = &account.services()[0];
     let (id, name) = (&service.id, &service.name);
     let parameters = json!({"title": "Payments time out again", "service_id": id});
-    let flags = format!(
-        "--credential pd --ca-file {ca} --connect-to {}",
-        simulator.connect_to()[0]
-    );
+    let flags =
+        format!("--credential pd --ca-file {ca} --connect-to {}", simulator.connect_to()[0]);
     let _ok = write!(
         text,
         "\n\

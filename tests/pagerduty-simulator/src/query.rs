@@ -67,12 +67,8 @@ impl Query {
             .filter(|(name, value)| !(name.is_empty() && value.is_empty()))
             .collect();
         let paging: &[Parameter] = if paged { &PAGING } else { &[] };
-        let find = |wanted: &str| {
-            declared
-                .iter()
-                .chain(paging)
-                .find(|parameter| parameter.name == wanted)
-        };
+        let find =
+            |wanted: &str| declared.iter().chain(paging).find(|parameter| parameter.name == wanted);
         let mut errors = Vec::new();
         for (index, (name, value)) in pairs.iter().enumerate() {
             match find(name) {
@@ -99,29 +95,17 @@ impl Query {
                 errors.push(format!("Offset plus limit must not exceed {FURTHEST_ITEM}"));
             }
         }
-        if errors.is_empty() {
-            Ok(query)
-        } else {
-            Err(Refusal::invalid(errors))
-        }
+        if errors.is_empty() { Ok(query) } else { Err(Refusal::invalid(errors)) }
     }
 
     /// The last value of a parameter.
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .rev()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.pairs.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a list parameter; empty when it was not given.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.pairs
-            .iter()
-            .filter(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
-            .collect()
+        self.pairs.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// What `include[]` asks for.
@@ -174,10 +158,7 @@ fn objection(parameter: &Parameter, value: &str) -> Option<String> {
                 fields.contains(&field) && matches!(direction, "asc" | "desc")
             };
             (parts.len() > 2 || !parts.iter().all(known)).then(|| {
-                format!(
-                    "{name} takes at most two of {} with :asc or :desc",
-                    fields.join(", ")
-                )
+                format!("{name} takes at most two of {} with :asc or :desc", fields.join(", "))
             })
         }
     }

@@ -24,10 +24,7 @@ pub(crate) struct RateLimiter {
 
 impl RateLimiter {
     pub(crate) fn new(limit: Option<u32>) -> Self {
-        Self {
-            limit,
-            seen: HashMap::new(),
-        }
+        Self { limit, seen: HashMap::new() }
     }
 
     pub(crate) fn set_limit(&mut self, limit: Option<u32>) {
@@ -41,10 +38,7 @@ impl RateLimiter {
             self.seen.insert(subject.to_owned(), VecDeque::new());
         }
         let seen = self.seen.get_mut(subject)?;
-        while seen
-            .front()
-            .is_some_and(|at| now.saturating_duration_since(*at) >= WINDOW)
-        {
+        while seen.front().is_some_and(|at| now.saturating_duration_since(*at) >= WINDOW) {
             seen.pop_front();
         }
         let exceeded = seen.len() >= limit as usize;
@@ -56,12 +50,7 @@ impl RateLimiter {
             let left = (*oldest + WINDOW).saturating_duration_since(now);
             left.as_secs() + u64::from(left.subsec_nanos() > 0)
         });
-        Some(Budget {
-            limit,
-            remaining,
-            reset,
-            exceeded,
-        })
+        Some(Budget { limit, remaining, reset, exceeded })
     }
 }
 

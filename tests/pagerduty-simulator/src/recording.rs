@@ -91,10 +91,7 @@ impl RecordedRequest {
     /// The first value of a header, by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; `Null` when it is none.
@@ -106,15 +103,10 @@ impl RecordedRequest {
     /// The decoded pairs of the query, in order.
     #[must_use]
     pub fn query_pairs(&self) -> Vec<(String, String)> {
-        url::form_urlencoded::parse(self.query.as_bytes())
-            .into_owned()
-            .collect()
+        url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
     }
 
     pub(crate) fn objection(&self, text: &str) -> String {
-        format!(
-            "request {}: {} {}: {text}",
-            self.sequence, self.method, self.path
-        )
+        format!("request {}: {} {}: {text}", self.sequence, self.method, self.path)
     }
 }

@@ -31,10 +31,7 @@ impl Reply {
     }
 
     pub(crate) fn no_content() -> Self {
-        Self {
-            body: Bytes::new(),
-            ..Self::text(204, String::new())
-        }
+        Self { body: Bytes::new(), ..Self::text(204, String::new()) }
     }
 
     /// `{"<root>": <already rendered object>}`
@@ -57,11 +54,7 @@ impl Reply {
             }
             body.push_str(item.as_ref());
         }
-        let total = if page.total {
-            total.to_string()
-        } else {
-            "null".to_owned()
-        };
+        let total = if page.total { total.to_string() } else { "null".to_owned() };
         // Writing to a string does not fail.
         let _ok = write!(
             body,

@@ -43,10 +43,7 @@ const fn read(template: &'static str, scope: &'static str, handler: Handler) -> 
 }
 
 const fn list(template: &'static str, scope: &'static str, handler: Handler) -> Route {
-    Route {
-        paged: true,
-        ..read(template, scope, handler)
-    }
+    Route { paged: true, ..read(template, scope, handler) }
 }
 
 const fn write(
@@ -56,12 +53,7 @@ const fn write(
     body: &'static [Field],
     handler: Handler,
 ) -> Route {
-    Route {
-        method,
-        needs_from: true,
-        body: Some(body),
-        ..read(template, scope, handler)
-    }
+    Route { method, needs_from: true, body: Some(body), ..read(template, scope, handler) }
 }
 
 impl Route {
@@ -70,80 +62,28 @@ impl Route {
     }
 
     const fn without_scope(self) -> Self {
-        Self {
-            scope: None,
-            ..self
-        }
+        Self { scope: None, ..self }
     }
 }
 
 /// Every operation. Literal segments come before braces where both would match.
 pub(crate) static ROUTES: &[Route] = &[
     list("/incidents", "incidents.read", incidents::list).query(INCIDENT_FILTERS),
-    write(
-        "POST",
-        "/incidents",
-        "incidents.write",
-        NEW_INCIDENT,
-        incidents::create,
-    ),
+    write("POST", "/incidents", "incidents.write", NEW_INCIDENT, incidents::create),
     Route {
         paged: true,
-        ..write(
-            "PUT",
-            "/incidents",
-            "incidents.write",
-            CHANGES,
-            manage::update_many,
-        )
+        ..write("PUT", "/incidents", "incidents.write", CHANGES, manage::update_many)
     },
     read("/incidents/{id}", "incidents.read", incidents::get).query(&[INCIDENT_INCLUDES]),
-    write(
-        "PUT",
-        "/incidents/{id}",
-        "incidents.write",
-        CHANGE,
-        manage::update,
-    ),
-    write(
-        "PUT",
-        "/incidents/{id}/merge",
-        "incidents.write",
-        MERGE,
-        manage::merge,
-    ),
-    write(
-        "POST",
-        "/incidents/{id}/snooze",
-        "incidents.write",
-        SNOOZE,
-        manage::snooze,
-    ),
+    write("PUT", "/incidents/{id}", "incidents.write", CHANGE, manage::update),
+    write("PUT", "/incidents/{id}/merge", "incidents.write", MERGE, manage::merge),
+    write("POST", "/incidents/{id}/snooze", "incidents.write", SNOOZE, manage::snooze),
     read("/incidents/{id}/notes", "incidents.read", notes::list),
-    write(
-        "POST",
-        "/incidents/{id}/notes",
-        "incidents.write",
-        NOTE,
-        notes::create,
-    ),
-    list(
-        "/incidents/{id}/alerts",
-        "incidents.read",
-        incidents::alerts,
-    )
-    .query(ALERT_FILTERS),
-    read(
-        "/incidents/{id}/alerts/{alert_id}",
-        "incidents.read",
-        incidents::alert,
-    ),
-    list(
-        "/incidents/{id}/log_entries",
-        "incidents.read",
-        log_entries::of_incident,
-    )
-    .query(INCIDENT_LOG_FILTERS),
+    write("POST", "/incidents/{id}/notes", "incidents.write", NOTE, notes::create),
+    list("/incidents/{id}/alerts", "incidents.read", incidents::alerts).query(ALERT_FILTERS),
+    read("/incidents/{id}/alerts/{alert_id}", "incidents.read", incidents::alert),
+    list("/incidents/{id}/log_entries", "incidents.read", log_entries::of_incident)
+        .query(INCIDENT_LOG_FILTERS),
     list("/log_entries", "incidents.read", log_entries::list).query(LOG_FILTERS),
     read("/log_entries/{id}", "incidents.read", log_entries::get)
         .query(&[parameter("time_zone", Text), LOG_INCLUDES]),
@@ -152,9 +92,7 @@ pub(crate) static ROUTES: &[Route] = &[
         parameter("team_ids[]", Text),
         USER_INCLUDES,
     ]),
-    read("/users/me", "", users::me)
-        .without_scope()
-        .query(&[USER_INCLUDES]),
+    read("/users/me", "", users::me).without_scope().query(&[USER_INCLUDES]),
     read("/users/{id}", "users.read", users::get).query(&[USER_INCLUDES]),
     list("/services", "services.read", services::list).query(&[
         parameter("query", Text),
@@ -165,30 +103,17 @@ pub(crate) static ROUTES: &[Route] = &[
         SERVICE_INCLUDES,
     ]),
     read("/services/{id}", "services.read", services::get).query(&[SERVICE_INCLUDES]),
-    read(
-        "/services/{id}/integrations/{integration_id}",
-        "services.read",
-        services::integration,
-    )
-    .query(&[parameter("include[]", OneOf(&["services", "vendors"]))]),
-    list(
-        "/escalation_policies",
-        "escalation_policies.read",
-        directory::policies,
-    )
-    .query(&[
+    read("/services/{id}/integrations/{integration_id}", "services.read", services::integration)
+        .query(&[parameter("include[]", OneOf(&["services", "vendors"]))]),
+    list("/escalation_policies", "escalation_policies.read", directory::policies).query(&[
         parameter("query", Text),
         parameter("user_ids[]", Text),
         parameter("team_ids[]", Text),
         BY_NAME,
         POLICY_INCLUDES,
     ]),
-    read(
-        "/escalation_policies/{id}",
-        "escalation_policies.read",
-        directory::policy,
-    )
-    .query(&[POLICY_INCLUDES]),
+    read("/escalation_policies/{id}", "escalation_policies.read", directory::policy)
+        .query(&[POLICY_INCLUDES]),
     list("/priorities", "priorities.read", directory::priorities),
     read("/abilities", "abilities.read", directory::abilities),
     read("/abilities/{id}", "abilities.read", directory::ability),
@@ -216,10 +141,7 @@ pub(crate) static ROUTES: &[Route] = &[
     ]),
     list("/oncalls", "oncalls.read", directory::on_calls).query(&[
         parameter("time_zone", Text),
-        parameter(
-            "include[]",
-            OneOf(&["escalation_policies", "users", "schedules"]),
-        ),
+        parameter("include[]", OneOf(&["escalation_policies", "users", "schedules"])),
         parameter("user_ids[]", Text),
         parameter("escalation_policy_ids[]", Text),
         parameter("schedule_ids[]", Text),
@@ -227,22 +149,13 @@ pub(crate) static ROUTES: &[Route] = &[
         parameter("until", Moment),
         parameter("earliest", Flag),
     ]),
-    list(
-        "/change_events",
-        "change_events.read",
-        services::change_events,
-    )
-    .query(&[
+    list("/change_events", "change_events.read", services::change_events).query(&[
         parameter("team_ids[]", Text),
         parameter("integration_ids[]", Text),
         parameter("since", Moment),
         parameter("until", Moment),
     ]),
-    read(
-        "/change_events/{id}",
-        "change_events.read",
-        services::change_event,
-    ),
+    read("/change_events/{id}", "change_events.read", services::change_event),
 ];
 
 /// Every scope that an operation needs, once.

@@ -33,41 +33,20 @@ pub(crate) struct Field {
 }
 
 /// Text of any length, blank or not.
-pub(crate) const TEXT: Shape = Shape::Text {
-    longest: usize::MAX,
-    blank: true,
-};
+pub(crate) const TEXT: Shape = Shape::Text { longest: usize::MAX, blank: true };
 /// Text that says something.
-pub(crate) const WORDS: Shape = Shape::Text {
-    longest: usize::MAX,
-    blank: false,
-};
+pub(crate) const WORDS: Shape = Shape::Text { longest: usize::MAX, blank: false };
 
 pub(crate) const fn required(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: true,
-        nullable: false,
-    }
+    Field { name, shape, required: true, nullable: false }
 }
 
 pub(crate) const fn optional(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: false,
-        nullable: false,
-    }
+    Field { name, shape, required: false, nullable: false }
 }
 
 pub(crate) const fn nullable(name: &'static str, shape: Shape) -> Field {
-    Field {
-        name,
-        shape,
-        required: false,
-        nullable: true,
-    }
+    Field { name, shape, required: false, nullable: true }
 }
 
 /// Members that PagerDuty sends and ignores when they come back.
@@ -86,8 +65,7 @@ impl Findings {
     /// Judges an object against its fields; `path` is how it is called in the messages.
     pub(crate) fn record(&mut self, path: &str, value: &Value, fields: &'static [Field]) {
         let Some(members) = value.as_object() else {
-            self.errors
-                .push(format!("{} must be an object", called(path)));
+            self.errors.push(format!("{} must be an object", called(path)));
             return;
         };
         for field in fields {
@@ -102,8 +80,7 @@ impl Findings {
         for name in members.keys() {
             let known = fields.iter().any(|field| field.name == name);
             if !known && (path.is_empty() || !READ_ONLY.contains(&name.as_str())) {
-                self.ignored
-                    .push(format!("unknown body field {}", joined(path, name)));
+                self.ignored.push(format!("unknown body field {}", joined(path, name)));
             }
         }
     }
@@ -116,8 +93,7 @@ impl Findings {
                     self.errors.push(format!("{path} cannot be empty"));
                 }
                 Some(text) if text.chars().count() > *longest => {
-                    self.errors
-                        .push(format!("{path} is longer than {longest} characters"));
+                    self.errors.push(format!("{path} is longer than {longest} characters"));
                 }
                 Some(_) => {}
             },
@@ -128,8 +104,7 @@ impl Findings {
             }
             Shape::OneOf(known) => {
                 if !value.as_str().is_some_and(|text| known.contains(&text)) {
-                    self.errors
-                        .push(format!("{path} must be one of {}", known.join(", ")));
+                    self.errors.push(format!("{path} must be one of {}", known.join(", ")));
                 }
             }
             Shape::Reference(types) => self.reference(path, value, types),
@@ -155,22 +130,16 @@ impl Findings {
 
     fn reference(&mut self, path: &str, value: &Value, types: &[&str]) {
         let Some(members) = value.as_object() else {
-            self.errors
-                .push(format!("{path} must be a reference with id and type"));
+            self.errors.push(format!("{path} must be a reference with id and type"));
             return;
         };
-        if members
-            .get("id")
-            .and_then(Value::as_str)
-            .is_none_or(str::is_empty)
-        {
+        if members.get("id").and_then(Value::as_str).is_none_or(str::is_empty) {
             self.errors.push(format!("{path}.id is required"));
         }
         match members.get("type").and_then(Value::as_str) {
             None => self.errors.push(format!("{path}.type is required")),
             Some(kind) if !types.contains(&kind) => {
-                self.errors
-                    .push(format!("{path}.type must be {}", types.join(" or ")));
+                self.errors.push(format!("{path}.type must be {}", types.join(" or ")));
             }
             Some(_) => {}
         }
@@ -178,11 +147,7 @@ impl Findings {
 }
 
 fn joined(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn called(path: &str) -> &str {

@@ -82,10 +82,7 @@ impl Simulator {
         let clock = Arc::new(Clock::default());
         let account = |region| {
             let (limit, events) = (builder.rate_limit, builder.events_rate_limit);
-            Account::new(
-                region,
-                State::seeded(region, Arc::clone(&clock), limit, events),
-            )
+            Account::new(region, State::seeded(region, Arc::clone(&clock), limit, events))
         };
         let shared = Arc::new(Shared {
             us: account(Region::Us),
@@ -119,13 +116,7 @@ impl Simulator {
             let _inside = runtime.enter();
             let listener = TcpListener::from_std(listener)?;
             let shared = Arc::clone(&shared);
-            runtime.spawn(listen(
-                listener,
-                origin,
-                shared,
-                acceptor.clone(),
-                stopped.clone(),
-            ));
+            runtime.spawn(listen(listener, origin, shared, acceptor.clone(), stopped.clone()));
         }
         let ca_file_is_ours = builder.ca_file.is_none();
         let ca_file = builder.ca_file.unwrap_or_else(|| {
@@ -168,10 +159,7 @@ impl Simulator {
     /// The address of one server.
     #[must_use]
     pub fn address(&self, origin: Origin) -> SocketAddr {
-        let place = Origin::ALL
-            .iter()
-            .position(|one| *one == origin)
-            .unwrap_or_default();
+        let place = Origin::ALL.iter().position(|one| *one == origin).unwrap_or_default();
         self.addresses[place]
     }
 
@@ -249,28 +237,20 @@ impl Simulator {
     /// How long every answer takes from now on.
     pub fn set_latency(&self, latency: Duration) {
         let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.shared
-            .latency_microseconds
-            .store(microseconds, Ordering::Relaxed);
+        self.shared.latency_microseconds.store(microseconds, Ordering::Relaxed);
     }
 
     /// REST requests a minute for each key from now on; what was spent stays spent.
     pub fn set_rate_limit(&self, per_minute: u32) {
         for region in [Region::Us, Region::Eu] {
-            self.account(region)
-                .state()
-                .limiter
-                .set_limit(Some(per_minute));
+            self.account(region).state().limiter.set_limit(Some(per_minute));
         }
     }
 
     /// Events a minute for each routing key from now on.
     pub fn set_events_rate_limit(&self, per_minute: u32) {
         for region in [Region::Us, Region::Eu] {
-            self.account(region)
-                .state()
-                .events_limiter
-                .set_limit(Some(per_minute));
+            self.account(region).state().events_limiter.set_limit(Some(per_minute));
         }
     }
 

@@ -66,9 +66,7 @@ impl CredentialType {
         super::schema::Validator::new(&no_schemas, &self.fields)
             .map_err(|error| format!("the fields of `{name}`: {error}"))?;
         let Some(properties) = self.properties() else {
-            return Err(format!(
-                "the fields of `{name}` are no object schema with properties"
-            ));
+            return Err(format!("the fields of `{name}` are no object schema with properties"));
         };
         let placed = self.secret_fields();
         let tokens = self.grant_secrets();
@@ -112,10 +110,7 @@ impl CredentialType {
         for (base, url) in &configuration.base_urls {
             let origin = url::Url::parse(url).ok().and_then(|url| Origin::of(&url));
             let inside = origin.is_some_and(|origin| {
-                configuration
-                    .audiences
-                    .iter()
-                    .any(|audience| audience.matches(&origin))
+                configuration.audiences.iter().any(|audience| audience.matches(&origin))
             });
             if !inside {
                 return Err(format!("the base URL `{base}` is outside the audiences"));
@@ -126,17 +121,12 @@ impl CredentialType {
         };
         let (authorize, token, revoke): (&[String], &[String], &[String]) = match &self.grant {
             Grant::Fixed => return Err("a fixed grant has no OAuth endpoints".into()),
-            Grant::AuthorizationCode {
-                authorize_urls,
-                token_urls,
-                revoke_urls,
-                ..
-            } => (authorize_urls, token_urls, revoke_urls),
-            Grant::ClientCredentials {
-                token_urls,
-                revoke_urls,
-                ..
-            } => (&[], token_urls, revoke_urls),
+            Grant::AuthorizationCode { authorize_urls, token_urls, revoke_urls, .. } => {
+                (authorize_urls, token_urls, revoke_urls)
+            }
+            Grant::ClientCredentials { token_urls, revoke_urls, .. } => {
+                (&[], token_urls, revoke_urls)
+            }
         };
         let described = |url: &Option<String>, urls: &[String]| {
             url.as_ref().is_none_or(|url| urls.contains(url))
@@ -164,11 +154,7 @@ impl CredentialType {
             "request",
             "request_uri",
         ];
-        if let Some(name) = oauth
-            .parameters
-            .keys()
-            .find(|name| DEFINED.contains(&name.as_str()))
-        {
+        if let Some(name) = oauth.parameters.keys().find(|name| DEFINED.contains(&name.as_str())) {
             return Err(format!("the OAuth parameter `{name}` belongs to the host"));
         }
         for scope in &oauth.scopes {
@@ -230,22 +216,12 @@ impl Grant {
     pub fn endpoints(&self) -> Vec<&str> {
         let lists: &[&Vec<String>] = match self {
             Self::Fixed => &[],
-            Self::AuthorizationCode {
-                authorize_urls,
-                token_urls,
-                revoke_urls,
-                ..
-            } => &[authorize_urls, token_urls, revoke_urls],
-            Self::ClientCredentials {
-                token_urls,
-                revoke_urls,
-                ..
-            } => &[token_urls, revoke_urls],
+            Self::AuthorizationCode { authorize_urls, token_urls, revoke_urls, .. } => {
+                &[authorize_urls, token_urls, revoke_urls]
+            }
+            Self::ClientCredentials { token_urls, revoke_urls, .. } => &[token_urls, revoke_urls],
         };
-        lists
-            .iter()
-            .flat_map(|list| list.iter().map(String::as_str))
-            .collect()
+        lists.iter().flat_map(|list| list.iter().map(String::as_str)).collect()
     }
 
     /// In the words of the RFCs.
@@ -370,11 +346,8 @@ impl Placement {
             PlacementKind::Query { name } => format!("in the query parameter {name}"),
             PlacementKind::Body { pointer } => format!("in the body at {pointer}"),
         };
-        let methods = if self.methods.is_empty() {
-            "every".to_owned()
-        } else {
-            self.methods.join(", ")
-        };
+        let methods =
+            if self.methods.is_empty() { "every".to_owned() } else { self.methods.join(", ") };
         let to = self
             .origins
             .iter()
@@ -453,11 +426,8 @@ mod tests {
 
     #[test]
     fn a_scope_pattern_takes_words_only() {
-        let scope = |name: &str| Scope {
-            name: name.into(),
-            description: String::new(),
-            access: None,
-        };
+        let scope =
+            |name: &str| Scope { name: name.into(), description: String::new(), access: None };
         assert!(scope("as_account-{region}.{subdomain}").allows("as_account-us.acme-1"));
         assert!(!scope("as_account-{region}.{subdomain}").allows("as_account-us."));
         assert!(!scope("as_account-{region}.{subdomain}").allows("as_account-us.acme write"));

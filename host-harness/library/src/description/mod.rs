@@ -47,9 +47,8 @@ impl Description {
     ) -> Result<Self, DescriptionError> {
         let node_value = schema::checked("node.json", node)?;
         let types_value = schema::checked("credential-type.json", credential_types)?;
-        let triggers = triggers
-            .map(|document| schema::checked("trigger.json", document))
-            .transpose()?;
+        let triggers =
+            triggers.map(|document| schema::checked("trigger.json", document)).transpose()?;
         let description = Self::from_values(node_value, types_value, triggers)?;
         description.check()?;
         Ok(description)
@@ -62,14 +61,10 @@ impl Description {
         triggers: Option<&str>,
     ) -> Result<Self, DescriptionError> {
         let value = |document: &'static str, text: &str| {
-            serde_json::from_str(text).map_err(|error| DescriptionError {
-                document,
-                problem: error.to_string(),
-            })
+            serde_json::from_str(text)
+                .map_err(|error| DescriptionError { document, problem: error.to_string() })
         };
-        let triggers = triggers
-            .map(|text| value("trigger.json", text))
-            .transpose()?;
+        let triggers = triggers.map(|text| value("trigger.json", text)).transpose()?;
         Self::from_values(
             value("node.json", node)?,
             value("credential-type.json", credential_types)?,
@@ -105,27 +100,17 @@ impl Description {
                 });
             }
         }
-        Ok(Self {
-            node,
-            credential_types: by_name,
-            triggers,
-        })
+        Ok(Self { node, credential_types: by_name, triggers })
     }
 
     /// What a schema cannot say: names are unique, references lead somewhere, secrets are placed
     /// within the credential's own origins.
     fn check(&self) -> Result<(), DescriptionError> {
-        self.check_node().map_err(|problem| DescriptionError {
-            document: "node.json",
-            problem,
-        })?;
+        self.check_node().map_err(|problem| DescriptionError { document: "node.json", problem })?;
         self.credential_types
             .values()
             .try_for_each(CredentialType::check)
-            .map_err(|problem| DescriptionError {
-                document: "credential-type.json",
-                problem,
-            })
+            .map_err(|problem| DescriptionError { document: "credential-type.json", problem })
     }
 
     fn check_node(&self) -> Result<(), String> {
@@ -171,16 +156,8 @@ impl Description {
         }
         let covered = |pattern| node.origins.iter().any(|origin| origin.covers(pattern));
         for secret in &node.secrets {
-            let placed = secret
-                .placements
-                .iter()
-                .flat_map(|placement| &placement.origins);
-            if let Some(origin) = secret
-                .origins
-                .iter()
-                .chain(placed)
-                .find(|one| !covered(one))
-            {
+            let placed = secret.placements.iter().flat_map(|placement| &placement.origins);
+            if let Some(origin) = secret.origins.iter().chain(placed).find(|one| !covered(one)) {
                 return Err(format!(
                     "the secret `{}` stands at {origin}, which is no origin of the node",
                     secret.name

@@ -73,9 +73,7 @@ impl Validator {
         jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(
-                jsonschema::PatternOptions::regex()
-                    .size_limit(1 << 20)
-                    .dfa_size_limit(1 << 20),
+                jsonschema::PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20),
             )
             .should_validate_formats(true)
             .build(schema)
@@ -113,17 +111,11 @@ pub(crate) fn checked(name: &'static str, text: &str) -> Result<Value, Descripti
             .iter()
             .map(|(name, text)| {
                 let schema = serde_json::from_str(text).expect("the contract's schemas are JSON");
-                (
-                    *name,
-                    Validator::compile(&schema).expect("the contract's schemas are schemas"),
-                )
+                (*name, Validator::compile(&schema).expect("the contract's schemas are schemas"))
             })
             .collect()
     });
-    let wrong = |problem: String| DescriptionError {
-        document: name,
-        problem,
-    };
+    let wrong = |problem: String| DescriptionError { document: name, problem };
     let value: Value =
         serde_json::from_str(text).map_err(|error| wrong(format!("is no JSON: {error}")))?;
     let validator = &compiled[name];

@@ -17,11 +17,7 @@ use crate::secret::Secret;
 /// What stands in the place of an echo.
 pub(crate) const REMOVED: &str = "[credential removed]";
 
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Finds the secrets of one credential.
 pub(crate) struct EchoFilter(Option<AhoCorasick>);
@@ -29,10 +25,8 @@ pub(crate) struct EchoFilter(Option<AhoCorasick>);
 impl EchoFilter {
     /// A filter for these secrets.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let patterns: BTreeSet<Vec<u8>> = secrets
-            .into_iter()
-            .flat_map(|secret| encodings(secret.expose()))
-            .collect();
+        let patterns: BTreeSet<Vec<u8>> =
+            secrets.into_iter().flat_map(|secret| encodings(secret.expose())).collect();
         if patterns.is_empty() {
             return Self(None);
         }
@@ -91,11 +85,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     all.push(url::form_urlencoded::byte_serialize(bytes).collect());
     let hex = |upper: bool| {
         bytes.iter().fold(String::new(), |mut hex, byte| {
-            let written = if upper {
-                write!(hex, "{byte:02X}")
-            } else {
-                write!(hex, "{byte:02x}")
-            };
+            let written = if upper { write!(hex, "{byte:02X}") } else { write!(hex, "{byte:02x}") };
             written.expect("writing to a string does not fail");
             hex
         })
@@ -152,9 +142,7 @@ mod tests {
             secret.to_owned(),
             serde_json::to_string(secret).unwrap(),
             utf8_percent_encode(secret, UNRESERVED).to_string(),
-            utf8_percent_encode(secret, NON_ALPHANUMERIC)
-                .to_string()
-                .to_lowercase(),
+            utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string().to_lowercase(),
             url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
             "752b2f6b5f33202".to_owned() + "23cc3a93e26",
             secret.chars().rev().collect(),

@@ -37,14 +37,7 @@ impl Handles {
             return handle.clone();
         }
         let handle = format!("{:032x}", rand::random::<u128>());
-        held.insert(
-            handle.clone(),
-            Held {
-                plugin,
-                name: name.to_owned(),
-                secret,
-            },
-        );
+        held.insert(handle.clone(), Held { plugin, name: name.to_owned(), secret });
         handle
     }
 
@@ -52,9 +45,7 @@ impl Handles {
     fn open(&self, plugin: Digest, name: &str, text: &str) -> Option<Secret> {
         let handle = text.strip_prefix(PREFIX)?;
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = held
-            .get(handle)
-            .filter(|one| one.plugin == plugin && one.name == name)?;
+        let one = held.get(handle).filter(|one| one.plugin == plugin && one.name == name)?;
         Some(one.secret.clone())
     }
 
@@ -68,14 +59,8 @@ impl Handles {
     ) -> Result<Option<Vec<u8>>, SendError> {
         let holds = |position: &&SecretPosition| {
             (position.methods.is_empty()
-                || position
-                    .methods
-                    .iter()
-                    .any(|method| method == judged.method.as_str()))
-                && position
-                    .origins
-                    .iter()
-                    .any(|origin| origin.matches(&judged.origin))
+                || position.methods.iter().any(|method| method == judged.method.as_str()))
+                && position.origins.iter().any(|origin| origin.matches(&judged.origin))
                 && position.path.matches(judged.url.path())
         };
         let mut positions = policy.secrets.iter().filter(holds).peekable();
@@ -121,14 +106,8 @@ impl Handles {
         let mut any = false;
         for position in &policy.secrets {
             for placement in &position.placements {
-                let holds = placement
-                    .methods
-                    .iter()
-                    .any(|one| one == judged.method.as_str())
-                    && placement
-                        .origins
-                        .iter()
-                        .any(|origin| origin.matches(&judged.origin))
+                let holds = placement.methods.iter().any(|one| one == judged.method.as_str())
+                    && placement.origins.iter().any(|origin| origin.matches(&judged.origin))
                     && placement.path.matches(judged.url.path());
                 if !holds {
                     continue;
@@ -165,11 +144,7 @@ fn visit(value: &mut Value, segments: &[&str], found: &mut impl FnMut(&mut Strin
             members.values_mut().for_each(|one| visit(one, rest, found));
         }
         (Value::Array(list), index) => {
-            if let Some(one) = index
-                .parse()
-                .ok()
-                .and_then(|index: usize| list.get_mut(index))
-            {
+            if let Some(one) = index.parse().ok().and_then(|index: usize| list.get_mut(index)) {
                 visit(one, rest, found);
             }
         }

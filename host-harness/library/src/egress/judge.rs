@@ -43,12 +43,7 @@ pub(super) struct Judged {
 
 /// A request that got no answer and was not sent.
 pub(super) fn refusal(kind: SendErrorKind, message: impl Into<String>) -> SendError {
-    SendError {
-        kind,
-        message: message.into(),
-        maybe_sent: false,
-        retry_after: None,
-    }
+    SendError { kind, message: message.into(), maybe_sent: false, retry_after: None }
 }
 
 /// Judges it.
@@ -66,10 +61,7 @@ pub(super) fn judge(
         }
         other => {
             let known = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-            return Err(invalid(format!(
-                "the method `{}` is none of {known}",
-                printable(other)
-            )));
+            return Err(invalid(format!("the method `{}` is none of {known}", printable(other))));
         }
     };
     let url = parse_url(&request.url).map_err(invalid)?;
@@ -94,18 +86,8 @@ pub(super) fn judge(
         }
     }
     let repeatable = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
-        || request
-            .idempotency_key
-            .as_ref()
-            .is_some_and(|key| !key.is_empty());
-    Ok(Judged {
-        method,
-        url,
-        origin,
-        headers,
-        body,
-        repeatable,
-    })
+        || request.idempotency_key.as_ref().is_some_and(|key| !key.is_empty());
+    Ok(Judged { method, url, origin, headers, body, repeatable })
 }
 
 fn judge_origin(
@@ -118,11 +100,7 @@ fn judge_origin(
     let allowed = |list: &[OriginPattern]| list.iter().any(|pattern| pattern.matches(origin));
     let names = |list: &[OriginPattern]| match list {
         [] => "none".to_owned(),
-        list => list
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
+        list => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     if !origin.is_https() && !is_mapped(origin) {
         return denied(format!(
@@ -165,14 +143,8 @@ fn parse_url(text: &str) -> Result<Url, String> {
     if text.len() > LONGEST {
         return Err(format!("the URL is longer than {LONGEST} bytes"));
     }
-    if let Some(odd) = text
-        .bytes()
-        .find(|byte| !byte.is_ascii_graphic() || *byte == b'\\')
-    {
-        return Err(format!(
-            "the URL `{}` holds the byte {odd:#04x}: percent-encode it",
-            shown()
-        ));
+    if let Some(odd) = text.bytes().find(|byte| !byte.is_ascii_graphic() || *byte == b'\\') {
+        return Err(format!("the URL `{}` holds the byte {odd:#04x}: percent-encode it", shown()));
     }
     let url = Url::parse(text).map_err(|error| format!("the URL `{}`: {error}", shown()))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -190,11 +162,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
         (Some(host), None) => host.to_owned(),
         (None, _) => return Err(format!("the URL `{}` has no host", shown())),
     };
-    let default_port = if url.scheme() == "https" {
-        ":443"
-    } else {
-        ":80"
-    };
+    let default_port = if url.scheme() == "https" { ":443" } else { ":80" };
     let written = authority.to_ascii_lowercase();
     if written != parsed && written.strip_suffix(default_port) != Some(&parsed) {
         return Err(format!(
@@ -215,32 +183,19 @@ fn judge_headers(
 ) -> Result<HeaderMap, String> {
     let (most, most_bytes) = limits.request_headers;
     if headers.len() > most {
-        return Err(format!(
-            "the request has {} headers; the limit is {most}",
-            headers.len()
-        ));
+        return Err(format!("the request has {} headers; the limit is {most}", headers.len()));
     }
-    let bytes: usize = headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > most_bytes {
-        return Err(format!(
-            "the request's headers have {bytes} bytes; the limit is {most_bytes}"
-        ));
+        return Err(format!("the request's headers have {bytes} bytes; the limit is {most_bytes}"));
     }
     let mut judged = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let lower = name.to_ascii_lowercase();
         let is_hosts = HOST_HEADERS.contains(&lower.as_str())
-            || HOST_HEADER_PREFIXES
-                .iter()
-                .any(|prefix| lower.starts_with(prefix));
+            || HOST_HEADER_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
         if is_hosts {
-            return Err(format!(
-                "the header `{}` belongs to the host",
-                printable(&name)
-            ));
+            return Err(format!("the header `{}` belongs to the host", printable(&name)));
         }
         if let Some(owner) = placed_by(&lower, policy) {
             return Err(format!(
@@ -251,7 +206,11 @@ fn judge_headers(
         let header = HeaderName::from_bytes(lower.as_bytes())
             .map_err(|_| format!("`{}` is no header name", printable(&name)))?;
         let value = HeaderValue::from_str(&value)
-            .map_err(|_| format!("the value of the header `{lower}` holds forbidden characters"))?;
+            .ok()
+            .filter(|value| value.as_bytes().is_ascii())
+            .ok_or_else(|| {
+                format!("the value of the header `{lower}` holds forbidden characters")
+            })?;
         judged.append(header, value);
     }
     Ok(judged)
@@ -259,27 +218,21 @@ fn judge_headers(
 
 /// The credential type of the plugin that writes this header, whatever the request.
 fn placed_by<'a>(lower: &str, policy: &'a Policy) -> Option<&'a str> {
-    policy
-        .credential_types
-        .iter()
-        .find_map(|(name, credential_type)| {
-            credential_type
-                .placements
-                .iter()
-                .any(|placement| match &placement.kind {
-                    PlacementKind::Header { name } => name.eq_ignore_ascii_case(lower),
-                    _ => false,
-                })
-                .then_some(name.as_str())
-        })
+    policy.credential_types.iter().find_map(|(name, credential_type)| {
+        credential_type
+            .placements
+            .iter()
+            .any(|placement| match &placement.kind {
+                PlacementKind::Header { name } => name.eq_ignore_ascii_case(lower),
+                _ => false,
+            })
+            .then_some(name.as_str())
+    })
 }
 
 /// Foreign text as it may stand in a message.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .take(300)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

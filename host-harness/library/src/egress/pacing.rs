@@ -17,10 +17,7 @@ pub(crate) struct Pacing {
 
 impl Pacing {
     pub(crate) fn new(windows: Option<Vec<RateWindow>>) -> Self {
-        Self {
-            pacers: Mutex::default(),
-            windows,
-        }
+        Self { pacers: Mutex::default(), windows }
     }
 
     /// The pacer of a credential.
@@ -50,16 +47,8 @@ struct State {
 
 impl Pacer {
     fn new(windows: Vec<RateWindow>) -> Self {
-        let windows = windows
-            .into_iter()
-            .map(|window| (window, VecDeque::new()))
-            .collect();
-        Self {
-            state: Mutex::new(State {
-                windows,
-                not_before: Duration::ZERO,
-            }),
-        }
+        let windows = windows.into_iter().map(|window| (window, VecDeque::new())).collect();
+        Self { state: Mutex::new(State { windows, not_before: Duration::ZERO }) }
     }
 
     /// Waits for a turn. `Err`: the turn would come only after `deadline`; how long that is from
@@ -119,10 +108,7 @@ mod tests {
     use super::*;
 
     fn pacer(requests: u32, milliseconds: u64) -> Pacer {
-        Pacer::new(vec![RateWindow {
-            requests,
-            milliseconds,
-        }])
+        Pacer::new(vec![RateWindow { requests, milliseconds }])
     }
 
     #[test]
@@ -143,10 +129,7 @@ mod tests {
         let pacer = pacer(100, 1_000);
         let mut state = pacer.state.lock().unwrap();
         state.not_before = Duration::from_secs(7);
-        assert_eq!(
-            state.claim(Duration::from_secs(2)),
-            Some(Duration::from_secs(5))
-        );
+        assert_eq!(state.claim(Duration::from_secs(2)), Some(Duration::from_secs(5)));
         assert_eq!(state.claim(Duration::from_secs(7)), None);
     }
 }

@@ -36,10 +36,7 @@ pub(super) fn fill(judged: &Judged, credential: &SlotCredential) -> Result<Fille
         any = true;
         let value =
             render(placement, &credential.fields, &credential.secrets).ok_or_else(|| {
-                unusable(
-                    credential,
-                    "it lacks a part that its type writes: connect it again",
-                )
+                unusable(credential, "it lacks a part that its type writes: connect it again")
             })?;
         write(placement, value, &mut filled, credential)?;
     }
@@ -132,19 +129,13 @@ fn render(
 fn unusable(credential: &SlotCredential, problem: &str) -> SendError {
     refusal(
         SendErrorKind::Credential,
-        format!(
-            "the credential `{}` cannot be used: {problem}",
-            credential.name
-        ),
+        format!("the credential `{}` cannot be used: {problem}", credential.name),
     )
 }
 
 fn taken(credential: &SlotCredential, place: &str) -> SendError {
     refusal(
         SendErrorKind::InvalidRequest,
-        format!(
-            "{place} belongs to the credential `{}`: leave it out",
-            credential.name
-        ),
+        format!("{place} belongs to the credential `{}`: leave it out", credential.name),
     )
 }

@@ -102,11 +102,7 @@ impl SlotState {
         pacer: Arc<Pacer>,
         credential: SlotCredential,
     ) -> Self {
-        Self {
-            request,
-            pacer,
-            current: RwLock::new(Arc::new(credential)),
-        }
+        Self { request, pacer, current: RwLock::new(Arc::new(credential)) }
     }
 }
 
@@ -155,9 +151,7 @@ impl Session {
             (one, other) => one.or(other),
         };
         let mut course = Course::default();
-        let result = self
-            .run(ticket, request, slot.as_deref(), deadline, &mut course)
-            .await;
+        let result = self.run(ticket, request, slot.as_deref(), deadline, &mut course).await;
         let duration = self.clock.monotonic() - started;
         let exchange = shown.end(&result, course.attempts, course.version, duration);
         self.record(&exchange, slot.as_deref(), &result, time);
@@ -181,10 +175,7 @@ impl Session {
         if self.requests.fetch_add(1, Ordering::Relaxed) >= self.limits.requests {
             return Err(refusal(
                 SendErrorKind::OverBudget,
-                format!(
-                    "the execution has made its {} requests",
-                    self.limits.requests
-                ),
+                format!("the execution has made its {} requests", self.limits.requests),
             ));
         }
         let judged = judge(
@@ -286,29 +277,23 @@ impl Session {
         course: &mut Course,
     ) -> Result<Response, SendError> {
         let _turn = self.in_flight.acquire().await.map_err(|_| {
-            refusal(
-                SendErrorKind::Cancelled,
-                "the execution has ended; it was not sent",
-            )
+            refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
         })?;
         let mut refreshed = false;
         loop {
             if let Some(slot) = slot {
-                slot.pacer
-                    .turn(&*self.clock, deadline)
-                    .await
-                    .map_err(|wait| SendError {
-                        retry_after: Some(milliseconds(wait)),
-                        maybe_sent: sent.is_set(),
-                        ..refusal(
-                            SendErrorKind::RateLimited,
-                            format!(
-                                "the credential's rate limit asks to wait {} s, beyond the time \
+                slot.pacer.turn(&*self.clock, deadline).await.map_err(|wait| SendError {
+                    retry_after: Some(milliseconds(wait)),
+                    maybe_sent: sent.is_set(),
+                    ..refusal(
+                        SendErrorKind::RateLimited,
+                        format!(
+                            "the credential's rate limit asks to wait {} s, beyond the time \
                              allowed; it was not sent",
-                                wait.as_secs() + 1
-                            ),
-                        )
-                    })?;
+                            wait.as_secs() + 1
+                        ),
+                    )
+                })?;
             }
             let wire = self.fill(judged, credential.as_deref(), sent)?;
             course.attempts += 1;
@@ -347,9 +332,7 @@ impl Session {
                             self.clock.sleep(wait).await;
                         }
                         None => {
-                            return self
-                                .clean(judged, response, credential.as_deref(), wait)
-                                .await;
+                            return self.clean(judged, response, credential.as_deref(), wait).await;
                         }
                     }
                 }
@@ -373,10 +356,7 @@ impl Session {
             Some(slot) => Ok(Some(slot)),
             None => Err(refusal(
                 SendErrorKind::Credential,
-                format!(
-                    "the slot `{}` holds no credential in this execution",
-                    printable(name)
-                ),
+                format!("the slot `{}` holds no credential in this execution", printable(name)),
             )),
         }
     }
@@ -404,20 +384,14 @@ impl Session {
             }
         };
         let (url, headers, body) = match credential {
-            None => (
-                judged.url.clone(),
-                judged.headers.clone(),
-                judged.body.clone(),
-            ),
+            None => (judged.url.clone(), judged.headers.clone(), judged.body.clone()),
             Some(credential) => {
                 let filled = placement::fill(judged, credential)?;
                 (filled.url, filled.headers, filled.body)
             }
         };
         Ok(TransportRequest {
-            pool: credential
-                .map(|credential| credential.name.clone())
-                .unwrap_or_default(),
+            pool: credential.map(|credential| credential.name.clone()).unwrap_or_default(),
             method: judged.method.clone(),
             url,
             headers,
@@ -437,25 +411,14 @@ impl Session {
         let limit = credential.and_then(|credential| credential.rate_limit.as_ref());
         let number = |name: Option<&String>| -> Option<u64> {
             let name = HeaderName::from_bytes(name?.to_ascii_lowercase().as_bytes()).ok()?;
-            response
-                .headers
-                .get(name)?
-                .to_str()
-                .ok()?
-                .trim()
-                .parse()
-                .ok()
+            response.headers.get(name)?.to_str().ok()?.trim().parse().ok()
         };
         let declared = number(limit.and_then(|limit| limit.retry_after_header.as_ref()))
             .map(|seconds| Duration::from_secs(seconds.min(86_400)));
         let standard = || retry_after(&response.headers, self.clock.unix_milliseconds() / 1_000);
         let exhausted = number(limit.and_then(|limit| limit.remaining_header.as_ref())) == Some(0);
         let limited = response.status.as_u16() == 429;
-        let wait = if limited || exhausted {
-            declared.or_else(standard)
-        } else {
-            standard()
-        };
+        let wait = if limited || exhausted { declared.or_else(standard) } else { standard() };
         if let (Some(slot), Some(wait), true) = (slot, wait, limited || exhausted) {
             slot.pacer.pause(&*self.clock, wait.min(LONGEST_WAIT));
         }
@@ -482,11 +445,7 @@ impl Session {
         if current.revision != stale.revision {
             return Some(current.clone());
         }
-        match self
-            .credentials
-            .refreshed(&slot.request, stale.revision)
-            .await
-        {
+        match self.credentials.refreshed(&slot.request, stale.revision).await {
             Ok(newer) if newer.revision != stale.revision => {
                 let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
                 *current = Arc::new(SlotCredential::new(newer, credential_type));
@@ -508,15 +467,9 @@ impl Session {
         credential: Option<&SlotCredential>,
         wait: Option<Duration>,
     ) -> Result<Response, SendError> {
-        let TransportResponse {
-            status,
-            headers,
-            mut body,
-            ..
-        } = response;
+        let TransportResponse { status, headers, mut body, .. } = response;
         if let Some(replaced) =
-            self.handles
-                .replace(&self.policy, judged, status.is_success(), &body)?
+            self.handles.replace(&self.policy, judged, status.is_success(), &body)?
         {
             body = replaced;
         }
@@ -526,12 +479,7 @@ impl Session {
         for slot in self.slots.values() {
             filters.push(slot.current.read().await.clone());
         }
-        let all = || {
-            filters
-                .iter()
-                .map(|one| &one.echo)
-                .chain(credential.map(|one| &one.echo))
-        };
+        let all = || filters.iter().map(|one| &one.echo).chain(credential.map(|one| &one.echo));
         for filter in all() {
             if let Some(cleaned) = filter.clean(&body) {
                 body = cleaned;
@@ -548,12 +496,7 @@ impl Session {
                 (name.as_str().to_owned(), value)
             })
             .collect();
-        Ok(Response {
-            status: status.as_u16(),
-            headers,
-            body,
-            retry_after: wait.map(milliseconds),
-        })
+        Ok(Response { status: status.as_u16(), headers, body, retry_after: wait.map(milliseconds) })
     }
 
     fn record(
@@ -581,14 +524,8 @@ impl Session {
                 .and_then(|slot| self.slots.get(slot))
                 .map(|slot| slot.request.name.clone()),
             method: printable(&exchange.method),
-            origin: url
-                .as_ref()
-                .and_then(Origin::of)
-                .map(|o| o.to_string())
-                .unwrap_or_default(),
-            path: url
-                .map(|url| path_without_ids(url.path()))
-                .unwrap_or_default(),
+            origin: url.as_ref().and_then(Origin::of).map(|o| o.to_string()).unwrap_or_default(),
+            path: url.map(|url| path_without_ids(url.path())).unwrap_or_default(),
             verdict,
             reason,
             status: exchange.status,
@@ -613,17 +550,8 @@ fn unanswered(
         Some(credential) => credential.echo.clean_text(&error.message),
         None => error.message.clone(),
     };
-    let fate = if maybe_sent {
-        "; the request may have been received"
-    } else {
-        ""
-    };
-    SendError {
-        kind,
-        message: format!("{message}{fate}"),
-        maybe_sent,
-        retry_after: None,
-    }
+    let fate = if maybe_sent { "; the request may have been received" } else { "" };
+    SendError { kind, message: format!("{message}{fate}"), maybe_sent, retry_after: None }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -633,9 +561,7 @@ fn milliseconds(duration: Duration) -> u64 {
 /// Full jitter over an exponential step.
 fn backoff(attempt: u32) -> Duration {
     let (first, cap) = BACKOFF;
-    let step = first
-        .saturating_mul(1 << attempt.saturating_sub(1).min(10))
-        .min(cap);
+    let step = first.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(cap);
     step.mul_f64(rand::random::<f64>())
 }
 
@@ -645,13 +571,9 @@ fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds.min(86_400)));
     }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(value)
-        .ok()?;
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
     let seconds = date.as_second() - i64::try_from(now).ok()?;
-    Some(Duration::from_secs(
-        u64::try_from(seconds).unwrap_or(0).min(86_400),
-    ))
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(86_400)))
 }
 
 #[cfg(test)]
@@ -666,10 +588,7 @@ mod tests {
             retry_after(&headers, 1_700_000_000)
         };
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(
-            wait("Tue, 14 Nov 2023 22:13:30 GMT"),
-            Some(Duration::from_secs(10))
-        );
+        assert_eq!(wait("Tue, 14 Nov 2023 22:13:30 GMT"), Some(Duration::from_secs(10)));
         assert_eq!(wait("Tue, 14 Nov 2000 22:13:30 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("-5"), None);
         assert_eq!(wait("soon"), None);

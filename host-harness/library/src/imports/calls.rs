@@ -78,8 +78,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
             context::Level::Warn => LogLevel::Warn,
             context::Level::Error => LogLevel::Error,
         };
-        ctx.observer
-            .log(level, &one_line(&message), &one_line(&fields));
+        ctx.observer.log(level, &one_line(&message), &one_line(&fields));
         Ok(())
     }
 
@@ -90,18 +89,13 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         message: String,
     ) -> wasmtime::Result<()> {
         self.ctx.progress = self.ctx.progress.max(done);
-        self.ctx
-            .observer
-            .progress(self.ctx.progress, total, &one_line(&message));
+        self.ctx.observer.progress(self.ctx.progress, total, &one_line(&message));
         Ok(())
     }
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
         if item >= self.ctx.items {
-            wasmtime::bail!(
-                "`context.emit` for item {item}, but the call has {}",
-                self.ctx.items
-            );
+            wasmtime::bail!("`context.emit` for item {item}, but the call has {}", self.ctx.items);
         }
         let mut records = Vec::with_capacity(outputs.len());
         for output in outputs {

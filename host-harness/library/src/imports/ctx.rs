@@ -76,22 +76,12 @@ pub(crate) struct Parts {
 
 impl WorkflowNodeCtx {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts {
-            session,
-            clock,
-            observer,
-            journal,
-            cancellation,
-            ..
-        } = parts;
+        let Parts { session, clock, observer, journal, cancellation, .. } = parts;
         let now = clock.unix_milliseconds();
-        let deadline = session
-            .as_ref()
-            .and_then(|session| session.deadline)
-            .map(|deadline| {
-                let left = deadline.saturating_sub(clock.monotonic());
-                now + u64::try_from(left.as_millis()).unwrap_or(u64::MAX / 2)
-            });
+        let deadline = session.as_ref().and_then(|session| session.deadline).map(|deadline| {
+            let left = deadline.saturating_sub(clock.monotonic());
+            now + u64::try_from(left.as_millis()).unwrap_or(u64::MAX / 2)
+        });
         Self {
             now,
             deadline,
@@ -209,12 +199,7 @@ impl WorkflowNodeCtx {
         self.observe_time();
         if let Some(ticket) = named {
             let (now, cancelled) = (self.now, self.cancelled);
-            self.note(JournalEntry::Named {
-                ticket,
-                now,
-                cancelled,
-            })
-            .await;
+            self.note(JournalEntry::Named { ticket, now, cancelled }).await;
         }
         named
     }
@@ -241,11 +226,7 @@ impl WorkflowNodeCtx {
         } else {
             self.emitted.entry(item).or_default();
         }
-        self.note(JournalEntry::Emitted {
-            item,
-            records: count,
-        })
-        .await;
+        self.note(JournalEntry::Emitted { item, records: count }).await;
     }
 
     pub(super) fn random(&mut self, length: usize) -> Vec<u8> {
@@ -268,12 +249,8 @@ impl WorkflowNodeCtx {
         hash.update(self.execution.len().to_le_bytes());
         hash.update(self.execution.as_bytes());
         hash.update(item.to_le_bytes());
-        let hex: String = hash
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hex: String =
+            hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         format!("wf-{hex}")
     }
 

@@ -208,10 +208,7 @@ impl StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => return Self::NotAStore { path },
             Some(ErrorCode::DatabaseCorrupt) => {
-                return Self::Damaged {
-                    path,
-                    detail: error.to_string(),
-                };
+                return Self::Damaged { path, detail: error.to_string() };
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 return Self::Busy { path };
@@ -224,38 +221,25 @@ impl StoreError {
             // error's own text would quote the statement.
             rusqlite::Error::SqlInputError { msg: detail, .. } => Self::Damaged { path, detail },
             rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error {
-                    extended_code: rusqlite::ffi::SQLITE_ERROR,
-                    ..
-                },
+                rusqlite::ffi::Error { extended_code: rusqlite::ffi::SQLITE_ERROR, .. },
                 Some(detail),
             ) => Self::Damaged { path, detail },
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::Utf8Error(..) => Self::Damaged {
-                path,
-                detail: "a column holds an unexpected value".into(),
-            },
-            error => Self::Database {
-                path,
-                source: error.into(),
-            },
+            | rusqlite::Error::Utf8Error(..) => {
+                Self::Damaged { path, detail: "a column holds an unexpected value".into() }
+            }
+            error => Self::Database { path, source: error.into() },
         }
     }
 
     pub(super) fn unwritable(reason: impl ToString) -> Self {
-        Self::Unwritable {
-            reason: reason.to_string(),
-        }
+        Self::Unwritable { reason: reason.to_string() }
     }
 
     pub(super) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
+        Self::Io { doing, path: path.to_owned(), source }
     }
 
     /// The key or passphrase is wrong, or of the wrong kind: worth asking for again.
@@ -294,9 +278,5 @@ fn known_names(known: &[String]) -> String {
 fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@".contains(&byte);
-    if path.bytes().all(plain) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
+    if path.bytes().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

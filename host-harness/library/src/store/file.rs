@@ -14,9 +14,7 @@ pub(super) fn ensure_private(path: &Path) -> Result<(), StoreError> {
     // this process can have the database open, and locked, before the one that made it has closed
     // this handle.
     static CREATING: Mutex<()> = Mutex::new(());
-    let _creating = CREATING
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _creating = CREATING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     match std::fs::metadata(path) {
         Ok(metadata) => refuse_exposed(path, &metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -43,19 +41,14 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
 
 /// Makes the directories that a file is to be in, where they are missing.
 pub(super) fn create_parent(path: &Path) -> Result<(), StoreError> {
-    let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    else {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
         return Ok(());
     };
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(parent)
-        .map_err(|source| StoreError::io("make the directory", parent, source))
+    builder.create(parent).map_err(|source| StoreError::io("make the directory", parent, source))
 }
 
 /// Refuses what is no file, and on Unix a file that others than its owner may read or write.
@@ -68,10 +61,7 @@ pub(super) fn refuse_exposed(path: &Path, metadata: &Metadata) -> Result<(), Sto
     {
         let mode = std::os::unix::fs::MetadataExt::mode(metadata) & 0o777;
         if mode & 0o077 != 0 {
-            return Err(StoreError::Exposed {
-                path: path.to_owned(),
-                mode,
-            });
+            return Err(StoreError::Exposed { path: path.to_owned(), mode });
         }
     }
     Ok(())

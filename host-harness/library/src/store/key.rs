@@ -62,22 +62,14 @@ impl Default for PassphraseCost {
     /// 64 MiB and 3 passes: the second recommendation of RFC 9106 section 4, with one lane because
     /// lanes are computed one after the other here.
     fn default() -> Self {
-        Self {
-            memory_kib: 64 * 1024,
-            iterations: 3,
-            parallelism: 1,
-        }
+        Self { memory_kib: 64 * 1024, iterations: 3, parallelism: 1 }
     }
 }
 
 impl PassphraseCost {
     /// The least that Argon2id takes. Makes tests fast and protects nothing.
     pub const fn for_tests() -> Self {
-        Self {
-            memory_kib: 8,
-            iterations: 1,
-            parallelism: 1,
-        }
+        Self { memory_kib: 8, iterations: 1, parallelism: 1 }
     }
 
     /// A store's header is foreign data until it is unsealed: it must not make us take all memory
@@ -142,9 +134,7 @@ impl StoreKey {
         let file = std::fs::File::open(path).map_err(read_error)?;
         file::refuse_exposed(path, &file.metadata().map_err(read_error)?)?;
         let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_KEY_FILE as usize));
-        file.take(LONGEST_KEY_FILE)
-            .read_to_end(&mut text)
-            .map_err(read_error)?;
+        file.take(LONGEST_KEY_FILE).read_to_end(&mut text).map_err(read_error)?;
         let origin = || format!("the key file {}", path.display());
         let text =
             std::str::from_utf8(&text).map_err(|_| StoreError::NoKey { origin: origin() })?;
@@ -170,10 +160,7 @@ impl StoreKey {
         let write_error = |source| StoreError::io("write the key file", path, source);
         let mut file = file::create_private(path)
             .map_err(|source| StoreError::io("make the key file", path, source))?;
-        if let Err(source) = file
-            .write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-        {
+        if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
             drop(file);
             // Half a key file is of no use; the first error is the one to tell.
             std::fs::remove_file(path).ok();
@@ -233,16 +220,8 @@ pub(super) fn derive(
     salt: &[u8],
     cost: PassphraseCost,
 ) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-    let PassphraseCost {
-        memory_kib,
-        iterations,
-        parallelism,
-    } = cost;
-    let refused = || StoreError::PassphraseCost {
-        memory_kib,
-        iterations,
-        parallelism,
-    };
+    let PassphraseCost { memory_kib, iterations, parallelism } = cost;
+    let refused = || StoreError::PassphraseCost { memory_kib, iterations, parallelism };
     let parameters = cost.parameters().ok_or_else(refused)?;
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters)
@@ -270,14 +249,7 @@ mod tests {
         let url_safe = URL_SAFE.encode(key);
         assert_ne!(padded, url_safe);
         let unpadded = padded.trim_end_matches('=').to_owned();
-        for text in [
-            hex.to_uppercase(),
-            format!(" {hex}\r\n"),
-            hex,
-            padded,
-            url_safe,
-            unpadded,
-        ] {
+        for text in [hex.to_uppercase(), format!(" {hex}\r\n"), hex, padded, url_safe, unpadded] {
             assert_eq!(bytes(StoreKey::from_text(&text).unwrap()), key, "{text}");
         }
     }
@@ -285,20 +257,11 @@ mod tests {
     #[test]
     fn a_text_that_is_no_key_is_refused_and_not_quoted() {
         let long = "ab".repeat(4000);
-        for text in [
-            "",
-            "correct horse",
-            &"g".repeat(64),
-            &"a".repeat(63),
-            &"A".repeat(42),
-            &long,
-        ] {
+        for text in ["", "correct horse", &"g".repeat(64), &"a".repeat(63), &"A".repeat(42), &long]
+        {
             let error = StoreKey::from_text(text).unwrap_err();
             assert!(matches!(error, StoreError::NoKey { .. }), "{text}: {error}");
-            assert!(
-                text.is_empty() || !error.to_string().contains(text),
-                "{error}"
-            );
+            assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
         }
     }
 

@@ -105,12 +105,7 @@ impl CredentialStore {
         file::ensure_private(&path)?;
         let mut connection = schema::connect(&path)?;
         let opened = schema::open_or_make(&mut connection, &path, &key, cost, now(&*clock))?;
-        Ok(Self(Arc::new(Inner {
-            path,
-            opened,
-            connection: Mutex::new(connection),
-            clock,
-        })))
+        Ok(Self(Arc::new(Inner { path, opened, connection: Mutex::new(connection), clock })))
     }
 
     /// Which kind of key opens the store in a file; `None` where there is no store yet. Tells a
@@ -145,9 +140,8 @@ impl CredentialStore {
         seal::fill_random(&mut id)?;
         let Inner { opened, clock, .. } = &*self.0;
         let mut record = Record::new(&credential, id, now(&**clock))?;
-        record.sealed_secrets = opened
-            .data_key
-            .seal_secrets(&credential.secrets, &record.binding(&opened.id))?;
+        record.sealed_secrets =
+            opened.data_key.seal_secrets(&credential.secrets, &record.binding(&opened.id))?;
         let added = self
             .connection()
             .execute(
@@ -171,9 +165,7 @@ impl CredentialStore {
             )
             .map_err(|error| self.failed(error))?;
         match added {
-            0 => Err(StoreError::Exists {
-                name: credential.name,
-            }),
+            0 => Err(StoreError::Exists { name: credential.name }),
             _ => Ok(()),
         }
     }
@@ -276,17 +268,12 @@ impl CredentialStore {
     ) -> Result<u64, StoreError> {
         let mut connection = self.connection();
         let failed = |error| self.failed(error);
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut record = self.record(&transaction, name)?;
         let found = unsigned(record.revision);
         if found != expected {
-            return Err(StoreError::Changed {
-                name: record.name,
-                expected,
-                found,
-            });
+            return Err(StoreError::Changed { name: record.name, expected, found });
         }
         change(&mut record)?;
         transaction
@@ -328,19 +315,13 @@ impl CredentialStore {
                 .collect()
         };
         match known() {
-            Ok(known) => StoreError::Unknown {
-                name: name.to_owned(),
-                known,
-            },
+            Ok(known) => StoreError::Unknown { name: name.to_owned(), known },
             Err(error) => self.failed(error),
         }
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.0
-            .connection
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.connection.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {

@@ -188,9 +188,7 @@ impl Record {
             revision: unsigned(self.revision),
             state: match &self.reconnect_reason {
                 None => CredentialState::Connected,
-                Some(reason) => CredentialState::Reconnect {
-                    reason: reason.clone(),
-                },
+                Some(reason) => CredentialState::Reconnect { reason: reason.clone() },
             },
             created_at: unsigned(self.created_at),
             updated_at: unsigned(self.updated_at),
@@ -218,9 +216,7 @@ impl Record {
     }
 
     pub(super) fn tampered(&self) -> StoreError {
-        StoreError::Tampered {
-            name: self.name.clone(),
-        }
+        StoreError::Tampered { name: self.name.clone() }
     }
 
     fn parsed<T: DeserializeOwned>(&self, json: &str) -> Result<T, StoreError> {
@@ -234,19 +230,12 @@ impl Record {
 ///
 /// When it cannot.
 pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
-    let first = name
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let others = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let others = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if first && others && name.len() <= 64 {
         Ok(())
     } else {
-        Err(StoreError::InvalidName {
-            name: name.chars().take(80).collect(),
-        })
+        Err(StoreError::InvalidName { name: name.chars().take(80).collect() })
     }
 }
 
@@ -266,31 +255,13 @@ mod tests {
     #[test]
     fn a_name_is_made_of_letters_digits_dots_dashes_and_underscores() {
         let longest = "a".repeat(64);
-        for name in [
-            "a",
-            "7",
-            "work",
-            "pagerduty.eu-1_read",
-            "A.",
-            longest.as_str(),
-        ] {
+        for name in ["a", "7", "work", "pagerduty.eu-1_read", "A.", longest.as_str()] {
             assert!(check_name(name).is_ok(), "{name}");
         }
         let too_long = "a".repeat(65);
-        for name in [
-            "",
-            ".",
-            "-a",
-            "_a",
-            "a b",
-            "a/b",
-            "../a",
-            "a\n",
-            "ä",
-            "a\0",
-            "a:b",
-            too_long.as_str(),
-        ] {
+        for name in
+            ["", ".", "-a", "_a", "a b", "a/b", "../a", "a\n", "ä", "a\0", "a:b", too_long.as_str()]
+        {
             assert!(check_name(name).is_err(), "{name:?}");
         }
     }

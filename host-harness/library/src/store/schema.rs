@@ -99,40 +99,19 @@ impl Header {
         if let StoreKey::Passphrase(passphrase) = key
             && passphrase.len() < Secret::MINIMUM_LENGTH
         {
-            return Err(StoreError::ShortPassphrase {
-                minimum: Secret::MINIMUM_LENGTH,
-            });
+            return Err(StoreError::ShortPassphrase { minimum: Secret::MINIMUM_LENGTH });
         }
-        let PassphraseCost {
-            memory_kib,
-            iterations,
-            parallelism,
-        } = cost;
+        let PassphraseCost { memory_kib, iterations, parallelism } = cost;
         if !cost.is_sane() {
-            return Err(StoreError::PassphraseCost {
-                memory_kib,
-                iterations,
-                parallelism,
-            });
+            return Err(StoreError::PassphraseCost { memory_kib, iterations, parallelism });
         }
         let (mut id, mut salt) = (vec![0; 16], vec![0; 16]);
         fill_random(&mut id)?;
         fill_random(&mut salt)?;
-        let mut header = Self {
-            id,
-            kind: key.kind(),
-            salt,
-            cost,
-            sealed_data_key: Vec::new(),
-        };
+        let mut header = Self { id, kind: key.kind(), salt, cost, sealed_data_key: Vec::new() };
         let data_key = SealingKey::generate()?;
-        header.sealed_data_key = header
-            .sealing_key(key)?
-            .wrap(&data_key, &header.binding())?;
-        let opened = Opened {
-            id: header.id.clone(),
-            data_key,
-        };
+        header.sealed_data_key = header.sealing_key(key)?.wrap(&data_key, &header.binding())?;
+        let opened = Opened { id: header.id.clone(), data_key };
         Ok((header, opened))
     }
 
@@ -143,9 +122,7 @@ impl Header {
         // not at all.
         let transaction = connection.unchecked_transaction().map_err(failed)?;
         let pragma = |name| {
-            transaction
-                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-                .map_err(failed)
+            transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed)
         };
         let (application, format) = (pragma("application_id")?, pragma("user_version")?);
         let length = std::fs::metadata(path)
@@ -154,21 +131,13 @@ impl Header {
         if application != APPLICATION_ID {
             return match length {
                 0 => Ok(None),
-                _ => Err(StoreError::NotAStore {
-                    path: path.to_owned(),
-                }),
+                _ => Err(StoreError::NotAStore { path: path.to_owned() }),
             };
         }
-        let damaged = |detail: &str| StoreError::Damaged {
-            path: path.to_owned(),
-            detail: detail.to_owned(),
-        };
+        let damaged =
+            |detail: &str| StoreError::Damaged { path: path.to_owned(), detail: detail.to_owned() };
         if format > FORMAT {
-            return Err(StoreError::Newer {
-                path: path.to_owned(),
-                found: format,
-                known: FORMAT,
-            });
+            return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
         } else if format < 1 {
             return Err(damaged("it has no format"));
         }
@@ -192,11 +161,7 @@ impl Header {
                     let kind: String = row.get(1)?;
                     Ok(Self {
                         id: row.get(0)?,
-                        kind: if kind == "key" {
-                            KeyKind::Key
-                        } else {
-                            KeyKind::Passphrase
-                        },
+                        kind: if kind == "key" { KeyKind::Key } else { KeyKind::Passphrase },
                         salt: row.get(2)?,
                         cost: PassphraseCost {
                             memory_kib: row.get(3)?,
@@ -224,20 +189,10 @@ impl Header {
     pub(super) fn open(&self, key: &StoreKey, path: &Path) -> Result<Opened, StoreError> {
         let (path, expected, given) = (path.to_owned(), self.kind, key.kind());
         if expected != given {
-            return Err(StoreError::WrongKeyKind {
-                path,
-                expected,
-                given,
-            });
+            return Err(StoreError::WrongKeyKind { path, expected, given });
         }
-        match self
-            .sealing_key(key)?
-            .unwrap(&self.sealed_data_key, &self.binding())
-        {
-            Ok(data_key) => Ok(Opened {
-                id: self.id.clone(),
-                data_key,
-            }),
+        match self.sealing_key(key)?.unwrap(&self.sealed_data_key, &self.binding()) {
+            Ok(data_key) => Ok(Opened { id: self.id.clone(), data_key }),
             Err(_) => Err(StoreError::WrongKey { path, kind: given }),
         }
     }
@@ -254,11 +209,7 @@ impl Header {
             KeyKind::Key => Purpose::DataKeyUnderKey,
             KeyKind::Passphrase => Purpose::DataKeyUnderPassphrase,
         };
-        let PassphraseCost {
-            memory_kib,
-            iterations,
-            parallelism,
-        } = self.cost;
+        let PassphraseCost { memory_kib, iterations, parallelism } = self.cost;
         Binding::new(purpose)
             .with(&self.id)
             .with(&self.salt)
@@ -282,23 +233,16 @@ pub(super) fn open_or_make(
     // Deriving a key takes long: not while others wait.
     let (header, opened) = Header::make(key, cost)?;
     let failed = |error| StoreError::sqlite(path, error);
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let is_empty: bool = transaction
-        .query_row(
-            "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
         .map_err(failed)?;
     if !is_empty {
         // Another process was faster.
         drop(transaction);
         let header = Header::read(connection, path)?;
-        let header = header.ok_or_else(|| StoreError::NotAStore {
-            path: path.to_owned(),
-        })?;
+        let header = header.ok_or_else(|| StoreError::NotAStore { path: path.to_owned() })?;
         return header.open(key, path);
     }
     let make = || {

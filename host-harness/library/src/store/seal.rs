@@ -101,16 +101,12 @@ impl SealingKey {
         secrets: &BTreeMap<String, Secret>,
         binding: &Binding,
     ) -> Result<Vec<u8>, StoreError> {
-        let exposed: BTreeMap<&str, &str> = secrets
-            .iter()
-            .map(|(name, secret)| (name.as_str(), secret.expose()))
-            .collect();
+        let exposed: BTreeMap<&str, &str> =
+            secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
         // JSON makes at most six bytes of one. With room for all, nothing is left behind in memory
         // by a buffer that grows.
-        let room: usize = exposed
-            .iter()
-            .map(|(name, secret)| 6 * (name.len() + secret.len()) + 6)
-            .sum();
+        let room: usize =
+            exposed.iter().map(|(name, secret)| 6 * (name.len() + secret.len()) + 6).sum();
         let mut json = Zeroizing::new(Vec::with_capacity(room + 2));
         serde_json::to_writer(&mut *json, &exposed).map_err(StoreError::unwritable)?;
         self.seal(json, binding)
@@ -125,10 +121,7 @@ impl SealingKey {
         let json = self.open(sealed, binding)?;
         let secrets: BTreeMap<String, String> =
             serde_json::from_slice(&json).map_err(|_| Broken)?;
-        Ok(secrets
-            .into_iter()
-            .map(|(name, secret)| (name, Secret::new(secret)))
-            .collect())
+        Ok(secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect())
     }
 
     /// Nonce, ciphertext, tag.
@@ -169,9 +162,7 @@ impl SealingKey {
 
 /// Random bytes from the system.
 pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), StoreError> {
-    SysRng
-        .try_fill_bytes(bytes)
-        .map_err(|error| StoreError::Random(error.to_string().into()))
+    SysRng.try_fill_bytes(bytes).map_err(|error| StoreError::Random(error.to_string().into()))
 }
 
 #[cfg(test)]
@@ -187,9 +178,7 @@ mod tests {
 
     fn binding(parts: &[&str]) -> Binding {
         let all = Binding::new(Purpose::Secrets);
-        parts
-            .iter()
-            .fold(all, |binding, part| binding.with(part.as_bytes()))
+        parts.iter().fold(all, |binding, part| binding.with(part.as_bytes()))
     }
 
     #[test]
@@ -211,29 +200,18 @@ mod tests {
             for bit in 0..8 {
                 let mut changed = sealed.clone();
                 changed[index] ^= 1 << bit;
-                assert!(
-                    key.open_secrets(&changed, &binding(&["a"])).is_err(),
-                    "byte {index}"
-                );
+                assert!(key.open_secrets(&changed, &binding(&["a"])).is_err(), "byte {index}");
             }
-            assert!(
-                key.open_secrets(&sealed[..index], &binding(&["a"]))
-                    .is_err()
-            );
+            assert!(key.open_secrets(&sealed[..index], &binding(&["a"])).is_err());
         }
     }
 
     #[test]
     fn a_seal_opens_for_nothing_but_what_it_is_bound_to() {
         let key = SealingKey::generate().unwrap();
-        let sealed = key
-            .seal_secrets(&secrets(), &binding(&["ab", "c"]))
-            .unwrap();
+        let sealed = key.seal_secrets(&secrets(), &binding(&["ab", "c"])).unwrap();
         for other in [&["a", "bc"][..], &["abc"], &["ab", "c", ""], &["ab"], &[]] {
-            assert!(
-                key.open_secrets(&sealed, &binding(other)).is_err(),
-                "{other:?}"
-            );
+            assert!(key.open_secrets(&sealed, &binding(other)).is_err(), "{other:?}");
         }
         let other = SealingKey::generate().unwrap();
         assert!(other.open_secrets(&sealed, &binding(&["ab", "c"])).is_err());

@@ -72,9 +72,7 @@ impl CredentialStore {
     /// A credential that works is not withheld because the disk is full or read-only.
     fn note_use(&self, connection: &Connection, record: &Record, by: &str) {
         let now = now(&*self.0.clock);
-        let recent = record
-            .last_used_at
-            .is_some_and(|at| (at..at + USE_RESOLUTION).contains(&now));
+        let recent = record.last_used_at.is_some_and(|at| (at..at + USE_RESOLUTION).contains(&now));
         if recent && record.last_used_by.as_deref() == Some(by) {
             return;
         }
@@ -170,29 +168,14 @@ mod tests {
             store.used(&request, None).unwrap();
             store.summary("work").unwrap().last_used.unwrap()
         };
-        let listed = |at| LastUse {
-            at,
-            by: "example item.list".into(),
-        };
-        assert_eq!(
-            last_use(2_000, request("item.list", None, None)),
-            listed(2_000)
-        );
-        assert_eq!(
-            last_use(61_999, request("item.list", None, None)),
-            listed(2_000)
-        );
-        assert_eq!(
-            last_use(62_000, request("item.list", None, None)),
-            listed(62_000)
-        );
+        let listed = |at| LastUse { at, by: "example item.list".into() };
+        assert_eq!(last_use(2_000, request("item.list", None, None)), listed(2_000));
+        assert_eq!(last_use(61_999, request("item.list", None, None)), listed(2_000));
+        assert_eq!(last_use(62_000, request("item.list", None, None)), listed(62_000));
         let by = "example item.get in workflow w1 by ada".into();
         let got = last_use(62_001, request("item.get", Some("w1"), Some("ada")));
         assert_eq!(got, LastUse { at: 62_001, by });
         // A clock that was set back.
-        assert_eq!(
-            last_use(5_000, request("item.list", None, None)),
-            listed(5_000)
-        );
+        assert_eq!(last_use(5_000, request("item.list", None, None)), listed(5_000));
     }
 }

@@ -109,10 +109,7 @@ mod tests {
             "ff02::1",
             "::ffff:0:127.0.0.1",
         ] {
-            assert!(
-                judge_address(refused.parse().unwrap()).is_err(),
-                "{refused}"
-            );
+            assert!(judge_address(refused.parse().unwrap()).is_err(), "{refused}");
         }
         for allowed in [
             "1.1.1.1",

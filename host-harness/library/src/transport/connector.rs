@@ -39,10 +39,7 @@ pub struct SystemResolver;
 #[async_trait]
 impl Resolver for SystemResolver {
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok(tokio::net::lookup_host((host, 0))
-            .await?
-            .map(|address| address.ip())
-            .collect())
+        Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
     }
 }
 
@@ -82,9 +79,7 @@ impl std::str::FromStr for ConnectTo {
     type Err = ConnectToError;
 
     fn from_str(text: &str) -> Result<Self, ConnectToError> {
-        let (from, to) = text
-            .split_once('=')
-            .ok_or_else(|| ConnectToError::Form(text.into()))?;
+        let (from, to) = text.split_once('=').ok_or_else(|| ConnectToError::Form(text.into()))?;
         let (from, to): (Origin, Origin) = (from.parse()?, to.parse()?);
         if from.is_https() != to.is_https() {
             return Err(ConnectToError::Scheme { from, to });
@@ -116,20 +111,16 @@ impl Connector {
         let attempt = self.open_unbounded(url, origin);
         match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
             Ok(result) => result,
-            Err(_) => Err(unreachable(
-                origin,
-                &format!("no connection within {CONNECT_TIMEOUT:?}"),
-            )),
+            Err(_) => {
+                Err(unreachable(origin, &format!("no connection within {CONNECT_TIMEOUT:?}")))
+            }
         }
     }
 
     async fn open_unbounded(&self, url: &Url, origin: &Origin) -> Result<Opened, TransportError> {
         let stream = self.tcp(url, origin).await?;
         if !origin.is_https() {
-            return Ok(Opened {
-                stream: Box::new(stream),
-                is_http2: false,
-            });
+            return Ok(Opened { stream: Box::new(stream), is_http2: false });
         }
         let name = match url.host() {
             Some(Host::Domain(name)) => ServerName::try_from(name.to_owned()).ok(),
@@ -145,10 +136,7 @@ impl Connector {
             .await
             .map_err(|error| unreachable(origin, &format!("TLS failed: {}", chain(&error))))?;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Opened {
-            stream: Box::new(stream),
-            is_http2,
-        })
+        Ok(Opened { stream: Box::new(stream), is_http2 })
     }
 
     async fn tcp(&self, url: &Url, origin: &Origin) -> Result<TcpStream, TransportError> {
@@ -179,21 +167,14 @@ impl Connector {
     ) -> Result<Vec<SocketAddr>, TransportError> {
         let addresses = match literal(url) {
             Some(address) => vec![address],
-            None => self
-                .resolver
-                .resolve(origin.host())
-                .await
-                .map_err(|error| {
-                    unreachable(origin, &format!("its name cannot be resolved: {error}"))
-                })?,
+            None => self.resolver.resolve(origin.host()).await.map_err(|error| {
+                unreachable(origin, &format!("its name cannot be resolved: {error}"))
+            })?,
         };
         if addresses.is_empty() {
             return Err(unreachable(origin, "its name has no address"));
         }
-        Ok(addresses
-            .into_iter()
-            .map(|ip| SocketAddr::new(ip, origin.port()))
-            .collect())
+        Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, origin.port())).collect())
     }
 
     /// Tries the addresses in turn, each with its share of the time.
@@ -240,27 +221,19 @@ impl Connector {
         let authority = format!("{}:{}", origin.host(), origin.port());
         let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
         let failed = |problem: &str| unreachable(&proxy_origin, problem);
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .map_err(|error| failed(&error.to_string()))?;
+        stream.write_all(request.as_bytes()).await.map_err(|error| failed(&error.to_string()))?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() >= 8 * 1024 {
                 return Err(failed("the proxy's answer is too long"));
             }
-            let byte = stream
-                .read_u8()
-                .await
-                .map_err(|error| failed(&error.to_string()))?;
+            let byte = stream.read_u8().await.map_err(|error| failed(&error.to_string()))?;
             head.push(byte);
         }
         let status = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         if status.first() != Some(&b'2') {
             let status = String::from_utf8_lossy(status);
-            return Err(failed(&format!(
-                "the proxy refuses to connect to {authority} ({status})"
-            )));
+            return Err(failed(&format!("the proxy refuses to connect to {authority} ({status})")));
         }
         Ok(stream)
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use bytes::Bytes;
 use flate2::write::{GzDecoder, ZlibDecoder};
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -23,10 +23,7 @@ struct Bounded {
 impl Write for Bounded {
     fn write(&mut self, more: &[u8]) -> std::io::Result<usize> {
         if self.bytes.len() + more.len() > self.limit {
-            return Err(std::io::Error::new(
-                std::io::ErrorKind::FileTooLarge,
-                "above the limit",
-            ));
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "above the limit"));
         }
         self.bytes.extend_from_slice(more);
         Ok(more.len())
@@ -45,19 +42,10 @@ enum Decoder {
 
 impl Decoder {
     fn new(headers: &HeaderMap, limit: usize) -> Result<Self, TransportError> {
-        let target = Bounded {
-            bytes: Vec::new(),
-            limit,
-        };
+        let target = Bounded { bytes: Vec::new(), limit };
         let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-        let encoding = encodings
-            .next()
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("identity");
-        match (
-            encoding.trim().to_ascii_lowercase().as_str(),
-            encodings.next(),
-        ) {
+        let encoding = encodings.next().and_then(|value| value.to_str().ok()).unwrap_or("identity");
+        match (encoding.trim().to_ascii_lowercase().as_str(), encodings.next()) {
             ("identity" | "", None) => Ok(Self::Identity(target)),
             ("gzip" | "x-gzip", None) => Ok(Self::Gzip(GzDecoder::new(target))),
             ("deflate", None) => Ok(Self::Deflate(ZlibDecoder::new(target))),
@@ -96,31 +84,32 @@ pub(super) async fn read(
         return Ok(Vec::new());
     }
     let mut decoder = Decoder::new(headers, limit)?;
-    let mut any = false;
+    let mut received = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             TransportError::new(
                 TransportErrorKind::Unreachable,
-                format!(
-                    "the connection broke while the answer was read: {}",
-                    chain(&error)
-                ),
+                format!("the connection broke while the answer was read: {}", chain(&error)),
             )
         })?;
         if let Ok(chunk) = frame.into_data() {
             let chunk: Bytes = chunk;
-            any |= !chunk.is_empty();
-            decoder
-                .write(&chunk)
-                .map_err(|error| decode_error(&error, limit))?;
+            received += chunk.len();
+            decoder.write(&chunk).map_err(|error| decode_error(&error, limit))?;
         }
     }
-    if !any {
+    // HTTP/2 may end a stream early and call it no error.
+    let promised = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if promised.is_some_and(|promised: usize| promised != received) {
+        return Err(TransportError::new(
+            TransportErrorKind::Unreachable,
+            format!("the connection ended after {received} bytes of the answer"),
+        ));
+    }
+    if received == 0 {
         return Ok(Vec::new());
     }
-    decoder
-        .finish()
-        .map_err(|error| decode_error(&error, limit))
+    decoder.finish().map_err(|error| decode_error(&error, limit))
 }
 
 fn decode_error(error: &std::io::Error, limit: usize) -> TransportError {

@@ -97,10 +97,7 @@ pub struct TransportError {
 impl TransportError {
     /// An error of this kind.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 }
 

@@ -88,9 +88,7 @@ impl HttpTransportBuilder {
     ///
     /// When a certificate or the proxy cannot be used.
     pub fn build(self) -> Result<HttpTransport, TransportBuildError> {
-        let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         for pem in &self.ca_pem {
             let mut any = false;
             for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -102,9 +100,7 @@ impl HttpTransportBuilder {
                 any = true;
             }
             if !any {
-                return Err(TransportBuildError::Ca(
-                    "there is none in the file (PEM)".into(),
-                ));
+                return Err(TransportBuildError::Ca("there is none in the file (PEM)".into()));
             }
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -123,11 +119,8 @@ impl HttpTransportBuilder {
                     .ok_or(TransportBuildError::Proxy(proxy))
             })
             .transpose()?;
-        let connect_to = self
-            .connect_to
-            .into_iter()
-            .map(|mapping| (mapping.from, mapping.to))
-            .collect();
+        let connect_to =
+            self.connect_to.into_iter().map(|mapping| (mapping.from, mapping.to)).collect();
         Ok(HttpTransport {
             connector: Connector {
                 resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
@@ -159,10 +152,7 @@ impl HttpTransport {
 
     fn pool(&self, name: &str, origin: &Origin) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools
-            .entry((name.to_owned(), origin.clone()))
-            .or_default()
-            .clone()
+        pools.entry((name.to_owned(), origin.clone())).or_default().clone()
     }
 
     async fn sender(
@@ -318,32 +308,21 @@ fn on_the_wire(
         None => url.path().to_owned(),
     };
     let authority = origin.to_string();
-    let authority = authority
-        .split_once("://")
-        .map_or(authority.as_str(), |(_, rest)| rest);
+    let authority = authority.split_once("://").map_or(authority.as_str(), |(_, rest)| rest);
     let scheme = if origin.is_https() { "https" } else { "http" };
-    let uri = if is_http2 {
-        format!("{scheme}://{authority}{target}")
-    } else {
-        target
-    };
+    let uri = if is_http2 { format!("{scheme}://{authority}{target}") } else { target };
     let invalid = |problem: String| {
         TransportError::new(
             TransportErrorKind::Unreachable,
             format!("the request is malformed: {problem}"),
         )
     };
-    let uri: Uri = uri
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
+    let uri: Uri =
+        uri.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
     let mut wire = Request::new(Full::new(request.body.clone().unwrap_or_default()));
     *wire.method_mut() = request.method.clone();
     *wire.uri_mut() = uri;
-    *wire.version_mut() = if is_http2 {
-        Version::HTTP_2
-    } else {
-        Version::HTTP_11
-    };
+    *wire.version_mut() = if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     *wire.headers_mut() = request.headers.clone();
     let accepted = HeaderValue::from_static(decode::ACCEPT_ENCODING);
     wire.headers_mut().insert(ACCEPT_ENCODING, accepted);
@@ -358,10 +337,7 @@ fn on_the_wire(
 impl Transport for HttpTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
         let origin = Origin::of(&request.url).ok_or_else(|| {
-            TransportError::new(
-                TransportErrorKind::Denied,
-                "the URL is neither https nor http",
-            )
+            TransportError::new(TransportErrorKind::Denied, "the URL is neither https nor http")
         })?;
         let pool = self.pool(&request.pool, &origin);
         // A connection that has gone idle may be closed by the other side at any time. What it did
@@ -406,17 +382,8 @@ impl Transport for HttpTransport {
                 sender.give_back();
             }
         }
-        let version = if head.version == Version::HTTP_2 {
-            "HTTP/2"
-        } else {
-            "HTTP/1.1"
-        };
-        Ok(TransportResponse {
-            status: head.status,
-            headers: head.headers,
-            body,
-            version,
-        })
+        let version = if head.version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" };
+        Ok(TransportResponse { status: head.status, headers: head.headers, body, version })
     }
 
     fn is_mapped(&self, origin: &Origin) -> bool {

@@ -20,10 +20,7 @@ fn a_stored_credential_comes_back_whole() {
     let expected = new("work", CANARY);
     assert_eq!((name, node), (expected.name, expected.node));
     assert_eq!(credential_type, expected.credential_type);
-    assert_eq!(
-        serde_json::to_string(&fields).unwrap(),
-        r#"{"region":"eu","limit":1.5}"#
-    );
+    assert_eq!(serde_json::to_string(&fields).unwrap(), r#"{"region":"eu","limit":1.5}"#);
     assert_eq!(configuration, expected.configuration);
     assert_eq!(granted_scopes, expected.granted_scopes);
     assert_eq!(revision, 1);
@@ -76,20 +73,9 @@ fn a_name_that_is_taken_is_refused_and_keeps_its_credential() {
 fn a_name_that_is_none_is_refused() {
     let fixture = Fixture::new();
     let store = fixture.open();
-    for name in [
-        "",
-        "-work",
-        "a b",
-        "../work",
-        "work\n",
-        "wörk",
-        &"a".repeat(65),
-    ] {
+    for name in ["", "-work", "a b", "../work", "work\n", "wörk", &"a".repeat(65)] {
         let error = store.add(new(name, CANARY)).unwrap_err();
-        assert!(
-            matches!(error, StoreError::InvalidName { .. }),
-            "{name:?}: {error}"
-        );
+        assert!(matches!(error, StoreError::InvalidName { .. }), "{name:?}: {error}");
         assert!(!error.to_string().contains('\n'), "{error}");
     }
     assert!(store.list().unwrap().is_empty());
@@ -100,10 +86,7 @@ fn an_unknown_name_is_answered_with_those_that_there_are() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let empty = store.summary("work").unwrap_err();
-    assert_eq!(
-        empty.to_string(),
-        "there is no credential `work`: the store is empty"
-    );
+    assert_eq!(empty.to_string(), "there is no credential `work`: the store is empty");
     store.add(new("two", CANARY)).unwrap();
     store.add(new("one", CANARY)).unwrap();
     let text = "there is no credential `work`. There is: one, two";
@@ -119,21 +102,11 @@ fn secrets_are_replaced_only_at_the_revision_that_was_read() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", "first token")).unwrap();
-    assert_eq!(
-        store
-            .replace_secrets("work", 1, &secrets("second token"))
-            .unwrap(),
-        2
-    );
-    let error = store
-        .replace_secrets("work", 1, &secrets("loser's token"))
-        .unwrap_err();
+    assert_eq!(store.replace_secrets("work", 1, &secrets("second token")).unwrap(), 2);
+    let error = store.replace_secrets("work", 1, &secrets("loser's token")).unwrap_err();
     assert!(error.is_changed(), "{error}");
     let credential = get(&store, "work").unwrap();
-    assert_eq!(
-        (credential.revision, token(&store, "work").as_str()),
-        (2, "second token")
-    );
+    assert_eq!((credential.revision, token(&store, "work").as_str()), (2, "second token"));
 }
 
 #[test]
@@ -141,26 +114,12 @@ fn a_refused_credential_is_exchanged_for_a_newer_one_if_there_is_one() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", "first token")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let refreshed = |revision| runtime.block_on(store.refreshed(&request("work"), revision));
-    assert!(matches!(
-        refreshed(1),
-        Err(CredentialError::NotRefreshable(_))
-    ));
-    fixture
-        .open()
-        .replace_secrets("work", 1, &secrets("second token"))
-        .unwrap();
-    assert_eq!(
-        refreshed(1).unwrap().secrets["token"].expose(),
-        "second token"
-    );
-    assert!(matches!(
-        refreshed(2),
-        Err(CredentialError::NotRefreshable(_))
-    ));
+    assert!(matches!(refreshed(1), Err(CredentialError::NotRefreshable(_))));
+    fixture.open().replace_secrets("work", 1, &secrets("second token")).unwrap();
+    assert_eq!(refreshed(1).unwrap().secrets["token"].expose(), "second token");
+    assert!(matches!(refreshed(2), Err(CredentialError::NotRefreshable(_))));
 }
 
 #[test]
@@ -168,28 +127,13 @@ fn a_credential_that_must_be_reconnected_is_not_given_out_until_it_is() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", "first token")).unwrap();
-    assert!(
-        store
-            .require_reconnect("work", 7, "stale")
-            .unwrap_err()
-            .is_changed()
-    );
-    store
-        .require_reconnect("work", 1, "the service revoked it")
-        .unwrap();
+    assert!(store.require_reconnect("work", 7, "stale").unwrap_err().is_changed());
+    store.require_reconnect("work", 1, "the service revoked it").unwrap();
     let reason = "the service revoked it".to_owned();
-    assert_eq!(
-        store.summary("work").unwrap().state,
-        CredentialState::Reconnect { reason }
-    );
+    assert_eq!(store.summary("work").unwrap().state, CredentialState::Reconnect { reason });
     let error = get(&store, "work").unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the credential `work` must be connected again: the service revoked it"
-    );
-    store
-        .replace_secrets("work", 1, &secrets("second token"))
-        .unwrap();
+    assert_eq!(error, "the credential `work` must be connected again: the service revoked it");
+    store.replace_secrets("work", 1, &secrets("second token")).unwrap();
     assert_eq!(token(&store, "work"), "second token");
 }
 
@@ -198,13 +142,8 @@ fn another_node_does_not_get_a_credential() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let other = CredentialRequest {
-        node: "other".into(),
-        ..request("work")
-    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let other = CredentialRequest { node: "other".into(), ..request("work") };
     let error = runtime.block_on(store.credential(&other)).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -219,20 +158,11 @@ fn nothing_that_is_printed_shows_a_secret() {
     let credential = new("work", CANARY);
     let mut printed = format!("{store:?} {:?} {credential:?}", fixture.key);
     store.add(credential).unwrap();
-    printed += &format!(
-        "{:?} {:?}",
-        store.list().unwrap(),
-        get(&store, "work").unwrap()
-    );
+    printed += &format!("{:?} {:?}", store.list().unwrap(), get(&store, "work").unwrap());
     printed += &serde_json::to_string(&store.list().unwrap()).unwrap();
     printed += &format!("{:?}", store.add(new("work", CANARY)).unwrap_err());
     let encodings = encodings(CANARY.as_bytes());
-    assert!(
-        !encodings
-            .iter()
-            .any(|encoding| contains(printed.as_bytes(), encoding)),
-        "{printed}"
-    );
+    assert!(!encodings.iter().any(|encoding| contains(printed.as_bytes(), encoding)), "{printed}");
     let key = fs::read(fixture.directory.path().join("store.key")).unwrap();
     assert!(!contains(printed.as_bytes(), key.trim_ascii()), "{printed}");
 }

@@ -40,10 +40,7 @@ fn a_key_file_that_others_can_read_is_refused() {
     StoreKey::generate_key_file(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     let error = StoreKey::from_key_file(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("(mode 0640)") && error.contains(r"/it'\''s a key'"),
-        "{error}"
-    );
+    assert!(error.contains("(mode 0640)") && error.contains(r"/it'\''s a key'"), "{error}");
 }
 
 #[test]
@@ -57,23 +54,11 @@ fn a_key_file_is_never_overwritten_and_its_content_never_quoted() {
     assert!(matches!(error, StoreError::Io { .. }), "{error}");
     assert!(error.to_string().contains("store.key"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    for content in [
-        CANARY.as_bytes(),
-        b"",
-        b"\xff\xfe",
-        &text.as_bytes()[1..],
-        &[b'a'; 9000],
-    ] {
+    for content in [CANARY.as_bytes(), b"", b"\xff\xfe", &text.as_bytes()[1..], &[b'a'; 9000]] {
         fs::write(&path, content).unwrap();
         let error = StoreKey::from_key_file(&path).unwrap_err().to_string();
-        assert!(
-            error.starts_with("the key file ") && error.contains("store.key"),
-            "{error}"
-        );
-        assert!(
-            !error.contains("canary") && !error.contains(text[1..].trim()),
-            "{error}"
-        );
+        assert!(error.starts_with("the key file ") && error.contains("store.key"), "{error}");
+        assert!(!error.contains("canary") && !error.contains(text[1..].trim()), "{error}");
     }
     let missing = StoreKey::from_key_file(&directory.path().join("none.key")).unwrap_err();
     assert!(missing.to_string().contains("none.key"), "{missing}");
@@ -84,27 +69,11 @@ fn a_key_file_is_never_overwritten_and_its_content_never_quoted() {
 fn a_store_of_a_newer_format_is_refused() {
     let fixture = Fixture::new();
     fixture.open();
-    fixture
-        .database()
-        .pragma_update(None, "user_version", 2)
-        .unwrap();
+    fixture.database().pragma_update(None, "user_version", 2).unwrap();
     let before = fs::read(fixture.path()).unwrap();
     let error = CredentialStore::open(&fixture.path(), fixture.key.clone()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::Newer {
-                found: 2,
-                known: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        error.to_string().contains("Use the version that wrote it"),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("Use the version that wrote it"), "{error}");
     assert_eq!(fs::read(fixture.path()).unwrap(), before);
 }
 
@@ -122,10 +91,7 @@ fn refusal(fixture: &Fixture, bytes: &[u8]) -> StoreError {
         Ok(_) => panic!("{} of bytes were taken for a store", bytes.len()),
         Err(error) => error,
     };
-    assert!(
-        fs::read(&path).unwrap() == bytes,
-        "{error}: but the file was changed"
-    );
+    assert!(fs::read(&path).unwrap() == bytes, "{error}: but the file was changed");
     error
 }
 
@@ -134,66 +100,61 @@ fn a_truncated_store_is_refused_and_left_as_it_is() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for index in 0..20 {
-        store
-            .add(new(&format!("work-{index}"), &"t0ken".repeat(100)))
-            .unwrap();
+        store.add(new(&format!("work-{index}"), &"t0ken".repeat(100))).unwrap();
     }
     drop(store);
     let whole = fs::read(fixture.path()).unwrap();
     assert!(whole.len() > 20_000);
-    for length in (1..whole.len())
-        .step_by(509)
-        .chain([15, 16, 60, 99, 100, whole.len() - 1])
-    {
+    for length in (1..whole.len()).step_by(509).chain([15, 16, 60, 99, 100, whole.len() - 1]) {
         let error = refusal(&fixture, &whole[..length]);
         assert!(
-            matches!(
-                error,
-                StoreError::Damaged { .. } | StoreError::NotAStore { .. }
-            ),
+            matches!(error, StoreError::Damaged { .. } | StoreError::NotAStore { .. }),
             "{length}: {error}"
         );
     }
 }
 
 #[test]
+fn a_store_with_a_lost_page_is_refused_and_left_as_it_is() {
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    for index in 0..20 {
+        store.add(new(&format!("work-{index}"), CANARY)).unwrap();
+    }
+    drop(store);
+    let whole = fs::read(fixture.path()).unwrap();
+    let page = 4096;
+    assert!(whole.len() >= 4 * page);
+    for lost in (page..whole.len()).step_by(page) {
+        let mut bytes = whole.clone();
+        bytes[lost..lost + page].fill(0);
+        let error = refusal(&fixture, &bytes);
+        assert!(matches!(error, StoreError::Damaged { .. }), "{lost}: {error}");
+        assert!(error.to_string().contains("restore it from a backup"), "{error}");
+    }
+}
+
+#[test]
 fn what_is_no_store_is_refused_and_left_as_it_is() {
     let fixture = Fixture::new();
-    for bytes in [
-        &b"# Notes\n\nNot a database.\n"[..],
-        &[0; 5000],
-        &[0xff; 5000],
-        b"\0",
-    ] {
+    for bytes in [&b"# Notes\n\nNot a database.\n"[..], &[0; 5000], &[0xff; 5000], b"\0"] {
         let error = refusal(&fixture, bytes);
         assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
-        assert!(
-            error.to_string().contains("nothing was written to it"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("nothing was written to it"), "{error}");
     }
     let foreign = fixture.directory.path().join("foreign.db");
-    Connection::open(&foreign)
-        .unwrap()
-        .execute_batch("CREATE TABLE credential (name)")
-        .unwrap();
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE credential (name)").unwrap();
     let error = refusal(&fixture, &fs::read(&foreign).unwrap());
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
     let error = CredentialStore::open(fixture.directory.path(), fixture.key.clone()).unwrap_err();
-    assert!(
-        error.to_string().ends_with("it is no regular file"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("it is no regular file"), "{error}");
 }
 
 #[test]
 fn a_store_without_its_tables_is_called_damaged() {
     let fixture = Fixture::new();
     let store = fixture.open();
-    fixture
-        .database()
-        .execute_batch("DROP TABLE credential")
-        .unwrap();
+    fixture.database().execute_batch("DROP TABLE credential").unwrap();
     let error = store.list().unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(!error.to_string().contains("SELECT"), "{error}");
@@ -205,14 +166,10 @@ fn no_secret_stands_in_any_file_of_a_store_that_is_open() {
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();
     get(&store, "work").unwrap();
-    store
-        .replace_secrets("work", 1, &secrets(&CANARY.repeat(3)))
-        .unwrap();
+    store.replace_secrets("work", 1, &secrets(&CANARY.repeat(3))).unwrap();
     let encodings = encodings(CANARY.as_bytes());
     let finds = |bytes: &[u8]| encodings.iter().any(|one| contains(bytes, one));
-    let files: Vec<_> = fs::read_dir(fixture.path().parent().unwrap())
-        .unwrap()
-        .collect();
+    let files: Vec<_> = fs::read_dir(fixture.path().parent().unwrap()).unwrap().collect();
     assert!(!files.is_empty());
     for file in files {
         assert!(!finds(&fs::read(file.unwrap().path()).unwrap()));
@@ -222,10 +179,7 @@ fn no_secret_stands_in_any_file_of_a_store_that_is_open() {
         assert!(finds(&[b"before ".as_slice(), planted, b" after"].concat()));
     }
     let mut leak = new("leak", CANARY);
-    leak.fields.insert(
-        "note".into(),
-        STANDARD_NO_PAD.encode(format!("ab{CANARY}")).into(),
-    );
+    leak.fields.insert("note".into(), STANDARD_NO_PAD.encode(format!("ab{CANARY}")).into());
     store.add(leak).unwrap();
     assert!(finds(&fs::read(fixture.path()).unwrap()));
 }
@@ -240,17 +194,13 @@ fn removed_and_replaced_secrets_leave_not_even_their_seal_behind() {
     }
     let sealed = || -> Vec<Vec<u8>> {
         let database = fixture.database();
-        let mut statement = database
-            .prepare("SELECT sealed_secrets FROM credential")
-            .unwrap();
+        let mut statement = database.prepare("SELECT sealed_secrets FROM credential").unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
     };
     let before = sealed();
     store.remove("one").unwrap();
-    store
-        .replace_secrets("two", 1, &secrets("short token"))
-        .unwrap();
+    store.replace_secrets("two", 1, &secrets("short token")).unwrap();
     drop(store);
     let bytes = fs::read(fixture.path()).unwrap();
     for sealed in before {

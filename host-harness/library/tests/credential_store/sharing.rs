@@ -32,11 +32,7 @@ fn raise(store: &CredentialStore, times: u32) {
     let mut raised = 0;
     while raised < times {
         let revision = store.summary("shared").unwrap().revision;
-        match store.replace_secrets(
-            "shared",
-            revision,
-            &secrets(&format!("{CANARY} {revision}")),
-        ) {
+        match store.replace_secrets("shared", revision, &secrets(&format!("{CANARY} {revision}"))) {
             Ok(next) => {
                 assert_eq!(next, revision + 1);
                 raised += 1;
@@ -83,35 +79,21 @@ fn processes_that_write_at_once_lose_nothing_and_no_secret_stands_in_any_file() 
     let deadline = Instant::now() + Duration::from_secs(120);
     let (mut journals, mut databases) = (0, 0);
     // This process has no lock on the files that reading them could give up.
-    while children
-        .iter_mut()
-        .any(|child| child.try_wait().unwrap().is_none())
-    {
+    while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
         assert!(Instant::now() < deadline, "the other processes hang");
         for entry in fs::read_dir(&data).into_iter().flatten() {
             let path = entry.unwrap().path();
             // A journal may be gone by now.
             let Ok(bytes) = fs::read(&path) else { continue };
-            assert!(
-                !encodings.iter().any(|one| contains(&bytes, one)),
-                "{}",
-                path.display()
-            );
+            assert!(!encodings.iter().any(|one| contains(&bytes, one)), "{}", path.display());
             let journal = path.to_string_lossy().ends_with("-journal");
-            *(if journal {
-                &mut journals
-            } else {
-                &mut databases
-            }) += 1;
+            *(if journal { &mut journals } else { &mut databases }) += 1;
         }
     }
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert!(
-        journals > 0 && databases > 0,
-        "{journals} journals and {databases} databases seen"
-    );
+    assert!(journals > 0 && databases > 0, "{journals} journals and {databases} databases seen");
     let store = fixture.open();
     assert_eq!(store.summary("shared").unwrap().revision, 91);
     assert_eq!(token(&store, "shared"), format!("{CANARY} 90"));
@@ -120,19 +102,13 @@ fn processes_that_write_at_once_lose_nothing_and_no_secret_stands_in_any_file() 
 #[test]
 fn a_process_that_is_killed_while_it_writes_leaves_whole_secrets_behind() {
     let fixture = Fixture::new();
-    fixture
-        .open()
-        .add(new("shared", &format!("{CANARY} 0")))
-        .unwrap();
+    fixture.open().add(new("shared", &format!("{CANARY} 0"))).unwrap();
     let mut last = 1;
     for round in 0..12 {
         let mut child = spawn(&fixture, u32::MAX);
         let patience = Instant::now() + Duration::from_secs(60);
         while fixture.open().summary("shared").unwrap().revision < last + 3 {
-            assert!(
-                Instant::now() < patience,
-                "the other process does not write"
-            );
+            assert!(Instant::now() < patience, "the other process does not write");
         }
         std::thread::sleep(Duration::from_micros(700 * round));
         child.kill().unwrap();
@@ -140,10 +116,7 @@ fn a_process_that_is_killed_while_it_writes_leaves_whole_secrets_behind() {
         let store = fixture.open();
         let revision = store.summary("shared").unwrap().revision;
         assert!(revision >= last + 3, "a write that was done is undone");
-        assert_eq!(
-            token(&store, "shared"),
-            format!("{CANARY} {}", revision - 1)
-        );
+        assert_eq!(token(&store, "shared"), format!("{CANARY} {}", revision - 1));
         last = revision;
     }
 }

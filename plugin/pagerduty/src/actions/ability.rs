@@ -11,10 +11,7 @@ pub(crate) static ACTIONS: &[Action] = &[Action {
     parameters: &[&LIMIT, &ALL],
     route: rest("GET", "/abilities", Answer::List("abilities", Paging::None)),
     output: r#"{"type":"string","title":"Ability","description":"Name of the ability."}"#,
-    examples: &[Example {
-        title: "All abilities",
-        parameters: r#"{"all":true}"#,
-    }],
+    examples: &[Example { title: "All abilities", parameters: r#"{"all":true}"# }],
     ..Action::get(
         "ability.list",
         "List abilities",

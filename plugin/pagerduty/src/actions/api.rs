@@ -35,12 +35,7 @@ pub(crate) static ACTIONS: &[Action] = &[Action {
             "Query",
             "Query parameters by name. A list is repeated; write its name with [], as the API does.",
         ),
-        &Param::new(
-            Kind::Json,
-            "body",
-            "Body",
-            "The JSON body; none for GET and DELETE.",
-        ),
+        &Param::new(Kind::Json, "body", "Body", "The JSON body; none for GET and DELETE."),
         &FROM,
     ],
     route: rest("GET", "/", Answer::Whole),
@@ -109,10 +104,7 @@ fn build(task: &Task) -> Result<Request, Error> {
     }
     if let Some(body) = task.parameters.get("body") {
         if matches!(method, "GET" | "DELETE") {
-            return Err(Error::invalid(
-                "/body",
-                format!("a {method} request has no body"),
-            ));
+            return Err(Error::invalid("/body", format!("a {method} request has no body")));
         }
         request = request.header("content-type", "application/json");
         request.body = Some(json::text(body).into_bytes());
@@ -146,10 +138,7 @@ fn checked_path(path: &str) -> Result<&str, Error> {
 /// Whether a segment is `.` or `..`, however they are encoded.
 fn is_dots(segment: &str) -> bool {
     let leading_dot = |text: &str| {
-        [".", "%2e", "%2E"]
-            .iter()
-            .find(|dot| text.starts_with(**dot))
-            .map(|dot| dot.len())
+        [".", "%2e", "%2E"].iter().find(|dot| text.starts_with(**dot)).map(|dot| dot.len())
     };
     let Some(first) = leading_dot(segment) else {
         return false;

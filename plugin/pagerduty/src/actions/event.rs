@@ -20,20 +20,12 @@ static SOURCE: Param = Param::text(
 )
 .at(Place::Body("/payload/source"));
 static SOURCE_REQUIRED: Param = SOURCE.required();
-static TIMESTAMP: Param = Param::new(
-    Kind::DateTime,
-    "timestamp",
-    "Time",
-    "When it happened, with an offset.",
-)
-.at(Place::Body("/payload/timestamp"));
-static CUSTOM_DETAILS: Param = Param::new(
-    Kind::Map,
-    "custom_details",
-    "Details",
-    "Anything else, by name.",
-)
-.at(Place::Body("/payload/custom_details"));
+static TIMESTAMP: Param =
+    Param::new(Kind::DateTime, "timestamp", "Time", "When it happened, with an offset.")
+        .at(Place::Body("/payload/timestamp"));
+static CUSTOM_DETAILS: Param =
+    Param::new(Kind::Map, "custom_details", "Details", "Anything else, by name.")
+        .at(Place::Body("/payload/custom_details"));
 static LINKS: Param = Param::new(
     Kind::Objects(&[
         &Param::new(Kind::Url, "href", "Address", "Where the link leads.").required(),
@@ -116,19 +108,10 @@ pub(crate) static ACTIONS: &[Action] = &[
                 "Images to show beside it.",
             )
             .at(Place::Body("/images")),
-            &Param::text(
-                "client",
-                "Client",
-                "Name of the system that sends the event.",
-            )
-            .at(Place::Body("/client")),
-            &Param::new(
-                Kind::Url,
-                "client_url",
-                "Client URL",
-                "Address of that system.",
-            )
-            .at(Place::Body("/client_url")),
+            &Param::text("client", "Client", "Name of the system that sends the event.")
+                .at(Place::Body("/client")),
+            &Param::new(Kind::Url, "client_url", "Client URL", "Address of that system.")
+                .at(Place::Body("/client_url")),
         ],
         examples: &[Example {
             title: "A disk fills up",
@@ -157,10 +140,7 @@ pub(crate) static ACTIONS: &[Action] = &[
     },
     Action {
         parameters: &[&DEDUP_KEY_REQUIRED],
-        examples: &[Example {
-            title: "All is well",
-            parameters: r#"{"dedup_key":"db-1/disk"}"#,
-        }],
+        examples: &[Example { title: "All is well", parameters: r#"{"dedup_key":"db-1/disk"}"# }],
         ..enqueue(
             "event.resolve",
             "Resolve an alert",

@@ -25,17 +25,11 @@ static TITLE: Param =
     Param::text("title", "Title", "What is wrong, in one line.").at(Place::Body("/incident/title"));
 static SERVICE_ID: Param = Param::text("service_id", "Service", "The service that is affected.")
     .options()
-    .at(Place::BodyAs(
-        "/incident/service",
-        r#"{"id":$,"type":"service_reference"}"#,
-    ));
+    .at(Place::BodyAs("/incident/service", r#"{"id":$,"type":"service_reference"}"#));
 static PRIORITY_ID: Param = Param::text("priority_id", "Priority", "How grave it is.")
     .options()
     .nullable()
-    .at(Place::BodyAs(
-        "/incident/priority",
-        r#"{"id":$,"type":"priority_reference"}"#,
-    ));
+    .at(Place::BodyAs("/incident/priority", r#"{"id":$,"type":"priority_reference"}"#));
 static URGENCY: Param = Param::new(
     URGENCIES,
     "urgency",
@@ -51,10 +45,7 @@ static ASSIGNEE_IDS: Param = Param::new(
      with an escalation policy.",
 )
 .options()
-.at(Place::BodyAs(
-    "/incident/assignments",
-    r#"{"assignee":{"id":$,"type":"user_reference"}}"#,
-));
+.at(Place::BodyAs("/incident/assignments", r#"{"assignee":{"id":$,"type":"user_reference"}}"#));
 static ESCALATION_POLICY_ID: Param = Param::text(
     "escalation_policy_id",
     "Escalation policy",
@@ -65,25 +56,18 @@ static ESCALATION_POLICY_ID: Param = Param::text(
     "/incident/escalation_policy",
     r#"{"id":$,"type":"escalation_policy_reference"}"#,
 ));
-static INCIDENT_TYPE_NAME: Param = Param::text(
-    "incident_type_name",
-    "Incident type",
-    "Name of the incident's type.",
-)
-.at(Place::Body("/incident/incident_type/name"));
+static INCIDENT_TYPE_NAME: Param =
+    Param::text("incident_type_name", "Incident type", "Name of the incident's type.")
+        .at(Place::Body("/incident/incident_type/name"));
 static CONFERENCE_NUMBER: Param = Param::text(
     "conference_number",
     "Conference number",
     "Phone number of the conference bridge; commas are pauses, what follows is dialled.",
 )
 .at(Place::Body("/incident/conference_bridge/conference_number"));
-static CONFERENCE_URL: Param = Param::new(
-    Kind::Url,
-    "conference_url",
-    "Conference URL",
-    "Address of the conference bridge.",
-)
-.at(Place::Body("/incident/conference_bridge/conference_url"));
+static CONFERENCE_URL: Param =
+    Param::new(Kind::Url, "conference_url", "Conference URL", "Address of the conference bridge.")
+        .at(Place::Body("/incident/conference_bridge/conference_url"));
 static RESOLUTION: Param = Param::new(
     Kind::LongText,
     "resolution",
@@ -122,10 +106,7 @@ const fn change(
         slot: "rest",
         scopes: WRITE,
         acts_as_user: true,
-        route: Route {
-            constants,
-            ..rest("PUT", PATH, Answer::Object("incident"))
-        },
+        route: Route { constants, ..rest("PUT", PATH, Answer::Object("incident")) },
         output: OUTPUT,
         ..Action::write(Effect::Update, name, title, description, "PUT", PATH)
     }
@@ -147,10 +128,7 @@ pub(crate) static ACTIONS: &[Action] = &[
                 "Details",
                 "Everything that helps the people who respond.",
             )
-            .at(Place::BodyAs(
-                "/incident/body",
-                r#"{"type":"incident_body","details":$}"#,
-            )),
+            .at(Place::BodyAs("/incident/body", r#"{"type":"incident_body","details":$}"#)),
             &PRIORITY_ID,
             &ESCALATION_POLICY_ID,
             &ASSIGNEE_IDS,
@@ -198,22 +176,13 @@ pub(crate) static ACTIONS: &[Action] = &[
         slot: "rest",
         scopes: READ,
         parameters: &[&INCIDENT_ID, &INCLUDE],
-        route: rest(
-            "GET",
-            "/incidents/{incident_id}",
-            Answer::Object("incident"),
-        ),
+        route: rest("GET", "/incidents/{incident_id}", Answer::Object("incident")),
         output: OUTPUT,
         examples: &[Example {
             title: "One incident with its notes' authors in full",
             parameters: r#"{"incident_id":"QINCIDENT00001","include":["users"]}"#,
         }],
-        ..Action::get(
-            "incident.get",
-            "Get an incident",
-            "Looks up one incident.",
-            "",
-        )
+        ..Action::get("incident.get", "Get an incident", "Looks up one incident.", "")
     },
     Action {
         slot: "rest",
@@ -260,12 +229,8 @@ pub(crate) static ACTIONS: &[Action] = &[
                  month; Since and Until may lie six months apart.",
             )
             .at(Place::Query("date_range")),
-            &Param::text(
-                "incident_key",
-                "Incident key",
-                "Only incidents with this key.",
-            )
-            .at(Place::Query("incident_key")),
+            &Param::text("incident_key", "Incident key", "Only incidents with this key.")
+                .at(Place::Query("incident_key")),
             &TIME_ZONE,
             &Param::new(
                 Kind::List(&Kind::OneOf(&[
@@ -352,10 +317,7 @@ pub(crate) static ACTIONS: &[Action] = &[
             "incident.acknowledge",
             "Acknowledge an incident",
             "Says that somebody works on it, which stops its escalation for a while.",
-            &[
-                ("/incident/type", r#""incident""#),
-                ("/incident/status", r#""acknowledged""#),
-            ],
+            &[("/incident/type", r#""incident""#), ("/incident/status", r#""acknowledged""#)],
         )
     },
     Action {
@@ -368,10 +330,7 @@ pub(crate) static ACTIONS: &[Action] = &[
             "incident.resolve",
             "Resolve an incident",
             "Closes an incident. It cannot be changed afterwards.",
-            &[
-                ("/incident/type", r#""incident""#),
-                ("/incident/status", r#""resolved""#),
-            ],
+            &[("/incident/type", r#""incident""#), ("/incident/status", r#""resolved""#)],
         )
     },
 ];
@@ -391,11 +350,7 @@ fn create(task: Task) -> Work {
             return Err(error);
         }
         let mut url = format!("{}/incidents", task.credential.base_url("rest")?);
-        percent::append_query(
-            &mut url,
-            "incident_key",
-            &context::idempotency_key(task.item),
-        );
+        percent::append_query(&mut url, "incident_key", &context::idempotency_key(task.item));
         percent::append_query(&mut url, "date_range", "all");
         for status in ["triggered", "acknowledged"] {
             percent::append_query(&mut url, "statuses[]", status);
@@ -414,10 +369,8 @@ fn create(task: Task) -> Work {
                 message: "this execution has opened the incident before, and it has been closed \
                           since: nothing was opened now"
                     .into(),
-                ..error.with_detail(
-                    "incident_key",
-                    Value::from(context::idempotency_key(task.item)),
-                )
+                ..error
+                    .with_detail("incident_key", Value::from(context::idempotency_key(task.item)))
             });
         };
         Ok(vec![main((*existing).to_owned())])

@@ -8,12 +8,7 @@ use crate::parameters::{ALL, CLASSIC, LIMIT, SINCE, TEAM_IDS, TIME_ZONE, UNTIL};
 const OUTPUT: &str = r##"{"$ref":"#/$defs/log_entry"}"##;
 
 static INCLUDE: Param = Param::new(
-    Kind::List(&Kind::OneOf(&[
-        "incidents",
-        "services",
-        "channels",
-        "teams",
-    ])),
+    Kind::List(&Kind::OneOf(&["incidents", "services", "channels", "teams"])),
     "include",
     "Include",
     "What is returned in full instead of as a reference.",
@@ -31,22 +26,13 @@ pub(crate) static ACTIONS: &[Action] = &[
             &TIME_ZONE,
             &INCLUDE,
         ],
-        route: rest(
-            "GET",
-            "/log_entries/{log_entry_id}",
-            Answer::Object("log_entry"),
-        ),
+        route: rest("GET", "/log_entries/{log_entry_id}", Answer::Object("log_entry")),
         output: OUTPUT,
         examples: &[Example {
             title: "One entry with its channel",
             parameters: r#"{"log_entry_id":"RLOGENTRY00001","include":["channels"]}"#,
         }],
-        ..Action::get(
-            "log_entry.get",
-            "Get a log entry",
-            "Looks up one log entry.",
-            "",
-        )
+        ..Action::get("log_entry.get", "Get a log entry", "Looks up one log entry.", "")
     },
     Action {
         slot: "rest",
@@ -69,10 +55,7 @@ pub(crate) static ACTIONS: &[Action] = &[
         ],
         route: rest("GET", "/log_entries", Answer::List("log_entries", CLASSIC)),
         output: OUTPUT,
-        examples: &[Example {
-            title: "The latest twenty",
-            parameters: r#"{"limit":20}"#,
-        }],
+        examples: &[Example { title: "The latest twenty", parameters: r#"{"limit":20}"# }],
         ..Action::get(
             "log_entry.list",
             "List log entries",

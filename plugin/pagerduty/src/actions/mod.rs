@@ -25,12 +25,5 @@ pub(crate) const ALL: &[&[Action]] = &[
 
 /// The route of an action on the REST API.
 pub(crate) const fn rest(method: &'static str, path: &'static str, answer: Answer) -> Route {
-    Route {
-        method,
-        base: "rest",
-        path,
-        constants: &[],
-        key: None,
-        answer,
-    }
+    Route { method, base: "rest", path, constants: &[], key: None, answer }
 }

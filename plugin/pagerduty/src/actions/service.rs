@@ -63,20 +63,9 @@ pub(crate) static ACTIONS: &[Action] = &[
         route: rest("GET", "/services", Answer::List("services", CLASSIC)),
         output: OUTPUT,
         examples: &[
-            Example {
-                title: "All services",
-                parameters: r#"{"all":true}"#,
-            },
-            Example {
-                title: "By name",
-                parameters: r#"{"query":"checkout"}"#,
-            },
+            Example { title: "All services", parameters: r#"{"all":true}"# },
+            Example { title: "By name", parameters: r#"{"query":"checkout"}"# },
         ],
-        ..Action::get(
-            "service.list",
-            "List services",
-            "Finds services by name and team.",
-            "",
-        )
+        ..Action::get("service.list", "List services", "Finds services by name and team.", "")
     },
 ];

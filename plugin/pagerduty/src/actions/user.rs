@@ -8,12 +8,7 @@ use crate::parameters::{ALL, CLASSIC, LIMIT, TEAM_IDS};
 const OUTPUT: &str = r##"{"$ref":"#/$defs/user"}"##;
 
 static INCLUDE: Param = Param::new(
-    Kind::List(&Kind::OneOf(&[
-        "contact_methods",
-        "notification_rules",
-        "teams",
-        "subdomains",
-    ])),
+    Kind::List(&Kind::OneOf(&["contact_methods", "notification_rules", "teams", "subdomains"])),
     "include",
     "Include",
     "What is returned in full instead of as a reference.",
@@ -25,10 +20,7 @@ pub(crate) static ACTIONS: &[Action] = &[
         slot: "rest",
         scopes: &["users.read"],
         parameters: &[
-            &Param::text("user_id", "User", "ID of the user.")
-                .required()
-                .options()
-                .at(Place::Path),
+            &Param::text("user_id", "User", "ID of the user.").required().options().at(Place::Path),
             &INCLUDE,
         ],
         route: rest("GET", "/users/{user_id}", Answer::Object("user")),
@@ -43,12 +35,8 @@ pub(crate) static ACTIONS: &[Action] = &[
         slot: "rest",
         scopes: &["users.read"],
         parameters: &[
-            &Param::text(
-                "query",
-                "Search",
-                "Only users whose name or e-mail contains this.",
-            )
-            .at(Place::Query("query")),
+            &Param::text("query", "Search", "Only users whose name or e-mail contains this.")
+                .at(Place::Query("query")),
             &TEAM_IDS,
             &INCLUDE,
             &LIMIT,
@@ -56,26 +44,15 @@ pub(crate) static ACTIONS: &[Action] = &[
         ],
         route: rest("GET", "/users", Answer::List("users", CLASSIC)),
         output: OUTPUT,
-        examples: &[Example {
-            title: "By e-mail",
-            parameters: r#"{"query":"ada@example.com"}"#,
-        }],
-        ..Action::get(
-            "user.list",
-            "List users",
-            "Finds users by name, e-mail and team.",
-            "",
-        )
+        examples: &[Example { title: "By e-mail", parameters: r#"{"query":"ada@example.com"}"# }],
+        ..Action::get("user.list", "List users", "Finds users by name, e-mail and team.", "")
     },
     Action {
         slot: "rest",
         parameters: &[&INCLUDE],
         route: rest("GET", "/users/me", Answer::Object("user")),
         output: OUTPUT,
-        examples: &[Example {
-            title: "Who am I",
-            parameters: "{}",
-        }],
+        examples: &[Example { title: "Who am I", parameters: "{}" }],
         ..Action::get(
             "user.me",
             "Get the current user",

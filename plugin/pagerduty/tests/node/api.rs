@@ -12,10 +12,7 @@ fn a_query_is_encoded_and_its_lists_are_repeated() {
         "method": "GET", "path": "/oncalls",
         "query": {"include[]": ["users", "a&b"], "limit": 5, "earliest": true},
     });
-    assert_eq!(
-        call(&host, "api.request", &parameters).unwrap(),
-        [json!({"ok": 1})]
-    );
+    assert_eq!(call(&host, "api.request", &parameters).unwrap(), [json!({"ok": 1})]);
     let request = only_request(&host);
     assert_eq!(
         request.url,
@@ -31,10 +28,7 @@ fn a_body_is_sent_as_it_was_given() {
         r#"{"method":"POST","path":"/x","body":{"n":12345678901234567890123},"from":"a@b.test"}"#;
     call(&host, "api.request", &serde_json::from_str(text).unwrap()).unwrap();
     let request = only_request(&host);
-    assert_eq!(
-        request.body.as_deref(),
-        Some(&br#"{"n":12345678901234567890123}"#[..])
-    );
+    assert_eq!(request.body.as_deref(), Some(&br#"{"n":12345678901234567890123}"#[..]));
     assert_eq!(header(&request, "from"), Some("a@b.test"));
     assert_eq!(header(&request, "content-type"), Some("application/json"));
     assert_eq!(body(&request)["n"].to_string(), "12345678901234567890123");
@@ -44,10 +38,7 @@ fn a_body_is_sent_as_it_was_given() {
 fn an_answer_without_a_body_gives_its_status() {
     let host = host(&[(204, "")]);
     let parameters = json!({"method": "DELETE", "path": "/services/P1"});
-    assert_eq!(
-        call(&host, "api.request", &parameters).unwrap(),
-        [json!({"status": 204})]
-    );
+    assert_eq!(call(&host, "api.request", &parameters).unwrap(), [json!({"status": 204})]);
 }
 
 #[test]
@@ -71,27 +62,15 @@ fn a_path_stays_on_the_rest_api() {
         "@evil.test/",
     ] {
         let host = host(&[]);
-        let error = call(
-            &host,
-            "api.request",
-            &json!({"method": "GET", "path": path}),
-        )
-        .unwrap_err();
+        let error =
+            call(&host, "api.request", &json!({"method": "GET", "path": path})).unwrap_err();
         assert_eq!(error.kind, ErrorKind::InvalidInput, "{path}");
         assert_eq!(host.requests().len(), 0);
     }
     for path in ["/incidents/P1", "/a%2Fb", "/...", "/a/..b/.c", "/x@y:z"] {
         let host = host(&[(200, "{}")]);
-        call(
-            &host,
-            "api.request",
-            &json!({"method": "GET", "path": path}),
-        )
-        .unwrap();
-        assert_eq!(
-            only_request(&host).url,
-            format!("https://api.pagerduty.com{path}")
-        );
+        call(&host, "api.request", &json!({"method": "GET", "path": path})).unwrap();
+        assert_eq!(only_request(&host).url, format!("https://api.pagerduty.com{path}"));
     }
 }
 

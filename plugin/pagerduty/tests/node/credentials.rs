@@ -13,10 +13,8 @@ const ME: (u16, &str) = (
     200,
     r#"{"user":{"id":"PU1","name":"Ada","email":"ada@example.com","role":"admin","avatar":"x"}}"#,
 );
-const NOBODY: (u16, &str) = (
-    400,
-    r#"{"error":"This endpoint requires a user; an account-level access token has none"}"#,
-);
+const NOBODY: (u16, &str) =
+    (400, r#"{"error":"This endpoint requires a user; an account-level access token has none"}"#);
 const FORBIDDEN: (u16, &str) = (403, r#"{"error":{"message":"Access Denied","code":2010}}"#);
 
 fn test(host: &Host, slot: &str) -> Result<Value, Error> {
@@ -49,17 +47,11 @@ fn a_users_key_is_proved_and_shows_its_user() {
 #[test]
 fn an_accounts_key_warns_that_it_belongs_to_nobody() {
     let identity = test(&host(&[ABILITIES, NOBODY]), "rest").unwrap();
-    assert_eq!(
-        identity["summary"],
-        "PagerDuty US accepts it; it belongs to no user."
-    );
+    assert_eq!(identity["summary"], "PagerDuty US accepts it; it belongs to no user.");
     assert!(identity["warnings"][0].as_str().unwrap().contains("`from`"));
     assert!(identity.get("user").is_none());
 
-    let named = host_with(
-        &json!({"from_email": "team@example.com"}),
-        &[ABILITIES, NOBODY],
-    );
+    let named = host_with(&json!({"from_email": "team@example.com"}), &[ABILITIES, NOBODY]);
     let identity = test(&named, "rest").unwrap();
     assert_eq!(
         identity["summary"],
@@ -83,10 +75,7 @@ fn a_token_without_every_scope_is_proved_with_warnings() {
         let identity = test(&host, "rest").unwrap();
         assert_eq!(identity["region"], "EU");
         assert_eq!(identity["warnings"].as_array().unwrap().len(), 2);
-        assert_eq!(
-            host.requests()[1].url,
-            "https://api.eu.pagerduty.com/users/me"
-        );
+        assert_eq!(host.requests()[1].url, "https://api.eu.pagerduty.com/users/me");
     }
 }
 
@@ -96,55 +85,34 @@ fn a_refused_key_fails_the_test() {
         let error = test(&host(answers), "rest").unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unauthenticated);
     }
-    assert_eq!(
-        test(&host(&[(503, "")]), "rest").unwrap_err().kind,
-        ErrorKind::Unavailable
-    );
+    assert_eq!(test(&host(&[(503, "")]), "rest").unwrap_err().kind, ErrorKind::Unavailable);
 }
 
 #[test]
 fn an_integration_key_is_proved_by_an_event_that_changes_nothing() {
     let host = host(&[(202, r#"{"status":"success"}"#)]);
     let identity = test(&host, "events").unwrap();
-    assert!(
-        identity["summary"]
-            .as_str()
-            .unwrap()
-            .starts_with("PagerDuty US accepts the key")
-    );
+    assert!(identity["summary"].as_str().unwrap().starts_with("PagerDuty US accepts the key"));
     let request = only_request(&host);
     assert_eq!(request.url, "https://events.pagerduty.com/v2/enqueue");
     assert_eq!(request.credential.as_deref(), Some("events"));
     assert_eq!(header(&request, "content-type"), Some("application/json"));
     let body = body(&request);
     assert_eq!(body["event_action"], "acknowledge");
-    assert_eq!(
-        body["dedup_key"].as_str(),
-        request.idempotency_key.as_deref()
-    );
-    assert_eq!(
-        body["dedup_key"].as_str().unwrap().len(),
-        "credential-test-".len() + 32
-    );
+    assert_eq!(body["dedup_key"].as_str(), request.idempotency_key.as_deref());
+    assert_eq!(body["dedup_key"].as_str().unwrap().len(), "credential-test-".len() + 32);
 }
 
 #[test]
 fn a_refused_integration_key_names_the_region() {
     let answer = r#"{"status":"invalid event","message":"Event object is invalid","errors":["'routing_key' is invalid"]}"#;
     let error = test(&host(&[(400, answer)]), "events").unwrap_err();
-    assert!(
-        error.message.contains("US service region"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("US service region"), "{}", error.message);
 }
 
 #[test]
 fn an_empty_slot_cannot_be_tested() {
-    assert_eq!(
-        test(&host(&[]), "other").unwrap_err().kind,
-        ErrorKind::Unauthenticated
-    );
+    assert_eq!(test(&host(&[]), "other").unwrap_err().kind, ErrorKind::Unauthenticated);
 }
 
 #[test]
@@ -160,10 +128,7 @@ fn a_configuration_stays_inside_the_description() {
             let configuration: Value = serde_json::from_str(&configuration).unwrap();
             super::documents::assert_valid("configuration", &configuration);
             let origins = credential_type["origins"].as_array().unwrap();
-            assert!(
-                origins.contains(&configuration["audiences"][0]),
-                "{name} {region}"
-            );
+            assert!(origins.contains(&configuration["audiences"][0]), "{name} {region}");
             let grant = &credential_type["grant"];
             let is_oauth = grant["kind"] != "fixed";
             assert_eq!(configuration.get("oauth").is_some(), is_oauth, "{name}");

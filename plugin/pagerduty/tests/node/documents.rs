@@ -6,10 +6,7 @@ use workflow_node_sdk::node::{self, Plugin};
 
 /// Checks a document against a schema of the contract.
 pub(crate) fn assert_valid(name: &str, document: &Value) {
-    let path = format!(
-        "{}/../../wit/schemas/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../../wit/schemas/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert_fits(&schema, document, name);
 }
@@ -58,11 +55,7 @@ fn every_example_is_valid_for_its_own_action() {
         assert!(!examples.is_empty(), "{} has an example", action["name"]);
         let schema = with_definitions(&action["parameters"], &node);
         for example in examples {
-            assert_fits(
-                &schema,
-                &example["parameters"],
-                action["name"].as_str().unwrap(),
-            );
+            assert_fits(&schema, &example["parameters"], action["name"].as_str().unwrap());
         }
     }
 }
@@ -93,10 +86,7 @@ fn every_default_is_a_value_of_its_parameter() {
 
 #[test]
 fn actions_are_named_once_and_after_their_resource() {
-    let mut names: Vec<_> = PagerDuty::NODE
-        .actions()
-        .map(|action| action.name)
-        .collect();
+    let mut names: Vec<_> = PagerDuty::NODE.actions().map(|action| action.name).collect();
     assert!(names.iter().all(|name| name.split('.').count() == 2));
     let count = names.len();
     names.sort_unstable();
@@ -113,11 +103,7 @@ fn every_segment_of_a_path_has_its_parameter() {
             };
             let name = name.trim_end_matches('}');
             let param = action.parameters.iter().find(|param| param.name == name);
-            assert!(
-                param.is_some_and(|param| param.is_required),
-                "{} {name}",
-                action.name
-            );
+            assert!(param.is_some_and(|param| param.is_required), "{} {name}", action.name);
         }
     }
 }
@@ -127,27 +113,15 @@ fn every_scope_that_an_action_needs_can_be_asked_for() {
     let types = credential_types();
     let types = types["credential_types"].as_array().unwrap();
     let scopes = |name: &str| -> Vec<&str> {
-        let found = types
-            .iter()
-            .find(|candidate| candidate["name"] == name)
-            .unwrap();
-        found["scopes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|s| s["name"].as_str().unwrap())
-            .collect()
+        let found = types.iter().find(|candidate| candidate["name"] == name).unwrap();
+        found["scopes"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect()
     };
     let (user, app) = (scopes("oauth2"), scopes("oauth2-app"));
     assert_eq!(user[..2], ["read", "write"]);
     assert_eq!(app[0], "as_account-{region}.{subdomain}");
     for action in PagerDuty::NODE.actions() {
         for scope in action.scopes {
-            assert!(
-                user.contains(scope) && app.contains(scope),
-                "{} {scope}",
-                action.name
-            );
+            assert!(user.contains(scope) && app.contains(scope), "{} {scope}", action.name);
         }
     }
 }
@@ -174,12 +148,8 @@ fn every_credential_type_fits_a_slot_and_every_slot_has_its_types() {
         .iter()
         .map(|credential_type| credential_type["name"].as_str().unwrap())
         .collect();
-    let mut used: Vec<_> = PagerDuty::NODE
-        .slots
-        .iter()
-        .flat_map(|slot| slot.credential_types)
-        .copied()
-        .collect();
+    let mut used: Vec<_> =
+        PagerDuty::NODE.slots.iter().flat_map(|slot| slot.credential_types).copied().collect();
     described.sort_unstable();
     used.sort_unstable();
     assert_eq!(described, used);
@@ -190,27 +160,15 @@ fn the_forms_of_credentials_accept_what_people_type() {
     let types = credential_types();
     let types = types["credential_types"].as_array().unwrap();
     for (name, fields, is_valid) in [
-        (
-            "api-token",
-            json!({"region": "us", "api_token": "0123456789"}),
-            true,
-        ),
-        (
-            "api-token",
-            json!({"region": "mars", "api_token": "0123456789"}),
-            false,
-        ),
+        ("api-token", json!({"region": "us", "api_token": "0123456789"}), true),
+        ("api-token", json!({"region": "mars", "api_token": "0123456789"}), false),
         ("api-token", json!({"region": "us"}), false),
         (
             "events-integration",
             json!({"region": "eu", "routing_key": "0123456789abcdef0123456789ABCDEF"}),
             true,
         ),
-        (
-            "events-integration",
-            json!({"region": "eu", "routing_key": "short"}),
-            false,
-        ),
+        ("events-integration", json!({"region": "eu", "routing_key": "short"}), false),
         (
             "oauth2-app",
             json!({
@@ -225,10 +183,7 @@ fn the_forms_of_credentials_accept_what_people_type() {
             true,
         ),
     ] {
-        let described = types
-            .iter()
-            .find(|candidate| candidate["name"] == name)
-            .unwrap();
+        let described = types.iter().find(|candidate| candidate["name"] == name).unwrap();
         let validator = jsonschema::validator_for(&described["fields"]).unwrap();
         assert_eq!(validator.is_valid(&fields), is_valid, "{name} {fields}");
     }

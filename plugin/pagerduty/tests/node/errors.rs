@@ -20,15 +20,9 @@ fn the_reasons_are_in_the_message_and_in_the_detail() {
         error.message.split(". ").next(),
         Some("Invalid Input Provided: Title can't be blank: Service is unknown")
     );
-    assert_eq!(
-        (error.code.as_deref(), error.http_status),
-        (Some("2001"), Some(400))
-    );
+    assert_eq!((error.code.as_deref(), error.http_status), (Some("2001"), Some(400)));
     let detail = error.detail.unwrap();
-    assert_eq!(
-        detail,
-        r#"{"errors":["Title can't be blank","Service is unknown"]}"#
-    );
+    assert_eq!(detail, r#"{"errors":["Title can't be blank","Service is unknown"]}"#);
 }
 
 #[test]
@@ -36,16 +30,8 @@ fn a_refused_key_names_the_region_and_the_type() {
     let host = host_with(&json!({"region": "eu"}), &[(401, "")]);
     let error = call(&host, "ability.list", &json!({})).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthenticated);
-    assert!(
-        error.message.starts_with("PagerDuty answered 401. Check"),
-        "{}",
-        error.message
-    );
-    assert!(
-        error.message.contains("EU service region"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.starts_with("PagerDuty answered 401. Check"), "{}", error.message);
+    assert!(error.message.contains("EU service region"), "{}", error.message);
     assert!(error.message.contains("`api-token`"), "{}", error.message);
 }
 
@@ -55,13 +41,7 @@ fn a_missing_scope_is_named_for_a_scoped_grant_only() {
     let scoped = host(&[forbidden]).with_granted_scopes("rest", &["users.read"]);
     let error = call(&scoped, "incident.get", &json!({"incident_id": "Q1"})).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Forbidden);
-    assert!(
-        error
-            .message
-            .ends_with("It needs the scope incidents.read."),
-        "{}",
-        error.message
-    );
+    assert!(error.message.ends_with("It needs the scope incidents.read."), "{}", error.message);
     assert!(failed(403, forbidden.1).message.contains("read-only"));
 }
 
@@ -81,10 +61,7 @@ fn a_wait_is_asked_for_only_where_waiting_helps() {
     for (status, kind) in [(429, ErrorKind::RateLimited), (503, ErrorKind::Unavailable)] {
         assert_eq!(failed(status, "").kind, kind);
     }
-    assert_eq!(
-        failed(404, r#"{"error":{"message":"Not Found","code":2100}}"#).retry_after,
-        None
-    );
+    assert_eq!(failed(404, r#"{"error":{"message":"Not Found","code":2100}}"#).retry_after, None);
 }
 
 #[test]

@@ -4,10 +4,8 @@ use serde_json::json;
 
 use crate::support::{body, call, header, host_with, only_request};
 
-const ACCEPTED: (u16, &str) = (
-    202,
-    r#"{"status":"success","message":"Event processed","dedup_key":"k"}"#,
-);
+const ACCEPTED: (u16, &str) =
+    (202, r#"{"status":"success","message":"Event processed","dedup_key":"k"}"#);
 
 #[test]
 fn an_event_carries_its_payload_and_a_key_of_the_execution() {
@@ -39,10 +37,7 @@ fn an_event_carries_its_payload_and_a_key_of_the_execution() {
 #[test]
 fn an_event_acts_in_nobodys_name_and_never_names_its_key() {
     for (action, parameters) in [
-        (
-            "event.trigger",
-            json!({"summary": "s", "source": "x", "severity": "info"}),
-        ),
+        ("event.trigger", json!({"summary": "s", "source": "x", "severity": "info"})),
         ("event.acknowledge", json!({"dedup_key": "k"})),
         ("event.resolve", json!({"dedup_key": "k"})),
         ("event.change", json!({"summary": "s"})),
@@ -59,38 +54,21 @@ fn an_event_acts_in_nobodys_name_and_never_names_its_key() {
 #[test]
 fn a_change_event_cannot_be_repeated() {
     let host = host_with(&json!({}), &[ACCEPTED]);
-    call(
-        &host,
-        "event.change",
-        &json!({"summary": "s", "source": "ci"}),
-    )
-    .unwrap();
+    call(&host, "event.change", &json!({"summary": "s", "source": "ci"})).unwrap();
     let request = only_request(&host);
-    assert_eq!(
-        request.url,
-        "https://events.pagerduty.com/v2/change/enqueue"
-    );
+    assert_eq!(request.url, "https://events.pagerduty.com/v2/change/enqueue");
     assert_eq!(request.idempotency_key, None);
-    assert_eq!(
-        body(&request),
-        json!({"payload": {"summary": "s", "source": "ci"}})
-    );
+    assert_eq!(body(&request), json!({"payload": {"summary": "s", "source": "ci"}}));
 }
 
 #[test]
 fn acknowledging_and_resolving_need_a_key() {
-    for (action, word) in [
-        ("event.acknowledge", "acknowledge"),
-        ("event.resolve", "resolve"),
-    ] {
+    for (action, word) in [("event.acknowledge", "acknowledge"), ("event.resolve", "resolve")] {
         let host = host_with(&json!({}), &[ACCEPTED]);
         assert!(call(&host, action, &json!({})).is_err());
         call(&host, action, &json!({"dedup_key": "k"})).unwrap();
         let request = only_request(&host);
-        assert_eq!(
-            body(&request),
-            json!({"event_action": word, "dedup_key": "k"})
-        );
+        assert_eq!(body(&request), json!({"event_action": word, "dedup_key": "k"}));
         assert_eq!(request.idempotency_key.as_deref(), Some("k"));
     }
 }

@@ -30,10 +30,7 @@ fn an_incident_is_created_with_all_its_parts() {
         (request.method.as_str(), request.url.as_str()),
         ("POST", "https://api.pagerduty.com/incidents")
     );
-    assert_eq!(
-        header(&request, "accept"),
-        Some("application/vnd.pagerduty+json;version=2")
-    );
+    assert_eq!(header(&request, "accept"), Some("application/vnd.pagerduty+json;version=2"));
     assert_eq!(header(&request, "content-type"), Some("application/json"));
     let user = |id: &str| json!({"assignee": {"id": id, "type": "user_reference"}});
     assert_eq!(
@@ -60,61 +57,31 @@ fn the_parameter_from_beats_the_credentials_address() {
     let parameters = json!({"title": "t", "service_id": "PS1", "from": "ada@example.com"});
     call(&given, "incident.create", &parameters).unwrap();
     let request = only_request(&given);
-    let from: Vec<_> = request
-        .headers
-        .iter()
-        .filter(|(name, _)| name == "from")
-        .collect();
+    let from: Vec<_> = request.headers.iter().filter(|(name, _)| name == "from").collect();
     assert_eq!(from, [&("from".to_owned(), "ada@example.com".to_owned())]);
 
     let default = host_with(&fields, &[CREATED]);
-    call(
-        &default,
-        "incident.create",
-        &json!({"title": "t", "service_id": "PS1"}),
-    )
-    .unwrap();
-    assert_eq!(
-        header(&only_request(&default), "from"),
-        Some("team@example.com")
-    );
+    call(&default, "incident.create", &json!({"title": "t", "service_id": "PS1"})).unwrap();
+    assert_eq!(header(&only_request(&default), "from"), Some("team@example.com"));
 
     let none = host(&[CREATED]);
-    call(
-        &none,
-        "incident.create",
-        &json!({"title": "t", "service_id": "PS1"}),
-    )
-    .unwrap();
+    call(&none, "incident.create", &json!({"title": "t", "service_id": "PS1"})).unwrap();
     assert_eq!(header(&only_request(&none), "from"), None);
 }
 
 #[test]
 fn every_write_to_the_rest_api_acts_in_a_name() {
     for (action, parameters) in [
-        (
-            "incident.update",
-            json!({"incident_id": "Q1", "title": "t"}),
-        ),
+        ("incident.update", json!({"incident_id": "Q1", "title": "t"})),
         ("incident.acknowledge", json!({"incident_id": "Q1"})),
         ("incident.resolve", json!({"incident_id": "Q1"})),
-        (
-            "incident_note.create",
-            json!({"incident_id": "Q1", "content": "c"}),
-        ),
-        (
-            "api.request",
-            json!({"method": "PUT", "path": "/x", "body": {}}),
-        ),
+        ("incident_note.create", json!({"incident_id": "Q1", "content": "c"})),
+        ("api.request", json!({"method": "PUT", "path": "/x", "body": {}})),
     ] {
         let answers = [(200, r#"{"incident":{"id":"Q1"},"note":{"id":"N1"}}"#)];
         let host = host_with(&json!({"from_email": "team@example.com"}), &answers);
         call(&host, action, &parameters).unwrap();
-        assert_eq!(
-            header(&only_request(&host), "from"),
-            Some("team@example.com"),
-            "{action}"
-        );
+        assert_eq!(header(&only_request(&host), "from"), Some("team@example.com"), "{action}");
     }
 }
 
@@ -136,19 +103,11 @@ fn a_read_acts_in_nobodys_name() {
 fn the_executions_own_key_in_use_means_the_incident_exists_already() {
     let found = r#"{"incidents":[{"id":"Q1","big":12345678901234567890123}],"more":false}"#;
     let host = host(&[KEY_IN_USE, (200, found)]);
-    let output = call(
-        &host,
-        "incident.create",
-        &json!({"title": "t", "service_id": "PS1"}),
-    );
+    let output = call(&host, "incident.create", &json!({"title": "t", "service_id": "PS1"}));
     assert_eq!(
         output.unwrap(),
-        [
-            serde_json::from_str::<serde_json::Value>(
-                r#"{"id":"Q1","big":12345678901234567890123}"#
-            )
-            .unwrap()
-        ]
+        [serde_json::from_str::<serde_json::Value>(r#"{"id":"Q1","big":12345678901234567890123}"#)
+            .unwrap()]
     );
     let requests = host.requests();
     assert_eq!(requests[0].idempotency_key.as_deref(), Some("test-key-0"));
@@ -174,18 +133,10 @@ fn a_given_key_in_use_is_a_conflict() {
 #[test]
 fn an_incident_that_was_closed_meanwhile_is_not_opened_again() {
     let host = host(&[KEY_IN_USE, (200, r#"{"incidents":[],"more":false}"#)]);
-    let error = call(
-        &host,
-        "incident.create",
-        &json!({"title": "t", "service_id": "PS1"}),
-    )
-    .unwrap_err();
+    let error =
+        call(&host, "incident.create", &json!({"title": "t", "service_id": "PS1"})).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
-    assert!(
-        error.message.contains("nothing was opened"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("nothing was opened"), "{}", error.message);
     assert!(error.detail.unwrap().contains("test-key-0"));
 }
 
@@ -207,10 +158,9 @@ fn an_incident_is_changed_by_what_is_given_alone() {
 
 #[test]
 fn acknowledging_and_resolving_set_the_status() {
-    for (action, status) in [
-        ("incident.acknowledge", "acknowledged"),
-        ("incident.resolve", "resolved"),
-    ] {
+    for (action, status) in
+        [("incident.acknowledge", "acknowledged"), ("incident.resolve", "resolved")]
+    {
         let host = host(&[(200, r#"{"incident":{"id":"Q1"}}"#)]);
         call(&host, action, &json!({"incident_id": "Q1"})).unwrap();
         assert_eq!(

@@ -12,10 +12,7 @@ fn filters_stand_in_the_query_as_the_api_wants_them() {
         "since": "2026-01-01T00:00:00+01:00", "sort_by": ["created_at:desc", "urgency:asc"],
         "include": ["users"], "limit": 10,
     });
-    assert_eq!(
-        call(&host, "incident.list", &parameters).unwrap(),
-        [json!({"id": "Q1"})]
-    );
+    assert_eq!(call(&host, "incident.list", &parameters).unwrap(), [json!({"id": "Q1"})]);
     assert_eq!(
         only_request(&host).url,
         "https://api.pagerduty.com/incidents?statuses%5B%5D=triggered&statuses%5B%5D=acknowledged\
@@ -28,23 +25,14 @@ fn filters_stand_in_the_query_as_the_api_wants_them() {
 fn each_listing_reads_its_own_member() {
     for (action, parameters, path, member) in [
         ("incident.list", json!({}), "/incidents", "incidents"),
-        (
-            "incident_note.list",
-            json!({"incident_id": "Q1"}),
-            "/incidents/Q1/notes",
-            "notes",
-        ),
+        ("incident_note.list", json!({"incident_id": "Q1"}), "/incidents/Q1/notes", "notes"),
         ("log_entry.list", json!({}), "/log_entries", "log_entries"),
         ("service.list", json!({}), "/services", "services"),
         ("user.list", json!({}), "/users", "users"),
         ("ability.list", json!({}), "/abilities", "abilities"),
     ] {
         let host = host(&[(200, &format!(r#"{{"{member}":["x"],"more":false}}"#))]);
-        assert_eq!(
-            call(&host, action, &parameters).unwrap(),
-            [json!("x")],
-            "{action}"
-        );
+        assert_eq!(call(&host, action, &parameters).unwrap(), [json!("x")], "{action}");
         let url = only_request(&host).url;
         let path_of_url = url.trim_start_matches("https://api.pagerduty.com");
         assert_eq!(path_of_url.split('?').next(), Some(path), "{action}");
@@ -54,40 +42,21 @@ fn each_listing_reads_its_own_member() {
 #[test]
 fn each_lookup_reads_its_own_member() {
     for (action, parameter, path, member) in [
-        (
-            "incident.get",
-            "incident_id",
-            "/incidents/A%2FB",
-            "incident",
-        ),
-        (
-            "log_entry.get",
-            "log_entry_id",
-            "/log_entries/A%2FB",
-            "log_entry",
-        ),
+        ("incident.get", "incident_id", "/incidents/A%2FB", "incident"),
+        ("log_entry.get", "log_entry_id", "/log_entries/A%2FB", "log_entry"),
         ("service.get", "service_id", "/services/A%2FB", "service"),
         ("user.get", "user_id", "/users/A%2FB", "user"),
     ] {
         let host = host(&[(200, &format!(r#"{{"{member}":{{"id":"A/B"}}}}"#))]);
         let output = call(&host, action, &json!({parameter: "A/B"})).unwrap();
         assert_eq!(output, [json!({"id": "A/B"})], "{action}");
-        assert_eq!(
-            only_request(&host).url,
-            format!("https://api.pagerduty.com{path}")
-        );
+        assert_eq!(only_request(&host).url, format!("https://api.pagerduty.com{path}"));
     }
 }
 
 #[test]
 fn the_current_user_needs_no_parameters() {
     let host = host(&[(200, r#"{"user":{"id":"PU1"}}"#)]);
-    assert_eq!(
-        call(&host, "user.me", &json!({})).unwrap(),
-        [json!({"id": "PU1"})]
-    );
-    assert_eq!(
-        only_request(&host).url,
-        "https://api.pagerduty.com/users/me"
-    );
+    assert_eq!(call(&host, "user.me", &json!({})).unwrap(), [json!({"id": "PU1"})]);
+    assert_eq!(only_request(&host).url, "https://api.pagerduty.com/users/me");
 }

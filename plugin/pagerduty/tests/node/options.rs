@@ -31,11 +31,7 @@ fn services_are_searched_by_the_api_and_paged_by_a_cursor() {
     let query =
         json!({"action": "incident.create", "parameter": "service_id", "limit": 2, "cursor": "2"});
     assert_eq!(load(&host, &query).unwrap(), json!({"choices": []}));
-    let urls: Vec<_> = host
-        .requests()
-        .into_iter()
-        .map(|request| request.url)
-        .collect();
+    let urls: Vec<_> = host.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(
         urls,
         [
@@ -48,11 +44,7 @@ fn services_are_searched_by_the_api_and_paged_by_a_cursor() {
 #[test]
 fn every_parameter_with_choices_has_a_source() {
     for action in <PagerDuty as node::Plugin>::NODE.actions() {
-        for parameter in action
-            .parameters
-            .iter()
-            .filter(|parameter| parameter.has_options)
-        {
+        for parameter in action.parameters.iter().filter(|parameter| parameter.has_options) {
             let host = host(&[(200, "{}")]);
             let query = json!({"action": action.name, "parameter": parameter.name});
             assert_eq!(load(&host, &query).unwrap(), json!({"choices": []}));
@@ -71,10 +63,7 @@ fn priorities_are_searched_here() {
         choices["choices"],
         json!([{"value": "PP1", "label": "P1"}, {"value": "PP2", "label": "P2"}])
     );
-    assert_eq!(
-        only_request(&host).url,
-        "https://api.pagerduty.com/priorities?limit=100&offset=0"
-    );
+    assert_eq!(only_request(&host).url, "https://api.pagerduty.com/priorities?limit=100&offset=0");
 }
 
 #[test]
@@ -89,17 +78,11 @@ fn forbidden_choices_name_the_right_that_is_missing() {
 #[test]
 fn a_foreign_cursor_is_refused() {
     let query = json!({"action": "incident.list", "parameter": "user_ids", "cursor": "abc"});
-    assert_eq!(
-        load(&host(&[]), &query).unwrap_err().kind,
-        ErrorKind::InvalidInput
-    );
+    assert_eq!(load(&host(&[]), &query).unwrap_err().kind, ErrorKind::InvalidInput);
 }
 
 #[test]
 fn a_parameter_without_choices_is_unsupported() {
     let query = json!({"action": "incident.create", "parameter": "title"});
-    assert_eq!(
-        load(&host(&[]), &query).unwrap_err().kind,
-        ErrorKind::Unsupported
-    );
+    assert_eq!(load(&host(&[]), &query).unwrap_err().kind, ErrorKind::Unsupported);
 }

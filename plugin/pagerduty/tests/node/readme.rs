@@ -9,9 +9,7 @@ const README: &str = include_str!("../../README.md");
 
 /// The rows of the table under a heading.
 fn table(heading: &str) -> Vec<String> {
-    let (_, rest) = README
-        .split_once(&format!("## {heading}\n"))
-        .expect("the heading is there");
+    let (_, rest) = README.split_once(&format!("## {heading}\n")).expect("the heading is there");
     let section = rest.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().filter(|line| line.starts_with('|'));
     rows.skip(2).map(str::to_owned).collect()
@@ -33,19 +31,11 @@ fn the_table_of_actions_is_the_declaration() {
                 [] => "–".to_owned(),
                 scopes => format!("`{}`", scopes.join("`, `")),
             };
-            format!(
-                "| `{}` | {} | {effect} | {scopes} |",
-                action.name, action.title
-            )
+            format!("| `{}` | {} | {effect} | {scopes} |", action.name, action.title)
         })
         .collect();
     let actual = table("Actions");
-    assert_eq!(
-        actual,
-        expected,
-        "the table should be:\n{}",
-        expected.join("\n")
-    );
+    assert_eq!(actual, expected, "the table should be:\n{}", expected.join("\n"));
 }
 
 #[test]
@@ -61,10 +51,5 @@ fn the_table_of_credential_types_is_the_description() {
         })
         .collect();
     let actual = table("Credential types");
-    assert_eq!(
-        actual,
-        expected,
-        "the table should be:\n{}",
-        expected.join("\n")
-    );
+    assert_eq!(actual, expected, "the table should be:\n{}", expected.join("\n"));
 }

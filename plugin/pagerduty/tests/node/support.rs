@@ -11,20 +11,20 @@ use workflow_node_sdk::testing::{Host, answer};
 
 /// A host whose credentials have these fields; it gives the answers one after the other.
 pub(crate) fn host_with(fields: &Value, answers: &[(u16, &str)]) -> Host {
-    let mut answers: VecDeque<Response> = answers
-        .iter()
-        .map(|(status, body)| answer(*status, body))
-        .collect();
+    let mut answers: VecDeque<Response> =
+        answers.iter().map(|(status, body)| answer(*status, body)).collect();
     let host = Host::answering(move |request| {
-        Ok(answers
-            .pop_front()
-            .unwrap_or_else(|| panic!("an answer for {}", request.url)))
+        Ok(answers.pop_front().unwrap_or_else(|| panic!("an answer for {}", request.url)))
     });
     let fields = fields.to_string();
     let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#;
     let events = r#"{"base_urls":{"events":"https://events.pagerduty.com"}}"#;
-    host.with_credential("rest", "api-token", &fields, rest)
-        .with_credential("events", "events-integration", "{}", events)
+    host.with_credential("rest", "api-token", &fields, rest).with_credential(
+        "events",
+        "events-integration",
+        "{}",
+        events,
+    )
 }
 
 /// A host with plain credentials.
@@ -43,10 +43,7 @@ pub(crate) fn call(host: &Host, action: &str, parameters: &Value) -> Result<Vec<
     };
     let results = host.run(|| node::execute::<PagerDuty>(call))?;
     let outputs = results.into_iter().next().expect("one result per item")?;
-    Ok(outputs
-        .iter()
-        .map(|output| serde_json::from_str(&output.json).unwrap())
-        .collect())
+    Ok(outputs.iter().map(|output| serde_json::from_str(&output.json).unwrap()).collect())
 }
 
 /// The one request that was sent.
@@ -58,11 +55,7 @@ pub(crate) fn only_request(host: &Host) -> Request {
 
 /// A header of a request.
 pub(crate) fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request
-        .headers
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    request.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// The body of a request.

@@ -52,20 +52,16 @@ pub(crate) fn build(
                 percent::append_query(&mut url, name, &joined);
             }
             Place::Header(name) => {
-                request
-                    .headers
-                    .push((name.into(), plain(value).into_owned()));
+                request.headers.push((name.into(), plain(value).into_owned()));
             }
             Place::Body(pointer) => {
                 insert(body.get_or_insert(Value::Null), pointer, value.clone());
             }
             Place::BodyAs(pointer, template) => {
                 let value = match value {
-                    Value::Array(list) => list
-                        .iter()
-                        .map(|one| filled(template, one))
-                        .collect::<Vec<_>>()
-                        .into(),
+                    Value::Array(list) => {
+                        list.iter().map(|one| filled(template, one)).collect::<Vec<_>>().into()
+                    }
                     Value::Null => Value::Null,
                     one => filled(template, one),
                 };
@@ -84,9 +80,7 @@ pub(crate) fn build(
             Some(given.map_or_else(|| key.to_owned(), |value| plain(value).into_owned()));
     }
     if let Some(body) = body {
-        request
-            .headers
-            .push(("content-type".into(), "application/json".into()));
+        request.headers.push(("content-type".into(), "application/json".into()));
         request.body = Some(json::text(&body).into_bytes());
     }
     request.url = url;
@@ -96,11 +90,7 @@ pub(crate) fn build(
 /// The parameter that takes the execution's idempotency key.
 pub(crate) fn key_param(action: &Action) -> Option<&'static Param> {
     let name = action.route.key?;
-    action
-        .parameters
-        .iter()
-        .copied()
-        .find(|param| param.name == name)
+    action.parameters.iter().copied().find(|param| param.name == name)
 }
 
 fn append_path(
@@ -110,10 +100,7 @@ fn append_path(
 ) -> Result<(), Error> {
     for segment in template.split('/').skip(1) {
         url.push('/');
-        let Some(name) = segment
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'))
-        else {
+        let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
             url.push_str(segment);
             continue;
         };
@@ -173,10 +160,8 @@ mod tests {
             &Param::text("thing_id", "", "").at(Place::Path),
             &Param::new(Kind::List(&Kind::Text), "tags", "", "").at(Place::Query("tags[]")),
             &Param::new(Kind::List(&Kind::Text), "sort", "", "").at(Place::QueryJoined("sort_by")),
-            &Param::text("owner_id", "", "").at(Place::BodyAs(
-                "/thing/owner",
-                r#"{"id":$,"type":"user_reference"}"#,
-            )),
+            &Param::text("owner_id", "", "")
+                .at(Place::BodyAs("/thing/owner", r#"{"id":$,"type":"user_reference"}"#)),
             &Param::text("key", "", "").at(Place::Body("/thing/key")),
         ],
         route: Route {
@@ -211,11 +196,7 @@ mod tests {
     #[test]
     fn a_given_key_is_used_instead_of_the_executions() {
         let request = request(r#"{"thing_id":"a","key":"mine"}"#);
-        assert!(
-            String::from_utf8(request.body.unwrap())
-                .unwrap()
-                .contains(r#""key":"mine""#)
-        );
+        assert!(String::from_utf8(request.body.unwrap()).unwrap().contains(r#""key":"mine""#));
         assert_eq!(request.idempotency_key.as_deref(), Some("mine"));
     }
 
@@ -228,9 +209,7 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_shape_cannot_change_the_path() {
         for id in ["", ".", ".."] {
-            let parameters = [("thing_id".to_owned(), Value::from(id))]
-                .into_iter()
-                .collect();
+            let parameters = [("thing_id".to_owned(), Value::from(id))].into_iter().collect();
             let error = build(&WRITE, "https://api.test", &parameters, None).unwrap_err();
             assert_eq!(error.kind, crate::ErrorKind::InvalidInput, "{id}");
         }
@@ -259,14 +238,8 @@ mod tests {
         let parameters =
             crate::json::object(r#"{"value":{"n":12345678901234567890123},"from":"a@b.test"}"#);
         let request = build(&RAW, "https://api.test", &parameters.unwrap(), None).unwrap();
-        assert_eq!(
-            request.body.unwrap(),
-            br#"{"value":{"n":12345678901234567890123}}"#
-        );
-        assert_eq!(
-            request.headers[0],
-            ("from".to_owned(), "a@b.test".to_owned())
-        );
+        assert_eq!(request.body.unwrap(), br#"{"value":{"n":12345678901234567890123}}"#);
+        assert_eq!(request.headers[0], ("from".to_owned(), "a@b.test".to_owned()));
         assert_eq!(request.idempotency_key, None);
     }
 

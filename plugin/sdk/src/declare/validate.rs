@@ -15,11 +15,7 @@ use crate::text;
 pub(crate) fn check(action: &Action, parameters: &Map<String, Value>) -> Result<(), Error> {
     let mut errors = Vec::new();
     members(action.parameters, parameters, "", &mut errors);
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::invalid_fields(errors))
-    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::invalid_fields(errors)) }
 }
 
 fn members(
@@ -55,11 +51,7 @@ fn members(
             _ => 0,
         };
         if param.max > 0 && length > param.max as usize {
-            wrong(
-                errors,
-                pointer.clone(),
-                format!("is longer than {}", param.max),
-            );
+            wrong(errors, pointer.clone(), format!("is longer than {}", param.max));
         }
         if let (Kind::Objects(inner), Value::Array(list)) = (&param.kind, value) {
             for (index, element) in list.iter().enumerate() {
@@ -74,18 +66,14 @@ fn members(
 }
 
 fn wrong(errors: &mut Vec<FieldError>, pointer: String, message: impl Into<String>) {
-    errors.push(FieldError {
-        pointer,
-        message: message.into(),
-    });
+    errors.push(FieldError { pointer, message: message.into() });
 }
 
 fn mismatch(kind: &Kind, value: &Value) -> Option<String> {
     match kind {
-        Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => value
-            .as_str()
-            .is_none_or(str::is_empty)
-            .then(|| "must be a text".to_owned()),
+        Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => {
+            value.as_str().is_none_or(str::is_empty).then(|| "must be a text".to_owned())
+        }
         Kind::Integer(least, most) => value
             .as_i64()
             .is_none_or(|number| number < *least || number > *most)
@@ -178,41 +166,20 @@ mod tests {
             (json!({"email": []}), "email: must be a text"),
             (json!({"url": {}}), "url: must be a text"),
             (json!({"time": true}), "time: must be a text"),
-            (
-                json!({"integer": 0}),
-                "integer: must be a whole number from 1 to 100",
-            ),
-            (
-                json!({"integer": 101}),
-                "integer: must be a whole number from 1 to 100",
-            ),
-            (
-                json!({"integer": 1.5}),
-                "integer: must be a whole number from 1 to 100",
-            ),
-            (
-                json!({"integer": "1"}),
-                "integer: must be a whole number from 1 to 100",
-            ),
+            (json!({"integer": 0}), "integer: must be a whole number from 1 to 100"),
+            (json!({"integer": 101}), "integer: must be a whole number from 1 to 100"),
+            (json!({"integer": 1.5}), "integer: must be a whole number from 1 to 100"),
+            (json!({"integer": "1"}), "integer: must be a whole number from 1 to 100"),
             (json!({"boolean": "true"}), "boolean: must be true or false"),
-            (
-                json!({"one_of": "medium"}),
-                "one_of: must be one of high, low",
-            ),
+            (json!({"one_of": "medium"}), "one_of: must be one of high, low"),
             (json!({"list": 1}), "list: must be a list"),
-            (
-                json!({"list": [1, "2"]}),
-                "list: must be a whole number from 0 to 9",
-            ),
+            (json!({"list": [1, "2"]}), "list: must be a whole number from 0 to 9"),
             (json!({"list": [1, 2, 3]}), "list: is longer than 2"),
             (json!({"map": []}), "map: must be an object"),
             (json!({"map": {"a": 1, "b": 2}}), "map: is longer than 1"),
             (json!({"objects": {}}), "objects: must be a list of objects"),
             (json!({"objects": [1]}), "objects/0: must be an object"),
-            (
-                json!({"objects": [{"name": "x"}, {}]}),
-                "objects/1/name: is required",
-            ),
+            (json!({"objects": [{"name": "x"}, {}]}), "objects/1/name: is required"),
             (
                 json!({"objects": [{"name": "x", "y": 1}]}),
                 "objects/0/y: there is no such parameter",
@@ -234,10 +201,7 @@ mod tests {
             "text: is required; boolean: must be true or false; list: must be a list"
         );
         let detail = crate::json::value(error.detail.unwrap()).unwrap();
-        assert_eq!(
-            detail["errors"][0],
-            json!({"pointer": "/text", "message": "is required"})
-        );
+        assert_eq!(detail["errors"][0], json!({"pointer": "/text", "message": "is required"}));
         assert_eq!(detail["errors"].as_array().unwrap().len(), 3);
     }
 }

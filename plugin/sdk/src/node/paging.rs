@@ -22,11 +22,7 @@ pub(super) async fn list(
 ) -> Result<Vec<OutputItem>, Error> {
     let wanted = match task.parameters.get("all").and_then(Value::as_bool) {
         Some(true) => u64::MAX,
-        _ => task
-            .parameters
-            .get("limit")
-            .and_then(Value::as_u64)
-            .unwrap_or(DEFAULT_LIMIT),
+        _ => task.parameters.get("limit").and_then(Value::as_u64).unwrap_or(DEFAULT_LIMIT),
     };
     let first = task.request()?;
     let mut given = 0;
@@ -72,18 +68,8 @@ impl Position {
     fn ask(&self, paging: Paging, left: u64, given: u64, url: &mut String) -> Result<(), Error> {
         match paging {
             Paging::None => {}
-            Paging::Offset {
-                page,
-                window,
-                limit,
-                offset,
-                ..
-            } => {
-                let start = if let Self::Offset(start) = self {
-                    *start
-                } else {
-                    0
-                };
+            Paging::Offset { page, window, limit, offset, .. } => {
+                let start = if let Self::Offset(start) = self { *start } else { 0 };
                 let size = left.min(page).min(window.saturating_sub(start));
                 if size == 0 {
                     return Err(Error::new(
@@ -99,12 +85,7 @@ impl Position {
                     percent::append_query(url, offset, &start.to_string());
                 }
             }
-            Paging::Cursor {
-                page,
-                limit,
-                cursor,
-                ..
-            } => {
+            Paging::Cursor { page, limit, cursor, .. } => {
                 let size = left.min(page);
                 percent::append_query(url, limit, &size.to_string());
                 if let Self::Cursor(at) = self {
@@ -129,11 +110,7 @@ impl Position {
                 if more && count == 0 {
                     return Err(stuck(response, "an empty page that promises more"));
                 }
-                let start = if let Self::Offset(start) = self {
-                    *start
-                } else {
-                    0
-                };
+                let start = if let Self::Offset(start) = self { *start } else { 0 };
                 // By what came, not by what was asked: a service may give smaller pages.
                 Ok(more.then_some(Self::Offset(start + count)))
             }

@@ -7,20 +7,14 @@ use crate::plugin::Things;
 
 /// The validator of a schema of the contract.
 fn schema(name: &str) -> jsonschema::Validator {
-    let path = format!(
-        "{}/../../wit/schemas/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../../wit/schemas/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
 }
 
 fn assert_valid(name: &str, document: &str) {
     let document: Value = serde_json::from_str(document).unwrap();
-    let errors: Vec<_> = schema(name)
-        .iter_errors(&document)
-        .map(|e| e.to_string())
-        .collect();
+    let errors: Vec<_> = schema(name).iter_errors(&document).map(|e| e.to_string()).collect();
     assert_eq!(errors, [""; 0], "{document:#}");
 }
 
@@ -32,10 +26,7 @@ fn the_description_is_a_valid_document() {
 
 #[test]
 fn the_credential_type_of_the_readme_is_a_valid_document() {
-    assert_valid(
-        "credential-type",
-        include_str!("../../examples/api_key.json"),
-    );
+    assert_valid("credential-type", include_str!("../../examples/api_key.json"));
 }
 
 #[test]

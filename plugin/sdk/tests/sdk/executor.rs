@@ -14,9 +14,7 @@ fn echo_host() -> Host {
 }
 
 async fn fetch(number: usize) -> String {
-    let response = http::send(&Request::new("GET", number.to_string()))
-        .await
-        .unwrap();
+    let response = http::send(&Request::new("GET", number.to_string())).await.unwrap();
     String::from_utf8(response.body).unwrap()
 }
 
@@ -24,10 +22,7 @@ async fn fetch(number: usize) -> String {
 fn joined_requests_are_under_way_together_and_keep_their_order() {
     for host in [echo_host(), echo_host().last_first()] {
         let bodies = host.run(|| block_on(join_all((0..50).map(fetch))));
-        assert_eq!(
-            bodies,
-            (0..50).map(|number| number.to_string()).collect::<Vec<_>>()
-        );
+        assert_eq!(bodies, (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
         assert_eq!(host.most_open(), 50);
     }
 }
@@ -56,26 +51,14 @@ fn bounded_work_never_exceeds_its_bound_and_reaches_it() {
 fn a_bound_of_zero_still_makes_progress() {
     let host = echo_host();
     let mut count = 0;
-    host.run(|| {
-        block_on(each_bounded(
-            0..3,
-            0,
-            |_, number| fetch(number),
-            |_, _| count += 1,
-        ))
-    });
+    host.run(|| block_on(each_bounded(0..3, 0, |_, number| fetch(number), |_, _| count += 1)));
     assert_eq!((count, host.most_open()), (3, 1));
 }
 
 #[test]
 fn bounded_work_over_nothing_ends() {
     echo_host().run(|| {
-        block_on(each_bounded(
-            std::iter::empty::<usize>(),
-            4,
-            |_, n| fetch(n),
-            |_, _| {},
-        ));
+        block_on(each_bounded(std::iter::empty::<usize>(), 4, |_, n| fetch(n), |_, _| {}));
     });
 }
 
@@ -117,12 +100,7 @@ fn a_future_that_wakes_itself_is_asked_again() {
         })
     };
     let mut count = 0;
-    block_on(each_bounded(
-        0..5,
-        2,
-        |_, _| yield_once(),
-        |_, ()| count += 1,
-    ));
+    block_on(each_bounded(0..5, 2, |_, _| yield_once(), |_, ()| count += 1));
     assert_eq!(count, 5);
     block_on(yield_once());
 }

@@ -8,9 +8,7 @@ use workflow_node_sdk::testing::{Host, answer};
 use crate::plugin::{Things, call, call_one, host};
 
 fn things(count: usize) -> Vec<Value> {
-    (0..count)
-        .map(|number| json!({"thing_id": number.to_string()}))
-        .collect()
+    (0..count).map(|number| json!({"thing_id": number.to_string()})).collect()
 }
 
 /// Answers with the path's last segment; 404 for those that `missing` holds.
@@ -43,28 +41,12 @@ fn the_engine_decides_how_many_items_are_under_way() {
 fn after_a_failure_no_further_item_is_begun() {
     let host = by_id(&["1"]);
     let results = call(&host, "thing.get", &things(6), &json!({"concurrency": 2}));
-    let kinds: Vec<_> = results
-        .iter()
-        .map(|r| r.as_ref().err().map(|error| error.kind))
-        .collect();
+    let kinds: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|error| error.kind)).collect();
     let cancelled = Some(ErrorKind::Cancelled);
     // The item beside the failed one was under way and is finished.
-    assert_eq!(
-        kinds,
-        [
-            None,
-            Some(ErrorKind::NotFound),
-            None,
-            cancelled,
-            cancelled,
-            cancelled
-        ]
-    );
+    assert_eq!(kinds, [None, Some(ErrorKind::NotFound), None, cancelled, cancelled, cancelled]);
     assert_eq!(host.requests().len(), 3);
-    assert_eq!(
-        results[5].as_ref().unwrap_err().message,
-        "not begun, because another item failed"
-    );
+    assert_eq!(results[5].as_ref().unwrap_err().message, "not begun, because another item failed");
 }
 
 #[test]
@@ -81,12 +63,7 @@ fn with_continue_on_fail_each_item_fails_alone() {
 fn an_invalid_item_sends_nothing_and_fails_alone() {
     let host = by_id(&[]);
     let items = [json!({"thing_id": "1"}), json!({"thing": 2}), json!([])];
-    let results = call(
-        &host,
-        "thing.get",
-        &items,
-        &json!({"continue_on_fail": true}),
-    );
+    let results = call(&host, "thing.get", &items, &json!({"continue_on_fail": true}));
     assert!(results[0].is_ok());
     for result in &results[1..] {
         assert_eq!(result.as_ref().unwrap_err().kind, ErrorKind::InvalidInput);
@@ -98,12 +75,7 @@ fn an_invalid_item_sends_nothing_and_fails_alone() {
 fn once_the_engine_cancels_nothing_is_begun() {
     let host = by_id(&[]);
     host.cancel();
-    let results = call(
-        &host,
-        "thing.get",
-        &things(3),
-        &json!({"continue_on_fail": true}),
-    );
+    let results = call(&host, "thing.get", &things(3), &json!({"continue_on_fail": true}));
     for result in results {
         assert_eq!(result.unwrap_err().kind, ErrorKind::Cancelled);
     }
@@ -131,10 +103,7 @@ fn a_call_that_makes_no_sense_fails_as_a_whole() {
     let other = call("other", "thing.get", 1);
     assert_eq!(other.kind, ErrorKind::Unsupported);
     assert_eq!(other.message, "this is the node `things`, not `other`");
-    assert_eq!(
-        call("things", "thing.fly", 1).message,
-        "there is no action `thing.fly`"
-    );
+    assert_eq!(call("things", "thing.fly", 1).message, "there is no action `thing.fly`");
     assert_eq!(
         call("things", "thing.get", 2).message,
         "the action `thing.get` is at version 1, the workflow asks for 2: reopen its form"
@@ -159,14 +128,8 @@ fn an_empty_slot_is_told_before_anything_is_sent() {
 #[test]
 fn an_action_without_a_slot_needs_no_credential() {
     let host = Host::answering(|_| Ok(answer(200, r#"{"up":true}"#)));
-    assert_eq!(
-        call_one(&host, "echo.get", json!({"text": "x"})).unwrap(),
-        [r#"{"text":"x"}"#]
-    );
-    assert_eq!(
-        call_one(&host, "status.get", json!({})).unwrap(),
-        [r#"{"up":true}"#]
-    );
+    assert_eq!(call_one(&host, "echo.get", json!({"text": "x"})).unwrap(), [r#"{"text":"x"}"#]);
+    assert_eq!(call_one(&host, "status.get", json!({})).unwrap(), [r#"{"up":true}"#]);
     let requests = host.requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].url, "https://open.test/v1/status");
@@ -180,10 +143,7 @@ fn a_request_names_its_slot_and_carries_the_services_headers() {
     let request = &host.requests()[0];
     assert_eq!(request.url, "https://api.test/things/a%20b");
     assert_eq!(request.credential.as_deref(), Some("main"));
-    assert_eq!(
-        request.headers,
-        [("accept".to_owned(), "application/json".to_owned())]
-    );
+    assert_eq!(request.headers, [("accept".to_owned(), "application/json".to_owned())]);
 }
 
 #[test]
@@ -203,11 +163,7 @@ fn an_answer_of_another_shape_is_an_error_and_no_output() {
     for body in ["", "<html>", "[1]", r#"{"thing"#, r#"{"other":{}}"#] {
         let host = host(move |_| Ok(answer(200, body)));
         let error = call_one(&host, "thing.put", json!({"name": "n"})).unwrap_err();
-        assert_eq!(
-            (error.kind, error.http_status),
-            (ErrorKind::Unavailable, Some(200)),
-            "{body}"
-        );
+        assert_eq!((error.kind, error.http_status), (ErrorKind::Unavailable, Some(200)), "{body}");
     }
 }
 
@@ -221,11 +177,9 @@ fn choices_are_given_only_for_parameters_that_have_some() {
         load(query).unwrap(),
         r#"{"choices":[{"description":"first","label":"a","value":1}],"next_cursor":"c"}"#
     );
-    for (action, parameter) in [
-        ("thing.put", "name"),
-        ("thing.get", "other"),
-        ("thing.fly", "thing_id"),
-    ] {
+    for (action, parameter) in
+        [("thing.put", "name"), ("thing.get", "other"), ("thing.fly", "thing_id")]
+    {
         let error = load(json!({"action": action, "parameter": parameter})).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported, "{action} {parameter}");
     }

@@ -11,18 +11,10 @@ use crate::plugin::{Outcome, call_one, host, query};
 fn records(total: u64, largest: u64) -> Host {
     host(move |request| {
         let offset = query(request, "offset").unwrap_or(0);
-        let limit = query(request, "limit")
-            .expect("a limit is always sent")
-            .min(largest);
+        let limit = query(request, "limit").expect("a limit is always sent").min(largest);
         let end = (offset + limit).min(total);
-        let records: Vec<_> = (offset..end)
-            .map(|id| format!(r#"{{"id":{id}}}"#))
-            .collect();
-        let body = format!(
-            r#"{{"records":[{}],"more":{}}}"#,
-            records.join(","),
-            end < total
-        );
+        let records: Vec<_> = (offset..end).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let body = format!(r#"{{"records":[{}],"more":{}}}"#, records.join(","), end < total);
         Ok(answer(200, &body))
     })
 }
@@ -38,12 +30,7 @@ fn ids(count: u64) -> Vec<String> {
 }
 
 fn pages(requests: &[Request]) -> Vec<(u64, u64)> {
-    let page = |request| {
-        (
-            query(request, "offset").unwrap_or(0),
-            query(request, "limit").unwrap(),
-        )
-    };
+    let page = |request| (query(request, "offset").unwrap_or(0), query(request, "limit").unwrap());
     requests.iter().map(page).collect()
 }
 
@@ -91,10 +78,7 @@ fn smaller_pages_than_asked_for_lose_nothing() {
     let host = records(100, 30);
     let result = call_one(&host, "record.list", json!({"all": true}));
     assert_eq!(yielded(&host, result), ids(100));
-    assert_eq!(
-        pages(&host.requests()),
-        [(0, 100), (30, 100), (60, 100), (90, 100)]
-    );
+    assert_eq!(pages(&host.requests()), [(0, 100), (30, 100), (60, 100), (90, 100)]);
 }
 
 #[test]
@@ -135,12 +119,7 @@ fn an_empty_page_that_promises_more_is_an_error() {
 
 #[test]
 fn a_listing_without_its_list_is_an_error() {
-    for body in [
-        r#"{"more":false}"#,
-        r#"{"records":{}}"#,
-        r#"{"records":[1"#,
-        "[]",
-    ] {
+    for body in [r#"{"more":false}"#, r#"{"records":{}}"#, r#"{"records":[1"#, "[]"] {
         let host = host(move |_| Ok(answer(200, body)));
         let error = call_one(&host, "record.list", json!({})).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unavailable, "{body}");
@@ -150,16 +129,9 @@ fn a_listing_without_its_list_is_an_error() {
 #[test]
 fn records_are_passed_on_as_they_were_written() {
     let record = r#"{ "n":12345678901234567890123, "f":1.10,"unknown":{"a":[null]},"s":"\u00e9" }"#;
-    let host = host(move |_| {
-        Ok(answer(
-            200,
-            &format!(r#"{{"more":false,"records":[ {record} ,1]}}"#),
-        ))
-    });
-    assert_eq!(
-        call_one(&host, "record.list", json!({})).unwrap(),
-        [record, "1"]
-    );
+    let host =
+        host(move |_| Ok(answer(200, &format!(r#"{{"more":false,"records":[ {record} ,1]}}"#))));
+    assert_eq!(call_one(&host, "record.list", json!({})).unwrap(), [record, "1"]);
 }
 
 #[test]
@@ -168,11 +140,7 @@ fn a_failing_page_leaves_what_was_handed_over() {
     let host = host(move |_| {
         count += 1;
         let body = r#"{"records":[1,2],"more":true}"#;
-        Ok(if count == 2 {
-            answer(503, "")
-        } else {
-            answer(200, body)
-        })
+        Ok(if count == 2 { answer(503, "") } else { answer(200, body) })
     });
     let error = call_one(&host, "record.list", json!({"all": true})).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable);
@@ -191,16 +159,9 @@ fn a_cursor_leads_from_page_to_page() {
     });
     let result = call_one(&host, "change.list", json!({"all": true}));
     assert_eq!(yielded(&host, result), ["1", "2", "3", "4"]);
-    let urls: Vec<_> = host
-        .requests()
-        .into_iter()
-        .map(|request| request.url)
-        .collect();
+    let urls: Vec<_> = host.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls[0], "https://api.test/changes?kind=all&limit=50");
-    assert_eq!(
-        urls[2],
-        "https://api.test/changes?kind=all&limit=50&cursor=8"
-    );
+    assert_eq!(urls[2], "https://api.test/changes?kind=all&limit=50&cursor=8");
 }
 
 #[test]
@@ -215,19 +176,13 @@ fn a_cursor_that_stays_the_same_is_an_error() {
 fn an_absent_or_empty_cursor_ends_the_listing() {
     for end in ["", r#","next":"""#, r#","next":null"#] {
         let host = host(move |_| Ok(answer(200, &format!(r#"{{"changes":[1]{end}}}"#))));
-        assert_eq!(
-            call_one(&host, "change.list", json!({"all": true})).unwrap(),
-            ["1"]
-        );
+        assert_eq!(call_one(&host, "change.list", json!({"all": true})).unwrap(), ["1"]);
     }
 }
 
 #[test]
 fn a_list_without_pages_is_cut_here() {
     let host = host(|_| Ok(answer(200, r#"{"names":["a","b","c"]}"#)));
-    assert_eq!(
-        call_one(&host, "name.list", json!({"limit": 2})).unwrap(),
-        [r#""a""#, r#""b""#]
-    );
+    assert_eq!(call_one(&host, "name.list", json!({"limit": 2})).unwrap(), [r#""a""#, r#""b""#]);
     assert_eq!(host.requests()[0].url, "https://api.test/names");
 }

@@ -16,20 +16,12 @@ pub(crate) struct Things;
 
 static LIMIT: Param = Param::new(Kind::Integer(1, 1_000_000), "limit", "Limit", "At most.");
 static ALL: Param = Param::new(Kind::Boolean, "all", "All", "Every one.");
-static NAME: Param = Param::text("name", "Name", "Its name.")
-    .required()
-    .at(Place::Body("/thing/name"));
+static NAME: Param =
+    Param::text("name", "Name", "Its name.").required().at(Place::Body("/thing/name"));
 static KEY: Param = Param::text("key", "Key", "Names it.").at(Place::Body("/thing/key"));
 
 const fn api(method: &'static str, path: &'static str, answer: Answer) -> Route {
-    Route {
-        method,
-        base: "api",
-        path,
-        constants: &[],
-        key: None,
-        answer,
-    }
+    Route { method, base: "api", path, constants: &[], key: None, answer }
 }
 
 static ACTIONS: &[Action] = &[
@@ -50,10 +42,7 @@ static ACTIONS: &[Action] = &[
                 },
             ),
         ),
-        examples: &[Example {
-            title: "All",
-            parameters: r#"{"all":true}"#,
-        }],
+        examples: &[Example { title: "All", parameters: r#"{"all":true}"# }],
         ..Action::get("record.list", "List records", "By offset.", "")
     },
     Action {
@@ -64,12 +53,7 @@ static ACTIONS: &[Action] = &[
             "/changes?kind=all",
             Answer::List(
                 "changes",
-                Paging::Cursor {
-                    page: 50,
-                    limit: "limit",
-                    cursor: "cursor",
-                    next: "next",
-                },
+                Paging::Cursor { page: 50, limit: "limit", cursor: "cursor", next: "next" },
             ),
         ),
         ..Action::get("change.list", "List changes", "By cursor.", "")
@@ -93,50 +77,20 @@ static ACTIONS: &[Action] = &[
         slot: "main",
         parameters: &[&NAME],
         route: api("POST", "/things", Answer::Object("thing")),
-        ..Action::write(
-            Effect::Create,
-            "thing.create",
-            "Create a thing",
-            "Unkeyed.",
-            "POST",
-            "",
-        )
+        ..Action::write(Effect::Create, "thing.create", "Create a thing", "Unkeyed.", "POST", "")
     },
     Action {
         slot: "main",
         idempotency: Idempotency::Keyed,
         parameters: &[&NAME, &KEY],
-        route: Route {
-            key: Some("key"),
-            ..api("POST", "/things", Answer::Object("thing"))
-        },
-        ..Action::write(
-            Effect::Create,
-            "thing.put",
-            "Put a thing",
-            "Keyed.",
-            "POST",
-            "",
-        )
+        route: Route { key: Some("key"), ..api("POST", "/things", Answer::Object("thing")) },
+        ..Action::write(Effect::Create, "thing.put", "Put a thing", "Keyed.", "POST", "")
     },
     Action {
         slot: "main",
-        parameters: &[&Param::text("thing_id", "Thing", "Which.")
-            .required()
-            .at(Place::Path)],
-        route: api(
-            "DELETE",
-            "/things/{thing_id}",
-            Answer::Nothing(r#"{"deleted":true}"#),
-        ),
-        ..Action::write(
-            Effect::Delete,
-            "thing.delete",
-            "Delete a thing",
-            "One.",
-            "DELETE",
-            "",
-        )
+        parameters: &[&Param::text("thing_id", "Thing", "Which.").required().at(Place::Path)],
+        route: api("DELETE", "/things/{thing_id}", Answer::Nothing(r#"{"deleted":true}"#)),
+        ..Action::write(Effect::Delete, "thing.delete", "Delete a thing", "One.", "DELETE", "")
     },
     Action {
         parameters: &[&Param::text("text", "Text", "What to give back.").required()],
@@ -144,20 +98,13 @@ static ACTIONS: &[Action] = &[
         ..Action::get("echo.get", "Echo", "Gives back what it was given.", "/")
     },
     Action {
-        route: Route {
-            base: "https://open.test/v1/",
-            ..api("GET", "/status", Answer::Whole)
-        },
+        route: Route { base: "https://open.test/v1/", ..api("GET", "/status", Answer::Whole) },
         ..Action::get("status.get", "Get the status", "Without a credential.", "")
     },
 ];
 
 fn echo(task: Task) -> Work {
-    Box::pin(async move {
-        Ok(vec![node::main(text::text(&Value::Object(
-            task.parameters,
-        )))])
-    })
+    Box::pin(async move { Ok(vec![node::main(text::text(&Value::Object(task.parameters)))]) })
 }
 
 impl Plugin for Things {
@@ -168,11 +115,7 @@ impl Plugin for Things {
         description: "Things of a test.",
         documentation_url: "https://api.test/documentation",
         origins: &["https://api.test", "https://open.test"],
-        slots: &[Slot {
-            name: "main",
-            description: "A key.",
-            credential_types: &["key"],
-        }],
+        slots: &[Slot { name: "main", description: "A key.", credential_types: &["key"] }],
         schemas: &[("thing", r#"{"type":"object"}"#)],
         secrets: "[]",
         actions: &[ACTIONS],
@@ -196,21 +139,12 @@ impl Plugin for Things {
 
     async fn options(query: OptionsQuery) -> Result<Options, Error> {
         let label = query.search.unwrap_or_default();
-        let choice = Choice {
-            value: 1.into(),
-            label,
-            description: Some("first".into()),
-        };
-        Ok(Options {
-            choices: vec![choice],
-            next_cursor: query.cursor,
-        })
+        let choice = Choice { value: 1.into(), label, description: Some("first".into()) };
+        Ok(Options { choices: vec![choice], next_cursor: query.cursor })
     }
 
     fn prepare(request: &mut Request, _: &Action, _: &Credential) -> Result<(), Error> {
-        request
-            .headers
-            .push(("accept".into(), "application/json".into()));
+        request.headers.push(("accept".into(), "application/json".into()));
         Ok(())
     }
 
@@ -246,9 +180,7 @@ pub(crate) fn call(host: &Host, action: &str, items: &[Value], options: &Value) 
         items: items.iter().map(Value::to_string).collect(),
         options: options.to_string(),
     };
-    let results = host
-        .run(|| node::execute::<Things>(call))
-        .expect("the call makes sense");
+    let results = host.run(|| node::execute::<Things>(call)).expect("the call makes sense");
     let bare = |outputs: Vec<OutputItem>| outputs.into_iter().map(|output| output.json).collect();
     results.into_iter().map(|result| result.map(bare)).collect()
 }
@@ -261,8 +193,6 @@ pub(crate) fn call_one(host: &Host, action: &str, item: Value) -> Outcome {
 /// The query parameter of a request.
 pub(crate) fn query(request: &Request, name: &str) -> Option<u64> {
     let (_, query) = request.url.split_once('?')?;
-    let value = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     value.parse().ok()
 }

@@ -10,12 +10,7 @@ use crate::plugin::{call_one, host};
 
 fn lost(action: &str, parameters: Value, kind: SendErrorKind, maybe_sent: bool) -> Error {
     let host = host(move |_| {
-        Err(SendError {
-            kind,
-            message: "lost".into(),
-            maybe_sent,
-            retry_after: Some(5),
-        })
+        Err(SendError { kind, message: "lost".into(), maybe_sent, retry_after: Some(5) })
     });
     call_one(&host, action, parameters).unwrap_err()
 }
@@ -55,11 +50,7 @@ fn what_was_never_sent_has_a_known_outcome() {
         (SendErrorKind::InvalidRequest, ErrorKind::InvalidInput),
     ] {
         let error = lost("thing.create", write(), kind, false);
-        assert_eq!(
-            (error.kind, error.retry_after),
-            (expected, Some(5)),
-            "{kind:?}"
-        );
+        assert_eq!((error.kind, error.retry_after), (expected, Some(5)), "{kind:?}");
     }
 }
 
@@ -88,15 +79,9 @@ fn a_server_error_on_an_unkeyed_write_has_an_unknown_outcome() {
 
 #[test]
 fn a_refused_write_has_a_known_outcome() {
-    for (status, kind) in [
-        (400, ErrorKind::InvalidInput),
-        (429, ErrorKind::RateLimited),
-    ] {
+    for (status, kind) in [(400, ErrorKind::InvalidInput), (429, ErrorKind::RateLimited)] {
         let host = host(move |_| Ok(answer(status, "{}")));
-        assert_eq!(
-            call_one(&host, "thing.create", write()).unwrap_err().kind,
-            kind
-        );
+        assert_eq!(call_one(&host, "thing.create", write()).unwrap_err().kind, kind);
     }
 }
 
@@ -106,13 +91,6 @@ fn a_keyed_write_tells_the_host_its_key() {
     call_one(&host, "thing.put", write()).unwrap();
     call_one(&host, "thing.put", json!({"name": "n", "key": "mine"})).unwrap();
     call_one(&host, "thing.create", write()).unwrap();
-    let keys: Vec<_> = host
-        .requests()
-        .into_iter()
-        .map(|request| request.idempotency_key)
-        .collect();
-    assert_eq!(
-        keys,
-        [Some("test-key-0".to_owned()), Some("mine".to_owned()), None]
-    );
+    let keys: Vec<_> = host.requests().into_iter().map(|request| request.idempotency_key).collect();
+    assert_eq!(keys, [Some("test-key-0".to_owned()), Some("mine".to_owned()), None]);
 }

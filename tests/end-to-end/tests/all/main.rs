@@ -1,5 +1,10 @@
 //! The end-to-end tests, in one binary: it links the engine once.
 
+mod egress;
+mod hostile;
+mod loading;
 mod node;
 mod portability;
 mod secrets;
+mod support;
+mod writes;

@@ -1,24 +1,208 @@
-//! The PagerDuty node through the real component, host and sockets.
+//! The PagerDuty node through the real component, host and sockets: reading.
 
 use end_to_end::{World, error, values};
-use serde_json::json;
+use pagerduty_simulator::{ErrorShape, Fault, Simulator};
+use serde_json::{Value, json};
+use workflow_node_host::{Execution, OptionsQuery};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_listed() {
     let world = World::new().await;
     let outcome = world.run("service.list", &[json!({})]).await;
-    let services = values(&outcome, 0);
-    assert_eq!(services.len(), world.us().services().len());
+    assert_eq!(values(&outcome, 0).len(), world.us().services().len());
     assert_eq!(outcome.requests, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_incident_is_not_found() {
+async fn every_request_is_one_that_pagerduty_would_accept() {
     let world = World::new().await;
-    let outcome = world
-        .run("incident.get", &[json!({"incident_id": "QNONE"})])
-        .await;
+    let incident = world.us().incidents()[0].id.clone();
+    let service = world.us().services()[0].id.clone();
+    for (action, item) in [
+        ("service.list", json!({"query": "a", "sort_by": "name:desc", "include": ["teams"]})),
+        ("service.get", json!({"service_id": service, "include": ["integrations", "teams"]})),
+        ("user.list", json!({"query": "ada"})),
+        ("user.me", json!({})),
+        ("ability.list", json!({"all": true})),
+        ("log_entry.list", json!({"is_overview": true, "limit": 3, "time_zone": "Europe/Berlin"})),
+        ("incident.get", json!({"incident_id": incident, "include": ["assignees"]})),
+        (
+            "incident.list",
+            json!({"statuses": ["triggered", "resolved"], "urgencies": ["high"],
+            "service_ids": [service], "date_range": "all", "sort_by": ["created_at:desc", "urgency:asc"]}),
+        ),
+        ("incident_note.list", json!({"incident_id": incident, "all": true})),
+        (
+            "api.request",
+            json!({"method": "GET", "path": "/oncalls", "query": {"limit": 5, "include[]": ["users"]}}),
+        ),
+    ] {
+        let outcome = world.run(action, &[item]).await;
+        values(&outcome, 0);
+    }
+    assert_eq!(world.simulator.violations(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_means_exactly_that_many_and_all_means_all() {
+    let world = World::new().await;
+    world.us().add_services(250);
+    let total = world.us().services().len();
+    for (parameters, expected, requests) in [
+        (json!({"limit": 1}), 1, 1),
+        (json!({"limit": 100}), 100, 1),
+        (json!({"limit": 101}), 101, 2),
+        (json!({"limit": 200}), 200, 2),
+        (json!({}), 100, 1),
+        (json!({"all": true}), total, total.div_ceil(100)),
+        (json!({"limit": 100_000}), total, total.div_ceil(100)),
+    ] {
+        let outcome = world.run("service.list", &[parameters.clone()]).await;
+        let records = values(&outcome, 0);
+        assert_eq!(records.len(), expected, "{parameters}");
+        assert_eq!(outcome.requests as usize, requests, "{parameters}");
+        let mut ids: Vec<&str> = records.iter().filter_map(|one| one["id"].as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), expected, "no record twice: {parameters}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_of_a_listing_ends_with_an_error_and_what_came_before_stands() {
+    let world = World::new().await;
+    world.us().add_incidents(10_050);
+    let item = json!({"all": true, "date_range": "all"});
+    let outcome = world.run("incident.list", &[item]).await;
+    assert_eq!(outcome.items[0].output.len(), 10_000);
     let error = error(&outcome, 0);
-    assert_eq!(error.kind, "not-found");
-    assert_eq!(error.http_status, Some(404));
+    assert_eq!(error.kind, "invalid-input");
+    assert!(error.message.contains("10000"), "{}", error.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_eu_region_has_its_own_hosts_and_keys() {
+    let world = World::new().await;
+    let outcome = world.run_with("eu-user", "service.list", &[json!({})]).await;
+    values(&outcome, 0);
+    assert_eq!(world.simulator.requests()[0].host, "api.eu.pagerduty.com");
+    // A key of the other region is refused, and the error says where to look.
+    let key = world.simulator.eu().keys().user;
+    world.connect("lost", "api-token", &json!({"region": "us"}), &[("api_token", key)]).await;
+    let outcome = world.run_with("lost", "service.list", &[json!({})]).await;
+    let error = error(&outcome, 0);
+    assert_eq!(error.kind, "unauthenticated");
+    assert!(error.message.contains("US service region"), "{}", error.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_cannot_lead_to_another_endpoint() {
+    let world = World::new().await;
+    for id in ["../users/me", "a/b", "a?b=c", "a#b", "..", "%2e%2e", "a\\b"] {
+        let outcome = world.run("incident.get", &[json!({"incident_id": id})]).await;
+        let kind = error(&outcome, 0).kind;
+        assert!(matches!(kind, "not-found" | "invalid-input"), "{id}: {kind}");
+    }
+    for request in world.simulator.requests() {
+        assert!(request.path.starts_with("/incidents/"), "{}", request.path);
+        assert_eq!(request.path.matches('/').count(), 2, "{}", request.path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_shape_of_an_error_keeps_its_message() {
+    let world = World::new().await;
+    for shape in ErrorShape::ALL {
+        world.simulator.fault(Fault::error(400, shape, "the reason"));
+        let outcome = world.run("service.list", &[json!({})]).await;
+        let error = error(&outcome, 0);
+        assert_eq!((error.kind, error.http_status), ("invalid-input", Some(400)), "{shape:?}");
+        assert!(!error.message.is_empty(), "{shape:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_proved_by_real_calls() {
+    let world = World::new().await;
+    let tested = async |name: &str| -> Value {
+        world.plugin.test_credential(name, &Execution::default()).await.unwrap().unwrap()
+    };
+    assert_eq!(tested("user").await["user"]["email"], "ada@example.com");
+    assert_eq!(tested("account").await["user"], Value::Null);
+    let nobody = tested("nobody").await;
+    assert!(nobody["warnings"][0].as_str().unwrap().contains("from"), "{nobody}");
+    assert!(tested("events").await["summary"].as_str().unwrap().contains("accepts the key"));
+    assert_eq!(tested("eu-user").await["region"], "EU");
+    let wrong = [("routing_key", "0123456789abcdef0123456789abcdef")];
+    world.connect("wrong", "events-integration", &json!({"region": "us"}), &wrong).await;
+    let refused = world.plugin.test_credential("wrong", &Execution::default()).await.unwrap();
+    assert_eq!(refused.unwrap_err().kind, "invalid-input");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_get_their_choices() {
+    let world = World::new().await;
+    world.us().add_services(150);
+    let context = Execution::default().credential("rest", "user");
+    let mut query = OptionsQuery {
+        action: "incident.create".into(),
+        parameter: "service_id".into(),
+        ..OptionsQuery::default()
+    };
+    let mut seen = 0;
+    loop {
+        let page = world.plugin.load_options(&query, &context).await.unwrap().unwrap();
+        seen += page["choices"].as_array().unwrap().len();
+        match page.get("next_cursor").and_then(Value::as_str) {
+            Some(cursor) => query.cursor = Some(cursor.to_owned()),
+            None => break,
+        }
+    }
+    assert_eq!(seen, world.us().services().len());
+    for (parameter, search, expected) in [
+        ("priority_id", "P1", 1),
+        ("assignee_ids", "ada", 1),
+        ("escalation_policy_id", "nothing", 0),
+    ] {
+        let query = OptionsQuery {
+            action: "incident.create".into(),
+            parameter: parameter.into(),
+            search: Some(search.into()),
+            ..OptionsQuery::default()
+        };
+        let page = world.plugin.load_options(&query, &context).await.unwrap().unwrap();
+        assert_eq!(page["choices"].as_array().unwrap().len(), expected, "{parameter}: {page}");
+    }
+    query.parameter = "title".into();
+    let error = world.plugin.load_options(&query, &context).await.unwrap_err();
+    assert!(error.to_string().contains("service_id"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_and_unknown_fields_survive_untouched() {
+    let world = World::new().await;
+    let body = r#"{"services":[{"id":"P1","huge":123456789012345678901234567890,"exact":1.10,"new":{"z":1,"a":null}}],"more":false}"#;
+    world.simulator.fault(Fault::response(200, &[("content-type", "application/json")], body));
+    let outcome = world.run("service.list", &[json!({})]).await;
+    let record = outcome.items[0].output[0].json.get();
+    assert_eq!(
+        record,
+        r#"{"id":"P1","huge":123456789012345678901234567890,"exact":1.10,"new":{"z":1,"a":null}}"#
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_run_together_and_come_back_in_order() {
+    let world = World::with(
+        Simulator::builder().latency(std::time::Duration::from_millis(20)).without_rate_limits(),
+        |host| host.rate_limit(Vec::new()),
+    )
+    .await;
+    let ids: Vec<String> = world.us().incidents().iter().map(|one| one.id.clone()).collect();
+    let items: Vec<Value> = (0..100).map(|n| json!({"incident_id": ids[n % ids.len()]})).collect();
+    let outcome = world.run("incident.get", &items).await;
+    for (n, item) in items.iter().enumerate() {
+        assert_eq!(values(&outcome, n)[0]["id"], item["incident_id"]);
+    }
+    assert_eq!(world.simulator.connections_opened(), 1, "one HTTP/2 connection serves them all");
 }

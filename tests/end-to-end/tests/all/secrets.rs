@@ -1,1 +1,292 @@
-//! later
+//! The product's heart: no credential ever stands in a guest's memory, in its output, or in
+//! anything the host writes about it. The scanner is proved on planted secrets first.
+
+use std::sync::{Arc, Mutex};
+
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use end_to_end::{World, values};
+use pagerduty_simulator::{Fault, FaultAction, Simulator};
+use serde_json::json;
+use workflow_node_host::{Exchange, Execution, LogLevel, Observer, OutputRecord};
+
+use crate::support::Hostile;
+use spy::Spy;
+
+/// Linear memories that can be read after the guest is gone.
+#[allow(unsafe_code)] // wasmtime's traits for host memories are unsafe to implement.
+mod spy {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
+
+    /// Room of one memory: more than any limit in these tests, so that none ever moves.
+    const CAPACITY: usize = 80 << 20;
+
+    /// Zeroed bytes that never move; only what is touched costs memory.
+    struct Room {
+        bytes: *mut u8,
+        size: AtomicUsize,
+    }
+
+    impl Room {
+        fn new(size: usize) -> Self {
+            let bytes = Box::into_raw(vec![0_u8; CAPACITY].into_boxed_slice()).cast();
+            Self { bytes, size: AtomicUsize::new(size) }
+        }
+
+        fn read(&self) -> Vec<u8> {
+            // SAFETY: the bytes live as long as the room, and the test reads them when the guest
+            // that wrote them is gone.
+            unsafe { std::slice::from_raw_parts(self.bytes, self.size.load(Ordering::SeqCst)) }
+                .to_vec()
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let bytes = std::ptr::slice_from_raw_parts_mut(self.bytes, CAPACITY);
+            // SAFETY: this is the box that `new` has taken apart.
+            drop(unsafe { Box::from_raw(bytes) });
+        }
+    }
+
+    // SAFETY: a room is written by its guest alone and read when that is gone.
+    unsafe impl Send for Room {}
+    // SAFETY: as above.
+    unsafe impl Sync for Room {}
+
+    struct Memory(Arc<Room>);
+
+    // SAFETY: the room never moves, lives as long as the memory, and is larger than any size that
+    // `grow_to` accepts. The engine uses no guard pages when it is given a creator.
+    unsafe impl LinearMemory for Memory {
+        fn byte_size(&self) -> usize {
+            self.0.size.load(Ordering::SeqCst)
+        }
+        fn byte_capacity(&self) -> usize {
+            CAPACITY
+        }
+        fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {
+            if new_size > CAPACITY {
+                wasmtime::bail!("the room is full");
+            }
+            self.0.size.store(new_size, Ordering::SeqCst);
+            Ok(())
+        }
+        fn as_ptr(&self) -> *mut u8 {
+            self.0.bytes
+        }
+    }
+
+    /// Makes memories and remembers them all.
+    #[derive(Default)]
+    pub(super) struct Spy(Mutex<Vec<Arc<Room>>>);
+
+    // SAFETY: see `Memory`.
+    unsafe impl MemoryCreator for Spy {
+        fn new_memory(
+            &self,
+            _type: MemoryType,
+            minimum: usize,
+            _maximum: Option<usize>,
+            _reserved: Option<usize>,
+            _guard: usize,
+        ) -> Result<Box<dyn LinearMemory>, String> {
+            let room = Arc::new(Room::new(minimum));
+            self.0.lock().unwrap().push(room.clone());
+            Ok(Box::new(Memory(room)))
+        }
+    }
+
+    impl Spy {
+        /// The bytes of every memory that was ever made.
+        pub(super) fn memories(&self) -> Vec<Vec<u8>> {
+            self.0.lock().unwrap().iter().map(|room| room.read()).collect()
+        }
+    }
+}
+
+/// A secret in a dozen encodings, made here independently of the host's own list.
+fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let bytes = secret.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let percent: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let mut all = vec![
+        ("raw", secret.to_owned()),
+        ("reversed", secret.chars().rev().collect()),
+        ("hex", hex.clone()),
+        ("upper-case hex", hex.to_uppercase()),
+        ("percent", percent.clone()),
+        ("lower-case percent", percent.to_lowercase()),
+        ("json escapes", secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+    ];
+    for before in ["", "x", "xx"] {
+        let whole = format!("{before}{secret}");
+        // The characters that depend on what stands around the secret are left out.
+        let inner = |encoded: String| {
+            let start = (before.len() * 8).div_ceil(6);
+            encoded[start..whole.len() * 8 / 6].to_owned()
+        };
+        all.push(("base64", inner(STANDARD_NO_PAD.encode(&whole))));
+        all.push(("base64url", inner(URL_SAFE_NO_PAD.encode(&whole))));
+    }
+    let utf16 = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut all: Vec<_> = all.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+    all.push(("utf-16", utf16));
+    all
+}
+
+/// The encodings in which a secret stands in some bytes.
+fn found(secret: &str, bytes: &[u8]) -> Vec<&'static str> {
+    let (names, needles): (Vec<_>, Vec<_>) = encodings(secret).into_iter().unzip();
+    let scanner = AhoCorasick::new(needles).unwrap();
+    scanner.find_overlapping_iter(bytes).map(|found| names[found.pattern().as_usize()]).collect()
+}
+
+/// What the scanner finds of a secret that is nowhere.
+const NOWHERE: [&str; 0] = [];
+
+/// Hears everything, and keeps it as text.
+#[derive(Default)]
+struct Everything(Mutex<String>);
+
+#[async_trait::async_trait]
+impl Observer for Everything {
+    async fn output(&self, _item: u32, records: &[OutputRecord]) {
+        self.0.lock().unwrap().push_str(&format!("{records:?}"));
+    }
+    fn log(&self, _level: LogLevel, message: &str, fields: &str) {
+        self.0.lock().unwrap().push_str(&format!("{message}{fields}"));
+    }
+    fn exchange(&self, exchange: &Exchange) {
+        let json = serde_json::to_string(exchange).unwrap();
+        self.0.lock().unwrap().push_str(&json);
+    }
+}
+
+#[test]
+fn the_scanner_finds_a_planted_secret_in_each_encoding() {
+    let secret = "canary+/ABC_def-1234567890";
+    for (name, bytes) in encodings(secret) {
+        let haystack = [b"before ".as_slice(), &bytes, b" after"].concat();
+        assert!(found(secret, &haystack).contains(&name), "{name}");
+    }
+    assert!(found(secret, b"nothing of the kind").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scanner_finds_what_stands_in_a_guests_memory() {
+    let spy = Arc::new(Spy::default());
+    let hostile =
+        Hostile::with(|transport| transport, |host| host.memory_creator(spy.clone())).await;
+    let planted = "planted-canary-0123456789";
+    let item = json!({"case": "hoard-secret", "text": planted});
+    let outcome = hostile.execute("hostile.misbehave", item).await;
+    assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped);
+    assert!(spy.memories().iter().any(|memory| !found(planted, memory).is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
+    let spy = Arc::new(Spy::default());
+    let world = World::with(Simulator::builder(), |host| host.memory_creator(spy.clone())).await;
+    let everything = Arc::new(Everything::default());
+    let incident = json!({"title": "t", "service_id": world.us().services()[0].id});
+    let faults = [
+        None,
+        Some(FaultAction::EchoRequest),
+        Some(FaultAction::Status { code: 401, headers: Vec::new(), body: Vec::new() }),
+        Some(FaultAction::Status { code: 500, headers: Vec::new(), body: Vec::new() }),
+        Some(FaultAction::ResetBeforeResponse),
+        Some(FaultAction::TruncatedBody),
+        Some(FaultAction::Garbage),
+    ];
+    let mut told = String::new();
+    for fault in faults {
+        for (credential, action, item) in [
+            ("user", "service.list", json!({})),
+            ("account", "incident.create", incident.clone()),
+            ("user", "api.request", json!({"method": "GET", "path": "/abilities"})),
+            (
+                "user",
+                "api.request",
+                json!({"method": "PUT", "path": "/incidents", "body": {"a": 1}}),
+            ),
+            ("events", "event.trigger", json!({"summary": "s", "source": "s", "severity": "info"})),
+            ("events", "event.change", json!({"summary": "s"})),
+        ] {
+            if let Some(action) = &fault {
+                world.simulator.fault(Fault::new(action.clone()).always());
+            }
+            let mut execution = world.execution(credential, action, &[item]);
+            if let Some(limits) = &mut execution.limits {
+                limits.attempts = 1;
+            }
+            let outcome = world.plugin.execute_observed(execution, everything.clone()).await;
+            world.simulator.clear_faults();
+            told.push_str(&format!("{outcome:?}"));
+        }
+        for credential in ["user", "account", "read-only", "events"] {
+            let tested = world.plugin.test_credential(credential, &Execution::default()).await;
+            told.push_str(&format!("{tested:?}"));
+        }
+    }
+    told.push_str(&everything.0.lock().unwrap());
+    told.push_str(&serde_json::to_string(&world.audit.events()).unwrap());
+    told.push_str(&serde_json::to_string(&world.journal.entries()).unwrap());
+    assert!(told.contains("[credential removed]"), "the echo fault has given credentials back");
+
+    let keys = world.us().keys();
+    let memories = spy.memories();
+    assert!(memories.len() > 40 && memories.iter().all(|memory| memory.len() > 1_000));
+    for secret in [&keys.user, &keys.account, &keys.account_read_only, &keys.routing] {
+        assert_eq!(found(secret, told.as_bytes()), NOWHERE, "in what was told");
+        for memory in &memories {
+            assert_eq!(found(secret, memory), NOWHERE, "in a guest's memory");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_service_hands_out_is_a_handle_to_the_guest() {
+    let hostile = Hostile::new().await;
+    let service = hostile.simulator.us().services()[0].id.clone();
+    let key = hostile.simulator.us().keys().routing;
+    let url = format!("https://api.pagerduty.com/services/{service}?include%5B%5D=integrations");
+    let accept = ["Accept", "application/vnd.pagerduty+json;version=2"];
+    let record =
+        hostile.request(json!({"url": url, "credential": "rest", "headers": [accept]})).await;
+    let body: serde_json::Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+    let handle = body["service"]["integrations"][0]["integration_key"].as_str().unwrap();
+    assert!(handle.starts_with("secret:"), "{handle}");
+    assert_eq!(found(&key, record.to_string().as_bytes()), NOWHERE);
+    // Where the description says, the host fills it in; elsewhere it stays a handle.
+    let send = async |path: &str| {
+        let event = json!({"routing_key": handle, "event_action": "trigger", "payload":
+            {"summary": "s", "source": "s", "severity": "info"}});
+        let url = format!("https://events.pagerduty.com{path}");
+        hostile
+            .request(json!({"method": "POST", "url": url, "body": event.to_string(),
+            "headers": [["content-type", "application/json"]]}))
+            .await["status"]
+            .clone()
+    };
+    assert_eq!(send("/v2/enqueue").await, 202);
+    assert_eq!(send("/v2/change/enqueue").await, 400);
+    let guessed = json!({"routing_key": "secret:00000000000000000000000000000000", "event_action": "resolve", "dedup_key": "k"});
+    let record = hostile
+        .request(json!({"method": "POST", "url": "https://events.pagerduty.com/v2/enqueue",
+        "body": guessed.to_string(), "headers": [["content-type", "application/json"]]}))
+        .await;
+    assert_eq!(record["status"], 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_sees_the_fields_of_a_credential_without_its_secrets() {
+    let hostile = Hostile::new().await;
+    let outcome = hostile.misbehave("credential").await;
+    assert_eq!(values(&outcome, 0), [json!({"fields": {}})]);
+}

@@ -75,11 +75,7 @@ impl exports::node::Guest for Hostile {
             let results = call.items.iter().map(|item| request(item)).collect();
             return Ok(results);
         }
-        let item = call
-            .items
-            .first()
-            .and_then(json::object)
-            .unwrap_or_default();
+        let item = call.items.first().and_then(json::object).unwrap_or_default();
         misbehave(&item)
     }
 
@@ -89,26 +85,16 @@ impl exports::node::Guest for Hostile {
 }
 
 fn main(json: String) -> types::OutputItem {
-    types::OutputItem {
-        port: "main".into(),
-        json,
-    }
+    types::OutputItem { port: "main".into(), json }
 }
 
 fn request(item: &str) -> Result<Vec<types::OutputItem>, types::Error> {
     let item = json::object(item).unwrap_or_default();
     let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
-    let headers = item
-        .get("headers")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let headers = item.get("headers").and_then(Value::as_array).into_iter().flatten();
     let headers = headers
         .filter_map(|pair| {
-            Some((
-                pair.get(0)?.as_str()?.to_owned(),
-                pair.get(1)?.as_str()?.to_owned(),
-            ))
+            Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.as_str()?.to_owned()))
         })
         .collect();
     let answer = http::send(&http::Request {
@@ -127,9 +113,7 @@ fn request(item: &str) -> Result<Vec<types::OutputItem>, types::Error> {
             let body = String::from_utf8_lossy(&response.body).into_owned();
             record.insert("body".into(), body.into());
             let headers = response.headers.into_iter();
-            let headers = headers
-                .map(|(name, value)| (name, Value::from(value)))
-                .collect();
+            let headers = headers.map(|(name, value)| (name, Value::from(value))).collect();
             record.insert("headers".into(), Value::Object(headers));
         }
         Err(error) => {
@@ -170,10 +154,9 @@ fn misbehave(
         "exit" => std::process::exit(3),
         "no-result" => Ok(Vec::new()),
         "two-results" => Ok(vec![Ok(Vec::new()), Ok(Vec::new())]),
-        "wrong-port" => Ok(vec![Ok(vec![types::OutputItem {
-            port: "elsewhere".into(),
-            json: "{}".into(),
-        }])]),
+        "wrong-port" => {
+            Ok(vec![Ok(vec![types::OutputItem { port: "elsewhere".into(), json: "{}".into() }])])
+        }
         "no-json" => yes("{not json"),
         "deep-json" => yes(&("[".repeat(100_000) + &"]".repeat(100_000))),
         "large-output" => {
@@ -194,19 +177,11 @@ fn misbehave(
             yes("{}")
         }
         "too-random" => yes(&context::random(1_025).len().to_string()),
-        "wait-for-nothing" => yes(if completions::next().is_none() {
-            "true"
-        } else {
-            "false"
-        }),
+        "wait-for-nothing" => yes(if completions::next().is_none() { "true" } else { "false" }),
         "wait-long" => {
             timer::after(3_600_000);
             let named = completions::next();
-            yes(&format!(
-                r#"{{"named":{},"cancelled":{}}}"#,
-                named.is_some(),
-                context::cancelled()
-            ))
+            yes(&format!(r#"{{"named":{},"cancelled":{}}}"#, named.is_some(), context::cancelled()))
         }
         "cancelled-ticket" => {
             let given_up = timer::after(1);
@@ -214,11 +189,7 @@ fn misbehave(
             completions::cancel(given_up);
             let named = completions::next();
             let then = completions::next();
-            yes(if named == Some(kept) && then.is_none() {
-                "true"
-            } else {
-                "false"
-            })
+            yes(if named == Some(kept) && then.is_none() { "true" } else { "false" })
         }
         "logs" => {
             for line in 0..5_000 {
@@ -236,16 +207,11 @@ fn misbehave(
         "environment" => {
             let variables: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
             let arguments = std::env::args().count();
-            yes(&format!(
-                r#"{{"variables":{},"arguments":{arguments}}}"#,
-                variables.len()
-            ))
+            yes(&format!(r#"{{"variables":{},"arguments":{arguments}}}"#, variables.len()))
         }
         "clock" => {
             let now = std::time::SystemTime::now();
-            let since = now
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap_or_default();
+            let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             yes(&since.as_millis().to_string())
         }
         "chance" => {
@@ -275,11 +241,7 @@ fn misbehave(
         }
         "hoard-secret" => {
             // Keeps what it is told where a scan of its memory must find it.
-            let text = item
-                .get("text")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
+            let text = item.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
             std::mem::forget(text.clone().into_bytes());
             yes("{}")
         }

@@ -13,10 +13,7 @@ static ACTIONS: &[Action] = &[Action {
     parameters: &[&Param::text("text", "Text", "What to give back.").required()],
     run: Run::Custom(echo),
     output: r#"{"type":"object","properties":{"text":{"type":"string"}}}"#,
-    examples: &[Example {
-        title: "Hello",
-        parameters: r#"{"text":"hello"}"#,
-    }],
+    examples: &[Example { title: "Hello", parameters: r#"{"text":"hello"}"# }],
     ..Action::get("echo.get", "Echo", "Gives back what it was given.", "/")
 }];
 
@@ -48,17 +45,11 @@ impl Plugin for Minimal {
         _grant: Option<&Value>,
     ) -> Result<Value, Vec<FieldError>> {
         let message = ["there is no credential type `", credential_type, "`"].concat();
-        Err(vec![FieldError {
-            pointer: String::new(),
-            message,
-        }])
+        Err(vec![FieldError { pointer: String::new(), message }])
     }
 
     async fn test(_credential: Credential) -> Result<Value, Error> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "there are no credentials to test",
-        ))
+        Err(Error::new(ErrorKind::Unsupported, "there are no credentials to test"))
     }
 
     async fn options(_query: OptionsQuery) -> Result<Options, Error> {

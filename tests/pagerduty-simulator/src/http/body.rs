@@ -39,17 +39,11 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self {
-            steps: steps.into_iter().collect(),
-        }
+        Self { steps: steps.into_iter().collect() }
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        if bytes.is_empty() {
-            Self::default()
-        } else {
-            Self::new([Step::Send(bytes)])
-        }
+        if bytes.is_empty() { Self::default() } else { Self::new([Step::Send(bytes)]) }
     }
 }
 

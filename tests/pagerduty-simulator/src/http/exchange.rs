@@ -75,10 +75,7 @@ impl Shared {
         request.response_status = status;
         if self.records.load(Ordering::Relaxed) {
             let mut requests = lock(&self.requests);
-            let found = requests
-                .iter_mut()
-                .rev()
-                .find(|one| one.sequence == request.sequence);
+            let found = requests.iter_mut().rev().find(|one| one.sequence == request.sequence);
             if let Some(found) = found {
                 found.response_status = status;
                 found.key_name.clone_from(&request.key_name);
@@ -97,11 +94,7 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Script>, Infallible> {
     let (mut request, complete) = receive(&shared, &line, request).await;
-    let Misfortune {
-        delay,
-        action,
-        applies,
-    } = lock(&shared.faults).take(&request);
+    let Misfortune { delay, action, applies } = lock(&shared.faults).take(&request);
     if shared.records.load(Ordering::Relaxed) {
         lock(&shared.requests).push(request.clone());
     }
@@ -111,10 +104,7 @@ pub(crate) async fn serve(
         let verdict = shared.carry_out(&request);
         request.key_name = verdict.key_name;
         if !verdict.violations.is_empty() {
-            let texts = verdict
-                .violations
-                .iter()
-                .map(|text| request.objection(text));
+            let texts = verdict.violations.iter().map(|text| request.objection(text));
             lock(&shared.violations).extend(texts);
         }
         verdict.reply
@@ -157,22 +147,12 @@ async fn receive(
         .headers
         .iter()
         .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect();
-    let host = parts
-        .uri
-        .authority()
-        .map(|authority| authority.as_str().to_owned())
-        .or_else(|| {
-            headers
-                .iter()
-                .find(|(name, _)| name == "host")
-                .map(|(_, value)| value.clone())
-        });
+    let host = parts.uri.authority().map(|authority| authority.as_str().to_owned()).or_else(|| {
+        headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value.clone())
+    });
     let request = RecordedRequest {
         sequence: shared.sequence.fetch_add(1, Ordering::Relaxed) + 1,
         origin: line.origin,
@@ -222,16 +202,9 @@ fn plain(reply: Reply) -> Response<Script> {
 
 fn spoiled(action: FaultAction, mut reply: Reply, request: &RecordedRequest) -> Response<Script> {
     match action {
-        FaultAction::Status {
-            code,
-            headers,
-            body,
-        } => {
+        FaultAction::Status { code, headers, body } => {
             let mut builder = Response::builder().status(status(code));
-            if !headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-            {
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 builder = builder.header(CONTENT_TYPE, "application/json");
             }
             for (name, value) in &headers {
@@ -242,10 +215,7 @@ fn spoiled(action: FaultAction, mut reply: Reply, request: &RecordedRequest) -> 
         FaultAction::TruncatedBody => {
             let half = reply.body.slice(..reply.body.len() / 2);
             let builder = head(&reply).header(CONTENT_LENGTH, reply.body.len());
-            finish(
-                builder,
-                Script::new([Step::Send(half), Step::pause(), Step::Fail]),
-            )
+            finish(builder, Script::new([Step::Send(half), Step::pause(), Step::Fail]))
         }
         FaultAction::StallBody => {
             let half = reply.body.slice(..reply.body.len() / 2);
@@ -283,13 +253,8 @@ fn spoiled(action: FaultAction, mut reply: Reply, request: &RecordedRequest) -> 
             );
             plain(reply)
         }
-        FaultAction::Redirect {
-            status: code,
-            location,
-        } => {
-            let builder = Response::builder()
-                .status(status(code))
-                .header(LOCATION, location);
+        FaultAction::Redirect { status: code, location } => {
+            let builder = Response::builder().status(status(code)).header(LOCATION, location);
             finish(builder, Script::default())
         }
         FaultAction::EchoRequest => plain(echoed(request)),

@@ -62,20 +62,11 @@ pub(crate) async fn listen(
         let _works_without = stream.set_nodelay(true);
         let number = shared.connections.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let ending = Arc::new(Ending::default());
-        let line = Arc::new(Line {
-            origin,
-            number,
-            ending: Arc::clone(&ending),
-            end: Notify::new(),
-        });
+        let line =
+            Arc::new(Line { origin, number, ending: Arc::clone(&ending), end: Notify::new() });
         let wire = Wire::new(stream, ending);
-        let connection = connection(
-            wire,
-            line,
-            Arc::clone(&shared),
-            acceptor.clone(),
-            stop.clone(),
-        );
+        let connection =
+            connection(wire, line, Arc::clone(&shared), acceptor.clone(), stop.clone());
         tokio::spawn(connection);
     }
 }

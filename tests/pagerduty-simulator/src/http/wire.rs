@@ -35,10 +35,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream, ending: Arc<Ending>) -> Self {
-        Self {
-            stream: Some(stream),
-            ending,
-        }
+        Self { stream: Some(stream), ending }
     }
 
     fn with<T>(

@@ -37,12 +37,9 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let key = query.one("incident_key");
     let state = &*call.state;
     let in_team = |incident: &Incident| {
-        state.service(&incident.service_id).is_some_and(|service| {
-            service
-                .team_ids
-                .iter()
-                .any(|id| teams.contains(&id.as_str()))
-        })
+        state
+            .service(&incident.service_id)
+            .is_some_and(|service| service.team_ids.iter().any(|id| teams.contains(&id.as_str())))
     };
     let mut matching: Vec<usize> = state
         .incidents
@@ -55,28 +52,19 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
                 && passes(&urgencies, incident.urgency.text())
                 && passes(&services, &incident.service_id)
                 && (users.is_empty()
-                    || incident
-                        .assignee_ids
-                        .iter()
-                        .any(|id| users.contains(&id.as_str())))
+                    || incident.assignee_ids.iter().any(|id| users.contains(&id.as_str())))
                 && (teams.is_empty() || in_team(incident))
                 && key.is_none_or(|key| incident.incident_key == key)
         })
         .map(|(index, _)| index)
         .collect();
-    sort(
-        state,
-        &mut matching,
-        query.one("sort_by").unwrap_or("created_at"),
-    );
+    sort(state, &mut matching, query.one("sort_by").unwrap_or("created_at"));
 
     let include: Vec<String> = query.includes().into_iter().map(str::to_owned).collect();
     let include: Vec<&str> = include.iter().map(String::as_str).collect();
     let page = query.page();
     let state = &mut *call.state;
-    Ok(Reply::page_of("incidents", &matching, &page, |index| {
-        state.incident_text(*index, &include)
-    }))
+    Ok(Reply::page_of("incidents", &matching, &page, |index| state.incident_text(*index, &include)))
 }
 
 fn sort(state: &State, indexes: &mut [usize], by: &str) {
@@ -93,11 +81,7 @@ fn sort(state: &State, indexes: &mut [usize], by: &str) {
             .map(|part| {
                 let (field, direction) = part.split_once(':').unwrap_or((part, "asc"));
                 let order = compare(field, one, other);
-                if direction == "desc" {
-                    order.reverse()
-                } else {
-                    order
-                }
+                if direction == "desc" { order.reverse() } else { order }
             })
             .find(|order| *order != Ordering::Equal)
             .unwrap_or(Ordering::Equal)
@@ -107,11 +91,7 @@ fn sort(state: &State, indexes: &mut [usize], by: &str) {
 pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let include = call.query.includes();
-    Ok(Reply::wrapped(
-        200,
-        "incident",
-        &call.state.incident_text(index, &include),
-    ))
+    Ok(Reply::wrapped(200, "incident", &call.state.incident_text(index, &include)))
 }
 
 pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -119,9 +99,8 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let service_id = incident["service"]["id"].as_str().unwrap_or_default();
     let state = &*call.state;
-    let service = state
-        .service(service_id)
-        .ok_or_else(|| Refusal::coded(400, 5002, "Service Not Found"))?;
+    let service =
+        state.service(service_id).ok_or_else(|| Refusal::coded(400, 5002, "Service Not Found"))?;
     if service.status == "disabled" {
         return Err(Refusal::invalid(["Service is disabled"]));
     }
@@ -129,31 +108,19 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if let Some(policy) = &policy {
         policy_on_call(state, policy)?;
     }
-    let assignments = incident["assignments"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let assignments = incident["assignments"].as_array().map_or(&[][..], Vec::as_slice);
     if !assignments.is_empty() && policy.is_some() {
-        return Err(Refusal::invalid([
-            "assignments and escalation_policy exclude each other",
-        ]));
+        return Err(Refusal::invalid(["assignments and escalation_policy exclude each other"]));
     }
     if assignments.len() > 1 {
         return Err(Refusal::invalid(["only one assignee is supported"]));
     }
-    let assignee_id = assignments
-        .first()
-        .and_then(|one| text(&one["assignee"]["id"]));
-    if assignee_id
-        .as_ref()
-        .is_some_and(|id| state.user(id).is_none())
-    {
+    let assignee_id = assignments.first().and_then(|one| text(&one["assignee"]["id"]));
+    if assignee_id.as_ref().is_some_and(|id| state.user(id).is_none()) {
         return Err(Refusal::coded(400, 1007, "Assignee User Not Found"));
     }
     let priority_id = text(&incident["priority"]["id"]);
-    if priority_id
-        .as_ref()
-        .is_some_and(|id| state.priority(id).is_none())
-    {
+    if priority_id.as_ref().is_some_and(|id| state.priority(id).is_none()) {
         return Err(Refusal::coded(400, 1020, "Invalid Priority"));
     }
     let incident_key = text(&incident["incident_key"]).filter(|key| !key.is_empty());
@@ -171,10 +138,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         assignee_id,
         escalation_policy_id: policy,
         incident_type: text(&incident["incident_type"]["name"]),
-        conference_bridge: incident
-            .get("conference_bridge")
-            .filter(|b| b.is_object())
-            .cloned(),
+        conference_bridge: incident.get("conference_bridge").filter(|b| b.is_object()).cloned(),
         urgency: Urgency::read(incident["urgency"].as_str().unwrap_or("high")),
         channel: json!({
             "type": "web_trigger", "summary": title, "subject": title, "details": details,
@@ -184,18 +148,13 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     };
     let agent = call.agent();
     let index = call.state.open_incident(opening, &agent);
-    Ok(Reply::wrapped(
-        201,
-        "incident",
-        &call.state.incident_text(index, &[]),
-    ))
+    Ok(Reply::wrapped(201, "incident", &call.state.incident_text(index, &[])))
 }
 
 /// Refuses a policy that does not exist or would tell nobody.
 pub(crate) fn policy_on_call(state: &State, id: &str) -> Result<(), Refusal> {
-    let policy = state
-        .policy(id)
-        .ok_or_else(|| Refusal::coded(400, 1014, "Escalation Policy Not Found"))?;
+    let policy =
+        state.policy(id).ok_or_else(|| Refusal::coded(400, 1014, "Escalation Policy Not Found"))?;
     if policy.levels.iter().all(Vec::is_empty) {
         let message = "Escalation Policy Has Nobody On Call";
         return Err(Refusal::coded(400, 1015, message));
@@ -215,14 +174,8 @@ pub(crate) fn alerts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         .copied()
         .filter(|alert| {
             let alert = &state.alerts[*alert];
-            passes(
-                &statuses,
-                if alert.resolved {
-                    "resolved"
-                } else {
-                    "triggered"
-                },
-            ) && key.is_none_or(|key| alert.key == key)
+            passes(&statuses, if alert.resolved { "resolved" } else { "triggered" })
+                && key.is_none_or(|key| alert.key == key)
         })
         .collect();
     let by = call.query.one("sort_by").unwrap_or("created_at");
@@ -234,12 +187,9 @@ pub(crate) fn alerts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if by.ends_with(":desc") {
         matching.reverse();
     }
-    Ok(Reply::page_of(
-        "alerts",
-        &matching,
-        &call.query.page(),
-        |alert| state.alert_json(*alert, &include).to_string(),
-    ))
+    Ok(Reply::page_of("alerts", &matching, &call.query.page(), |alert| {
+        state.alert_json(*alert, &include).to_string()
+    }))
 }
 
 pub(crate) fn alert(call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -252,9 +202,5 @@ pub(crate) fn alert(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         .copied()
         .find(|alert| state.alerts[*alert].id == wanted)
         .ok_or_else(Refusal::not_found)?;
-    Ok(Reply::wrapped(
-        200,
-        "alert",
-        &state.alert_json(alert, &[]).to_string(),
-    ))
+    Ok(Reply::wrapped(200, "alert", &state.alert_json(alert, &[]).to_string()))
 }

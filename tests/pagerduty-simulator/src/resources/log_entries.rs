@@ -34,12 +34,9 @@ fn page(call: &Call<'_>, entries: impl IntoIterator<Item = usize>) -> Result<Rep
         .collect();
     // Entries of one moment keep the order in which they were written, turned round.
     matching.sort_by_key(|index| std::cmp::Reverse((state.log_entries[*index].at, *index)));
-    Ok(Reply::page_of(
-        "log_entries",
-        &matching,
-        &call.query.page(),
-        |index| state.log_entry_json(*index, &include).to_string(),
-    ))
+    Ok(Reply::page_of("log_entries", &matching, &call.query.page(), |index| {
+        state.log_entry_json(*index, &include).to_string()
+    }))
 }
 
 pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {

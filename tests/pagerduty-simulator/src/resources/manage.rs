@@ -20,18 +20,11 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let change = call.body["incident"].clone();
     judge(call.state, index, &change, call.user.as_deref())?;
     apply(call, index, &change);
-    Ok(Reply::wrapped(
-        200,
-        "incident",
-        &call.state.incident_text(index, &[]),
-    ))
+    Ok(Reply::wrapped(200, "incident", &call.state.incident_text(index, &[])))
 }
 
 pub(crate) fn update_many(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let changes = call.body["incidents"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let changes = call.body["incidents"].as_array().cloned().unwrap_or_default();
     let mut indexes = Vec::with_capacity(changes.len());
     for change in &changes {
         let id = change["id"].as_str().unwrap_or_default();
@@ -43,10 +36,8 @@ pub(crate) fn update_many(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         apply(call, *index, change);
     }
     let page = call.query.page();
-    let texts: Vec<String> = indexes
-        .iter()
-        .map(|index| call.state.incident_text(*index, &[]))
-        .collect();
+    let texts: Vec<String> =
+        indexes.iter().map(|index| call.state.incident_text(*index, &[])).collect();
     // The answer holds everything that was changed, whatever the page says.
     Ok(Reply::list("incidents", texts, &page, false, indexes.len()))
 }
@@ -59,10 +50,7 @@ fn judge(state: &State, index: usize, change: &Value, user: Option<&str>) -> Res
     }
     let status = change["status"].as_str();
     if status == Some("acknowledged")
-        && incident
-            .acknowledgements
-            .iter()
-            .any(|(by, _)| Some(by.as_str()) == user)
+        && incident.acknowledgements.iter().any(|(by, _)| Some(by.as_str()) == user)
     {
         return Err(Refusal::coded(400, 1002, "Incident Already Acknowledged"));
     }
@@ -72,9 +60,7 @@ fn judge(state: &State, index: usize, change: &Value, user: Option<&str>) -> Res
     let assignments = change["assignments"].as_array();
     let policy = change["escalation_policy"]["id"].as_str();
     if assignments.is_some() && policy.is_some() {
-        return Err(Refusal::invalid([
-            "assignments and escalation_policy exclude each other",
-        ]));
+        return Err(Refusal::invalid(["assignments and escalation_policy exclude each other"]));
     }
     for assignment in assignments.into_iter().flatten() {
         let id = assignment["assignee"]["id"].as_str().unwrap_or_default();
@@ -101,9 +87,7 @@ fn judge(state: &State, index: usize, change: &Value, user: Option<&str>) -> Res
         return Err(Refusal::coded(400, 5002, "Service Not Found"));
     }
     if let Some(service) = change["service"]["id"].as_str()
-        && state
-            .open_incident_with(service, &incident.incident_key)
-            .is_some_and(|o| o != index)
+        && state.open_incident_with(service, &incident.incident_key).is_some_and(|o| o != index)
     {
         let error = "Open incident with matching dedup key already exists on this service";
         return Err(Refusal::arguments(error));
@@ -127,9 +111,7 @@ fn apply(call: &mut Call<'_>, index: usize, change: &Value) {
     let user = call.user.clone().unwrap_or_default();
     let state = &mut *call.state;
     if let Some(title) = change["title"].as_str() {
-        state.set_field(index, "title", &agent, at, |one| {
-            one.title = title.to_owned()
-        });
+        state.set_field(index, "title", &agent, at, |one| one.title = title.to_owned());
     }
     if let Some(priority) = change.get("priority") {
         let id = priority_of(state, priority);
@@ -194,17 +176,10 @@ pub(crate) fn snooze(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if !(1..=LONGEST_SNOOZE).contains(&duration) {
         return Err(Refusal::coded(400, 1013, "Invalid Snooze Duration"));
     }
-    let until = call
-        .now
-        .checked_add(SignedDuration::from_secs(duration))
-        .unwrap_or(call.now);
+    let until = call.now.checked_add(SignedDuration::from_secs(duration)).unwrap_or(call.now);
     let agent = call.agent();
     call.state.snooze(index, until, &agent, call.now);
-    Ok(Reply::wrapped(
-        201,
-        "incident",
-        &call.state.incident_text(index, &[]),
-    ))
+    Ok(Reply::wrapped(201, "incident", &call.state.incident_text(index, &[])))
 }
 
 pub(crate) fn merge(call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -214,17 +189,11 @@ pub(crate) fn merge(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     }
     let mut sources = Vec::new();
     let mut alerts = call.state.incidents[target].alerts.len();
-    for source in call.body["source_incidents"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
+    for source in call.body["source_incidents"].as_array().into_iter().flatten() {
         let id = source["id"].as_str().unwrap_or_default();
         let index = call.state.incident_at(id).ok_or_else(Refusal::not_found)?;
         if index == target || sources.contains(&index) {
-            return Err(Refusal::invalid([
-                "source_incidents must be other incidents, each once",
-            ]));
+            return Err(Refusal::invalid(["source_incidents must be other incidents, each once"]));
         }
         if call.state.incidents[index].merged_into.is_some() {
             return Err(Refusal::coded(400, 1019, "Incident Already Merged"));
@@ -233,17 +202,11 @@ pub(crate) fn merge(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         sources.push(index);
     }
     if alerts > MOST_ALERTS {
-        return Err(Refusal::invalid([format!(
-            "the result would exceed {MOST_ALERTS} alerts"
-        )]));
+        return Err(Refusal::invalid([format!("the result would exceed {MOST_ALERTS} alerts")]));
     }
     let agent = call.agent();
     for source in sources {
         call.state.merge(source, target, &agent, call.now);
     }
-    Ok(Reply::wrapped(
-        200,
-        "incident",
-        &call.state.incident_reference(target).to_string(),
-    ))
+    Ok(Reply::wrapped(200, "incident", &call.state.incident_reference(target).to_string()))
 }

@@ -16,9 +16,7 @@ use crate::judge::Call;
 impl Call<'_> {
     /// The incident of the path.
     pub(crate) fn incident(&self) -> Result<usize, Refusal> {
-        self.state
-            .incident_at(self.capture(0))
-            .ok_or_else(Refusal::not_found)
+        self.state.incident_at(self.capture(0)).ok_or_else(Refusal::not_found)
     }
 
     /// `since` and `until`, in order; each may be missing.

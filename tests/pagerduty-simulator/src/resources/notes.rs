@@ -9,11 +9,8 @@ use crate::reply::Reply;
 pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let state = &*call.state;
-    let notes: Vec<Value> = state.incidents[index]
-        .notes
-        .iter()
-        .map(|note| state.note_json(note))
-        .collect();
+    let notes: Vec<Value> =
+        state.incidents[index].notes.iter().map(|note| state.note_json(note)).collect();
     Ok(Reply::json(200, &json!({"notes": notes})))
 }
 
@@ -23,8 +20,5 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let content = call.body["note"]["content"].as_str().unwrap_or_default();
     let user = call.user.as_deref().unwrap_or_default();
     let note = call.state.annotate(index, content, user, call.now);
-    Ok(Reply::json(
-        200,
-        &json!({"note": call.state.note_json(&note)}),
-    ))
+    Ok(Reply::json(200, &json!({"note": call.state.note_json(&note)})))
 }

@@ -29,49 +29,30 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if call.query.one("sort_by") == Some("name:desc") {
         matching.reverse();
     }
-    Ok(Reply::page_of(
-        "services",
-        &matching,
-        &call.query.page(),
-        |service| state.service_json(service, &include).to_string(),
-    ))
+    Ok(Reply::page_of("services", &matching, &call.query.page(), |service| {
+        state.service_json(service, &include).to_string()
+    }))
 }
 
 pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let service = call
-        .state
-        .service(call.capture(0))
-        .ok_or_else(Refusal::not_found)?;
+    let service = call.state.service(call.capture(0)).ok_or_else(Refusal::not_found)?;
     let service = call.state.service_json(service, &call.query.includes());
     Ok(Reply::wrapped(200, "service", &service.to_string()))
 }
 
 pub(crate) fn integration(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let service = call
-        .state
-        .service(call.capture(0))
-        .ok_or_else(Refusal::not_found)?;
+    let service = call.state.service(call.capture(0)).ok_or_else(Refusal::not_found)?;
     if service.integration_id != call.capture(1) {
         return Err(Refusal::not_found());
     }
     let service = call.state.service_json(service, &["integrations"]);
-    Ok(Reply::wrapped(
-        200,
-        "integration",
-        &service["integrations"][0].to_string(),
-    ))
+    Ok(Reply::wrapped(200, "integration", &service["integrations"][0].to_string()))
 }
 
 pub(crate) fn change_events(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     for name in ["since", "until"] {
-        if call
-            .query
-            .one(name)
-            .is_some_and(|text| !text.ends_with('Z'))
-        {
-            return Err(Refusal::invalid([format!(
-                "{name} must be in UTC and end in Z"
-            )]));
+        if call.query.one(name).is_some_and(|text| !text.ends_with('Z')) {
+            return Err(Refusal::invalid([format!("{name} must be in UTC and end in Z")]));
         }
     }
     let (since, until) = call.window()?;
@@ -91,27 +72,17 @@ pub(crate) fn change_events(call: &mut Call<'_>) -> Result<Reply, Refusal> {
                 })
         })
         .collect();
-    Ok(Reply::page_of(
-        "change_events",
-        &matching,
-        &call.query.page(),
-        |change| json(state, change).to_string(),
-    ))
+    Ok(Reply::page_of("change_events", &matching, &call.query.page(), |change| {
+        json(state, change).to_string()
+    }))
 }
 
 pub(crate) fn change_event(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let state = &*call.state;
     let wanted = call.capture(0);
-    let change = state
-        .change_events
-        .iter()
-        .find(|change| change.id == wanted);
+    let change = state.change_events.iter().find(|change| change.id == wanted);
     let change = change.ok_or_else(Refusal::not_found)?;
-    Ok(Reply::wrapped(
-        200,
-        "change_event",
-        &json(state, change).to_string(),
-    ))
+    Ok(Reply::wrapped(200, "change_event", &json(state, change).to_string()))
 }
 
 fn json(state: &State, change: &ChangeEvent) -> Value {

@@ -20,12 +20,9 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
                 && any_passes(&teams, &user.team_ids)
         })
         .collect();
-    Ok(Reply::page_of(
-        "users",
-        &matching,
-        &call.query.page(),
-        |user| state.user_json(user, &include).to_string(),
-    ))
+    Ok(Reply::page_of("users", &matching, &call.query.page(), |user| {
+        state.user_json(user, &include).to_string()
+    }))
 }
 
 pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -36,9 +33,9 @@ pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 pub(crate) fn me(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     match (call.key.kind, &call.user) {
         (_, Some(user)) => answer(call, user),
-        (TokenKind::AppToken, None) => Err(Refusal::plain(
-            "The current user is not known: the token belongs to an app",
-        )),
+        (TokenKind::AppToken, None) => {
+            Err(Refusal::plain("The current user is not known: the token belongs to an app"))
+        }
         (_, None) => {
             let message = "The current user is not known: the key is an account-level access token";
             Err(Refusal::plain(message))

@@ -95,10 +95,8 @@ impl State {
             let incident = self.alerts[alert].incident;
             self.close_alert(alert, at);
             self.touch(incident, at);
-            let open = self.incidents[incident]
-                .alerts
-                .iter()
-                .any(|one| !self.alerts[*one].resolved);
+            let open =
+                self.incidents[incident].alerts.iter().any(|one| !self.alerts[*one].resolved);
             if !open && self.incidents[incident].status != Status::Resolved {
                 self.resolve(incident, &Agent::Service(service_id.to_owned()), at);
             }

@@ -57,10 +57,7 @@ impl State {
     /// Reserves the incident's key on its service.
     fn hold_key(&mut self, index: usize) {
         let incident = &self.incidents[index];
-        let keys = self
-            .open_keys
-            .entry(incident.service_id.clone())
-            .or_default();
+        let keys = self.open_keys.entry(incident.service_id.clone()).or_default();
         keys.insert(incident.incident_key.clone(), index);
     }
 
@@ -79,9 +76,7 @@ impl State {
         let id = self.ids.next('Q', "incident");
         let policy_id = opening.escalation_policy_id.unwrap_or_else(|| {
             let service = self.service(&opening.service_id);
-            service
-                .map(|service| service.escalation_policy_id.clone())
-                .unwrap_or_default()
+            service.map(|service| service.escalation_policy_id.clone()).unwrap_or_default()
         });
         let (assignees, assigned_via) = match opening.assignee_id {
             Some(user) => (vec![user], "direct_assignment"),
@@ -111,9 +106,7 @@ impl State {
             snoozed_until: None,
             merged_into: None,
             notes: Vec::new(),
-            incident_type: opening
-                .incident_type
-                .unwrap_or_else(|| "incident_default".to_owned()),
+            incident_type: opening.incident_type.unwrap_or_else(|| "incident_default".to_owned()),
             conference_bridge: opening.conference_bridge,
             assigned_via,
             assigned_at: opening.at,
@@ -126,14 +119,7 @@ impl State {
         });
         self.incident_index.insert(id, index);
         self.hold_key(index);
-        self.log(
-            index,
-            "trigger",
-            agent,
-            opening.channel,
-            json!({}),
-            opening.at,
-        );
+        self.log(index, "trigger", agent, opening.channel, json!({}), opening.at);
         self.log_assignment(index, agent, opening.at);
         // Whoever opens an incident for themself has thereby taken it.
         if let (Agent::User(user), "direct_assignment") = (agent, assigned_via)
@@ -156,14 +142,7 @@ impl State {
         let ids = self.incidents[index].assignee_ids.clone();
         let assignees: Vec<Value> = ids.iter().map(|id| self.user_reference(id)).collect();
         let channel = json!({"type": "api"});
-        self.log(
-            index,
-            "assign",
-            agent,
-            channel,
-            json!({"assignees": assignees}),
-            at,
-        );
+        self.log(index, "assign", agent, channel, json!({"assignees": assignees}), at);
     }
 
     fn set_status(&mut self, index: usize, status: Status, agent: &Agent, at: Timestamp) {
@@ -188,27 +167,13 @@ impl State {
                 incident.assigned_at = at;
             }
         }
-        self.log(
-            index,
-            "acknowledge",
-            agent,
-            json!({"type": "api"}),
-            json!({}),
-            at,
-        );
+        self.log(index, "acknowledge", agent, json!({"type": "api"}), json!({}), at);
     }
 
     pub(crate) fn unacknowledge(&mut self, index: usize, at: Timestamp) {
         let agent = Agent::Service(self.incidents[index].service_id.clone());
         self.set_status(index, Status::Triggered, &agent, at);
-        self.log(
-            index,
-            "unacknowledge",
-            &agent,
-            json!({"type": "timeout"}),
-            json!({}),
-            at,
-        );
+        self.log(index, "unacknowledge", &agent, json!({"type": "timeout"}), json!({}), at);
     }
 
     /// Resolves an incident and all its alerts.
@@ -221,14 +186,7 @@ impl State {
         for alert in incident.alerts.clone() {
             self.close_alert(alert, at);
         }
-        self.log(
-            index,
-            "resolve",
-            agent,
-            json!({"type": "api"}),
-            json!({}),
-            at,
-        );
+        self.log(index, "resolve", agent, json!({"type": "api"}), json!({}), at);
     }
 
     pub(crate) fn close_alert(&mut self, index: usize, at: Timestamp) {
@@ -236,8 +194,7 @@ impl State {
         if !alert.resolved {
             alert.resolved = true;
             alert.resolved_at = Some(at);
-            self.open_alerts
-                .remove(&(alert.service_id.clone(), alert.key.clone()));
+            self.open_alerts.remove(&(alert.service_id.clone(), alert.key.clone()));
         }
     }
 
@@ -264,14 +221,7 @@ impl State {
         let policy = self.incidents[index].escalation_policy_id.clone();
         let users = self.level_users(&policy, level);
         self.incidents[index].escalation_level = level;
-        self.log(
-            index,
-            "escalate",
-            agent,
-            json!({"type": "api"}),
-            json!({}),
-            at,
-        );
+        self.log(index, "escalate", agent, json!({"type": "api"}), json!({}), at);
         self.assign(index, users, "escalation_policy", agent, at);
     }
 
@@ -279,14 +229,7 @@ impl State {
         if self.incidents[index].urgency != to {
             self.touch(index, at).urgency = to;
             let more = json!({"urgency": to.text()});
-            self.log(
-                index,
-                "urgency_change",
-                agent,
-                json!({"type": "api"}),
-                more,
-                at,
-            );
+            self.log(index, "urgency_change", agent, json!({"type": "api"}), more, at);
         }
     }
 
@@ -301,14 +244,7 @@ impl State {
     ) {
         set(self.touch(index, at));
         let more = json!({"changed_fields": [name]});
-        self.log(
-            index,
-            "field_value_change",
-            agent,
-            json!({"type": "api"}),
-            more,
-            at,
-        );
+        self.log(index, "field_value_change", agent, json!({"type": "api"}), more, at);
     }
 
     /// Moves an incident to another service; its alerts stay where their events came from.
@@ -320,9 +256,7 @@ impl State {
         at: Timestamp,
     ) {
         self.free_key(index);
-        self.set_field(index, "service", agent, at, |one| {
-            one.service_id = service_id.to_owned()
-        });
+        self.set_field(index, "service", agent, at, |one| one.service_id = service_id.to_owned());
         self.hold_key(index);
     }
 
@@ -352,14 +286,7 @@ impl State {
         };
         self.touch(index, at).notes.push(note.clone());
         let channel = json!({"type": "note", "summary": content, "id": note.id});
-        self.log(
-            index,
-            "annotate",
-            &Agent::User(user_id.to_owned()),
-            channel,
-            json!({}),
-            at,
-        );
+        self.log(index, "annotate", &Agent::User(user_id.to_owned()), channel, json!({}), at);
         note
     }
 

@@ -125,9 +125,7 @@ impl State {
     }
 
     pub(crate) fn service(&self, id: &str) -> Option<&Service> {
-        self.service_index
-            .get(id)
-            .and_then(|index| self.services.get(*index))
+        self.service_index.get(id).and_then(|index| self.services.get(*index))
     }
 
     pub(crate) fn policy(&self, id: &str) -> Option<&EscalationPolicy> {
@@ -150,20 +148,12 @@ impl State {
 
     pub(crate) fn policy_reference(&self, id: &str) -> Value {
         let name = self.policy(id).map_or("", |policy| policy.name.as_str());
-        self.stub(
-            "escalation_policy_reference",
-            "escalation_policies",
-            id,
-            name,
-        )
+        self.stub("escalation_policy_reference", "escalation_policies", id, name)
     }
 
     pub(crate) fn team_reference(&self, id: &str) -> Value {
-        let name = self
-            .teams
-            .iter()
-            .find(|team| team.id == id)
-            .map_or("", |team| team.name.as_str());
+        let name =
+            self.teams.iter().find(|team| team.id == id).map_or("", |team| team.name.as_str());
         self.stub("team_reference", "teams", id, name)
     }
 
@@ -193,20 +183,9 @@ impl State {
         let contact = if include.contains(&"contact_methods") {
             let more =
                 json!({"label": "Default", "address": user.email, "send_short_email": false});
-            self.object(
-                "email_contact_method",
-                &contact_path,
-                &contact_id,
-                "Default",
-                more,
-            )
+            self.object("email_contact_method", &contact_path, &contact_id, "Default", more)
         } else {
-            self.stub(
-                "email_contact_method_reference",
-                &contact_path,
-                &contact_id,
-                "Default",
-            )
+            self.stub("email_contact_method_reference", &contact_path, &contact_id, "Default")
         };
         self.object(
             "user",

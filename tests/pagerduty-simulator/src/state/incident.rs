@@ -220,11 +220,7 @@ impl State {
         } else {
             self.log_entry_reference(incident.first_log_entry)
         };
-        let resolved = incident
-            .alerts
-            .iter()
-            .filter(|alert| self.alerts[**alert].resolved)
-            .count();
+        let resolved = incident.alerts.iter().filter(|alert| self.alerts[**alert].resolved).count();
         let pending: Vec<Value> = incident
             .snoozed_until
             .iter()

@@ -28,15 +28,8 @@ pub(crate) struct LogEntry {
 }
 
 /// The kinds that `is_overview=true` shows.
-const OVERVIEW: [&str; 7] = [
-    "trigger",
-    "acknowledge",
-    "unacknowledge",
-    "resolve",
-    "annotate",
-    "assign",
-    "escalate",
-];
+const OVERVIEW: [&str; 7] =
+    ["trigger", "acknowledge", "unacknowledge", "resolve", "annotate", "assign", "escalate"];
 
 impl LogEntry {
     pub(crate) fn in_overview(&self) -> bool {
@@ -44,10 +37,7 @@ impl LogEntry {
     }
 
     fn summary(&self, agent: &Value) -> String {
-        let by = agent
-            .get("summary")
-            .and_then(Value::as_str)
-            .unwrap_or("PagerDuty");
+        let by = agent.get("summary").and_then(Value::as_str).unwrap_or("PagerDuty");
         match self.kind {
             "trigger" => format!("Triggered by {by}."),
             "acknowledge" => format!("Acknowledged by {by}."),

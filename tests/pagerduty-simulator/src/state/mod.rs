@@ -92,12 +92,7 @@ impl State {
             return "disabled";
         }
         let mut status = "active";
-        for index in self
-            .open_keys
-            .get(&service.id)
-            .into_iter()
-            .flat_map(HashMap::values)
-        {
+        for index in self.open_keys.get(&service.id).into_iter().flat_map(HashMap::values) {
             match self.incidents[*index].status {
                 Status::Triggered => return "critical",
                 Status::Acknowledged => status = "warning",
@@ -117,11 +112,7 @@ impl State {
             .snoozed
             .iter()
             .copied()
-            .filter(|index| {
-                self.incidents[*index]
-                    .snoozed_until
-                    .is_none_or(|at| at <= now)
-            })
+            .filter(|index| self.incidents[*index].snoozed_until.is_none_or(|at| at <= now))
             .collect();
         self.snoozed.retain(|index| !due.contains(index));
         for index in due {

@@ -102,61 +102,30 @@ impl State {
         }
         for name in ["Platform", "Storefront"] {
             let id = self.ids.next('P', "team");
-            self.teams.push(Team {
-                id,
-                name: name.to_owned(),
-            });
+            self.teams.push(Team { id, name: name.to_owned() });
         }
         let platform = vec![self.teams[0].id.clone()];
         let storefront = vec![self.teams[1].id.clone()];
         self.add_user("Ada Moreno", "ada@example.com", "admin", &platform);
         self.add_user("Ben Okafor", "ben@example.com", "user", &platform);
-        self.add_user(
-            "Chloé Lindqvist",
-            "chloe@example.com",
-            "limited_user",
-            &storefront,
-        );
+        self.add_user("Chloé Lindqvist", "chloe@example.com", "limited_user", &storefront);
         self.add_user("Dan Whitfield", "dan@example.com", "read_only_user", &[]);
         let [ada, ben, chloe] = [0, 1, 2].map(|index| self.users[index].id.clone());
 
         for (name, user) in [("Primary", &ada), ("Storefront hours", &chloe)] {
             let id = self.ids.next('P', "schedule");
-            self.schedules.push(Schedule {
-                id,
-                name: name.to_owned(),
-                user_id: user.clone(),
-            });
+            self.schedules.push(Schedule { id, name: name.to_owned(), user_id: user.clone() });
         }
         let levels = vec![vec![ada], vec![ben.clone()]];
         self.add_policy("Platform on call", levels, &platform);
-        self.add_policy(
-            "Storefront on call",
-            vec![vec![chloe], vec![ben]],
-            &storefront,
-        );
+        self.add_policy("Storefront on call", vec![vec![chloe], vec![ben]], &storefront);
         self.add_policy("Nobody on call", vec![Vec::new()], &[]);
         let [platform_policy, storefront_policy] = [0, 1].map(|i| self.policies[i].id.clone());
 
-        self.add_service(
-            "Checkout",
-            "Takes the orders.",
-            &storefront_policy,
-            &storefront,
-        );
-        self.add_service(
-            "Billing",
-            "Sends the invoices.",
-            &storefront_policy,
-            &storefront,
-        );
+        self.add_service("Checkout", "Takes the orders.", &storefront_policy, &storefront);
+        self.add_service("Billing", "Sends the invoices.", &storefront_policy, &storefront);
         self.add_service("Search", "Finds the products.", &platform_policy, &platform);
-        self.add_service(
-            "Object storage",
-            "Keeps the pictures.",
-            &platform_policy,
-            &platform,
-        );
+        self.add_service("Object storage", "Keeps the pictures.", &platform_policy, &platform);
         self.add_service("Mail relay (old)", "Switched off.", &platform_policy, &[]);
         self.services[4].status = "disabled".to_owned();
     }
@@ -173,46 +142,22 @@ impl State {
             user: mint("user key", TokenKind::UserKey, Some(&ada), &[]),
             classic_read: mint("read token", TokenKind::UserToken, Some(&ada), &["read"]),
             classic_write: mint("write token", TokenKind::UserToken, Some(&ada), &["write"]),
-            app: mint(
-                "app token",
-                TokenKind::AppToken,
-                None,
-                &crate::routes::scopes(),
-            ),
+            app: mint("app token", TokenKind::AppToken, None, &crate::routes::scopes()),
             routing: self.services[0].routing_key.clone(),
-            routing_keys: self
-                .services
-                .iter()
-                .map(|s| s.routing_key.clone())
-                .collect(),
+            routing_keys: self.services.iter().map(|s| s.routing_key.clone()).collect(),
         };
     }
 
     fn seed_history(&mut self) {
         let now = self.now();
-        let ago = |hours: i64| {
-            now.checked_sub(SignedDuration::from_hours(hours))
-                .unwrap_or(now)
-        };
+        let ago = |hours: i64| now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(now);
         let [ada, ben] = [0, 1].map(|index| Agent::User(self.users[index].id.clone()));
         // Title, service, hours ago, urgency, how far it went.
         let history = [
-            (
-                "Pictures vanish after upload",
-                3,
-                24 * 200,
-                Urgency::High,
-                2,
-            ),
+            ("Pictures vanish after upload", 3, 24 * 200, Urgency::High, 2),
             ("Search answers slowly", 2, 24 * 20, Urgency::High, 2),
             ("Invoices are sent twice", 1, 24 * 6, Urgency::Low, 2),
-            (
-                "Certificate of the shop expires soon",
-                0,
-                30,
-                Urgency::Low,
-                1,
-            ),
+            ("Certificate of the shop expires soon", 0, 30, Urgency::Low, 1),
             ("Payments time out", 0, 2, Urgency::High, 0),
         ];
         for (title, service, hours, urgency, progress) in history {
@@ -223,8 +168,7 @@ impl State {
             let agent = Agent::Service(service_id);
             let index = self.open_incident(opening, &agent);
             let later = |minutes: i64| -> Timestamp {
-                at.checked_add(SignedDuration::from_mins(minutes))
-                    .unwrap_or(at)
+                at.checked_add(SignedDuration::from_mins(minutes)).unwrap_or(at)
             };
             if progress >= 1 {
                 self.acknowledge(index, &ada, later(4));
@@ -285,8 +229,7 @@ impl State {
         let id = self.ids.next('P', "service");
         let routing_key = secret_hex(32);
         self.service_index.insert(id.clone(), self.services.len());
-        self.routing_index
-            .insert(routing_key.clone(), self.services.len());
+        self.routing_index.insert(routing_key.clone(), self.services.len());
         let integration_id = self.ids.next('P', "integration");
         self.services.push(Service {
             id: id.clone(),

@@ -33,17 +33,12 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The status and the code of the error.
     pub(crate) fn error(&self) -> (u16, i64) {
-        (
-            self.status,
-            self.json()["error"]["code"].as_i64().unwrap_or_default(),
-        )
+        (self.status, self.json()["error"]["code"].as_i64().unwrap_or_default())
     }
 
     /// The ids of a list.
@@ -51,10 +46,7 @@ impl Answer {
         assert_eq!(self.status, 200, "{:?}", self.body);
         let answer = self.json();
         let items = answer[root].as_array().unwrap();
-        items
-            .iter()
-            .map(|item| item["id"].as_str().unwrap().to_owned())
-            .collect()
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -117,8 +109,7 @@ impl Ask<'_> {
     }
 
     pub(crate) fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json")
-            .bytes(body.to_string())
+        self.header("content-type", "application/json").bytes(body.to_string())
     }
 
     pub(crate) fn bytes(mut self, body: impl Into<Bytes>) -> Self {
@@ -141,11 +132,7 @@ impl Ask<'_> {
     pub(crate) async fn try_send(self) -> Result<Answer, String> {
         let stream = connect(self.simulator, self.origin, self.http1).await?;
         let text = |error: &dyn std::fmt::Debug| format!("{error:?}");
-        let host = if self.host.is_empty() {
-            self.origin.host()
-        } else {
-            &self.host
-        };
+        let host = if self.host.is_empty() { self.origin.host() } else { &self.host };
         let target = match self.http1 {
             true => self.target.clone(),
             false => format!("https://{host}{}", self.target),
@@ -157,23 +144,11 @@ impl Ask<'_> {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request
-            .body(Full::new(self.body))
-            .map_err(|error| text(&error))?;
-        let response = exchange(stream, request, self.http1)
-            .await
-            .map_err(|error| text(&error))?;
+        let request = request.body(Full::new(self.body)).map_err(|error| text(&error))?;
+        let response = exchange(stream, request, self.http1).await.map_err(|error| text(&error))?;
         let (parts, body) = response.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|error| text(&error))?
-            .to_bytes();
-        Ok(Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        })
+        let body = body.collect().await.map_err(|error| text(&error))?.to_bytes();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     pub(crate) async fn send(self) -> Answer {
@@ -223,19 +198,10 @@ pub(crate) async fn connect_at(
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![if http1 {
-        b"http/1.1".to_vec()
-    } else {
-        b"h2".to_vec()
-    }];
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| error.to_string())?;
+    config.alpn_protocols = vec![if http1 { b"http/1.1".to_vec() } else { b"h2".to_vec() }];
+    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     stream.set_nodelay(true).unwrap();
     let name = ServerName::try_from(origin.host()).unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    connector
-        .connect(name, stream)
-        .await
-        .map_err(|error| error.to_string())
+    connector.connect(name, stream).await.map_err(|error| error.to_string())
 }

@@ -36,11 +36,7 @@ fn it_prints_one_line_of_json_for_programs() {
     let printed: Value = serde_json::from_str(&line).unwrap();
     let ca = printed["ca_file"].as_str().unwrap();
     assert_eq!(ca, directory.path().join("ca.pem").to_str().unwrap());
-    assert!(
-        std::fs::read_to_string(ca)
-            .unwrap()
-            .contains("BEGIN CERTIFICATE")
-    );
+    assert!(std::fs::read_to_string(ca).unwrap().contains("BEGIN CERTIFICATE"));
     assert_eq!(printed["connect_to"].as_array().unwrap().len(), 4);
     let address = printed["origins"]["rest_us"].as_str().unwrap();
     let address = address.strip_prefix("https://").unwrap();

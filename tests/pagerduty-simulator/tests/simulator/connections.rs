@@ -15,15 +15,8 @@ async fn every_origin_shows_a_certificate_for_its_own_name() {
         connect(&simulator, origin, false).await.unwrap();
     }
     assert_eq!(simulator.connections_opened(), 4);
-    assert!(
-        simulator
-            .ca_pem()
-            .starts_with("-----BEGIN CERTIFICATE-----")
-    );
-    assert_eq!(
-        std::fs::read_to_string(simulator.ca_file()).unwrap(),
-        simulator.ca_pem()
-    );
+    assert!(simulator.ca_pem().starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(std::fs::read_to_string(simulator.ca_file()).unwrap(), simulator.ca_pem());
 }
 
 #[tokio::test]
@@ -33,14 +26,8 @@ async fn a_bad_certificate_is_refused_by_a_careful_client() {
         (CertificateKind::WrongName, "not valid for name"),
         (CertificateKind::SelfSigned, "UnknownIssuer"),
     ] {
-        let simulator = Simulator::builder()
-            .certificate(kind)
-            .start()
-            .await
-            .unwrap();
-        let error = connect(&simulator, Origin::RestUs, false)
-            .await
-            .unwrap_err();
+        let simulator = Simulator::builder().certificate(kind).start().await.unwrap();
+        let error = connect(&simulator, Origin::RestUs, false).await.unwrap_err();
         assert!(error.contains(reason), "{kind:?}: {error}");
         assert!(simulator.requests().is_empty());
     }
@@ -51,11 +38,7 @@ async fn both_protocols_are_spoken_unless_one_is_switched_off() {
     let simulator = Simulator::builder().start().await.unwrap();
     assert_eq!(get(&simulator, "/users").http1().send().await.status, 200);
     assert_eq!(get(&simulator, "/users").send().await.status, 200);
-    let versions: Vec<_> = simulator
-        .requests()
-        .into_iter()
-        .map(|r| r.http_version)
-        .collect();
+    let versions: Vec<_> = simulator.requests().into_iter().map(|r| r.http_version).collect();
     assert_eq!(versions, ["HTTP/1.1", "HTTP/2.0"]);
     let old = Simulator::builder().http1_only().start().await.unwrap();
     assert_eq!(get(&old, "/users").http1().send().await.status, 200);
@@ -66,19 +49,12 @@ async fn both_protocols_are_spoken_unless_one_is_switched_off() {
 async fn a_request_is_recorded_as_it_came() {
     let simulator = Simulator::builder().start().await.unwrap();
     let body = new_incident(&simulator);
-    ask(&simulator, "POST", "/incidents?x=%2B")
-        .header("x-own", "1")
-        .json(&body)
-        .send()
-        .await;
+    ask(&simulator, "POST", "/incidents?x=%2B").header("x-own", "1").json(&body).send().await;
     let requests = simulator.requests();
     let request = &requests[0];
     assert_eq!(request.sequence, 1);
     assert_eq!(request.origin, Origin::RestUs);
-    assert_eq!(
-        (request.method.as_str(), request.path.as_str()),
-        ("POST", "/incidents")
-    );
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/incidents"));
     assert_eq!(request.query, "x=%2B");
     assert_eq!(request.query_pairs(), [("x".to_owned(), "+".to_owned())]);
     assert_eq!(request.header("x-own"), Some("1"));
@@ -87,20 +63,13 @@ async fn a_request_is_recorded_as_it_came() {
     assert_eq!(request.response_status, Some(201));
     assert_eq!(request.key_name.as_deref(), Some("account key"));
     get(&simulator, "/users").send().await;
-    assert_ne!(
-        simulator.requests()[1].connection,
-        simulator.requests()[0].connection
-    );
+    assert_ne!(simulator.requests()[1].connection, simulator.requests()[0].connection);
     simulator.clear_requests();
     assert!(simulator.requests().is_empty() && simulator.violations().is_empty());
     get(&simulator, "/users").send().await;
     assert_eq!(simulator.requests()[0].sequence, 3);
 
-    let quiet = Simulator::builder()
-        .without_recording()
-        .start()
-        .await
-        .unwrap();
+    let quiet = Simulator::builder().without_recording().start().await.unwrap();
     assert_eq!(get(&quiet, "/users").send().await.status, 200);
     assert!(quiet.requests().is_empty());
 }
@@ -147,11 +116,7 @@ async fn stopping_frees_the_ports_and_removes_the_file() {
         } else {
             simulator.shutdown().await;
             // Another server may have the port by now, but not with this certificate.
-            assert!(
-                connect_at(address, &ca_der, Origin::RestUs, false)
-                    .await
-                    .is_err()
-            );
+            assert!(connect_at(address, &ca_der, Origin::RestUs, false).await.is_err());
         }
         assert!(!file.exists());
     }
@@ -176,9 +141,8 @@ async fn many_requests_share_one_connection() {
     let simulator = Simulator::builder().start().await.unwrap();
     let stream = connect(&simulator, Origin::RestUs, false).await.unwrap();
     let io = TokioIo::new(stream);
-    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
-        .await
-        .unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
     tokio::spawn(connection);
     let key = simulator.us().keys().account;
     let mut waiting = Vec::new();
@@ -190,9 +154,7 @@ async fn many_requests_share_one_connection() {
             .header("content-type", "application/json");
         let mut body = new_incident(&simulator);
         body["incident"]["title"] = json!(format!("Number {number}"));
-        let request = request
-            .body(Full::new(bytes::Bytes::from(body.to_string())))
-            .unwrap();
+        let request = request.body(Full::new(bytes::Bytes::from(body.to_string()))).unwrap();
         let mut sender = sender.clone();
         waiting.push(tokio::spawn(async move {
             let response = sender.send_request(request).await.unwrap();

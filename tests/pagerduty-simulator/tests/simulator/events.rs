@@ -48,14 +48,8 @@ async fn an_alert_lives_from_trigger_to_resolve() {
     assert_eq!(incidents[before].incident_key, "disk");
 
     enqueue(&simulator, &follow_up(&simulator, "acknowledge", "disk")).await;
-    assert_eq!(
-        simulator.us().incident(&id).unwrap().status,
-        Status::Acknowledged
-    );
-    let alerts = get(&simulator, &format!("/incidents/{id}/alerts"))
-        .send()
-        .await
-        .json();
+    assert_eq!(simulator.us().incident(&id).unwrap().status, Status::Acknowledged);
+    let alerts = get(&simulator, &format!("/incidents/{id}/alerts")).send().await.json();
     let alert = &alerts["alerts"][0];
     assert_eq!(alert["alert_key"], "disk");
     assert_eq!(alert["status"], "triggered");
@@ -63,16 +57,10 @@ async fn an_alert_lives_from_trigger_to_resolve() {
     assert_eq!(alert["incident"]["id"], id.as_str());
     assert!(!alerts.to_string().contains(&simulator.us().keys().routing));
     let one = format!("/incidents/{id}/alerts/{}", alert["id"].as_str().unwrap());
-    assert_eq!(
-        get(&simulator, &one).send().await.json()["alert"]["id"],
-        alert["id"]
-    );
+    assert_eq!(get(&simulator, &one).send().await.json()["alert"]["id"], alert["id"]);
 
     enqueue(&simulator, &follow_up(&simulator, "resolve", "disk")).await;
-    assert_eq!(
-        simulator.us().incident(&id).unwrap().status,
-        Status::Resolved
-    );
+    assert_eq!(simulator.us().incident(&id).unwrap().status, Status::Resolved);
     let path = format!("/incidents/{id}/alerts?statuses[]=resolved");
     assert_eq!(get(&simulator, &path).send().await.ids("alerts").len(), 1);
     assert_eq!(
@@ -95,10 +83,7 @@ async fn resolving_an_incident_resolves_its_alerts() {
     enqueue(&simulator, &trigger(&simulator, "disk")).await;
     let id = simulator.us().incidents().last().unwrap().id.clone();
     let body = json!({"incident": {"type": "incident", "status": "resolved"}});
-    let answer = ask(&simulator, "PUT", &format!("/incidents/{id}"))
-        .json(&body)
-        .send()
-        .await;
+    let answer = ask(&simulator, "PUT", &format!("/incidents/{id}")).json(&body).send().await;
     let counts = &answer.json()["incident"]["alert_counts"];
     assert_eq!(*counts, json!({"all": 1, "triggered": 0, "resolved": 1}));
 }
@@ -120,10 +105,7 @@ async fn a_missing_dedup_key_is_made_up_and_an_unknown_one_dropped() {
     stranger["routing_key"] = json!(simulator.us().keys().routing_keys[1]);
     assert_eq!(enqueue(&simulator, &stranger).await.status, 202);
     let last = simulator.us().incidents().pop().unwrap();
-    assert_eq!(
-        (simulator.us().incident_count(), last.status),
-        (count, Status::Triggered)
-    );
+    assert_eq!((simulator.us().incident_count(), last.status), (count, Status::Triggered));
 }
 
 #[tokio::test]
@@ -172,45 +154,24 @@ async fn change_events_can_be_read_back() {
         "links": [{"href": "https://ci.example.com/1", "text": "build"}],
     });
     let send = ask(&simulator, "POST", "/v2/change/enqueue").origin(Origin::EventsUs);
-    assert_eq!(
-        send.header("authorization", "")
-            .json(&event)
-            .send()
-            .await
-            .status,
-        202
-    );
+    assert_eq!(send.header("authorization", "").json(&event).send().await.status, 202);
     let list = get(&simulator, "/change_events").send().await;
     let id = list.ids("change_events")[0].clone();
     assert_eq!(list.json()["change_events"][0]["summary"], "Deployed 1.2.3");
-    let one = get(&simulator, &format!("/change_events/{id}"))
-        .send()
-        .await
-        .json();
+    let one = get(&simulator, &format!("/change_events/{id}")).send().await.json();
     assert_eq!(one["change_event"]["custom_details"]["n"], 1);
-    let local = get(
-        &simulator,
-        "/change_events?since=2026-01-01T00:00:00%2B02:00",
-    )
-    .send()
-    .await;
+    let local = get(&simulator, "/change_events?since=2026-01-01T00:00:00%2B02:00").send().await;
     assert_eq!(local.error(), (400, 2001));
 }
 
 #[tokio::test]
 async fn events_have_their_own_rate_limit_and_their_own_region() {
-    let simulator = Simulator::builder()
-        .events_rate_limit(1)
-        .start()
-        .await
-        .unwrap();
+    let simulator = Simulator::builder().events_rate_limit(1).start().await.unwrap();
     let event = trigger(&simulator, "disk");
     assert_eq!(enqueue(&simulator, &event).await.status, 202);
     assert_eq!(enqueue(&simulator, &event).await.status, 429);
     simulator.set_events_rate_limit(100);
-    let eu = ask(&simulator, "POST", "/v2/enqueue")
-        .origin(Origin::EventsEu)
-        .json(&event);
+    let eu = ask(&simulator, "POST", "/v2/enqueue").origin(Origin::EventsEu).json(&event);
     assert_eq!(eu.send().await.status, 400);
     assert!(simulator.violations()[0].contains("REST credential"));
 }

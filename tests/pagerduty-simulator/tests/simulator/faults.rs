@@ -14,22 +14,9 @@ async fn simulator() -> Simulator {
 #[tokio::test]
 async fn a_fault_hits_what_it_was_asked_to_hit() {
     let simulator = simulator().await;
-    simulator.fault(
-        Fault::status(503)
-            .method("get")
-            .path("/services")
-            .after(1)
-            .times(2),
-    );
+    simulator.fault(Fault::status(503).method("get").path("/services").after(1).times(2));
     let mut seen = Vec::new();
-    for path in [
-        "/users",
-        "/services",
-        "/services",
-        "/users",
-        "/services",
-        "/services",
-    ] {
+    for path in ["/users", "/services", "/services", "/users", "/services", "/services"] {
         seen.push(get(&simulator, path).send().await.status);
     }
     assert_eq!(seen, [200, 200, 503, 200, 503, 200]);
@@ -41,11 +28,8 @@ async fn a_fault_hits_what_it_was_asked_to_hit() {
     }
     simulator.clear_faults();
     assert_eq!(get(&simulator, "/users").send().await.status, 200);
-    let statuses: Vec<_> = simulator
-        .requests()
-        .iter()
-        .map(|request| request.response_status)
-        .collect();
+    let statuses: Vec<_> =
+        simulator.requests().iter().map(|request| request.response_status).collect();
     assert_eq!(statuses[2], Some(503));
 }
 
@@ -57,10 +41,7 @@ async fn a_status_leaves_the_state_alone_unless_asked() {
     let create = || ask(&simulator, "POST", "/incidents").json(&body);
     simulator.fault(Fault::response(502, &[("x-why", "test")], "bad gateway"));
     let answer = create().send().await;
-    assert_eq!(
-        (answer.status, &answer.body[..]),
-        (502, &b"bad gateway"[..])
-    );
+    assert_eq!((answer.status, &answer.body[..]), (502, &b"bad gateway"[..]));
     assert_eq!(answer.header("x-why"), "test");
     assert_eq!(simulator.us().incident_count(), count);
     simulator.fault(Fault::status(504).after_apply());
@@ -68,10 +49,7 @@ async fn a_status_leaves_the_state_alone_unless_asked() {
     assert_eq!(simulator.us().incident_count(), count + 1);
     simulator.fault(Fault::rate_limited(7));
     let limited = create().send().await;
-    assert_eq!(
-        (limited.error(), limited.header("ratelimit-reset")),
-        ((429, 2020), "7")
-    );
+    assert_eq!((limited.error(), limited.header("ratelimit-reset")), ((429, 2020), "7"));
 }
 
 #[tokio::test]
@@ -191,15 +169,9 @@ async fn a_late_answer_does_not_hold_up_others() {
 async fn a_redirect_names_another_place() {
     let simulator = simulator().await;
     let location = "https://attacker.example.com/".to_owned();
-    simulator.fault(Fault::new(FaultAction::Redirect {
-        status: 307,
-        location,
-    }));
+    simulator.fault(Fault::new(FaultAction::Redirect { status: 307, location }));
     let answer = get(&simulator, "/users").send().await;
-    assert_eq!(
-        (answer.status, answer.header("location")),
-        (307, "https://attacker.example.com/")
-    );
+    assert_eq!((answer.status, answer.header("location")), (307, "https://attacker.example.com/"));
 }
 
 #[tokio::test]
@@ -207,9 +179,7 @@ async fn an_echo_shows_the_credential_in_every_disguise() {
     let simulator = simulator().await;
     let token = simulator.us().keys().classic_write;
     simulator.fault(Fault::new(FaultAction::EchoRequest));
-    let echo = ask(&simulator, "POST", "/anything?a=b")
-        .bearer(&token)
-        .bytes("hello");
+    let echo = ask(&simulator, "POST", "/anything?a=b").bearer(&token).bytes("hello");
     let echo = echo.send().await;
     assert_eq!(echo.status, 200);
     let echo = echo.json();
@@ -220,15 +190,7 @@ async fn an_echo_shows_the_credential_in_every_disguise() {
     let hex: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(echo["token"]["hex"], hex.as_str());
     assert!(echo["token"]["percent"].as_str().unwrap().contains("%2B"));
-    for name in [
-        "raw",
-        "base64",
-        "base64url",
-        "hex",
-        "percent",
-        "json",
-        "json_escaped",
-    ] {
+    for name in ["raw", "base64", "base64url", "hex", "percent", "json", "json_escaped"] {
         assert!(echo["authorization"][name].is_string(), "{name}");
     }
 }

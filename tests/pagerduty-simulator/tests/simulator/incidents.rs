@@ -15,27 +15,16 @@ async fn simulator() -> Simulator {
 async fn change(simulator: &Simulator, id: &str, mut change: Value) -> Answer {
     change["type"] = json!("incident_reference");
     let path = format!("/incidents/{id}");
-    ask(simulator, "PUT", &path)
-        .json(&json!({"incident": change}))
-        .send()
-        .await
+    ask(simulator, "PUT", &path).json(&json!({"incident": change})).send().await
 }
 
 /// The types of the log entries, oldest first and without their common ending.
 async fn log(simulator: &Simulator, id: &str) -> Vec<String> {
-    let answer = get(simulator, &format!("/incidents/{id}/log_entries?limit=100"))
-        .send()
-        .await;
+    let answer = get(simulator, &format!("/incidents/{id}/log_entries?limit=100")).send().await;
     let answer = answer.json();
     let entries = answer["log_entries"].as_array().unwrap().iter().rev();
     entries
-        .map(|entry| {
-            entry["type"]
-                .as_str()
-                .unwrap()
-                .trim_end_matches("_log_entry")
-                .to_owned()
-        })
+        .map(|entry| entry["type"].as_str().unwrap().trim_end_matches("_log_entry").to_owned())
         .collect()
 }
 
@@ -47,10 +36,7 @@ async fn an_incident_is_opened_taken_and_closed_and_the_log_follows() {
     body["incident"]["body"] = json!({"type": "incident_body", "details": "since noon"});
     body["incident"]["urgency"] = json!("low");
     body["incident"]["priority"] = json!({"id": p2, "type": "priority_reference"});
-    let answer = ask(&simulator, "POST", "/incidents")
-        .json(&body)
-        .send()
-        .await;
+    let answer = ask(&simulator, "POST", "/incidents").json(&body).send().await;
     assert_eq!(answer.status, 201);
     let incident = &answer.json()["incident"];
     assert_eq!(incident["status"], "triggered");
@@ -66,10 +52,7 @@ async fn an_incident_is_opened_taken_and_closed_and_the_log_follows() {
     assert_eq!(taken.status, 200);
     let taken = &taken.json()["incident"];
     assert_eq!(taken["status"], "acknowledged");
-    assert_eq!(
-        taken["acknowledgements"][0]["acknowledger"]["summary"],
-        "Ada Moreno"
-    );
+    assert_eq!(taken["acknowledgements"][0]["acknowledger"]["summary"], "Ada Moreno");
     assert_eq!(taken["assignments"][0]["assignee"]["summary"], "Ada Moreno");
     let again = change(&simulator, id, json!({"status": "acknowledged"})).await;
     assert_eq!(again.error(), (400, 1002));
@@ -81,23 +64,14 @@ async fn an_incident_is_opened_taken_and_closed_and_the_log_follows() {
     let closed = change(&simulator, id, done).await;
     assert_eq!(closed.json()["incident"]["status"], "resolved");
     assert!(closed.json()["incident"]["resolved_at"].is_string());
-    for late in [
-        json!({"status": "acknowledged"}),
-        json!({"status": "resolved"}),
-        json!({"title": "x"}),
-    ] {
+    for late in
+        [json!({"status": "acknowledged"}), json!({"status": "resolved"}), json!({"title": "x"})]
+    {
         assert_eq!(change(&simulator, id, late).await.error(), (400, 1001));
     }
     assert_eq!(
         log(&simulator, id).await,
-        [
-            "trigger",
-            "assign",
-            "acknowledge",
-            "unacknowledge",
-            "annotate",
-            "resolve"
-        ]
+        ["trigger", "assign", "acknowledge", "unacknowledge", "annotate", "resolve"]
     );
     let read = get(&simulator, &format!("/incidents/{id}")).send().await;
     assert_eq!(read.json(), closed.json());
@@ -125,20 +99,14 @@ async fn a_change_may_touch_every_field() {
     assert_eq!(incident["title"], "New title");
     assert_eq!(incident["urgency"], "low");
     assert_eq!(incident["priority"]["name"], "P1");
-    assert_eq!(
-        incident["conference_bridge"]["conference_number"],
-        "+1 555 0100"
-    );
+    assert_eq!(incident["conference_bridge"]["conference_number"], "+1 555 0100");
     let cleared = change(&simulator, &id, json!({"priority": null})).await;
     assert_eq!(cleared.json()["incident"]["priority"], Value::Null);
 
     change(&simulator, &id, json!({"status": "acknowledged"})).await;
     let to_ben = json!({"assignments": [{"assignee": {"id": ben, "type": "user_reference"}}]});
     let given = change(&simulator, &id, to_ben).await;
-    assert_eq!(
-        given.json()["incident"]["assignments"][0]["assignee"]["id"],
-        ben.as_str()
-    );
+    assert_eq!(given.json()["incident"]["assignments"][0]["assignee"]["id"], ben.as_str());
     assert_eq!(given.json()["incident"]["status"], "triggered");
 
     let escalated = change(
@@ -150,10 +118,7 @@ async fn a_change_may_touch_every_field() {
         }),
     )
     .await;
-    assert_eq!(
-        escalated.json()["incident"]["escalation_policy"]["id"],
-        policy.as_str()
-    );
+    assert_eq!(escalated.json()["incident"]["escalation_policy"]["id"], policy.as_str());
     assert_eq!(us.incident(&id).unwrap().escalation_level, 2);
 
     let search = us.services()[2].id.clone();
@@ -192,32 +157,17 @@ async fn a_change_that_cannot_be_made_is_refused() {
         (json!({"escalation_policy": policy}), 1014),
         (json!({"assignments": user("PX")}), 1007),
         (json!({"assignments": []}), 2001),
-        (
-            json!({"assignments": user(&ben), "escalation_policy": policy}),
-            2001,
-        ),
-        (
-            json!({"priority": {"id": "PX", "type": "priority_reference"}}),
-            1020,
-        ),
-        (
-            json!({"service": {"id": "PX", "type": "service_reference"}}),
-            5002,
-        ),
+        (json!({"assignments": user(&ben), "escalation_policy": policy}), 2001),
+        (json!({"priority": {"id": "PX", "type": "priority_reference"}}), 1020),
+        (json!({"service": {"id": "PX", "type": "service_reference"}}), 5002),
         (json!({"urgency": "HIGH"}), 2001),
     ] {
         let answer = change(&simulator, &id, body.clone()).await;
         assert_eq!(answer.error(), (400, code), "{body}");
     }
-    assert_eq!(
-        change(&simulator, "QUNKNOWN", json!({})).await.error(),
-        (404, 2100)
-    );
+    assert_eq!(change(&simulator, "QUNKNOWN", json!({})).await.error(), (404, 2100));
     let untyped = ask(&simulator, "PUT", &format!("/incidents/{id}"));
-    let untyped = untyped
-        .json(&json!({"incident": {"title": "x"}}))
-        .send()
-        .await;
+    let untyped = untyped.json(&json!({"incident": {"title": "x"}})).send().await;
     assert_eq!(untyped.error(), (400, 2001));
     assert_eq!(simulator.us().log_of(&id).len(), 2);
 }
@@ -240,21 +190,14 @@ async fn an_open_incident_keeps_its_key_to_itself() {
             "errors": ["Open incident with matching dedup key already exists on this service"],
         }})
     );
-    let found = get(&simulator, "/incidents?incident_key=disk-7")
-        .send()
-        .await;
+    let found = get(&simulator, "/incidents?incident_key=disk-7").send().await;
     let id = first.json()["incident"]["id"].as_str().unwrap().to_owned();
     assert_eq!(found.ids("incidents"), [id.as_str()]);
 
     let mut elsewhere = body.clone();
     elsewhere["incident"]["service"]["id"] = json!(simulator.us().services()[1].id);
     assert_eq!(create(&elsewhere).await.status, 201);
-    assert_eq!(
-        change(&simulator, &id, json!({"status": "resolved"}))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(change(&simulator, &id, json!({"status": "resolved"})).await.status, 200);
     assert_eq!(create(&body).await.status, 201);
 }
 
@@ -266,10 +209,7 @@ async fn who_assigns_an_incident_to_themself_has_taken_it() {
         let mut body = new_incident(&simulator);
         body["incident"]["assignments"] =
             json!([{"assignee": {"id": user.id, "type": "user_reference"}}]);
-        let answer = ask(&simulator, "POST", "/incidents")
-            .json(&body)
-            .send()
-            .await;
+        let answer = ask(&simulator, "POST", "/incidents").json(&body).send().await;
         assert_eq!(answer.json()["incident"]["status"], status);
     }
 }
@@ -280,9 +220,7 @@ async fn a_snooze_needs_a_taken_incident_and_ends() {
     let id = simulator.us().add_incident(NewIncident::default());
     let snooze = |duration: Value| {
         let path = format!("/incidents/{id}/snooze");
-        ask(&simulator, "POST", &path)
-            .json(&json!({"duration": duration}))
-            .send()
+        ask(&simulator, "POST", &path).json(&json!({"duration": duration})).send()
     };
     assert_eq!(snooze(json!(60)).await.error(), (400, 1012));
     change(&simulator, &id, json!({"status": "acknowledged"})).await;
@@ -291,28 +229,16 @@ async fn a_snooze_needs_a_taken_incident_and_ends() {
     assert_eq!(snooze(json!("60")).await.error(), (400, 2001));
     let snoozed = snooze(json!(3600)).await;
     assert_eq!(snoozed.status, 201);
-    assert_eq!(
-        snoozed.json()["incident"]["pending_actions"][0]["type"],
-        "unacknowledge"
-    );
+    assert_eq!(snoozed.json()["incident"]["pending_actions"][0]["type"], "unacknowledge");
 
     simulator.advance_clock(Duration::from_secs(3500));
-    assert_eq!(
-        simulator.us().incident(&id).unwrap().status,
-        Status::Acknowledged
-    );
+    assert_eq!(simulator.us().incident(&id).unwrap().status, Status::Acknowledged);
     simulator.advance_clock(Duration::from_secs(101));
     let woken = get(&simulator, &format!("/incidents/{id}")).send().await;
     assert_eq!(woken.json()["incident"]["status"], "triggered");
     assert_eq!(
         log(&simulator, &id).await,
-        [
-            "trigger",
-            "assign",
-            "acknowledge",
-            "snooze",
-            "unacknowledge"
-        ]
+        ["trigger", "assign", "acknowledge", "snooze", "unacknowledge"]
     );
     change(&simulator, &id, json!({"status": "resolved"})).await;
     assert_eq!(snooze(json!(60)).await.error(), (400, 1001));
@@ -322,18 +248,11 @@ async fn a_snooze_needs_a_taken_incident_and_ends() {
 async fn merging_closes_the_sources() {
     let simulator = simulator().await;
     let us = simulator.us();
-    let [target, source, closed] =
-        [Status::Triggered, Status::Triggered, Status::Resolved].map(|status| {
-            us.add_incident(NewIncident {
-                status,
-                ..NewIncident::default()
-            })
-        });
+    let [target, source, closed] = [Status::Triggered, Status::Triggered, Status::Resolved]
+        .map(|status| us.add_incident(NewIncident { status, ..NewIncident::default() }));
     let merge = |into: &str, from: &str| {
         let body = json!({"source_incidents": [{"id": from, "type": "incident_reference"}]});
-        ask(&simulator, "PUT", &format!("/incidents/{into}/merge"))
-            .json(&body)
-            .send()
+        ask(&simulator, "PUT", &format!("/incidents/{into}/merge")).json(&body).send()
     };
     assert_eq!(merge(&closed, &source).await.error(), (400, 1001));
     assert_eq!(merge(&target, &target).await.error(), (400, 2001));
@@ -342,15 +261,9 @@ async fn merging_closes_the_sources() {
     assert_eq!(merged.status, 200);
     assert_eq!(merged.json()["incident"]["type"], "incident_reference");
     assert_eq!(merged.json()["incident"]["id"], target.as_str());
-    let gone = get(&simulator, &format!("/incidents/{source}"))
-        .send()
-        .await
-        .json();
+    let gone = get(&simulator, &format!("/incidents/{source}")).send().await.json();
     assert_eq!(gone["incident"]["status"], "resolved");
-    assert_eq!(
-        gone["incident"]["resolve_reason"]["incident"]["id"],
-        target.as_str()
-    );
+    assert_eq!(gone["incident"]["resolve_reason"]["incident"]["id"], target.as_str());
     assert_eq!(merge(&target, &source).await.error(), (400, 1019));
 }
 
@@ -363,34 +276,17 @@ async fn many_incidents_are_changed_together_or_not_at_all() {
             .iter()
             .map(|id| json!({"id": id, "type": "incident_reference", "status": "resolved"}))
             .collect();
-        ask(&simulator, "PUT", "/incidents")
-            .json(&json!({"incidents": changes}))
-            .send()
+        ask(&simulator, "PUT", "/incidents").json(&json!({"incidents": changes})).send()
     };
     assert_eq!(manage(&ids).await.status, 413);
     assert_eq!(manage(&[]).await.error(), (400, 2001));
-    assert_eq!(
-        manage(&[ids[0].clone(), "QX".to_owned()]).await.error(),
-        (404, 2100)
-    );
-    assert_eq!(
-        simulator.us().incident(&ids[0]).unwrap().status,
-        Status::Triggered
-    );
+    assert_eq!(manage(&[ids[0].clone(), "QX".to_owned()]).await.error(), (404, 2100));
+    assert_eq!(simulator.us().incident(&ids[0]).unwrap().status, Status::Triggered);
     let done = manage(&ids[..250]).await;
     assert_eq!(done.ids("incidents"), ids[..250]);
-    assert_eq!(
-        simulator.us().incident(&ids[0]).unwrap().status,
-        Status::Resolved
-    );
-    assert_eq!(
-        manage(&[ids[250].clone(), ids[0].clone()]).await.error(),
-        (400, 1001)
-    );
-    assert_eq!(
-        simulator.us().incident(&ids[250]).unwrap().status,
-        Status::Triggered
-    );
+    assert_eq!(simulator.us().incident(&ids[0]).unwrap().status, Status::Resolved);
+    assert_eq!(manage(&[ids[250].clone(), ids[0].clone()]).await.error(), (400, 1001));
+    assert_eq!(simulator.us().incident(&ids[250]).unwrap().status, Status::Triggered);
 }
 
 #[tokio::test]
@@ -399,9 +295,7 @@ async fn notes_are_written_and_read() {
     let id = simulator.us().add_incident(NewIncident::default());
     let path = format!("/incidents/{id}/notes");
     let write = |content: Value| {
-        ask(&simulator, "POST", &path)
-            .json(&json!({"note": {"content": content}}))
-            .send()
+        ask(&simulator, "POST", &path).json(&json!({"note": {"content": content}})).send()
     };
     let written = write(json!("It was the disk.")).await;
     assert_eq!(written.status, 200);
@@ -412,12 +306,6 @@ async fn notes_are_written_and_read() {
     let read = get(&simulator, &path).send().await.json();
     assert_eq!(read["notes"][0], written.json()["note"]);
     assert_eq!(read["notes"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        log(&simulator, &id).await,
-        ["trigger", "assign", "annotate"]
-    );
-    assert_eq!(
-        get(&simulator, "/incidents/QX/notes").send().await.status,
-        404
-    );
+    assert_eq!(log(&simulator, &id).await, ["trigger", "assign", "annotate"]);
+    assert_eq!(get(&simulator, "/incidents/QX/notes").send().await.status, 404);
 }

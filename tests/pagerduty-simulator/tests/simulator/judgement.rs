@@ -23,36 +23,12 @@ async fn every_kind_of_credential_works_in_its_own_words_only() {
     let simulator = simulator().await;
     let keys = simulator.us().keys();
     for key in [&keys.account, &keys.account_read_only, &keys.user] {
-        assert_eq!(
-            get(&simulator, "/services").token(key).send().await.status,
-            200
-        );
-        assert_eq!(
-            get(&simulator, "/services")
-                .bearer(key)
-                .send()
-                .await
-                .error(),
-            (401, 2006)
-        );
+        assert_eq!(get(&simulator, "/services").token(key).send().await.status, 200);
+        assert_eq!(get(&simulator, "/services").bearer(key).send().await.error(), (401, 2006));
     }
     for token in [&keys.classic_read, &keys.classic_write, &keys.app] {
-        assert_eq!(
-            get(&simulator, "/services")
-                .bearer(token)
-                .send()
-                .await
-                .status,
-            200
-        );
-        assert_eq!(
-            get(&simulator, "/services")
-                .token(token)
-                .send()
-                .await
-                .error(),
-            (401, 2006)
-        );
+        assert_eq!(get(&simulator, "/services").bearer(token).send().await.status, 200);
+        assert_eq!(get(&simulator, "/services").token(token).send().await.error(), (401, 2006));
     }
 }
 
@@ -61,36 +37,15 @@ async fn a_missing_an_unknown_and_a_revoked_credential_are_refused() {
     let simulator = simulator().await;
     let bare = get(&simulator, "/services").header("authorization", "");
     assert_eq!(bare.send().await.error(), (401, 2006));
-    assert_eq!(
-        get(&simulator, "/services")
-            .token("y_unknown")
-            .send()
-            .await
-            .status,
-        401
-    );
+    assert_eq!(get(&simulator, "/services").token("y_unknown").send().await.status, 401);
     let bare_key = simulator.us().keys().account;
     let wrong = get(&simulator, "/services").header("authorization", &bare_key);
     assert_eq!(wrong.send().await.status, 401);
 
     let minted = simulator.us().mint_token(TokenKind::AccountKey, &[]);
-    assert_eq!(
-        get(&simulator, "/services")
-            .token(&minted)
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(get(&simulator, "/services").token(&minted).send().await.status, 200);
     assert!(simulator.us().revoke(&minted));
-    assert_eq!(
-        get(&simulator, "/services")
-            .token(&minted)
-            .send()
-            .await
-            .status,
-        401
-    );
+    assert_eq!(get(&simulator, "/services").token(&minted).send().await.status, 401);
     assert_eq!(simulator.violations().len(), 4);
 }
 
@@ -108,16 +63,8 @@ async fn a_key_of_the_other_region_is_refused() {
 #[tokio::test]
 async fn accept_must_ask_for_version_two() {
     let simulator = simulator().await;
-    for accept in [
-        "",
-        "application/json",
-        "*/*",
-        "application/vnd.pagerduty+json",
-    ] {
-        let answer = get(&simulator, "/users")
-            .header("accept", accept)
-            .send()
-            .await;
+    for accept in ["", "application/json", "*/*", "application/vnd.pagerduty+json"] {
+        let answer = get(&simulator, "/users").header("accept", accept).send().await;
         assert_eq!(answer.status, 406, "{accept}");
     }
     for accept in [
@@ -125,10 +72,7 @@ async fn accept_must_ask_for_version_two() {
         "application/vnd.pagerduty+json; version=2",
         "text/html, application/vnd.pagerduty+json;version=2",
     ] {
-        let answer = get(&simulator, "/users")
-            .header("accept", accept)
-            .send()
-            .await;
+        let answer = get(&simulator, "/users").header("accept", accept).send().await;
         assert_eq!(answer.status, 200, "{accept}");
     }
 }
@@ -140,10 +84,7 @@ async fn keys_without_a_user_need_from_on_writes_and_on_nothing_else() {
     let body = new_incident(&simulator);
     let create = || ask(&simulator, "POST", "/incidents").json(&body);
 
-    for anonymous in [
-        create().header("from", ""),
-        create().header("from", "").bearer(&keys.app),
-    ] {
+    for anonymous in [create().header("from", ""), create().header("from", "").bearer(&keys.app)] {
         let answer = anonymous.send().await;
         assert_eq!(answer.error(), (400, 2016));
         assert_eq!(
@@ -151,54 +92,18 @@ async fn keys_without_a_user_need_from_on_writes_and_on_nothing_else() {
             "You must specify a user's email address in the \"From\" header to perform this action"
         );
     }
-    for malformed in [
-        "ada",
-        "ada@",
-        "@example.com",
-        "ada@example",
-        "a da@example.com",
-        "a@b@c.de",
-    ] {
+    for malformed in ["ada", "ada@", "@example.com", "ada@example", "a da@example.com", "a@b@c.de"]
+    {
         let answer = create().header("from", malformed).send().await;
         assert_eq!(answer.error(), (400, 1028), "{malformed}");
     }
     let stranger = create().header("from", "nobody@example.com").send().await;
     assert_eq!(stranger.error(), (400, 1008));
-    assert_eq!(
-        create()
-            .header("from", "ben@example.com")
-            .send()
-            .await
-            .status,
-        201
-    );
+    assert_eq!(create().header("from", "ben@example.com").send().await.status, 201);
 
-    assert_eq!(
-        create()
-            .header("from", "")
-            .token(&keys.user)
-            .send()
-            .await
-            .status,
-        201
-    );
-    assert_eq!(
-        create()
-            .header("from", "")
-            .bearer(&keys.classic_write)
-            .send()
-            .await
-            .status,
-        201
-    );
-    assert_eq!(
-        get(&simulator, "/incidents")
-            .header("from", "")
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(create().header("from", "").token(&keys.user).send().await.status, 201);
+    assert_eq!(create().header("from", "").bearer(&keys.classic_write).send().await.status, 201);
+    assert_eq!(get(&simulator, "/incidents").header("from", "").send().await.status, 200);
 }
 
 #[tokio::test]
@@ -207,21 +112,11 @@ async fn who_may_only_read_cannot_write() {
     let keys = simulator.us().keys();
     let body = new_incident(&simulator);
     let create = || ask(&simulator, "POST", "/incidents").json(&body);
-    assert_eq!(
-        create().token(&keys.account_read_only).send().await.error(),
-        (403, 2010)
-    );
+    assert_eq!(create().token(&keys.account_read_only).send().await.error(), (403, 2010));
     let dan = simulator.us().users()[3].id.clone();
     let key = simulator.us().mint_user_key(&dan);
     assert_eq!(create().token(&key).send().await.error(), (403, 2010));
-    assert_eq!(
-        get(&simulator, "/incidents")
-            .token(&key)
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(get(&simulator, "/incidents").token(&key).send().await.status, 200);
 }
 
 #[tokio::test]
@@ -232,14 +127,7 @@ async fn a_token_needs_the_scope_of_the_operation() {
     let create = || ask(&simulator, "POST", "/incidents").json(&body);
 
     let reader = us.mint_token(TokenKind::UserToken, &["incidents.read"]);
-    assert_eq!(
-        get(&simulator, "/incidents")
-            .bearer(&reader)
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(get(&simulator, "/incidents").bearer(&reader).send().await.status, 200);
     let refused = create().bearer(&reader).send().await;
     assert_eq!(refused.status, 403);
     assert_eq!(
@@ -248,36 +136,12 @@ async fn a_token_needs_the_scope_of_the_operation() {
             "message": "Token missing required scopes", "required_scopes": "incidents.write",
         }})
     );
-    assert_eq!(
-        get(&simulator, "/services")
-            .bearer(&reader)
-            .send()
-            .await
-            .status,
-        403
-    );
+    assert_eq!(get(&simulator, "/services").bearer(&reader).send().await.status, 403);
     let writer = us.mint_token(TokenKind::AppToken, &["incidents.write"]);
     assert_eq!(create().bearer(&writer).send().await.status, 201);
-    assert_eq!(
-        get(&simulator, "/incidents")
-            .bearer(&writer)
-            .send()
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        create().bearer(&us.keys().classic_read).send().await.status,
-        403
-    );
-    assert_eq!(
-        create()
-            .bearer(&us.keys().classic_write)
-            .send()
-            .await
-            .status,
-        201
-    );
+    assert_eq!(get(&simulator, "/incidents").bearer(&writer).send().await.status, 403);
+    assert_eq!(create().bearer(&us.keys().classic_read).send().await.status, 403);
+    assert_eq!(create().bearer(&us.keys().classic_write).send().await.status, 201);
 }
 
 #[tokio::test]
@@ -286,10 +150,7 @@ async fn only_keys_with_a_user_know_who_they_are() {
     let keys = simulator.us().keys();
     for answer in [
         get(&simulator, "/users/me").token(&keys.user).send().await,
-        get(&simulator, "/users/me")
-            .bearer(&keys.classic_read)
-            .send()
-            .await,
+        get(&simulator, "/users/me").bearer(&keys.classic_read).send().await,
     ] {
         assert_eq!(answer.json()["user"]["email"], "ada@example.com");
     }
@@ -305,18 +166,8 @@ async fn only_keys_with_a_user_know_who_they_are() {
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_told_apart() {
     let simulator = simulator().await;
-    for path in [
-        "/nothing",
-        "/incidents/",
-        "//incidents",
-        "/incidents/a/b/c/d",
-        "/v2/enqueue",
-    ] {
-        assert_eq!(
-            get(&simulator, path).send().await.error(),
-            (404, 2100),
-            "{path}"
-        );
+    for path in ["/nothing", "/incidents/", "//incidents", "/incidents/a/b/c/d", "/v2/enqueue"] {
+        assert_eq!(get(&simulator, path).send().await.error(), (404, 2100), "{path}");
     }
     let answer = ask(&simulator, "DELETE", "/incidents").send().await;
     assert_eq!(answer.status, 405);
@@ -327,36 +178,17 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
 async fn a_segment_is_decoded_alone() {
     let simulator = simulator().await;
     let id = simulator.us().incidents()[0].id.clone();
-    let found = get(&simulator, &format!("/incidents/{id}/notes"))
-        .send()
-        .await;
+    let found = get(&simulator, &format!("/incidents/{id}/notes")).send().await;
     assert_eq!(found.status, 200);
     // The slash belongs to an id that does not exist; the notes are not reached.
-    for path in [
-        format!("/incidents/{id}%2Fnotes"),
-        format!("/incidents/..%2F{id}"),
-    ] {
-        assert_eq!(
-            get(&simulator, &path).send().await.error(),
-            (404, 2100),
-            "{path}"
-        );
+    for path in [format!("/incidents/{id}%2Fnotes"), format!("/incidents/..%2F{id}")] {
+        assert_eq!(get(&simulator, &path).send().await.error(), (404, 2100), "{path}");
     }
     let first = format!("%{:02X}{}", id.as_bytes()[0], &id[1..]);
-    assert_eq!(
-        get(&simulator, &format!("/incidents/{first}"))
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(get(&simulator, &format!("/incidents/{first}")).send().await.status, 200);
     assert_eq!(get(&simulator, "/incidents/%FF").send().await.status, 404);
     let recorded = simulator.requests();
-    assert!(
-        recorded
-            .iter()
-            .any(|request| request.path.ends_with("%2Fnotes"))
-    );
+    assert!(recorded.iter().any(|request| request.path.ends_with("%2Fnotes")));
 }
 
 #[tokio::test]
@@ -376,15 +208,10 @@ async fn a_write_must_be_json() {
         let answer = answer.header("content-type", content_type).send().await;
         assert_eq!(answer.status, 400, "{content_type}");
     }
-    let broken = ask(&simulator, "POST", "/incidents")
-        .json(&body)
-        .bytes("{\"incident\":");
+    let broken = ask(&simulator, "POST", "/incidents").json(&body).bytes("{\"incident\":");
     assert_eq!(broken.send().await.error(), (400, 2001));
     let fine = ask(&simulator, "POST", "/incidents").json(&body);
-    let fine = fine
-        .header("content-type", "application/json; charset=utf-8")
-        .send()
-        .await;
+    let fine = fine.header("content-type", "application/json; charset=utf-8").send().await;
     assert_eq!(fine.status, 201);
 }
 
@@ -426,10 +253,7 @@ async fn query_parameters_are_judged() {
         assert_eq!(answer.status, 200, "{query}");
     }
     assert_eq!(simulator.violations(), Vec::<String>::new());
-    assert_eq!(
-        get(&simulator, "/incidents?colour=red").send().await.status,
-        200
-    );
+    assert_eq!(get(&simulator, "/incidents?colour=red").send().await.status, 200);
     assert!(simulator.violations()[0].ends_with("unknown query parameter colour"));
 }
 
@@ -450,27 +274,11 @@ async fn the_body_of_a_new_incident_is_judged() {
         ("/incident/service/type", json!("service"), 2001),
         ("/incident/service/id", json!("PUNKNOWN"), 5002),
         ("/incident/urgency", json!("medium"), 2001),
-        (
-            "/incident/body",
-            json!({"type": "incident_body", "details": {"a": 1}}),
-            2001,
-        ),
-        (
-            "/incident/priority",
-            json!({"id": "PX", "type": "priority_reference"}),
-            1020,
-        ),
-        (
-            "/incident/priority",
-            json!({"id": "PX", "type": "priority"}),
-            2001,
-        ),
+        ("/incident/body", json!({"type": "incident_body", "details": {"a": 1}}), 2001),
+        ("/incident/priority", json!({"id": "PX", "type": "priority_reference"}), 1020),
+        ("/incident/priority", json!({"id": "PX", "type": "priority"}), 2001),
         ("/incident/assignments", json!([user("PNOBODY")]), 1007),
-        (
-            "/incident/assignments",
-            json!([user(&ada), user(&ada)]),
-            2001,
-        ),
+        ("/incident/assignments", json!([user(&ada), user(&ada)]), 2001),
         ("/incident/assignments", json!({"assignee": ada}), 2001),
         (
             "/incident/escalation_policy",
@@ -482,35 +290,19 @@ async fn the_body_of_a_new_incident_is_judged() {
         let mut body = good.clone();
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         body.pointer_mut(parent).unwrap()[name] = value.clone();
-        let answer = ask(&simulator, "POST", "/incidents")
-            .json(&body)
-            .send()
-            .await;
+        let answer = ask(&simulator, "POST", "/incidents").json(&body).send().await;
         assert_eq!(answer.error(), (400, code), "{pointer} {value}");
     }
     for name in ["type", "title", "service"] {
         let mut body = good.clone();
         body["incident"].as_object_mut().unwrap().remove(name);
-        let answer = ask(&simulator, "POST", "/incidents")
-            .json(&body)
-            .send()
-            .await;
-        assert_eq!(
-            answer.json()["error"]["errors"][0],
-            format!("incident.{name} is required")
-        );
+        let answer = ask(&simulator, "POST", "/incidents").json(&body).send().await;
+        assert_eq!(answer.json()["error"]["errors"][0], format!("incident.{name} is required"));
     }
     let count = simulator.us().incident_count();
     let mut body = good.clone();
     body["incident"]["colour"] = json!("red");
-    assert_eq!(
-        ask(&simulator, "POST", "/incidents")
-            .json(&body)
-            .send()
-            .await
-            .status,
-        201
-    );
+    assert_eq!(ask(&simulator, "POST", "/incidents").json(&body).send().await.status, 201);
     assert_eq!(simulator.us().incident_count(), count + 1);
     assert!(simulator.violations()[0].ends_with("unknown body field incident.colour"));
 }
@@ -520,44 +312,27 @@ async fn a_disabled_service_and_an_empty_policy_take_no_incidents() {
     let simulator = simulator().await;
     let mut body = new_incident(&simulator);
     let services = simulator.us().services();
-    let disabled = services
-        .iter()
-        .find(|service| service.status == "disabled")
-        .unwrap();
+    let disabled = services.iter().find(|service| service.status == "disabled").unwrap();
     body["incident"]["service"]["id"] = json!(disabled.id);
-    let answer = ask(&simulator, "POST", "/incidents")
-        .json(&body)
-        .send()
-        .await;
+    let answer = ask(&simulator, "POST", "/incidents").json(&body).send().await;
     assert_eq!(answer.error(), (400, 2001));
 
     let mut body = new_incident(&simulator);
     let policies = simulator.us().escalation_policies();
-    let empty = policies
-        .iter()
-        .find(|policy| policy.name == "Nobody on call")
-        .unwrap();
+    let empty = policies.iter().find(|policy| policy.name == "Nobody on call").unwrap();
     body["incident"]["escalation_policy"] =
         json!({"id": empty.id, "type": "escalation_policy_reference"});
-    let answer = ask(&simulator, "POST", "/incidents")
-        .json(&body)
-        .send()
-        .await;
+    let answer = ask(&simulator, "POST", "/incidents").json(&body).send().await;
     assert_eq!(answer.error(), (400, 1015));
 }
 
 #[tokio::test]
 async fn a_wrong_host_is_noted() {
     let simulator = simulator().await;
-    assert_eq!(
-        get(&simulator, "/services").http1().send().await.status,
-        200
-    );
+    assert_eq!(get(&simulator, "/services").http1().send().await.status, 200);
     assert_eq!(simulator.requests()[0].host, "api.pagerduty.com");
     assert_eq!(simulator.violations(), Vec::<String>::new());
-    let wrong = get(&simulator, "/services")
-        .http1()
-        .host("api.eu.pagerduty.com");
+    let wrong = get(&simulator, "/services").http1().host("api.eu.pagerduty.com");
     assert_eq!(wrong.send().await.status, 200);
     assert!(simulator.violations()[0].contains("host api.eu.pagerduty.com was sent to"));
 }
@@ -569,30 +344,14 @@ async fn the_rate_limit_counts_for_each_key_and_slides() {
     assert_eq!(first.header("ratelimit-limit"), "2");
     assert_eq!(first.header("ratelimit-remaining"), "1");
     assert!(first.header("ratelimit-reset").parse::<u32>().unwrap() <= 60);
-    assert_eq!(
-        get(&simulator, "/nothing")
-            .send()
-            .await
-            .header("ratelimit-remaining"),
-        "0"
-    );
+    assert_eq!(get(&simulator, "/nothing").send().await.header("ratelimit-remaining"), "0");
     let refused = get(&simulator, "/abilities").send().await;
     assert_eq!(refused.status, 429);
-    assert_eq!(
-        refused.json(),
-        json!({"error": {"message": "Rate Limit Exceeded", "code": 2020}})
-    );
+    assert_eq!(refused.json(), json!({"error": {"message": "Rate Limit Exceeded", "code": 2020}}));
     assert!(refused.header("retry-after").is_empty());
 
     let keys = simulator.us().keys();
-    assert_eq!(
-        get(&simulator, "/abilities")
-            .token(&keys.user)
-            .send()
-            .await
-            .status,
-        200
-    );
+    assert_eq!(get(&simulator, "/abilities").token(&keys.user).send().await.status, 200);
     // Another key of the same user spends from the same budget.
     let ada = simulator.us().users()[0].id.clone();
     let second = simulator.us().mint_user_key(&ada);

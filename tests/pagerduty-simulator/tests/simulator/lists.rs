@@ -8,11 +8,7 @@ use serde_json::{Value, json};
 use crate::client::get;
 
 async fn simulator() -> Simulator {
-    Simulator::builder()
-        .without_rate_limits()
-        .start()
-        .await
-        .unwrap()
+    Simulator::builder().without_rate_limits().start().await.unwrap()
 }
 
 #[tokio::test]
@@ -38,10 +34,7 @@ async fn pages_follow_each_other_to_the_end() {
     assert_eq!(counted["limit"], 25);
     assert_eq!(counted["services"].as_array().unwrap().len(), 25);
     let beyond = get(&simulator, "/services?offset=300").send().await.json();
-    assert_eq!(
-        (&beyond["services"], &beyond["more"]),
-        (&json!([]), &json!(false))
-    );
+    assert_eq!((&beyond["services"], &beyond["more"]), (&json!([]), &json!(false)));
 }
 
 #[tokio::test]
@@ -76,11 +69,7 @@ async fn incidents_are_filtered() {
     let ada = us.users()[0].id.clone();
     assert!(list(format!("&user_ids[]={ada}")).await.contains(&fresh));
     let platform = us.teams()[0].id.clone();
-    assert!(
-        list(format!("&team_ids[]={platform}"))
-            .await
-            .contains(&fresh)
-    );
+    assert!(list(format!("&team_ids[]={platform}")).await.contains(&fresh));
     let moment = us.incident(&fresh).unwrap().created_at;
     let since = moment.to_string();
     let after = list(format!("&since={since}")).await;
@@ -104,10 +93,7 @@ async fn incidents_are_sorted() {
     };
     assert_eq!(list("created_at:asc").await, [1, 2, 3, 4, 5]);
     assert_eq!(list("incident_number:desc").await, [5, 4, 3, 2, 1]);
-    assert_eq!(
-        list("urgency:desc,incident_number:desc").await,
-        [4, 3, 5, 2, 1]
-    );
+    assert_eq!(list("urgency:desc,incident_number:desc").await, [4, 3, 5, 2, 1]);
 }
 
 #[tokio::test]
@@ -125,27 +111,12 @@ async fn includes_replace_references_by_whole_objects() {
     let whole = &whole["incident"];
     assert_eq!(whole["service"]["type"], "service");
     assert_eq!(whole["service"]["status"], "critical");
-    assert_eq!(
-        whole["assignments"][0]["assignee"]["email"],
-        "ada@example.com"
-    );
-    assert_eq!(
-        whole["acknowledgements"][0]["acknowledger"]["role"],
-        "admin"
-    );
+    assert_eq!(whole["assignments"][0]["assignee"]["email"], "ada@example.com");
+    assert_eq!(whole["acknowledgements"][0]["acknowledger"]["role"], "admin");
     assert_eq!(whole["escalation_policy"]["type"], "escalation_policy");
     assert_eq!(whole["teams"][0]["type"], "team");
-    assert_eq!(
-        whole["first_trigger_log_entry"]["type"],
-        "trigger_log_entry"
-    );
-    assert_eq!(
-        get(&simulator, &format!("/incidents/{incident}"))
-            .send()
-            .await
-            .json(),
-        plain
-    );
+    assert_eq!(whole["first_trigger_log_entry"]["type"], "trigger_log_entry");
+    assert_eq!(get(&simulator, &format!("/incidents/{incident}")).send().await.json(), plain);
 }
 
 #[tokio::test]
@@ -155,18 +126,12 @@ async fn an_integration_shows_its_key_when_it_is_included() {
     let path = format!("/services/{}", service.id);
     let plain = get(&simulator, &path).send().await;
     assert!(!String::from_utf8_lossy(&plain.body).contains(&service.routing_key));
-    let whole = get(&simulator, &format!("{path}?include[]=integrations"))
-        .send()
-        .await
-        .json();
+    let whole = get(&simulator, &format!("{path}?include[]=integrations")).send().await.json();
     let integration = &whole["service"]["integrations"][0];
     assert_eq!(integration["type"], "events_api_v2_inbound_integration");
     assert_eq!(integration["integration_key"], service.routing_key.as_str());
     let id = integration["id"].as_str().unwrap();
-    let alone = get(&simulator, &format!("{path}/integrations/{id}"))
-        .send()
-        .await
-        .json();
+    let alone = get(&simulator, &format!("{path}/integrations/{id}")).send().await.json();
     assert_eq!(&alone["integration"], integration);
 }
 
@@ -174,22 +139,11 @@ async fn an_integration_shows_its_key_when_it_is_included() {
 async fn abilities_are_there_missing_or_unknown() {
     let simulator = simulator().await;
     let list = get(&simulator, "/abilities").send().await.json();
-    assert!(
-        list["abilities"]
-            .as_array()
-            .unwrap()
-            .contains(&json!("teams"))
-    );
+    assert!(list["abilities"].as_array().unwrap().contains(&json!("teams")));
     let answer = get(&simulator, "/abilities/teams").send().await;
     assert_eq!((answer.status, answer.body.len()), (204, 0));
-    assert_eq!(
-        get(&simulator, "/abilities/sso").send().await.error(),
-        (402, 2014)
-    );
-    assert_eq!(
-        get(&simulator, "/abilities/flying").send().await.error(),
-        (404, 2100)
-    );
+    assert_eq!(get(&simulator, "/abilities/sso").send().await.error(), (402, 2014));
+    assert_eq!(get(&simulator, "/abilities/flying").send().await.error(), (404, 2100));
     simulator.us().set_ability("sso", true);
     assert_eq!(get(&simulator, "/abilities/sso").send().await.status, 204);
 }
@@ -198,14 +152,7 @@ async fn abilities_are_there_missing_or_unknown() {
 async fn every_simple_list_and_every_object_in_it_can_be_read() {
     let simulator = simulator().await;
     simulator.us().add_users(3);
-    for root in [
-        "users",
-        "services",
-        "escalation_policies",
-        "teams",
-        "schedules",
-        "log_entries",
-    ] {
+    for root in ["users", "services", "escalation_policies", "teams", "schedules", "log_entries"] {
         let ids = get(&simulator, &format!("/{root}")).send().await.ids(root);
         assert!(!ids.is_empty(), "{root}");
         for id in ids {
@@ -214,17 +161,9 @@ async fn every_simple_list_and_every_object_in_it_can_be_read() {
             let object = one.json();
             let (_, object) = object.as_object().unwrap().iter().next().unwrap();
             assert_eq!(object["id"], id.as_str());
-            assert!(
-                object["self"]
-                    .as_str()
-                    .unwrap()
-                    .ends_with(&format!("/{root}/{id}"))
-            );
+            assert!(object["self"].as_str().unwrap().ends_with(&format!("/{root}/{id}")));
         }
-        assert_eq!(
-            get(&simulator, &format!("/{root}/PX")).send().await.error(),
-            (404, 2100)
-        );
+        assert_eq!(get(&simulator, &format!("/{root}/PX")).send().await.error(), (404, 2100));
     }
     let priorities = get(&simulator, "/priorities").send().await.json();
     let names: Vec<&str> = priorities["priorities"]
@@ -247,26 +186,13 @@ async fn every_simple_list_and_every_object_in_it_can_be_read() {
 #[tokio::test]
 async fn the_log_is_newest_first_and_can_be_narrowed() {
     let simulator = simulator().await;
-    let answer = get(&simulator, "/log_entries?limit=100&include[]=channels")
-        .send()
-        .await
-        .json();
+    let answer = get(&simulator, "/log_entries?limit=100&include[]=channels").send().await.json();
     let entries = answer["log_entries"].as_array().unwrap();
-    let times: Vec<&str> = entries
-        .iter()
-        .map(|e| e["created_at"].as_str().unwrap())
-        .collect();
+    let times: Vec<&str> = entries.iter().map(|e| e["created_at"].as_str().unwrap()).collect();
     assert!(times.is_sorted_by(|one, other| one >= other));
-    assert!(
-        entries
-            .iter()
-            .any(|entry| entry["channel"]["type"] == "note")
-    );
+    assert!(entries.iter().any(|entry| entry["channel"]["type"] == "note"));
     let since = times[0];
-    let last = get(&simulator, &format!("/log_entries?since={since}"))
-        .send()
-        .await
-        .json();
+    let last = get(&simulator, &format!("/log_entries?since={since}")).send().await.json();
     assert!(last["log_entries"].as_array().unwrap().len() < entries.len());
 }
 
@@ -274,12 +200,7 @@ async fn the_log_is_newest_first_and_can_be_narrowed() {
 async fn ids_are_the_same_in_every_run_and_keys_never() {
     let (one, other) = (simulator().await, simulator().await);
     let ids = |simulator: &Simulator| -> Vec<String> {
-        simulator
-            .us()
-            .services()
-            .into_iter()
-            .map(|service| service.id)
-            .collect()
+        simulator.us().services().into_iter().map(|service| service.id).collect()
     };
     assert_eq!(ids(&one), ids(&other));
     assert_ne!(ids(&one)[0], one.eu().services()[0].id);

@@ -1,0 +1,175 @@
+//! Plugins that break the contract: each is stopped, the host lives, and the error says why.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use workflow_node_host::{CancellationToken, Outcome};
+
+use crate::support::Hostile;
+
+fn stopped(outcome: &Outcome) -> String {
+    let error = outcome.stopped.as_ref().expect("the plugin was stopped");
+    assert!(error.is_stopped(), "{error}");
+    assert_eq!(outcome.items[0].error.as_ref().expect("the item failed").kind, "internal");
+    error.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
+    let hostile = Hostile::new().await;
+    for (case, reason) in [
+        ("loop", "it computed for longer than 300ms"),
+        ("recursion", "stack"),
+        ("memory", "more than 64 MiB of memory"),
+        ("panic", "unreachable"),
+        ("exit", "exit"),
+        ("no-result", "0 results for 1 items"),
+        ("two-results", "2 results for 1 items"),
+        ("wrong-port", "the port `elsewhere`"),
+        ("no-json", "no JSON"),
+        ("deep-json", "nested deeper than 64"),
+        ("emit-elsewhere", "`context.emit` for item 7"),
+        ("take-unknown", "`http.take` of ticket 42"),
+        ("take-early", "has not named"),
+        ("too-random", "at most 1024"),
+        ("ticket-bomb", "open tickets"),
+    ] {
+        let message = stopped(&hostile.misbehave(case).await);
+        assert!(message.contains(reason), "{case}: {message}");
+        assert!(!message.contains('\u{1b}'), "{case}");
+        // The same host goes on, with a fresh instance.
+        let outcome = hostile.misbehave("wait-for-nothing").await;
+        assert_eq!(end_to_end::values(&outcome, 0), [json!(true)], "after {case}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn output_beyond_the_limit_stops_the_plugin() {
+    let hostile = Hostile::new().await;
+    let mut execution = hostile.execution("hostile.misbehave");
+    if let Some(limits) = &mut execution.limits {
+        limits.output = 1 << 20;
+    }
+    execution.items.push(json!({"case": "large-output"}));
+    let outcome = hostile.plugin.execute(execution).await.unwrap();
+    assert!(stopped(&outcome).contains("larger than 1048576 bytes"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_sleeps_is_ended_by_the_deadline() {
+    let hostile = Hostile::new().await;
+    for case in ["sleep", "wait-long"] {
+        let mut execution = hostile.execution("hostile.misbehave");
+        if let Some(limits) = &mut execution.limits {
+            limits.total_time = Duration::from_millis(200);
+        }
+        execution.items.push(json!({ "case": case }));
+        let outcome = hostile.plugin.execute(execution).await.unwrap();
+        match case {
+            // The host's own timer ends at the deadline, and the guest returns.
+            "wait-long" => assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped),
+            _ => assert!(stopped(&outcome).contains("after its time was over")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_reaches_a_guest_that_waits() {
+    let hostile = Hostile::new().await;
+    let mut execution = hostile.execution("hostile.misbehave");
+    let cancellation = CancellationToken::new();
+    execution.cancellation = cancellation.clone();
+    execution.items.push(json!({"case": "wait-long"}));
+    let running = tokio::spawn({
+        let plugin = hostile.plugin.clone();
+        async move { plugin.execute(execution).await }
+    });
+    cancellation.cancel();
+    let outcome = running.await.unwrap().unwrap();
+    assert_eq!(end_to_end::values(&outcome, 0), [json!({"named": true, "cancelled": true})]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_ticket_is_never_named() {
+    let hostile = Hostile::new().await;
+    let outcome = hostile.misbehave("cancelled-ticket").await;
+    assert_eq!(end_to_end::values(&outcome, 0), [json!(true)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_finds_no_environment_no_clock_and_no_chance_of_its_own() {
+    let hostile = Hostile::new().await;
+    let of = async |case: &str| end_to_end::values(&hostile.misbehave(case).await, 0).remove(0);
+    assert_eq!(of("environment").await, json!({"variables": 0, "arguments": 0}));
+    assert_eq!(of("clock").await, json!(0));
+    // Chance comes from the execution's seed: the same id, the same bytes.
+    let chance = async |id: &str| -> Value {
+        let mut execution = hostile.execution("hostile.misbehave");
+        execution.id = Some(id.into());
+        execution.items.push(json!({"case": "chance"}));
+        end_to_end::values(&hostile.plugin.execute(execution).await.unwrap(), 0).remove(0)
+    };
+    let first = chance("a").await;
+    assert_eq!(first, chance("a").await);
+    assert_ne!(first, chance("b").await);
+    assert_ne!(first[0], first[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_remembered_between_calls() {
+    let hostile = Hostile::new().await;
+    for _ in 0..3 {
+        let outcome = hostile.misbehave("remember").await;
+        assert_eq!(end_to_end::values(&outcome, 0), [json!(1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_lines_are_counted_and_made_harmless() {
+    use std::sync::{Arc, Mutex};
+    use workflow_node_host::{LogLevel, Observer};
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+    impl Observer for Lines {
+        fn log(&self, _level: LogLevel, message: &str, _fields: &str) {
+            self.0.lock().unwrap().push(message.to_owned());
+        }
+    }
+    let hostile = Hostile::new().await;
+    let lines = Arc::new(Lines::default());
+    let mut execution = hostile.execution("hostile.misbehave");
+    execution.items.push(json!({"case": "logs"}));
+    let outcome = hostile.plugin.execute_observed(execution, lines.clone()).await.unwrap();
+    assert!(outcome.stopped.is_none());
+    let lines = lines.0.lock().unwrap();
+    assert_eq!(lines.len(), 1_000);
+    assert!(lines.iter().all(|line| !line.contains(['\u{1b}', '\n', '\u{202e}'])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_beyond_the_description_is_refused() {
+    let hostile = Hostile::new().await;
+    let fields = json!({"audience": "https://evil.example.com"});
+    let fields = fields.as_object().unwrap();
+    let error = hostile.plugin.configure("token", fields, None).await.unwrap_err();
+    assert!(
+        error.is_refused() && error.to_string().contains("https://evil.example.com"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_and_honest_calls_run_side_by_side() {
+    let hostile = Hostile::new().await;
+    let calls = (0..16).map(|n| {
+        let case = ["loop", "memory", "wait-for-nothing", "panic"][n % 4];
+        let plugin = hostile.plugin.clone();
+        let mut execution = hostile.execution("hostile.misbehave");
+        execution.items.push(json!({ "case": case }));
+        tokio::spawn(async move { (case, plugin.execute(execution).await.unwrap()) })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let (case, outcome) = call.await.unwrap();
+        assert_eq!(outcome.stopped.is_none(), case == "wait-for-nothing", "{case}");
+    }
+}
