@@ -66,17 +66,20 @@ pub struct TracingAudit;
 
 impl AuditSink for TracingAudit {
     fn record(&self, event: &AuditEvent) {
-        let AuditEvent { plugin, action, credential, method, origin, path, status, .. } = event;
+        let AuditEvent { plugin, node, action, credential, method, origin, path, .. } = event;
+        let AuditEvent { time, execution, actor, workflow, status, .. } = event;
         let verdict = event.verdict;
         let reason = event.reason.as_deref().unwrap_or_default();
         match verdict {
             Verdict::Refused => tracing::warn!(
                 target: "workflow_node::audit",
-                plugin, action, credential, method, origin, path, ?verdict, reason, "request refused"
+                time, plugin, node, action, execution, actor, workflow, credential, method, origin,
+                path, ?verdict, reason, "request refused"
             ),
             _ => tracing::info!(
                 target: "workflow_node::audit",
-                plugin, action, credential, method, origin, path, ?verdict, status, reason,
+                time, plugin, node, action, execution, actor, workflow, credential, method, origin,
+                path, ?verdict, status, reason,
                 attempts = event.attempts, duration = event.duration, "request"
             ),
         }

@@ -38,7 +38,7 @@ impl Cache {
         engine.precompile_compatibility_hash().hash(&mut hasher);
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
         let directory = directory.join(format!("{:016x}", hasher.finish()));
-        std::fs::create_dir_all(&directory)?;
+        make_private(&directory)?;
         close_to_others(&directory)?;
         Ok(Self { directory })
     }
@@ -51,11 +51,10 @@ impl Cache {
     pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<(Component, Documents)> {
         let documents = std::fs::read(self.path(digest, "json")).ok()?;
         let documents = serde_json::from_slice(&documents).ok()?;
-        close_to_others(&self.directory).ok()?;
         let path = self.path(digest, "cwasm");
         #[allow(unsafe_code)]
         // SAFETY: the file is one that `store` has written: it lies in a directory that only this
-        // user can write (checked just now), under a name that holds the digest of the component
+        // user can write (checked when it was opened), under a name that holds the digest of the component
         // and a hash of the engine's settings; wasmtime itself checks version and settings again.
         let component = unsafe { Component::deserialize_file(engine, path) }.ok()?;
         Some((component, documents))
@@ -80,16 +79,38 @@ impl Cache {
     }
 }
 
-/// Makes sure that a directory belongs to this user and that nobody else can write it.
+/// Makes a directory that is closed from the first moment.
+fn make_private(directory: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(directory)
+}
+
+/// Makes sure that a directory belongs to this user, and that nobody else can or could write it.
 #[cfg(unix)]
 fn close_to_others(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let metadata = std::fs::metadata(directory)?;
+    let refuse = |problem: &str| {
+        let place = directory.display();
+        Err(io::Error::other(format!("the cache {place} {problem}: remove it, or name another")))
+    };
+    if metadata.mode() & 0o022 != 0 {
+        return refuse("can be written by others, who may have put machine code there");
+    }
     if metadata.mode() & 0o077 != 0 {
-        // Fails when the directory is somebody else's, which is what is to be found out.
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
     }
-    Ok(())
+    // A file that this process makes belongs to this user.
+    let probe = directory.join(format!(".owner-{}", std::process::id()));
+    let own = std::fs::File::create(&probe)?.metadata()?.uid();
+    std::fs::remove_file(&probe)?;
+    if own == metadata.uid() { Ok(()) } else { refuse("belongs to another user") }
 }
 
 /// On other systems a directory below the user's profile is closed by the system.

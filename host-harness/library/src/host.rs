@@ -266,6 +266,9 @@ impl Host {
     /// As [`Host::load`], or when the file cannot be read.
     pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Plugin, Error> {
         let path = path.as_ref();
+        crate::inspection::check_size(
+            tokio::fs::metadata(path).await.map_or(0, |file| file.len()),
+        )?;
         let bytes = tokio::fs::read(path).await.map_err(|source| {
             Error::from(ErrorKind::Read { path: path.display().to_string(), source })
         })?;

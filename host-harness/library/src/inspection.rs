@@ -44,12 +44,7 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     if bytes.is_empty() {
         return Err(Error::refused("the file is empty"));
     }
-    if bytes.len() > LARGEST {
-        let size = bytes.len();
-        return Err(Error::refused(format!(
-            "the file has {size} bytes; at most {LARGEST} are read"
-        )));
-    }
+    check_size(bytes.len() as u64)?;
     if bytes.starts_with(b"\x7fELF") {
         return Err(Error::refused(
             "the file is precompiled machine code (.cwasm), which is never loaded: give the .wasm",
@@ -77,6 +72,16 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     let surface = read(bytes)?;
     judge(&surface)?;
     Ok(surface)
+}
+
+/// Refuses a file that is too large, before it is read.
+pub(crate) fn check_size(size: u64) -> Result<(), Error> {
+    if size > LARGEST as u64 {
+        return Err(Error::refused(format!(
+            "the file has {size} bytes; at most {LARGEST} are read"
+        )));
+    }
+    Ok(())
 }
 
 fn read(bytes: &[u8]) -> Result<Surface, Error> {

@@ -1,5 +1,7 @@
-//! What happened to an execution, in order: enough to replay it, since a guest is a pure function
-//! of its component, its call and these entries.
+//! What happened to an execution, in order, written ahead. A guest is a pure function of its
+//! component, its call and what the host answers; these entries hold the order of completions, the
+//! clock and the cancellation as the guest saw them, the seed, and the answers' texts. A replay
+//! would need the call and the answers' headers besides; nothing replays yet.
 
 use std::sync::Mutex;
 

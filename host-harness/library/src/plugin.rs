@@ -1,6 +1,6 @@
 //! A loaded plugin: approving it, configuring credentials for it, running it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::approval::{Approval, GrantRequest};
@@ -345,7 +346,7 @@ impl Plugin {
         // Items that are wrong are not handed to the guest; `positions` leads back.
         let positions: Vec<usize> =
             (0..execution.items.len()).filter(|index| problems[*index].is_empty()).collect();
-        let session = self.session(&execution, Some(action), observer).await?;
+        let session = self.session_for(&execution, Some(action), observer, &positions).await?;
         let started = self.shared.clock.monotonic();
         let id = session.id.clone();
         let requests = session.session.clone();
@@ -361,9 +362,14 @@ impl Plugin {
             items: positions.iter().map(|index| execution.items[*index].to_string()).collect(),
             options: without_nulls(options).to_string(),
         };
+        let span = tracing::info_span!(
+            "execute", node = %guest_call.node, action = %guest_call.action,
+            execution = %id, items = guest_call.items.len()
+        );
         let called = call(&self.shared, &self.pre, session.context, async |bindings, store| {
             bindings.workflow_node_node().call_execute(store, &guest_call).await
         })
+        .instrument(span)
         .await;
         let mut outcome = Outcome {
             id,
@@ -377,7 +383,10 @@ impl Plugin {
             Ok((result, ended)) => {
                 outcome.memory = ended.memory;
                 let results = match result {
-                    Ok(results) => self.checked_results(action, results, positions.len(), &limits),
+                    Ok(results) => {
+                        let given = ended.output_bytes;
+                        self.checked_results(action, results, positions.len(), &limits, given)
+                    }
                     Err(error) => Ok(Results::Whole(error.into())),
                 };
                 match results {
@@ -396,14 +405,13 @@ impl Plugin {
             }
         };
         let mut results = results.into_iter(positions.len());
-        let mut position = 0_u32;
-        for problems in problems {
+        for (index, problems) in problems.into_iter().enumerate() {
             if !problems.is_empty() {
                 outcome.items.push(invalid_item(&problems));
                 continue;
             }
-            let mut output = emitted.remove(&position).unwrap_or_default();
-            position += 1;
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let mut output = emitted.remove(&index).unwrap_or_default();
             let error = match results.next() {
                 Some(Ok(records)) => {
                     output.extend(records);
@@ -446,12 +454,12 @@ impl Plugin {
         results: Vec<GuestResult>,
         items: usize,
         limits: &Limits,
+        mut bytes: usize,
     ) -> Result<Results, Error> {
         let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
         if results.len() != items {
             return Err(broken(format!("it gave {} results for {items} items", results.len())));
         }
-        let mut bytes = 0;
         let mut checked = Vec::with_capacity(items);
         for result in results {
             checked.push(match result {
@@ -481,6 +489,17 @@ impl Plugin {
         Ok(Results::PerItem(checked))
     }
 
+    /// Makes an instance and drops it: what every call costs before the guest runs. For
+    /// measurements and to warm up.
+    ///
+    /// # Errors
+    ///
+    /// When the guest is stopped.
+    pub async fn instantiate(&self) -> Result<(), Error> {
+        call(&self.shared, &self.pre, self.pure(), async |_, _| Ok(())).await?;
+        Ok(())
+    }
+
     /// A context that can send nothing.
     fn pure(&self) -> WorkflowNodeCtx {
         pure(&self.shared)
@@ -491,6 +510,18 @@ impl Plugin {
         execution: &Execution,
         action: Option<&Action>,
         observer: Arc<dyn Observer>,
+    ) -> Result<Prepared, Error> {
+        let all: Vec<usize> = (0..execution.items.len()).collect();
+        self.session_for(execution, action, observer, &all).await
+    }
+
+    /// `positions`: which of the execution's items the guest is handed, in order.
+    async fn session_for(
+        &self,
+        execution: &Execution,
+        action: Option<&Action>,
+        observer: Arc<dyn Observer>,
+        positions: &[usize],
     ) -> Result<Prepared, Error> {
         self.check_approval()?;
         let shared = &self.shared;
@@ -559,7 +590,12 @@ impl Plugin {
             credentials: views,
             execution: id.clone(),
             seed,
-            items: u32::try_from(execution.items.len()).map_err(Error::internal)?,
+            positions: positions
+                .iter()
+                .map(|position| u32::try_from(*position))
+                .collect::<Result<_, _>>()
+                .map_err(Error::internal)?,
+            ports: action.map(|action| action.output.keys().cloned().collect()).unwrap_or_default(),
         });
         Ok(Prepared { id, session, context })
     }
@@ -656,7 +692,7 @@ impl Plugin {
                 .map_err(Error::internal)?,
             granted_scopes: credential.granted_scopes.clone(),
         };
-        let pacer = shared.pacing.pacer(name, credential_type.rate_limit.as_ref());
+        let pacer = shared.pacing.pacer(&request.node, name, credential_type.rate_limit.as_ref());
         let credential = SlotCredential::new(credential, credential_type);
         Ok((SlotState::new(request, pacer, credential), view))
     }
@@ -724,7 +760,8 @@ fn pure(shared: &Shared) -> WorkflowNodeCtx {
         credentials: BTreeMap::new(),
         execution: String::new(),
         seed: 0,
-        items: 0,
+        positions: Vec::new(),
+        ports: BTreeSet::new(),
     })
 }
 
@@ -785,20 +822,22 @@ async fn describe_triggers(
 /// Bounds the linear memory of a call.
 pub(crate) struct MemoryLimit {
     most: usize,
-    largest: usize,
+    total: usize,
     refused: bool,
 }
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.most;
+        // All memories of the component together; memory never shrinks.
+        let total = self.total.saturating_add(desired.saturating_sub(current));
+        let allowed = total <= self.most;
         if allowed {
-            self.largest = self.largest.max(desired);
+            self.total = total;
         } else {
             self.refused = true;
         }
@@ -835,7 +874,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
     let state = CallState {
         node: context,
         wasi: WasiState::new(),
-        memory: MemoryLimit { most: memory, largest: 0, refused: false },
+        memory: MemoryLimit { most: memory, total: 0, refused: false },
     };
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.memory);
@@ -857,6 +896,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
 pub(crate) struct Ended {
     emitted: Emitted,
     memory: usize,
+    output_bytes: usize,
 }
 
 /// A call that was stopped.
@@ -899,7 +939,12 @@ async fn call<T>(
         () = over => Err(format!("it did not return within {GRACE:?} after its time was over")),
     };
     let state = store.data_mut();
-    let ended = Ended { emitted: state.node.take_emitted(), memory: state.memory.largest };
+    state.node.abandon_open_tickets().await;
+    let ended = Ended {
+        emitted: state.node.take_emitted(),
+        memory: state.memory.total,
+        output_bytes: state.node.output_bytes(),
+    };
     match result {
         Ok(value) => Ok((value, ended)),
         Err(mut message) => {

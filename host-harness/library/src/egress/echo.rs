@@ -1,6 +1,7 @@
 //! Takes a credential out of an answer that gives it back: its exact value, and these encodings of
-//! it: JSON string escapes, percent-encoding (of all but unreserved characters, of all but
-//! alphanumerics, as a form does), base64 and base64url at each of the three alignments,
+//! it: JSON string escapes (as few as possible, `/` too, `<>&'` as `\u003c`, all but ASCII, every
+//! character), percent-encoding (of all but unreserved characters, as `encodeURIComponent`, of all
+//! but alphanumerics, as a form does), base64 and base64url at each of the three alignments,
 //! hexadecimal in both cases, HTML character references, and the value reversed. Altered or partial
 //! echoes pass; SECURITY.md says so.
 
@@ -12,6 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use zeroize::Zeroizing;
+
 use crate::secret::Secret;
 
 /// What stands in the place of an echo.
@@ -19,16 +22,25 @@ pub(crate) const REMOVED: &str = "[credential removed]";
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What ECMAScript's `encodeURIComponent` leaves alone.
+const COMPONENT: &AsciiSet =
+    &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+
 /// Finds the secrets of one credential.
-pub(crate) struct EchoFilter(Option<AhoCorasick>);
+pub(crate) struct EchoFilter(Option<AhoCorasick>, Vec<Zeroizing<String>>);
 
 impl EchoFilter {
     /// A filter for these secrets.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let secrets: Vec<&Secret> = secrets.into_iter().collect();
         let patterns: BTreeSet<Vec<u8>> =
-            secrets.into_iter().flat_map(|secret| encodings(secret.expose())).collect();
+            secrets.iter().flat_map(|secret| encodings(secret.expose())).collect();
+        let lower = secrets
+            .iter()
+            .map(|secret| Zeroizing::new(secret.expose().to_ascii_lowercase()))
+            .collect();
         if patterns.is_empty() {
-            return Self(None);
+            return Self(None, lower);
         }
         // Building fails only for sizes far beyond what secrets have; without a filter nothing
         // may pass, so that would rather be a panic than a leak.
@@ -36,7 +48,7 @@ impl EchoFilter {
             .match_kind(MatchKind::LeftmostLongest)
             .build(patterns)
             .expect("secrets are short");
-        Self(Some(filter))
+        Self(Some(filter), lower)
     }
 
     /// The bytes without the secrets, or `None` when there are none in them.
@@ -55,6 +67,13 @@ impl EchoFilter {
         Some(clean)
     }
 
+    /// Whether a text in which case means nothing (a header's name) is without the secrets.
+    pub(crate) fn clean_any_case(&self, text: &str) -> bool {
+        let Some(filter) = self.0.as_ref() else { return true };
+        let lower = text.to_ascii_lowercase();
+        !self.1.iter().any(|secret| lower.contains(secret.as_str())) && !filter.is_match(text)
+    }
+
     /// The text without the secrets.
     pub(crate) fn clean_text(&self, text: &str) -> String {
         match self.clean(text.as_bytes()) {
@@ -69,6 +88,22 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let mut all: Vec<String> = vec![secret.to_owned(), secret.chars().rev().collect()];
     if let Ok(quoted) = serde_json::to_string(secret) {
         let inner = quoted[1..quoted.len() - 1].to_owned();
+        let escaped = |dangerous: fn(char) -> bool| {
+            inner.chars().fold(String::new(), |mut text, c| {
+                let mut units = [0; 2];
+                if dangerous(c) {
+                    for unit in c.encode_utf16(&mut units) {
+                        write!(text, "\\u{unit:04x}").expect("writing to a string does not fail");
+                    }
+                } else {
+                    text.push(c);
+                }
+                text
+            })
+        };
+        all.push(escaped(|c| "<>&'".contains(c)));
+        all.push(escaped(|c| !c.is_ascii()));
+        all.push(escaped(|c| !c.is_ascii() || "<>&'".contains(c)));
         all.push(inner.replace('/', "\\/"));
         all.push(inner);
     }
@@ -77,7 +112,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
         write!(escaped, "\\u{unit:04x}").expect("writing to a string does not fail");
     }
     all.push(escaped);
-    for set in [UNRESERVED, NON_ALPHANUMERIC] {
+    for set in [UNRESERVED, COMPONENT, NON_ALPHANUMERIC] {
         let upper = utf8_percent_encode(secret, set).to_string();
         all.push(lower_hex(&upper));
         all.push(upper);
@@ -108,7 +143,9 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;");
-    all.push(html.replace('\'', "&#39;"));
+    for quote in ["'", "&#39;", "&#x27;", "&apos;"] {
+        all.push(html.replace('\'', quote));
+    }
     all.into_iter()
         .filter(|text| text.len() >= Secret::MINIMUM_LENGTH - 1)
         .map(String::into_bytes)

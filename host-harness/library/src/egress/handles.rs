@@ -1,10 +1,11 @@
 //! Secrets that a service hands out. The guest sees `secret:<handle>` at every declared position;
 //! the host fills a handle where, and only where, the description says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::judge::{Judged, refusal};
 use super::session::Policy;
@@ -15,29 +16,55 @@ use crate::secret::Secret;
 
 const PREFIX: &str = "secret:";
 
-/// The secrets behind handles. A handle is unguessable, and means something only to the plugin
-/// that it was made for.
-#[derive(Default)]
-pub(crate) struct Handles(Mutex<HashMap<String, Held>>);
+/// How many secrets are remembered; the oldest go first.
+const MOST: usize = 10_000;
 
+/// The secrets behind handles. A handle is unguessable, and means something only to the plugin
+/// that it was made for; it lives as long as the host.
+#[derive(Default)]
+pub(crate) struct Handles(Mutex<Held>);
+
+#[derive(Default)]
 struct Held {
+    by_handle: HashMap<String, One>,
+    /// The handle of a secret, by a digest of plugin, name and secret.
+    by_secret: HashMap<[u8; 32], String>,
+    oldest_first: VecDeque<String>,
+}
+
+struct One {
     plugin: Digest,
     name: String,
     secret: Secret,
+    key: [u8; 32],
 }
 
 impl Handles {
     /// Keeps a secret and names it. The same secret of the same plugin has the same handle.
     fn keep(&self, plugin: Digest, name: &str, secret: Secret) -> String {
+        let key = {
+            let mut hash = Sha256::new();
+            hash.update(plugin.hex());
+            hash.update(name.len().to_le_bytes());
+            hash.update(name);
+            hash.update(secret.expose());
+            hash.finalize().into()
+        };
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = held.iter().find(|(_, one)| {
-            one.plugin == plugin && one.name == name && one.secret.expose() == secret.expose()
-        });
-        if let Some((handle, _)) = known {
+        if let Some(handle) = held.by_secret.get(&key) {
             return handle.clone();
         }
+        if held.oldest_first.len() >= MOST
+            && let Some(oldest) = held.oldest_first.pop_front()
+            && let Some(one) = held.by_handle.remove(&oldest)
+        {
+            held.by_secret.remove(&one.key);
+        }
         let handle = format!("{:032x}", rand::random::<u128>());
-        held.insert(handle.clone(), Held { plugin, name: name.to_owned(), secret });
+        let one = One { plugin, name: name.to_owned(), secret, key };
+        held.by_handle.insert(handle.clone(), one);
+        held.by_secret.insert(key, handle.clone());
+        held.oldest_first.push_back(handle.clone());
         handle
     }
 
@@ -45,7 +72,8 @@ impl Handles {
     fn open(&self, plugin: Digest, name: &str, text: &str) -> Option<Secret> {
         let handle = text.strip_prefix(PREFIX)?;
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = held.get(handle).filter(|one| one.plugin == plugin && one.name == name)?;
+        let one =
+            held.by_handle.get(handle).filter(|one| one.plugin == plugin && one.name == name)?;
         Some(one.secret.clone())
     }
 
@@ -57,11 +85,13 @@ impl Handles {
         is_success: bool,
         body: &[u8],
     ) -> Result<Option<Vec<u8>>, SendError> {
+        // However the path is written, a lenient server may take it for the same.
+        let path = plain_path(judged.url.path());
         let holds = |position: &&SecretPosition| {
             (position.methods.is_empty()
                 || position.methods.iter().any(|method| method == judged.method.as_str()))
                 && position.origins.iter().any(|origin| origin.matches(&judged.origin))
-                && position.path.matches(judged.url.path())
+                && position.path.matches(&path)
         };
         let mut positions = policy.secrets.iter().filter(holds).peekable();
         if positions.peek().is_none() || body.is_empty() {
@@ -126,6 +156,18 @@ impl Handles {
         }
         any.then(|| document.map(|document| document.to_string().into_bytes()))?
     }
+}
+
+/// A path without doubled and trailing slashes.
+fn plain_path(path: &str) -> String {
+    path.split('/').filter(|segment| !segment.is_empty()).fold(
+        String::new(),
+        |mut plain, segment| {
+            plain.push('/');
+            plain.push_str(segment);
+            plain
+        },
+    )
 }
 
 /// Visits every non-empty text at a pointer in which `*` stands for every element or member.

@@ -21,7 +21,9 @@ const HOST_HEADERS: &[&str] = &[
     "forwarded",
     "host",
     "http2-settings",
+    "if-range",
     "keep-alive",
+    "range",
     "te",
     "trailer",
     "transfer-encoding",
@@ -139,7 +141,8 @@ fn judge_origin(
 /// in it as it is.
 fn parse_url(text: &str) -> Result<Url, String> {
     const LONGEST: usize = 16 * 1024;
-    let shown = || printable(text.get(..200).unwrap_or(text));
+    // Without the query: what is shown here stands in the audit, too.
+    let shown = || printable(text.split('?').next().unwrap_or_default());
     if text.len() > LONGEST {
         return Err(format!("the URL is longer than {LONGEST} bytes"));
     }

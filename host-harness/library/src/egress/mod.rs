@@ -6,8 +6,8 @@
 //! | 2. approved origins ∩ the operator's list ∩ the credential's audiences | `judge` |
 //! | 3. headers of the host and of placements are not the guest's | `judge` |
 //! | 4. pacing by the credential's rate limit, within the deadline | `pacing` |
-//! | 5. the address, for each new connection | `crate::transport` |
-//! | 6. placements are filled last | `placement`, `handles` |
+//! | 5. placements are filled last, in the host's memory | `placement`, `handles` |
+//! | 6. the address, for each new connection, before a byte of the request leaves | `crate::transport` |
 //! | 7. sent, repeated only where that is safe | `session` |
 //! | 8. secrets are taken out of the answer | `echo`, `handles` |
 //! | 9. audit and journal | `session` |

@@ -10,7 +10,7 @@ use crate::description::{RateLimit, RateWindow};
 /// The pacers of all credentials of a host.
 #[derive(Default)]
 pub(crate) struct Pacing {
-    pacers: Mutex<HashMap<String, Arc<Pacer>>>,
+    pacers: Mutex<HashMap<(String, String), Arc<Pacer>>>,
     /// Overrides every described limit; an empty list lifts it.
     windows: Option<Vec<RateWindow>>,
 }
@@ -20,11 +20,16 @@ impl Pacing {
         Self { pacers: Mutex::default(), windows }
     }
 
-    /// The pacer of a credential.
-    pub(crate) fn pacer(&self, credential: &str, limit: Option<&RateLimit>) -> Arc<Pacer> {
+    /// The pacer of a credential of a node.
+    pub(crate) fn pacer(
+        &self,
+        node: &str,
+        credential: &str,
+        limit: Option<&RateLimit>,
+    ) -> Arc<Pacer> {
         let mut pacers = self.pacers.lock().unwrap_or_else(PoisonError::into_inner);
         pacers
-            .entry(credential.to_owned())
+            .entry((node.to_owned(), credential.to_owned()))
             .or_insert_with(|| {
                 let described = || limit.map(|limit| limit.windows.clone()).unwrap_or_default();
                 Arc::new(Pacer::new(self.windows.clone().unwrap_or_else(described)))

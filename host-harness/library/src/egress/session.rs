@@ -1,8 +1,8 @@
 //! Sends requests for one execution.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 use tokio::sync::{RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::echo::EchoFilter;
 use super::judge::{Judged, judge, printable, refusal};
@@ -94,6 +95,9 @@ pub(crate) struct SlotState {
     request: CredentialRequest,
     pacer: Arc<Pacer>,
     current: RwLock<Arc<SlotCredential>>,
+    /// Credentials that this execution has used before a refresh: their secrets are taken out of
+    /// answers, too.
+    former: std::sync::Mutex<Vec<Arc<SlotCredential>>>,
 }
 
 impl SlotState {
@@ -102,7 +106,8 @@ impl SlotState {
         pacer: Arc<Pacer>,
         credential: SlotCredential,
     ) -> Self {
-        Self { request, pacer, current: RwLock::new(Arc::new(credential)) }
+        let current = RwLock::new(Arc::new(credential));
+        Self { request, pacer, current, former: std::sync::Mutex::default() }
     }
 }
 
@@ -151,11 +156,22 @@ impl Session {
             (one, other) => one.or(other),
         };
         let mut course = Course::default();
-        let result = self.run(ticket, request, slot.as_deref(), deadline, &mut course).await;
-        let duration = self.clock.monotonic() - started;
-        let exchange = shown.end(&result, course.attempts, course.version, duration);
-        self.record(&exchange, slot.as_deref(), &result, time);
-        self.observer.exchange(&exchange);
+        // Neither URL nor headers: a span goes wherever an engine sends its traces.
+        let span = tracing::info_span!("request", ticket, method = %printable(&shown.method));
+        let mut report = Report {
+            session: self,
+            exchange: Some(shown),
+            slot: slot.clone(),
+            time,
+            started,
+            sent: SentMark::default(),
+        };
+        let sent = report.sent.clone();
+        let result = self
+            .run(ticket, request, slot.as_deref(), deadline, &mut course, &sent)
+            .instrument(span)
+            .await;
+        report.end(&result, &course);
         result
     }
 
@@ -166,6 +182,7 @@ impl Session {
         slot_name: Option<&str>,
         deadline: Option<Duration>,
         course: &mut Course,
+        sent: &SentMark,
     ) -> Result<Response, SendError> {
         let slot = self.slot(slot_name)?;
         let credential = match slot {
@@ -202,9 +219,8 @@ impl Session {
             let message = format!("the journal cannot be written ({error}); nothing was sent");
             return Err(refusal(SendErrorKind::Cancelled, message));
         }
-        let sent = SentMark::default();
-        let attempts = self.attempts(&judged, slot, credential, deadline, &sent, course);
-        let result = self.bounded(deadline, &sent, attempts).await;
+        let attempts = self.attempts(&judged, slot, credential, deadline, sent, course);
+        let result = self.bounded(deadline, sent, attempts).await;
         let entry = match &result {
             Ok(response) => JournalEntry::Answer {
                 ticket,
@@ -297,6 +313,7 @@ impl Session {
             }
             let wire = self.fill(judged, credential.as_deref(), sent)?;
             course.attempts += 1;
+            let certain_before = !sent.is_set();
             let answer = self.transport.send(wire).await;
             let last = course.attempts >= self.limits.attempts;
             match answer {
@@ -323,7 +340,8 @@ impl Session {
                         }
                         _ => None,
                     };
-                    if status == 429 {
+                    // Refused before anything was done. What an earlier attempt did stays unknown.
+                    if status == 429 && certain_before {
                         sent.clear();
                     }
                     match again.filter(|wait| self.has_time_for(*wait, deadline)) {
@@ -448,7 +466,9 @@ impl Session {
         match self.credentials.refreshed(&slot.request, stale.revision).await {
             Ok(newer) if newer.revision != stale.revision => {
                 let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
-                *current = Arc::new(SlotCredential::new(newer, credential_type));
+                let newer = Arc::new(SlotCredential::new(newer, credential_type));
+                let former = std::mem::replace(&mut *current, newer);
+                slot.former.lock().unwrap_or_else(PoisonError::into_inner).push(former);
                 Some(current.clone())
             }
             Ok(_) => None,
@@ -478,6 +498,7 @@ impl Session {
         let mut filters = Vec::with_capacity(self.slots.len());
         for slot in self.slots.values() {
             filters.push(slot.current.read().await.clone());
+            filters.extend(slot.former.lock().unwrap_or_else(PoisonError::into_inner).clone());
         }
         let all = || filters.iter().map(|one| &one.echo).chain(credential.map(|one| &one.echo));
         for filter in all() {
@@ -488,6 +509,8 @@ impl Session {
         let headers = headers
             .iter()
             .filter(|(name, _)| !DROPPED.contains(&name.as_str()))
+            // A name has no room for a mark: the header goes.
+            .filter(|(name, _)| all().all(|filter| filter.clean_any_case(name.as_str())))
             .map(|(name, value)| {
                 let mut value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 for filter in all() {
@@ -498,30 +521,45 @@ impl Session {
             .collect();
         Ok(Response { status: status.as_u16(), headers, body, retry_after: wait.map(milliseconds) })
     }
+}
 
-    fn record(
-        &self,
-        exchange: &Exchange,
-        slot: Option<&str>,
-        result: &Result<Response, SendError>,
-        time: u64,
-    ) {
+/// Tells audit and observer what has become of a request, also when nobody waits for it any more:
+/// a guest may give a ticket up, or return with tickets open.
+struct Report<'a> {
+    session: &'a Session,
+    exchange: Option<Exchange>,
+    slot: Option<String>,
+    time: u64,
+    started: Duration,
+    sent: SentMark,
+}
+
+impl Report<'_> {
+    fn end(&mut self, result: &Result<Response, SendError>, course: &Course) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let session = self.session;
+        let duration = session.clock.monotonic().saturating_sub(self.started);
+        let exchange = exchange.end(result, course.attempts, course.version, duration);
         let url = url::Url::parse(&exchange.url).ok();
         let (verdict, reason) = match result {
             Ok(_) => (Verdict::Answered, None),
-            Err(error) if exchange.attempts == 0 => (Verdict::Refused, Some(error.message.clone())),
+            Err(error) if exchange.attempts == 0 && !error.maybe_sent => {
+                (Verdict::Refused, Some(error.message.clone()))
+            }
             Err(error) => (Verdict::Failed, Some(error.message.clone())),
         };
-        self.audit.record(&AuditEvent {
-            time,
-            plugin: self.policy.plugin.to_string(),
-            node: self.policy.node.clone(),
-            action: self.action.clone(),
-            execution: self.execution.clone(),
-            actor: self.actor.clone(),
-            workflow: self.workflow.clone(),
-            credential: slot
-                .and_then(|slot| self.slots.get(slot))
+        session.audit.record(&AuditEvent {
+            time: self.time,
+            plugin: session.policy.plugin.to_string(),
+            node: session.policy.node.clone(),
+            action: session.action.clone(),
+            execution: session.execution.clone(),
+            actor: session.actor.clone(),
+            workflow: session.workflow.clone(),
+            credential: self
+                .slot
+                .as_ref()
+                .and_then(|slot| session.slots.get(slot))
                 .map(|slot| slot.request.name.clone()),
             method: printable(&exchange.method),
             origin: url.as_ref().and_then(Origin::of).map(|o| o.to_string()).unwrap_or_default(),
@@ -532,6 +570,21 @@ impl Session {
             attempts: exchange.attempts,
             duration: exchange.duration_ms,
         });
+        session.observer.exchange(&exchange);
+    }
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let maybe_sent = self.sent.is_set();
+        let fate = if maybe_sent { "it may have been received" } else { "it was not sent" };
+        let abandoned = SendError {
+            kind: SendErrorKind::Cancelled,
+            message: format!("the plugin gave the request up; {fate}"),
+            maybe_sent,
+            retry_after: None,
+        };
+        self.end(&Err(abandoned), &Course::default());
     }
 }
 

@@ -94,18 +94,25 @@ impl context::Host for WorkflowNodeCtxView<'_> {
     }
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
-        if item >= self.ctx.items {
-            wasmtime::bail!("`context.emit` for item {item}, but the call has {}", self.ctx.items);
-        }
+        let Some(position) = self.ctx.positions.get(item as usize).copied() else {
+            let items = self.ctx.positions.len();
+            wasmtime::bail!("`context.emit` for item {item}, but the call has {items}");
+        };
         let mut records = Vec::with_capacity(outputs.len());
         for output in outputs {
             self.ctx.output_bytes += output.json.len();
             if self.ctx.output_bytes > self.ctx.limits.output {
                 wasmtime::bail!("the output is larger than {} bytes", self.ctx.limits.output);
             }
+            if !self.ctx.ports.contains(&output.port) {
+                wasmtime::bail!(
+                    "it emitted on the port `{}`, which the action does not have",
+                    output.port
+                );
+            }
             records.push(OutputRecord::checked(output, self.ctx.limits.json_depth)?);
         }
-        self.ctx.emit(item, records).await;
+        self.ctx.emit(position, records).await;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The state behind the imports, for one call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,7 +54,9 @@ pub struct WorkflowNodeCtx {
     pub(super) log_lines: u32,
     pub(super) log_bytes: usize,
     pub(super) progress: u64,
-    pub(super) items: u32,
+    /// The execution's item behind each item of the guest.
+    pub(super) positions: Vec<u32>,
+    pub(super) ports: BTreeSet<String>,
 
     /// Wall-clock time that the guest spent waiting in host calls.
     waited: Duration,
@@ -71,7 +73,8 @@ pub(crate) struct Parts {
     pub(crate) credentials: BTreeMap<String, CredentialView>,
     pub(crate) execution: String,
     pub(crate) seed: u64,
-    pub(crate) items: u32,
+    pub(crate) positions: Vec<u32>,
+    pub(crate) ports: BTreeSet<String>,
 }
 
 impl WorkflowNodeCtx {
@@ -106,7 +109,8 @@ impl WorkflowNodeCtx {
             log_lines: 0,
             log_bytes: 0,
             progress: 0,
-            items: parts.items,
+            positions: parts.positions,
+            ports: parts.ports,
             waited: Duration::ZERO,
         }
     }
@@ -245,6 +249,9 @@ impl WorkflowNodeCtx {
 
     /// The same for every repetition of the item, different for every other.
     pub(super) fn idempotency_key(&self, item: u32) -> String {
+        // By the execution's own position: an item that was wrong, and left out, must not lend its
+        // place to its neighbour.
+        let item = self.positions.get(item as usize).copied().unwrap_or(item);
         let mut hash = Sha256::new();
         hash.update(self.execution.len().to_le_bytes());
         hash.update(self.execution.as_bytes());
@@ -283,6 +290,16 @@ impl WorkflowNodeCtx {
 }
 
 impl WorkflowNodeCtx {
+    /// Ends what the guest left open, and waits until each has been told to the audit.
+    pub(crate) async fn abandon_open_tickets(&mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Bytes of JSON that were emitted.
+    pub(crate) fn output_bytes(&self) -> usize {
+        self.output_bytes
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -57,7 +57,7 @@ fn judge_v6(address: Ipv6Addr) -> Result<(), AddressRefused> {
         // 6to4 embeds the IPv4 address after its prefix, Teredo the server's.
         [0x2002, high, low, ..] => return judge_v4(v4(high, low)),
         [0x2001, 0, ..] => "a Teredo address",
-        [0x2001, 2..=0x1ff, ..] => "an address of IETF protocols (2001::/23)",
+        [0x2001, 1..=0x1ff, ..] => "an address of IETF protocols (2001::/23)",
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => "an address for documentation",
         [0x5f00, ..] => "a segment routing address",
         [0xfc00..=0xfdff, ..] => "a unique local address",
@@ -100,6 +100,7 @@ mod tests {
             "64:ff9b:1::1",
             "2002:7f00:1::",
             "2002:a00:1::",
+            "2001:1::1",
             "2001::1",
             "2001:db8::1",
             "fc00::1",

@@ -39,7 +39,9 @@ pub enum TransportBuildError {
     #[error("the CA certificates cannot be used: {0}")]
     Ca(String),
     /// The proxy is no http origin.
-    #[error("the proxy `{0}` cannot be used: write it as http://host:port")]
+    #[error(
+        "the proxy `{0}` cannot be used: write it as http://host:port, without user and password"
+    )]
     Proxy(String),
 }
 
@@ -115,7 +117,9 @@ impl HttpTransportBuilder {
             .map(|proxy| {
                 Url::parse(&proxy)
                     .ok()
-                    .filter(|url| url.scheme() == "http" && url.has_host())
+                    .filter(|url| {
+                        url.scheme() == "http" && url.has_host() && url.username().is_empty()
+                    })
                     .ok_or(TransportBuildError::Proxy(proxy))
             })
             .transpose()?;

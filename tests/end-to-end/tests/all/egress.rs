@@ -237,10 +237,9 @@ async fn answers_are_bounded_after_decompression() {
 async fn broken_answers_are_errors_and_nothing_else() {
     let hostile = Hostile::new().await;
     for action in [
-        FaultAction::EmptyResponse,
-        FaultAction::Garbage,
         FaultAction::TruncatedBody,
         FaultAction::ResetBeforeResponse,
+        FaultAction::CloseBeforeResponse,
     ] {
         // A write without a key: one attempt, and nobody can tell whether it happened.
         hostile.simulator.fault(Fault::new(action).always());
@@ -310,4 +309,70 @@ async fn audit_events_hold_no_query_no_body_and_no_id() {
     assert_eq!(event.plugin, hostile.plugin.digest().to_string());
     let text = format!("{event:?}");
     assert!(!text.contains("private") && !text.contains("PSECRETID1"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explicit_proxy_is_asked_to_connect_and_sees_no_credential() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use workflow_node_host::transport::{
+        HttpTransport, SentMark, Transport as _, TransportRequest,
+    };
+
+    let simulator = pagerduty_simulator::Simulator::builder().start().await.unwrap();
+    let to = simulator.origins().rest_us.replace("https://", "");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.unwrap());
+        }
+        let mut server = TcpStream::connect(to).await.unwrap();
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        String::from_utf8(head).unwrap()
+    });
+    let transport = HttpTransport::builder()
+        .ca_pem(simulator.ca_pem())
+        .proxy(format!("http://{address}"))
+        .build()
+        .unwrap();
+    let request = |url: &str| TransportRequest {
+        pool: String::new(),
+        method: "GET".parse().unwrap(),
+        url: url.parse().unwrap(),
+        headers: Default::default(),
+        body: None,
+        response_limit: 1 << 20,
+        sent: SentMark::default(),
+    };
+    let answer = transport.send(request("https://api.pagerduty.com/abilities")).await.unwrap();
+    assert_eq!(answer.status, 401);
+    let head = seen.await.unwrap();
+    assert!(head.starts_with("CONNECT api.pagerduty.com:443 HTTP/1.1\r\n"), "{head}");
+    // A literal private address is refused before the proxy hears of it.
+    let error = transport.send(request("https://10.0.0.1/")).await.unwrap_err();
+    assert!(error.to_string().contains("a private address"), "{error}");
+    assert!(HttpTransport::builder().proxy("socks5://x").build().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_that_are_not_good_are_refused() {
+    use pagerduty_simulator::{CertificateKind, Simulator};
+    for kind in [CertificateKind::Expired, CertificateKind::WrongName, CertificateKind::SelfSigned]
+    {
+        let world =
+            end_to_end::World::with(Simulator::builder().certificate(kind), |host| host).await;
+        let mut execution = world.execution("user", "ability.list", &[json!({})]);
+        if let Some(limits) = &mut execution.limits {
+            limits.attempts = 1;
+        }
+        let outcome = world.plugin.execute(execution).await.unwrap();
+        let error = end_to_end::error(&outcome, 0);
+        assert_eq!(error.kind, "unavailable");
+        assert!(error.message.contains("certificate"), "{}", error.message);
+        assert_eq!(world.simulator.requests().len(), 0);
+    }
 }

@@ -29,6 +29,7 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
         ("no-json", "no JSON"),
         ("deep-json", "nested deeper than 64"),
         ("emit-elsewhere", "`context.emit` for item 7"),
+        ("emit-wrong-port", "the port `elsewhere`"),
         ("take-unknown", "`http.take` of ticket 42"),
         ("take-early", "has not named"),
         ("too-random", "at most 1024"),
@@ -171,5 +172,21 @@ async fn hostile_and_honest_calls_run_side_by_side() {
     for call in calls.collect::<Vec<_>>() {
         let (case, outcome) = call.await.unwrap();
         assert_eq!(outcome.stopped.is_none(), case == "wait-for-nothing", "{case}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_the_guest_gives_up_are_audited_all_the_same() {
+    let hostile = Hostile::new().await;
+    hostile.simulator.set_latency(Duration::from_secs(5));
+    let outcome = hostile.misbehave("abandon").await;
+    assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped);
+    let events = hostile.audit.events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    for event in events {
+        assert_eq!(event.verdict, workflow_node_host::audit::Verdict::Failed);
+        let reason = event.reason.unwrap();
+        assert!(reason.contains("gave the request up; it may have been received"), "{reason}");
+        assert_eq!(event.credential.as_deref(), Some("token"));
     }
 }

@@ -206,3 +206,43 @@ async fn items_run_together_and_come_back_in_order() {
     }
     assert_eq!(world.simulator.connections_opened(), 1, "one HTTP/2 connection serves them all");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_really_runs() {
+    let world = World::new().await;
+    let incidents = world.us().incidents();
+    let open = |status: &str| {
+        let found =
+            incidents.iter().find(|one| format!("{:?}", one.status).to_lowercase() == status);
+        found.map(|one| one.id.clone()).unwrap_or_else(|| panic!("an incident is {status}"))
+    };
+    let log_entry = world.one("log_entry.list", json!({"limit": 1})).await;
+    // What the examples name stands in no account; the account's own things take their place.
+    let names = [
+        ("PSERVICE000001", world.us().services()[0].id.clone()),
+        ("PUSER000000001", world.us().users()[0].id.clone()),
+        ("RLOGENTRY00001", log_entry["id"].as_str().unwrap_or_default().to_owned()),
+        ("QINCIDENT00003", open("acknowledged")),
+        ("QINCIDENT00002", open("triggered")),
+        ("QINCIDENT00001", open("triggered")),
+    ];
+    let mut count = 0;
+    // Resolving comes last, so that the others find what they need.
+    let mut actions: Vec<_> = world.plugin.description().node.actions.iter().collect();
+    actions.sort_by_key(|action| action.name.ends_with(".resolve"));
+    for action in actions {
+        assert!(!action.examples.is_empty(), "{} has no example", action.name);
+        for example in &action.examples {
+            let mut text = example.parameters.to_string();
+            for (name, id) in &names {
+                text = text.replace(name, id);
+            }
+            let outcome = world.run(&action.name, &[serde_json::from_str(&text).unwrap()]).await;
+            let error = outcome.items[0].error.as_ref();
+            assert!(error.is_none(), "{}, {}: {error:?}", action.name, example.title);
+            count += 1;
+        }
+    }
+    assert!(count >= 21);
+    assert_eq!(world.simulator.violations(), [""; 0]);
+}

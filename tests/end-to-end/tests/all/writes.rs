@@ -243,3 +243,23 @@ async fn one_failing_item_stops_those_that_have_not_begun() {
     assert!((1..21).all(|item| error(&outcome, item).kind == "cancelled"));
     assert_eq!(world.simulator.requests().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_was_wrong_does_not_lend_its_key_to_its_neighbour() {
+    let world = World::new().await;
+    let before = world.us().incident_count();
+    let run = async |items: &[Value]| {
+        let mut execution = world.execution("user", "incident.create", items);
+        execution.id = Some("corrected".into());
+        world.plugin.execute(execution).await.unwrap()
+    };
+    let mut wrong = incident(&world);
+    wrong["urgency"] = json!("hight");
+    let first = run(&[wrong, incident(&world)]).await;
+    assert_eq!(error(&first, 0).kind, "invalid-input");
+    // Corrected and repeated: the second item finds its incident, the first opens its own.
+    let second = run(&[incident(&world), incident(&world)]).await;
+    assert_eq!(values(&second, 1)[0]["id"], values(&first, 1)[0]["id"]);
+    assert_ne!(values(&second, 0)[0]["id"], values(&second, 1)[0]["id"]);
+    assert_eq!(world.us().incident_count() - before, 2);
+}

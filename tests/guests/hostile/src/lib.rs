@@ -167,6 +167,19 @@ fn misbehave(
             context::emit(7, &[main("{}".into())]);
             yes("{}")
         }
+        "emit-wrong-port" => {
+            context::emit(0, &[types::OutputItem { port: "elsewhere".into(), json: "{}".into() }]);
+            yes("{}")
+        }
+        "abandon" => {
+            // One request is given up, one is still under way when the call returns.
+            let given_up = http::submit(&get("https://api.pagerduty.com/abilities"));
+            http::submit(&get("https://api.pagerduty.com/users"));
+            timer::after(50);
+            let _named = completions::next();
+            completions::cancel(given_up);
+            yes("{}")
+        }
         "take-unknown" => {
             let _answer = http::take(42);
             yes("{}")
