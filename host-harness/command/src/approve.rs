@@ -1,0 +1,162 @@
+//! `harness approve`: shows in words what a plugin asks for, and records that it may.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use serde_json::json;
+use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin};
+
+use crate::cli::{ApproveArgs, Report};
+use crate::exit::{Exit, Failure, shell};
+use crate::inspect::{effect, size};
+use crate::output::{self, READING, one_line, wrapped};
+use crate::setup::Setup;
+
+pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failure> {
+    let plugin = setup.load(&args.plugin).await?;
+    let path = args.plugin.display().to_string();
+    let of_plugin = |error| Failure::of(&error, &path);
+    let approvals = FileApprovals::new(&setup.approvals);
+    let earlier = approvals
+        .latest(&plugin.grant_request().node)
+        .map_err(|error| Failure::input("approvals", error.to_string()))?;
+    let growth = plugin.growth().map_err(of_plugin)?;
+    let already = plugin.check_approval().is_ok();
+    if args.format == Report::Text {
+        output::stdout(&shown(&plugin, &path, earlier.as_ref(), growth.as_deref(), already))?;
+    }
+    if !already {
+        if !args.yes && !confirmed(args, &path)? {
+            let failure =
+                Failure::new(Exit::Plugin, "not-approved", "not approved; nothing changed");
+            return Err(failure);
+        }
+        let by = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        plugin.approve(by.filter(|name| !name.is_empty())).map_err(of_plugin)?;
+    }
+    let file = setup.approvals.display();
+    match args.format {
+        Report::Text if already => {
+            output::stdout(&format!("It is approved already, in {file}.\n"))?
+        }
+        Report::Text => output::stdout(&format!("Approved, in {file}.\n"))?,
+        Report::Json => output::stdout_report(&json!({
+            "digest": plugin.digest(),
+            "approved": true,
+            "already": already,
+            "approvals": setup.approvals,
+            "earlier": earlier.map(|approval| approval.digest),
+            "growth": growth,
+            "grant": plugin.grant_request(),
+        }))?,
+    }
+    Ok(Exit::Success)
+}
+
+fn confirmed(args: &ApproveArgs, path: &str) -> Result<bool, Failure> {
+    if args.format == Report::Json || !ask_terminal() {
+        let message = "nobody can be asked here: without a terminal an approval needs --yes";
+        return Err(Failure::input("confirmation", message).next(format!(
+            "look at what it asks for, then: harness approve {} --yes",
+            shell(path)
+        )));
+    }
+    asked("Approve it? [y/N] ")
+}
+
+/// Whether a question can be asked and answered.
+pub(crate) fn ask_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a question whose answer is no unless it is yes.
+pub(crate) fn asked(question: &str) -> Result<bool, Failure> {
+    output::stderr(question);
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(Failure::internal)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+fn shown(
+    plugin: &Plugin,
+    path: &str,
+    earlier: Option<&Approval>,
+    growth: Option<&[String]>,
+    already: bool,
+) -> String {
+    let node = &plugin.description().node;
+    let mut text = one_line(&format!(
+        "{} ({}), version {}, {}, {}",
+        node.name,
+        node.display_name,
+        node.version,
+        size(plugin.surface().size),
+        path
+    ));
+    text.push_str(&format!("\n{}\n", plugin.digest()));
+    if let (Some(earlier), Some(growth), false) = (earlier, growth, already) {
+        text.push_str(&difference(earlier, growth));
+    }
+    text.push_str(&request(plugin.grant_request()));
+    text
+}
+
+/// What has changed since an earlier component of the node was approved.
+fn difference(earlier: &Approval, growth: &[String]) -> String {
+    let mut text = format!("\nAnother build was approved before ({}).\n", earlier.digest);
+    if growth.is_empty() {
+        text.push_str("This one asks for nothing more.\n");
+        return text;
+    }
+    text.push_str("This one asks for more:\n");
+    for line in growth {
+        text.push_str(&point(&format!("+ {line}")));
+    }
+    text
+}
+
+/// All that is asked for, in words.
+fn request(request: &GrantRequest) -> String {
+    let mut text = "\nIt may send requests to\n".to_owned();
+    for origin in &request.origins {
+        text.push_str(&point(&origin.to_string()));
+    }
+    for (name, credential) in &request.credentials {
+        text.push_str(&format!("\nCredentials of type {} are written\n", one_line(name)));
+        for placement in &credential.placements {
+            text.push_str(&point(&placement.in_words()));
+        }
+        if !credential.oauth_endpoints.is_empty() {
+            let list: Vec<&str> = credential.oauth_endpoints.iter().map(String::as_str).collect();
+            text.push_str(&point(&format!("and got by OAuth at {}", list.join(" and "))));
+        }
+        if !credential.scopes.is_empty() {
+            let list: Vec<&str> = credential.scopes.iter().map(String::as_str).collect();
+            text.push_str(&point(&format!("with at most the scopes {}", list.join(", "))));
+        }
+    }
+    if !request.secrets.is_empty() {
+        text.push_str("\nSecrets in answers are kept from it\n");
+    }
+    for secret in &request.secrets {
+        let mut words =
+            format!("{} in answers of {} at {}", secret.name, secret.path, secret.pointer);
+        for placement in &secret.placements {
+            words.push_str(&format!(", written to {}{}", placement.path, placement.pointer));
+        }
+        text.push_str(&point(&words));
+    }
+    text.push_str("\nIts actions\n");
+    for (kind, actions) in &request.actions {
+        let names: Vec<&str> = actions.iter().map(String::as_str).collect();
+        let kind = effect(*kind);
+        text.push_str(&point(&format!("{} {kind}: {}", names.len(), names.join(", "))));
+    }
+    text.push('\n');
+    text
+}
+
+/// One point of a list.
+fn point(words: &str) -> String {
+    let lines = wrapped(words, READING - 4);
+    format!("  {}\n", lines.join("\n    "))
+}

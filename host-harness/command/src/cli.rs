@@ -1,0 +1,379 @@
+//! The command line. What a flag does stands in its help, for the one who types it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use workflow_node_host::OriginPattern;
+use workflow_node_host::transport::ConnectTo;
+
+use crate::values::{RateLimit, duration};
+
+#[derive(Parser)]
+#[command(
+    name = "harness",
+    version,
+    about = "Inspect, approve, run and test workflow nodes",
+    long_about = "Inspects, approves, runs and tests workflow nodes: WebAssembly components that \
+                  call a service. A node runs in a sandbox, reaches only the hosts that you have \
+                  approved, and never sees a credential.",
+    after_help = EXAMPLES,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Begin here:
+  harness inspect node.wasm                     what it is, and what it asks for
+  harness approve node.wasm                     allow it that; nothing runs before
+  harness credential key-file ~/.config/workflow-node.key
+  harness credential add work --plugin node.wasm --type api-token
+  harness run node.wasm service.list --credential work
+
+Exit codes:
+  0  success                       3  a credential is missing or cannot be used
+  1  an item failed                4  the plugin was refused or stopped
+  2  bad input, nothing was sent   5  anything else";
+
+/// Options of all commands.
+#[derive(Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub(crate) struct Common {
+    /// Where approvals and credentials are kept [default: the user's data directory; env
+    /// WORKFLOW_NODE_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// The file of approvals, e.g. one that is checked in [default: approvals.json in the data
+    /// directory; env WORKFLOW_NODE_APPROVALS]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) approvals: Option<PathBuf>,
+
+    /// File with the key that opens the credential store [env WORKFLOW_NODE_KEY_FILE, or the key
+    /// itself in WORKFLOW_NODE_KEY]; without one, a terminal is asked for a passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// For authors: approve rebuilds of an approved plugin that ask for nothing new
+    #[arg(long, global = true)]
+    pub(crate) development: bool,
+
+    /// Say more on standard error; up to three times
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Options of commands that send requests.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct Network {
+    /// Connect to the second origin wherever a request names the first; URL, Host and certificate
+    /// stay those of the first. Repeatable
+    #[arg(long, value_name = "ORIGIN=ORIGIN")]
+    pub(crate) connect_to: Vec<ConnectTo>,
+
+    /// Trust the certificate authorities in this file (PEM), too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Send through this HTTP proxy; no environment variable sets one
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+
+    /// Allow only these of the approved origins, e.g. https://*.example.com. Repeatable
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow: Vec<OriginPattern>,
+
+    /// Pace requests by this instead of what the credential's type says, e.g. 100/60, or `none`
+    #[arg(long, value_name = "REQUESTS/SECONDS")]
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show what a plugin is, what it asks for and what it can do
+    Inspect(InspectArgs),
+    /// Allow a plugin what it asks for; nothing of it runs before
+    Approve(ApproveArgs),
+    /// Run one action over one or many items
+    Run(Box<RunArgs>),
+    /// List the choices of a parameter, e.g. the services that there are
+    Options(Box<OptionsArgs>),
+    /// Connect, show, test and remove credentials
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+    /// Print a shell's completion script
+    #[command(after_help = "Example:\n  harness completions bash > \
+                            ~/.local/share/bash-completion/completions/harness")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+impl Command {
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Inspect(args) => args.format.into(),
+            Self::Approve(args) => args.format.into(),
+            Self::Run(args) => args.format,
+            Self::Options(args) => args.format.into(),
+            Self::Credential(command) => command.format().into(),
+            Self::Completions { .. } => Format::Text,
+        }
+    }
+}
+
+/// How `run` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One array, an element per item
+    Json,
+    /// A line per record as it comes, then a status line per item
+    Jsonl,
+}
+
+/// How the other commands print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Report {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+impl From<Report> for Format {
+    fn from(report: Report) -> Self {
+        match report {
+            Report::Text => Self::Text,
+            Report::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  harness inspect node.wasm\n  harness inspect node.wasm \
+                        incident.create\n  harness inspect node.wasm --format json")]
+pub(crate) struct InspectArgs {
+    /// The component, a .wasm file
+    pub(crate) plugin: PathBuf,
+    /// An action to show in full
+    pub(crate) action: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  harness approve node.wasm\n  harness approve node.wasm --yes \
+                        --approvals ci/approvals.json    check the file in"
+)]
+pub(crate) struct ApproveArgs {
+    /// The component, a .wasm file
+    pub(crate) plugin: PathBuf,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  harness run node.wasm service.list --credential work
+  harness run node.wasm incident.get --credential work --parameters '{\"incident_id\":\"Q1\"}'
+  harness run node.wasm incident.create --credential work --parameters @shared.json --items @items.jsonl
+  printf '[{\"id\":\"A\"},{\"id\":\"B\"}]' | harness run node.wasm user.get --items - --format jsonl
+  harness run node.wasm incident.create … --dry-run           show the requests, send nothing
+  harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same id
+  harness run node.wasm service.list … --trace run.har        what was sent and answered")]
+pub(crate) struct RunArgs {
+    /// The component, a .wasm file
+    pub(crate) plugin: PathBuf,
+    /// The action; `harness inspect PLUGIN` lists them
+    pub(crate) action: String,
+    /// Parameters of every item: a JSON object, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) parameters: Option<String>,
+    /// One item per element of a JSON array or per line of JSON Lines; each is laid over
+    /// --parameters. `-` reads standard input
+    #[arg(long, value_name = "@FILE|-")]
+    pub(crate) items: Option<String>,
+    /// A stored credential; the slot is found by its type unless it is named. Repeatable
+    #[arg(long, value_name = "[SLOT=]NAME")]
+    pub(crate) credential: Vec<String>,
+    /// An item that fails does not stop the others
+    #[arg(long)]
+    pub(crate) continue_on_fail: bool,
+    /// How many items may be under way at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) concurrency: Option<u16>,
+    /// How long all of it may take, e.g. 30s or 5m [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Names the execution: repeated with the same id and items, nothing that takes an idempotency
+    /// key happens twice
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) execution_id: Option<String>,
+    /// Check everything, show every request that would be sent, and send none
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Write requests and answers, without credentials, to an HTTP archive
+    #[arg(long, value_name = "FILE.har")]
+    pub(crate) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  harness options node.wasm incident.create service_id \
+                        --credential work --search pay")]
+pub(crate) struct OptionsArgs {
+    /// The component, a .wasm file
+    pub(crate) plugin: PathBuf,
+    /// The action
+    pub(crate) action: String,
+    /// Its parameter
+    pub(crate) parameter: String,
+    /// Only choices that fit this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// Continue a list, as the last answer says
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+    /// What the form holds so far: a JSON object, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) parameters: Option<String>,
+    /// A stored credential; the slot is found by its type unless it is named. Repeatable
+    #[arg(long, value_name = "[SLOT=]NAME")]
+    pub(crate) credential: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Store a credential; its secrets are sealed
+    Add(AddArgs),
+    /// List what is stored
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Report,
+    },
+    /// Show one, without its secrets
+    Show {
+        /// Its name
+        name: String,
+        /// How to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Report,
+    },
+    /// Prove one with real requests that change nothing
+    Test(Box<TestArgs>),
+    /// Remove one
+    Remove {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        /// How to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Report,
+    },
+    /// Make a new random key for the credential store, in a file for you alone
+    #[command(
+        after_help = "Example:\n  harness credential key-file ~/.config/workflow-node.key\n  \
+                            export WORKFLOW_NODE_KEY_FILE=~/.config/workflow-node.key"
+    )]
+    KeyFile {
+        /// The file; one that is there is left as it is
+        file: PathBuf,
+    },
+}
+
+impl CredentialCommand {
+    fn format(&self) -> Report {
+        match self {
+            Self::Add(args) => args.format,
+            Self::List { format } | Self::Show { format, .. } | Self::Remove { format, .. } => {
+                *format
+            }
+            Self::Test(args) => args.format,
+            Self::KeyFile { .. } => Report::Text,
+        }
+    }
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  harness credential add work --plugin node.wasm --type api-token --field region=eu
+                                                       asks for the secrets
+  harness credential add work … --secret api_token=@token.txt
+  pass show token | harness credential add work … --secret api_token=-
+
+A secret never stands on the command line: other users see it there, and shells keep it.")]
+pub(crate) struct AddArgs {
+    /// A name of your choice
+    pub(crate) name: String,
+    /// The component that it is for, a .wasm file
+    #[arg(long, value_name = "PLUGIN")]
+    pub(crate) plugin: PathBuf,
+    /// The credential type; `harness inspect PLUGIN` lists them
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) credential_type: String,
+    /// A field that is no secret; lists as a,b,c or JSON. Repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) field: Vec<String>,
+    /// Where a secret is read from: `-` is standard input. What is not named is asked for.
+    /// Repeatable
+    #[arg(long, value_name = "NAME=-|@FILE")]
+    pub(crate) secret: Vec<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  harness credential test work --plugin node.wasm")]
+pub(crate) struct TestArgs {
+    /// Its name
+    pub(crate) name: String,
+    /// The component that it is for, a .wasm file
+    #[arg(long, value_name = "PLUGIN")]
+    pub(crate) plugin: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

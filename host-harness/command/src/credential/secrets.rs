@@ -1,0 +1,159 @@
+//! Where secrets are read from: standard input, a file, a prompt. Never the command line, and no
+//! message here quotes what was given there.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use workflow_node_host::Secret;
+use workflow_node_host::description::CredentialType;
+
+use crate::exit::{Exit, Failure};
+use crate::inspect::defs;
+use crate::schema;
+use crate::store::{ask, can_ask};
+
+/// Where one secret is read from.
+pub(super) enum Source {
+    StandardInput,
+    File(PathBuf),
+    Prompt,
+}
+
+/// Reads `--secret`.
+pub(super) fn sources(given: &[String]) -> Result<BTreeMap<String, Source>, Failure> {
+    let mut sources = BTreeMap::new();
+    for text in given {
+        let (name, source) = match text.split_once('=') {
+            None => (text.as_str(), Source::Prompt),
+            Some((name, "-")) => (name, Source::StandardInput),
+            Some((name, value)) => match value.strip_prefix('@') {
+                Some(file) => (name, Source::File(file.into())),
+                None => return Err(on_the_command_line(name)),
+            },
+        };
+        if sources.insert(name.to_owned(), source).is_some() {
+            return Err(Failure::input("secret", "a secret is given twice"));
+        }
+    }
+    let from_input = sources.values().filter(|source| matches!(source, Source::StandardInput));
+    if from_input.count() > 1 {
+        let message = "standard input can hold only one secret";
+        return Err(
+            Failure::input("secret", message).next("read the others from files: NAME=@FILE")
+        );
+    }
+    Ok(sources)
+}
+
+/// A secret that was typed in clear.
+pub(super) fn on_the_command_line(name: &str) -> Failure {
+    // A name that is none may itself be the secret.
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let name = if name.len() <= 40 && name.bytes().all(plain) { name } else { "NAME" };
+    Failure::input(
+        "secret",
+        "a secret stands on the command line, where other users see it and shells keep it: count it \
+         as leaked",
+    )
+    .next(format!(
+        "replace it at the service, then give the new one by --secret {name}=- (standard input), \
+         --secret {name}=@FILE, or leave it out to be asked"
+    ))
+}
+
+/// All secrets of the form: those that were given, and those that are required and asked for.
+pub(super) fn gather(
+    credential_type: &CredentialType,
+    mut sources: BTreeMap<String, Source>,
+) -> Result<BTreeMap<String, Secret>, Failure> {
+    let known = credential_type.secret_fields();
+    if sources.keys().any(|name| !known.contains(name)) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let message = format!("`{}` has no such secret", credential_type.name);
+        let failure = Failure::input("secret", message);
+        return Err(failure.next(format!("its secrets are {}", known.join(", "))));
+    }
+    let shared = defs(&credential_type.fields);
+    let required = schema::required(schema::resolved(&credential_type.fields, &shared));
+    for name in required.into_iter().filter(|name| known.contains(*name)) {
+        sources.entry(name.to_owned()).or_insert(Source::Prompt);
+    }
+    sources.into_iter().map(|(name, source)| Ok((name.clone(), read(&name, &source)?))).collect()
+}
+
+fn read(name: &str, source: &Source) -> Result<Secret, Failure> {
+    match source {
+        Source::StandardInput => from(std::io::stdin().lock(), "standard input"),
+        Source::File(path) => {
+            let place = path.display().to_string();
+            let file = std::fs::File::open(path).map_err(|error| unreadable(&place, &error))?;
+            warn_if_others_can_read(path, &file);
+            from(file, &place)
+        }
+        Source::Prompt if can_ask() => ask(&format!("{name}: ")),
+        Source::Prompt => Err(Failure::new(
+            Exit::Input,
+            "secret",
+            format!("the secret `{name}` is missing, and there is no terminal to ask for it"),
+        )
+        .next(format!("give it by --secret {name}=- (standard input) or --secret {name}=@FILE"))),
+    }
+}
+
+/// A secret is a line; the line's end is not part of it.
+fn from(mut source: impl std::io::Read, place: &str) -> Result<Secret, Failure> {
+    /// No secret is longer; what is longer is the wrong file.
+    const MOST: u64 = 64 * 1024;
+    let mut text = String::new();
+    source
+        .by_ref()
+        .take(MOST)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(place, &error))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(Secret::new(text))
+}
+
+fn unreadable(place: &str, error: &std::io::Error) -> Failure {
+    Failure::input("unreadable", format!("{place} cannot be read: {error}"))
+}
+
+#[cfg(unix)]
+fn warn_if_others_can_read(path: &Path, file: &std::fs::File) {
+    use std::os::unix::fs::MetadataExt as _;
+    if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0) {
+        tracing::warn!(file = %path.display(), "others can read this file, which holds a secret");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_others_can_read(_path: &Path, _file: &std::fs::File) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_on_the_command_line_is_refused_and_not_quoted() {
+        for text in ["api_token=sesame-open", "sesame-open=", "sesame=open=-"] {
+            let Err(failure) = sources(&[text.to_owned()]) else { panic!("{text} was taken") };
+            let said = format!("{}{}", failure.message, failure.next.unwrap_or_default());
+            assert!(!said.contains("sesame-open"), "{said}");
+        }
+    }
+
+    #[test]
+    fn one_line_end_is_not_part_of_a_secret() {
+        let read = |text: &'static str| from(text.as_bytes(), "test").unwrap().expose().to_owned();
+        assert_eq!(read("abc\n"), "abc");
+        assert_eq!(read("abc\r\n"), "abc");
+        assert_eq!(read("abc\n\n"), "abc\n");
+        assert_eq!(read(" abc "), " abc ");
+    }
+}

@@ -1,0 +1,156 @@
+//! The JSON output of `run`: a public interface, described by `schemas/run-output.json`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use workflow_node_host::{ItemError, ItemOutcome, OutputRecord};
+
+use super::is_harmful;
+
+const MAIN: &str = "main";
+
+/// One element of the array.
+#[derive(Serialize)]
+pub(crate) struct ResultElement<'a> {
+    item: usize,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a ItemError>,
+    /// Records of the port `main`. An error has it only where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Vec<&'a RawValue>>,
+    /// Records of other ports.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    outputs: BTreeMap<&'a str, Vec<&'a RawValue>>,
+}
+
+impl<'a> ResultElement<'a> {
+    pub(crate) fn new(item: usize, outcome: &'a ItemOutcome) -> Self {
+        let mut main = Vec::new();
+        let mut outputs: BTreeMap<&str, Vec<&RawValue>> = BTreeMap::new();
+        for record in &outcome.output {
+            match record.port.as_str() {
+                MAIN => main.push(&*record.json),
+                port => outputs.entry(port).or_default().push(&*record.json),
+            }
+        }
+        let output = (outcome.is_ok() || !main.is_empty()).then_some(main);
+        Self { item, status: status(outcome), error: outcome.error.as_ref(), output, outputs }
+    }
+}
+
+/// A line of `jsonl` for a record.
+#[derive(Serialize)]
+pub(crate) struct RecordLine<'a> {
+    item: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<&'a str>,
+    output: &'a RawValue,
+}
+
+impl<'a> RecordLine<'a> {
+    pub(crate) fn new(item: usize, record: &'a OutputRecord) -> Self {
+        let port = (record.port != MAIN).then_some(record.port.as_str());
+        Self { item, port, output: &record.json }
+    }
+}
+
+/// A line of `jsonl` that ends an item.
+#[derive(Serialize)]
+pub(crate) struct ItemLine<'a> {
+    item: usize,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a ItemError>,
+    /// How many record lines belong to it.
+    records: u64,
+}
+
+impl<'a> ItemLine<'a> {
+    pub(crate) fn new(item: usize, outcome: &'a ItemOutcome, records: u64) -> Self {
+        Self { item, status: status(outcome), error: outcome.error.as_ref(), records }
+    }
+}
+
+/// One element of the array of a dry run.
+#[derive(Serialize)]
+pub(crate) struct DryRunElement {
+    pub(crate) item: usize,
+    pub(crate) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ItemError>,
+    /// `None` where only the parameters were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requests: Option<Vec<Value>>,
+}
+
+fn status(outcome: &ItemOutcome) -> &'static str {
+    if outcome.is_ok() { "ok" } else { "error" }
+}
+
+/// The same document with harmful characters escaped. Outside of strings JSON has none of them but
+/// white space, which stays.
+pub(super) fn harmless(document: &str) -> Cow<'_, str> {
+    let harmful =
+        |character: char| !matches!(character, '\n' | '\r' | '\t') && is_harmful(character);
+    if !document.chars().any(harmful) {
+        return Cow::Borrowed(document);
+    }
+    let mut clean = String::with_capacity(document.len() + 16);
+    for character in document.chars() {
+        if harmful(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                clean.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            clean.push(character);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_harmless_document_is_the_same_document() {
+        let document = "{\"a\":\"\u{9b}31m\u{202e}\u{e0041}é\",\n\"b\":1.10}";
+        let clean = harmless(document);
+        assert_eq!(clean, "{\"a\":\"\\u009b31m\\u202e\\udb40\\udc41é\",\n\"b\":1.10}");
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(&clean), value(document));
+    }
+
+    #[test]
+    fn records_of_other_ports_stand_under_their_port() {
+        let record = |port: &str, json: &str| OutputRecord {
+            port: port.into(),
+            json: RawValue::from_string(json.into()).unwrap(),
+        };
+        let output = vec![record("main", "1"), record("else", "2"), record("else", "3")];
+        let outcome = ItemOutcome { output, error: None };
+        assert_eq!(
+            serde_json::to_string(&ResultElement::new(0, &outcome)).unwrap(),
+            r#"{"item":0,"status":"ok","output":[1],"outputs":{"else":[2,3]}}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&RecordLine::new(0, &outcome.output[1])).unwrap(),
+            r#"{"item":0,"port":"else","output":2}"#
+        );
+    }
+
+    #[test]
+    fn a_record_keeps_its_text() {
+        let record = OutputRecord {
+            port: "main".into(),
+            json: RawValue::from_string("{\"n\":1.50, \"big\":12345678901234567890}".into())
+                .unwrap(),
+        };
+        let line = serde_json::to_string(&RecordLine::new(3, &record)).unwrap();
+        assert_eq!(line, "{\"item\":3,\"output\":{\"n\":1.50, \"big\":12345678901234567890}}");
+    }
+}

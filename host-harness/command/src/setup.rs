@@ -1,0 +1,117 @@
+//! From options to a host: where things are kept, how requests are sent.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use workflow_node_host::credential::CredentialSource;
+use workflow_node_host::transport::HttpTransport;
+use workflow_node_host::{Execution, FileApprovals, Host, Plugin};
+
+use crate::cli::{Common, Network};
+use crate::exit::{Exit, Failure};
+
+/// What all commands share.
+pub(crate) struct Setup {
+    pub(crate) data: PathBuf,
+    pub(crate) approvals: PathBuf,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) development: bool,
+}
+
+impl Setup {
+    pub(crate) fn new(common: Common) -> Result<Self, Failure> {
+        let data = common
+            .data_dir
+            .or_else(|| variable("WORKFLOW_NODE_DATA"))
+            .or_else(|| Some(dirs::data_dir()?.join("workflow-node")))
+            .ok_or_else(|| {
+                Failure::input("no-data-directory", "the user has no data directory")
+                    .next("name one: --data-dir DIR")
+            })?;
+        let approvals = common
+            .approvals
+            .or_else(|| variable("WORKFLOW_NODE_APPROVALS"))
+            .unwrap_or_else(|| data.join("approvals.json"));
+        let key_file = common.key_file.or_else(|| variable("WORKFLOW_NODE_KEY_FILE"));
+        Ok(Self { data, approvals, key_file, development: common.development })
+    }
+
+    /// A host that sends as `network` says.
+    pub(crate) fn host(
+        &self,
+        network: &Network,
+        credentials: Option<Arc<dyn CredentialSource>>,
+    ) -> Result<Host, Failure> {
+        let mut builder = Host::builder()
+            .approvals(Arc::new(FileApprovals::new(&self.approvals)))
+            .transport(Arc::new(transport(network)?))
+            .development(self.development);
+        if let Some(cache) = cache() {
+            builder = builder.cache_directory(cache);
+        }
+        if let Some(credentials) = credentials {
+            builder = builder.credentials(credentials);
+        }
+        if let Some(limit) = &network.rate_limit {
+            builder = builder.rate_limit(limit.0.clone());
+        }
+        builder.build().map_err(|error| Failure::of(&error, ""))
+    }
+
+    /// Loads a plugin without anything to send with.
+    pub(crate) async fn load(&self, plugin: &Path) -> Result<Plugin, Failure> {
+        load(&self.host(&Network::default(), None)?, plugin).await
+    }
+}
+
+/// Loads a plugin.
+pub(crate) async fn load(host: &Host, plugin: &Path) -> Result<Plugin, Failure> {
+    host.load_file(plugin).await.map_err(|error| {
+        let mut failure = Failure::of(&error, &plugin.display().to_string());
+        if failure.exit == Exit::Input {
+            failure.next = Some("name the component's .wasm file".to_owned());
+        }
+        failure
+    })
+}
+
+/// An execution that is narrowed as `network` says.
+pub(crate) fn execution(action: &str, network: &Network) -> Execution {
+    let mut execution = Execution::new(action);
+    execution.allow = (!network.allow.is_empty()).then(|| network.allow.clone());
+    execution
+}
+
+fn transport(network: &Network) -> Result<HttpTransport, Failure> {
+    let mut builder = HttpTransport::builder();
+    if let Some(file) = &network.ca_file {
+        let pem = std::fs::read(file).map_err(|error| {
+            let file = file.display();
+            Failure::input("ca-file", format!("the CA file {file} cannot be read: {error}"))
+        })?;
+        builder = builder.ca_pem(pem);
+    }
+    for mapping in &network.connect_to {
+        builder = builder.connect_to(mapping.clone());
+    }
+    if let Some(proxy) = &network.proxy {
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| Failure::input("network", error.to_string()))
+}
+
+/// Where compiled components are kept; without it they are compiled each time.
+fn cache() -> Option<PathBuf> {
+    let directory = dirs::cache_dir()?.join("workflow-node");
+    match std::fs::create_dir_all(&directory) {
+        Ok(()) => Some(directory),
+        Err(error) => {
+            tracing::debug!(%error, "compiled components are not kept");
+            None
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,87 @@
+//! Finds the slot that a credential is for.
+
+use std::collections::BTreeMap;
+
+use workflow_node_host::Plugin;
+use workflow_node_host::description::Action;
+
+use crate::exit::Failure;
+use crate::setup::Setup;
+use crate::store::LateStore;
+
+/// Slots by name, from what `--credential` was given.
+pub(crate) fn fill(
+    setup: &Setup,
+    plugin: &Plugin,
+    action: &Action,
+    given: &[String],
+    store: &LateStore,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut filled = BTreeMap::new();
+    for text in given {
+        let (slot, name) = match text.split_once('=') {
+            Some((slot, name)) => (slot.to_owned(), name),
+            None => (slot_for(setup, plugin, action, text, &filled, store)?, text.as_str()),
+        };
+        if !action.slots.contains_key(&slot) {
+            return Err(no_such_slot(action, &slot));
+        }
+        if filled.insert(slot.clone(), name.to_owned()).is_some() {
+            let message = format!("two credentials are given for the slot `{slot}`");
+            return Err(Failure::input("credential", message));
+        }
+        // What is wrong with the store shows before anything runs.
+        store.open(setup)?;
+    }
+    Ok(filled)
+}
+
+fn slot_for(
+    setup: &Setup,
+    plugin: &Plugin,
+    action: &Action,
+    name: &str,
+    filled: &BTreeMap<String, String>,
+    store: &LateStore,
+) -> Result<String, Failure> {
+    let free = || action.slots.keys().filter(|slot| !filled.contains_key(*slot));
+    let only = |slots: Vec<&String>| match slots.as_slice() {
+        [slot] => Some((*slot).clone()),
+        _ => None,
+    };
+    if action.slots.is_empty() {
+        let message = format!("`{}` uses no credential", action.name);
+        return Err(Failure::input("credential", message).next("leave --credential out"));
+    }
+    let credential_type = store.open(setup)?.summary(name)?.credential_type;
+    let slots = &plugin.description().node.slots;
+    let fits = |slot: &&String| {
+        slots.get(*slot).is_some_and(|slot| slot.credential_types.contains(&credential_type))
+    };
+    let required = |slot: &&String| action.slots[*slot].required;
+    // One that does not fit is handed on where only one slot can be meant: the host says why.
+    only(free().filter(fits).collect())
+        .or_else(|| only(free().filter(fits).filter(required).collect()))
+        .or_else(|| only(free().filter(required).collect()))
+        .or_else(|| only(free().collect()))
+        .ok_or_else(|| {
+            let slots: Vec<&str> = action.slots.keys().map(String::as_str).collect();
+            Failure::input(
+                "credential",
+                format!(
+                    "which slot `{name}` is for cannot be told from its type {credential_type}"
+                ),
+            )
+            .next(format!("name the slot: --credential SLOT={name}, one of {}", slots.join(", ")))
+        })
+}
+
+fn no_such_slot(action: &Action, slot: &str) -> Failure {
+    let known: Vec<&str> = action.slots.keys().map(String::as_str).collect();
+    let message = format!("`{}` has no slot `{slot}`", action.name);
+    let failure = Failure::input("unknown", message);
+    match known.as_slice() {
+        [] => failure.next("leave --credential out: the action uses none"),
+        known => failure.next(format!("use one of its slots: {}", known.join(", "))),
+    }
+}

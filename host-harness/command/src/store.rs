@@ -1,0 +1,170 @@
+//! Opens the credential store: which key, and where it comes from.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use workflow_node_host::Secret;
+use workflow_node_host::credential::{
+    Credential, CredentialError, CredentialRequest, CredentialSource,
+};
+use workflow_node_host::store::{CredentialStore, KeyKind, StoreKey};
+
+use crate::exit::{Exit, Failure};
+use crate::setup::Setup;
+
+/// How often a passphrase may be mistyped.
+const ATTEMPTS: u32 = 3;
+
+/// Where the store is.
+pub(crate) fn path(setup: &Setup) -> PathBuf {
+    setup.data.join("credentials.db")
+}
+
+/// Opens the store that is there.
+pub(crate) fn open(setup: &Setup) -> Result<CredentialStore, Failure> {
+    let path = path(setup);
+    if CredentialStore::key_kind(&path)?.is_none() {
+        let message = format!("there is no credential store {} yet", path.display());
+        return Err(Failure::new(Exit::Credential, "credential", message)
+            .next("harness credential add NAME --plugin PLUGIN --type TYPE"));
+    }
+    open_or_make(setup)
+}
+
+/// Opens the store, or makes it.
+pub(crate) fn open_or_make(setup: &Setup) -> Result<CredentialStore, Failure> {
+    let path = path(setup);
+    let kind = CredentialStore::key_kind(&path)?;
+    if let Some(file) = &setup.key_file {
+        let key = StoreKey::from_key_file(file).map_err(|error| {
+            let mut failure = Failure::from(error);
+            if !file.exists() {
+                let file = crate::exit::shell(&file.display().to_string());
+                failure.next = Some(format!("harness credential key-file {file}"));
+            }
+            failure
+        })?;
+        return Ok(CredentialStore::open(&path, key)?);
+    }
+    if let Some(key) = std::env::var("WORKFLOW_NODE_KEY").ok().filter(|key| !key.is_empty()) {
+        let key = StoreKey::from_text(&key).map_err(|error| {
+            let message = error.to_string().replace("the text", "WORKFLOW_NODE_KEY");
+            Failure::new(Exit::Credential, "credential", message)
+        })?;
+        return Ok(CredentialStore::open(&path, key)?);
+    }
+    if kind == Some(KeyKind::Key) || !can_ask() {
+        return Err(no_key(kind));
+    }
+    with_passphrase(&path, kind.is_none())
+}
+
+fn no_key(kind: Option<KeyKind>) -> Failure {
+    let message = match kind {
+        Some(KeyKind::Key) => {
+            "the credential store opens with a key, and none was given: name its file with \
+             --key-file FILE or WORKFLOW_NODE_KEY_FILE, or put the key itself into \
+             WORKFLOW_NODE_KEY"
+        }
+        Some(KeyKind::Passphrase) => {
+            "the credential store opens with a passphrase, which only a terminal is asked for: run \
+             this in a terminal, or make a new store with a key file"
+        }
+        None => {
+            "the credential store needs a key, and none was given: name a key file with --key-file \
+             FILE or WORKFLOW_NODE_KEY_FILE, put the key itself into WORKFLOW_NODE_KEY, or run \
+             this in a terminal to choose a passphrase"
+        }
+    };
+    let failure = Failure::new(Exit::Credential, "no-key", message);
+    match kind {
+        Some(KeyKind::Key) => failure,
+        _ => failure.next(
+            "harness credential key-file ~/.config/workflow-node.key && export \
+             WORKFLOW_NODE_KEY_FILE=~/.config/workflow-node.key",
+        ),
+    }
+}
+
+fn with_passphrase(path: &std::path::Path, is_new: bool) -> Result<CredentialStore, Failure> {
+    if is_new {
+        let first = ask("A passphrase for the new credential store: ")?;
+        let second = ask("Once more: ")?;
+        if first.expose() != second.expose() {
+            return Err(Failure::input("passphrase", "these were two different passphrases"));
+        }
+        return Ok(CredentialStore::open(path, StoreKey::Passphrase(first))?);
+    }
+    let mut attempt = 1;
+    loop {
+        let passphrase = ask("Passphrase of the credential store: ")?;
+        match CredentialStore::open(path, StoreKey::Passphrase(passphrase)) {
+            Err(error) if error.is_wrong_key() && attempt < ATTEMPTS => {
+                crate::output::stderr("This is not the passphrase.\n");
+                attempt += 1;
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Whether there is somebody to ask for a secret. The answer is read from the terminal itself, so
+/// standard input may be something else.
+pub(crate) fn can_ask() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Asks for a secret without showing it.
+pub(crate) fn ask(prompt: &str) -> Result<Secret, Failure> {
+    rpassword::prompt_password(crate::output::one_line(prompt)).map(Secret::new).map_err(|error| {
+        Failure::new(
+            Exit::Credential,
+            "credential",
+            format!("the terminal cannot be read: {error}"),
+        )
+    })
+}
+
+/// A store that is opened only once it is known that it is needed: everything else is checked
+/// before anybody is asked for a passphrase.
+#[derive(Default)]
+pub(crate) struct LateStore(OnceLock<CredentialStore>);
+
+impl LateStore {
+    /// Opens it. Done at most once.
+    pub(crate) fn open(&self, setup: &Setup) -> Result<&CredentialStore, Failure> {
+        match self.0.get() {
+            Some(store) => Ok(store),
+            None => {
+                let store = open(setup)?;
+                Ok(self.0.get_or_init(|| store))
+            }
+        }
+    }
+
+    /// The store that was opened.
+    pub(crate) fn get(&self) -> Result<&CredentialStore, Failure> {
+        self.0.get().ok_or_else(|| Failure::internal("the credential store was not opened"))
+    }
+
+    fn store(&self) -> Result<&CredentialStore, CredentialError> {
+        self.0.get().ok_or_else(|| CredentialError::Source("it was not opened".to_owned()))
+    }
+}
+
+#[async_trait]
+impl CredentialSource for LateStore {
+    async fn credential(&self, request: &CredentialRequest) -> Result<Credential, CredentialError> {
+        self.store()?.credential(request).await
+    }
+
+    async fn refreshed(
+        &self,
+        request: &CredentialRequest,
+        revision: u64,
+    ) -> Result<Credential, CredentialError> {
+        self.store()?.refreshed(request, revision).await
+    }
+}

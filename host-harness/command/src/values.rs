@@ -1,0 +1,59 @@
+//! Values of options that have a form of their own.
+
+use std::time::Duration;
+
+use workflow_node_host::description::RateWindow;
+
+/// Windows to pace by instead of those that a credential type describes.
+#[derive(Clone, Debug)]
+pub(crate) struct RateLimit(pub(crate) Vec<RateWindow>);
+
+impl std::str::FromStr for RateLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let window = text.split_once('/').and_then(|(requests, seconds)| {
+            let requests: u32 = requests.parse().ok()?;
+            let seconds: u32 = seconds.parse().ok()?;
+            (requests > 0 && seconds > 0)
+                .then_some(RateWindow { requests, milliseconds: u64::from(seconds) * 1_000 })
+        });
+        window
+            .map(|window| Self(vec![window]))
+            .ok_or_else(|| "write it as REQUESTS/SECONDS, e.g. 100/60, or as none".to_owned())
+    }
+}
+
+/// `30s`, `5m`, `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write it with its unit, e.g. 30s or 5m".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for text in ["", "30", "0s", "-1s", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_is_requests_in_seconds_or_none() {
+        let windows = |text: &str| text.parse::<RateLimit>().map(|limit| limit.0);
+        assert_eq!(windows("none"), Ok(Vec::new()));
+        assert_eq!(windows("100/60"), Ok(vec![RateWindow { requests: 100, milliseconds: 60_000 }]));
+        for text in ["", "100", "0/60", "100/0", "a/b", "-1/5"] {
+            assert!(windows(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::{World, assert_text};
+
+/// Another build of the same component: a section that changes nothing is added.
+fn rebuilt(world: &World) -> PathBuf {
+    let mut bytes = std::fs::read(world.plugin()).unwrap();
+    bytes.extend([0, 6, 5]);
+    bytes.extend(b"build");
+    let path = world.path("rebuilt.wasm");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn approvals(world: &World) -> PathBuf {
+    world.path("data/approvals.json")
+}
+
+/// What was approved asked for less than the component does.
+fn narrow_the_approval(world: &World) {
+    let text = std::fs::read_to_string(approvals(world)).unwrap();
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let grant = &mut file["approvals"][0]["grant"];
+    grant["origins"].as_array_mut().unwrap().retain(|one| one != "https://events.pagerduty.com");
+    grant["actions"]["create"].as_array_mut().unwrap().retain(|one| one != "incident.create");
+    std::fs::write(approvals(world), file.to_string()).unwrap();
+}
+
+#[test]
+fn without_a_terminal_nothing_is_approved_unasked() {
+    let world = World::new();
+    let output = world.harness(&["approve", world.plugin()]).expect(2);
+    output.says("--yes").shows("It may send requests to");
+    assert!(!approvals(&world).exists());
+}
+
+#[test]
+fn what_is_asked_for_is_shown_in_words() {
+    let world = World::with(component_build::guest("hostile"));
+    let output = world.harness(&["approve", world.plugin(), "--yes"]).expect(0);
+    assert_text!(world, output.stdout);
+}
+
+#[test]
+fn approving_twice_says_so() {
+    let world = World::approved();
+    world.harness(&["approve", world.plugin(), "--yes"]).expect(0).shows("approved already");
+    // Nobody needs to be asked again.
+    world.harness(&["approve", world.plugin()]).expect(0);
+}
+
+#[test]
+fn the_json_has_the_grant() {
+    let world = World::new();
+    let args = ["approve", world.plugin(), "--yes", "--format", "json"];
+    let document = world.harness(&args).expect(0).json();
+    assert_eq!(document["approved"], true);
+    assert_eq!(document["already"], false);
+    assert_eq!(document["grant"]["node"], "pagerduty");
+    assert_eq!(world.harness(&args).expect(0).json()["already"], true);
+}
+
+#[test]
+fn nothing_runs_before_it_is_approved() {
+    let world = World::new();
+    let output = world.run(&["service.list", "--credential", "work"]).expect(4);
+    output.says("not approved").says(&format!("next: harness approve {}", world.plugin()));
+    let output = world.run(&["service.list", "--format", "json"]).expect(4);
+    assert_eq!(output.failure()["name"], "not-approved");
+    world.sends(&["options", world.plugin(), "incident.create", "service_id"]).expect(4);
+    world
+        .sends(&["credential", "test", "work", "--plugin", world.plugin()])
+        .expect(4)
+        .says("harness approve");
+    assert!(world.simulator.requests().is_empty());
+}
+
+#[test]
+fn a_rebuild_asks_again_and_shows_that_nothing_more_is_asked_for() {
+    let world = World::connected();
+    let rebuilt = rebuilt(&world);
+    let rebuilt = rebuilt.to_str().unwrap();
+    world
+        .sends(&["run", rebuilt, "service.list", "--credential", "work"])
+        .expect(4)
+        .says("changed");
+    world.harness(&["approve", rebuilt, "--yes"]).expect(0).shows("asks for nothing more");
+    world.sends(&["run", rebuilt, "service.list", "--credential", "work"]).expect(0);
+}
+
+#[test]
+fn a_component_that_asks_for_more_shows_what() {
+    let world = World::approved();
+    narrow_the_approval(&world);
+    let rebuilt = rebuilt(&world);
+    let output = world.harness(&["approve", rebuilt.to_str().unwrap()]).expect(2);
+    output
+        .shows("This one asks for more:")
+        .shows("+ requests to https://events.pagerduty.com")
+        .shows("+ the action incident.create (effect: create)");
+}
+
+#[test]
+fn an_approval_that_was_cut_down_grants_no_more_than_it_says() {
+    let world = World::connected();
+    narrow_the_approval(&world);
+    world.run(&["service.list", "--credential", "work"]).expect(4).says("asks for more");
+}
+
+#[test]
+fn approvals_can_be_checked_in() {
+    let world = World::new();
+    let file = world.path("ci/approvals.json");
+    let file = file.to_str().unwrap();
+    world.harness(&["approve", world.plugin(), "--yes", "--approvals", file]).expect(0);
+    assert!(!approvals(&world).exists());
+    let inspect = ["inspect", world.plugin(), "--format", "json"];
+    assert_eq!(world.harness(&inspect).expect(0).json()["approved"], false);
+    let checked_in = world.harness(&inspect).env("WORKFLOW_NODE_APPROVALS", file).expect(0);
+    assert_eq!(checked_in.json()["approved"], true);
+}
+
+#[test]
+fn damaged_approvals_approve_nothing() {
+    let world = World::connected();
+    std::fs::write(approvals(&world), "{").unwrap();
+    world.run(&["service.list", "--credential", "work"]).expect(2).says("approvals");
+    world.harness(&["approve", world.plugin(), "--yes"]).expect(2);
+    assert!(world.simulator.requests().is_empty());
+}
+
+#[test]
+fn development_mode_approves_a_rebuild_that_asks_for_nothing_new_and_says_so() {
+    let world = World::connected();
+    let rebuilt = rebuilt(&world);
+    let run = ["run", rebuilt.to_str().unwrap(), "service.list", "--credential", "work"];
+    world.sends(&[&run[..], &["--development"]].concat()).expect(0).says("development mode");
+}
+
+#[test]
+fn development_mode_refuses_a_rebuild_that_asks_for_more() {
+    let world = World::connected();
+    narrow_the_approval(&world);
+    let rebuilt = rebuilt(&world);
+    let run = ["run", rebuilt.to_str().unwrap(), "service.list", "--credential", "work"];
+    world.sends(&[&run[..], &["--development"]].concat()).expect(4).says("asks for more");
+    assert!(world.simulator.requests().is_empty());
+}

@@ -1,0 +1,14 @@
+//! The command, driven as people and programs drive it: the real binary, the real component, and a
+//! simulator of its own for each test.
+
+mod approve;
+mod credential;
+mod help;
+mod inspect;
+mod options;
+mod run_input;
+mod run_output;
+mod run_sending;
+mod run_stopping;
+mod secrets;
+mod support;
