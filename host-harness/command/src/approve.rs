@@ -1,5 +1,6 @@
 //! `harness approve`: shows in words what a plugin asks for, and records that it may.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _};
 
 use serde_json::json;
@@ -130,8 +131,9 @@ fn request(request: &GrantRequest) -> String {
             text.push_str(&point(&format!("and got by OAuth at {}", list.join(" and "))));
         }
         if !credential.scopes.is_empty() {
-            let list: Vec<&str> = credential.scopes.iter().map(String::as_str).collect();
-            text.push_str(&point(&format!("with at most the scopes {}", list.join(", "))));
+            let count = credential.scopes.len();
+            let list = folded(&credential.scopes).join(", ");
+            text.push_str(&point(&format!("with at most these {count} scopes: {list}")));
         }
     }
     if !request.secrets.is_empty() {
@@ -153,6 +155,23 @@ fn request(request: &GrantRequest) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Names that differ in their last part only, as one: `users.{read,write}`.
+fn folded(names: &BTreeSet<String>) -> Vec<String> {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut alone = Vec::new();
+    for name in names {
+        match name.rsplit_once('.') {
+            Some((first, last)) => groups.entry(first).or_default().push(last),
+            None => alone.push(name.clone()),
+        }
+    }
+    let folded = groups.into_iter().map(|(first, lasts)| match lasts.as_slice() {
+        [last] => format!("{first}.{last}"),
+        lasts => format!("{first}.{{{}}}", lasts.join(",")),
+    });
+    alone.into_iter().chain(folded).collect()
 }
 
 /// One point of a list.

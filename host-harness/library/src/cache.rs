@@ -73,7 +73,7 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
         std::fs::write(&temporary, bytes)?;
         std::fs::rename(&temporary, path)
     }
@@ -107,7 +107,7 @@ fn close_to_others(directory: &Path) -> io::Result<()> {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
     }
     // A file that this process makes belongs to this user.
-    let probe = directory.join(format!(".owner-{}", std::process::id()));
+    let probe = directory.join(format!(".owner-{:016x}", rand::random::<u64>()));
     let own = std::fs::File::create(&probe)?.metadata()?.uid();
     std::fs::remove_file(&probe)?;
     if own == metadata.uid() { Ok(()) } else { refuse("belongs to another user") }

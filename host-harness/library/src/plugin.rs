@@ -1,9 +1,8 @@
 //! A loaded plugin: approving it, configuring credentials for it, running it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -44,6 +43,9 @@ pub struct Plugin {
     pre: PluginPre<CallState>,
     description: Arc<Description>,
     request: Arc<GrantRequest>,
+    validators: Arc<Mutex<HashMap<String, Arc<Validator>>>>,
+    /// What every execution may do at most.
+    policy: Arc<Policy>,
 }
 
 impl Plugin {
@@ -60,8 +62,16 @@ impl Plugin {
             digest,
             surface: Arc::new(surface),
             pre,
+            policy: Arc::new(Policy {
+                plugin: digest,
+                node: description.node.name.clone(),
+                origins: description.node.origins.clone(),
+                credential_types: description.credential_types.clone(),
+                secrets: description.node.secrets.clone(),
+            }),
             description: Arc::new(description),
             request: Arc::new(request),
+            validators: Arc::default(),
         }
     }
 
@@ -299,9 +309,21 @@ impl Plugin {
     /// When there is no such action.
     pub fn validate(&self, action: &str, items: &[Value]) -> Result<Vec<Vec<FieldProblem>>, Error> {
         let action = self.action(action)?;
-        let validator = Validator::new(&self.description.node.schemas, &action.parameters)
-            .map_err(Error::refused)?;
+        let validator = self.validator(action)?;
         Ok(items.iter().map(|item| validator.problems(item)).collect())
+    }
+
+    /// The compiled schema of an action's parameters; compiled once per plugin.
+    fn validator(&self, action: &Action) -> Result<Arc<Validator>, Error> {
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = validators.get(&action.name) {
+            return Ok(known.clone());
+        }
+        let compiled = Validator::new(&self.description.node.schemas, &action.parameters)
+            .map_err(Error::refused)?;
+        let compiled = Arc::new(compiled);
+        validators.insert(action.name.clone(), compiled.clone());
+        Ok(compiled)
     }
 
     /// Runs an action.
@@ -537,16 +559,9 @@ impl Plugin {
             slots.insert(slot.clone(), state);
             views.insert(slot.clone(), view);
         }
-        let policy = Arc::new(Policy {
-            plugin: self.digest,
-            node: self.description.node.name.clone(),
-            origins: self.description.node.origins.clone(),
-            operator: execution.allow.clone(),
-            credential_types: self.description.credential_types.clone(),
-            secrets: self.description.node.secrets.clone(),
-        });
         let session = Arc::new(Session {
-            policy,
+            policy: self.policy.clone(),
+            operator: execution.allow.clone(),
             slots,
             transport: shared.transport.clone(),
             credentials: shared.credentials.clone(),
@@ -969,12 +984,3 @@ fn trap_text(error: &wasmtime::Error) -> String {
     tracing::debug!(error = ?error, "a guest was stopped");
     text.chars().take(1_000).collect()
 }
-
-/// Keeps `Future` in scope for the bounds above.
-const _: fn() = || {
-    fn assert_send<T: Send>(_: T) {}
-    fn check(plugin: Plugin) -> impl Future<Output = Result<Outcome, Error>> {
-        async move { plugin.execute(Execution::default()).await }
-    }
-    let _ = |plugin: Plugin| assert_send(check(plugin));
-};

@@ -250,7 +250,7 @@ async fn test_routing_key(credential: &Credential) -> Result<(), Error> {
     request.body = Some(json::text(&body.build()).into_bytes());
     request.credential = Some(credential.slot.clone());
     request.idempotency_key = Some(dedup_key);
-    let response = send(&request).await.map_err(|error| Error::from_send(error, true))?;
+    let response = send(&request).await.map_err(|error| Error::from_send(error, &request))?;
     if response.is_success() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 pub use crate::bindings::workflow::node::types::{ErrorKind, FieldError};
-use crate::http::{SendError, SendErrorKind};
+use crate::http::{Request, SendError, SendErrorKind};
 use crate::json;
 
 /// Why an item failed. Built with [`Error::new`] and the `with_` methods.
@@ -64,10 +64,12 @@ impl Error {
         self
     }
 
-    /// What a request without an answer means. `repeatable`: sending it again has no second
-    /// effect, so that a lost answer is no danger.
-    pub fn from_send(error: SendError, repeatable: bool) -> Self {
-        let unknown = error.maybe_sent && !repeatable;
+    /// What it means that a request got no answer.
+    pub fn from_send(error: SendError, request: &Request) -> Self {
+        // With a key a lost connection is no danger: the same execution may try again. But an end
+        // that was put to it from outside leaves open what happened, as without one.
+        let ended = matches!(error.kind, SendErrorKind::Timeout | SendErrorKind::Cancelled);
+        let unknown = error.maybe_sent && !request.reads() && (ended || !request.is_repeatable());
         let kind = match error.kind {
             // What the host refused itself was never sent.
             SendErrorKind::InvalidRequest => ErrorKind::InvalidInput,
@@ -80,6 +82,10 @@ impl Error {
             SendErrorKind::TooLarge | SendErrorKind::OverBudget => ErrorKind::OverBudget,
             SendErrorKind::Cancelled => ErrorKind::Cancelled,
         };
-        Self { retry_after: error.retry_after, ..Self::new(kind, error.message) }
+        let mut message = error.message;
+        if kind == ErrorKind::OutcomeUnknown && request.is_repeatable() {
+            message.push_str("; repeating the execution under the same id cannot do it twice");
+        }
+        Self { retry_after: error.retry_after, ..Self::new(kind, message) }
     }
 }

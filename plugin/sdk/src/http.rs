@@ -30,9 +30,14 @@ impl Request {
         self
     }
 
+    /// Whether its method changes nothing.
+    pub fn reads(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
     /// Whether sending it again has no second effect: it reads, or it carries a key.
     pub fn is_repeatable(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS") || self.idempotency_key.is_some()
+        self.reads() || self.idempotency_key.is_some()
     }
 }
 

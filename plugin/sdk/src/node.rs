@@ -202,7 +202,7 @@ impl Task {
         request.credential = (!slot.is_empty()).then(|| slot.clone());
         let repeatable = request.is_repeatable();
         let response =
-            http::send(&request).await.map_err(|error| Error::from_send(error, repeatable))?;
+            http::send(&request).await.map_err(|error| Error::from_send(error, &request))?;
         if response.is_success() {
             return Ok(response);
         }
@@ -292,12 +292,14 @@ pub fn execute<P: Plugin>(call: Call) -> Result<Vec<Outcome>, Error> {
             let stop = failed.get() && !continue_on_fail;
             let credential = credential.clone();
             async move {
-                if stop {
-                    let because = "not begun, because another item failed";
-                    return Err(Error::new(ErrorKind::Cancelled, because));
-                }
-                if context::cancelled() {
-                    let because = "not begun, because the run was cancelled";
+                let because = if context::cancelled() {
+                    Some("not begun, because the run was cancelled")
+                } else if stop {
+                    Some("not begun, because another item failed")
+                } else {
+                    None
+                };
+                if let Some(because) = because {
                     return Err(Error::new(ErrorKind::Cancelled, because));
                 }
                 let service = ServiceHooks::of::<P>();

@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;

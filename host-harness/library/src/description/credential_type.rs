@@ -346,8 +346,10 @@ impl Placement {
             PlacementKind::Query { name } => format!("in the query parameter {name}"),
             PlacementKind::Body { pointer } => format!("in the body at {pointer}"),
         };
-        let methods =
-            if self.methods.is_empty() { "every".to_owned() } else { self.methods.join(", ") };
+        let methods = match self.methods.as_slice() {
+            [] => "every".to_owned(),
+            methods => format!("every {}", methods.join(" or ")),
+        };
         let to = self
             .origins
             .iter()

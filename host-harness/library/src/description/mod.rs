@@ -45,11 +45,12 @@ impl Description {
         credential_types: &str,
         triggers: Option<&str>,
     ) -> Result<Self, DescriptionError> {
-        let node_value = schema::checked("node.json", node)?;
-        let types_value = schema::checked("credential-type.json", credential_types)?;
-        let triggers =
-            triggers.map(|document| schema::checked("trigger.json", document)).transpose()?;
-        let description = Self::from_values(node_value, types_value, triggers)?;
+        schema::checked("node.json", node)?;
+        schema::checked("credential-type.json", credential_types)?;
+        if let Some(triggers) = triggers {
+            schema::checked("trigger.json", triggers)?;
+        }
+        let description = Self::read_checked(node, credential_types, triggers)?;
         description.check()?;
         Ok(description)
     }
@@ -59,23 +60,6 @@ impl Description {
         node: &str,
         credential_types: &str,
         triggers: Option<&str>,
-    ) -> Result<Self, DescriptionError> {
-        let value = |document: &'static str, text: &str| {
-            serde_json::from_str(text)
-                .map_err(|error| DescriptionError { document, problem: error.to_string() })
-        };
-        let triggers = triggers.map(|text| value("trigger.json", text)).transpose()?;
-        Self::from_values(
-            value("node.json", node)?,
-            value("credential-type.json", credential_types)?,
-            triggers,
-        )
-    }
-
-    fn from_values(
-        node: Value,
-        credential_types: Value,
-        triggers: Option<Value>,
     ) -> Result<Self, DescriptionError> {
         let wrong = |document| {
             move |error: serde_json::Error| DescriptionError {
@@ -87,9 +71,11 @@ impl Description {
         struct Types {
             credential_types: Vec<CredentialType>,
         }
-        let node: Node = serde_json::from_value(node).map_err(wrong("node.json"))?;
+        let node: Node = serde_json::from_str(node).map_err(wrong("node.json"))?;
         let types: Types =
-            serde_json::from_value(credential_types).map_err(wrong("credential-type.json"))?;
+            serde_json::from_str(credential_types).map_err(wrong("credential-type.json"))?;
+        let triggers =
+            triggers.map(serde_json::from_str).transpose().map_err(wrong("trigger.json"))?;
         let mut by_name = BTreeMap::new();
         for credential_type in types.credential_types {
             let name = credential_type.name.clone();

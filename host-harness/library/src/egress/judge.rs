@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::session::{Policy, SlotCredential};
+use super::session::{Policy, Session, SlotCredential};
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::PlacementKind;
 use crate::limits::Limits;
@@ -51,11 +51,10 @@ pub(super) fn refusal(kind: SendErrorKind, message: impl Into<String>) -> SendEr
 /// Judges it.
 pub(super) fn judge(
     request: Request,
-    policy: &Policy,
+    session: &Session,
     credential: Option<&SlotCredential>,
-    limits: &Limits,
-    is_mapped: impl Fn(&Origin) -> bool,
 ) -> Result<Judged, SendError> {
+    let Session { policy, limits, .. } = session;
     let invalid = |message: String| refusal(SendErrorKind::InvalidRequest, message);
     let method = match request.method.as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => {
@@ -69,7 +68,7 @@ pub(super) fn judge(
     let url = parse_url(&request.url).map_err(invalid)?;
     let origin =
         Origin::of(&url).ok_or_else(|| invalid("the URL is neither https nor http".into()))?;
-    judge_origin(&origin, policy, credential, is_mapped)?;
+    judge_origin(&origin, session, credential)?;
     let headers = judge_headers(request.headers, policy, limits).map_err(invalid)?;
     let body = request.body.map(Bytes::from);
     if let Some(body) = &body {
@@ -94,9 +93,8 @@ pub(super) fn judge(
 
 fn judge_origin(
     origin: &Origin,
-    policy: &Policy,
+    session: &Session,
     credential: Option<&SlotCredential>,
-    is_mapped: impl Fn(&Origin) -> bool,
 ) -> Result<(), SendError> {
     let denied = |message: String| Err(refusal(SendErrorKind::Denied, message));
     let allowed = |list: &[OriginPattern]| list.iter().any(|pattern| pattern.matches(origin));
@@ -104,12 +102,13 @@ fn judge_origin(
         [] => "none".to_owned(),
         list => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
-    if !origin.is_https() && !is_mapped(origin) {
+    if !origin.is_https() && !session.transport.is_mapped(origin) {
         return denied(format!(
             "{origin} is not https; plain http is only for a test origin that the operator maps: \
              --connect-to {origin}=ORIGIN"
         ));
     }
+    let policy = &session.policy;
     if !allowed(&policy.origins) {
         return denied(format!(
             "{origin} is not among the origins that were approved for this plugin ({}). Only a \
@@ -117,7 +116,7 @@ fn judge_origin(
             names(&policy.origins)
         ));
     }
-    if let Some(operator) = &policy.operator
+    if let Some(operator) = &session.operator
         && !allowed(operator)
     {
         return denied(format!(

@@ -50,12 +50,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 /// A service that asks for a longer wait than this is not waited for; the guest is told.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// What one plugin may do, as approved and narrowed.
+/// What one plugin may do, as approved.
 pub(crate) struct Policy {
     pub(crate) plugin: Digest,
     pub(crate) node: String,
     pub(crate) origins: Vec<OriginPattern>,
-    pub(crate) operator: Option<Vec<OriginPattern>>,
     pub(crate) credential_types: BTreeMap<String, CredentialType>,
     pub(crate) secrets: Vec<SecretPosition>,
 }
@@ -114,6 +113,8 @@ impl SlotState {
 /// Everything that a request of one execution needs.
 pub(crate) struct Session {
     pub(crate) policy: Arc<Policy>,
+    /// The operator's list for this execution; `None` does not narrow.
+    pub(crate) operator: Option<Vec<OriginPattern>>,
     pub(crate) slots: BTreeMap<String, SlotState>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
@@ -195,13 +196,7 @@ impl Session {
                 format!("the execution has made its {} requests", self.limits.requests),
             ));
         }
-        let judged = judge(
-            request,
-            &self.policy,
-            credential.as_deref(),
-            &self.limits,
-            |origin: &Origin| self.transport.is_mapped(origin),
-        )?;
+        let judged = judge(request, self, credential.as_deref())?;
         if self.dry_run {
             // Fill to find out whether it can be filled; show nothing of it.
             if let Some(credential) = &credential {

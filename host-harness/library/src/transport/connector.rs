@@ -141,8 +141,14 @@ impl Connector {
 
     async fn tcp(&self, url: &Url, origin: &Origin) -> Result<TcpStream, TransportError> {
         if let Some(to) = self.connect_to.get(origin) {
-            let addresses = self.addresses(&to_url(to), to).await?;
-            return self.connect(&addresses, to).await;
+            let mapped = async {
+                let addresses = self.addresses(&to_url(to), to).await?;
+                self.connect(&addresses, to).await
+            };
+            return mapped.await.map_err(|error: TransportError| TransportError {
+                message: format!("{} (mapped from {origin})", error.message),
+                ..error
+            });
         }
         if let Some(proxy) = &self.proxy {
             // The proxy resolves the name: judging its answer is the proxy's business, and the

@@ -57,8 +57,19 @@ fn what_was_never_sent_has_a_known_outcome() {
 #[test]
 fn a_keyed_write_or_a_read_without_an_answer_may_be_repeated() {
     for (action, parameters) in [("thing.put", write()), ("thing.get", read())] {
-        let error = lost(action, parameters, SendErrorKind::Timeout, true);
-        assert_eq!(error.kind, ErrorKind::Timeout, "{action}");
+        let error = lost(action, parameters, SendErrorKind::Unreachable, true);
+        assert_eq!(error.kind, ErrorKind::Unavailable, "{action}");
+    }
+    let error = lost("thing.get", read(), SendErrorKind::Timeout, true);
+    assert_eq!(error.kind, ErrorKind::Timeout);
+}
+
+#[test]
+fn a_keyed_write_that_was_ended_from_outside_says_that_it_may_be_repeated() {
+    for kind in [SendErrorKind::Timeout, SendErrorKind::Cancelled] {
+        let error = lost("thing.put", write(), kind, true);
+        assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{kind:?}");
+        assert!(error.message.contains("under the same id"), "{}", error.message);
     }
 }
 

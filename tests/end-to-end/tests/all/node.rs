@@ -57,7 +57,7 @@ async fn a_limit_means_exactly_that_many_and_all_means_all() {
         (json!({"all": true}), total, total.div_ceil(100)),
         (json!({"limit": 100_000}), total, total.div_ceil(100)),
     ] {
-        let outcome = world.run("service.list", &[parameters.clone()]).await;
+        let outcome = world.run("service.list", std::slice::from_ref(&parameters)).await;
         let records = values(&outcome, 0);
         assert_eq!(records.len(), expected, "{parameters}");
         assert_eq!(outcome.requests as usize, requests, "{parameters}");

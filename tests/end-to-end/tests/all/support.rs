@@ -9,12 +9,11 @@ use serde_json::{Map, Value, json};
 use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{Credential, MemoryCredentials};
 use workflow_node_host::transport::HttpTransportBuilder;
-use workflow_node_host::{Execution, Host, HostBuilder, Limits, Outcome, Plugin, Secret};
+use workflow_node_host::{Execution, HostBuilder, Limits, Outcome, Plugin, Secret};
 
 /// The hostile plugin in a host.
 pub(crate) struct Hostile {
     pub(crate) simulator: Simulator,
-    pub(crate) host: Host,
     pub(crate) plugin: Plugin,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) token: String,
@@ -58,7 +57,7 @@ impl Hostile {
                 revision: 1,
             });
         }
-        Self { simulator, host, plugin, audit, token }
+        Self { simulator, plugin, audit, token }
     }
 
     /// Sends a request and returns the record of what came of it.

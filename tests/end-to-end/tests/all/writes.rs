@@ -83,7 +83,7 @@ async fn a_write_without_a_key_is_never_repeated() {
     ] {
         world.simulator.clear_requests();
         world.simulator.fault(Fault::new(action.clone()).method("POST"));
-        let outcome = world.run("incident_note.create", &[note.clone()]).await;
+        let outcome = world.run("incident_note.create", std::slice::from_ref(&note)).await;
         assert_eq!(error(&outcome, 0).kind, "outcome-unknown", "{action:?}");
         assert_eq!(world.simulator.requests().len(), 1, "{action:?}");
     }

@@ -61,7 +61,8 @@ fn it_prints_commands_to_paste_for_people() {
         "--type api-token --field region=us --field from_email=ada@example.com",
         "harness run pagerduty.wasm service.list --credential pd --ca-file ",
         "--connect-to https://api.pagerduty.com=https://127.0.0.1:",
-        "harness run pagerduty.wasm incident.create --parameters '{\"service_id\":\"P",
+        "harness run pagerduty.wasm incident.create --parameters '{\"",
+        "\"service_id\":\"P",
         "read-only key",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
