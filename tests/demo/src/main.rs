@@ -35,7 +35,10 @@ async fn main() -> Result<ExitCode> {
     println!("\nA PagerDuty simulator, over TLS: {}", simulator.origins().rest_us);
     println!("\nBelow, `harness` is this project's command; the options that point it at the");
     println!("simulator are left out.");
-    demo.tell().await?;
+    tokio::select! {
+        told = demo.tell() => told?,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted; everything it made is removed again"),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
