@@ -1,6 +1,7 @@
 //! The end-to-end tests, in one binary: it links the engine once.
 
 mod egress;
+mod engine;
 mod hostile;
 mod loading;
 mod node;
