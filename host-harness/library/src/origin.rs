@@ -220,6 +220,8 @@ text_form!(OriginPattern);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn origin(text: &str) -> Origin {
@@ -284,5 +286,16 @@ mod tests {
         assert!(pattern("https://*.a.test").covers(&pattern("https://x.a.test")));
         assert!(!pattern("https://x.a.test").covers(&pattern("https://*.a.test")));
         assert!(!pattern("https://*.b.a.test").covers(&pattern("https://*.a.test")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_entry_or_an_error_and_an_entry_reads_back_as_itself(
+            text in "(https?://)?(\\*\\.)?[a-zA-Z0-9.*:/@\\[\\]-]{0,30}"
+        ) {
+            if let Ok(pattern) = text.parse::<OriginPattern>() {
+                prop_assert_eq!(pattern.to_string().parse::<OriginPattern>(), Ok(pattern));
+            }
+        }
     }
 }

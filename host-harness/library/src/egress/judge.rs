@@ -239,6 +239,8 @@ pub(super) fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::parse_url;
 
     #[test]
@@ -276,6 +278,25 @@ mod tests {
             "https://xn--bcher-kva.example/",
         ] {
             assert!(parse_url(url).is_ok(), "{url}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn an_accepted_url_names_the_host_that_is_written_in_it(
+            url in "https?:/{1,3}[a-eA-E0-9.@:/\\\\%\\[\\]#? \t\n\u{e4}\u{430}-]{0,40}"
+        ) {
+            if let Ok(parsed) = parse_url(&url) {
+                let host = parsed.host_str().unwrap_or_default();
+                let written = url.to_ascii_lowercase();
+                let after = written.strip_prefix(&format!("{}://{host}", parsed.scheme()));
+                prop_assert!(after.is_some(), "{url:?} means {host}");
+                prop_assert!(after.is_none_or(|rest| {
+                    rest.is_empty() || rest.starts_with(['/', '?', ':'])
+                }), "{url:?} means {host}");
+            }
         }
     }
 }
