@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Begin here:
   harness inspect node.wasm                     what it is, and what it asks for
-  harness approve node.wasm                     allow it that; nothing runs before
+  harness approve node.wasm                     allow it that; no action runs before
   harness credential key-file ~/.config/workflow-node.key
   harness credential add work --plugin node.wasm --type api-token
   harness run node.wasm service.list --credential work
@@ -99,7 +99,7 @@ pub(crate) struct Network {
 pub(crate) enum Command {
     /// Show what a plugin is, what it asks for and what it can do
     Inspect(InspectArgs),
-    /// Allow a plugin what it asks for; nothing of it runs before
+    /// Allow a plugin what it asks for; no action of it runs before
     Approve(ApproveArgs),
     /// Run one action over one or many items
     Run(Box<RunArgs>),
