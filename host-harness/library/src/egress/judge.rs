@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::session::{Policy, Session, SlotCredential};
+use super::session::{Policy, Session};
+use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::PlacementKind;
 use crate::limits::Limits;

@@ -10,15 +10,19 @@
 //! | 6. the address, for each new connection, before a byte of the request leaves | `crate::transport` |
 //! | 7. sent, repeated only where that is safe | `session` |
 //! | 8. secrets are taken out of the answer | `echo`, `handles` |
-//! | 9. audit and journal | `session` |
+//! | 9. audit and journal | `report`, `session` |
 
 mod echo;
 mod handles;
 mod judge;
 mod pacing;
 mod placement;
+mod report;
 mod session;
+mod slot;
+mod waiting;
 
 pub(crate) use handles::Handles;
 pub(crate) use pacing::Pacing;
-pub(crate) use session::{Policy, Session, SlotCredential, SlotState};
+pub(crate) use session::{Policy, Session};
+pub(crate) use slot::{SlotCredential, SlotState};

@@ -9,7 +9,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::judge::{Judged, refusal};
-use super::session::SlotCredential;
+use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
 use crate::description::{Placement, PlacementKind};
 use crate::secret::Secret;

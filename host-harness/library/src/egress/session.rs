@@ -6,28 +6,26 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderName};
-use serde_json::{Map, Value};
-use tokio::sync::{RwLock, Semaphore};
+use http::HeaderName;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::echo::EchoFilter;
 use super::judge::{Judged, judge, printable, refusal};
-use super::pacing::Pacer;
+use super::report::{Course, Report};
+use super::slot::{SlotCredential, SlotState};
+use super::waiting::{LONGEST_WAIT, backoff, milliseconds, retry_after};
 use super::{Handles, placement};
-use crate::audit::{AuditEvent, AuditSink, Verdict, path_without_ids};
+use crate::audit::AuditSink;
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 use crate::clock::Clock;
-use crate::credential::{Credential, CredentialRequest, CredentialSource};
-use crate::description::{CredentialType, Placement, RateLimit, SecretPosition};
+use crate::credential::CredentialSource;
+use crate::description::{CredentialType, SecretPosition};
 use crate::digest::Digest;
 use crate::execution::{Exchange, Observer};
 use crate::journal::{Journal, JournalEntry};
 use crate::limits::Limits;
-use crate::origin::{Origin, OriginPattern};
-use crate::secret::Secret;
+use crate::origin::OriginPattern;
 use crate::transport::{
     SentMark, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };
@@ -45,11 +43,6 @@ const DROPPED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
-/// Full-jitter backoff: first step and cap.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// A service that asks for a longer wait than this is not waited for; the guest is told.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
-
 /// What one plugin may do, as approved.
 pub(crate) struct Policy {
     pub(crate) plugin: Digest,
@@ -57,57 +50,6 @@ pub(crate) struct Policy {
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) credential_types: BTreeMap<String, CredentialType>,
     pub(crate) secrets: Vec<SecretPosition>,
-}
-
-/// A slot's credential, ready to be placed.
-pub(crate) struct SlotCredential {
-    pub(crate) name: String,
-    pub(crate) fields: Map<String, Value>,
-    pub(crate) secrets: BTreeMap<String, Secret>,
-    pub(crate) audiences: Vec<OriginPattern>,
-    pub(crate) placements: Vec<Placement>,
-    pub(crate) rate_limit: Option<RateLimit>,
-    revision: u64,
-    is_oauth: bool,
-    echo: EchoFilter,
-}
-
-impl SlotCredential {
-    pub(crate) fn new(credential: Credential, credential_type: &CredentialType) -> Self {
-        let echo = EchoFilter::new(credential.secrets.values());
-        Self {
-            echo,
-            name: credential.name,
-            fields: credential.fields,
-            audiences: credential.configuration.audiences,
-            placements: credential_type.placements.clone(),
-            rate_limit: credential_type.rate_limit.clone(),
-            revision: credential.revision,
-            is_oauth: !credential_type.grant_secrets().is_empty(),
-            secrets: credential.secrets,
-        }
-    }
-}
-
-/// A slot of a running execution. Its credential is replaced when it is refreshed.
-pub(crate) struct SlotState {
-    request: CredentialRequest,
-    pacer: Arc<Pacer>,
-    current: RwLock<Arc<SlotCredential>>,
-    /// Credentials that this execution has used before a refresh: their secrets are taken out of
-    /// answers, too.
-    former: std::sync::Mutex<Vec<Arc<SlotCredential>>>,
-}
-
-impl SlotState {
-    pub(crate) fn new(
-        request: CredentialRequest,
-        pacer: Arc<Pacer>,
-        credential: SlotCredential,
-    ) -> Self {
-        let current = RwLock::new(Arc::new(credential));
-        Self { request, pacer, current, former: std::sync::Mutex::default() }
-    }
 }
 
 /// Everything that a request of one execution needs.
@@ -135,13 +77,6 @@ pub(crate) struct Session {
     pub(crate) workflow: Option<String>,
     /// Judge, show, and send nothing.
     pub(crate) dry_run: bool,
-}
-
-/// What has become of a request, for audit and journal.
-#[derive(Default)]
-struct Course {
-    attempts: u32,
-    version: &'static str,
 }
 
 impl Session {
@@ -518,71 +453,6 @@ impl Session {
     }
 }
 
-/// Tells audit and observer what has become of a request, also when nobody waits for it any more:
-/// a guest may give a ticket up, or return with tickets open.
-struct Report<'a> {
-    session: &'a Session,
-    exchange: Option<Exchange>,
-    slot: Option<String>,
-    time: u64,
-    started: Duration,
-    sent: SentMark,
-}
-
-impl Report<'_> {
-    fn end(&mut self, result: &Result<Response, SendError>, course: &Course) {
-        let Some(exchange) = self.exchange.take() else { return };
-        let session = self.session;
-        let duration = session.clock.monotonic().saturating_sub(self.started);
-        let exchange = exchange.end(result, course.attempts, course.version, duration);
-        let url = url::Url::parse(&exchange.url).ok();
-        let (verdict, reason) = match result {
-            Ok(_) => (Verdict::Answered, None),
-            Err(error) if exchange.attempts == 0 && !error.maybe_sent => {
-                (Verdict::Refused, Some(error.message.clone()))
-            }
-            Err(error) => (Verdict::Failed, Some(error.message.clone())),
-        };
-        session.audit.record(&AuditEvent {
-            time: self.time,
-            plugin: session.policy.plugin.to_string(),
-            node: session.policy.node.clone(),
-            action: session.action.clone(),
-            execution: session.execution.clone(),
-            actor: session.actor.clone(),
-            workflow: session.workflow.clone(),
-            credential: self
-                .slot
-                .as_ref()
-                .and_then(|slot| session.slots.get(slot))
-                .map(|slot| slot.request.name.clone()),
-            method: printable(&exchange.method),
-            origin: url.as_ref().and_then(Origin::of).map(|o| o.to_string()).unwrap_or_default(),
-            path: url.map(|url| path_without_ids(url.path())).unwrap_or_default(),
-            verdict,
-            reason,
-            status: exchange.status,
-            attempts: exchange.attempts,
-            duration: exchange.duration_ms,
-        });
-        session.observer.exchange(&exchange);
-    }
-}
-
-impl Drop for Report<'_> {
-    fn drop(&mut self) {
-        let maybe_sent = self.sent.is_set();
-        let fate = if maybe_sent { "it may have been received" } else { "it was not sent" };
-        let abandoned = SendError {
-            kind: SendErrorKind::Cancelled,
-            message: format!("the plugin gave the request up; {fate}"),
-            maybe_sent,
-            retry_after: None,
-        };
-        self.end(&Err(abandoned), &Course::default());
-    }
-}
-
 fn unanswered(
     error: &TransportError,
     credential: Option<&SlotCredential>,
@@ -600,53 +470,4 @@ fn unanswered(
     };
     let fate = if maybe_sent { "; the request may have been received" } else { "" };
     SendError { kind, message: format!("{message}{fate}"), maybe_sent, retry_after: None }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Full jitter over an exponential step.
-fn backoff(attempt: u32) -> Duration {
-    let (first, cap) = BACKOFF;
-    let step = first.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(cap);
-    step.mul_f64(rand::random::<f64>())
-}
-
-/// RFC 9110 section 10.2.3: seconds, or an HTTP date. Nonsense counts as absent.
-fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds.min(86_400)));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    let seconds = date.as_second() - i64::try_from(now).ok()?;
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(86_400)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_takes_seconds_and_dates_and_ignores_nonsense() {
-        let wait = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, value.parse().unwrap());
-            retry_after(&headers, 1_700_000_000)
-        };
-        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("Tue, 14 Nov 2023 22:13:30 GMT"), Some(Duration::from_secs(10)));
-        assert_eq!(wait("Tue, 14 Nov 2000 22:13:30 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("-5"), None);
-        assert_eq!(wait("soon"), None);
-        assert_eq!(wait("999999999999"), Some(Duration::from_secs(86_400)));
-    }
-
-    #[test]
-    fn backoff_grows_and_stays_below_its_cap() {
-        for attempt in 1..40 {
-            assert!(backoff(attempt) <= BACKOFF.1);
-        }
-    }
 }

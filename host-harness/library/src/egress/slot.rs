@@ -1,0 +1,65 @@
+//! The slots of a running execution and the credentials in them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value};
+use tokio::sync::RwLock;
+
+use super::echo::EchoFilter;
+use super::pacing::Pacer;
+use crate::credential::{Credential, CredentialRequest};
+use crate::description::{CredentialType, Placement, RateLimit};
+use crate::origin::OriginPattern;
+use crate::secret::Secret;
+
+/// A slot's credential, ready to be placed.
+pub(crate) struct SlotCredential {
+    pub(crate) name: String,
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) audiences: Vec<OriginPattern>,
+    pub(crate) placements: Vec<Placement>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(super) revision: u64,
+    pub(super) is_oauth: bool,
+    pub(super) echo: EchoFilter,
+}
+
+impl SlotCredential {
+    pub(crate) fn new(credential: Credential, credential_type: &CredentialType) -> Self {
+        let echo = EchoFilter::new(credential.secrets.values());
+        Self {
+            echo,
+            name: credential.name,
+            fields: credential.fields,
+            audiences: credential.configuration.audiences,
+            placements: credential_type.placements.clone(),
+            rate_limit: credential_type.rate_limit.clone(),
+            revision: credential.revision,
+            is_oauth: !credential_type.grant_secrets().is_empty(),
+            secrets: credential.secrets,
+        }
+    }
+}
+
+/// A slot of a running execution. Its credential is replaced when it is refreshed.
+pub(crate) struct SlotState {
+    pub(super) request: CredentialRequest,
+    pub(super) pacer: Arc<Pacer>,
+    pub(super) current: RwLock<Arc<SlotCredential>>,
+    /// Credentials that this execution has used before a refresh: their secrets are taken out of
+    /// answers, too.
+    pub(super) former: Mutex<Vec<Arc<SlotCredential>>>,
+}
+
+impl SlotState {
+    pub(crate) fn new(
+        request: CredentialRequest,
+        pacer: Arc<Pacer>,
+        credential: SlotCredential,
+    ) -> Self {
+        let current = RwLock::new(Arc::new(credential));
+        Self { request, pacer, current, former: Mutex::default() }
+    }
+}

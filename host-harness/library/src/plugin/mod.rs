@@ -1,0 +1,354 @@
+//! A loaded plugin: approving it, configuring credentials for it, running it.
+
+mod call;
+mod execute;
+mod session;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value};
+
+pub(crate) use call::{MemoryLimit, describe};
+use call::{call, pure};
+
+use crate::approval::{Approval, GrantRequest};
+use crate::bindings::PluginPre;
+use crate::credential::CredentialForm;
+use crate::description::schema::{self, Validator};
+use crate::description::{Action, Configuration, CredentialType, Description, FieldProblem};
+use crate::digest::Digest;
+use crate::egress::Policy;
+use crate::error::{Error, ErrorKind};
+use crate::execution::{Execution, ItemError, Observer, OptionsQuery, Silent};
+use crate::host::{CallState, Shared};
+use crate::imports::WorkflowNodeCtx;
+use crate::inspection::Surface;
+
+/// A plugin. Cheap to clone; every call runs in an instance of its own.
+#[derive(Clone)]
+pub struct Plugin {
+    shared: Arc<Shared>,
+    digest: Digest,
+    surface: Arc<Surface>,
+    pre: PluginPre<CallState>,
+    description: Arc<Description>,
+    request: Arc<GrantRequest>,
+    validators: Arc<Mutex<HashMap<String, Arc<Validator>>>>,
+    /// What every execution may do at most.
+    policy: Arc<Policy>,
+}
+
+impl Plugin {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        digest: Digest,
+        surface: Surface,
+        pre: PluginPre<CallState>,
+        description: Description,
+        request: GrantRequest,
+    ) -> Self {
+        Self {
+            shared,
+            digest,
+            surface: Arc::new(surface),
+            pre,
+            policy: Arc::new(Policy {
+                plugin: digest,
+                node: description.node.name.clone(),
+                origins: description.node.origins.clone(),
+                credential_types: description.credential_types.clone(),
+                secrets: description.node.secrets.clone(),
+            }),
+            description: Arc::new(description),
+            request: Arc::new(request),
+            validators: Arc::default(),
+        }
+    }
+
+    /// Digest of the component.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What it imports and exports.
+    pub fn surface(&self) -> &Surface {
+        &self.surface
+    }
+
+    /// What it says about itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// What it asks an operator for.
+    pub fn grant_request(&self) -> &GrantRequest {
+        &self.request
+    }
+
+    /// The action of this name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn action(&self, name: &str) -> Result<&Action, Error> {
+        let node = &self.description.node;
+        node.action(name).ok_or_else(|| {
+            unknown("action", name, node.actions.iter().map(|action| action.name.clone()))
+        })
+    }
+
+    /// The credential type of this name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn credential_type(&self, name: &str) -> Result<&CredentialType, Error> {
+        let types = &self.description.credential_types;
+        types.get(name).ok_or_else(|| unknown("credential type", name, types.keys().cloned()))
+    }
+
+    /// Records that an operator grants what this component asks for.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be recorded.
+    pub fn approve(&self, approved_by: Option<String>) -> Result<(), Error> {
+        let approval = Approval {
+            digest: self.digest,
+            grant: (*self.request).clone(),
+            approved_at: self.shared.clock.unix_milliseconds(),
+            approved_by,
+        };
+        Ok(self.shared.approvals.record(approval).map_err(ErrorKind::from)?)
+    }
+
+    /// What this component asks for beyond the latest approval of its node: `None` when there is no
+    /// approval at all.
+    ///
+    /// # Errors
+    ///
+    /// When approvals cannot be read.
+    pub fn growth(&self) -> Result<Option<Vec<String>>, Error> {
+        let latest = self.shared.approvals.latest(&self.request.node).map_err(ErrorKind::from)?;
+        Ok(latest.map(|approval| self.request.growth_over(&approval.grant)))
+    }
+
+    /// Whether this component is approved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_approved`] when it is not.
+    pub fn check_approval(&self) -> Result<(), Error> {
+        let approval = self.shared.approvals.approval(&self.digest).map_err(ErrorKind::from)?;
+        // The digest names the component, and a component describes itself the same way each time;
+        // a file of approvals that was tampered with still grants no more than was asked for.
+        if approval.is_some_and(|approval| self.request.growth_over(&approval.grant).is_empty()) {
+            return Ok(());
+        }
+        let growth = self.growth()?;
+        if self.shared.development && growth.as_ref().is_some_and(Vec::is_empty) {
+            tracing::warn!(
+                node = %self.request.node, digest = %self.digest,
+                "DEVELOPMENT MODE: a rebuild that asks for nothing new is approved without anybody \
+                 having looked at it"
+            );
+            return self.approve(Some("development mode".into()));
+        }
+        let request = Box::new((*self.request).clone());
+        Err(ErrorKind::NotApproved { digest: self.digest, request, growth }.into())
+    }
+
+    /// What follows from the fields of a credential: where it may be sent, and for OAuth the
+    /// endpoints and scopes.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin is not approved, a field is wrong, or the plugin answers outside of what it
+    /// describes.
+    pub async fn configure(
+        &self,
+        credential_type: &str,
+        fields: &Map<String, Value>,
+        grant: Option<&Value>,
+    ) -> Result<Configuration, Error> {
+        self.check_approval()?;
+        let described = self.credential_type(credential_type)?;
+        let name = credential_type.to_owned();
+        let fields = Value::Object(fields.clone()).to_string();
+        let grant = grant.map(Value::to_string);
+        let (configured, _) =
+            call(&self.shared, &self.pre, self.pure(), async |bindings, store| {
+                let exports = bindings.workflow_node_credential_type();
+                exports.call_configure(store, &name, &fields, grant.as_ref()).await
+            })
+            .await?;
+        let text = configured.map_err(|errors| {
+            let problems = errors
+                .into_iter()
+                .map(|error| FieldProblem { pointer: error.pointer, message: error.message })
+                .collect();
+            Error::from(ErrorKind::Invalid {
+                what: format!("the fields of the credential type `{credential_type}`"),
+                problems,
+            })
+        })?;
+        let value = schema::checked("configuration.json", &text)
+            .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        let configuration: Configuration =
+            serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
+        described.allows(&configuration).map_err(|problem| {
+            Error::refused(format!("its configuration goes beyond its description: {problem}"))
+        })?;
+        Ok(configuration)
+    }
+
+    /// Checks a form for a new credential, and says what follows from it.
+    ///
+    /// # Errors
+    ///
+    /// When the form is wrong, or as [`Plugin::configure`].
+    pub async fn connect(
+        &self,
+        credential_type: &str,
+        form: &CredentialForm,
+    ) -> Result<Configuration, Error> {
+        let problems = form.check(self.credential_type(credential_type)?);
+        if !problems.is_empty() {
+            let what = format!("the fields of the credential type `{credential_type}`");
+            return Err(ErrorKind::Invalid { what, problems }.into());
+        }
+        self.configure(credential_type, &form.fields, None).await
+    }
+
+    /// Proves a credential with real calls of the plugin.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be tested. What the service answers is the inner result.
+    pub async fn test_credential(
+        &self,
+        name: &str,
+        context: &Execution,
+    ) -> Result<Result<Value, ItemError>, Error> {
+        let slot = "credential-under-test".to_owned();
+        let mut execution = context.clone();
+        execution.action = "credential.test".into();
+        execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
+        let session = self.session(&execution, None, Arc::new(Silent)).await?;
+        let (result, _) =
+            call(&self.shared, &self.pre, session.context, async |bindings, store| {
+                bindings.workflow_node_credential_type().call_test(store, &slot).await
+            })
+            .await?;
+        match result {
+            Ok(text) => {
+                let value = schema::checked("identity.json", &text)
+                    .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+                Ok(Ok(value))
+            }
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    /// The choices of a form field (a document of `schemas/options.json`).
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be asked for. What the service answers is the inner result.
+    pub async fn load_options(
+        &self,
+        query: &OptionsQuery,
+        context: &Execution,
+    ) -> Result<Result<Value, ItemError>, Error> {
+        let action = self.action(&query.action)?;
+        let properties = action.parameters.get("properties").and_then(Value::as_object);
+        let parameter = properties.and_then(|properties| properties.get(&query.parameter));
+        let has_options =
+            |schema: &Value| schema.pointer("/x-ui/options") == Some(&Value::Bool(true));
+        if !parameter.is_some_and(has_options) {
+            let known = properties
+                .into_iter()
+                .flatten()
+                .filter(|(_, schema)| has_options(schema))
+                .map(|(name, _)| name.clone());
+            return Err(unknown("parameter with choices", &query.parameter, known));
+        }
+        let mut execution = context.clone();
+        execution.action = query.action.clone();
+        let session = self.session(&execution, Some(action), Arc::new(Silent)).await?;
+        let query = serde_json::to_string(query).map_err(Error::internal)?;
+        let (result, _) =
+            call(&self.shared, &self.pre, session.context, async |bindings, store| {
+                bindings.workflow_node_node().call_load_options(store, &query).await
+            })
+            .await?;
+        match result {
+            Ok(text) => {
+                let value = schema::checked("options.json", &text)
+                    .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+                Ok(Ok(value))
+            }
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    /// The problems of each item against the action's schema; empty lists where there are none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such action.
+    pub fn validate(&self, action: &str, items: &[Value]) -> Result<Vec<Vec<FieldProblem>>, Error> {
+        let action = self.action(action)?;
+        let validator = self.validator(action)?;
+        Ok(items.iter().map(|item| validator.problems(item)).collect())
+    }
+
+    /// The compiled schema of an action's parameters; compiled once per plugin.
+    fn validator(&self, action: &Action) -> Result<Arc<Validator>, Error> {
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = validators.get(&action.name) {
+            return Ok(known.clone());
+        }
+        let compiled = Validator::new(&self.description.node.schemas, &action.parameters)
+            .map_err(Error::refused)?;
+        let compiled = Arc::new(compiled);
+        validators.insert(action.name.clone(), compiled.clone());
+        Ok(compiled)
+    }
+
+    /// A context for a store of the engine's own, with the slots of an execution filled; see
+    /// [`crate::imports`].
+    ///
+    /// # Errors
+    ///
+    /// When the plugin is not approved or a credential is missing.
+    pub async fn context(
+        &self,
+        execution: &Execution,
+        observer: Arc<dyn Observer>,
+    ) -> Result<WorkflowNodeCtx, Error> {
+        let action = self.action(&execution.action)?;
+        Ok(self.session(execution, Some(action), observer).await?.context)
+    }
+
+    /// Makes an instance and drops it: what every call costs before the guest runs. For
+    /// measurements and to warm up.
+    ///
+    /// # Errors
+    ///
+    /// When the guest is stopped.
+    pub async fn instantiate(&self) -> Result<(), Error> {
+        call(&self.shared, &self.pre, self.pure(), async |_, _| Ok(())).await?;
+        Ok(())
+    }
+
+    /// A context that can send nothing.
+    fn pure(&self) -> WorkflowNodeCtx {
+        pure(&self.shared)
+    }
+}
+
+fn unknown(what: &'static str, name: &str, known: impl Iterator<Item = String>) -> Error {
+    ErrorKind::Unknown { what, name: name.to_owned(), known: known.collect() }.into()
+}

@@ -1,0 +1,213 @@
+//! What one execution works with: its slots filled, its limits, its way out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::{Plugin, unknown};
+use crate::bindings::workflow::node::context::CredentialView;
+use crate::credential::CredentialRequest;
+use crate::description::Action;
+use crate::digest::Digest;
+use crate::egress::{Session, SlotCredential, SlotState};
+use crate::error::{Error, ErrorKind};
+use crate::execution::{Execution, Observer};
+use crate::imports::WorkflowNodeCtx;
+use crate::journal::JournalEntry;
+
+impl Plugin {
+    pub(super) async fn session(
+        &self,
+        execution: &Execution,
+        action: Option<&Action>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Prepared, Error> {
+        let all: Vec<usize> = (0..execution.items.len()).collect();
+        self.session_for(execution, action, observer, &all).await
+    }
+
+    /// `positions`: which of the execution's items the guest is handed, in order.
+    pub(super) async fn session_for(
+        &self,
+        execution: &Execution,
+        action: Option<&Action>,
+        observer: Arc<dyn Observer>,
+        positions: &[usize],
+    ) -> Result<Prepared, Error> {
+        self.check_approval()?;
+        let shared = &self.shared;
+        let limits = execution.limits.clone().unwrap_or_else(|| shared.limits.clone());
+        let id = execution.id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+        if let Some(action) = action {
+            self.check_slots(action, execution)?;
+        }
+        let mut slots = BTreeMap::new();
+        let mut views = BTreeMap::new();
+        for (slot, name) in &execution.credentials {
+            let (state, view) = self.fill_slot(slot, name, execution, action).await?;
+            slots.insert(slot.clone(), state);
+            views.insert(slot.clone(), view);
+        }
+        let session = Arc::new(Session {
+            policy: self.policy.clone(),
+            operator: execution.allow.clone(),
+            slots,
+            transport: shared.transport.clone(),
+            credentials: shared.credentials.clone(),
+            clock: shared.clock.clone(),
+            audit: shared.audit.clone(),
+            journal: shared.journal.clone(),
+            observer: observer.clone(),
+            handles: shared.handles.clone(),
+            in_flight: Semaphore::new(limits.concurrent_requests),
+            requests: AtomicU32::new(0),
+            cancellation: execution.cancellation.clone(),
+            deadline: Some(shared.clock.monotonic() + limits.total_time),
+            limits: limits.clone(),
+            action: execution.action.clone(),
+            execution: id.clone(),
+            actor: execution.actor.clone(),
+            workflow: execution.workflow.clone(),
+            dry_run: execution.dry_run,
+        });
+        let seed = {
+            let digest = Digest::of(id.as_bytes()).hex();
+            u64::from_str_radix(&digest[..16], 16).unwrap_or_default()
+        };
+        let started = JournalEntry::Started {
+            execution: id.clone(),
+            plugin: self.digest.to_string(),
+            action: execution.action.clone(),
+            seed,
+            now: shared.clock.unix_milliseconds(),
+        };
+        shared.journal.append(started).await.map_err(|error| {
+            Error::internal(format!("the journal cannot be written: {error}; nothing was run"))
+        })?;
+        let context = WorkflowNodeCtx::new(crate::imports::Parts {
+            session: Some(session.clone()),
+            clock: shared.clock.clone(),
+            observer,
+            journal: shared.journal.clone(),
+            cancellation: execution.cancellation.clone(),
+            limits,
+            credentials: views,
+            execution: id.clone(),
+            seed,
+            positions: positions
+                .iter()
+                .map(|position| u32::try_from(*position))
+                .collect::<Result<_, _>>()
+                .map_err(Error::internal)?,
+            ports: action.map(|action| action.output.keys().cloned().collect()).unwrap_or_default(),
+        });
+        Ok(Prepared { id, session, context })
+    }
+
+    /// The slots that the execution fills are the action's, and the required ones are filled.
+    fn check_slots(&self, action: &Action, execution: &Execution) -> Result<(), Error> {
+        if let Some(slot) =
+            execution.credentials.keys().find(|slot| !action.slots.contains_key(*slot))
+        {
+            return Err(unknown("slot", slot, action.slots.keys().cloned()));
+        }
+        for (slot, slot_use) in &action.slots {
+            if slot_use.required && !execution.credentials.contains_key(slot) {
+                let types = self.description.node.slots.get(slot);
+                let types = types.map(|slot| slot.credential_types.join(", ")).unwrap_or_default();
+                return Err(ErrorKind::CredentialUnusable(format!(
+                    "`{}` needs a credential in the slot `{slot}` (of type {types}), and none was \
+                     named",
+                    action.name
+                ))
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn fill_slot(
+        &self,
+        slot: &str,
+        name: &str,
+        execution: &Execution,
+        action: Option<&Action>,
+    ) -> Result<(SlotState, CredentialView), Error> {
+        let shared = &self.shared;
+        let unusable = |problem: String| {
+            Error::from(ErrorKind::CredentialUnusable(format!(
+                "the credential `{name}` cannot be used: {problem}"
+            )))
+        };
+        let request = CredentialRequest {
+            name: name.to_owned(),
+            slot: slot.to_owned(),
+            node: self.description.node.name.clone(),
+            plugin: Some(self.digest),
+            action: execution.action.clone(),
+            actor: execution.actor.clone(),
+            workflow: execution.workflow.clone(),
+        };
+        let credential = shared.credentials.credential(&request).await.map_err(ErrorKind::from)?;
+        if credential.node != self.description.node.name {
+            return Err(unusable(format!("it was connected for the node `{}`", credential.node)));
+        }
+        let Some(credential_type) =
+            self.description.credential_types.get(&credential.credential_type)
+        else {
+            let kind = &credential.credential_type;
+            return Err(unusable(format!("the plugin knows no credential type `{kind}`")));
+        };
+        if let Some(action) = action {
+            let fits = self.description.node.slots.get(slot);
+            if !fits.is_some_and(|fits| fits.credential_types.contains(&credential_type.name)) {
+                return Err(unusable(format!(
+                    "it is of type `{}`, which does not fit the slot `{slot}` of `{}` ({})",
+                    credential_type.name,
+                    action.name,
+                    fits.map(|fits| fits.credential_types.join(", ")).unwrap_or_default()
+                )));
+            }
+        }
+        // What was stored is checked again: the description may have become narrower since.
+        credential_type.allows(&credential.configuration).map_err(|problem| {
+            unusable(format!(
+                "it goes beyond the plugin's description ({problem}): connect it again"
+            ))
+        })?;
+        let known_secrets = credential_type.secret_fields();
+        if let Some(short) = credential
+            .secrets
+            .iter()
+            .find(|(_, secret)| secret.len() < crate::Secret::MINIMUM_LENGTH)
+        {
+            return Err(unusable(format!(
+                "its `{}` is shorter than {} bytes",
+                short.0,
+                crate::Secret::MINIMUM_LENGTH
+            )));
+        }
+        let mut fields = credential.fields.clone();
+        fields.retain(|field, _| !known_secrets.contains(field));
+        let view = CredentialView {
+            credential_type: credential.credential_type.clone(),
+            fields: Value::Object(fields).to_string(),
+            configuration: serde_json::to_string(&credential.configuration)
+                .map_err(Error::internal)?,
+            granted_scopes: credential.granted_scopes.clone(),
+        };
+        let pacer = shared.pacing.pacer(&request.node, name, credential_type.rate_limit.as_ref());
+        let credential = SlotCredential::new(credential, credential_type);
+        Ok((SlotState::new(request, pacer, credential), view))
+    }
+}
+
+/// A session with the context that a guest is given.
+pub(super) struct Prepared {
+    pub(super) id: String,
+    pub(super) session: Arc<Session>,
+    pub(super) context: WorkflowNodeCtx,
+}
