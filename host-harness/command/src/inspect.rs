@@ -74,10 +74,7 @@ pub(crate) fn size(bytes: usize) -> String {
 
 fn text(plugin: &Plugin, path: &str) -> String {
     let node = &plugin.description().node;
-    let approved = match plugin.check_approval() {
-        Ok(()) => "yes".to_owned(),
-        Err(_) => format!("no: harness approve {}", shell(path)),
-    };
+    let is_approved = plugin.check_approval().is_ok();
     let mut head = vec![
         pair("Node", format!("{} ({}), version {}", node.name, node.display_name, node.version)),
         pair("About", node.description.clone()),
@@ -86,7 +83,7 @@ fn text(plugin: &Plugin, path: &str) -> String {
     head.extend([
         pair("Digest", plugin.digest().to_string()),
         pair("Size", size(plugin.surface().size)),
-        pair("Approved", approved),
+        pair("Approved", if is_approved { "yes" } else { "no" }),
         pair("Requests to", join(&node.origins)),
         pair("Imports", join(&plugin.surface().imports)),
     ]);
@@ -143,7 +140,11 @@ fn text(plugin: &Plugin, path: &str) -> String {
             &triggers.iter().map(row).collect::<Vec<_>>(),
         ));
     }
+    // Commands to paste stand on lines of their own, however long the path is.
     text.push_str(&format!("\nOne in full: harness inspect {} ACTION\n", shell(path)));
+    if !is_approved {
+        text.push_str(&format!("Approve it:  harness approve {}\n", shell(path)));
+    }
     text
 }
 
