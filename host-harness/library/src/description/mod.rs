@@ -5,7 +5,7 @@ mod node;
 pub(crate) mod schema;
 
 pub use credential_type::{
-    ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration, Placement,
+    Access, ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration, Placement,
     PlacementKind, RateLimit, RateWindow, Scope,
 };
 pub use node::{

@@ -25,6 +25,12 @@ use crate::host::{CallState, Shared};
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
 
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Plugin").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
 /// A plugin. Cheap to clone; every call runs in an instance of its own.
 #[derive(Clone)]
 pub struct Plugin {
@@ -233,7 +239,7 @@ impl Plugin {
     ) -> Result<Result<Value, ItemError>, Error> {
         let slot = "credential-under-test".to_owned();
         let mut execution = context.clone();
-        execution.action = "credential.test".into();
+        execution.action = crate::oauth::TEST.into();
         execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
         let (result, _) =
