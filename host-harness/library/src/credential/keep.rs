@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::CredentialError;
 use super::stored::{
-    Claim, ConnectionKey, CredentialSummary, Head, HeadChange, Health, LastUse, Lease,
-    LeaseChange, NewCredential, Renewal, Stored,
+    Claim, ConnectionKey, CredentialSummary, Head, HeadChange, Health, LastUse, Lease, LeaseChange,
+    NewCredential, Renewal, Stored,
 };
 
 /// Keeps credentials. Every method happens as a whole or not at all, and holds between processes
@@ -114,11 +114,8 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// When there is no such connection, or the store fails.
-    async fn claim(
-        &self,
-        key: &ConnectionKey,
-        milliseconds: u64,
-    ) -> Result<Claim, CredentialError>;
+    async fn claim(&self, key: &ConnectionKey, milliseconds: u64)
+    -> Result<Claim, CredentialError>;
 
     /// Changes a lease as its holder. `None`: it is another's by now, and nothing was changed.
     ///

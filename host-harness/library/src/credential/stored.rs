@@ -315,10 +315,7 @@ pub enum CredentialStatus {
 impl CredentialStatus {
     /// Whether an execution may use it.
     pub fn is_usable(&self) -> bool {
-        matches!(
-            self,
-            Self::Connected | Self::Expiring { .. } | Self::RefreshOutcomeUnknown { .. }
-        )
+        matches!(self, Self::Connected | Self::Expiring { .. } | Self::RefreshOutcomeUnknown { .. })
     }
 
     /// In a word, as in its JSON.
@@ -374,8 +371,12 @@ impl Connection {
 
 /// Why a credential whose refresh was lost must be connected again.
 pub(crate) fn outcome_unknown(ended: bool) -> String {
-    let and = if ended { "its access token has ended since" } else { "it works until its access \
-                 token ends" };
+    let and = if ended {
+        "its access token has ended since"
+    } else {
+        "it works until its access \
+                 token ends"
+    };
     format!(
         "refresh-outcome-unknown: a refresh was sent and its answer was lost, so the service may \
          have replaced the refresh token; {and}"

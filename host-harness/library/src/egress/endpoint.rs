@@ -187,8 +187,8 @@ impl Endpoints {
         }
         self.approved(caller.plugin, &caller.credential_type, url)?;
         let parsed = Url::parse(url).map_err(|error| format!("the endpoint is no URL: {error}"))?;
-        let origin =
-            Origin::of(&parsed).ok_or_else(|| "the endpoint is neither https nor http".to_owned())?;
+        let origin = Origin::of(&parsed)
+            .ok_or_else(|| "the endpoint is neither https nor http".to_owned())?;
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err("the endpoint holds user information".to_owned());
         }
@@ -253,12 +253,7 @@ fn counted(
 }
 
 fn denied(message: String) -> EndpointError {
-    EndpointError {
-        kind: EndpointErrorKind::Denied,
-        message,
-        maybe_sent: false,
-        retry_after: None,
-    }
+    EndpointError { kind: EndpointErrorKind::Denied, message, maybe_sent: false, retry_after: None }
 }
 
 fn unanswered(message: String, sent: &SentMark) -> EndpointError {

@@ -24,9 +24,7 @@ mod session;
 mod slot;
 mod waiting;
 
-pub(crate) use endpoint::{
-    Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints,
-};
+pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
 pub(crate) use handles::Handles;
 pub(crate) use pacing::Pacing;
 pub(crate) use session::{Policy, Session};

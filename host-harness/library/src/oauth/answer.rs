@@ -188,7 +188,10 @@ mod tests {
             let error = read(answer.clone()).unwrap_err();
             assert!(!error.contains("canary"), "{answer}: {error}");
         }
-        assert_eq!(format!("{:?}", read(json!({"access_token": canary})).unwrap()), "[token answer]");
+        assert_eq!(
+            format!("{:?}", read(json!({"access_token": canary})).unwrap()),
+            "[token answer]"
+        );
     }
 
     #[test]

@@ -101,12 +101,16 @@ pub(crate) fn in_words(error: &str) -> String {
         }
         "temporarily_unavailable" => "the service cannot just now: try again later",
         "server_error" => "the service has failed: try again later",
-        "unauthorized_client" => "the app may not be connected in this way: look at its registration",
+        "unauthorized_client" => {
+            "the app may not be connected in this way: look at its registration"
+        }
         "unsupported_response_type" => "the service does not give codes to this app",
         "invalid_request" => {
             "the service does not understand the request: is the redirect URL registered exactly so?"
         }
-        "login_required" | "interaction_required" | "consent_required"
+        "login_required"
+        | "interaction_required"
+        | "consent_required"
         | "account_selection_required" => "the service wants you to log in or to choose",
         _ => "the service refuses",
     };

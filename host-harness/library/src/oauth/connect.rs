@@ -258,7 +258,9 @@ impl CredentialManager {
                 return Err(wrong("another service than the one that was asked has answered"));
             }
             None if *iss_in_response => {
-                return Err(wrong("it does not say who has answered, and this service always does"));
+                return Err(wrong(
+                    "it does not say who has answered, and this service always does",
+                ));
             }
             _ => {}
         }
@@ -386,7 +388,9 @@ impl CredentialManager {
     /// When it is not there.
     pub async fn order_again(&self, key: &ConnectionKey) -> Result<ConnectOrder, CredentialError> {
         let Stored { head, connection, mut secrets, .. } = self.0.store.open(key).await?;
-        secrets.retain(|name, _| !["access_token", "refresh_token", "id_token"].contains(&name.as_str()));
+        secrets.retain(|name, _| {
+            !["access_token", "refresh_token", "id_token"].contains(&name.as_str())
+        });
         Ok(ConnectOrder {
             name: head.name,
             description: head.description,
@@ -536,12 +540,12 @@ impl CredentialManager {
                 && let Some(token) = &tokens.id_token
             {
                 let client_id = text_field(&described.grant, &form).unwrap_or_default();
-                let expected =
-                    Expected { issuers, client_id: &client_id, nonce, now: now / 1_000 };
+                let expected = Expected { issuers, client_id: &client_id, nonce, now: now / 1_000 };
                 identity = id_token::claims(token.expose(), &expected, id_token_claims)
                     .map_err(|why| ConnectError::IdToken(why.to_owned()))?;
             }
-            lifetime = tokens.lifetime.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
+            lifetime =
+                tokens.lifetime.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
             expires_at = lifetime.map(|lifetime| now.saturating_add(lifetime));
             let rotates = matches!(described.grant, Grant::AuthorizationCode { .. });
             if rotates && tokens.refresh_token.is_none() {
@@ -557,8 +561,7 @@ impl CredentialManager {
             }
             // Which account it is, and so where it may be sent, shows only now.
             let grant = json!({ "scopes": scopes, "claims": identity });
-            configuration =
-                plugin.configure(&described.name, &form.fields, Some(&grant)).await?;
+            configuration = plugin.configure(&described.name, &form.fields, Some(&grant)).await?;
             granted = Some(scopes);
         }
         let description = plugin.description();

@@ -132,8 +132,11 @@ mod tests {
     #[test]
     fn only_the_named_claims_come_out() {
         let claims = read(&good()).unwrap();
-        assert_eq!(Value::Object(claims), json!({"account": "A1", "aud": ["me",
-            "https://api.example"]}));
+        assert_eq!(
+            Value::Object(claims),
+            json!({"account": "A1", "aud": ["me",
+            "https://api.example"]})
+        );
     }
 
     #[test]

@@ -305,8 +305,7 @@ impl CredentialManager {
             return (Vec::new(), Some(reason.to_owned()));
         }
         let description = plugin.description();
-        let Some(credential_type) =
-            description.credential_types.get(&stored.head.credential_type)
+        let Some(credential_type) = description.credential_types.get(&stored.head.credential_type)
         else {
             let reason = "the plugin no longer describes this credential type";
             return (Vec::new(), Some(reason.to_owned()));
@@ -367,7 +366,11 @@ impl CredentialManager {
     /// Workflows that have named a credential; empty where the store cannot tell.
     pub async fn dependants(&self, name: &str) -> Vec<Dependant> {
         let listed = self.0.store.list().await.unwrap_or_default();
-        listed.into_iter().find(|one| one.name == name).map(|one| one.dependants).unwrap_or_default()
+        listed
+            .into_iter()
+            .find(|one| one.name == name)
+            .map(|one| one.dependants)
+            .unwrap_or_default()
     }
 
     /// The connection that a request is for, if it may have it.
@@ -376,9 +379,8 @@ impl CredentialManager {
         request: &CredentialRequest,
     ) -> Result<ConnectionKey, CredentialError> {
         let head = self.0.store.head(&request.name).await?;
-        let forbidden = |reason: String| {
-            Err(CredentialError::Forbidden { name: head.name.clone(), reason })
-        };
+        let forbidden =
+            |reason: String| Err(CredentialError::Forbidden { name: head.name.clone(), reason });
         if head.node != request.node {
             return forbidden(format!("it was connected for the node `{}`", head.node));
         }
@@ -434,9 +436,8 @@ impl CredentialManager {
         stored: Stored,
     ) -> Result<Stored, CredentialError> {
         let now = self.0.clock.unix_milliseconds();
-        let reconnect = |reason: String| {
-            Err(CredentialError::Reconnect { name: key.name.clone(), reason })
-        };
+        let reconnect =
+            |reason: String| Err(CredentialError::Reconnect { name: key.name.clone(), reason });
         let is_over = stored.connection.expires_at.is_some_and(|at| at <= now);
         let can_renew = self.can_renew(request, &stored);
         let was_lost = stored.lease.sent_at.is_some() && stored.lease.until <= now;
@@ -479,9 +480,10 @@ impl CredentialManager {
     /// Whether this host can get a new access token: the grant is described, and there is something
     /// to renew with.
     fn can_renew(&self, request: &CredentialRequest, stored: &Stored) -> bool {
-        let described = request.description.as_ref().and_then(|description| {
-            description.credential_types.get(&stored.head.credential_type)
-        });
+        let described = request
+            .description
+            .as_ref()
+            .and_then(|description| description.credential_types.get(&stored.head.credential_type));
         match described.map(|one| &one.grant) {
             Some(Grant::AuthorizationCode { .. }) => stored.secrets.contains_key("refresh_token"),
             Some(Grant::ClientCredentials { .. }) => true,
@@ -591,8 +593,7 @@ impl CredentialSource for CredentialManager {
             && let Some(credential_type) =
                 description.credential_types.get(&stored.head.credential_type)
         {
-            let lacking =
-                rights::lacking(description, credential_type, granted, &request.action);
+            let lacking = rights::lacking(description, credential_type, granted, &request.action);
             if !lacking.is_empty() {
                 return Err(CredentialError::InsufficientScope {
                     name: key.name.clone(),
@@ -657,7 +658,9 @@ impl CredentialSource for CredentialManager {
             if refused.is_empty() {
                 return;
             }
-            match [user, ConnectionKey::of(&request.name)].into_iter().find(|key| refused.remove(key))
+            match [user, ConnectionKey::of(&request.name)]
+                .into_iter()
+                .find(|key| refused.remove(key))
             {
                 Some(key) => key,
                 None => return,

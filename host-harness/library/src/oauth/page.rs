@@ -105,7 +105,10 @@ mod tests {
         let evil = "<script>alert(1)</script>\"'&\u{1b}";
         let html = Page::connected(evil, evil, &[evil.to_owned()]).html();
         assert!(!html.contains("<script") && !html.contains('\u{1b}'), "{html}");
-        assert_eq!(html.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;").count(), 3);
+        assert_eq!(
+            html.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;").count(),
+            3
+        );
     }
 
     #[test]

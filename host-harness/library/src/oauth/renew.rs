@@ -110,11 +110,7 @@ impl CredentialManager {
     }
 
     /// Whether nothing has to be sent: somebody else has renewed it, or nobody can.
-    fn decided(
-        &self,
-        wanted: &Wanted,
-        stored: &Stored,
-    ) -> Result<Option<Stored>, CredentialError> {
+    fn decided(&self, wanted: &Wanted, stored: &Stored) -> Result<Option<Stored>, CredentialError> {
         let name = || wanted.key.name.clone();
         match &stored.connection.health {
             Health::NeedsReconnect { reason } => {

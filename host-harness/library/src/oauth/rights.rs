@@ -40,13 +40,12 @@ pub(crate) fn needed<'a>(
     action: &str,
 ) -> Vec<&'a str> {
     let Some(action) = description.node.action(action) else { return Vec::new() };
-    let fits = |slot: &str| {
-        description
-            .node
-            .slots
-            .get(slot)
-            .is_some_and(|slot| slot.credential_types.iter().any(|name| name == credential_type))
-    };
+    let fits =
+        |slot: &str| {
+            description.node.slots.get(slot).is_some_and(|slot| {
+                slot.credential_types.iter().any(|name| name == credential_type)
+            })
+        };
     action
         .slots
         .iter()
@@ -188,7 +187,9 @@ pub(crate) fn wanted(
                 .filter(of_access)
                 .collect();
             if scopes.is_empty() {
-                return Err("the credential type has no such rights: name scopes instead".to_owned());
+                return Err(
+                    "the credential type has no such rights: name scopes instead".to_owned()
+                );
             }
             Ok(Some(scopes.into_iter().map(str::to_owned).collect()))
         }

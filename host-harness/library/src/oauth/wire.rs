@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+};
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
     PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
@@ -120,14 +122,10 @@ impl Wire<'_> {
     pub(crate) async fn revoke(&self, name: &str, token: &Secret) -> Result<(), Refusal> {
         let url = self.configuration.oauth.as_ref().and_then(|oauth| oauth.revoke_url.clone());
         let url = url.ok_or_else(|| denied("the service has no way to revoke a token"))?;
-        let client = self
-            .client()?
-            .set_revocation_url(RevocationUrl::new(url).map_err(denied)?);
+        let client = self.client()?.set_revocation_url(RevocationUrl::new(url).map_err(denied)?);
         let token = token.expose().to_owned();
         let token = match name {
-            "refresh_token" => {
-                StandardRevocableToken::RefreshToken(RefreshToken::new(token))
-            }
+            "refresh_token" => StandardRevocableToken::RefreshToken(RefreshToken::new(token)),
             _ => StandardRevocableToken::AccessToken(oauth2::AccessToken::new(token)),
         };
         let way = self.way(Endpoint::Revocation);
@@ -268,8 +266,11 @@ fn refused(error: &str, status: Option<u16>) -> Refusal {
         "unsupported_grant_type" => {
             (RefusalKind::Refused, "the service does not give tokens in this way")
         }
-        "invalid_scope" => (RefusalKind::Refused, "a right that was asked for is not known or not \
-             allowed to the app"),
+        "invalid_scope" => (
+            RefusalKind::Refused,
+            "a right that was asked for is not known or not \
+             allowed to the app",
+        ),
         "invalid_request" => (RefusalKind::Refused, "the service does not understand the request"),
         "temporarily_unavailable" | "server_error" => {
             (RefusalKind::Unavailable, "the service cannot just now")

@@ -65,9 +65,8 @@ pub(super) fn from_format_1(
     let failed = |error| StoreError::sqlite(path, error);
     let transaction =
         database.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let found: i64 = transaction
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(failed)?;
+    let found: i64 =
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     if found >= format {
         return Ok(());
     }
@@ -112,12 +111,7 @@ pub(super) fn from_format_1(
     transaction.commit().map_err(failed)
 }
 
-fn bring(
-    database: &Database,
-    path: &Path,
-    opened: &Opened,
-    old: &Old,
-) -> Result<(), StoreError> {
+fn bring(database: &Database, path: &Path, opened: &Opened, old: &Old) -> Result<(), StoreError> {
     let failed = |error| StoreError::sqlite(path, error);
     let secrets = old.secrets(opened);
     let head = Head {
@@ -166,10 +160,9 @@ fn bring(
         course_seal: Vec::new(),
     };
     row.seal(&head, opened, &secrets.unwrap_or_default())?;
-    let used = old.last_used_at.map(|at| LastUse {
-        at: unsigned(at),
-        by: old.last_used_by.clone().unwrap_or_default(),
-    });
+    let used = old
+        .last_used_at
+        .map(|at| LastUse { at: unsigned(at), by: old.last_used_by.clone().unwrap_or_default() });
     row.set_course(&Course { used, ..Course::default() }, &head, opened)?;
     insert_connection(database, &head, &row).map_err(failed)?;
     Ok(())

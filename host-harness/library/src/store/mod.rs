@@ -304,8 +304,8 @@ impl SqliteStore {
                 }
             };
             let user = credential.user.as_deref();
-            let there = write::connection_row(database, &head, user.unwrap_or_default())
-                .map_err(failed)?;
+            let there =
+                write::connection_row(database, &head, user.unwrap_or_default()).map_err(failed)?;
             let mut course = Course::default();
             let revision = match (&there, replacing) {
                 (None, _) => 1,
@@ -592,7 +592,8 @@ impl SqliteStore {
         let transaction = database
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(|error| self.failed(error))?;
-        read(&transaction, &opened.0).map_err(|error| self.explained(&transaction, &opened.1, error))
+        read(&transaction, &opened.0)
+            .map_err(|error| self.explained(&transaction, &opened.1, error))
     }
 
     fn writing<T>(

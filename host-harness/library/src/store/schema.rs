@@ -138,8 +138,7 @@ impl Header {
         fill_random(&mut id)?;
         fill_random(&mut salt)?;
         let sealed_data_key = Vec::new();
-        let mut header =
-            Self { id, kind: key.kind(), salt, cost, sealed_data_key, format: FORMAT };
+        let mut header = Self { id, kind: key.kind(), salt, cost, sealed_data_key, format: FORMAT };
         let data_key = SealingKey::generate()?;
         header.sealed_data_key = header.sealing_key(key)?.wrap(&data_key, &header.binding())?;
         let opened = Opened { id: header.id.clone(), data_key };

@@ -92,9 +92,20 @@ fn sealed_secrets_do_not_open_in_another_row() {
     store.note_use(&key("one"), &used, None).unwrap();
     // Every column of one row in the place of the other's, one by one and all together.
     let columns = [
-        "fields", "configuration", "asked_scopes", "granted_scopes", "identity", "health",
-        "expires_at", "lifetime", "connected_at", "updated_at", "revision", "sealed_secrets",
-        "course", "course_seal",
+        "fields",
+        "configuration",
+        "asked_scopes",
+        "granted_scopes",
+        "identity",
+        "health",
+        "expires_at",
+        "lifetime",
+        "connected_at",
+        "updated_at",
+        "revision",
+        "sealed_secrets",
+        "course",
+        "course_seal",
     ];
     database.execute_batch("CREATE TABLE was AS SELECT * FROM connection").unwrap();
     let set = |columns: &[&str], from: &str| {
@@ -197,7 +208,8 @@ fn no_changed_byte_of_the_file_changes_what_is_answered() {
     let mut first = new("work", CANARY);
     first.expires_at = None;
     store.add(first).unwrap();
-    store.add(NewCredential { mode: Mode::PerUser, user: Some("ada".into()), ..new("each", CANARY) })
+    store
+        .add(NewCredential { mode: Mode::PerUser, user: Some("ada".into()), ..new("each", CANARY) })
         .unwrap();
     let used = LastUse { at: 1_000, by: "example item.list".into() };
     store.note_use(&key("work"), &used, Some("w1")).unwrap();
@@ -266,9 +278,8 @@ fn older_secrets_do_not_open_at_the_present_revision() {
 fn every_changed_part_of_the_header_is_noticed_when_the_store_is_opened() {
     let fixture = Fixture::new();
     let key = passphrase("correct horse");
-    let open = || {
-        SqliteStore::open_with_cost(&fixture.path(), key.clone(), PassphraseCost::for_tests())
-    };
+    let open =
+        || SqliteStore::open_with_cost(&fixture.path(), key.clone(), PassphraseCost::for_tests());
     open().unwrap();
     let database = fixture.database();
     for column in ["id", "salt", "sealed_data_key"] {
