@@ -5,6 +5,7 @@ mod command;
 mod connections;
 mod events;
 mod faults;
+mod identity;
 mod incidents;
 mod judgement;
 mod lists;
