@@ -68,11 +68,10 @@ pub(crate) fn consent(asked: &Asked, region: Region, user: &User, interaction: &
             h1 { (title) }
             p.who {
                 b { (user.name) }
-                span.quiet {
-                    (user.email) " · " (words::account(region)) " (" (words::region(region)) ")"
-                }
-            }
-            h2 { (name) " could then" }
+                span.quiet { (user.email) }
+            span.quiet { (words::account(region)) ", " (words::region(region)) }
+        }
+        h2 { (name) " could then" }
             ul.rights {
                 @for scope in &asked.granted {
                     li { (words::right(scope, &user.name)) " " code { (scope) } }
@@ -85,8 +84,8 @@ pub(crate) fn consent(asked: &Asked, region: Region, user: &User, interaction: &
             }
             @if !asked.dropped.is_empty() {
                 p.quiet {
-                    "Asked for in vain, because it is not registered for it: "
-                    (asked.dropped.join(", ")) ". PagerDuty itself does not tell."
+                    "Left out, because it is not registered for it: " (asked.dropped.join(", "))
+                    ". (PagerDuty leaves it out without a word.)"
                 }
             }
             form method="post" action=(paths::CONSENT) {
@@ -170,7 +169,7 @@ fn page(status: u16, title: &str, targets: &[String], content: &Markup) -> Reply
             }
             body {
                 p.sign role="note" {
-                    b { "Simulator." } " This is not PagerDuty. Nothing leaves this machine."
+                    b { "Simulator." } " This is not PagerDuty. Accounts and people are made up."
                 }
                 main { (content) }
             }

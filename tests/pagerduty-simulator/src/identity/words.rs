@@ -6,7 +6,7 @@ use crate::state::SUBDOMAIN;
 /// What a scope allows. `name` is whose rights a classic scope borrows.
 pub(crate) fn right(scope: &str, name: &str) -> String {
     match scope {
-        "openid" => return "Know which account and which user this is".to_owned(),
+        "openid" => return "Know your account and who you are".to_owned(),
         "read" => return format!("See everything that {name} can see"),
         "write" => return format!("See and change everything that {name} can see and change"),
         _ => {}

@@ -9,3 +9,4 @@ mod identity;
 mod incidents;
 mod judgement;
 mod lists;
+mod webdriver;

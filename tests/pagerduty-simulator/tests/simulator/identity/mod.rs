@@ -1,6 +1,7 @@
 //! The identity service: an app and a browser without a screen, and what both meet.
 
 mod authorize;
+mod browser;
 mod faults;
 mod pages;
 mod refresh;
