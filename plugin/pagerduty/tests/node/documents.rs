@@ -179,7 +179,7 @@ fn the_forms_of_credentials_accept_what_people_type() {
         ),
         (
             "oauth2",
-            json!({"region": "us", "client_id": "c", "redirect_url": "https://x.test/back"}),
+            json!({"client_id": "c"}),
             true,
         ),
     ] {
