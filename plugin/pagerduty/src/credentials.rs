@@ -491,8 +491,11 @@ mod tests {
         let eu = with(json!({"aud": ["c", "https://api.eu.pagerduty.com"], "subdomain": "acme",
             "account_id": "PA1", "user_id": "PU1", "region": "somewhere"}));
         assert_eq!(eu["audiences"], json!(["https://api.eu.pagerduty.com"]));
-        assert_eq!(eu["values"], json!({"region": "eu", "subdomain": "acme", "account_id": "PA1",
-            "user_id": "PU1"}));
+        assert_eq!(
+            eu["values"],
+            json!({"region": "eu", "subdomain": "acme", "account_id": "PA1",
+            "user_id": "PU1"})
+        );
         let us = with(json!({"region": "UnitedStates"}));
         assert_eq!(us["base_urls"]["rest"], "https://api.pagerduty.com");
         // What it does not know stays as the form says.

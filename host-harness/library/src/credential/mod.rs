@@ -64,6 +64,8 @@ pub struct CredentialRequest {
     pub description: Option<Arc<Description>>,
     /// The operator's list of origins for this use; `None` does not narrow.
     pub allow: Option<Vec<crate::origin::OriginPattern>>,
+    /// Nothing may be sent, as in a dry run: what would have to be renewed is given as it is.
+    pub offline: bool,
 }
 
 /// Why a credential cannot be had.

@@ -407,26 +407,58 @@ impl CredentialManager {
         })
     }
 
-    /// The scopes that these actions need beside what a connection has.
+    /// An order that connects again with more rights: what these actions need, and these scopes,
+    /// beside what there is. The second part is what is new; where it is empty, nothing has to be
+    /// asked. The request names all of them, because the new token replaces the old one; a service
+    /// that remembers what was agreed to asks the person for the new ones alone.
     ///
     /// # Errors
     ///
-    /// When there is no such connection or action.
-    pub async fn lacking(
+    /// When there is no such connection or action, or its type takes no list of rights.
+    pub async fn order_extended(
         &self,
         plugin: &Plugin,
         key: &ConnectionKey,
         actions: &[String],
-    ) -> Result<Vec<String>, ConnectError> {
+        scopes: &[String],
+    ) -> Result<(ConnectOrder, Vec<String>), ConnectError> {
         let stored = self.0.store.open(key).await?;
         let described = plugin.credential_type(&stored.head.credential_type)?;
-        let granted = stored.connection.granted_scopes.unwrap_or_default();
-        let mut lacking = BTreeSet::new();
+        let field = described.grant.scopes_field().ok_or_else(|| {
+            ConnectError::Refused(format!("`{}` takes no list of rights", described.name))
+        })?;
+        let granted = stored.connection.granted_scopes.clone().unwrap_or_default();
+        let mut lacking: BTreeSet<String> = scopes
+            .iter()
+            .filter(|scope| !rights::is_granted(described, &granted, scope))
+            .cloned()
+            .collect();
         for action in actions {
             plugin.action(action)?;
             lacking.extend(rights::lacking(plugin.description(), described, &granted, action));
         }
-        Ok(lacking.into_iter().collect())
+        let mut order = self.order_again(key).await?;
+        let asked: Vec<String> = match order.form.fields.get(field).and_then(Value::as_array) {
+            Some(list) => list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
+            None => stored.connection.asked_scopes.unwrap_or_default(),
+        };
+        let covers = |scope: &str| {
+            described.scopes.iter().find(|one| one.allows(scope)).and_then(|one| one.covers)
+        };
+        let has_covering = asked.iter().any(|scope| covers(scope).is_some());
+        let mut all: BTreeSet<String> = asked.into_iter().collect();
+        if has_covering && !lacking.is_empty() {
+            // An app of this kind knows only rights that stand for all others.
+            let everything = described
+                .scopes
+                .iter()
+                .find(|scope| scope.covers == Some(crate::description::Access::Write));
+            lacking = everything.map(|scope| scope.name.clone()).into_iter().collect();
+            all.clear();
+        }
+        all.extend(lacking.iter().cloned());
+        order.ask = AskFor::Scopes(all.into_iter().collect());
+        Ok((order, lacking.into_iter().collect()))
     }
 
     fn described<'a>(

@@ -444,6 +444,7 @@ impl CredentialManager {
         match &stored.connection.health {
             Health::NeedsReconnect { reason } => return reconnect(reason.clone()),
             Health::Disconnected => return reconnect("it was disconnected".to_owned()),
+            _ if request.offline => return Ok(stored),
             Health::Connected | Health::Refused { .. } if !was_lost => {}
             // Whether it can still be used, and whether the refresh may be sent again, is for the
             // one who holds the lease to say.
@@ -601,6 +602,9 @@ impl CredentialSource for CredentialManager {
                     lacking,
                 });
             }
+        }
+        if request.offline {
+            return Ok(ready(stored));
         }
         let last = LastUse { at: self.0.clock.unix_milliseconds(), by: used_by(request) };
         self.0.store.note_use(&key, last, request.workflow.as_deref()).await;

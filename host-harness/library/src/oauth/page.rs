@@ -34,6 +34,19 @@ impl Page {
         }
     }
 
+    /// It works, and is another account than before: somebody has to confirm that.
+    pub fn to_confirm(what: &str) -> Self {
+        Self {
+            title: "Almost done".to_owned(),
+            text: format!(
+                "“{what}” would be connected to another account than before. You can close this \
+                 page; you are asked about it where you came from."
+            ),
+            points: Vec::new(),
+            success: false,
+        }
+    }
+
     /// It did not work; the reason is told where the person came from.
     pub fn failed(what: &str) -> Self {
         Self {

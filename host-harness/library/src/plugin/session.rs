@@ -168,6 +168,7 @@ impl Plugin {
             workflow: execution.workflow.clone(),
             description: Some(self.description.clone()),
             allow: execution.allow.clone(),
+            offline: execution.dry_run,
         };
         let credential = shared.credentials.credential(&request).await;
         self.audit_use(&request, credential.as_ref().err());

@@ -16,7 +16,8 @@ const ME: (u16, &str) = (
 const SERVICES: (u16, &str) =
     (200, r#"{"services":[{"html_url":"https://acme.eu.pagerduty.com/service-directory/PS1"}]}"#);
 /// How PagerDuty refuses an incident without anything: a key that may write is told what lacks.
-const INCOMPLETE: (u16, &str) = (400, r#"{"error":{"message":"Invalid Input Provided","code":2001}}"#);
+const INCOMPLETE: (u16, &str) =
+    (400, r#"{"error":{"message":"Invalid Input Provided","code":2001}}"#);
 const NOBODY: (u16, &str) =
     (400, r#"{"error":"This endpoint requires a user; an account-level access token has none"}"#);
 const FORBIDDEN: (u16, &str) = (403, r#"{"error":{"message":"Access Denied","code":2010}}"#);
@@ -82,12 +83,16 @@ fn a_key_that_only_reads_is_told_as_such() {
     assert_eq!(identity["access"], "read");
     assert!(identity["summary"].as_str().unwrap().ends_with("It can only read."));
     // A role that reads is not asked to write.
-    let observer = (200, r#"{"user":{"id":"PU1","name":"Ola","email":"o@a.test","role":"observer"}}"#);
+    let observer =
+        (200, r#"{"user":{"id":"PU1","name":"Ola","email":"o@a.test","role":"observer"}}"#);
     let reading = host(&[ABILITIES, observer, SERVICES]);
     let identity = test(&reading, "rest").unwrap();
     assert_eq!(identity["access"], "read");
     let warning = identity["warnings"][0].as_str().unwrap();
-    assert!(warning.contains("observer") && warning.contains("not see every schedule"), "{warning}");
+    assert!(
+        warning.contains("observer") && warning.contains("not see every schedule"),
+        "{warning}"
+    );
     assert!(reading.requests().iter().all(|request| request.method == "GET"));
     // What cannot be told is not guessed.
     let identity = test(&host(&[ABILITIES, ME, (500, "")]), "rest").unwrap();
@@ -100,12 +105,7 @@ fn a_token_without_every_scope_is_proved_with_warnings() {
         let configuration = r#"{"base_urls":{"rest":"https://api.eu.pagerduty.com"},
             "values":{"region":"eu","subdomain":"acme","account_id":"PA1"}}"#;
         let host = host(&[FORBIDDEN, FORBIDDEN])
-            .with_credential(
-                "rest",
-                credential_type,
-                r#"{"from_email":"a@b.test"}"#,
-                configuration,
-            )
+            .with_credential("rest", credential_type, r#"{"from_email":"a@b.test"}"#, configuration)
             .with_granted_scopes("rest", &["incidents.read"]);
         let identity = test(&host, "rest").unwrap();
         assert_eq!(identity["region"], "EU");
