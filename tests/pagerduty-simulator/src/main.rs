@@ -22,6 +22,9 @@ struct Arguments {
     /// How long every answer takes, for instance 50ms or 1.5s
     #[arg(long, default_value = "0ms", value_parser = duration, value_name = "TIME")]
     latency: Duration,
+    /// How long OAuth access tokens live, for instance 90s; by default as long as PagerDuty's
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    token_lifetime: Option<Duration>,
     /// Use this port and the four after it; by default the system chooses
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     port_base: u16,
@@ -51,6 +54,8 @@ async fn main() -> io::Result<()> {
         });
     }
     let simulator = builder.start().await?;
+    let lifetime = arguments.token_lifetime;
+    simulator.identity().configure(|settings| settings.access_lifetime = lifetime);
     if arguments.print_json {
         println!("{}", machine_readable(&simulator));
     } else {
@@ -83,7 +88,7 @@ async fn stopped() -> io::Result<()> {
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Result<SignedDuration, _> = text.parse();
     let duration = parsed.map_err(|_| format!("{text:?} is not a time such as 50ms or 1.5s"))?;
-    Duration::try_from(duration).map_err(|_| "a latency cannot be negative".to_owned())
+    Duration::try_from(duration).map_err(|_| "a time cannot be negative".to_owned())
 }
 
 /// One request: time, method, path, status, key.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -123,8 +123,17 @@ impl Browser {
         self.command("GET", "/url", &Value::Null).as_str().unwrap().to_owned()
     }
 
-    pub(crate) fn title(&self) -> String {
-        self.command("GET", "/title", &Value::Null).as_str().unwrap().to_owned()
+    /// Waits for a page: a click may return before the page that it leads to is there.
+    pub(crate) fn shows(&self, title: &str) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let shown = self.command("GET", "/title", &Value::Null);
+            if shown == title {
+                return;
+            }
+            assert!(Instant::now() < patience, "{shown} is shown, not {title}: {}", self.url());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn element(&self, css: &str) -> String {
