@@ -7,6 +7,7 @@ mod connecting;
 mod credential;
 mod ending;
 mod help;
+mod in_a_browser;
 mod inspect;
 mod keys;
 mod options;
@@ -17,3 +18,5 @@ mod run_stopping;
 mod secrets;
 mod sharing;
 mod support;
+#[path = "../pagerduty-simulator/tests/simulator/webdriver.rs"]
+mod webdriver;

@@ -183,6 +183,10 @@ impl Plugin {
         let name = credential_type.to_owned();
         let fields = Value::Object(fields.clone()).to_string();
         let grant = grant.map(Value::to_string);
+        if let Some(grant) = &grant {
+            schema::checked("grant.json", grant)
+                .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        }
         let (configured, _) =
             call(&self.shared, &self.pre, self.pure(), async |bindings, store| {
                 let exports = bindings.workflow_node_credential_type();

@@ -115,3 +115,49 @@ async fn a_plugin_that_no_longer_describes_the_type_renews_nothing() {
     assert!(world.manager.refreshed(&world.request, 1).await.is_err());
     assert_eq!(world.service.asked(), 0);
 }
+
+#[test]
+fn o8_neither_rights_nor_redirect_nor_pkce_are_the_running_guests_to_choose() {
+    let described = &description(None).credential_types["user"];
+    let configured = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut configuration = serde_json::json!({"audiences": ["https://api.test"],
+            "oauth": {"authorize_url": "https://id.test/authorize",
+                "token_url": "https://id.test/token", "scopes": ["items.read"]}});
+        change(&mut configuration);
+        described.allows(&serde_json::from_value(configuration).unwrap())
+    };
+    assert!(configured(&|_| {}).is_ok());
+    for (pointer, value) in [
+        ("/oauth/scopes/0", "admin"),
+        ("/oauth/scopes/0", "items.read items.write"),
+        ("/oauth/authorize_url", "https://evil.test/authorize"),
+        ("/oauth/authorize_url", "javascript:alert(1)"),
+        ("/oauth/token_url", "https://evil.test/token"),
+        ("/oauth/token_url", "https://id.test/token/../evil"),
+        ("/audiences/0", "https://evil.test"),
+    ] {
+        let change = |configuration: &mut serde_json::Value| {
+            *configuration.pointer_mut(pointer).unwrap() = value.into();
+        };
+        assert!(configured(&change).is_err(), "{pointer} {value}");
+    }
+    for parameter in [
+        "response_type",
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "client_id",
+        "response_mode",
+        "request",
+        "request_uri",
+    ] {
+        let change = |configuration: &mut serde_json::Value| {
+            configuration["oauth"]["parameters"] = serde_json::json!({ parameter: "token" });
+        };
+        let refused = configured(&change).unwrap_err();
+        assert!(refused.contains("belongs to the host"), "{parameter}: {refused}");
+    }
+}
