@@ -174,7 +174,7 @@ fn what_the_service_did_not_grant_is_told_at_once() {
     assert_eq!(report["missing"][0]["scope"], "write");
     assert!(report["blocked"].as_array().unwrap().len() > 10);
     assert_eq!(report["credential"]["granted_scopes"], json!(["openid"]));
-    world.harness(&["credential", "show", "work"]).expect(0).shows("Not granted  write");
+    world.harness(&["credential", "show", "work"]).expect(0).shows("Not granted      write");
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn credentials_are_listed_and_shown_without_secrets() {
 #[test]
 fn an_empty_list_says_what_to_do() {
     let world = World::new();
-    world.harness(&["credential", "list"]).expect(0).says("harness credential add");
+    world.harness(&["credential", "list"]).expect(0).says("harness credential connect");
     // Nothing is made by looking.
     assert!(!world.path("data/credentials.db").exists());
 }

@@ -38,12 +38,12 @@ fn a_person_connects_an_account_and_lands_on_a_page_that_can_be_closed() {
     let waiting = waiting(&world, &["--access", "read-write"]);
     browser.screen(1100, 900, "light");
     browser.go(&waiting.url);
-    assert_eq!(browser.title(), "Choose an account – PagerDuty simulator");
+    browser.shows("Choose an account – PagerDuty simulator");
     let ada = world.simulator.us().users()[0].clone();
     browser.click(&format!("button[value='{}']", ada.id));
     browser.picture("consent");
     browser.click("button.allow");
-    assert_eq!(browser.title(), "Connected");
+    browser.shows("Connected");
     let page = browser.text("body");
     assert!(page.contains("“work” is connected. It acts for example."), "{page}");
     assert!(page.contains("See and change everything that the user may."), "{page}");
@@ -67,7 +67,7 @@ fn a_person_who_declines_is_told_so_on_both_sides() {
     let ada = world.simulator.us().users()[0].clone();
     browser.click(&format!("button[value='{}']", ada.id));
     browser.click("button.other");
-    assert_eq!(browser.title(), "Not connected");
+    browser.shows("Not connected");
     browser.picture("not-connected");
     let output = waiting.expect(1);
     assert!(output.stderr.contains("\"declined\""), "{output}");

@@ -18,5 +18,6 @@ mod run_stopping;
 mod secrets;
 mod sharing;
 mod support;
+#[allow(dead_code)] // The simulator's own tests use more of it.
 #[path = "../pagerduty-simulator/tests/simulator/webdriver.rs"]
 mod webdriver;

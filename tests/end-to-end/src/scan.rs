@@ -67,4 +67,3 @@ pub fn leaks<'a>(secrets: &'a [(String, String)], bytes: &[u8]) -> Vec<(&'a str,
 
 /// What the scanner finds of a secret that is nowhere.
 pub const NOWHERE: [&str; 0] = [];
-

@@ -25,8 +25,7 @@ impl Room {
     fn read(&self) -> Vec<u8> {
         // SAFETY: the bytes live as long as the room, and the test reads them when the guest
         // that wrote them is gone.
-        unsafe { std::slice::from_raw_parts(self.bytes, self.size.load(Ordering::SeqCst)) }
-            .to_vec()
+        unsafe { std::slice::from_raw_parts(self.bytes, self.size.load(Ordering::SeqCst)) }.to_vec()
     }
 }
 

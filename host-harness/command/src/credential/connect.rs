@@ -21,6 +21,7 @@ pub(super) async fn connect(setup: &Setup, args: ConnectArgs) -> Result<Exit, Fa
     let plugin = world.load(&args.plugin).await?;
     let path = args.plugin.display().to_string();
     let credential_type = credential_type(&plugin, &args.credential_type, &path)?;
+    given.check(credential_type)?;
     check_rights(credential_type, &args.rights)?;
     plugin.check_approval().map_err(|error| Failure::of(&error, &path))?;
     let mut order = named(setup, &args.name, &args.naming, credential_type)?;
@@ -49,6 +50,7 @@ pub(super) async fn add(setup: &Setup, args: AddArgs) -> Result<Exit, Failure> {
             shell(&credential_type.name)
         )));
     }
+    given.check(credential_type)?;
     plugin.check_approval().map_err(|error| Failure::of(&error, &path))?;
     let mut order = named(setup, &args.name, &args.naming, credential_type)?;
     refuse_taken(setup, &world, &order)?;

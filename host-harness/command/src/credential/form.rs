@@ -34,6 +34,11 @@ pub(super) fn given(form: &Form) -> Result<Given, Failure> {
 }
 
 impl Given {
+    /// Checks what can be checked before anything is opened or asked.
+    pub(super) fn check(&self, credential_type: &CredentialType) -> Result<(), Failure> {
+        fields(credential_type, &self.fields, Map::new()).map(|_| ())
+    }
+
     /// The form: what was given over what was there, and asked for where it is required.
     pub(super) fn filled(
         mut self,

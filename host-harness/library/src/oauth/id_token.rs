@@ -60,7 +60,6 @@ pub(crate) fn claims(
         Some(Value::String(audience)) => audience == expected.client_id,
         Some(Value::Array(audiences)) => {
             audiences.iter().any(|one| one.as_str() == Some(expected.client_id))
-                || text("azp") == Some(expected.client_id)
                 || !audiences.iter().any(|one| one.as_str().is_some_and(is_client))
         }
         Some(_) => false,

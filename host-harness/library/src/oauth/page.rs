@@ -25,10 +25,7 @@ impl Page {
         let rights_are = if rights.is_empty() { "" } else { " It may:" };
         Self {
             title: "Connected".to_owned(),
-            text: format!(
-                "“{what}” is connected.{account} You can close this page; what happens next is told \
-                 where you came from.{rights_are}"
-            ),
+            text: format!("“{what}” is connected.{account}{rights_are}"),
             points: rights.to_vec(),
             success: true,
         }
@@ -39,8 +36,8 @@ impl Page {
         Self {
             title: "Almost done".to_owned(),
             text: format!(
-                "“{what}” would be connected to another account than before. You can close this \
-                 page; you are asked about it where you came from."
+                "“{what}” would be connected to another account than before. You are asked about it \
+                 where you came from."
             ),
             points: Vec::new(),
             success: false,
@@ -51,10 +48,7 @@ impl Page {
     pub fn failed(what: &str) -> Self {
         Self {
             title: "Not connected".to_owned(),
-            text: format!(
-                "“{what}” was not connected. You can close this page; the reason is told where you \
-                 came from."
-            ),
+            text: format!("“{what}” was not connected. The reason is told where you came from."),
             points: Vec::new(),
             success: false,
         }
@@ -76,8 +70,10 @@ impl Page {
              body{{font:17px/1.5 system-ui,sans-serif;max-width:36rem;margin:12vh auto;\
              padding:0 1.5rem;color:#1f2328;background:#fff}}h1{{font-size:1.5rem;\
              border-left:.4rem solid {mark};padding-left:.8rem}}li{{margin:.2rem 0}}\
+             .end{{color:#6a737d}}\
              @media(prefers-color-scheme:dark){{body{{color:#e6edf3;background:#0d1117}}}}\
-             </style></head><body><h1>{title}</h1><p>{text}</p>{list}</body></html>",
+             </style></head><body><h1>{title}</h1><p>{text}</p>{list}\
+             <p class=\"end\">You can close this page.</p></body></html>",
             title = escaped(&self.title),
             text = escaped(&self.text),
         )

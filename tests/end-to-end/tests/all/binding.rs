@@ -69,7 +69,8 @@ impl Transport for Recording {
 
 /// URLs near and far: the approved origins, their neighbours, and what only looks like them.
 fn url() -> impl Strategy<Value = String> {
-    let scheme = prop_oneof![30 => Just("https"), 2 => Just("http"), 1 => Just("HTTPS"), 1 => Just("ftp")];
+    let scheme =
+        prop_oneof![30 => Just("https"), 2 => Just("http"), 1 => Just("HTTPS"), 1 => Just("ftp")];
     let host = prop_oneof![
         20 => Just("api.pagerduty.com"),
         12 => Just("api.eu.pagerduty.com"),
@@ -122,11 +123,8 @@ fn triple() -> impl Strategy<Value = (Option<&'static str>, &'static str, String
 
 async fn hostile(transport: Arc<Recording>, audiences: &[&str]) -> Plugin {
     let credentials = Arc::new(MemoryCredentials::default());
-    let host = end_to_end::host()
-        .transport(transport)
-        .credentials(credentials.clone())
-        .build()
-        .unwrap();
+    let host =
+        end_to_end::host().transport(transport).credentials(credentials.clone()).build().unwrap();
     let host: Host = host;
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
     plugin.approve(None).unwrap();
@@ -186,10 +184,8 @@ async fn a_credential_is_attached_if_and_only_if_the_origin_is_in_its_audience()
                     "headers": [["x-redirect", redirect.escape_default().to_string()]]})
             })
             .collect();
-        execution.limits = Some(Limits {
-            guest_time: std::time::Duration::from_secs(120),
-            ..Limits::default()
-        });
+        execution.limits =
+            Some(Limits { guest_time: std::time::Duration::from_secs(120), ..Limits::default() });
         let outcome = plugin.execute(execution).await.unwrap();
         assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped);
         let mut sent = transport.0.lock().unwrap().clone().into_iter();

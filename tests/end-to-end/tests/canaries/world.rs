@@ -114,7 +114,8 @@ impl World {
             PassphraseCost::for_tests(),
         )
         .unwrap();
-        let (audit, journal) = (Arc::new(MemoryAudit::default()), Arc::new(MemoryJournal::default()));
+        let (audit, journal) =
+            (Arc::new(MemoryAudit::default()), Arc::new(MemoryJournal::default()));
         let spy = Arc::new(Spy::default());
         let host = host()
             .transport(Arc::new(transport(&simulator).build().unwrap()))
@@ -169,8 +170,11 @@ impl World {
             name: "app".into(),
             credential_type: "oauth2-app".into(),
             replacing,
-            form: self.form(&self.app, json!({"region": "us", "subdomain": "example",
-                "client_id": self.app.client_id, "from_email": "ada@example.com"})),
+            form: self.form(
+                &self.app,
+                json!({"region": "us", "subdomain": "example",
+                "client_id": self.app.client_id, "from_email": "ada@example.com"}),
+            ),
             ask: AskFor::Access(workflow_node_host::description::Access::Write),
             ..ConnectOrder::default()
         };
