@@ -134,7 +134,7 @@ fn credentials_are_listed_and_shown_without_secrets() {
     assert_text!(world, format!("{}---\n{}", list.stdout, show.stdout));
     let list = world.harness(&["credential", "list", "--format", "json"]).expect(0).json();
     assert_eq!(list[0]["name"], "work");
-    assert_eq!(list[0]["state"]["state"], "connected");
+    assert_eq!(list[0]["status"], "connected");
     world.harness(&["credential", "show", "play"]).expect(3).says("There is: work");
 }
 

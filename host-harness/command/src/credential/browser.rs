@@ -193,8 +193,7 @@ fn open(authorization: &Authorization, args: &Browser, format: Report, redirect:
             "rights": authorization.rights, "added": authorization.added } });
         output::stderr(&format!("{event}\n"));
     }
-    // Only https, and by no shell: the crate is built to open nothing else.
-    let is_open = !args.no_browser && !args.paste && webbrowser::open(url).is_ok();
+    let is_open = !args.no_browser && !args.paste && open_page(url);
     let mut text = if is_open {
         "The page should be open in your browser. If it is not, open this address:\n".to_owned()
     } else {
@@ -202,6 +201,43 @@ fn open(authorization: &Authorization, args: &Browser, format: Report, redirect:
     };
     text.push_str(&format!("\n{url}\n\n"));
     text
+}
+
+/// Variables that hold secrets, which a browser has no use for.
+const SECRET_VARIABLES: &[&str] = &["WORKFLOW_NODE_KEY", "WORKFLOW_NODE_CLIENT_SECRET"];
+
+/// Opens a page of a service: nothing but https, and by no shell.
+#[cfg(unix)]
+fn open_page(url: &str) -> bool {
+    if !url.starts_with("https://") {
+        return false;
+    }
+    for mut command in open::commands(url) {
+        for name in SECRET_VARIABLES {
+            command.env_remove(name);
+        }
+        let quiet = std::process::Stdio::null;
+        command.stdin(quiet()).stdout(quiet()).stderr(quiet());
+        if let Ok(mut child) = command.spawn() {
+            // Some of these programs stay as long as the browser does.
+            std::thread::spawn(move || child.wait());
+            return true;
+        }
+    }
+    false
+}
+
+/// The system's own call starts the browser, and no command of ours.
+#[cfg(windows)]
+fn open_page(url: &str) -> bool {
+    let _kept = SECRET_VARIABLES;
+    url.starts_with("https://") && webbrowser::open(url).is_ok()
+}
+
+#[cfg(not(any(unix, windows)))]
+fn open_page(_url: &str) -> bool {
+    let _kept = SECRET_VARIABLES;
+    false
 }
 
 async fn answer(way: &Way) -> Result<(String, Option<Received>), Failure> {

@@ -7,6 +7,7 @@ mod hostile;
 mod loading;
 mod node;
 mod portability;
+mod scopes;
 mod secrets;
 mod support;
 mod writes;

@@ -258,6 +258,15 @@ impl World {
                 all.push((format!("{name}.{field}"), secret.expose().to_owned()));
             }
         }
+        // What has travelled to the token endpoint, however it was answered.
+        for request in self.simulator.token_requests() {
+            for field in ["code", "code_verifier", "client_secret", "refresh_token", "token"] {
+                let Some(secret) = request.field(field) else { continue };
+                if !all.iter().any(|(_, known)| known == secret) {
+                    all.push((format!("request.{field}"), secret.to_owned()));
+                }
+            }
+        }
         all
     }
 
