@@ -17,8 +17,10 @@ use crate::PagerDuty;
 /// given as `name:…`.
 pub(crate) fn is_id(reference: &Reference, text: &str) -> bool {
     if reference.name == "incident" {
-        // Nobody names an incident by its title; a number is its number.
         return !is_number(text);
+    }
+    if !reference.is_named {
+        return true;
     }
     let length = text.len();
     let capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -185,6 +187,7 @@ mod tests {
 
     const ANY: Reference = Reference {
         name: "service",
+        is_named: true,
         words: "",
         list: "",
         get: "",
@@ -216,5 +219,6 @@ mod tests {
         let incident = Reference { name: "incident", ..ANY };
         assert!(is_id(&incident, "Q1") && is_id(&incident, "anything"));
         assert!(!is_id(&incident, "42") && !is_id(&incident, "#42"));
+        assert!(is_id(&Reference { is_named: false, ..ANY }, "what nobody has named"));
     }
 }

@@ -85,6 +85,8 @@ pub struct Slot {
 pub struct Reference {
     /// What parameters name.
     pub name: &'static str,
+    /// Whether people give it a name, by which it can be found. Otherwise every text is an id.
+    pub is_named: bool,
     /// In words, for messages: `an escalation policy`.
     pub words: &'static str,
     /// The action that lists them. Its path may need other parameters of the form.

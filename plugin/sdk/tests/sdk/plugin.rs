@@ -191,6 +191,7 @@ pub(crate) static NODE: Node = Node {
     references: &[
         Reference {
             name: "thing",
+            is_named: true,
             words: "a thing",
             list: "thing.list",
             get: "thing.get",
@@ -201,6 +202,7 @@ pub(crate) static NODE: Node = Node {
         },
         Reference {
             name: "part",
+            is_named: true,
             words: "a part",
             list: "thing_part.list",
             get: "thing_part.get",

@@ -19,6 +19,23 @@ static ACTION_TYPE: Param = Param::new(
     "A script, or a job of Process Automation.",
 )
 .body("/action_type");
+static ACTION_DATA_REFERENCE: Param = Param::new(
+    Kind::Object(&[
+        &Param::new(Kind::LongText, "script", "Script", "The text of the script.")
+            .required()
+            .max(16777215),
+        &Param::text(
+            "invocation_command",
+            "Command",
+            "What the script is started with, e.g. /usr/bin/python3.",
+        )
+        .max(65535),
+    ]),
+    "action_data_reference",
+    "What is run",
+    "The script, or the job.",
+)
+.body("/action_data_reference");
 static ACTION_CLASSIFICATION: Param = Param::new(
     Kind::OneOf(&["diagnostic", "remediation"]),
     "action_classification",
@@ -147,24 +164,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &NAME_VALUE.required(),
         &DESCRIPTION.required(),
         &ACTION_TYPE.required(),
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(Kind::LongText, "script", "Script", "The text of the script.")
-                    .required()
-                    .max(16777215),
-                &Param::text(
-                    "invocation_command",
-                    "Command",
-                    "What the script is started with, e.g. /usr/bin/python3.",
-                )
-                .max(65535),
-            ]),
-            "action_data_reference",
-            "What is run",
-            "The script, or the job.",
-        )
-        .required()
-        .body("/action_data_reference"),
+        &ACTION_DATA_REFERENCE.required(),
         &ACTION_CLASSIFICATION,
         &RUNNER,
         &Param::new(
@@ -218,23 +218,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ALLOW_INVOCATION_MANUALLY,
         &ALLOW_INVOCATION_FROM_EVENT_ORCHESTRATION,
         &MAP_TO_ALL_SERVICES,
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(Kind::LongText, "script", "Script", "The text of the script.")
-                    .required()
-                    .max(16777215),
-                &Param::text(
-                    "invocation_command",
-                    "Command",
-                    "What the script is started with, e.g. /usr/bin/python3.",
-                )
-                .max(65535),
-            ]),
-            "action_data_reference",
-            "What is run",
-            "The script, or the job.",
-        )
-        .body("/action_data_reference"),
+        &ACTION_DATA_REFERENCE,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("action"))

@@ -197,7 +197,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("global_threshold"))
     .examples(&[
-        Example::new("From P2 on", r#"{"global_threshold":{"id":"PPRIORITY00002","order":2}}"#),
+        Example::new("From P2 on", r#"{"priority_id":"PPRIORITY00002","order":2}"#),
     ]),
     rest(
         "business_service.clear_priority_threshold",

@@ -32,6 +32,18 @@ static DISPLAY_NAME: Param =
 static CI_TABLE_NAME: Param =
     Param::text("ci_table_name", "Table", "Name of the table in ServiceNow, e.g. cmdb_ci_server.")
         .body("/ci_table_name");
+static FIELD_MAPPINGS: Param = Param::new(
+    Kind::Objects(&[
+        &Param::text("servicenow_field", "Column", "Name of the column in ServiceNow.").required(),
+        &Param::text("event_field", "Field", "Name of the field in events.").required(),
+        &Param::constant("type", r#""query""#),
+    ]),
+    "field_mappings",
+    "Columns",
+    "Which column is called what in events.",
+)
+.max(20)
+.body("/field_mappings");
 static QUERY_FILTER: Param =
     Param::text("query_filter", "Filter", "Which rows are read, as ServiceNow writes it.")
         .nullable()
@@ -261,20 +273,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &INTEGRATION_ID.required(),
         &DISPLAY_NAME.required(),
         &CI_TABLE_NAME.required(),
-        &Param::new(
-            Kind::Objects(&[
-                &Param::text("servicenow_field", "Column", "Name of the column in ServiceNow.")
-                    .required(),
-                &Param::text("event_field", "Field", "Name of the field in events.").required(),
-                &Param::constant("type", r#""query""#),
-            ]),
-            "field_mappings",
-            "Columns",
-            "Which column is called what in events.",
-        )
-        .required()
-        .max(20)
-        .body("/field_mappings"),
+        &FIELD_MAPPINGS.required(),
         &QUERY_FILTER,
         &ADDITIONAL_FIELDS,
     ])
@@ -300,19 +299,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &DISPLAY_NAME,
         &CI_TABLE_NAME,
         &QUERY_FILTER,
-        &Param::new(
-            Kind::Objects(&[
-                &Param::text("servicenow_field", "Column", "Name of the column in ServiceNow.")
-                    .required(),
-                &Param::text("event_field", "Field", "Name of the field in events.").required(),
-                &Param::constant("type", r#""query""#),
-            ]),
-            "field_mappings",
-            "Columns",
-            "Which column is called what in events.",
-        )
-        .max(20)
-        .body("/field_mappings"),
+        &FIELD_MAPPINGS,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("cmdb_table"))

@@ -24,6 +24,45 @@ static INCLUDE: Param = Param::new(
 )
 .query("include[]");
 static NAME: Param = Param::text("name", "Name", "Its name.").body("/name");
+static ESCALATION_RULES: Param = Param::new(
+    Kind::Objects(&[
+        &Param::new(
+            Kind::Integer(0, 2147483647),
+            "escalation_delay_in_minutes",
+            "Wait",
+            "After how many minutes without a reaction the next level is notified.",
+        )
+        .required(),
+        &Param::new(
+            Kind::Objects(&[
+                &Param::new(
+                    Kind::OneOf(&["user_reference", "schedule_reference"]),
+                    "type",
+                    "Kind",
+                    "A user or a schedule.",
+                )
+                .required(),
+                &Param::text("id", "Who", "ID of the user or schedule.").required(),
+            ]),
+            "targets",
+            "Who",
+            "Users and schedules, ten at most.",
+        )
+        .required()
+        .max(10),
+        &Param::new(
+            Kind::OneOf(&["round_robin", "assign_to_everyone"]),
+            "escalation_rule_assignment_strategy",
+            "Assignment",
+            "Whether everybody is assigned, or one after the other (round_robin).",
+        )
+        .at(Place::BodyAs("/escalation_rule_assignment_strategy", r#"{"type":$}"#)),
+    ]),
+    "escalation_rules",
+    "Levels",
+    "Who is notified, level after level.",
+)
+.body("/escalation_rules");
 static DESCRIPTION: Param =
     Param::new(Kind::LongText, "description", "Description", "What it is for.")
         .body("/description");
@@ -97,46 +136,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .constants(&[("/type", r#""escalation_policy""#)])
     .takes(&[
         &NAME.required(),
-        &Param::new(
-            Kind::Objects(&[
-                &Param::new(
-                    Kind::Integer(0, 2147483647),
-                    "escalation_delay_in_minutes",
-                    "Wait",
-                    "After how many minutes without a reaction the next level is notified.",
-                )
-                .required(),
-                &Param::new(
-                    Kind::Objects(&[
-                        &Param::new(
-                            Kind::OneOf(&["user_reference", "schedule_reference"]),
-                            "type",
-                            "Kind",
-                            "A user or a schedule.",
-                        )
-                        .required(),
-                        &Param::text("id", "Who", "ID of the user or schedule.").required(),
-                    ]),
-                    "targets",
-                    "Who",
-                    "Users and schedules, ten at most.",
-                )
-                .required()
-                .max(10),
-                &Param::new(
-                    Kind::OneOf(&["round_robin", "assign_to_everyone"]),
-                    "escalation_rule_assignment_strategy",
-                    "Assignment",
-                    "Whether everybody is assigned, or one after the other (round_robin).",
-                )
-                .at(Place::BodyAs("/escalation_rule_assignment_strategy", r#"{"type":$}"#)),
-            ]),
-            "escalation_rules",
-            "Levels",
-            "Who is notified, level after level.",
-        )
-        .required()
-        .body("/escalation_rules"),
+        &ESCALATION_RULES.required(),
         &DESCRIPTION,
         &NUM_LOOPS,
         &ON_CALL_HANDOFF_NOTIFICATIONS,
@@ -181,45 +181,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &DESCRIPTION,
         &NUM_LOOPS,
         &ON_CALL_HANDOFF_NOTIFICATIONS,
-        &Param::new(
-            Kind::Objects(&[
-                &Param::new(
-                    Kind::Integer(0, 2147483647),
-                    "escalation_delay_in_minutes",
-                    "Wait",
-                    "After how many minutes without a reaction the next level is notified.",
-                )
-                .required(),
-                &Param::new(
-                    Kind::Objects(&[
-                        &Param::new(
-                            Kind::OneOf(&["user_reference", "schedule_reference"]),
-                            "type",
-                            "Kind",
-                            "A user or a schedule.",
-                        )
-                        .required(),
-                        &Param::text("id", "Who", "ID of the user or schedule.").required(),
-                    ]),
-                    "targets",
-                    "Who",
-                    "Users and schedules, ten at most.",
-                )
-                .required()
-                .max(10),
-                &Param::new(
-                    Kind::OneOf(&["round_robin", "assign_to_everyone"]),
-                    "escalation_rule_assignment_strategy",
-                    "Assignment",
-                    "Whether everybody is assigned, or one after the other (round_robin).",
-                )
-                .at(Place::BodyAs("/escalation_rule_assignment_strategy", r#"{"type":$}"#)),
-            ]),
-            "escalation_rules",
-            "Levels",
-            "Who is notified, level after level.",
-        )
-        .body("/escalation_rules"),
+        &ESCALATION_RULES,
         &TEAM_IDS_VALUE,
         &ADDITIONAL_FIELDS,
     ])

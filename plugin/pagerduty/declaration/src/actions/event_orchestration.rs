@@ -225,7 +225,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.write"])
     .envelope("/orchestration_path")
     .constants(&[("/type", r#""router""#)])
-    .takes(&[&EVENT_ORCHESTRATION_ID.required(), &SETS.required(), &CATCH_ALL, &ADDITIONAL_FIELDS])
+    .takes(&[&EVENT_ORCHESTRATION_ID.required(), &SETS, &CATCH_ALL, &ADDITIONAL_FIELDS])
     .answer(one("orchestration_path"))
     .examples(&[
         Example::new(
@@ -254,7 +254,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.write"])
     .envelope("/orchestration_path")
     .constants(&[("/type", r#""global""#)])
-    .takes(&[&EVENT_ORCHESTRATION_ID.required(), &SETS.required(), &CATCH_ALL, &ADDITIONAL_FIELDS])
+    .takes(&[&EVENT_ORCHESTRATION_ID.required(), &SETS, &CATCH_ALL, &ADDITIONAL_FIELDS])
     .answer(one("orchestration_path"))
     .examples(&[
         Example::new(
@@ -283,7 +283,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.write"])
     .envelope("/orchestration_path")
     .constants(&[("/type", r#""unrouted""#)])
-    .takes(&[&EVENT_ORCHESTRATION_ID.required(), &SETS.required(), &CATCH_ALL, &ADDITIONAL_FIELDS])
+    .takes(&[&EVENT_ORCHESTRATION_ID.required(), &SETS, &CATCH_ALL, &ADDITIONAL_FIELDS])
     .answer(one("orchestration_path"))
     .examples(&[
         Example::new(
@@ -322,7 +322,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.write"])
     .envelope("/orchestration_path")
     .constants(&[("/type", r#""service""#)])
-    .takes(&[&SERVICE_ID, &SETS.required(), &CATCH_ALL, &ADDITIONAL_FIELDS])
+    .takes(&[&SERVICE_ID, &SETS, &CATCH_ALL, &ADDITIONAL_FIELDS])
     .answer(one("orchestration_path"))
     .examples(&[
         Example::new(

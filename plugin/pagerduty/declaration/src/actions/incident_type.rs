@@ -169,7 +169,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &DESCRIPTION,
         &ENABLED,
         &DEFAULT_VALUE,
-        &FIELD_OPTIONS.required(),
+        &FIELD_OPTIONS,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("field"))
@@ -208,7 +208,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ENABLED,
         &DEFAULT_VALUE,
         &DESCRIPTION,
-        &FIELD_OPTIONS.required(),
+        &FIELD_OPTIONS,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("field"))

@@ -124,14 +124,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incident_workflows.write"])
     .envelope("/incident_workflow")
     .constants(&[("/type", r#""incident_workflow""#)])
-    .takes(&[
-        &NAME,
-        &DESCRIPTION,
-        &TEAM_ID_VALUE,
-        &IS_ENABLED,
-        &STEPS.required(),
-        &ADDITIONAL_FIELDS,
-    ])
+    .takes(&[&NAME, &DESCRIPTION, &TEAM_ID_VALUE, &IS_ENABLED, &STEPS, &ADDITIONAL_FIELDS])
     .answer(one("incident_workflow"))
     .gives(INCIDENT_WORKFLOW)
     .examples(&[
@@ -169,7 +162,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &DESCRIPTION,
         &TEAM_ID_VALUE,
         &IS_ENABLED,
-        &STEPS.required(),
+        &STEPS,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("incident_workflow"))

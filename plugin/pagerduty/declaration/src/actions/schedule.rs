@@ -150,7 +150,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .constants(&[("/type", r#""schedule""#)])
     .takes(&[
         &TIME_ZONE_VALUE.required(),
-        &SCHEDULE_LAYERS.required(),
+        &SCHEDULE_LAYERS,
         &NAME,
         &DESCRIPTION,
         &OVERFLOW,
@@ -203,7 +203,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .constants(&[("/type", r#""schedule""#)])
     .takes(&[
         &SCHEDULE_ID,
-        &SCHEDULE_LAYERS.required(),
+        &SCHEDULE_LAYERS,
         &TIME_ZONE_VALUE,
         &NAME,
         &DESCRIPTION,
@@ -242,7 +242,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .constants(&[("/type", r#""schedule""#)])
     .takes(&[
         &TIME_ZONE_VALUE.required(),
-        &SCHEDULE_LAYERS.required(),
+        &SCHEDULE_LAYERS,
         &NAME,
         &DESCRIPTION,
         &SINCE,

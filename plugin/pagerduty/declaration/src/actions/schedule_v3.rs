@@ -41,6 +41,28 @@ static OVERRIDE_ID: Param = Param::text("override_id", "Override", "ID of the ov
 static ROTATION_ID: Param = Param::text("rotation_id", "Rotation", "The rotation that is meant.")
     .reference("schedule_v3_rotation")
     .at(Place::Path);
+static START_TIME_VALUE: Param = Param::new(
+    Kind::Object(&[
+        &Param::new(Kind::DateTime, "date_time", "Time", "The time, with an offset.").required(),
+        &Param::text("time_zone", "Time zone", "IANA name of the time zone, e.g. Europe/Berlin.")
+            .required(),
+    ]),
+    "start_time",
+    "Start",
+    "When the first shift begins.",
+)
+.body("/start_time");
+static END_TIME_VALUE: Param = Param::new(
+    Kind::Object(&[
+        &Param::new(Kind::DateTime, "date_time", "Time", "The time, with an offset.").required(),
+        &Param::text("time_zone", "Time zone", "IANA name of the time zone, e.g. Europe/Berlin.")
+            .required(),
+    ]),
+    "end_time",
+    "End",
+    "When the first shift ends.",
+)
+.body("/end_time");
 static EFFECTIVE_SINCE: Param =
     Param::new(Kind::DateTime, "effective_since", "Effective from", "From when on it holds.")
         .body("/effective_since");
@@ -51,6 +73,47 @@ static RECURRENCE: Param = Param::new(
     "Rules as in calendars (RFC 5545), e.g. RRULE:FREQ=WEEKLY;BYDAY=MO.",
 )
 .body("/recurrence");
+static ASSIGNMENT_STRATEGY: Param = Param::new(
+    Kind::Object(&[
+        &Param::new(
+            Kind::OneOf(&[
+                "rotating_member_assignment_strategy",
+                "every_member_assignment_strategy",
+            ]),
+            "type",
+            "Type",
+            "Which kind.",
+        )
+        .required(),
+        &Param::new(
+            Kind::Integer(1, 2147483647),
+            "shifts_per_member",
+            "Shifts each",
+            "How many shifts one takes in a row.",
+        ),
+        &Param::new(
+            Kind::Objects(&[
+                &Param::new(
+                    Kind::OneOf(&["user_member", "empty_member"]),
+                    "type",
+                    "Type",
+                    "Which kind.",
+                )
+                .required(),
+                &Param::text("user_id", "User", "The user that is meant.").reference("user"),
+            ]),
+            "members",
+            "Who",
+            "Users in the order of the rotation, 20 at most.",
+        )
+        .required()
+        .max(20),
+    ]),
+    "assignment_strategy",
+    "People",
+    "Who takes the shifts, and in which way.",
+)
+.body("/assignment_strategy");
 static EFFECTIVE_UNTIL: Param = Param::new(
     Kind::DateTime,
     "effective_until",
@@ -579,84 +642,11 @@ pub(super) static ACTIONS: &[Action] = &[
         &SCHEDULE_V3_ID,
         &ROTATION_ID.required(),
         &NAME.required(),
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(Kind::DateTime, "date_time", "Time", "The time, with an offset.")
-                    .required(),
-                &Param::text(
-                    "time_zone",
-                    "Time zone",
-                    "IANA name of the time zone, e.g. Europe/Berlin.",
-                )
-                .required(),
-            ]),
-            "start_time",
-            "Start",
-            "When the first shift begins.",
-        )
-        .required()
-        .body("/start_time"),
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(Kind::DateTime, "date_time", "Time", "The time, with an offset.")
-                    .required(),
-                &Param::text(
-                    "time_zone",
-                    "Time zone",
-                    "IANA name of the time zone, e.g. Europe/Berlin.",
-                )
-                .required(),
-            ]),
-            "end_time",
-            "End",
-            "When the first shift ends.",
-        )
-        .required()
-        .body("/end_time"),
+        &START_TIME_VALUE.required(),
+        &END_TIME_VALUE.required(),
         &EFFECTIVE_SINCE.required(),
         &RECURRENCE.required(),
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(
-                    Kind::OneOf(&[
-                        "rotating_member_assignment_strategy",
-                        "every_member_assignment_strategy",
-                    ]),
-                    "type",
-                    "Type",
-                    "Which kind.",
-                )
-                .required(),
-                &Param::new(
-                    Kind::Integer(1, 2147483647),
-                    "shifts_per_member",
-                    "Shifts each",
-                    "How many shifts one takes in a row.",
-                ),
-                &Param::new(
-                    Kind::Objects(&[
-                        &Param::new(
-                            Kind::OneOf(&["user_member", "empty_member"]),
-                            "type",
-                            "Type",
-                            "Which kind.",
-                        )
-                        .required(),
-                        &Param::text("user_id", "User", "The user that is meant.").reference("user"),
-                    ]),
-                    "members",
-                    "Who",
-                    "Users in the order of the rotation, 20 at most.",
-                )
-                .required()
-                .max(20),
-            ]),
-            "assignment_strategy",
-            "People",
-            "Who takes the shifts, and in which way.",
-        )
-        .required()
-        .body("/assignment_strategy"),
+        &ASSIGNMENT_STRATEGY.required(),
         &EFFECTIVE_UNTIL,
         &ADDITIONAL_FIELDS,
     ])
@@ -704,82 +694,12 @@ pub(super) static ACTIONS: &[Action] = &[
         &ROTATION_ID.required(),
         &EVENT_ID.required(),
         &NAME,
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(Kind::DateTime, "date_time", "Time", "The time, with an offset.")
-                    .required(),
-                &Param::text(
-                    "time_zone",
-                    "Time zone",
-                    "IANA name of the time zone, e.g. Europe/Berlin.",
-                )
-                .required(),
-            ]),
-            "start_time",
-            "Start",
-            "When the first shift begins.",
-        )
-        .body("/start_time"),
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(Kind::DateTime, "date_time", "Time", "The time, with an offset.")
-                    .required(),
-                &Param::text(
-                    "time_zone",
-                    "Time zone",
-                    "IANA name of the time zone, e.g. Europe/Berlin.",
-                )
-                .required(),
-            ]),
-            "end_time",
-            "End",
-            "When the first shift ends.",
-        )
-        .body("/end_time"),
+        &START_TIME_VALUE,
+        &END_TIME_VALUE,
         &EFFECTIVE_SINCE,
         &EFFECTIVE_UNTIL,
         &RECURRENCE,
-        &Param::new(
-            Kind::Object(&[
-                &Param::new(
-                    Kind::OneOf(&[
-                        "rotating_member_assignment_strategy",
-                        "every_member_assignment_strategy",
-                    ]),
-                    "type",
-                    "Type",
-                    "Which kind.",
-                )
-                .required(),
-                &Param::new(
-                    Kind::Integer(1, 2147483647),
-                    "shifts_per_member",
-                    "Shifts each",
-                    "How many shifts one takes in a row.",
-                ),
-                &Param::new(
-                    Kind::Objects(&[
-                        &Param::new(
-                            Kind::OneOf(&["user_member", "empty_member"]),
-                            "type",
-                            "Type",
-                            "Which kind.",
-                        )
-                        .required(),
-                        &Param::text("user_id", "User", "The user that is meant.").reference("user"),
-                    ]),
-                    "members",
-                    "Who",
-                    "Users in the order of the rotation, 20 at most.",
-                )
-                .required()
-                .max(20),
-            ]),
-            "assignment_strategy",
-            "People",
-            "Who takes the shifts, and in which way.",
-        )
-        .body("/assignment_strategy"),
+        &ASSIGNMENT_STRATEGY,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("event"))

@@ -353,7 +353,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &STATUS,
         &INCIDENT_URGENCY_RULE,
         &SUPPORT_HOURS,
-        &SCHEDULED_ACTIONS.required(),
+        &SCHEDULED_ACTIONS,
         &AUTO_PAUSE_NOTIFICATIONS_PARAMETERS,
         &ADDITIONAL_FIELDS,
     ])
@@ -419,7 +419,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ESCALATION_POLICY_ID_VALUE,
         &INCIDENT_URGENCY_RULE,
         &SUPPORT_HOURS,
-        &SCHEDULED_ACTIONS.required(),
+        &SCHEDULED_ACTIONS,
         &AUTO_PAUSE_NOTIFICATIONS_PARAMETERS,
         &ADDITIONAL_FIELDS,
     ])
@@ -507,9 +507,9 @@ pub(super) static ACTIONS: &[Action] = &[
         &INTEGRATION_EMAIL,
         &EMAIL_INCIDENT_CREATION,
         &EMAIL_FILTER_MODE,
-        &EMAIL_PARSERS.required(),
+        &EMAIL_PARSERS,
         &EMAIL_PARSING_FALLBACK,
-        &EMAIL_FILTERS.required(),
+        &EMAIL_FILTERS,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("integration"))
@@ -564,9 +564,9 @@ pub(super) static ACTIONS: &[Action] = &[
         &INTEGRATION_EMAIL,
         &EMAIL_INCIDENT_CREATION,
         &EMAIL_FILTER_MODE,
-        &EMAIL_PARSERS.required(),
+        &EMAIL_PARSERS,
         &EMAIL_PARSING_FALLBACK,
-        &EMAIL_FILTERS.required(),
+        &EMAIL_FILTERS,
         &ADDITIONAL_FIELDS,
     ])
     .answer(one("integration"))

@@ -68,6 +68,22 @@ static SEVERITY_ID: Param =
     Param::text("severity_id", "Severity", "How grave it is: a severity of the page.")
         .reference("status_page_severity")
         .at(Place::BodyAs("/severity", r#"{"id":$,"type":"status_page_severity"}"#));
+static IMPACTED_SERVICES: Param = Param::new(
+    Kind::Objects(&[
+        &Param::text("service_id", "Service", "A service of the page.")
+            .required()
+            .reference("status_page_service")
+            .at(Place::BodyAs("/service", r#"{"id":$,"type":"status_page_service"}"#)),
+        &Param::text("impact_id", "Impact", "How badly it is affected: an impact of the page.")
+            .required()
+            .reference("status_page_impact")
+            .at(Place::BodyAs("/impact", r#"{"id":$,"type":"status_page_impact"}"#)),
+    ]),
+    "impacted_services",
+    "Affected services",
+    "Which services of the page are affected, and how badly.",
+)
+.body("/impacted_services");
 static UPDATE_FREQUENCY_MS: Param = Param::new(
     Kind::Integer(0, 2147483647),
     "update_frequency_ms",
@@ -457,27 +473,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &MESSAGE.required(),
         &STATUS_ID.required(),
         &SEVERITY_ID.required(),
-        &Param::new(
-            Kind::Objects(&[
-                &Param::text("service_id", "Service", "A service of the page.")
-                    .required()
-                    .reference("status_page_service")
-                    .at(Place::BodyAs("/service", r#"{"id":$,"type":"status_page_service"}"#)),
-                &Param::text(
-                    "impact_id",
-                    "Impact",
-                    "How badly it is affected: an impact of the page.",
-                )
-                .required()
-                .reference("status_page_impact")
-                .at(Place::BodyAs("/impact", r#"{"id":$,"type":"status_page_impact"}"#)),
-            ]),
-            "impacted_services",
-            "Affected services",
-            "Which services of the page are affected, and how badly.",
-        )
-        .required()
-        .body("/impacted_services"),
+        &IMPACTED_SERVICES.required(),
         &UPDATE_FREQUENCY_MS.required(),
         &NOTIFY_SUBSCRIBERS.required(),
         &REPORTED_AT,
@@ -528,26 +524,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &MESSAGE,
         &STATUS_ID,
         &SEVERITY_ID,
-        &Param::new(
-            Kind::Objects(&[
-                &Param::text("service_id", "Service", "A service of the page.")
-                    .required()
-                    .reference("status_page_service")
-                    .at(Place::BodyAs("/service", r#"{"id":$,"type":"status_page_service"}"#)),
-                &Param::text(
-                    "impact_id",
-                    "Impact",
-                    "How badly it is affected: an impact of the page.",
-                )
-                .required()
-                .reference("status_page_impact")
-                .at(Place::BodyAs("/impact", r#"{"id":$,"type":"status_page_impact"}"#)),
-            ]),
-            "impacted_services",
-            "Affected services",
-            "Which services of the page are affected, and how badly.",
-        )
-        .body("/impacted_services"),
+        &IMPACTED_SERVICES,
         &UPDATE_FREQUENCY_MS,
         &NOTIFY_SUBSCRIBERS,
         &REPORTED_AT,
