@@ -21,6 +21,9 @@ use directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
 use incident::{Alert, Incident, Status};
 use log::LogEntry;
 
+/// The subdomain of the account, the same in both regions.
+pub(crate) const SUBDOMAIN: &str = "example";
+
 /// A change event, as it came in.
 #[derive(Clone, Debug)]
 pub(crate) struct ChangeEvent {
@@ -70,7 +73,7 @@ impl State {
     }
 
     pub(crate) fn web_host(&self) -> String {
-        format!("example.{}pagerduty.com", self.region.infix())
+        format!("{SUBDOMAIN}.{}pagerduty.com", self.region.infix())
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -5,6 +5,8 @@ mod command;
 mod connections;
 mod events;
 mod faults;
+mod identity;
 mod incidents;
 mod judgement;
 mod lists;
+mod webdriver;
