@@ -87,6 +87,8 @@ pub(crate) struct Key {
     pub(crate) kind: TokenKind,
     pub(crate) user: Option<String>,
     pub(crate) scopes: Vec<String>,
+    /// The last characters of the token, as audit records show them.
+    pub(crate) truncated: String,
 }
 
 impl Key {
@@ -127,6 +129,11 @@ impl KeyRing {
         self.by_token.remove(token).is_some()
     }
 
+    /// Makes every credential of a user unknown.
+    pub(crate) fn revoke_all_of(&mut self, user: &str) {
+        self.by_token.retain(|_, key| key.user.as_deref() != Some(user));
+    }
+
     pub(crate) fn mint(
         &mut self,
         region: Region,
@@ -156,6 +163,7 @@ impl KeyRing {
             kind,
             user: user.map(str::to_owned),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            truncated: token[token.len() - 4..].to_owned(),
         };
         self.by_token.insert(token.clone(), key);
         token

@@ -8,3 +8,4 @@ mod faults;
 mod incidents;
 mod judgement;
 mod lists;
+mod operations;
