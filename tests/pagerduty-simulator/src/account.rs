@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ids::Ids;
 use crate::keys::{Keys, Region, TokenKind};
 use crate::state::changes::Opening;
-use crate::state::directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
+use crate::state::directory::{EscalationPolicy, Priority, Service, Team, User};
 use crate::state::incident::{Incident, Status, Urgency};
 use crate::state::log::Agent;
 use crate::state::{SUBDOMAIN, State};
+use crate::state::schedules::Schedule;
 
 /// The account of one region: what it holds, and shortcuts to put more into it.
 pub struct Account {

@@ -21,6 +21,7 @@ pub struct Builder {
     pub(crate) port_base: u16,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) records: bool,
+    pub(crate) examples: bool,
     pub(crate) listener: Option<Listener>,
 }
 
@@ -46,6 +47,7 @@ impl Default for Builder {
             port_base: 0,
             ca_file: None,
             records: true,
+            examples: false,
             listener: None,
         }
     }
@@ -108,6 +110,14 @@ impl Builder {
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Gives every account at least one object of each kind under a well-known id, beside what it
+    /// has otherwise; see [`crate::examples`].
+    #[must_use]
+    pub fn examples(mut self, examples: bool) -> Self {
+        self.examples = examples;
         self
     }
 

@@ -9,4 +9,5 @@ mod identity;
 mod incidents;
 mod judgement;
 mod lists;
+mod operations;
 mod webdriver;

@@ -1,24 +1,33 @@
 //! The judgement of a REST request, from its credential to its body, and the call that is left.
 
+pub(crate) mod body;
+mod format;
+mod multipart;
+mod query;
+
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::errors::Refusal;
+use crate::facts::{FromHeader, Operation};
 use crate::keys::{Key, TokenKind};
-use crate::query::Query;
+use crate::matching;
+use crate::paging::Page;
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
-use crate::routes::{self, Route};
-use crate::shape::Findings;
 use crate::state::State;
 use crate::state::log::Agent;
+use crate::{engine, routes};
+use body::Findings;
+pub(crate) use query::Query;
 
 /// A judged request on its way to the operation.
 pub(crate) struct Call<'a> {
+    pub(crate) operation: &'static Operation,
     pub(crate) state: &'a mut State,
     pub(crate) now: Timestamp,
-    /// What the braces of the template matched.
+    /// What the braces of the path matched.
     pub(crate) captures: Vec<String>,
     pub(crate) query: Query,
     pub(crate) body: Value,
@@ -32,9 +41,52 @@ impl Call<'_> {
         self.captures.get(index).map_or("", String::as_str)
     }
 
-    /// Who changes things. Operations that write have made sure that there is a user.
+    /// Who changes things.
     pub(crate) fn agent(&self) -> Agent {
-        Agent::User(self.user.clone().unwrap_or_default())
+        match &self.user {
+            Some(user) => Agent::User(user.clone()),
+            None => Agent::Key(self.key.name.clone()),
+        }
+    }
+
+    /// The page that is wanted. It has been judged already.
+    pub(crate) fn page(&self) -> Page {
+        self.query.page(self.operation).unwrap_or_else(|_| Page::whole())
+    }
+
+    /// The status of success.
+    pub(crate) fn status(&self) -> u16 {
+        self.operation.status.unwrap_or(200)
+    }
+
+    /// A success without a body.
+    pub(crate) fn done(&self) -> Reply {
+        Reply::empty(self.status())
+    }
+
+    /// A success with an object under the root that the operation declares.
+    pub(crate) fn answer(&self, object: &Value) -> Reply {
+        match self.operation.root() {
+            Some(root) => Reply::wrapped(self.status(), root, &object.to_string()),
+            None => Reply::json(self.status(), &self.filled(object)),
+        }
+    }
+
+    /// An object that is the whole answer, with every member that the answer declares.
+    fn filled(&self, object: &Value) -> Value {
+        let mut object = object.clone();
+        let declared = self.operation.answer.iter().flat_map(|answer| &answer.keys);
+        if let Some(members) = object.as_object_mut() {
+            for (name, kind) in declared {
+                let empty = match kind.as_str() {
+                    "boolean" => json!(false),
+                    kind if kind.starts_with("array") => json!([]),
+                    _ => Value::Null,
+                };
+                members.entry(name.clone()).or_insert(empty);
+            }
+        }
+        object
     }
 }
 
@@ -104,29 +156,26 @@ fn operate(
     violations: &mut Vec<String>,
 ) -> Result<Reply, Refusal> {
     let segments = segments(&request.path)?;
-    let matched = routes::find(&request.method, &segments)?;
-    let route = matched.route;
-    accept(request, violations)?;
-    let body = body(route, request, violations)?;
-    permission(state, route, &key)?;
-    let user = acting_user(state, route, request, &key)?;
-    let query = Query::judged(&request.query, route.query, route.paged, violations)?;
-    if let Some(fields) = route.body {
-        let mut findings = Findings::default();
-        findings.record("", &body, fields);
-        violations.append(&mut findings.ignored);
-        // Too many items are refused before any of them is looked at.
-        let too_many =
-            |name| body.get(name).and_then(Value::as_array).is_some_and(|l| l.len() > 250);
-        if too_many("incidents") {
-            return Err(Refusal::coded(413, 2001, "At most 250 incidents may be updated at once"));
-        }
-        if !findings.errors.is_empty() {
-            return Err(Refusal::invalid(findings.errors));
-        }
+    let matched = matching::find(&request.method, &segments)?;
+    let operation = matched.operation;
+    if operation.deprecated {
+        violations.push(format!("{} is deprecated and not simulated", operation.id));
+        return Err(Refusal::not_found());
     }
+    accept(request, violations)?;
+    let body = body(operation, request, violations)?;
+    early_access(operation, request, violations)?;
+    permission(state, operation, &key)?;
+    let user = acting_user(state, operation, request, &key)?;
+    let query = Query::judged(&request.query, operation, violations)?;
+    judge_body(operation, &body, violations)?;
     let now = state.now();
-    (route.handler)(&mut Call { state, now, captures: matched.captures, query, body, key, user })
+    let captures = matched.captures;
+    let mut call = Call { operation, state, now, captures, query, body, key, user };
+    engine::parents(&mut call)?;
+    let reply = routes::handler(operation)(&mut call)?;
+    engine::audit::record(&mut call, &reply);
+    Ok(reply)
 }
 
 /// Decodes each segment on its own, so that an encoded slash stays inside its segment.
@@ -156,34 +205,85 @@ fn accept(request: &RecordedRequest, violations: &mut Vec<String>) -> Result<(),
 
 /// The body as JSON where the operation has one.
 fn body(
-    route: &Route,
+    operation: &Operation,
     request: &RecordedRequest,
     violations: &mut Vec<String>,
 ) -> Result<Value, Refusal> {
-    if route.body.is_none() {
+    let Some(declared) = &operation.body else {
         if request.body.is_empty() {
             return Ok(Value::Null);
         }
         violations.push(format!("{} with a body", request.method));
         return Err(Refusal::coded(400, 2001, "This request must not have a body"));
+    };
+    if request.body.is_empty() && !declared.must_be_sent() {
+        return Ok(json!({}));
     }
     let content_type = request.header("content-type").unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        violations.push("header Content-Type is not application/json".to_owned());
-        return Err(Refusal::coded(400, 2001, "Content-Type must be application/json"));
+    let wanted = declared.content_type.as_str();
+    if !essence.eq_ignore_ascii_case(wanted) {
+        violations.push(format!("header Content-Type is not {wanted}"));
+        return Err(Refusal::coded(400, 2001, &format!("Content-Type must be {wanted}")));
+    }
+    if wanted == multipart::CONTENT_TYPE {
+        return multipart::read(content_type, &request.body)
+            .ok_or_else(|| Refusal::invalid(["the body is not a valid form"]));
     }
     serde_json::from_slice(&request.body)
         .map_err(|_| Refusal::invalid(["the body is not valid JSON"]))
 }
 
-fn permission(state: &State, route: &Route, key: &Key) -> Result<(), Refusal> {
-    let writes = route.method != "GET";
+fn judge_body(
+    operation: &Operation,
+    body: &Value,
+    violations: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    let Some(declared) = &operation.body else {
+        return Ok(());
+    };
+    let mut findings = Findings::default();
+    findings.record("", body, &declared.fields);
+    violations.append(&mut findings.ignored);
+    // Too many items are refused before any of them is looked at.
+    for name in ["incidents", "alerts"] {
+        if body.get(name).and_then(Value::as_array).is_some_and(|list| list.len() > 250) {
+            let message = format!("At most 250 {name} may be updated at once");
+            return Err(Refusal::coded(413, 2001, &message));
+        }
+    }
+    match (findings.errors.is_empty(), findings.code) {
+        (true, _) => Ok(()),
+        (false, Some(code)) => Err(Refusal::known(code)),
+        (false, None) => Err(Refusal::invalid(findings.errors)),
+    }
+}
+
+/// What is not finished yet must be asked for by name.
+fn early_access(
+    operation: &Operation,
+    request: &RecordedRequest,
+    violations: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    let Some(feature) = &operation.early_access else {
+        return Ok(());
+    };
+    if request.header("x-early-access") == Some(feature) {
+        return Ok(());
+    }
+    violations.push(format!("header X-EARLY-ACCESS is not {feature}"));
+    let message = format!("X-EARLY-ACCESS must be {feature}");
+    Err(Refusal::coded(400, 2001, &message))
+}
+
+fn permission(state: &State, operation: &Operation, key: &Key) -> Result<(), Refusal> {
+    let writes = operation.method != "GET";
     if writes && key.kind == TokenKind::ReadOnlyAccountKey {
         return Err(Refusal::denied());
     }
-    if !key.allows(route.scope, writes) {
-        return Err(Refusal::scope(route.scope.unwrap_or_default()));
+    let scope = operation.scope.as_deref();
+    if !key.allows(scope, writes) {
+        return Err(Refusal::scope(scope.unwrap_or_default()));
     }
     let role = key.user.as_deref().and_then(|id| state.user(id)).map(|user| user.role.as_str());
     if writes && matches!(role, Some("read_only_user" | "read_only_limited_user" | "observer")) {
@@ -192,25 +292,25 @@ fn permission(state: &State, route: &Route, key: &Key) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The key's own user; without one, the user whom `From` names where it is needed.
+/// The key's own user; without one, the user whom `From` names where it is needed or given.
 fn acting_user(
     state: &State,
-    route: &Route,
+    operation: &Operation,
     request: &RecordedRequest,
     key: &Key,
 ) -> Result<Option<String>, Refusal> {
-    if key.user.is_some() || !route.needs_from {
+    if key.user.is_some() || operation.from == FromHeader::None {
         return Ok(key.user.clone());
     }
     let Some(from) = request.header("from").filter(|from| !from.trim().is_empty()) else {
+        if operation.from == FromHeader::Optional {
+            return Ok(None);
+        }
         let message =
             "You must specify a user's email address in the \"From\" header to perform this action";
         return Err(Refusal::coded(400, 2016, message));
     };
-    let well_formed = from.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && domain.contains('.') && !domain.contains('@')
-    }) && !from.contains(char::is_whitespace);
-    if !well_formed {
+    if !format::is_address(from) {
         return Err(Refusal::coded(400, 1028, "Malformed \"From\" header"));
     }
     let user = state.users.iter().find(|user| user.email.eq_ignore_ascii_case(from));
