@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::ids::Ids;
 use crate::keys::{Keys, Region, TokenKind};
-use crate::state::State;
 use crate::state::changes::Opening;
 use crate::state::directory::{EscalationPolicy, Priority, Service, Team, User};
 use crate::state::incident::{Incident, Status, Urgency};
 use crate::state::log::Agent;
+use crate::state::{SUBDOMAIN, State};
 use crate::state::schedules::Schedule;
 
 /// The account of one region: what it holds, and shortcuts to put more into it.
@@ -69,6 +70,18 @@ impl Account {
     #[must_use]
     pub fn region(&self) -> Region {
         self.region
+    }
+
+    /// The id of the account itself.
+    #[must_use]
+    pub fn id(&self) -> String {
+        Ids::new(self.region).next('P', "account")
+    }
+
+    /// What stands before `.pagerduty.com` or `.eu.pagerduty.com`.
+    #[must_use]
+    pub fn subdomain(&self) -> &'static str {
+        SUBDOMAIN
     }
 
     /// The credentials that it started with.

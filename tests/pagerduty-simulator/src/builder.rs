@@ -109,7 +109,7 @@ impl Builder {
         self
     }
 
-    /// Uses this port and the three after it, in the order of [`crate::Origin::ALL`]. Without it,
+    /// Uses this port and the four after it, in the order of [`crate::Origin::ALL`]. Without it,
     /// and with 0, the system chooses free ports.
     #[must_use]
     pub fn port_base(mut self, port: u16) -> Self {

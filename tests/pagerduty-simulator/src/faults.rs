@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::error_shapes::ErrorShape;
+use crate::hold::Hold;
 use crate::recording::{Origin, RecordedRequest};
 
 /// What goes wrong.
@@ -20,6 +23,18 @@ pub enum FaultAction {
     },
     /// Carries out the operation, waits, then answers. Combines with one other fault.
     Delay(Duration),
+    /// Waits until the test lets go, then carries out the operation. Combines with one other fault.
+    HoldBeforeApply(Hold),
+    /// Carries out the operation, waits until the test lets go, then answers. Combines with one
+    /// other fault.
+    HoldAfterApply(Hold),
+    /// Changes members of the JSON object that is answered; what was carried out stays as it is.
+    Alter {
+        /// Members to set.
+        set: Vec<(String, Value)>,
+        /// Members to leave out.
+        remove: Vec<String>,
+    },
     /// Resets the TCP connection; the operation is not carried out. With HTTP/2 this ends every
     /// request on the connection.
     ResetBeforeResponse,
@@ -62,6 +77,7 @@ pub struct Fault {
     method: Option<String>,
     path: Option<String>,
     origin: Option<Origin>,
+    field: Option<(String, String)>,
     skip: usize,
     times: usize,
     after_apply: bool,
@@ -76,6 +92,7 @@ impl Fault {
             method: None,
             path: None,
             origin: None,
+            field: None,
             skip: 0,
             times: 1,
             after_apply: false,
@@ -120,6 +137,47 @@ impl Fault {
     #[must_use]
     pub fn delay(by: Duration) -> Self {
         Self::new(FaultAction::Delay(by))
+    }
+
+    /// An error as the token endpoint words it (RFC 6749, 5.2), with the status that belongs to it.
+    #[must_use]
+    pub fn oauth_error(error: &str, description: &str) -> Self {
+        let status = if error == "invalid_client" { 401 } else { 400 };
+        let body = json!({"error": error, "error_description": description});
+        Self::response(status, &[("cache-control", "no-store")], body.to_string())
+    }
+
+    /// The right answer with other members: those to set, and those to leave out.
+    #[must_use]
+    pub fn alter(set: &[(&str, Value)], remove: &[&str]) -> Self {
+        let set = set.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let remove = remove.iter().map(|name| (*name).to_owned()).collect();
+        Self::new(FaultAction::Alter { set, remove })
+    }
+
+    /// An answer that waits, with the operation carried out, until the test lets go.
+    #[must_use]
+    pub fn hold_after_apply(hold: &Hold) -> Self {
+        Self::new(FaultAction::HoldAfterApply(hold.clone()))
+    }
+
+    /// A request that waits, with nothing carried out, until the test lets go.
+    #[must_use]
+    pub fn hold_before_apply(hold: &Hold) -> Self {
+        Self::new(FaultAction::HoldBeforeApply(hold.clone()))
+    }
+
+    /// Only requests for tokens.
+    #[must_use]
+    pub fn token_endpoint(self) -> Self {
+        self.origin(Origin::Identity).method("POST").path("/oauth/token")
+    }
+
+    /// Only requests whose form has this value in this field, such as `grant_type`.
+    #[must_use]
+    pub fn form_field(mut self, name: &str, value: &str) -> Self {
+        self.field = Some((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Only requests with this method.
@@ -174,6 +232,10 @@ impl Fault {
         self.method.as_ref().is_none_or(|method| *method == request.method)
             && self.path.as_ref().is_none_or(|prefix| request.path.starts_with(prefix.as_str()))
             && self.origin.is_none_or(|origin| origin == request.origin)
+            && self.field.as_ref().is_none_or(|(name, value)| {
+                url::form_urlencoded::parse(&request.body)
+                    .any(|(other, found)| other == *name && found == *value)
+            })
     }
 }
 
@@ -181,6 +243,8 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Misfortune {
     pub(crate) delay: Duration,
+    pub(crate) before: Vec<Hold>,
+    pub(crate) after: Vec<Hold>,
     pub(crate) action: Option<FaultAction>,
     /// Whether the operation is carried out.
     pub(crate) applies: bool,
@@ -201,7 +265,7 @@ impl FaultQueue {
         self.faults.clear();
     }
 
-    /// Takes what hits this request: every delay that matches and the first other fault.
+    /// Takes what hits this request: every delay and hold that matches and the first other fault.
     pub(crate) fn take(&mut self, request: &RecordedRequest) -> Misfortune {
         let mut misfortune = Misfortune { applies: true, ..Misfortune::default() };
         for fault in &mut self.faults {
@@ -215,6 +279,8 @@ impl FaultQueue {
             fault.times = if fault.times == usize::MAX { usize::MAX } else { fault.times - 1 };
             match &fault.action {
                 FaultAction::Delay(by) => misfortune.delay += *by,
+                FaultAction::HoldBeforeApply(hold) => misfortune.before.push(hold.clone()),
+                FaultAction::HoldAfterApply(hold) => misfortune.after.push(hold.clone()),
                 action => {
                     misfortune.applies = fault.after_apply
                         || !matches!(

@@ -91,3 +91,9 @@ pub(crate) fn secret_hex(length: usize) -> String {
         .map(|_| char::from(b"0123456789abcdef"[(rand::random::<u64>() % 16) as usize]))
         .collect()
 }
+
+/// A UUID of version 4 nobody can guess.
+pub(crate) fn uuid() -> String {
+    let [a, b, c, d, e] = [8, 4, 3, 3, 12].map(secret_hex);
+    format!("{a}-{b}-4{c}-a{d}-{e}")
+}

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::ids::{secret, secret_hex};
+use jiff::Timestamp;
+
+use crate::ids::{secret, uuid};
 
 /// A service region. Keys of one are refused by the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +89,8 @@ pub(crate) struct Key {
     pub(crate) kind: TokenKind,
     pub(crate) user: Option<String>,
     pub(crate) scopes: Vec<String>,
+    /// When it stops being good; never, unless it is a token that was given out by consent.
+    expires_at: Option<Timestamp>,
     /// The last characters of the token, as audit records show them.
     pub(crate) truncated: String,
 }
@@ -121,8 +125,15 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    pub(crate) fn find(&self, token: &str) -> Option<&Key> {
-        self.by_token.get(token)
+    /// The key behind a token, while it is good.
+    pub(crate) fn find(&self, token: &str, now: Timestamp) -> Option<&Key> {
+        self.by_token.get(token).filter(|key| key.expires_at.is_none_or(|at| now < at))
+    }
+
+    pub(crate) fn expire_at(&mut self, token: &str, at: Timestamp) {
+        if let Some(key) = self.by_token.get_mut(token) {
+            key.expires_at = Some(at);
+        }
     }
 
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
@@ -144,15 +155,7 @@ impl KeyRing {
     ) -> String {
         let token = if kind.is_oauth() {
             // Real OAuth tokens carry `+`, `_` and `-`; a client that checks the alphabet fails.
-            format!(
-                "pd{region}+_{}_{}-{}-4{}-a{}-{}",
-                secret(8),
-                secret_hex(8),
-                secret_hex(4),
-                secret_hex(3),
-                secret_hex(3),
-                secret_hex(12)
-            )
+            format!("pd{region}+_0{}_{}", secret(6), uuid())
         } else if user.is_some() {
             format!("u+{}-{}", secret(13), secret(6))
         } else {
@@ -163,6 +166,7 @@ impl KeyRing {
             kind,
             user: user.map(str::to_owned),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            expires_at: None,
             truncated: token[token.len() - 4..].to_owned(),
         };
         self.by_token.insert(token.clone(), key);

@@ -1,7 +1,7 @@
 //! A stateful PagerDuty on loopback that judges requests instead of accepting them.
 //!
-//! A [`Simulator`] serves four origins over TLS: the REST API and the Events API v2, each in the
-//! US and in the EU region. Each region is one [`Account`] with its own users, services, keys and
+//! A [`Simulator`] serves five origins over TLS: the REST API and the Events API v2, each in the
+//! US and in the EU region, and the identity service. Each region is one [`Account`] with its own users, services, keys and
 //! incidents. Tests drive it, then ask what arrived ([`Simulator::requests`]), what a careful
 //! reviewer would object to ([`Simulator::violations`]) and what the account now holds.
 //!
@@ -37,7 +37,9 @@ mod events;
 pub mod examples;
 pub mod facts;
 mod faults;
+mod hold;
 mod http;
+mod identity;
 mod ids;
 mod judge;
 mod keys;
@@ -57,6 +59,8 @@ pub use builder::Builder;
 pub use certificates::CertificateKind;
 pub use error_shapes::ErrorShape;
 pub use faults::{Fault, FaultAction};
+pub use hold::Hold;
+pub use identity::{App, AppKind, Grant, GrantEnd, Identity, IdentitySettings, TokenRequest};
 pub use keys::{Keys, Region, TokenKind};
 pub use recording::{Origin, RecordedRequest};
 pub use simulator::{Origins, Simulator};

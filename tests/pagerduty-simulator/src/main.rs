@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp, Unit};
-use pagerduty_simulator::{Account, Keys, Origins, RecordedRequest, Simulator};
+use pagerduty_simulator::{Account, App, Keys, Origins, RecordedRequest, Simulator};
 use serde_json::{Value, json};
 
 /// A PagerDuty on this machine, for playing and for tests. Nothing leaves the machine.
@@ -22,7 +22,10 @@ struct Arguments {
     /// How long every answer takes, for instance 50ms or 1.5s
     #[arg(long, default_value = "0ms", value_parser = duration, value_name = "TIME")]
     latency: Duration,
-    /// Use this port and the three after it; by default the system chooses
+    /// How long OAuth access tokens live, for instance 90s; by default as long as PagerDuty's
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    token_lifetime: Option<Duration>,
+    /// Use this port and the four after it; by default the system chooses
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     port_base: u16,
     /// Write the certificate authority to this file, and leave it there
@@ -58,6 +61,8 @@ async fn main() -> io::Result<()> {
         });
     }
     let simulator = builder.start().await?;
+    let lifetime = arguments.token_lifetime;
+    simulator.identity().configure(|settings| settings.access_lifetime = lifetime);
     if arguments.print_json {
         println!("{}", machine_readable(&simulator));
     } else {
@@ -90,7 +95,7 @@ async fn stopped() -> io::Result<()> {
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Result<SignedDuration, _> = text.parse();
     let duration = parsed.map_err(|_| format!("{text:?} is not a time such as 50ms or 1.5s"))?;
-    Duration::try_from(duration).map_err(|_| "a latency cannot be negative".to_owned())
+    Duration::try_from(duration).map_err(|_| "a time cannot be negative".to_owned())
 }
 
 /// One request: time, method, path, status, key.
@@ -99,7 +104,7 @@ fn line(request: &RecordedRequest) -> String {
     let status = request.response_status.map_or("---".to_owned(), |status| status.to_string());
     let key = request.key_name.as_deref().unwrap_or("no key");
     let (method, path) = (&request.method, &request.path);
-    let region = request.origin.region();
+    let region = request.origin.region().map_or("--".to_owned(), |region| region.to_string());
     format!("{now}  {region}  {method:<6} {path}  {status}  ({key})")
 }
 
@@ -129,6 +134,17 @@ fn account_json(account: &Account) -> Value {
     })
 }
 
+fn app_json(app: &App) -> Value {
+    json!({
+        "name": app.name,
+        "kind": format!("{:?}", app.kind).to_lowercase(),
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "redirect_uris": app.redirect_uris,
+        "scopes": app.scopes,
+    })
+}
+
 fn machine_readable(simulator: &Simulator) -> Value {
     json!({
         "origins": simulator.origins(),
@@ -136,11 +152,12 @@ fn machine_readable(simulator: &Simulator) -> Value {
         "ca_file": simulator.ca_file(),
         "us": account_json(simulator.us()),
         "eu": account_json(simulator.eu()),
+        "apps": simulator.identity().apps().iter().map(app_json).collect::<Vec<_>>(),
     })
 }
 
 fn welcome(simulator: &Simulator) -> String {
-    let Origins { rest_us, rest_eu, events_us, events_eu } = simulator.origins();
+    let Origins { rest_us, rest_eu, events_us, events_eu, identity } = simulator.origins();
     let ca = simulator.ca_file().display();
     let mut text = format!(
         "A PagerDuty that exists on this machine only. Stop it with Ctrl-C.\n\
@@ -148,6 +165,7 @@ fn welcome(simulator: &Simulator) -> String {
          Servers\n\
          \u{20} REST    US {rest_us}    EU {rest_eu}\n\
          \u{20} Events  US {events_us}    EU {events_eu}\n\
+         \u{20} OAuth      {identity}, for both\n\
          \n\
          Certificate authority\n\
          \u{20} {ca}\n\
@@ -169,6 +187,19 @@ fn welcome(simulator: &Simulator) -> String {
             let _ok = writeln!(text, "  {region}  {name:<18}  {key}");
         }
     }
+    text.push_str("\nApps that may ask for OAuth tokens\n");
+    let apps = simulator.identity().apps();
+    for app in &apps {
+        let (name, id) = (&app.name, &app.client_id);
+        let secret = app.client_secret.as_deref().unwrap_or("none");
+        let _ok = writeln!(text, "  {name:<26}  id {id}  secret {secret}");
+    }
+    let redirects = apps.first().map(|app| app.redirect_uris.join("  ")).unwrap_or_default();
+    let _ok = writeln!(
+        text,
+        "  Redirect URIs of all of them: {redirects}\n  \
+         (with any port where the address is a loopback one)"
+    );
     let account = simulator.us();
     let key = account.keys().account;
     let service = &account.services()[0];

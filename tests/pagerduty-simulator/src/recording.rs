@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::keys::Region;
 
-/// One of the simulator's four servers.
+/// One of the simulator's servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// The REST API in the US.
@@ -18,11 +18,14 @@ pub enum Origin {
     EventsUs,
     /// The Events API in the EU.
     EventsEu,
+    /// The identity service, which both regions share.
+    Identity,
 }
 
 impl Origin {
     /// All of them, in the order of their ports.
-    pub const ALL: [Self; 4] = [Self::RestUs, Self::RestEu, Self::EventsUs, Self::EventsEu];
+    pub const ALL: [Self; 5] =
+        [Self::RestUs, Self::RestEu, Self::EventsUs, Self::EventsEu, Self::Identity];
 
     /// The name under which PagerDuty serves it.
     #[must_use]
@@ -32,15 +35,17 @@ impl Origin {
             Self::RestEu => "api.eu.pagerduty.com",
             Self::EventsUs => "events.pagerduty.com",
             Self::EventsEu => "events.eu.pagerduty.com",
+            Self::Identity => "identity.pagerduty.com",
         }
     }
 
-    /// The region whose keys it accepts.
+    /// The region whose keys it accepts; none where both regions share it.
     #[must_use]
-    pub fn region(self) -> Region {
+    pub fn region(self) -> Option<Region> {
         match self {
-            Self::RestUs | Self::EventsUs => Region::Us,
-            Self::RestEu | Self::EventsEu => Region::Eu,
+            Self::RestUs | Self::EventsUs => Some(Region::Us),
+            Self::RestEu | Self::EventsEu => Some(Region::Eu),
+            Self::Identity => None,
         }
     }
 

@@ -21,12 +21,13 @@ use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::http::exchange::{Shared, lock};
 use crate::http::server::listen;
+use crate::identity::{Identity, Service, TokenRequest};
 use crate::ids::secret_hex;
 use crate::keys::Region;
 use crate::recording::{Origin, RecordedRequest};
 use crate::state::State;
 
-/// Where the four servers listen, for instance `https://127.0.0.1:39121`.
+/// Where the servers listen, for instance `https://127.0.0.1:39121`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origins {
     /// The REST API in the US.
@@ -37,6 +38,8 @@ pub struct Origins {
     pub events_us: String,
     /// The Events API in the EU.
     pub events_eu: String,
+    /// The identity service.
+    pub identity: String,
 }
 
 /// What an account holds at start.
@@ -55,7 +58,7 @@ pub struct Simulator {
     shared: Arc<Shared>,
     settings: Builder,
     clock: Arc<Clock>,
-    addresses: [SocketAddr; 4],
+    addresses: [SocketAddr; Origin::ALL.len()],
     ca_pem: String,
     ca_der: Vec<u8>,
     ca_file: PathBuf,
@@ -96,6 +99,7 @@ impl Simulator {
         let shared = Arc::new(Shared {
             us: account(Region::Us),
             eu: account(Region::Eu),
+            identity: Service::new(Arc::clone(&clock))?,
             faults: Mutex::default(),
             requests: Mutex::default(),
             violations: Mutex::default(),
@@ -113,7 +117,7 @@ impl Simulator {
             .build()?;
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(certificates.server);
-        let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); 4];
+        let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); Origin::ALL.len()];
         for (place, origin) in Origin::ALL.into_iter().enumerate() {
             let port = match builder.port_base {
                 0 => 0,
@@ -183,6 +187,7 @@ impl Simulator {
             rest_eu: url(Origin::RestEu),
             events_us: url(Origin::EventsUs),
             events_eu: url(Origin::EventsEu),
+            identity: url(Origin::Identity),
         }
     }
 
@@ -214,6 +219,18 @@ impl Simulator {
             Region::Us => self.us(),
             Region::Eu => self.eu(),
         }
+    }
+
+    /// The identity service: its apps, settings and tokens.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'_> {
+        Identity::new(&self.shared.identity, self.shared.accounts())
+    }
+
+    /// The requests to the token endpoint so far, in the order of arrival.
+    #[must_use]
+    pub fn token_requests(&self) -> Vec<TokenRequest> {
+        self.requests().into_iter().filter_map(TokenRequest::of).collect()
     }
 
     /// Gives both accounts what they had at start. Keys are new, requests and faults stay.

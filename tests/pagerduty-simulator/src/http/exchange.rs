@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use hyper::{Request, Response, StatusCode};
+use serde_json::{Map, Value};
 
 use super::body::{Script, Step};
 use super::server::Line;
@@ -19,6 +20,7 @@ use crate::echo::echoed;
 use crate::errors::Refusal;
 use crate::events;
 use crate::faults::{FaultAction, FaultQueue, Misfortune};
+use crate::identity::{Accounts, Service};
 use crate::judge::{self, Verdict};
 use crate::keys::Region;
 use crate::recording::RecordedRequest;
@@ -34,6 +36,7 @@ pub(crate) type Listener = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) us: Account,
     pub(crate) eu: Account,
+    pub(crate) identity: Service,
     pub(crate) faults: Mutex<FaultQueue>,
     pub(crate) requests: Mutex<Vec<RecordedRequest>>,
     pub(crate) violations: Mutex<Vec<String>>,
@@ -57,12 +60,19 @@ impl Shared {
         }
     }
 
+    pub(crate) fn accounts(&self) -> Accounts<'_> {
+        Accounts { us: &self.us, eu: &self.eu }
+    }
+
     fn latency(&self) -> Duration {
         Duration::from_micros(self.latency_microseconds.load(Ordering::Relaxed))
     }
 
     fn carry_out(&self, request: &RecordedRequest) -> Verdict {
-        let mut state = self.account(request.origin.region()).state();
+        let Some(region) = request.origin.region() else {
+            return self.identity.judge(self.accounts(), request);
+        };
+        let mut state = self.account(region).state();
         if request.origin.is_events() {
             events::judge(&mut state, request)
         } else {
@@ -94,9 +104,12 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Script>, Infallible> {
     let (mut request, complete) = receive(&shared, &line, request).await;
-    let Misfortune { delay, action, applies } = lock(&shared.faults).take(&request);
+    let Misfortune { delay, before, after, action, applies } = lock(&shared.faults).take(&request);
     if shared.records.load(Ordering::Relaxed) {
         lock(&shared.requests).push(request.clone());
+    }
+    for hold in before {
+        hold.pass().await;
     }
     let reply = if !complete {
         Reply::from(Refusal::coded(413, 2001, "The request body is too large"))
@@ -114,6 +127,9 @@ pub(crate) async fn serve(
     let wait = shared.latency() + delay;
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
+    }
+    for hold in after {
+        hold.pass().await;
     }
     let response = match action {
         None => plain(reply),
@@ -258,8 +274,18 @@ fn spoiled(action: FaultAction, mut reply: Reply, request: &RecordedRequest) -> 
             finish(builder, Script::default())
         }
         FaultAction::EchoRequest => plain(echoed(request)),
+        FaultAction::Alter { set, remove } => {
+            if let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&reply.body) {
+                members.retain(|name, _| !remove.contains(name));
+                members.extend(set);
+                reply.body = Value::Object(members).to_string().into();
+            }
+            plain(reply)
+        }
         // These never come here: they wait or end the connection.
         FaultAction::Delay(_)
+        | FaultAction::HoldBeforeApply(_)
+        | FaultAction::HoldAfterApply(_)
         | FaultAction::ResetBeforeResponse
         | FaultAction::ResetAfterApply
         | FaultAction::CloseBeforeResponse => plain(reply),

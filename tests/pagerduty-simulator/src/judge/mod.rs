@@ -168,7 +168,7 @@ fn authenticate(state: &State, request: &RecordedRequest) -> Result<(String, Key
         .strip_prefix(TokenKind::AccountKey.scheme())
         .or_else(|| value.strip_prefix(TokenKind::AppToken.scheme()))
         .ok_or_else(Refusal::unauthenticated)?;
-    let key = state.key_ring.find(token).ok_or_else(Refusal::unauthenticated)?;
+    let key = state.key_ring.find(token, state.now()).ok_or_else(Refusal::unauthenticated)?;
     if value.strip_prefix(key.kind.scheme()) != Some(token) {
         return Err(Refusal::unauthenticated());
     }

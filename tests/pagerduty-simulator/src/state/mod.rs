@@ -29,6 +29,9 @@ use log::LogEntry;
 use schedules::Schedule;
 use store::Store;
 
+/// The subdomain of the account, the same in both regions.
+pub(crate) const SUBDOMAIN: &str = "example";
+
 /// A change event, as it came in.
 #[derive(Clone, Debug)]
 pub(crate) struct ChangeEvent {
@@ -107,7 +110,7 @@ impl State {
     }
 
     pub(crate) fn web_host(&self) -> String {
-        format!("example.{}pagerduty.com", self.region.infix())
+        format!("{SUBDOMAIN}.{}pagerduty.com", self.region.infix())
     }
 
     /// The id of the account itself.

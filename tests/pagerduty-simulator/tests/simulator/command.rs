@@ -37,10 +37,13 @@ fn it_prints_one_line_of_json_for_programs() {
     let ca = printed["ca_file"].as_str().unwrap();
     assert_eq!(ca, directory.path().join("ca.pem").to_str().unwrap());
     assert!(std::fs::read_to_string(ca).unwrap().contains("BEGIN CERTIFICATE"));
-    assert_eq!(printed["connect_to"].as_array().unwrap().len(), 4);
+    assert_eq!(printed["connect_to"].as_array().unwrap().len(), 5);
     let address = printed["origins"]["rest_us"].as_str().unwrap();
     let address = address.strip_prefix("https://").unwrap();
     assert!(std::net::TcpStream::connect(address).is_ok());
+    let apps = printed["apps"].as_array().unwrap();
+    assert_eq!(apps.iter().filter(|app| app["client_secret"].is_null()).count(), 1);
+    assert!(apps.iter().all(|app| app["client_id"].as_str().unwrap().len() == 36));
     for region in ["us", "eu"] {
         assert!(printed[region]["keys"]["account"].as_str().unwrap().len() >= 20);
         assert!(printed[region]["services"][0]["id"].is_string());
@@ -64,6 +67,8 @@ fn it_prints_commands_to_paste_for_people() {
         "harness run pagerduty.wasm incident.create --parameters '{\"",
         "\"service_id\":\"P",
         "read-only key",
+        "Scoped app (EU)",
+        "http://127.0.0.1/callback",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }

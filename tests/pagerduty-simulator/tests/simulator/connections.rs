@@ -14,7 +14,7 @@ async fn every_origin_shows_a_certificate_for_its_own_name() {
     for origin in Origin::ALL {
         connect(&simulator, origin, false).await.unwrap();
     }
-    assert_eq!(simulator.connections_opened(), 4);
+    assert_eq!(simulator.connections_opened(), Origin::ALL.len());
     assert!(simulator.ca_pem().starts_with("-----BEGIN CERTIFICATE-----"));
     assert_eq!(std::fs::read_to_string(simulator.ca_file()).unwrap(), simulator.ca_pem());
 }
@@ -99,6 +99,7 @@ async fn connect_to_maps_every_name_of_pagerduty() {
             format!("https://api.eu.pagerduty.com={}", origins.rest_eu),
             format!("https://events.pagerduty.com={}", origins.events_us),
             format!("https://events.eu.pagerduty.com={}", origins.events_eu),
+            format!("https://identity.pagerduty.com={}", origins.identity),
         ]
     );
 }

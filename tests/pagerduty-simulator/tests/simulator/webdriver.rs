@@ -1,0 +1,212 @@
+//! Drives a real Chromium through chromedriver (W3C WebDriver), where it is installed.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pagerduty_simulator::{Origin, Simulator};
+use serde_json::{Value, json};
+
+/// How WebDriver marks an element in its answers.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser with one window. It ends with the test.
+pub(crate) struct Browser {
+    driver: Child,
+    port: u16,
+    session: String,
+}
+
+impl Browser {
+    /// A browser that finds the identity service under its own name, trusts whatever certificate it
+    /// shows, and asks nobody else for anything. None where there is no chromedriver, which is said
+    /// aloud.
+    pub(crate) fn open(simulator: &Simulator) -> Option<Self> {
+        let driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver = match driver {
+            Ok(driver) => driver,
+            Err(error) => {
+                // Past the test runner, which shows nothing of tests that pass.
+                let mut terminal = io::stderr();
+                writeln!(
+                    terminal,
+                    "NOT RUN: no browser was tried, because chromedriver cannot be started \
+                     ({error}). Install chromium and chromium-driver."
+                )
+                .unwrap();
+                return None;
+            }
+        };
+        let port = port_of(&mut driver);
+        let mut browser = Self { driver, port, session: String::new() };
+        let address = simulator.address(Origin::Identity);
+        let host = Origin::Identity.host();
+        let arguments = [
+            "--headless=new".to_owned(),
+            // As root there is no sandbox; the pages are our own.
+            "--no-sandbox".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            "--no-first-run".to_owned(),
+            format!(
+                "--host-resolver-rules=MAP {host}:443 {address},MAP * ~NOTFOUND,EXCLUDE 127.0.0.1"
+            ),
+        ];
+        let preferences = json!({"profile.managed_default_content_settings.javascript": 2});
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": {"args": arguments, "prefs": preferences},
+        }}});
+        let session = browser.call("POST", "/session", &capabilities);
+        browser.session = session["sessionId"].as_str().unwrap().to_owned();
+        Some(browser)
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.port,
+            body.len(),
+        )?;
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        for line in reader.by_ref().lines() {
+            let line = line?.to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length:") {
+                length = value.trim().parse().map_err(io::Error::other)?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer)?;
+        String::from_utf8(answer).map_err(io::Error::other)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.exchange(method, path, &body).unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let value = answer["value"].clone();
+        assert_eq!(value.get("error"), None, "{method} {path} {body}: {value:#}");
+        value
+    }
+
+    fn command(&self, method: &str, name: &str, body: &Value) -> Value {
+        self.call(method, &format!("/session/{}{name}", self.session), body)
+    }
+
+    pub(crate) fn go(&self, url: &str) {
+        self.command("POST", "/url", &json!({"url": url}));
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.command("GET", "/url", &Value::Null).as_str().unwrap().to_owned()
+    }
+
+    /// Waits for a page: a click may return before the page that it leads to is there.
+    pub(crate) fn shows(&self, title: &str) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let shown = self.command("GET", "/title", &Value::Null);
+            if shown == title {
+                return;
+            }
+            assert!(Instant::now() < patience, "{shown} is shown, not {title}: {}", self.url());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn element(&self, css: &str) -> String {
+        let found = json!({"using": "css selector", "value": css});
+        let found = self.command("POST", "/element", &found);
+        format!("/element/{}", found[ELEMENT].as_str().unwrap())
+    }
+
+    /// What a person can read of an element.
+    pub(crate) fn text(&self, css: &str) -> String {
+        let path = format!("{}/text", self.element(css));
+        self.command("GET", &path, &Value::Null).as_str().unwrap().to_owned()
+    }
+
+    /// What the browser has computed for an element.
+    pub(crate) fn style(&self, css: &str, property: &str) -> String {
+        let path = format!("{}/css/{property}", self.element(css));
+        self.command("GET", &path, &Value::Null).as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn click(&self, css: &str) {
+        let path = format!("{}/click", self.element(css));
+        self.command("POST", &path, &json!({}));
+    }
+
+    /// Pretends to be a screen of this size, light or dark.
+    pub(crate) fn screen(&self, width: u32, height: u32, colours: &str) {
+        let run = |command: &str, parameters: Value| {
+            let body = json!({"cmd": command, "params": parameters});
+            self.command("POST", "/goog/cdp/execute", &body);
+        };
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500});
+        run("Emulation.setDeviceMetricsOverride", size);
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": colours}]});
+        run("Emulation.setEmulatedMedia", media);
+    }
+
+    /// Keeps a picture, for those who ask for it with the variable `SCREENSHOTS`.
+    pub(crate) fn picture(&self, name: &str) {
+        let Some(directory) = std::env::var_os("SCREENSHOTS").map(PathBuf::from) else {
+            return;
+        };
+        let picture = self.command("GET", "/screenshot", &Value::Null);
+        let picture = STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(format!("{name}.png")), picture).unwrap();
+    }
+}
+
+/// Waits for the line in which a driver says where it listens.
+fn port_of(driver: &mut Child) -> u16 {
+    let output = BufReader::new(driver.stdout.take().unwrap());
+    let (said, hears) = mpsc::channel();
+    // A thread of its own, because a driver that says nothing would never let go; it also keeps
+    // the pipe open for what the driver may say later.
+    thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            if let Some(port) = line.split("successfully on port ").nth(1) {
+                let _test_is_over = said.send(port.trim_end_matches('.').parse());
+            }
+        }
+    });
+    let port = hears.recv_timeout(Duration::from_secs(30));
+    port.expect("chromedriver says its port within 30 seconds").unwrap()
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Without its session, the browser would outlive its driver.
+        if !self.session.is_empty() {
+            let _gone_already = self.exchange("DELETE", &format!("/session/{}", self.session), "");
+        }
+        let _gone_already = self.driver.kill();
+        let _gone_already = self.driver.wait();
+    }
+}
