@@ -9,6 +9,7 @@ use crate::judge::Verdict;
 use crate::judge::body::Findings;
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
+use crate::state::routing::Route;
 use crate::state::{ChangeEvent, State};
 
 /// The largest event, in bytes.
@@ -76,13 +77,11 @@ fn receive(
         return Err(Refusal::event(findings.errors));
     }
     let routing_key = event["routing_key"].as_str().unwrap_or_default();
-    let found = state.routing_index.get(routing_key).cloned();
-    let Some((service_id, integration_id)) =
-        found.filter(|(service_id, _)| state.service(service_id).is_some())
-    else {
+    let Some(Route { service_id, integration_id }) = state.route(routing_key) else {
         return Err(Refusal::event(vec!["Invalid routing key".to_owned()]));
     };
-    let service = state.service(&service_id).map_or("", |service| service.name.as_str());
+    let service = service_id.as_deref().and_then(|id| state.service(id));
+    let service = service.map_or("an orchestration", |service| service.name.as_str());
     *key_name = Some(format!("routing key of {service}"));
     let now = state.clock.instant();
     if state.events_limiter.spend(routing_key, now).is_some_and(|budget| budget.exceeded) {
@@ -95,6 +94,8 @@ fn receive(
             }),
         ));
     }
+    // What goes nowhere is accepted all the same.
+    let service_id = service_id.unwrap_or_default();
     Ok(if change {
         accept_change(state, service_id, integration_id, event)
     } else {
@@ -123,7 +124,7 @@ fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
         Some("acknowledge") => state.acknowledge_alert(service_id, &key, at),
         Some("resolve") => state.resolve_alert(service_id, &key, at),
         // A disabled service takes events and does nothing with them; so does one in maintenance.
-        _ if state.service(service_id).is_some_and(|service| service.status == "disabled")
+        _ if state.service(service_id).is_none_or(|service| service.status == "disabled")
             || state.in_maintenance(service_id) => {}
         _ => {
             let payload = &event["payload"];

@@ -46,6 +46,7 @@ pub struct Origins {
 fn seeded(builder: &Builder, clock: &Arc<Clock>, region: Region) -> State {
     let (limit, events) = (builder.rate_limit, builder.events_rate_limit);
     let mut state = State::seeded(region, Arc::clone(clock), limit, events);
+    state.operation_limiter.set_limit(builder.operation_rate_limit);
     if builder.examples {
         state.seed_examples();
     }

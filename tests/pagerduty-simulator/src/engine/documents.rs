@@ -53,7 +53,11 @@ fn kept(call: &Call<'_>, given: Map<String, Value>) -> Map<String, Value> {
         let field = fields.iter().find(|field| field.name == name);
         fields.is_empty() || field.is_some_and(|field| !field.write_only && !field.read_only)
     };
-    given.into_iter().filter(|(name, _)| keeps(name) && !SECRETS.contains(&name.as_str())).collect()
+    let kept = given.into_iter();
+    let mut kept: Map<String, Value> =
+        kept.filter(|(name, _)| keeps(name) && !SECRETS.contains(&name.as_str())).collect();
+    references::settle(call, fields, &mut kept);
+    kept
 }
 
 /// What says in one line what an object is.

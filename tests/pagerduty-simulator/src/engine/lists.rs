@@ -178,7 +178,11 @@ pub(crate) fn include(state: &State, object: &mut Value, includes: &[&str]) {
 fn whole(state: &State, reference: &mut Value) {
     let text = |name: &str| reference[name].as_str();
     let (Some(id), Some(kind)) = (text("id"), text("type")) else { return };
-    if let Some(object) = references::home(kind).and_then(|home| state.whole(home, id)) {
+    // What has no home of its own says itself where it stands.
+    let address = text("self").and_then(|address| url::Url::parse(address).ok());
+    let below = address.as_ref().and_then(|url| url.path().rsplit_once('/')).map(|(home, _)| home);
+    let home = references::home(kind).or(below);
+    if let Some(object) = home.and_then(|home| state.whole(home, id)) {
         *reference = object;
     }
 }

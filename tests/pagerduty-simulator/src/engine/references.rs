@@ -1,6 +1,6 @@
 //! References: whether what they name exists, and collections that hold nothing but references.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{documents, root};
 use crate::errors::Refusal;
@@ -8,6 +8,7 @@ use crate::facts::Field;
 use crate::judge::Call;
 use crate::reply::Reply;
 use crate::state::State;
+use crate::state::views::reference_to;
 
 /// Where the objects of a kind are at home.
 pub(crate) fn home(kind: &str) -> Option<&'static str> {
@@ -67,6 +68,34 @@ fn walk(call: &Call<'_>, path: &str, field: &Field, value: &Value, errors: &mut 
     }
     for member in &field.fields {
         walk(call, &format!("{path}.{}", member.name), member, &value[&member.name], errors);
+    }
+}
+
+/// Makes the references of an object whole: whoever wrote them gave id and type only.
+pub(crate) fn settle(call: &Call<'_>, fields: &[Field], object: &mut Map<String, Value>) {
+    for field in fields {
+        let Some(value) = object.get_mut(&field.name) else { continue };
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| one(call, field, item)),
+            value => one(call, field, value),
+        }
+    }
+}
+
+fn one(call: &Call<'_>, field: &Field, value: &mut Value) {
+    let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let (id, kind) = (text("id"), text("type"));
+    if !field.is_reference() || id.is_empty() || !kind.ends_with("_reference") {
+        if let Some(members) = value.as_object_mut() {
+            settle(call, &field.fields, members);
+        }
+    } else if kind.ends_with("_contact_method_reference") {
+        let home = format!("/users/{}/contact_methods", call.capture(0));
+        if let Some(contact) = call.state.store.get(&home, &id) {
+            *value = reference_to(contact);
+        }
+    } else if home(&kind).is_some() {
+        *value = shown(call.state, &kind, &id);
     }
 }
 

@@ -5,6 +5,8 @@ mod format;
 mod multipart;
 mod query;
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use crate::facts::{FromHeader, Operation};
 use crate::keys::{Key, TokenKind};
 use crate::matching;
 use crate::paging::Page;
+use crate::rate_limit::Budget;
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
 use crate::state::State;
@@ -111,11 +114,13 @@ pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
     };
     let name = key.name.clone();
     let now = state.clock.instant();
-    let budget = state.limiter.spend(&key.rate_subject(&token), now);
+    let subject = key.rate_subject(&token);
+    let mut budget = state.limiter.spend(&subject, now);
     let mut reply = if budget.is_some_and(|budget| budget.exceeded) {
         Reply::from(Refusal::too_many_requests())
     } else {
-        operate(state, request, key, &mut violations).unwrap_or_else(Reply::from)
+        let limit = Limit { subject: &subject, now, closest: &mut budget };
+        operate(state, request, key, limit, &mut violations).unwrap_or_else(Reply::from)
     };
     if let Some(budget) = budget {
         reply.headers.push(("ratelimit-limit", budget.limit.to_string()));
@@ -123,6 +128,27 @@ pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
         reply.headers.push(("ratelimit-reset", budget.reset.to_string()));
     }
     Verdict { reply, key_name: Some(name), violations }
+}
+
+/// The limit of an operation that has its own, beside the key's.
+struct Limit<'a> {
+    subject: &'a str,
+    now: Instant,
+    /// What the headers speak of.
+    closest: &'a mut Option<Budget>,
+}
+
+impl Limit<'_> {
+    fn spend(self, state: &mut State, operation: &Operation) -> Result<(), Refusal> {
+        let subject = format!("{} by {}", operation.id, self.subject);
+        let Some(own) = state.operation_limiter.spend(&subject, self.now) else {
+            return Ok(());
+        };
+        if self.closest.is_none_or(|other| own.remaining < other.remaining || own.exceeded) {
+            *self.closest = Some(own);
+        }
+        if own.exceeded { Err(Refusal::too_many_requests()) } else { Ok(()) }
+    }
 }
 
 /// A request for PagerDuty must name the host that its origin stands for.
@@ -153,6 +179,7 @@ fn operate(
     state: &mut State,
     request: &RecordedRequest,
     key: Key,
+    limit: Limit<'_>,
     violations: &mut Vec<String>,
 ) -> Result<Reply, Refusal> {
     let segments = segments(&request.path)?;
@@ -161,6 +188,9 @@ fn operate(
     if operation.deprecated {
         violations.push(format!("{} is deprecated and not simulated", operation.id));
         return Err(Refusal::not_found());
+    }
+    if operation.operation_limit {
+        limit.spend(state, operation)?;
     }
     accept(request, violations)?;
     let body = body(operation, request, violations)?;

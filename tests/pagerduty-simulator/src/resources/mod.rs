@@ -26,6 +26,7 @@ mod responders;
 mod schedules;
 mod services;
 mod sessions;
+mod shifts;
 mod standards;
 mod status_dashboards;
 mod status_pages;
@@ -73,6 +74,7 @@ pub(crate) fn handlers() -> impl Iterator<Item = (&'static str, Handler)> {
         schedules::HANDLERS,
         services::HANDLERS,
         sessions::HANDLERS,
+        shifts::HANDLERS,
         standards::HANDLERS,
         status_dashboards::HANDLERS,
         status_pages::HANDLERS,

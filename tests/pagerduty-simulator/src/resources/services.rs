@@ -78,6 +78,13 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let policy = text(&given["escalation_policy"]["id"]).unwrap_or_default();
     let teams = call.state.policy(&policy).map(|policy| policy.team_ids.clone());
     let id = call.state.new_service(&name, &policy, &teams.unwrap_or_default());
+    // Only null switches them off.
+    for (timeout, seconds) in [("auto_resolve_timeout", 14_400), ("acknowledgement_timeout", 1_800)]
+    {
+        if let Some(service) = call.state.service_mut(&id) {
+            service.more.insert(timeout.to_owned(), json!(seconds));
+        }
+    }
     apply(call, &id, &given);
     if let Some(service) = call.state.service_mut(&id) {
         service.created_at = written(call.now);
@@ -115,6 +122,7 @@ fn apply(call: &mut Call<'_>, id: &str, given: &Value) {
     }
     service.more.extend(rest(given, &TAKEN));
     service.more.insert("updated_at".to_owned(), Value::from(now));
+    call.state.find_timeouts();
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -139,6 +147,7 @@ impl crate::state::State {
         self.service_index = places.map(|(place, one)| (one.id.clone(), place)).collect();
         self.routing_index.retain(|_, (service, _)| service != id);
         self.store.forget(&format!("/services/{id}"));
+        self.find_timeouts();
         self.stale();
     }
 }

@@ -6,9 +6,11 @@ pub(crate) mod directory;
 mod examples;
 pub(crate) mod incident;
 pub(crate) mod log;
+pub(crate) mod routing;
 pub(crate) mod schedules;
 mod seed;
 pub(crate) mod store;
+mod timeouts;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, HashMap};
@@ -79,6 +81,9 @@ pub(crate) struct State {
     pub(crate) open_keys: HashMap<String, HashMap<String, usize>>,
     /// Incidents that wait for the end of a snooze.
     pub(crate) snoozed: Vec<usize>,
+    /// Services with timeouts: after how many seconds an incident is resolved, and is no longer
+    /// acknowledged.
+    pub(crate) timeouts: Vec<(String, Option<i64>, Option<i64>)>,
     pub(crate) alerts: Vec<Alert>,
     /// Open alerts by service and key.
     pub(crate) open_alerts: HashMap<(String, String), usize>,
@@ -95,6 +100,8 @@ pub(crate) struct State {
     pub(crate) keys: Keys,
     pub(crate) limiter: RateLimiter,
     pub(crate) events_limiter: RateLimiter,
+    /// For operations that have a limit of their own, beside the key's.
+    pub(crate) operation_limiter: RateLimiter,
 }
 
 impl State {
@@ -164,8 +171,9 @@ impl State {
         })
     }
 
-    /// Lets time do its work: snoozes end.
+    /// Lets time do its work: snoozes end, and so does the patience of services.
     pub(crate) fn tick(&mut self) {
+        self.time_out();
         if self.snoozed.is_empty() {
             return;
         }

@@ -177,7 +177,7 @@ impl Restriction {
 }
 
 /// Puts entries on top of others, and joins what belongs together.
-fn cover(below: Vec<Entry>, above: &[Entry]) -> Vec<Entry> {
+pub(crate) fn cover(below: Vec<Entry>, above: &[Entry]) -> Vec<Entry> {
     let mut left = below;
     for top in above {
         left = left.into_iter().flat_map(|entry| without(entry, (top.start, top.end))).collect();

@@ -65,6 +65,7 @@ impl State {
             incident_index: HashMap::new(),
             open_keys: HashMap::new(),
             snoozed: Vec::new(),
+            timeouts: Vec::new(),
             alerts: Vec::new(),
             open_alerts: HashMap::new(),
             log_entries: Vec::new(),
@@ -87,6 +88,7 @@ impl State {
             },
             limiter: RateLimiter::new(limit),
             events_limiter: RateLimiter::new(events_limit),
+            operation_limiter: RateLimiter::new(None),
         };
         state.seed_directory();
         state.seed_given();

@@ -84,12 +84,12 @@ impl State {
         }
         let summary = "Checkout answers slowly";
         self.trigger_alert(&service, "example-1", summary, "critical", event.clone(), now);
-        // A second alert on the first incident, under a key of its own.
-        self.trigger_alert(&service, "example-1-second", summary, "warning", event, now);
-        let second = self.alerts.len() - 1;
-        let spare = self.alerts[second].incident;
-        self.move_alert(second, places[0], now);
-        self.resolve(spare, &eve, now);
+        // A second alert joins the first incident, as grouping would have it.
+        let second = "example-1-second";
+        let keys = self.open_keys.entry(service.clone()).or_default();
+        keys.insert(second.to_owned(), places[0]);
+        self.trigger_alert(&service, second, "Checkout times out", "warning", event, now);
+        self.open_keys.entry(service).or_default().remove(second);
         self.ids.want("note", &id("note", 1));
         self.annotate(places[0], "Looking into it.", &id("user", 1), now);
         self.acknowledge(places[2], &eve, now);
