@@ -1,5 +1,6 @@
 //! The end-to-end tests, in one binary: it links the engine once.
 
+mod binding;
 mod egress;
 mod engine;
 mod hostile;
