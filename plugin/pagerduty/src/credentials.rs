@@ -8,7 +8,7 @@ use workflow_node_sdk::context;
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, send};
 use workflow_node_sdk::json;
-use workflow_node_sdk::node::{Credential, Plugin, fetch};
+use workflow_node_sdk::node::{Credential, Plugin, Task};
 
 use crate::{PagerDuty, answers, scopes};
 
@@ -35,10 +35,6 @@ struct Region {
     rest: &'static str,
     events: &'static str,
 }
-
-/// Every origin that the node may talk to.
-pub(crate) const ORIGINS: &[&str] =
-    &[REGIONS[0].rest, REGIONS[1].rest, REGIONS[0].events, REGIONS[1].events];
 
 const AUTHORIZE_URL: &str = "https://identity.pagerduty.com/oauth/authorize";
 const TOKEN_URL: &str = "https://identity.pagerduty.com/oauth/token";
@@ -404,9 +400,8 @@ async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> &'static 
 
 /// The answer to an action that needs no parameters.
 async fn read(credential: &Rc<Credential>, action: &str) -> Result<Map<String, Value>, Error> {
-    let action = PagerDuty::NODE.action(action).expect("the node has this action");
-    let url = [credential.base_url("rest")?, action.route.path].concat();
-    fetch::<PagerDuty>(action, credential, url).await?.object()
+    let task = Task::aside::<PagerDuty>(action, credential, Map::new())?;
+    task.send(task.request()?).await?.object()
 }
 
 /// The first record of a list.
@@ -437,7 +432,8 @@ async fn test_routing_key(credential: &Credential) -> Result<(), Error> {
     if response.is_success() {
         return Ok(());
     }
-    let action = PagerDuty::NODE.action("event.acknowledge").expect("the node has this action");
+    let action = PagerDuty::declaration().action("event.acknowledge");
+    let action = action.expect("the node has this action");
     Err(answers::error(&response, action, credential))
 }
 

@@ -1,52 +1,44 @@
-//! PagerDuty as a workflow node: its actions, its credential types, and what PagerDuty's answers
-//! mean. How requests are made and lists are paged is the SDK's business; where credentials go is
-//! the host's.
+//! PagerDuty as a workflow node: the actions that are more than one request, its credential types,
+//! and what PagerDuty's answers mean. What the node says about itself stands in
+//! `pagerduty-declaration`. How requests are made and lists are paged is the SDK's business; where
+//! credentials go is the host's.
 
 mod actions;
 mod answers;
 mod credentials;
-mod options;
-mod parameters;
-mod schemas;
+mod ids;
 mod scopes;
 
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
-use workflow_node_sdk::declare::{Action, Node, Slot};
+use workflow_node_sdk::context;
+use workflow_node_sdk::declare::{Action, Reference};
 use workflow_node_sdk::error::{Error, FieldError};
 use workflow_node_sdk::http::{Request, Response};
-use workflow_node_sdk::node::{Credential, Options, OptionsQuery, Plugin};
+use workflow_node_sdk::node::{
+    BatchWork, Credential, Declares, Options, OptionsQuery, Plugin, Task, Work, choices,
+};
+use workflow_node_sdk::packed::Packed;
+use workflow_node_sdk::time;
 
 /// The REST API's media type with its version; sent with every REST request.
 const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
+
+/// How far ahead overrides and shifts are offered as choices, in seconds: half a year.
+const CHOICES_AHEAD: i64 = 180 * 86_400;
+
+static PACKED: Packed = workflow_node_sdk::packed!();
 
 /// The node.
 pub struct PagerDuty;
 
 impl Plugin for PagerDuty {
-    const NODE: Node = Node {
-        name: "pagerduty",
-        version: 1,
-        display_name: "PagerDuty",
-        description: "Incidents, alerts, people and services of a PagerDuty account, in the US or \
-                      the EU service region, through the REST API and the Events API.",
-        documentation_url: "https://developer.pagerduty.com/docs/introduction",
-        origins: credentials::ORIGINS,
-        slots: &[
-            Slot {
-                name: "rest",
-                description: "For the REST API: an API token, or OAuth 2.0 for a user or an app.",
-                credential_types: &["api-token", "oauth2", "oauth2-app"],
-            },
-            Slot {
-                name: "events",
-                description: "For sending events: the integration key of a service.",
-                credential_types: &["events-integration"],
-            },
-        ],
-        schemas: schemas::SHARED,
-        secrets: schemas::SECRETS,
-        actions: actions::ALL,
-    };
+    fn declaration() -> &'static dyn Declares {
+        &PACKED
+    }
 
     fn credential_types() -> String {
         credentials::describe()
@@ -62,10 +54,6 @@ impl Plugin for PagerDuty {
 
     async fn test(credential: Credential) -> Result<Value, Error> {
         credentials::test(credential).await
-    }
-
-    async fn options(query: OptionsQuery) -> Result<Options, Error> {
-        options::load(query).await
     }
 
     fn prepare(
@@ -91,6 +79,35 @@ impl Plugin for PagerDuty {
 
     fn error(response: &Response, action: &Action, credential: &Credential) -> Error {
         answers::error(response, action, credential)
+    }
+
+    /// Lists of shifts and overrides want to know of which time.
+    async fn options(mut query: OptionsQuery) -> Result<Options, Error> {
+        let now = i64::try_from(context::now() / 1_000).unwrap_or_default();
+        for (name, at) in [("since", now), ("until", now + CHOICES_AHEAD)] {
+            query.parameters.entry(name).or_insert_with(|| Value::from(time::format(at)));
+        }
+        choices::<Self>(query).await
+    }
+
+    fn is_id(reference: &Reference, text: &str) -> bool {
+        ids::is_id(reference, text)
+    }
+
+    fn find(
+        reference: &Reference,
+        name: &str,
+        credential: &Rc<Credential>,
+    ) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>> {
+        ids::find(reference, name, credential)
+    }
+
+    fn run(task: Task) -> Work {
+        actions::run(task)
+    }
+
+    fn run_batch(tasks: Vec<Task>) -> BatchWork {
+        Box::pin(actions::bulk::run(tasks))
     }
 }
 

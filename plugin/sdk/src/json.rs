@@ -58,6 +58,11 @@ impl Object {
         self.0.insert(name.to_owned(), value);
     }
 
+    /// One that has these members already.
+    pub fn from(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
     /// Sets a member to a text.
     pub fn text(&mut self, name: &str, text: &str) {
         self.set(name, Value::String(text.to_owned()));

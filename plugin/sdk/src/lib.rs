@@ -10,6 +10,9 @@ mod host;
 pub mod http;
 pub mod json;
 pub mod node;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod pack;
+pub mod packed;
 pub mod percent;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

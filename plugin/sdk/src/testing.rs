@@ -37,6 +37,7 @@ struct State {
     is_cancelled: bool,
     most_open: usize,
     given_up: usize,
+    now: u64,
     answers: BTreeMap<u64, Result<Response, SendError>>,
     tickets: u64,
 }
@@ -70,6 +71,7 @@ impl Host {
             is_cancelled: false,
             most_open: 0,
             given_up: 0,
+            now: 0,
             answers: BTreeMap::new(),
             tickets: 0,
         })))
@@ -100,6 +102,28 @@ impl Host {
         if let Some(view) = self.0.borrow_mut().credentials.get_mut(slot) {
             view.granted_scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
         }
+        self
+    }
+
+    /// Does something before each answer.
+    #[must_use]
+    pub fn before_each(self, mut first: impl FnMut(&Request) + 'static) -> Self {
+        {
+            let mut state = self.0.borrow_mut();
+            let nothing: Answer = Box::new(|_| unreachable!("the answer is put back at once"));
+            let mut answer = std::mem::replace(&mut state.answer, nothing);
+            state.answer = Box::new(move |request| {
+                first(request);
+                answer(request)
+            });
+        }
+        self
+    }
+
+    /// Sets the clock, in seconds since 1970.
+    #[must_use]
+    pub fn at(self, seconds: i64) -> Self {
+        self.0.borrow_mut().now = u64::try_from(seconds).unwrap_or_default() * 1_000;
         self
     }
 
@@ -199,7 +223,7 @@ pub(crate) mod imports {
         with(|state| state.is_cancelled)
     }
     pub(crate) fn now() -> u64 {
-        0
+        with(|state| state.now)
     }
     pub(crate) fn deadline() -> Option<u64> {
         None

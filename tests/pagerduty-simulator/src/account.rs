@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ids::Ids;
 use crate::keys::{Keys, Region, TokenKind};
 use crate::state::changes::Opening;
-use crate::state::directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
+use crate::state::directory::{EscalationPolicy, Priority, Service, Team, User};
 use crate::state::incident::{Incident, Status, Urgency};
 use crate::state::log::Agent;
+use crate::state::schedules::Schedule;
 use crate::state::{SUBDOMAIN, State};
 
 /// The account of one region: what it holds, and shortcuts to put more into it.

@@ -15,12 +15,14 @@ use crate::simulator::Simulator;
 pub struct Builder {
     pub(crate) rate_limit: Option<u32>,
     pub(crate) events_rate_limit: Option<u32>,
+    pub(crate) operation_rate_limit: Option<u32>,
     pub(crate) latency: Duration,
     pub(crate) certificate: CertificateKind,
     pub(crate) http1_only: bool,
     pub(crate) port_base: u16,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) records: bool,
+    pub(crate) examples: bool,
     pub(crate) listener: Option<Listener>,
 }
 
@@ -40,12 +42,14 @@ impl Default for Builder {
         Self {
             rate_limit: Some(960),
             events_rate_limit: Some(120),
+            operation_rate_limit: None,
             latency: Duration::ZERO,
             certificate: CertificateKind::Good,
             http1_only: false,
             port_base: 0,
             ca_file: None,
             records: true,
+            examples: false,
             listener: None,
         }
     }
@@ -66,10 +70,20 @@ impl Builder {
         self
     }
 
+    /// Requests a minute for each key and each operation that has a limit of its own: creating and
+    /// managing incidents, and asking who is on call. PagerDuty does not publish the numbers, so
+    /// there is no such limit unless it is set.
+    #[must_use]
+    pub fn operation_rate_limit(mut self, per_minute: u32) -> Self {
+        self.operation_rate_limit = Some(per_minute);
+        self
+    }
+
     /// No rate limits, and none of their headers; for benchmarks.
     #[must_use]
     pub fn without_rate_limits(mut self) -> Self {
         self.rate_limit = None;
+        self.operation_rate_limit = None;
         self.events_rate_limit = None;
         self
     }
@@ -108,6 +122,14 @@ impl Builder {
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Gives every account at least one object of each kind under a well-known id, beside what it
+    /// has otherwise; see [`crate::examples`].
+    #[must_use]
+    pub fn examples(mut self, examples: bool) -> Self {
+        self.examples = examples;
         self
     }
 

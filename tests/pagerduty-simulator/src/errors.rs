@@ -22,6 +22,15 @@ impl Refusal {
         Self::with(status, json!({"error": {"message": message, "code": code}}))
     }
 
+    /// 400 with the message that belongs to a code.
+    pub(crate) fn known(code: u32) -> Self {
+        let message = match code {
+            1013 => "Invalid Snooze Duration",
+            _ => "Invalid Input Provided",
+        };
+        Self::coded(400, code, message)
+    }
+
     /// 400, code 2001, with the list of what is wrong.
     pub(crate) fn invalid(errors: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let errors: Vec<String> = errors.into_iter().map(Into::into).collect();

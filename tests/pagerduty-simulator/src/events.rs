@@ -3,69 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::errors::Refusal;
+use crate::facts;
 use crate::ids::secret_hex;
 use crate::judge::Verdict;
+use crate::judge::body::Findings;
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
-use crate::shape::{Field, Findings, Shape, TEXT, optional, required};
+use crate::state::routing::Route;
 use crate::state::{ChangeEvent, State};
 
 /// The largest event, in bytes.
 const LARGEST_EVENT: usize = 512 * 1024;
-
-const LINK: Shape = Shape::Record(&[required("href", TEXT), optional("text", TEXT)]);
-const IMAGE: Shape =
-    Shape::Record(&[required("src", TEXT), optional("href", TEXT), optional("alt", TEXT)]);
-const LINKS: Shape = Shape::List { of: &LINK, least: 0 };
-const IMAGES: Shape = Shape::List { of: &IMAGE, least: 0 };
-const SUMMARY: Shape = Shape::Text { longest: 1024, blank: false };
-const KEY: Shape = Shape::Text { longest: 255, blank: false };
-const SEVERITIES: &[&str] = &["critical", "error", "warning", "info"];
-
-const TRIGGER: &[Field] = &[
-    required("routing_key", TEXT),
-    required("event_action", Shape::OneOf(&["trigger"])),
-    optional("dedup_key", KEY),
-    required(
-        "payload",
-        Shape::Record(&[
-            required("summary", SUMMARY),
-            required("source", Shape::Text { longest: usize::MAX, blank: false }),
-            required("severity", Shape::OneOf(SEVERITIES)),
-            optional("timestamp", TEXT),
-            optional("component", TEXT),
-            optional("group", TEXT),
-            optional("class", TEXT),
-            optional("custom_details", Shape::Mapping),
-        ]),
-    ),
-    optional("images", IMAGES),
-    optional("links", LINKS),
-    optional("client", TEXT),
-    optional("client_url", TEXT),
-];
-const FOLLOW_UP: &[Field] = &[
-    required("routing_key", TEXT),
-    required("event_action", Shape::OneOf(&["trigger", "acknowledge", "resolve"])),
-    required("dedup_key", KEY),
-    optional("payload", Shape::Mapping),
-    optional("images", IMAGES),
-    optional("links", LINKS),
-];
-const CHANGE: &[Field] = &[
-    required("routing_key", TEXT),
-    required(
-        "payload",
-        Shape::Record(&[
-            required("summary", SUMMARY),
-            optional("source", TEXT),
-            optional("timestamp", TEXT),
-            optional("custom_details", Shape::Mapping),
-        ]),
-    ),
-    optional("links", LINKS),
-    optional("images", IMAGES),
-];
 
 /// Judges an event and carries it out.
 pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
@@ -115,24 +63,26 @@ fn receive(
             }),
         ));
     };
-    let fields = match (change, event["event_action"].as_str()) {
-        (true, _) => CHANGE,
-        (false, Some("acknowledge" | "resolve")) => FOLLOW_UP,
-        (false, _) => TRIGGER,
+    let shape = match (change, event["event_action"].as_str()) {
+        (true, _) => "changeEvent",
+        (false, Some("acknowledge" | "resolve")) => "followUpEvent",
+        (false, _) => "triggerEvent",
     };
+    let operation = facts::events_api().iter().find(|operation| operation.id == shape);
+    let body = operation.and_then(|operation| operation.body.as_ref());
     let mut findings = Findings::default();
-    findings.record("", &event, fields);
+    findings.record("", &event, body.map_or(&[], |body| &body.fields));
     violations.append(&mut findings.ignored);
     if !findings.errors.is_empty() {
         return Err(Refusal::event(findings.errors));
     }
     let routing_key = event["routing_key"].as_str().unwrap_or_default();
-    let Some(service) = state.routing_index.get(routing_key).map(|index| &state.services[*index])
-    else {
+    let Some(Route { service_id, integration_id }) = state.route(routing_key) else {
         return Err(Refusal::event(vec!["Invalid routing key".to_owned()]));
     };
-    let service_id = service.id.clone();
-    *key_name = Some(format!("routing key of {}", service.name));
+    let service = service_id.as_deref().and_then(|id| state.service(id));
+    let service = service.map_or("an orchestration", |service| service.name.as_str());
+    *key_name = Some(format!("routing key of {service}"));
     let now = state.clock.instant();
     if state.events_limiter.spend(routing_key, now).is_some_and(|budget| budget.exceeded) {
         return Err(Refusal::bare(
@@ -144,17 +94,24 @@ fn receive(
             }),
         ));
     }
+    // What goes nowhere is accepted all the same.
+    let service_id = service_id.unwrap_or_default();
     Ok(if change {
-        accept_change(state, service_id, event)
+        accept_change(state, service_id, integration_id, event)
     } else {
         accept(state, &service_id, event)
     })
 }
 
-fn accept_change(state: &mut State, service_id: String, mut event: Value) -> Reply {
+fn accept_change(
+    state: &mut State,
+    service_id: String,
+    integration_id: String,
+    mut event: Value,
+) -> Reply {
     forget_routing_key(&mut event);
     let (id, at) = (state.ids.next('Q', "change event"), state.now());
-    state.change_events.push(ChangeEvent { id, at, service_id, event });
+    state.change_events.push(ChangeEvent { id, at, service_id, integration_id, event });
     let body = json!({"status": "success", "message": "Change event processed"});
     Reply::json(202, &body)
 }
@@ -166,8 +123,9 @@ fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
     match event["event_action"].as_str() {
         Some("acknowledge") => state.acknowledge_alert(service_id, &key, at),
         Some("resolve") => state.resolve_alert(service_id, &key, at),
-        // A disabled service takes events and does nothing with them.
-        _ if state.service(service_id).is_some_and(|service| service.status == "disabled") => {}
+        // A disabled service takes events and does nothing with them; so does one in maintenance.
+        _ if state.service(service_id).is_none_or(|service| service.status == "disabled")
+            || state.in_maintenance(service_id) => {}
         _ => {
             let payload = &event["payload"];
             let summary = payload["summary"].as_str().unwrap_or_default().to_owned();

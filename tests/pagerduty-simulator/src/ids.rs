@@ -1,6 +1,6 @@
 //! Object ids that look like PagerDuty's and are the same in every run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::keys::Region;
 
@@ -10,17 +10,55 @@ const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 #[derive(Debug)]
 pub(crate) struct Ids {
     region: Region,
-    counters: HashMap<&'static str, u64>,
+    counters: HashMap<String, u64>,
+    /// Ids that were asked for; they come before all others of their kind.
+    wanted: HashMap<String, VecDeque<String>>,
 }
 
 impl Ids {
     pub(crate) fn new(region: Region) -> Self {
-        Self { region, counters: HashMap::new() }
+        Self { region, counters: HashMap::new(), wanted: HashMap::new() }
+    }
+
+    /// Makes the next object of a kind have this id.
+    pub(crate) fn want(&mut self, kind: &str, id: &str) {
+        self.wanted.entry(kind.to_owned()).or_default().push_back(id.to_owned());
     }
 
     /// The next id of a kind: `prefix` and 13 alphanumerics.
-    pub(crate) fn next(&mut self, prefix: char, kind: &'static str) -> String {
-        let counter = self.counters.entry(kind).or_default();
+    pub(crate) fn next(&mut self, prefix: char, kind: &str) -> String {
+        if let Some(id) = self.wanted.get_mut(kind).and_then(VecDeque::pop_front) {
+            return id;
+        }
+        let mut rest = self.draw(kind);
+        let mut id = String::with_capacity(14);
+        id.push(prefix);
+        for _ in 0..13 {
+            id.push(char::from(ALPHABET[(rest % 36) as usize]));
+            rest /= 36;
+        }
+        id
+    }
+
+    /// The next id of a collection. Enrichment schemas have UUIDs, all others look alike.
+    pub(crate) fn of_collection(&mut self, path: &str) -> String {
+        if path != "/enrichment/schemas" {
+            return self.next('P', path);
+        }
+        let (one, other) = (self.draw(path), self.draw("second half of a UUID"));
+        format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            one >> 32,
+            (one >> 16) & 0xffff,
+            one & 0xfff,
+            other >> 52,
+            other & 0xffff_ffff_ffff
+        )
+    }
+
+    /// A number that no other object of the kind has.
+    fn draw(&mut self, kind: &str) -> u64 {
+        let counter = self.counters.entry(kind.to_owned()).or_default();
         *counter += 1;
         let salt = match self.region {
             Region::Us => 0x51,
@@ -29,14 +67,7 @@ impl Ids {
         let seed = kind
             .bytes()
             .fold(salt, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
-        let mut rest = mix(seed.wrapping_add(*counter));
-        let mut id = String::with_capacity(14);
-        id.push(prefix);
-        for _ in 0..13 {
-            id.push(char::from(ALPHABET[(rest % 36) as usize]));
-            rest /= 36;
-        }
-        id
+        mix(seed.wrapping_add(*counter))
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Key {
     pub(crate) scopes: Vec<String>,
     /// When it stops being good; never, unless it is a token that was given out by consent.
     expires_at: Option<Timestamp>,
+    /// The last characters of the token, as audit records show them.
+    pub(crate) truncated: String,
 }
 
 impl Key {
@@ -138,6 +140,11 @@ impl KeyRing {
         self.by_token.remove(token).is_some()
     }
 
+    /// Makes every credential of a user unknown.
+    pub(crate) fn revoke_all_of(&mut self, user: &str) {
+        self.by_token.retain(|_, key| key.user.as_deref() != Some(user));
+    }
+
     pub(crate) fn mint(
         &mut self,
         region: Region,
@@ -160,6 +167,7 @@ impl KeyRing {
             user: user.map(str::to_owned),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             expires_at: None,
+            truncated: token[token.len() - 4..].to_owned(),
         };
         self.by_token.insert(token.clone(), key);
         token

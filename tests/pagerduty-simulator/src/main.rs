@@ -31,6 +31,12 @@ struct Arguments {
     /// Write the certificate authority to this file, and leave it there
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
+    /// Give every account one object of each kind under a well-known id, such as PTEAM000000001
+    #[arg(
+        long, default_value_t = true, default_missing_value = "true", num_args = 0..=1,
+        require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL"
+    )]
+    examples: bool,
     /// Print one line of JSON for programs instead of the text for people
     #[arg(long)]
     print_json: bool,
@@ -43,6 +49,7 @@ async fn main() -> io::Result<()> {
         .rate_limit(arguments.rate_limit)
         .latency(arguments.latency)
         .port_base(arguments.port_base)
+        .examples(arguments.examples)
         .without_recording();
     if let Some(path) = arguments.ca_file {
         builder = builder.ca_file(path);

@@ -42,9 +42,21 @@ pub struct Origins {
     pub identity: String,
 }
 
+/// What an account holds at start.
+fn seeded(builder: &Builder, clock: &Arc<Clock>, region: Region) -> State {
+    let (limit, events) = (builder.rate_limit, builder.events_rate_limit);
+    let mut state = State::seeded(region, Arc::clone(clock), limit, events);
+    state.operation_limiter.set_limit(builder.operation_rate_limit);
+    if builder.examples {
+        state.seed_examples();
+    }
+    state
+}
+
 /// A running PagerDuty. It stops when it is dropped.
 pub struct Simulator {
     shared: Arc<Shared>,
+    settings: Builder,
     clock: Arc<Clock>,
     addresses: [SocketAddr; Origin::ALL.len()],
     ca_pem: String,
@@ -83,10 +95,7 @@ impl Simulator {
     pub(crate) fn start_with(builder: Builder) -> io::Result<Self> {
         let certificates = Certificates::new(builder.certificate, builder.http1_only)?;
         let clock = Arc::new(Clock::default());
-        let account = |region| {
-            let (limit, events) = (builder.rate_limit, builder.events_rate_limit);
-            Account::new(region, State::seeded(region, Arc::clone(&clock), limit, events))
-        };
+        let account = |region| Account::new(region, seeded(&builder, &clock, region));
         let shared = Arc::new(Shared {
             us: account(Region::Us),
             eu: account(Region::Eu),
@@ -98,7 +107,7 @@ impl Simulator {
             sequence: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             latency_microseconds: AtomicU64::new(0),
-            listener: builder.listener,
+            listener: builder.listener.clone(),
         });
         // A runtime of its own keeps the servers answering while a test blocks its thread.
         let runtime = runtime::Builder::new_multi_thread()
@@ -123,12 +132,14 @@ impl Simulator {
             runtime.spawn(listen(listener, origin, shared, acceptor.clone(), stopped.clone()));
         }
         let ca_file_is_ours = builder.ca_file.is_none();
-        let ca_file = builder.ca_file.unwrap_or_else(|| {
+        let ca_file = builder.ca_file.clone().unwrap_or_else(|| {
             std::env::temp_dir().join(format!("pagerduty-simulator-{}.pem", secret_hex(16)))
         });
         fs::write(&ca_file, &certificates.ca_pem)?;
+        let latency = builder.latency;
         let simulator = Self {
             shared,
+            settings: builder,
             clock,
             addresses,
             ca_pem: certificates.ca_pem,
@@ -138,7 +149,7 @@ impl Simulator {
             stop,
             runtime: Some(runtime),
         };
-        simulator.set_latency(builder.latency);
+        simulator.set_latency(latency);
         Ok(simulator)
     }
 
@@ -220,6 +231,13 @@ impl Simulator {
     #[must_use]
     pub fn token_requests(&self) -> Vec<TokenRequest> {
         self.requests().into_iter().filter_map(TokenRequest::of).collect()
+    }
+
+    /// Gives both accounts what they had at start. Keys are new, requests and faults stay.
+    pub fn reset(&self) {
+        for region in [Region::Us, Region::Eu] {
+            *self.account(region).state() = seeded(&self.settings, &self.clock, region);
+        }
     }
 
     /// Every request so far, in the order of arrival.

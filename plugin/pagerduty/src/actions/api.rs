@@ -1,77 +1,19 @@
 //! Any request of the REST API, under the same rules as every other action.
 
 use serde_json::Value;
-use workflow_node_sdk::declare::{Action, Answer, Effect, Example, Kind, Param};
 use workflow_node_sdk::error::Error;
 use workflow_node_sdk::http::Request;
-use workflow_node_sdk::node::{Run, Task, Work, main};
+use workflow_node_sdk::node::{Outcome, Task, main};
 use workflow_node_sdk::{json, percent};
 
-use super::rest;
-use crate::parameters::FROM;
-
-pub(crate) static ACTIONS: &[Action] = &[Action {
-    slot: "rest",
-    acts_as_user: true,
-    parameters: &[
-        &Param::new(
-            Kind::OneOf(&["GET", "POST", "PUT", "PATCH", "DELETE"]),
-            "method",
-            "Method",
-            "The method of the request.",
-        )
-        .required(),
-        &Param::text(
-            "path",
-            "Path",
-            "The path on the REST API, e.g. /incidents/P1/notes; percent-encode what an id may \
-             hold besides letters and digits.",
-        )
-        .required()
-        .max(2000),
-        &Param::new(
-            Kind::Map,
-            "query",
-            "Query",
-            "Query parameters by name. A list is repeated; write its name with [], as the API does.",
-        ),
-        &Param::new(Kind::Json, "body", "Body", "The JSON body; none for GET and DELETE."),
-        &FROM,
-    ],
-    route: rest("GET", "/", Answer::Whole),
-    run: Run::Custom(request),
-    output: r#"{"description":"The answer's body; for an answer without one an object with its status."}"#,
-    examples: &[
-        Example {
-            title: "Who is on call",
-            parameters: r#"{"method":"GET","path":"/oncalls","query":{"limit":5,"include[]":["users"]}}"#,
-        },
-        Example {
-            title: "Snooze for an hour",
-            parameters: r#"{"method":"POST","path":"/incidents/QINCIDENT00003/snooze","body":{"duration":3600}}"#,
-        },
-    ],
-    ..Action::write(
-        Effect::Execute,
-        "api.request",
-        "Make an API request",
-        "Sends any request to the REST API, for what no other action covers. A write is never \
-         repeated by itself.",
-        "GET",
-        "/",
-    )
-}];
-
-fn request(task: Task) -> Work {
-    Box::pin(async move {
-        let response = task.send(build(&task)?).await?;
-        let record = if response.body.is_empty() {
-            format!(r#"{{"status":{}}}"#, response.status)
-        } else {
-            response.text()?
-        };
-        Ok(vec![main(record)])
-    })
+pub(super) async fn request(task: Task) -> Outcome {
+    let response = task.send(build(&task)?).await?;
+    let record = if response.body.is_empty() {
+        format!(r#"{{"status":{}}}"#, response.status)
+    } else {
+        response.text()?
+    };
+    Ok(vec![main(record)])
 }
 
 fn build(task: &Task) -> Result<Request, Error> {

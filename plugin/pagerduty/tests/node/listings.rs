@@ -8,7 +8,7 @@ use crate::support::{call, host, only_request};
 fn filters_stand_in_the_query_as_the_api_wants_them() {
     let host = host(&[(200, r#"{"incidents":[{"id":"Q1"}],"more":false}"#)]);
     let parameters = json!({
-        "statuses": ["triggered", "acknowledged"], "service_ids": ["PS1"],
+        "statuses": ["triggered", "acknowledged"], "service_ids": ["PSERVICE1"],
         "since": "2026-01-01T00:00:00+01:00", "sort_by": ["created_at:desc", "urgency:asc"],
         "include": ["users"], "limit": 10,
     });
@@ -16,7 +16,7 @@ fn filters_stand_in_the_query_as_the_api_wants_them() {
     assert_eq!(
         only_request(&host).url,
         "https://api.pagerduty.com/incidents?statuses%5B%5D=triggered&statuses%5B%5D=acknowledged\
-         &service_ids%5B%5D=PS1&since=2026-01-01T00%3A00%3A00%2B01%3A00\
+         &service_ids%5B%5D=PSERVICE1&since=2026-01-01T00%3A00%3A00%2B01%3A00\
          &sort_by=created_at%3Adesc%2Curgency%3Aasc&include%5B%5D=users&limit=10"
     );
 }
@@ -47,16 +47,16 @@ fn each_lookup_reads_its_own_member() {
         ("service.get", "service_id", "/services/A%2FB", "service"),
         ("user.get", "user_id", "/users/A%2FB", "user"),
     ] {
-        let host = host(&[(200, &format!(r#"{{"{member}":{{"id":"A/B"}}}}"#))]);
-        let output = call(&host, action, &json!({parameter: "A/B"})).unwrap();
-        assert_eq!(output, [json!({"id": "A/B"})], "{action}");
+        let host = host(&[(200, &format!(r#"{{"{member}":{{"id":"id:A/B"}}}}"#))]);
+        let output = call(&host, action, &json!({parameter: "id:A/B"})).unwrap();
+        assert_eq!(output, [json!({"id": "id:A/B"})], "{action}");
         assert_eq!(only_request(&host).url, format!("https://api.pagerduty.com{path}"));
     }
 }
 
 #[test]
 fn the_current_user_needs_no_parameters() {
-    let host = host(&[(200, r#"{"user":{"id":"PU1"}}"#)]);
-    assert_eq!(call(&host, "user.me", &json!({})).unwrap(), [json!({"id": "PU1"})]);
+    let host = host(&[(200, r#"{"user":{"id":"PUSER001"}}"#)]);
+    assert_eq!(call(&host, "user.me", &json!({})).unwrap(), [json!({"id": "PUSER001"})]);
     assert_eq!(only_request(&host).url, "https://api.pagerduty.com/users/me");
 }

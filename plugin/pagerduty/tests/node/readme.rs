@@ -1,8 +1,8 @@
 //! The README's tables say what the declaration says.
 
 use pagerduty::PagerDuty;
+use pagerduty_declaration::NODE;
 use serde_json::Value;
-use workflow_node_sdk::declare::Effect;
 use workflow_node_sdk::node::Plugin;
 
 const README: &str = include_str!("../../README.md");
@@ -17,21 +17,13 @@ fn table(heading: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_actions_is_the_declaration() {
-    let expected: Vec<_> = PagerDuty::NODE
-        .actions()
-        .map(|action| {
-            let effect = match action.effect {
-                Effect::Read => "reads",
-                Effect::Create => "creates",
-                Effect::Update => "updates",
-                Effect::Delete => "deletes",
-                Effect::Execute => "executes",
-            };
-            let scopes = match action.scopes {
-                [] => "–".to_owned(),
-                scopes => format!("`{}`", scopes.join("`, `")),
-            };
-            format!("| `{}` | {} | {effect} | {scopes} |", action.name, action.title)
+    let expected: Vec<_> = NODE
+        .resources
+        .iter()
+        .map(|resource| {
+            let count: usize = resource.actions.iter().map(|actions| actions.len()).sum();
+            let page = format!("../../docs/reference/{}.md", resource.name);
+            format!("| [{}]({page}) | {count} | {} |", resource.title, resource.description)
         })
         .collect();
     let actual = table("Actions");

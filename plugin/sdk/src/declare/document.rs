@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Action, Effect, Idempotency, Kind, Node, Param};
+use super::{Action, Effect, Idempotency, Kind, Node, Param, Run};
 use crate::json::{Object, constant, texts};
-use crate::node::Run;
 
 /// The whole node.
 pub fn node(node: &Node) -> Value {
@@ -19,10 +18,16 @@ pub fn node(node: &Node) -> Value {
     for (name, text) in node.schemas {
         schemas.set(name, constant(text));
     }
+    let mut resources = Vec::new();
     let mut actions = Vec::new();
-    for resource in node.actions {
-        for declared in *resource {
-            actions.push(action(declared));
+    for resource in node.resources {
+        let mut members = Object::new();
+        members.text("name", resource.name);
+        members.text("title", resource.title);
+        members.text("description", resource.description);
+        resources.push(members.build());
+        for declared in resource.actions.iter().copied().flatten() {
+            actions.push(action(declared, resource.name));
         }
     }
     let mut members = Object::new();
@@ -35,11 +40,12 @@ pub fn node(node: &Node) -> Value {
     members.set("slots", slots.build());
     members.set("schemas", schemas.build());
     members.set("secrets", constant(node.secrets));
+    members.set("resources", Value::Array(resources));
     members.set("actions", Value::Array(actions));
     members.build()
 }
 
-fn action(action: &Action) -> Value {
+fn action(action: &Action, resource: &str) -> Value {
     let mut slots = Object::new();
     if !action.slot.is_empty() {
         let mut used = Object::new();
@@ -55,10 +61,11 @@ fn action(action: &Action) -> Value {
         examples.push(members.build());
     }
     let mut output = Object::new();
-    output.set("main", constant(action.output));
+    output.set("main", record(action));
 
     let mut members = Object::new();
     members.text("name", action.name);
+    members.text("resource", resource);
     members.set("version", action.version.into());
     members.text("title", action.title);
     members.text("description", action.description);
@@ -71,9 +78,23 @@ fn action(action: &Action) -> Value {
     if !action.documentation_url.is_empty() {
         members.text("documentation_url", action.documentation_url);
     }
-    if matches!(action.run, Run::Declared) && action.is_paged() {
+    if action.is_early_access {
+        members.set("early_access", true.into());
+    }
+    if action.run == Run::Declared && action.is_paged() {
         members.set("emits", true.into());
     }
+    members.build()
+}
+
+/// The schema of one output record: as the service writes it, or flat.
+fn record(action: &Action) -> Value {
+    let whole = constant(action.output);
+    let Some(simple) = action.simple else {
+        return whole;
+    };
+    let mut members = Object::new();
+    members.set("anyOf", Value::Array(vec![whole, simple.schema()]));
     members.build()
 }
 
@@ -106,7 +127,7 @@ fn object_schema(parameters: &[&Param]) -> Value {
     let mut required = Vec::new();
     // A JSON object has no order; a form does.
     let mut order = Vec::new();
-    for param in parameters {
+    for param in parameters.iter().filter(|param| param.is_asked()) {
         properties.set(param.name, param_schema(param));
         order.push(param.name);
         if param.is_required {
@@ -133,29 +154,40 @@ fn param_schema(param: &Param) -> Value {
     if let Some(default) = param.default {
         members.set("default", constant(default));
     }
-    let hint = if param.has_options {
-        "options"
+    if !param.secret.is_empty() {
+        members.set("writeOnly", true.into());
+        members.text("x-secret", param.secret);
+    }
+    let mut hints = Object::new();
+    if !param.reference.is_empty() {
+        hints.set("options", true.into());
+        hints.text("reference", param.reference);
     } else if param.kind == Kind::LongText {
-        "multiline"
+        hints.set("multiline", true.into());
     } else {
         return members.build();
-    };
-    let mut hints = Object::new();
-    hints.set(hint, true.into());
+    }
     members.set("x-ui", hints.build());
     members.build()
 }
 
 fn kind_schema(kind: &Kind, max: u32, is_nullable: bool) -> Object {
-    let mut members = Object::new();
+    let mut members = match kind {
+        Kind::Object(parameters) => match object_schema(parameters) {
+            Value::Object(members) => Object::from(members),
+            _ => Object::new(),
+        },
+        _ => Object::new(),
+    };
     let name = match kind {
         Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => "string",
         Kind::Integer(..) => "integer",
+        Kind::Number => "number",
         Kind::Boolean => "boolean",
         Kind::OneOf(_) => "string",
         Kind::List(_) | Kind::Objects(_) => "array",
-        Kind::Map => "object",
-        Kind::Json => return members,
+        Kind::Map | Kind::Object(_) => "object",
+        Kind::Json | Kind::Constant(_) => return members,
     };
     if is_nullable {
         members.set("type", texts(&[name, "null"]));
@@ -179,7 +211,7 @@ fn kind_schema(kind: &Kind, max: u32, is_nullable: bool) -> Object {
         }
         Kind::List(element) => members.set("items", kind_schema(element, 0, false).build()),
         Kind::Objects(parameters) => members.set("items", object_schema(parameters)),
-        Kind::Text | Kind::LongText | Kind::Boolean | Kind::Map | Kind::Json => {}
+        _ => {}
     }
     let longest = match name {
         "array" => "maxItems",

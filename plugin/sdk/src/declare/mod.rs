@@ -3,13 +3,21 @@
 //! read from here, and nowhere else.
 
 pub mod document;
+mod leak;
+mod param;
 pub(crate) mod request;
+mod route;
+mod simple;
 pub(crate) mod validate;
 
-use crate::node::Run;
+use serde::{Deserialize, Serialize};
+
+pub use param::{Kind, Param, Place};
+pub use route::{Answer, Cursor, Offset, Paging, Route, TimeKey};
+pub use simple::{Simple, SimpleField, SimpleKind};
 
 /// A node: everything it says about itself.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Node {
     /// Lower case, e.g. `pagerduty`.
     pub name: &'static str,
@@ -27,16 +35,19 @@ pub struct Node {
     pub slots: &'static [Slot],
     /// Schemas shared by name (JSON text); actions refer to them as `#/$defs/NAME`.
     pub schemas: &'static [(&'static str, &'static str)],
-    /// Positions in answers that hold secrets (a JSON array, as in `schemas/node.json`).
+    /// Positions in answers and requests that hold secrets (a JSON array, as in
+    /// `schemas/node.json`).
     pub secrets: &'static str,
-    /// The actions, a slice per resource.
-    pub actions: &'static [&'static [Action]],
+    /// What parameters may refer to.
+    pub references: &'static [Reference],
+    /// The resources, in the order in which a menu shows them.
+    pub resources: &'static [Resource],
 }
 
 impl Node {
     /// All actions, in order.
     pub fn actions(&self) -> impl Iterator<Item = &'static Action> + use<> {
-        self.actions.iter().flat_map(|actions| actions.iter())
+        self.resources.iter().flat_map(|resource| resource.actions.iter().copied().flatten())
     }
 
     /// The action of this name.
@@ -45,8 +56,21 @@ impl Node {
     }
 }
 
+/// Actions that belong together.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource {
+    /// Lower case.
+    pub name: &'static str,
+    /// What a menu shows, in the plural.
+    pub title: &'static str,
+    /// What it is, for a person who does not know the service.
+    pub description: &'static str,
+    /// Its actions, a slice per file.
+    pub actions: &'static [&'static [Action]],
+}
+
 /// A place for a credential.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Slot {
     /// Lower case.
     pub name: &'static str,
@@ -56,8 +80,33 @@ pub struct Slot {
     pub credential_types: &'static [&'static str],
 }
 
+/// What a parameter may be the id of, and how its choices are found: by an action that lists them.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Reference {
+    /// What parameters name.
+    pub name: &'static str,
+    /// Whether people give it a name, by which it can be found. Otherwise every text is an id.
+    pub is_named: bool,
+    /// In words, for messages: `an escalation policy`.
+    pub words: &'static str,
+    /// The action that lists them. Its path may need other parameters of the form.
+    pub list: &'static str,
+    /// The action that looks one up by the parameter of this name; empty for none.
+    pub get: &'static str,
+    /// The query parameter of the list by which the service searches; empty where it does not.
+    pub search: &'static str,
+    /// Members of a record that name it for people, the best first.
+    #[serde(deserialize_with = "leak::slice")]
+    pub labels: &'static [&'static str],
+    /// The member that makes a second line; empty for none.
+    pub detail: &'static str,
+    /// The segments after which an address of the service has the id.
+    #[serde(deserialize_with = "leak::slice")]
+    pub segments: &'static [&'static str],
+}
+
 /// What an action does to the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
     /// Changes nothing.
     Read,
@@ -72,7 +121,7 @@ pub enum Effect {
 }
 
 /// What happens when an action is repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Idempotency {
     /// It changes nothing.
     Safe,
@@ -84,22 +133,38 @@ pub enum Idempotency {
     None,
 }
 
+/// What is done with an action's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Run {
+    /// It is sent, and the answer decoded, as declared.
+    Declared,
+    /// The node's own code: [`Plugin::run`](crate::node::Plugin::run).
+    Custom,
+    /// The node's own code for all items at once:
+    /// [`Plugin::run_batch`](crate::node::Plugin::run_batch).
+    Batch,
+}
+
 /// One action.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Action {
     /// `<resource>.<operation>`.
     pub name: &'static str,
     /// Raised when its parameters or output change incompatibly.
     pub version: u32,
     /// What a menu shows.
+    #[serde(skip)]
     pub title: &'static str,
     /// What it does, for a person who does not know the API.
+    #[serde(skip)]
     pub description: &'static str,
     /// The service's own page; empty for none.
+    #[serde(skip)]
     pub documentation_url: &'static str,
     /// The slot whose credential it uses; empty for none.
     pub slot: &'static str,
     /// The scopes that a scoped grant needs.
+    #[serde(deserialize_with = "leak::slice")]
     pub scopes: &'static [&'static str],
     /// What it does to the service.
     pub effect: Effect,
@@ -107,26 +172,59 @@ pub struct Action {
     pub idempotency: Idempotency,
     /// Whether it acts in the name of a person (what that means is the service's business).
     pub acts_as_user: bool,
+    /// Whether the service may still change it.
+    #[serde(skip)]
+    pub is_early_access: bool,
+    /// The parameter that names what is written: items that name the same run one after the other,
+    /// in their order. Empty where the order does not matter.
+    pub ordered_by: &'static str,
+    /// What to look at when nobody knows whether it happened; empty for the obvious.
+    pub check: &'static str,
     /// The form, in order.
+    #[serde(skip)]
     pub parameters: &'static [&'static Param],
     /// The request that follows from the parameters.
     pub route: Route,
-    /// What is done with the request: sent as declared, or by the node's own code.
+    /// What is done with the request.
     pub run: Run,
     /// Schema of one output record (JSON text).
+    #[serde(skip)]
     pub output: &'static str,
+    /// The flat form of a record that `simplify` asks for.
+    #[serde(deserialize_with = "leak::some")]
+    pub simple: Option<&'static Simple>,
     /// Parameters that really run.
+    #[serde(skip)]
     pub examples: &'static [Example],
 }
 
+/// Parameters that really run, as a test proves.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// What it shows.
+    pub title: &'static str,
+    /// A JSON object (text).
+    pub parameters: &'static str,
+}
+
 impl Action {
-    const fn base(
+    /// An action with a name, a request and nothing else. What it does to the service follows from
+    /// the method until it is said: GET reads, POST creates, PUT and PATCH update, DELETE deletes;
+    /// and only what is sure to have one effect when repeated counts as repeatable.
+    pub const fn new(
         name: &'static str,
         title: &'static str,
         description: &'static str,
         method: &'static str,
         path: &'static str,
     ) -> Self {
+        let (effect, idempotency) = match method.as_bytes() {
+            b"GET" => (Effect::Read, Idempotency::Safe),
+            b"PUT" => (Effect::Update, Idempotency::Idempotent),
+            b"PATCH" => (Effect::Update, Idempotency::None),
+            b"DELETE" => (Effect::Delete, Idempotency::Idempotent),
+            _ => (Effect::Create, Idempotency::None),
+        };
         Self {
             name,
             version: 1,
@@ -135,261 +233,177 @@ impl Action {
             documentation_url: "",
             slot: "",
             scopes: &[],
-            effect: Effect::Read,
-            idempotency: Idempotency::Safe,
+            effect,
+            idempotency,
             acts_as_user: false,
+            is_early_access: false,
+            ordered_by: "",
+            check: "",
             parameters: &[],
             route: Route {
                 method,
                 base: "",
                 path,
+                envelope: "",
                 constants: &[],
+                headers: &[],
                 key: None,
                 answer: Answer::Whole,
             },
             run: Run::Declared,
             output: r#"{"type":"object"}"#,
+            simple: None,
             examples: &[],
         }
     }
 
-    /// An action that reads. The other fields are set by struct update.
-    pub const fn get(
-        name: &'static str,
-        title: &'static str,
-        description: &'static str,
-        path: &'static str,
-    ) -> Self {
-        Self::base(name, title, description, "GET", path)
-    }
-
-    /// An action that writes, by `method`. Not repeatable unless declared so.
-    pub const fn write(
-        effect: Effect,
-        name: &'static str,
-        title: &'static str,
-        description: &'static str,
-        method: &'static str,
-        path: &'static str,
-    ) -> Self {
-        Self {
-            effect,
-            idempotency: Idempotency::None,
-            ..Self::base(name, title, description, method, path)
-        }
-    }
-}
-
-/// The request of an action.
-#[derive(Clone, Copy)]
-pub struct Route {
-    /// In upper case.
-    pub method: &'static str,
-    /// Which of the configuration's `base_urls`; for an action without a slot, the URL itself.
-    pub base: &'static str,
-    /// With `{parameter}` for a segment.
-    pub path: &'static str,
-    /// Values (JSON text) that stand in every body, by pointer.
-    pub constants: &'static [(&'static str, &'static str)],
-    /// The parameter that takes the execution's idempotency key when it is not given.
-    pub key: Option<&'static str>,
-    /// How the answer becomes output.
-    pub answer: Answer,
-}
-
-/// How a successful answer becomes output records.
-#[derive(Clone, Copy)]
-pub enum Answer {
-    /// The whole body is one record.
-    Whole,
-    /// One record under this member.
-    Object(&'static str),
-    /// One record per element under this member.
-    List(&'static str, Paging),
-    /// No body; the record is this JSON text.
-    Nothing(&'static str),
-}
-
-/// How a service hands out a long list.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Paging {
-    /// All at once; a limit is applied here.
-    None,
-    /// `limit` and `offset`, and a member that says whether there is more.
-    Offset {
-        /// The largest page.
-        page: u64,
-        /// `offset + limit` may not exceed this.
-        window: u64,
-        /// Name of the query parameter and member.
-        limit: &'static str,
-        /// Name of the query parameter and member.
-        offset: &'static str,
-        /// Name of the member.
-        more: &'static str,
-    },
-    /// An opaque cursor from one page to the next.
-    Cursor {
-        /// The largest page.
-        page: u64,
-        /// Name of the query parameter.
-        limit: &'static str,
-        /// Name of the query parameter.
-        cursor: &'static str,
-        /// Name of the member; null or absent at the end.
-        next: &'static str,
-    },
-}
-
-/// Parameters that really run, as a test proves.
-#[derive(Clone, Copy)]
-pub struct Example {
-    /// What it shows.
-    pub title: &'static str,
-    /// A JSON object (text).
-    pub parameters: &'static str,
-}
-
-/// What a parameter holds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// One line.
-    Text,
-    /// Many lines.
-    LongText,
-    /// An e-mail address.
-    Email,
-    /// An absolute URL.
-    Url,
-    /// RFC 3339 with an offset.
-    DateTime,
-    /// Whole number.
-    Integer(i64, i64),
-    /// True or false.
-    Boolean,
-    /// One of these.
-    OneOf(&'static [&'static str]),
-    /// Several of one kind.
-    List(&'static Kind),
-    /// Any JSON object.
-    Map,
-    /// Any JSON value.
-    Json,
-    /// Several objects with these members.
-    Objects(&'static [&'static Param]),
-}
-
-/// Where a parameter goes in the request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
-    /// Nowhere; the code that runs the action reads it.
-    Control,
-    /// The path segment of its own name.
-    Path,
-    /// A query parameter; a list repeats it.
-    Query(&'static str),
-    /// A query parameter; a list is joined by commas.
-    QueryJoined(&'static str),
-    /// A header.
-    Header(&'static str),
-    /// A position in the JSON body (RFC 6901).
-    Body(&'static str),
-    /// A position in the JSON body, where each value `v` becomes the JSON text with `$` replaced by
-    /// the value: `{"id":$,"type":"service_reference"}`.
-    BodyAs(&'static str, &'static str),
-}
-
-/// One parameter of an action.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Param {
-    /// As the API names the field.
-    pub name: &'static str,
-    /// What a form shows.
-    pub title: &'static str,
-    /// What it means, its unit and its default.
-    pub description: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// Where it goes.
-    pub place: Place,
-    /// Whether it must be given.
-    pub is_required: bool,
-    /// Whether null is a value (it clears the field).
-    pub is_nullable: bool,
-    /// Whether `load-options` has choices for it.
-    pub has_options: bool,
-    /// JSON text, shown in the form; the service's own default, never sent by us.
-    pub default: Option<&'static str>,
-    /// Most characters, elements or members; 0 for no limit.
-    pub max: u32,
-}
-
-impl Param {
-    /// A parameter of any kind; not sent anywhere until placed with [`Param::at`].
-    pub const fn new(
-        kind: Kind,
-        name: &'static str,
-        title: &'static str,
-        description: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            title,
-            description,
-            kind,
-            place: Place::Control,
-            is_required: false,
-            is_nullable: false,
-            has_options: false,
-            default: None,
-            max: 0,
-        }
-    }
-
-    /// One line of text.
-    pub const fn text(name: &'static str, title: &'static str, description: &'static str) -> Self {
-        Self::new(Kind::Text, name, title, description)
-    }
-
-    /// Places it in the request.
+    /// Uses the credential of a slot, and one of its base URLs.
     #[must_use]
-    pub const fn at(mut self, place: Place) -> Self {
-        self.place = place;
+    pub const fn with(mut self, slot: &'static str, base: &'static str) -> Self {
+        self.slot = slot;
+        self.route.base = base;
         self
     }
 
-    /// Must be given.
+    /// Needs these scopes.
     #[must_use]
-    pub const fn required(mut self) -> Self {
-        self.is_required = true;
+    pub const fn scopes(mut self, scopes: &'static [&'static str]) -> Self {
+        self.scopes = scopes;
         self
     }
 
-    /// May be null.
+    /// Asks for these parameters.
     #[must_use]
-    pub const fn nullable(mut self) -> Self {
-        self.is_nullable = true;
+    pub const fn takes(mut self, parameters: &'static [&'static Param]) -> Self {
+        self.parameters = parameters;
         self
     }
 
-    /// Has choices.
+    /// Has this schema of an output record.
     #[must_use]
-    pub const fn options(mut self) -> Self {
-        self.has_options = true;
+    pub const fn gives(mut self, output: &'static str) -> Self {
+        self.output = output;
         self
     }
 
-    /// What happens when it is absent.
+    /// Reads its answer so.
     #[must_use]
-    pub const fn default(mut self, json: &'static str) -> Self {
-        self.default = Some(json);
+    pub const fn answer(mut self, answer: Answer) -> Self {
+        self.route.answer = answer;
         self
     }
 
-    /// At most so many characters, elements or members.
+    /// Wraps its body in an envelope.
     #[must_use]
-    pub const fn max(mut self, max: u32) -> Self {
-        self.max = max;
+    pub const fn envelope(mut self, pointer: &'static str) -> Self {
+        self.route.envelope = pointer;
         self
+    }
+
+    /// Sends these values in every body.
+    #[must_use]
+    pub const fn constants(mut self, constants: &'static [(&'static str, &'static str)]) -> Self {
+        self.route.constants = constants;
+        self
+    }
+
+    /// Does this to the service, and this when repeated.
+    #[must_use]
+    pub const fn effect(mut self, effect: Effect, idempotency: Idempotency) -> Self {
+        self.effect = effect;
+        self.idempotency = idempotency;
+        self
+    }
+
+    /// Puts the execution's idempotency key into this parameter when it is not given.
+    #[must_use]
+    pub const fn keyed(mut self, parameter: &'static str) -> Self {
+        self.route.key = Some(parameter);
+        self.idempotency = Idempotency::Keyed;
+        self
+    }
+
+    /// Acts in the name of a person.
+    #[must_use]
+    pub const fn as_user(mut self) -> Self {
+        self.acts_as_user = true;
+        self
+    }
+
+    /// Runs items that name the same in this parameter one after the other.
+    #[must_use]
+    pub const fn ordered_by(mut self, parameter: &'static str) -> Self {
+        self.ordered_by = parameter;
+        self
+    }
+
+    /// Runs by the node's own code.
+    #[must_use]
+    pub const fn runs(mut self, run: Run) -> Self {
+        self.run = run;
+        self
+    }
+
+    /// Has a flat form.
+    #[must_use]
+    pub const fn simple(mut self, simple: &'static Simple) -> Self {
+        self.simple = Some(simple);
+        self
+    }
+
+    /// Says what to look at when nobody knows whether it happened.
+    #[must_use]
+    pub const fn check(mut self, check: &'static str) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Has a page of the service's own.
+    #[must_use]
+    pub const fn documented(mut self, url: &'static str) -> Self {
+        self.documentation_url = url;
+        self
+    }
+
+    /// May still be changed by the service.
+    #[must_use]
+    pub const fn early_access(mut self) -> Self {
+        self.is_early_access = true;
+        self
+    }
+
+    /// Sends these headers with every request.
+    #[must_use]
+    pub const fn headers(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        self.route.headers = headers;
+        self
+    }
+
+    /// Shows how it is used.
+    #[must_use]
+    pub const fn examples(mut self, examples: &'static [Example]) -> Self {
+        self.examples = examples;
+        self
+    }
+
+    /// Whether it hands its output over page by page.
+    pub fn is_paged(&self) -> bool {
+        let paging = match self.route.answer {
+            Answer::List(_, paging) => *paging,
+            _ => Paging::None,
+        };
+        matches!(paging, Paging::Offset(_) | Paging::Cursor(_))
+    }
+
+    /// Whether it lists records.
+    pub fn is_list(&self) -> bool {
+        matches!(self.route.answer, Answer::List(..))
+    }
+}
+
+impl Example {
+    /// An example.
+    pub const fn new(title: &'static str, parameters: &'static str) -> Self {
+        Self { title, parameters }
     }
 }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Action, Param, Place};
+use super::{Action, Kind, Param, Place};
 use crate::error::Error;
 use crate::http::Request;
 use crate::json;
 use crate::percent;
+use crate::text;
 
 /// Builds the request. `key` is the execution's idempotency key for this item.
 ///
@@ -25,14 +26,26 @@ pub(crate) fn build(
     let mut url = base_url.trim_end_matches('/').to_owned();
     append_path(&mut url, route.path, parameters)?;
     let mut request = Request::new(route.method, "");
-    let mut body = None;
-    for (pointer, text) in route.constants {
-        let value = json::constant(text);
-        insert(body.get_or_insert(Value::Null), pointer, value);
+    for (name, value) in route.headers {
+        request.headers.push(((*name).into(), (*value).into()));
     }
+    let mut body = None;
+    if !route.envelope.is_empty() {
+        object_at(slot(&mut body, route.envelope, ""));
+    }
+    for (pointer, text) in route.constants {
+        insert(&mut body, route.envelope, pointer, json::constant(text));
+    }
+    let mut file = None;
     for param in action.parameters {
-        let Some(value) = parameters.get(param.name) else {
-            continue;
+        let constant;
+        let value = match (param.kind, parameters.get(param.name)) {
+            (Kind::Constant(text), _) => {
+                constant = json::constant(text);
+                &constant
+            }
+            (_, Some(value)) => value,
+            (_, None) => continue,
         };
         match param.place {
             Place::Control | Place::Path => {}
@@ -51,22 +64,25 @@ pub(crate) fn build(
                 }
                 percent::append_query(&mut url, name, &joined);
             }
+            Place::QueryMembers => append_members(&mut url, param.name, value)?,
             Place::Header(name) => {
                 request.headers.push((name.into(), plain(value).into_owned()));
             }
             Place::Body(pointer) => {
-                insert(body.get_or_insert(Value::Null), pointer, value.clone());
+                insert(&mut body, route.envelope, pointer, built(&param.kind, value));
             }
-            Place::BodyAs(pointer, template) => {
-                let value = match value {
-                    Value::Array(list) => {
-                        list.iter().map(|one| filled(template, one)).collect::<Vec<_>>().into()
+            Place::BodyAs(pointer, template) | Place::PathAndBody(pointer, template) => {
+                insert(&mut body, route.envelope, pointer, filled_each(template, value));
+            }
+            Place::BodyMembers(pointer) => {
+                if let Value::Object(members) = value {
+                    for (name, value) in members {
+                        let at = slot(&mut body, route.envelope, pointer);
+                        object_at(at).insert(name.clone(), value.clone());
                     }
-                    Value::Null => Value::Null,
-                    one => filled(template, one),
-                };
-                insert(body.get_or_insert(Value::Null), pointer, value);
+                }
             }
+            Place::FormFile(name, kind) => file = Some(form(name, kind, &plain(value))),
         }
     }
     if let (Some(param), Some(key)) = (key_param(action), key) {
@@ -74,17 +90,108 @@ pub(crate) fn build(
         if given.is_none()
             && let Place::Body(pointer) = param.place
         {
-            insert(body.get_or_insert(Value::Null), pointer, key.into());
+            insert(&mut body, route.envelope, pointer, key.into());
         }
         request.idempotency_key =
             Some(given.map_or_else(|| key.to_owned(), |value| plain(value).into_owned()));
     }
-    if let Some(body) = body {
-        request.headers.push(("content-type".into(), "application/json".into()));
-        request.body = Some(json::text(&body).into_bytes());
+    let content = match (file, body) {
+        (Some(form), _) => Some(form),
+        (None, Some(body)) => Some(("application/json".to_owned(), json::text(&body))),
+        (None, None) => None,
+    };
+    if let Some((content_type, content)) = content {
+        request.headers.push(("content-type".into(), content_type));
+        request.body = Some(content.into_bytes());
     }
     request.url = url;
     Ok(request)
+}
+
+/// A form with one file, with its content type (RFC 7578).
+fn form(name: &str, kind: &str, content: &str) -> (String, String) {
+    let mut boundary = "workflow-node".to_owned();
+    while text::contains(content, &boundary) {
+        boundary.push('-');
+        boundary.push_str(&content.len().to_string());
+    }
+    let form = [
+        "--",
+        &boundary,
+        "\r\nContent-Disposition: form-data; name=\"",
+        name,
+        "\"; filename=\"",
+        name,
+        "\"\r\nContent-Type: ",
+        kind,
+        "\r\n\r\n",
+        content,
+        "\r\n--",
+        &boundary,
+        "--\r\n",
+    ];
+    (["multipart/form-data; boundary=", &boundary].concat(), form.concat())
+}
+
+/// Query parameters by name; a list is repeated.
+fn append_members(url: &mut String, param: &str, value: &Value) -> Result<(), Error> {
+    let Value::Object(members) = value else {
+        return Ok(());
+    };
+    for (name, value) in members {
+        for one in each(value) {
+            if matches!(one, Value::Object(_) | Value::Array(_) | Value::Null) {
+                let message = "must be a text, a number, true or false, or a list of them";
+                return Err(Error::invalid(["/", param, "/", name].concat(), message));
+            }
+            percent::append_query(url, name, &plain(one));
+        }
+    }
+    Ok(())
+}
+
+/// A value as it stands in the body: members of objects are placed as they are declared.
+fn built(kind: &Kind, value: &Value) -> Value {
+    match (kind, value) {
+        (Kind::Object(members), Value::Object(given)) => element(members, given),
+        (Kind::Objects(members), Value::Array(list)) => {
+            let mut elements = Vec::with_capacity(list.len());
+            for one in list {
+                elements.push(match one {
+                    Value::Object(given) => element(members, given),
+                    other => other.clone(),
+                });
+            }
+            Value::Array(elements)
+        }
+        _ => value.clone(),
+    }
+}
+
+fn element(members: &[&Param], given: &Map<String, Value>) -> Value {
+    let mut body = Some(Value::Object(Map::new()));
+    for member in members {
+        let (pointer, value) = match (member.kind, given.get(member.name)) {
+            (Kind::Constant(text), _) => (member.place, json::constant(text)),
+            (_, None) => continue,
+            (kind, Some(value)) => match member.place {
+                Place::BodyAs(pointer, template) => {
+                    (Place::Body(pointer), filled_each(template, value))
+                }
+                place => (place, built(&kind, value)),
+            },
+        };
+        match pointer {
+            Place::Body(pointer) => insert(&mut body, "", pointer, value),
+            Place::BodyMembers(_) => {
+                if let (Value::Object(more), Some(Value::Object(all))) = (value, &mut body) {
+                    all.extend(more);
+                }
+            }
+            _ => insert(&mut body, "/", member.name, value),
+        }
+    }
+    body.unwrap_or_default()
 }
 
 /// The parameter that takes the execution's idempotency key.
@@ -132,45 +239,87 @@ fn plain(value: &Value) -> Cow<'_, str> {
     }
 }
 
+fn filled_each(template: &str, value: &Value) -> Value {
+    match value {
+        Value::Array(list) => {
+            let mut all = Vec::with_capacity(list.len());
+            for one in list {
+                all.push(filled(template, one));
+            }
+            Value::Array(all)
+        }
+        Value::Null => Value::Null,
+        one => filled(template, one),
+    }
+}
+
 fn filled(template: &str, value: &Value) -> Value {
     let (before, after) = template.split_once('$').unwrap_or((template, ""));
     json::constant(&[before, &json::text(value), after].concat())
 }
 
-/// Sets the value at a pointer, making objects on the way.
-fn insert(root: &mut Value, pointer: &str, value: Value) {
-    let mut at = root;
-    for segment in pointer.split('/').skip(1) {
-        if !at.is_object() {
-            *at = Value::Object(Map::new());
+/// Sets the value at `envelope` and `pointer`, making objects on the way.
+pub(crate) fn insert(body: &mut Option<Value>, envelope: &str, pointer: &str, value: Value) {
+    *slot(body, envelope, pointer) = value;
+}
+
+fn slot<'a>(body: &'a mut Option<Value>, envelope: &str, pointer: &str) -> &'a mut Value {
+    let mut at = body.get_or_insert(Value::Null);
+    for path in [envelope, pointer] {
+        for segment in path.split('/') {
+            if !segment.is_empty() {
+                at = object_at(at).entry(segment).or_insert(Value::Null);
+            }
         }
-        let Value::Object(members) = at else { return };
-        at = members.entry(segment).or_insert(Value::Null);
     }
-    *at = value;
+    at
+}
+
+fn object_at(at: &mut Value) -> &mut Map<String, Value> {
+    if !at.is_object() {
+        *at = Value::Object(Map::new());
+    }
+    let Value::Object(members) = at else { unreachable!("it was made one") };
+    members
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Action, Effect, Kind, Param, Place, Route};
+    use super::super::{Action, Kind, Param, Place};
     use super::*;
 
-    static WRITE: Action = Action {
-        parameters: &[
+    static WRITE: Action = Action::new("thing.make", "", "", "POST", "/things/{thing_id}/x")
+        .envelope("/thing")
+        .constants(&[("/type", r#""thing""#)])
+        .keyed("key")
+        .takes(&[
             &Param::text("thing_id", "", "").at(Place::Path),
-            &Param::new(Kind::List(&Kind::Text), "tags", "", "").at(Place::Query("tags[]")),
+            &Param::new(Kind::List(&Kind::Text), "tags", "", "").query("tags[]"),
             &Param::new(Kind::List(&Kind::Text), "sort", "", "").at(Place::QueryJoined("sort_by")),
             &Param::text("owner_id", "", "")
-                .at(Place::BodyAs("/thing/owner", r#"{"id":$,"type":"user_reference"}"#)),
-            &Param::text("key", "", "").at(Place::Body("/thing/key")),
-        ],
-        route: Route {
-            constants: &[("/thing/type", r#""thing""#)],
-            key: Some("key"),
-            ..Action::write(Effect::Create, "", "", "", "POST", "/things/{thing_id}/x").route
-        },
-        ..Action::write(Effect::Create, "thing.make", "", "", "POST", "")
-    };
+                .at(Place::BodyAs("/owner", r#"{"id":$,"type":"user_reference"}"#)),
+            &Param::text("key", "", "").body("/key"),
+            &Param::new(
+                Kind::Objects(&[
+                    &Param::text("name", "", ""),
+                    &Param::text("user_id", "", "").at(Place::BodyAs("/user", r#"{"id":$}"#)),
+                    &Param::constant("type", r#""part""#),
+                    &Param::new(
+                        Kind::Object(&[&Param::text("x", "", "").body("/deep/x")]),
+                        "o",
+                        "",
+                        "",
+                    ),
+                    &Param::new(Kind::Map, "more", "", "").at(Place::BodyMembers("")),
+                ]),
+                "parts",
+                "",
+                "",
+            )
+            .body("/parts"),
+            &Param::new(Kind::Map, "additional_fields", "", "").at(Place::BodyMembers("")),
+            &Param::new(Kind::Map, "additional_query", "", "").at(Place::QueryMembers),
+        ]);
 
     fn request(parameters: &str) -> Request {
         let parameters = serde_json::from_str(parameters).unwrap();
@@ -209,6 +358,78 @@ mod tests {
     }
 
     #[test]
+    fn members_of_objects_go_where_the_declaration_says() {
+        let request = request(
+            r#"{"thing_id":"a","parts":[{"name":"n","user_id":"P1","o":{"x":"y"},"more":{"new":1}},{}]}"#,
+        );
+        let parts = r#"[{"name":"n","new":1,"o":{"deep":{"x":"y"}},"type":"part","user":{"id":"P1"}},{"type":"part"}]"#;
+        assert_eq!(
+            body(&request),
+            format!(r#"{{"thing":{{"key":"k1","parts":{parts},"type":"thing"}}}}"#)
+        );
+    }
+
+    #[test]
+    fn what_the_declaration_does_not_know_is_passed_through() {
+        let request = request(
+            r#"{"thing_id":"a","additional_fields":{"new":[1],"type":"other"},"additional_query":{"n":1,"m[]":["x","y"]}}"#,
+        );
+        assert_eq!(request.url, "https://api.test/things/a/x?m%5B%5D=x&m%5B%5D=y&n=1");
+        assert_eq!(body(&request), r#"{"thing":{"key":"k1","new":[1],"type":"other"}}"#);
+        let wrong = json::object(r#"{"thing_id":"a","additional_query":{"n":{}}}"#).unwrap();
+        let error = build(&WRITE, "https://api.test", &wrong, None).unwrap_err();
+        assert!(
+            error.message.starts_with("additional_query/n: must be a text"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn an_envelope_is_sent_though_nothing_stands_in_it() {
+        static BARE: Action = Action::new("thing.set", "", "", "PUT", "/thing").envelope("/thing");
+        let request = build(&BARE, "https://api.test", &Map::new(), None).unwrap();
+        assert_eq!(request.body.unwrap(), br#"{"thing":{}}"#);
+    }
+
+    #[test]
+    fn a_file_is_sent_as_a_form() {
+        static FILE: Action =
+            Action::new("file.put", "", "", "POST", "/file").takes(&[&Param::new(
+                Kind::LongText,
+                "csv",
+                "",
+                "",
+            )
+            .at(Place::FormFile("file", "text/csv"))]);
+        let parameters = json::object(r#"{"csv":"a\nworkflow-node"}"#).unwrap();
+        let request = build(&FILE, "https://api.test", &parameters, None).unwrap();
+        let boundary = "workflow-node-15";
+        assert_eq!(request.headers[0].1, format!("multipart/form-data; boundary={boundary}"));
+        assert_eq!(
+            String::from_utf8(request.body.unwrap()).unwrap(),
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\n\
+                 Content-Type: text/csv\r\n\r\na\nworkflow-node\r\n--{boundary}--\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn what_stands_in_the_path_may_stand_in_the_body_too() {
+        static PART: Action = Action::new("part.make", "", "", "POST", "/things/{thing_id}/parts")
+            .envelope("/part")
+            .takes(&[
+                &Param::text("thing_id", "", "").at(Place::PathAndBody("/thing", r#"{"id":$}"#)),
+                &Param::constant("include", r#"["x"]"#).query("include[]"),
+            ]);
+        let parameters = json::object(r#"{"thing_id":"T1"}"#).unwrap();
+        let request = build(&PART, "https://api.test", &parameters, None).unwrap();
+        assert_eq!(request.url, "https://api.test/things/T1/parts?include%5B%5D=x");
+        assert_eq!(request.body.unwrap(), br#"{"part":{"thing":{"id":"T1"}}}"#);
+    }
+
+    #[test]
     fn a_given_key_is_used_instead_of_the_executions() {
         let request = request(r#"{"thing_id":"a","key":"mine"}"#);
         assert!(String::from_utf8(request.body.unwrap()).unwrap().contains(r#""key":"mine""#));
@@ -240,13 +461,10 @@ mod tests {
 
     #[test]
     fn big_integers_survive_in_a_body() {
-        static RAW: Action = Action {
-            parameters: &[
-                &Param::new(Kind::Json, "value", "", "").at(Place::Body("/value")),
-                &Param::text("from", "", "").at(Place::Header("from")),
-            ],
-            ..Action::write(Effect::Create, "raw.make", "", "", "POST", "/raw")
-        };
+        static RAW: Action = Action::new("raw.make", "", "", "POST", "/raw").takes(&[
+            &Param::new(Kind::Json, "value", "", "").body("/value"),
+            &Param::text("from", "", "").at(Place::Header("from")),
+        ]);
         let parameters =
             crate::json::object(r#"{"value":{"n":12345678901234567890123},"from":"a@b.test"}"#);
         let request = build(&RAW, "https://api.test", &parameters.unwrap(), None).unwrap();
@@ -257,10 +475,8 @@ mod tests {
 
     #[test]
     fn a_request_without_values_for_the_body_has_none() {
-        static GET: Action = Action {
-            parameters: &[&Param::text("q", "", "").at(Place::Query("q"))],
-            ..Action::get("thing.list", "", "", "/things")
-        };
+        static GET: Action = Action::new("thing.list", "", "", "GET", "/things")
+            .takes(&[&Param::text("q", "", "").query("q")]);
         let request = build(&GET, "https://api.test", &Map::new(), None).unwrap();
         assert_eq!((request.body, request.headers.len()), (None, 0));
         assert_eq!(request.url, "https://api.test/things");

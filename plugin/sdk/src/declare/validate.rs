@@ -25,7 +25,7 @@ fn members(
     errors: &mut Vec<FieldError>,
 ) {
     for name in given.keys() {
-        if !declared.iter().any(|param| param.name == name) {
+        if !declared.iter().any(|param| param.name == name && param.is_asked()) {
             wrong(errors, format!("{at}/{name}"), "there is no such parameter");
         }
     }
@@ -53,14 +53,20 @@ fn members(
         if param.max > 0 && length > param.max as usize {
             wrong(errors, pointer.clone(), format!("is longer than {}", param.max));
         }
-        if let (Kind::Objects(inner), Value::Array(list)) = (&param.kind, value) {
-            for (index, element) in list.iter().enumerate() {
-                let pointer = format!("{pointer}/{index}");
-                match element {
-                    Value::Object(element) => members(inner, element, &pointer, errors),
-                    _ => wrong(errors, pointer, "must be an object"),
+        match (&param.kind, value) {
+            (Kind::Objects(inner), Value::Array(list)) => {
+                for (index, element) in list.iter().enumerate() {
+                    let pointer = format!("{pointer}/{index}");
+                    match element {
+                        Value::Object(element) => members(inner, element, &pointer, errors),
+                        _ => wrong(errors, pointer, "must be an object"),
+                    }
                 }
             }
+            (Kind::Object(inner), Value::Object(element)) => {
+                members(inner, element, &pointer, errors);
+            }
+            _ => {}
         }
     }
 }
@@ -78,6 +84,7 @@ fn mismatch(kind: &Kind, value: &Value) -> Option<String> {
             .as_i64()
             .is_none_or(|number| number < *least || number > *most)
             .then(|| format!("must be a whole number from {least} to {most}")),
+        Kind::Number => (!value.is_number()).then(|| "must be a number".to_owned()),
         Kind::Boolean => (!value.is_boolean()).then(|| "must be true or false".to_owned()),
         Kind::OneOf(values) => value
             .as_str()
@@ -87,9 +94,9 @@ fn mismatch(kind: &Kind, value: &Value) -> Option<String> {
             None => Some("must be a list".to_owned()),
             Some(list) => list.iter().find_map(|one| mismatch(element, one)),
         },
-        Kind::Map => (!value.is_object()).then(|| "must be an object".to_owned()),
+        Kind::Map | Kind::Object(_) => (!value.is_object()).then(|| "must be an object".to_owned()),
         Kind::Objects(_) => (!value.is_array()).then(|| "must be a list of objects".to_owned()),
-        Kind::Json => None,
+        Kind::Json | Kind::Constant(_) => None,
     }
 }
 
@@ -97,31 +104,29 @@ fn mismatch(kind: &Kind, value: &Value) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::Effect;
     use super::*;
 
-    static FORM: Action = Action {
-        parameters: &[
-            &Param::text("text", "", "").required().max(3),
-            &Param::new(Kind::LongText, "long_text", "", ""),
-            &Param::new(Kind::Email, "email", "", ""),
-            &Param::new(Kind::Url, "url", "", ""),
-            &Param::new(Kind::DateTime, "time", "", ""),
-            &Param::new(Kind::Integer(1, 100), "integer", "", "").nullable(),
-            &Param::new(Kind::Boolean, "boolean", "", ""),
-            &Param::new(Kind::OneOf(&["high", "low"]), "one_of", "", ""),
-            &Param::new(Kind::List(&Kind::Integer(0, 9)), "list", "", "").max(2),
-            &Param::new(Kind::Map, "map", "", "").max(1),
-            &Param::new(Kind::Json, "json", "", ""),
-            &Param::new(
-                Kind::Objects(&[&Param::text("name", "", "").required()]),
-                "objects",
-                "",
-                "",
-            ),
-        ],
-        ..Action::write(Effect::Create, "thing.make", "", "", "POST", "/things")
-    };
+    static FORM: Action = Action::new("thing.make", "", "", "POST", "/things").takes(&[
+        &Param::text("text", "", "").required().max(3),
+        &Param::new(Kind::LongText, "long_text", "", ""),
+        &Param::new(Kind::Email, "email", "", ""),
+        &Param::new(Kind::Url, "url", "", ""),
+        &Param::new(Kind::DateTime, "time", "", ""),
+        &Param::new(Kind::Integer(1, 100), "integer", "", "").nullable(),
+        &Param::new(Kind::Boolean, "boolean", "", ""),
+        &Param::new(Kind::OneOf(&["high", "low"]), "one_of", "", ""),
+        &Param::new(Kind::List(&Kind::Integer(0, 9)), "list", "", "").max(2),
+        &Param::new(Kind::Map, "map", "", "").max(1),
+        &Param::new(Kind::Json, "json", "", ""),
+        &Param::new(Kind::Objects(&[&Param::text("name", "", "").required()]), "objects", "", ""),
+        &Param::new(
+            Kind::Object(&[&Param::text("name", "", "").required(), &Param::constant("type", "1")]),
+            "object",
+            "",
+            "",
+        ),
+        &Param::new(Kind::Number, "number", "", ""),
+    ]);
 
     /// Checks the parameters, `text` added.
     fn checked(mut parameters: Value) -> Result<(), Error> {
@@ -151,6 +156,8 @@ mod tests {
             json!({"json": [1]}),
             json!({"objects": []}),
             json!({"objects": [{"name": "x"}]}),
+            json!({"object": {"name": "x"}}),
+            json!({"number": 1.5}),
         ] {
             assert_eq!(checked(parameters.clone()), Ok(()), "{parameters}");
         }
@@ -184,6 +191,13 @@ mod tests {
                 json!({"objects": [{"name": "x", "y": 1}]}),
                 "objects/0/y: there is no such parameter",
             ),
+            (json!({"object": 1}), "object: must be an object"),
+            (json!({"object": {}}), "object/name: is required"),
+            (
+                json!({"object": {"name": "x", "type": 1}}),
+                "object/type: there is no such parameter",
+            ),
+            (json!({"number": "1"}), "number: must be a number"),
             (json!({"unknown": 1}), "unknown: there is no such parameter"),
         ] {
             let error = checked(parameters.clone()).unwrap_err();

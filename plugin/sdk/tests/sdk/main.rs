@@ -3,6 +3,10 @@
 mod documents;
 mod executor;
 mod items;
+mod order;
+mod packed;
 mod paging;
 mod plugin;
+mod references;
 mod unknown_outcomes;
+mod windows;

@@ -186,3 +186,144 @@ fn a_list_without_pages_is_cut_here() {
     assert_eq!(call_one(&host, "name.list", json!({"limit": 2})).unwrap(), [r#""a""#, r#""b""#]);
     assert_eq!(host.requests()[0].url, "https://api.test/names");
 }
+
+/// A collection that tells its total, and how many requests were under way at once.
+fn counted(total: u64) -> Host {
+    host(move |request| {
+        let offset = query(request, "offset").unwrap_or(0);
+        let limit = query(request, "limit").unwrap();
+        let end = (offset + limit).min(total);
+        let records: Vec<_> = (offset..end).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let told =
+            if request.url.contains("total=true") { total.to_string() } else { "null".into() };
+        let more = end < total;
+        let body = format!(r#"{{"records":[{}],"more":{more},"total":{told}}}"#, records.join(","));
+        Ok(answer(200, &body))
+    })
+}
+
+#[test]
+fn once_the_total_is_known_pages_are_fetched_at_the_same_time_and_none_in_vain() {
+    for total in [0, 99, 100, 101, 200, 201, 999, 1_000, 1_001] {
+        for last_first in [false, true] {
+            let host = if last_first { counted(total).last_first() } else { counted(total) };
+            let result = call_one(&host, "record.list", json!({"all": true}));
+            assert_eq!(yielded(&host, result), ids(total), "{total}");
+            assert_eq!(host.requests().len() as u64, total.div_ceil(100).max(1), "{total}");
+            assert!(host.most_open() <= 4);
+            assert_eq!(host.most_open(), if total > 500 { 4 } else { host.most_open() });
+        }
+    }
+}
+
+#[test]
+fn a_limit_is_exact_whatever_is_fetched_ahead() {
+    for limit in [1, 100, 250, 333, 640, 700] {
+        let host = counted(700);
+        let result = call_one(&host, "record.list", json!({"limit": limit}));
+        assert_eq!(yielded(&host, result), ids(limit), "{limit}");
+        assert_eq!(host.requests().len() as u64, limit.div_ceil(100), "{limit}");
+    }
+}
+
+#[test]
+fn the_total_is_asked_for_once_and_only_where_there_is_more_than_two_pages() {
+    let host = counted(150);
+    yielded(&host, call_one(&host, "record.list", json!({"limit": 150}))).len();
+    assert!(host.requests().iter().all(|request| !request.url.contains("total")));
+    let host = counted(700);
+    yielded(&host, call_one(&host, "record.list", json!({"all": true}))).len();
+    let asked: Vec<_> = host.requests().iter().map(|r| r.url.contains("total=true")).collect();
+    assert_eq!(asked, [false, true, false, false, false, false, false]);
+}
+
+#[test]
+fn records_that_arrive_meanwhile_come_once_and_push_none_away() {
+    // The newest first: with each request one more has arrived in front.
+    let mut arrived = 0;
+    let host = host(move |request| {
+        let offset = query(request, "offset").unwrap_or(0);
+        let limit = query(request, "limit").unwrap();
+        let total = 450 + arrived;
+        arrived += 1;
+        let end = (offset + limit).min(total);
+        // Position 0 is the newest: number total - 1.
+        let numbers = (offset..end).map(|at| total - 1 - at);
+        let records: Vec<_> = numbers.map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let more = end < total;
+        let told = if request.url.contains("total=true") { total } else { 0 };
+        let told = if told > 0 { told.to_string() } else { "null".to_owned() };
+        let body = format!(r#"{{"records":[{}],"more":{more},"total":{told}}}"#, records.join(","));
+        Ok(answer(200, &body))
+    });
+    let result = call_one(&host, "record.list", json!({"all": true}));
+    let mut got = yielded(&host, result);
+    let count = got.len();
+    got.sort_unstable();
+    got.dedup();
+    assert_eq!(got.len(), count, "none twice");
+    for id in 0..450 {
+        assert!(got.contains(&format!(r#"{{"id":{id}}}"#)), "{id} was there all the time");
+    }
+}
+
+#[test]
+fn an_undocumented_paging_is_used_only_when_there_is_more() {
+    let host = host(|request| {
+        let body = match query(request, "offset") {
+            None => r#"{"records":[{"id":1},{"id":2}],"more":true}"#,
+            Some(2) => r#"{"records":[{"id":3}],"more":false}"#,
+            other => panic!("{other:?}"),
+        };
+        Ok(answer(200, body))
+    });
+    let result = call_one(&host, "undocumented.list", json!({"all": true}));
+    assert_eq!(yielded(&host, result).len(), 3);
+    assert_eq!(host.requests()[0].url, "https://api.test/undocumented");
+}
+
+#[test]
+fn a_limit_of_the_service_alone_cuts_there_and_here() {
+    let host = host(|_| Ok(answer(200, r#"{"parts":[1,2,3]}"#)));
+    assert_eq!(call_one(&host, "part.list", json!({"limit": 2})).unwrap(), ["1", "2"]);
+    call_one(&host, "part.list", json!({"all": true})).unwrap();
+    let urls: Vec<_> = host.requests().into_iter().map(|request| request.url).collect();
+    assert_eq!(urls, ["https://api.test/parts?limit=2", "https://api.test/parts?limit=50"]);
+}
+
+#[test]
+fn a_cursor_in_the_body_leads_from_page_to_page() {
+    let host = host(|request| {
+        let body: serde_json::Value =
+            serde_json::from_slice(request.body.as_ref().unwrap()).unwrap();
+        assert_eq!(body["name"], "n");
+        Ok(answer(
+            200,
+            match body["starting_after"].as_str() {
+                None => r#"{"data":[1,2],"last":"b","more":true}"#,
+                Some("b") => r#"{"data":[3],"last":"c","more":false}"#,
+                other => panic!("{other:?}"),
+            },
+        ))
+    });
+    let result = call_one(&host, "report.list", json!({"name": "n", "all": true}));
+    assert_eq!(yielded(&host, result), ["1", "2", "3"]);
+    let requests = host.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].url, "https://api.test/reports");
+    let limit = |index: usize| {
+        let body = requests[index].body.as_ref().unwrap();
+        serde_json::from_slice::<serde_json::Value>(body).unwrap()["limit"].clone()
+    };
+    assert_eq!((limit(0), limit(1)), (json!(1000), json!(1000)));
+}
+
+#[test]
+fn a_flat_record_is_given_on_request() {
+    let body = r#"{"things":[{"id":"P1","owner":{"summary":"Ada"},"x":1}],"more":false}"#;
+    let host = host(move |_| Ok(answer(200, body)));
+    let flat = call_one(&host, "thing.list", json!({"simplify": true})).unwrap();
+    assert_eq!(flat, [r#"{"id":"P1","owner":"Ada"}"#]);
+    let whole = call_one(&host, "thing.list", json!({"simplify": false})).unwrap();
+    assert_eq!(whole, [r#"{"id":"P1","owner":{"summary":"Ada"},"x":1}"#]);
+}

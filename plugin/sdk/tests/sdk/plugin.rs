@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 use workflow_node_sdk::declare::{
-    Action, Answer, Effect, Example, Idempotency, Kind, Node, Paging, Param, Place, Route, Slot,
+    Action, Answer, Cursor, Example, Kind, Node, Offset, Paging, Param, Place, Reference, Resource,
+    Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
 };
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response, SendError};
 use workflow_node_sdk::node::{
-    self, Call, Choice, Credential, Options, OptionsQuery, OutputItem, Plugin, Run, Task, Work,
+    self, BatchWork, Call, Credential, Declares, OutputItem, Plugin, Task, Work,
 };
 use workflow_node_sdk::testing::Host;
 use workflow_node_sdk::{Map, json as text};
@@ -16,110 +17,209 @@ pub(crate) struct Things;
 
 static LIMIT: Param = Param::new(Kind::Integer(1, 1_000_000), "limit", "Limit", "At most.");
 static ALL: Param = Param::new(Kind::Boolean, "all", "All", "Every one.");
-static NAME: Param =
-    Param::text("name", "Name", "Its name.").required().at(Place::Body("/thing/name"));
-static KEY: Param = Param::text("key", "Key", "Names it.").at(Place::Body("/thing/key"));
+static NAME: Param = Param::text("name", "Name", "Its name.").required().body("/name");
+static KEY: Param = Param::text("key", "Key", "Names it.").body("/key");
+static SEARCH: Param = Param::text("query", "Search", "Part of a name.").query("query");
+static SINCE: Param = Param::new(Kind::DateTime, "since", "Since", "From.").query("since");
+static UNTIL: Param = Param::new(Kind::DateTime, "until", "Until", "To.").query("until");
+static RANGE: Param = Param::new(Kind::OneOf(&["all"]), "range", "Range", "Ever.").query("range");
+static SORT: Param =
+    Param::new(Kind::List(&Kind::Text), "sort", "Sort", "Order.").at(Place::QueryJoined("sort"));
+static SIMPLIFY: Param = Param::new(Kind::Boolean, "simplify", "Simplify", "Flat.");
+static THING_ID: Param =
+    Param::text("thing_id", "Thing", "Which.").required().reference("thing").at(Place::Path);
 
-const fn api(method: &'static str, path: &'static str, answer: Answer) -> Route {
-    Route { method, base: "api", path, constants: &[], key: None, answer }
+const OFFSET: Offset = Offset {
+    page: 100,
+    window: 10_000,
+    limit: "limit",
+    offset: "offset",
+    more: "more",
+    total: "total",
+    is_undocumented: false,
+    time: None,
+};
+const BY_TIME: TimeKey = TimeKey {
+    field: "at",
+    since: "since",
+    until: "until",
+    oldest_first: Some(("sort", "at:asc")),
+    everything: Some(("range", "all")),
+    days: 180,
+    earliest: 1_230_768_000,
+};
+const CURSOR: Cursor =
+    Cursor { page: 50, limit: "limit", cursor: "cursor", next: "next", more: "", in_body: false };
+
+static FLAT: Simple = Simple {
+    title: "Thing",
+    fields: &[
+        SimpleField::new("id", SimpleKind::Text, &["/id"], ""),
+        SimpleField::new("owner", SimpleKind::Text, &["/owner/name", "/owner/summary"], ""),
+    ],
+};
+
+const fn api(
+    name: &'static str,
+    title: &'static str,
+    description: &'static str,
+    method: &'static str,
+    path: &'static str,
+) -> Action {
+    Action::new(name, title, description, method, path).with("main", "api")
+}
+
+const PAGED: &[&Param] = &[&LIMIT, &ALL];
+
+const fn list(name: &'static str, path: &'static str, answer: Answer) -> Action {
+    api(name, "List", "Reads them.", "GET", path).takes(PAGED).answer(answer)
 }
 
 static ACTIONS: &[Action] = &[
-    Action {
-        slot: "main",
-        parameters: &[&LIMIT, &ALL],
-        route: api(
-            "GET",
-            "/records",
-            Answer::List(
-                "records",
-                Paging::Offset {
-                    page: 100,
-                    window: 10_000,
-                    limit: "limit",
-                    offset: "offset",
-                    more: "more",
-                },
-            ),
+    list("record.list", "/records", Answer::List("records", &Paging::Offset(OFFSET)))
+        .examples(&[Example::new("All", r#"{"all":true}"#)]),
+    list("change.list", "/changes?kind=all", Answer::List("changes", &Paging::Cursor(CURSOR))),
+    list("name.list", "/names", Answer::List("names", &Paging::None)),
+    list("part.list", "/parts", Answer::List("parts", &Paging::Limit("limit", 50))),
+    list(
+        "undocumented.list",
+        "/undocumented",
+        Answer::List("records", &Paging::Offset(Offset { is_undocumented: true, ..OFFSET })),
+    ),
+    api("report.list", "Query", "By a body.", "POST", "/reports")
+        .takes(&[&NAME.optional(), &LIMIT, &ALL])
+        .answer(Answer::List(
+            "data",
+            &Paging::Cursor(Cursor {
+                page: 1_000,
+                cursor: "starting_after",
+                next: "last",
+                more: "more",
+                in_body: true,
+                ..CURSOR
+            }),
+        )),
+    list(
+        "event.list",
+        "/events",
+        Answer::List("events", &Paging::Offset(Offset { time: Some(BY_TIME), ..OFFSET })),
+    )
+    .takes(&[&SINCE, &UNTIL, &RANGE, &SORT, &LIMIT, &ALL]),
+    list(
+        "log.list",
+        "/log",
+        Answer::List(
+            "log",
+            &Paging::Offset(Offset {
+                time: Some(TimeKey { oldest_first: None, everything: None, days: 0, ..BY_TIME }),
+                ..OFFSET
+            }),
         ),
-        examples: &[Example { title: "All", parameters: r#"{"all":true}"# }],
-        ..Action::get("record.list", "List records", "By offset.", "")
-    },
+    )
+    .takes(&[&SINCE, &UNTIL, &LIMIT, &ALL]),
+    list("thing.list", "/things", Answer::List("things", &Paging::Offset(OFFSET)))
+        .takes(&[&SEARCH, &SIMPLIFY, &LIMIT, &ALL])
+        .simple(&FLAT),
+    api("thing.get", "Get a thing", "One.", "GET", "/things/{thing_id}").takes(&[&THING_ID]),
+    api("thing.create", "Create a thing", "Unkeyed.", "POST", "/things")
+        .envelope("/thing")
+        .takes(&[&NAME])
+        .answer(Answer::Object("thing")),
+    api("thing.put", "Put a thing", "Keyed.", "POST", "/things")
+        .envelope("/thing")
+        .takes(&[&NAME, &KEY])
+        .keyed("key")
+        .answer(Answer::Object("thing")),
+    api("thing.update", "Update a thing", "In order.", "PUT", "/things/{thing_id}")
+        .takes(&[&THING_ID, &NAME])
+        .ordered_by("thing_id"),
+    api("thing.move", "Move things", "Several.", "POST", "/things/move").takes(&[
+        &Param::new(Kind::List(&Kind::Text), "thing_ids", "Things", "Which.")
+            .reference("thing")
+            .body("/ids"),
+        &Param::new(
+            Kind::Objects(&[
+                &Param::text("part_id", "Part", "Which.").reference("part"),
+                &Param::text("thing_id", "Thing", "Where to.").reference("thing"),
+            ]),
+            "moves",
+            "Moves",
+            "Each.",
+        )
+        .body("/moves"),
+    ]),
+    api("thing.delete", "Delete a thing", "One.", "DELETE", "/things/{thing_id}")
+        .takes(&[&THING_ID])
+        .answer(Answer::Nothing(r#"{"deleted":true}"#)),
+    api("thing.join", "Join things", "All at once.", "POST", "/things/join")
+        .takes(&[&NAME])
+        .runs(Run::Batch),
+    api("thing_part.list", "List parts", "Of one.", "GET", "/things/{thing_id}/parts")
+        .takes(&[&THING_ID, &LIMIT, &ALL])
+        .answer(Answer::List("parts", &Paging::Cursor(CURSOR))),
+    api("thing_part.get", "Get a part", "Of one.", "GET", "/things/{thing_id}/parts/{part_id}")
+        .takes(&[
+            &THING_ID,
+            &Param::text("part_id", "Part", "Which.").required().reference("part").at(Place::Path),
+        ]),
+    Action::new("echo.get", "Echo", "Gives back what it was given.", "GET", "/")
+        .takes(&[&Param::text("text", "Text", "What to give back.").required()])
+        .runs(Run::Custom),
     Action {
-        slot: "main",
-        parameters: &[&LIMIT, &ALL],
-        route: api(
-            "GET",
-            "/changes?kind=all",
-            Answer::List(
-                "changes",
-                Paging::Cursor { page: 50, limit: "limit", cursor: "cursor", next: "next" },
-            ),
-        ),
-        ..Action::get("change.list", "List changes", "By cursor.", "")
-    },
-    Action {
-        slot: "main",
-        parameters: &[&LIMIT, &ALL],
-        route: api("GET", "/names", Answer::List("names", Paging::None)),
-        ..Action::get("name.list", "List names", "All at once.", "")
-    },
-    Action {
-        slot: "main",
-        parameters: &[&Param::text("thing_id", "Thing", "Which.")
-            .required()
-            .options()
-            .at(Place::Path)],
-        route: api("GET", "/things/{thing_id}", Answer::Whole),
-        ..Action::get("thing.get", "Get a thing", "One.", "")
-    },
-    Action {
-        slot: "main",
-        parameters: &[&NAME],
-        route: api("POST", "/things", Answer::Object("thing")),
-        ..Action::write(Effect::Create, "thing.create", "Create a thing", "Unkeyed.", "POST", "")
-    },
-    Action {
-        slot: "main",
-        idempotency: Idempotency::Keyed,
-        parameters: &[&NAME, &KEY],
-        route: Route { key: Some("key"), ..api("POST", "/things", Answer::Object("thing")) },
-        ..Action::write(Effect::Create, "thing.put", "Put a thing", "Keyed.", "POST", "")
-    },
-    Action {
-        slot: "main",
-        parameters: &[&Param::text("thing_id", "Thing", "Which.").required().at(Place::Path)],
-        route: api("DELETE", "/things/{thing_id}", Answer::Nothing(r#"{"deleted":true}"#)),
-        ..Action::write(Effect::Delete, "thing.delete", "Delete a thing", "One.", "DELETE", "")
-    },
-    Action {
-        parameters: &[&Param::text("text", "Text", "What to give back.").required()],
-        run: Run::Custom(echo),
-        ..Action::get("echo.get", "Echo", "Gives back what it was given.", "/")
-    },
-    Action {
-        route: Route { base: "https://open.test/v1/", ..api("GET", "/status", Answer::Whole) },
-        ..Action::get("status.get", "Get the status", "Without a credential.", "")
+        route: workflow_node_sdk::declare::Route {
+            base: "https://open.test/v1/",
+            ..Action::new("", "", "", "GET", "/status").route
+        },
+        ..Action::new("status.get", "Get the status", "Without a credential.", "GET", "/status")
     },
 ];
 
-fn echo(task: Task) -> Work {
-    Box::pin(async move { Ok(vec![node::main(text::text(&Value::Object(task.parameters)))]) })
-}
+pub(crate) static NODE: Node = Node {
+    name: "things",
+    version: 1,
+    display_name: "Things",
+    description: "Things of a test.",
+    documentation_url: "https://api.test/documentation",
+    origins: &["https://api.test", "https://open.test"],
+    slots: &[Slot { name: "main", description: "A key.", credential_types: &["key"] }],
+    schemas: &[("thing", r#"{"type":"object"}"#)],
+    secrets: "[]",
+    references: &[
+        Reference {
+            name: "thing",
+            is_named: true,
+            words: "a thing",
+            list: "thing.list",
+            get: "thing.get",
+            search: "query",
+            labels: &["name", "nickname"],
+            detail: "detail",
+            segments: &["things"],
+        },
+        Reference {
+            name: "part",
+            is_named: true,
+            words: "a part",
+            list: "thing_part.list",
+            get: "thing_part.get",
+            search: "",
+            labels: &["name"],
+            detail: "",
+            segments: &["parts"],
+        },
+    ],
+    resources: &[Resource {
+        name: "thing",
+        title: "Things",
+        description: "All of them.",
+        actions: &[ACTIONS],
+    }],
+};
 
 impl Plugin for Things {
-    const NODE: Node = Node {
-        name: "things",
-        version: 1,
-        display_name: "Things",
-        description: "Things of a test.",
-        documentation_url: "https://api.test/documentation",
-        origins: &["https://api.test", "https://open.test"],
-        slots: &[Slot { name: "main", description: "A key.", credential_types: &["key"] }],
-        schemas: &[("thing", r#"{"type":"object"}"#)],
-        secrets: "[]",
-        actions: &[ACTIONS],
-    };
+    fn declaration() -> &'static dyn Declares {
+        &NODE
+    }
 
     fn credential_types() -> String {
         r#"{"credential_types":[]}"#.to_owned()
@@ -137,12 +237,6 @@ impl Plugin for Things {
         Ok(json!({"summary": credential.credential_type}))
     }
 
-    async fn options(query: OptionsQuery) -> Result<Options, Error> {
-        let label = query.search.unwrap_or_default();
-        let choice = Choice { value: 1.into(), label, description: Some("first".into()) };
-        Ok(Options { choices: vec![choice], next_cursor: query.cursor })
-    }
-
     fn prepare(request: &mut Request, _: &Action, _: &Credential) -> Result<(), Error> {
         request.headers.push(("accept".into(), "application/json".into()));
         Ok(())
@@ -150,6 +244,7 @@ impl Plugin for Things {
 
     fn error(response: &Response, _: &Action, _: &Credential) -> Error {
         let kind = match response.status {
+            403 => ErrorKind::Forbidden,
             404 => ErrorKind::NotFound,
             429 => ErrorKind::RateLimited,
             500.. => ErrorKind::Unavailable,
@@ -159,6 +254,23 @@ impl Plugin for Things {
         error.http_status = Some(response.status);
         error.retry_after = Some(1_000);
         error
+    }
+
+    /// Ids have no letters in small.
+    fn is_id(_: &Reference, text: &str) -> bool {
+        text.bytes().all(|byte| !byte.is_ascii_lowercase() && byte != b' ')
+    }
+
+    fn run(task: Task) -> Work {
+        Box::pin(async move { Ok(vec![node::main(text::text(&Value::Object(task.parameters)))]) })
+    }
+
+    fn run_batch(tasks: Vec<Task>) -> BatchWork {
+        Box::pin(async move {
+            let names: Vec<_> = tasks.iter().filter_map(|task| task.text("name")).collect();
+            let all = json!(names).to_string();
+            tasks.iter().map(|_| Ok(vec![node::main(all.clone())])).collect()
+        })
     }
 }
 

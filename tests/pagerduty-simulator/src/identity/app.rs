@@ -143,7 +143,7 @@ fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
 
 /// The apps that exist at start: classic with and without a secret, and scoped in either account.
 pub(crate) fn at_start() -> Vec<App> {
-    let scopes = crate::routes::scopes();
+    let scopes: Vec<&str> = crate::facts::scopes().into_iter().collect();
     let scoped = |home, place| App::scoped(&format!("Scoped app ({place})"), home, &scopes);
     let apps = [
         App::classic("Classic app"),

@@ -7,17 +7,22 @@ use serde_json::{Value, json};
 use super::{months_after, passes};
 use crate::errors::Refusal;
 use crate::judge::Call;
+use crate::paging;
 use crate::reply::Reply;
+use crate::routes::Handler;
 use crate::state::State;
 use crate::state::changes::Opening;
 use crate::state::incident::{Incident, Urgency};
 
-pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+pub(super) const HANDLERS: &[(&str, Handler)] =
+    &[("listIncidents", list), ("getIncident", get), ("createIncident", create)];
+
+fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let query = &call.query;
     let (since, until) = if query.one("date_range").is_some() {
         (None, None)
     } else {
-        let (since, until) = call.window()?;
+        let (since, until) = call.window();
         let last = until.unwrap_or(call.now);
         let first = since.unwrap_or_else(|| months_after(last, -1));
         if first > last {
@@ -62,9 +67,11 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 
     let include: Vec<String> = query.includes().into_iter().map(str::to_owned).collect();
     let include: Vec<&str> = include.iter().map(String::as_str).collect();
-    let page = query.page();
+    let page = call.page();
     let state = &mut *call.state;
-    Ok(Reply::page_of("incidents", &matching, &page, |index| state.incident_text(*index, &include)))
+    Ok(paging::reply(call.operation, &page, matching, |index| {
+        state.incident_text(*index, &include)
+    }))
 }
 
 fn sort(state: &State, indexes: &mut [usize], by: &str) {
@@ -88,13 +95,13 @@ fn sort(state: &State, indexes: &mut [usize], by: &str) {
     });
 }
 
-pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let include = call.query.includes();
     Ok(Reply::wrapped(200, "incident", &call.state.incident_text(index, &include)))
 }
 
-pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let incident = &call.body["incident"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let service_id = incident["service"]["id"].as_str().unwrap_or_default();
@@ -155,52 +162,10 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 pub(crate) fn policy_on_call(state: &State, id: &str) -> Result<(), Refusal> {
     let policy =
         state.policy(id).ok_or_else(|| Refusal::coded(400, 1014, "Escalation Policy Not Found"))?;
-    if policy.levels.iter().all(Vec::is_empty) {
+    let nobody = |level| state.level_users(id, level).is_empty();
+    if (1..=policy.levels.len()).all(nobody) {
         let message = "Escalation Policy Has Nobody On Call";
         return Err(Refusal::coded(400, 1015, message));
     }
     Ok(())
-}
-
-pub(crate) fn alerts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let index = call.incident()?;
-    let state = &*call.state;
-    let statuses = call.query.all("statuses[]");
-    let key = call.query.one("alert_key");
-    let include = call.query.includes();
-    let mut matching: Vec<usize> = state.incidents[index]
-        .alerts
-        .iter()
-        .copied()
-        .filter(|alert| {
-            let alert = &state.alerts[*alert];
-            passes(&statuses, if alert.resolved { "resolved" } else { "triggered" })
-                && key.is_none_or(|key| alert.key == key)
-        })
-        .collect();
-    let by = call.query.one("sort_by").unwrap_or("created_at");
-    if by.starts_with("resolved_at") {
-        matching.sort_by_key(|alert| state.alerts[*alert].resolved_at);
-    } else {
-        matching.sort_by_key(|alert| state.alerts[*alert].created_at);
-    }
-    if by.ends_with(":desc") {
-        matching.reverse();
-    }
-    Ok(Reply::page_of("alerts", &matching, &call.query.page(), |alert| {
-        state.alert_json(*alert, &include).to_string()
-    }))
-}
-
-pub(crate) fn alert(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let index = call.incident()?;
-    let state = &*call.state;
-    let wanted = call.capture(1);
-    let alert = state.incidents[index]
-        .alerts
-        .iter()
-        .copied()
-        .find(|alert| state.alerts[*alert].id == wanted)
-        .ok_or_else(Refusal::not_found)?;
-    Ok(Reply::wrapped(200, "alert", &state.alert_json(alert, &[]).to_string()))
 }

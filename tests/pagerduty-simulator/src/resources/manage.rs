@@ -6,16 +6,23 @@ use serde_json::Value;
 use super::incidents::policy_on_call;
 use crate::errors::Refusal;
 use crate::judge::Call;
+use crate::paging::{self, Page};
 use crate::reply::Reply;
+use crate::routes::Handler;
 use crate::state::State;
 use crate::state::incident::{Status, Urgency};
 
-/// The longest snooze, in seconds: seven days.
-const LONGEST_SNOOZE: i64 = 604_800;
 /// The most alerts that an incident may have after a merge.
 const MOST_ALERTS: usize = 1_000;
 
-pub(crate) fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+pub(super) const HANDLERS: &[(&str, Handler)] = &[
+    ("updateIncident", update),
+    ("updateIncidents", update_many),
+    ("createIncidentSnooze", snooze),
+    ("mergeIncidents", merge),
+];
+
+fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let change = call.body["incident"].clone();
     judge(call.state, index, &change, call.user.as_deref())?;
@@ -23,7 +30,7 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::wrapped(200, "incident", &call.state.incident_text(index, &[])))
 }
 
-pub(crate) fn update_many(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+fn update_many(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let changes = call.body["incidents"].as_array().cloned().unwrap_or_default();
     let mut indexes = Vec::with_capacity(changes.len());
     for change in &changes {
@@ -35,11 +42,10 @@ pub(crate) fn update_many(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     for (index, change) in indexes.iter().zip(&changes) {
         apply(call, *index, change);
     }
-    let page = call.query.page();
-    let texts: Vec<String> =
-        indexes.iter().map(|index| call.state.incident_text(*index, &[])).collect();
     // The answer holds everything that was changed, whatever the page says.
-    Ok(Reply::list("incidents", texts, &page, false, indexes.len()))
+    let page = Page { limit: indexes.len(), offset: 0, ..call.page() };
+    let state = &mut *call.state;
+    Ok(paging::reply(call.operation, &page, indexes, |index| state.incident_text(*index, &[])))
 }
 
 /// Refuses what the state does not allow.
@@ -165,7 +171,7 @@ fn apply(call: &mut Call<'_>, index: usize, change: &Value) {
     }
 }
 
-pub(crate) fn snooze(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+fn snooze(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let duration = call.body["duration"].as_i64().unwrap_or_default();
     match call.state.incidents[index].status {
@@ -173,16 +179,13 @@ pub(crate) fn snooze(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         Status::Triggered => return Err(Refusal::coded(400, 1012, "Incident Not Acknowledged")),
         Status::Acknowledged => {}
     }
-    if !(1..=LONGEST_SNOOZE).contains(&duration) {
-        return Err(Refusal::coded(400, 1013, "Invalid Snooze Duration"));
-    }
     let until = call.now.checked_add(SignedDuration::from_secs(duration)).unwrap_or(call.now);
     let agent = call.agent();
     call.state.snooze(index, until, &agent, call.now);
     Ok(Reply::wrapped(201, "incident", &call.state.incident_text(index, &[])))
 }
 
-pub(crate) fn merge(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+fn merge(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let target = call.incident()?;
     if call.state.incidents[target].status == Status::Resolved {
         return Err(Refusal::coded(400, 1001, "Incident Already Resolved"));

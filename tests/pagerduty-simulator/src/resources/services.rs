@@ -1,16 +1,31 @@
-//! Services with their integrations, and the change events that came in through them.
+//! Services.
 
 use serde_json::{Value, json};
 
-use super::{any_passes, passes, resembles};
+use super::{any_passes, resembles, rest, text};
 use crate::clock::written;
+use crate::engine::references;
 use crate::errors::Refusal;
 use crate::judge::Call;
+use crate::paging;
 use crate::reply::Reply;
+use crate::routes::Handler;
 use crate::state::directory::Service;
-use crate::state::{ChangeEvent, State};
 
-pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+pub(super) const HANDLERS: &[(&str, Handler)] = &[
+    ("listServices", list),
+    ("getService", get),
+    ("createService", create),
+    ("updateService", update),
+    ("deleteService", delete),
+    ("convertServiceEventRulesToEventOrchestration", convert),
+];
+
+/// The members that have a type of their own or follow from something else.
+const TAKEN: [&str; 6] =
+    ["name", "description", "status", "escalation_policy", "teams", "integrations"];
+
+fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let state = &*call.state;
     let query = call.query.one("query");
     let name = call.query.one("name");
@@ -29,81 +44,110 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if call.query.one("sort_by") == Some("name:desc") {
         matching.reverse();
     }
-    Ok(Reply::page_of("services", &matching, &call.query.page(), |service| {
+    Ok(paging::reply(call.operation, &call.page(), matching, |service| {
         state.service_json(service, &include).to_string()
     }))
 }
 
-pub(crate) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let service = call.state.service(call.capture(0)).ok_or_else(Refusal::not_found)?;
-    let service = call.state.service_json(service, &call.query.includes());
-    Ok(Reply::wrapped(200, "service", &service.to_string()))
+fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    answer(call, call.capture(0))
 }
 
-pub(crate) fn integration(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let service = call.state.service(call.capture(0)).ok_or_else(Refusal::not_found)?;
-    if service.integration_id != call.capture(1) {
-        return Err(Refusal::not_found());
+fn answer(call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
+    let service = call.state.service(id).ok_or_else(Refusal::not_found)?;
+    Ok(call.answer(&call.state.service_json(service, &call.query.includes())))
+}
+
+/// Refuses a name that another service has, and a policy that does not exist.
+fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
+    references::check(call)?;
+    let name = call.body["service"]["name"].as_str();
+    let taken = |service: &&Service| {
+        Some(service.name.as_str()) == name && Some(service.id.as_str()) != own
+    };
+    match call.state.services.iter().find(taken) {
+        Some(_) => Err(Refusal::invalid(["Name has already been taken"])),
+        None => Ok(()),
     }
-    let service = call.state.service_json(service, &["integrations"]);
-    Ok(Reply::wrapped(200, "integration", &service["integrations"][0].to_string()))
 }
 
-pub(crate) fn change_events(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    for name in ["since", "until"] {
-        if call.query.one(name).is_some_and(|text| !text.ends_with('Z')) {
-            return Err(Refusal::invalid([format!("{name} must be in UTC and end in Z")]));
+fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    judge(call, None)?;
+    let given = call.body["service"].clone();
+    let name = text(&given["name"]).unwrap_or_default();
+    let policy = text(&given["escalation_policy"]["id"]).unwrap_or_default();
+    let teams = call.state.policy(&policy).map(|policy| policy.team_ids.clone());
+    let id = call.state.new_service(&name, &policy, &teams.unwrap_or_default());
+    // Only null switches them off.
+    for (timeout, seconds) in [("auto_resolve_timeout", 14_400), ("acknowledgement_timeout", 1_800)]
+    {
+        if let Some(service) = call.state.service_mut(&id) {
+            service.more.insert(timeout.to_owned(), json!(seconds));
         }
     }
-    let (since, until) = call.window()?;
-    let state = &*call.state;
-    let integrations = call.query.all("integration_ids[]");
-    let teams = call.query.all("team_ids[]");
-    let matching: Vec<&ChangeEvent> = state
-        .change_events
-        .iter()
-        .rev()
-        .filter(|change| {
-            since.is_none_or(|since| change.at >= since)
-                && until.is_none_or(|until| change.at < until)
-                && state.service(&change.service_id).is_some_and(|service| {
-                    passes(&integrations, &service.integration_id)
-                        && any_passes(&teams, &service.team_ids)
-                })
-        })
-        .collect();
-    Ok(Reply::page_of("change_events", &matching, &call.query.page(), |change| {
-        json(state, change).to_string()
-    }))
+    apply(call, &id, &given);
+    if let Some(service) = call.state.service_mut(&id) {
+        service.created_at = written(call.now);
+    }
+    answer(call, &id)
 }
 
-pub(crate) fn change_event(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    let state = &*call.state;
-    let wanted = call.capture(0);
-    let change = state.change_events.iter().find(|change| change.id == wanted);
-    let change = change.ok_or_else(Refusal::not_found)?;
-    Ok(Reply::wrapped(200, "change_event", &json(state, change).to_string()))
+fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let id = call.capture(0).to_owned();
+    call.state.service(&id).ok_or_else(Refusal::not_found)?;
+    judge(call, Some(&id))?;
+    let given = call.body["service"].clone();
+    apply(call, &id, &given);
+    call.state.stale();
+    answer(call, &id)
 }
 
-fn json(state: &State, change: &ChangeEvent) -> Value {
-    let payload = &change.event["payload"];
-    let summary = payload["summary"].as_str().unwrap_or_default();
-    let integration = state.service(&change.service_id).map(|service| {
-        json!({"id": service.integration_id, "type": "events_api_v2_inbound_integration_reference"})
-    });
-    state.object(
-        "change_event",
-        "change_events",
-        &change.id,
-        summary,
-        json!({
-            "timestamp": payload["timestamp"].as_str().map_or_else(|| written(change.at), str::to_owned),
-            "source": payload["source"],
-            "custom_details": payload["custom_details"],
-            "links": change.event["links"],
-            "images": change.event["images"],
-            "integration": integration,
-            "services": [state.service_reference(&change.service_id)],
-        }),
-    )
+fn apply(call: &mut Call<'_>, id: &str, given: &Value) {
+    let now = written(call.now);
+    let Some(service) = call.state.service_mut(id) else { return };
+    if let Some(name) = text(&given["name"]) {
+        service.name = name;
+    }
+    if let Some(description) = text(&given["description"]) {
+        service.description = description;
+    }
+    if let Some(policy) = text(&given["escalation_policy"]["id"]) {
+        service.escalation_policy_id = policy;
+    }
+    // The other statuses follow from incidents and windows.
+    match given["status"].as_str() {
+        Some("disabled") => service.status = "disabled".to_owned(),
+        Some(_) => service.status = "active".to_owned(),
+        None => {}
+    }
+    service.more.extend(rest(given, &TAKEN));
+    service.more.insert("updated_at".to_owned(), Value::from(now));
+    call.state.find_timeouts();
+}
+
+fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let id = call.capture(0).to_owned();
+    call.state.service(&id).ok_or_else(Refusal::not_found)?;
+    call.state.remove_service(&id);
+    Ok(call.done())
+}
+
+/// Event rules are a thing of the past, so there is nothing left to convert but the last of them.
+fn convert(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let id = call.capture(0).to_owned();
+    let target = format!("https://{}/event_orchestrations/services/{id}", call.state.api_host());
+    Ok(Reply::json(call.status(), &json!({"convert_status": "success", "converted_to": target})))
+}
+
+impl crate::state::State {
+    /// Takes a service away. Its incidents stay and name it by its id.
+    pub(crate) fn remove_service(&mut self, id: &str) {
+        self.services.retain(|service| service.id != id);
+        let places = self.services.iter().enumerate();
+        self.service_index = places.map(|(place, one)| (one.id.clone(), place)).collect();
+        self.routing_index.retain(|_, (service, _)| service != id);
+        self.store.forget(&format!("/services/{id}"));
+        self.find_timeouts();
+        self.stale();
+    }
 }

@@ -92,14 +92,26 @@ impl State {
     pub(crate) fn resolve_alert(&mut self, service_id: &str, key: &str, at: Timestamp) {
         let open = (service_id.to_owned(), key.to_owned());
         if let Some(alert) = self.open_alerts.get(&open).copied() {
-            let incident = self.alerts[alert].incident;
-            self.close_alert(alert, at);
-            self.touch(incident, at);
-            let open =
-                self.incidents[incident].alerts.iter().any(|one| !self.alerts[*one].resolved);
-            if !open && self.incidents[incident].status != Status::Resolved {
-                self.resolve(incident, &Agent::Service(service_id.to_owned()), at);
-            }
+            self.resolve_one_alert(alert, &Agent::Service(service_id.to_owned()), at);
         }
+    }
+
+    /// Resolves one alert by hand, and its incident with the last of its alerts.
+    pub(crate) fn resolve_one_alert(&mut self, alert: usize, agent: &Agent, at: Timestamp) {
+        let incident = self.alerts[alert].incident;
+        self.close_alert(alert, at);
+        self.touch(incident, at);
+        let open = self.incidents[incident].alerts.iter().any(|one| !self.alerts[*one].resolved);
+        if !open && self.incidents[incident].status != Status::Resolved {
+            self.resolve(incident, agent, at);
+        }
+    }
+
+    /// Gives an alert to another incident.
+    pub(crate) fn move_alert(&mut self, alert: usize, incident: usize, at: Timestamp) {
+        let from = self.alerts[alert].incident;
+        self.touch(from, at).alerts.retain(|one| *one != alert);
+        self.alerts[alert].incident = incident;
+        self.touch(incident, at).alerts.push(alert);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Nothing here refuses: whoever calls has judged the change before.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -52,6 +54,11 @@ impl State {
         incident.updated_at = at;
         incident.rendered = None;
         incident
+    }
+
+    /// Marks that something changed to which any incident may refer.
+    pub(crate) fn stale(&mut self) {
+        self.incidents.iter_mut().for_each(|incident| incident.rendered = None);
     }
 
     /// Reserves the incident's key on its service.
@@ -115,6 +122,11 @@ impl State {
             first_log_entry: self.log_entries.len(),
             log_entries: Vec::new(),
             alerts: Vec::new(),
+            responders: Vec::new(),
+            responder_requests: Vec::new(),
+            status_updates: Vec::new(),
+            field_values: BTreeMap::new(),
+            impacts: BTreeMap::new(),
             rendered: None,
         });
         self.incident_index.insert(id, index);
@@ -132,10 +144,17 @@ impl State {
 
     /// The users of a level of a policy, from 1.
     pub(crate) fn level_users(&self, policy_id: &str, level: usize) -> Vec<String> {
-        self.policy(policy_id)
-            .and_then(|policy| policy.levels.get(level.wrapping_sub(1)))
-            .cloned()
-            .unwrap_or_default()
+        let Some(policy) = self.policy(policy_id) else {
+            return Vec::new();
+        };
+        let place = level.wrapping_sub(1);
+        let mut users = policy.levels.get(place).cloned().unwrap_or_default();
+        let now = self.now();
+        for schedule in policy.schedules.get(place).into_iter().flatten() {
+            let on_call = self.schedule(schedule).and_then(|schedule| schedule.on_call(now));
+            users.extend(on_call.filter(|user| !users.contains(user)));
+        }
+        users
     }
 
     fn log_assignment(&mut self, index: usize, agent: &Agent, at: Timestamp) {
@@ -245,6 +264,37 @@ impl State {
         set(self.touch(index, at));
         let more = json!({"changed_fields": [name]});
         self.log(index, "field_value_change", agent, json!({"type": "api"}), more, at);
+    }
+
+    /// Sets values of custom fields, by the ids of the fields.
+    pub(crate) fn set_field_values(
+        &mut self,
+        index: usize,
+        values: Vec<(String, Value)>,
+        agent: &Agent,
+        at: Timestamp,
+    ) {
+        let names: Vec<&String> = values.iter().map(|(id, _)| id).collect();
+        let more = json!({"changed_fields": names});
+        self.touch(index, at).field_values.extend(values.clone());
+        let channel = json!({"type": "api"});
+        self.log(index, "custom_field_value_change", agent, channel, more, at);
+    }
+
+    /// Sets values of custom fields of a service, by the ids of the fields.
+    pub(crate) fn set_service_field_values(
+        &mut self,
+        service: &str,
+        values: Vec<(String, Value)>,
+        _agent: &Agent,
+        _at: Timestamp,
+    ) {
+        let path = format!("/services/{service}/custom_fields/values");
+        let mut kept = self.store.single(&path).cloned().unwrap_or_else(|| json!({}));
+        for (id, value) in values {
+            kept[id.as_str()] = value;
+        }
+        self.store.set_single(&path, kept);
     }
 
     /// Moves an incident to another service; its alerts stay where their events came from.

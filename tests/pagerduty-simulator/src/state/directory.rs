@@ -1,8 +1,9 @@
-//! The things that incidents refer to: users, services, policies, teams, priorities, schedules.
+//! The things that incidents refer to: users, services, policies, teams, priorities.
 
 use serde_json::{Map, Value, json};
 
 use super::State;
+use super::schedules::Schedule;
 
 /// A user.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct User {
     pub role: String,
     /// Ids of the user's teams.
     pub team_ids: Vec<String>,
+    /// Members without a meaning here, as they were written.
+    pub(crate) more: Map<String, Value>,
 }
 
 /// A service with one Events API v2 integration.
@@ -36,10 +39,14 @@ pub struct Service {
     pub escalation_policy_id: String,
     /// Ids of the owning teams.
     pub team_ids: Vec<String>,
-    /// Id of its integration.
+    /// Id of its first integration.
     pub integration_id: String,
-    /// The integration's routing key.
+    /// The first integration's routing key.
     pub routing_key: String,
+    /// When it was made, as it is written.
+    pub(crate) created_at: String,
+    /// Members without a meaning here, as they were written.
+    pub(crate) more: Map<String, Value>,
 }
 
 /// An escalation policy.
@@ -54,6 +61,12 @@ pub struct EscalationPolicy {
     pub levels: Vec<Vec<String>>,
     /// Ids of the owning teams.
     pub team_ids: Vec<String>,
+    /// The ids of the schedules of each level.
+    pub(crate) schedules: Vec<Vec<String>>,
+    /// Minutes until the next level, for each level.
+    pub(crate) delays: Vec<i64>,
+    /// Members without a meaning here, as they were written.
+    pub(crate) more: Map<String, Value>,
 }
 
 /// A priority.
@@ -78,21 +91,68 @@ pub struct Team {
     pub id: String,
     /// Unique name.
     pub name: String,
-}
-
-/// A schedule on which one user is always on call.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Schedule {
-    /// Opaque id.
-    pub id: String,
-    /// Unique name.
-    pub name: String,
-    /// Who is on call.
-    pub user_id: String,
+    /// Members without a meaning here, as they were written.
+    pub(crate) more: Map<String, Value>,
 }
 
 impl State {
+    pub(crate) fn user(&self, id: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    pub(crate) fn service(&self, id: &str) -> Option<&Service> {
+        self.service_index.get(id).and_then(|index| self.services.get(*index))
+    }
+
+    pub(crate) fn service_mut(&mut self, id: &str) -> Option<&mut Service> {
+        self.service_index.get(id).and_then(|index| self.services.get_mut(*index))
+    }
+
+    pub(crate) fn policy(&self, id: &str) -> Option<&EscalationPolicy> {
+        self.policies.iter().find(|policy| policy.id == id)
+    }
+
+    pub(crate) fn priority(&self, id: &str) -> Option<&Priority> {
+        self.priorities.iter().find(|priority| priority.id == id)
+    }
+
+    pub(crate) fn team(&self, id: &str) -> Option<&Team> {
+        self.teams.iter().find(|team| team.id == id)
+    }
+
+    pub(crate) fn schedule(&self, id: &str) -> Option<&Schedule> {
+        self.schedules.iter().find(|schedule| schedule.id == id)
+    }
+
+    /// Whether a collection has an object, wherever it is kept.
+    pub(crate) fn exists(&self, collection: &str, id: &str) -> bool {
+        match collection {
+            "/users" => self.user(id).is_some(),
+            "/services" => self.service(id).is_some(),
+            "/escalation_policies" => self.policy(id).is_some(),
+            "/priorities" => self.priority(id).is_some(),
+            "/teams" => self.team(id).is_some(),
+            "/schedules" => self.schedule(id).is_some(),
+            "/incidents" => self.incident_at(id).is_some(),
+            "/log_entries" => self.log_index.contains_key(id),
+            _ => self.store.get(collection, id).is_some(),
+        }
+    }
+
+    /// An object as it is shown when nothing is included, wherever it is kept.
+    pub(crate) fn whole(&self, collection: &str, id: &str) -> Option<Value> {
+        match collection {
+            "/users" => self.user(id).map(|user| self.user_json(user, &[])),
+            "/services" => self.service(id).map(|service| self.service_json(service, &[])),
+            "/escalation_policies" => self.policy(id).map(|policy| self.policy_json(policy, &[])),
+            "/priorities" => self.priority(id).map(|priority| self.priority_json(priority)),
+            "/teams" => self.team(id).map(|team| self.team_json(team)),
+            "/schedules" => self.schedule(id).map(|schedule| self.schedule_json(schedule)),
+            "/incidents" => self.incident_at(id).map(|index| self.incident_value(index)),
+            _ => self.store.get(collection, id).cloned(),
+        }
+    }
+
     /// The members that every object and every reference has.
     pub(crate) fn stub(&self, kind: &str, collection: &str, id: &str, summary: &str) -> Value {
         json!({
@@ -120,22 +180,6 @@ impl State {
         object
     }
 
-    pub(crate) fn user(&self, id: &str) -> Option<&User> {
-        self.users.iter().find(|user| user.id == id)
-    }
-
-    pub(crate) fn service(&self, id: &str) -> Option<&Service> {
-        self.service_index.get(id).and_then(|index| self.services.get(*index))
-    }
-
-    pub(crate) fn policy(&self, id: &str) -> Option<&EscalationPolicy> {
-        self.policies.iter().find(|policy| policy.id == id)
-    }
-
-    pub(crate) fn priority(&self, id: &str) -> Option<&Priority> {
-        self.priorities.iter().find(|priority| priority.id == id)
-    }
-
     pub(crate) fn user_reference(&self, id: &str) -> Value {
         let name = self.user(id).map_or("", |user| user.name.as_str());
         self.stub("user_reference", "users", id, name)
@@ -151,193 +195,23 @@ impl State {
         self.stub("escalation_policy_reference", "escalation_policies", id, name)
     }
 
+    pub(crate) fn schedule_reference(&self, id: &str) -> Value {
+        let name = self.schedule(id).map_or("", |schedule| schedule.name.as_str());
+        self.stub("schedule_reference", "schedules", id, name)
+    }
+
     pub(crate) fn team_reference(&self, id: &str) -> Value {
-        let name =
-            self.teams.iter().find(|team| team.id == id).map_or("", |team| team.name.as_str());
+        let name = self.team(id).map_or("", |team| team.name.as_str());
         self.stub("team_reference", "teams", id, name)
     }
 
     /// Teams as references, or whole when `include[]=teams` asks for it.
     pub(crate) fn teams_json(&self, ids: &[String], whole: bool) -> Vec<Value> {
         ids.iter()
-            .map(|id| match self.teams.iter().find(|team| team.id == *id) {
+            .map(|id| match self.team(id) {
                 Some(team) if whole => self.team_json(team),
                 _ => self.team_reference(id),
             })
             .collect()
-    }
-
-    pub(crate) fn team_json(&self, team: &Team) -> Value {
-        self.object(
-            "team",
-            "teams",
-            &team.id,
-            &team.name,
-            json!({"name": team.name, "description": null, "default_role": "manager", "parent": null}),
-        )
-    }
-
-    pub(crate) fn user_json(&self, user: &User, include: &[&str]) -> Value {
-        let contact_id = format!("{}1", &user.id[..13]);
-        let contact_path = format!("users/{}/contact_methods", user.id);
-        let contact = if include.contains(&"contact_methods") {
-            let more =
-                json!({"label": "Default", "address": user.email, "send_short_email": false});
-            self.object("email_contact_method", &contact_path, &contact_id, "Default", more)
-        } else {
-            self.stub("email_contact_method_reference", &contact_path, &contact_id, "Default")
-        };
-        self.object(
-            "user",
-            "users",
-            &user.id,
-            &user.name,
-            json!({
-                "name": user.name,
-                "email": user.email,
-                "time_zone": "Etc/UTC",
-                "color": "purple",
-                "avatar_url": format!("https://{}/avatars/{}.png", self.web_host(), user.id),
-                "billed": true,
-                "role": user.role,
-                "description": null,
-                "invitation_sent": false,
-                "job_title": null,
-                "locale": "en-US",
-                "teams": self.teams_json(&user.team_ids, include.contains(&"teams")),
-                "contact_methods": [contact],
-                "notification_rules": [],
-                "coordinated_incidents": [],
-            }),
-        )
-    }
-
-    pub(crate) fn service_json(&self, service: &Service, include: &[&str]) -> Value {
-        let policy = match self.policy(&service.escalation_policy_id) {
-            Some(policy) if include.contains(&"escalation_policies") => {
-                self.policy_json(policy, &[])
-            }
-            _ => self.policy_reference(&service.escalation_policy_id),
-        };
-        let collection = format!("services/{}/integrations", service.id);
-        let name = "Events API V2";
-        let integration = if include.contains(&"integrations") {
-            let more = json!({
-                "name": name,
-                "service": self.service_reference(&service.id),
-                "created_at": "2025-01-15T09:00:00Z",
-                "vendor": null,
-                "integration_key": service.routing_key,
-            });
-            let kind = "events_api_v2_inbound_integration";
-            self.object(kind, &collection, &service.integration_id, name, more)
-        } else {
-            let kind = "events_api_v2_inbound_integration_reference";
-            self.stub(kind, &collection, &service.integration_id, name)
-        };
-        self.object(
-            "service",
-            "services",
-            &service.id,
-            &service.name,
-            json!({
-                "name": service.name,
-                "description": service.description,
-                "created_at": "2025-01-15T09:00:00Z",
-                "updated_at": "2025-01-15T09:00:00Z",
-                "status": self.service_status(service),
-                "auto_resolve_timeout": null,
-                "acknowledgement_timeout": null,
-                "teams": self.teams_json(&service.team_ids, include.contains(&"teams")),
-                "incident_urgency_rule": {"type": "constant", "urgency": "high"},
-                "scheduled_actions": [],
-                "support_hours": null,
-                "last_incident_timestamp": null,
-                "escalation_policy": policy,
-                "addons": [],
-                "alert_creation": "create_alerts_and_incidents",
-                "alert_grouping_parameters": {"type": null, "config": null},
-                "integrations": [integration],
-                "response_play": null,
-            }),
-        )
-    }
-
-    pub(crate) fn policy_json(&self, policy: &EscalationPolicy, include: &[&str]) -> Value {
-        let target = |id: &String| match self.user(id) {
-            Some(user) if include.contains(&"targets") => self.user_json(user, &[]),
-            _ => self.user_reference(id),
-        };
-        let rules: Vec<Value> = policy
-            .levels
-            .iter()
-            .enumerate()
-            .map(|(level, users)| {
-                json!({
-                    "id": format!("{}{level}", &policy.id[..13]),
-                    "escalation_delay_in_minutes": 30,
-                    "targets": users.iter().map(target).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        let whole = include.contains(&"services");
-        let services: Vec<Value> = self
-            .services
-            .iter()
-            .filter(|service| service.escalation_policy_id == policy.id)
-            .map(|service| match whole {
-                true => self.service_json(service, &[]),
-                false => self.service_reference(&service.id),
-            })
-            .collect();
-        self.object(
-            "escalation_policy",
-            "escalation_policies",
-            &policy.id,
-            &policy.name,
-            json!({
-                "name": policy.name,
-                "description": null,
-                "num_loops": 0,
-                "on_call_handoff_notifications": "if_has_services",
-                "escalation_rules": rules,
-                "services": services,
-                "teams": self.teams_json(&policy.team_ids, include.contains(&"teams")),
-            }),
-        )
-    }
-
-    pub(crate) fn priority_json(&self, priority: &Priority) -> Value {
-        self.object(
-            "priority",
-            "priorities",
-            &priority.id,
-            &priority.name,
-            json!({
-                "name": priority.name,
-                "description": priority.description,
-                "color": priority.color,
-                "order": 0,
-                "schema_version": 0,
-            }),
-        )
-    }
-
-    pub(crate) fn schedule_json(&self, schedule: &Schedule) -> Value {
-        let policies: Vec<Value> = Vec::new();
-        self.object(
-            "schedule",
-            "schedules",
-            &schedule.id,
-            &schedule.name,
-            json!({
-                "name": schedule.name,
-                "description": null,
-                "time_zone": "Etc/UTC",
-                "escalation_policies": policies,
-                "users": [self.user_reference(&schedule.user_id)],
-                "teams": [],
-            }),
-        )
     }
 }

@@ -1,5 +1,6 @@
 //! Incidents, alerts and notes: their data and how PagerDuty writes them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -129,6 +130,14 @@ pub struct Incident {
     pub(crate) first_log_entry: usize,
     pub(crate) log_entries: Vec<usize>,
     pub(crate) alerts: Vec<usize>,
+    /// Who was asked to help, and what they said.
+    pub(crate) responders: Vec<Value>,
+    pub(crate) responder_requests: Vec<Value>,
+    pub(crate) status_updates: Vec<Value>,
+    /// Values of custom fields, by the id of the field.
+    pub(crate) field_values: BTreeMap<String, Value>,
+    /// What people said about business services, by their ids.
+    pub(crate) impacts: BTreeMap<String, String>,
     /// How it is written without any `include[]`; emptied by every change.
     pub(crate) rendered: Option<String>,
 }
@@ -258,8 +267,8 @@ impl State {
                 "pending_actions": pending,
                 "acknowledgements": acknowledgements,
                 "alert_grouping": null,
-                "incidents_responders": [],
-                "responder_requests": [],
+                "incidents_responders": incident.responders,
+                "responder_requests": incident.responder_requests,
                 "subscriber_requests": [],
                 "priority": incident
                     .priority_id
@@ -282,7 +291,8 @@ impl State {
                 members.insert("body".to_owned(), body);
             }
             if has("custom_fields") {
-                members.insert("custom_fields".to_owned(), json!([]));
+                let values = json!(self.incident_field_values(index));
+                members.insert("custom_fields".to_owned(), values);
             }
         }
         object

@@ -11,6 +11,8 @@ use crate::clock::written;
 pub(crate) enum Agent {
     User(String),
     Service(String),
+    /// A key without a user, by its name.
+    Key(String),
 }
 
 /// What happened to an incident.
@@ -89,6 +91,10 @@ impl State {
                 _ => self.user_reference(id),
             },
             Agent::Service(id) => self.service_reference(id),
+            Agent::Key(name) => json!({
+                "id": null, "type": "api_key_reference", "summary": name, "self": null,
+                "html_url": null,
+            }),
         }
     }
 

@@ -3,9 +3,15 @@
 mod alerts;
 pub(crate) mod changes;
 pub(crate) mod directory;
+mod examples;
 pub(crate) mod incident;
 pub(crate) mod log;
+pub(crate) mod routing;
+pub(crate) mod schedules;
 mod seed;
+pub(crate) mod store;
+mod timeouts;
+pub(crate) mod views;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,9 +23,11 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::keys::{KeyRing, Keys, Region};
 use crate::rate_limit::RateLimiter;
-use directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
+use directory::{EscalationPolicy, Priority, Service, Team, User};
 use incident::{Alert, Incident, Status};
 use log::LogEntry;
+use schedules::Schedule;
+use store::Store;
 
 /// The subdomain of the account, the same in both regions.
 pub(crate) const SUBDOMAIN: &str = "example";
@@ -30,7 +38,24 @@ pub(crate) struct ChangeEvent {
     pub(crate) id: String,
     pub(crate) at: Timestamp,
     pub(crate) service_id: String,
+    pub(crate) integration_id: String,
     pub(crate) event: Value,
+}
+
+/// What was changed, and below which object it is found again.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditRecord {
+    pub(crate) at: Timestamp,
+    pub(crate) collection: String,
+    pub(crate) root_id: String,
+    pub(crate) record: Value,
+}
+
+/// A user or a team that is told about an incident or a business service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) subscriber: (String, String),
+    pub(crate) subscribable: (String, String),
 }
 
 /// One account: its directory, its incidents, its keys and their budgets.
@@ -42,7 +67,8 @@ pub(crate) struct State {
     pub(crate) users: Vec<User>,
     pub(crate) services: Vec<Service>,
     pub(crate) service_index: HashMap<String, usize>,
-    pub(crate) routing_index: HashMap<String, usize>,
+    /// Services and integrations by routing key.
+    pub(crate) routing_index: HashMap<String, (String, String)>,
     pub(crate) policies: Vec<EscalationPolicy>,
     pub(crate) priorities: Vec<Priority>,
     pub(crate) teams: Vec<Team>,
@@ -55,16 +81,27 @@ pub(crate) struct State {
     pub(crate) open_keys: HashMap<String, HashMap<String, usize>>,
     /// Incidents that wait for the end of a snooze.
     pub(crate) snoozed: Vec<usize>,
+    /// Services with timeouts: after how many seconds an incident is resolved, and is no longer
+    /// acknowledged.
+    pub(crate) timeouts: Vec<(String, Option<i64>, Option<i64>)>,
     pub(crate) alerts: Vec<Alert>,
     /// Open alerts by service and key.
     pub(crate) open_alerts: HashMap<(String, String), usize>,
     pub(crate) log_entries: Vec<LogEntry>,
     pub(crate) log_index: HashMap<String, usize>,
     pub(crate) change_events: Vec<ChangeEvent>,
+    /// Objects without a type of their own.
+    pub(crate) store: Store,
+    /// Roles of users in teams, where they were given; by team, then by user.
+    pub(crate) team_roles: HashMap<(String, String), String>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) audit: Vec<AuditRecord>,
     pub(crate) key_ring: KeyRing,
     pub(crate) keys: Keys,
     pub(crate) limiter: RateLimiter,
     pub(crate) events_limiter: RateLimiter,
+    /// For operations that have a limit of their own, beside the key's.
+    pub(crate) operation_limiter: RateLimiter,
 }
 
 impl State {
@@ -74,6 +111,14 @@ impl State {
 
     pub(crate) fn web_host(&self) -> String {
         format!("{SUBDOMAIN}.{}pagerduty.com", self.region.infix())
+    }
+
+    /// The id of the account itself.
+    pub(crate) fn account_id(&self) -> &'static str {
+        match self.region {
+            Region::Us => "PACCOUNT0000US",
+            Region::Eu => "PACCOUNT0000EU",
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -94,6 +139,9 @@ impl State {
         if service.status == "disabled" {
             return "disabled";
         }
+        if self.in_maintenance(&service.id) {
+            return "maintenance";
+        }
         let mut status = "active";
         for index in self.open_keys.get(&service.id).into_iter().flat_map(HashMap::values) {
             match self.incidents[*index].status {
@@ -105,8 +153,27 @@ impl State {
         status
     }
 
-    /// Lets time do its work: snoozes end.
+    /// Whether a maintenance window of the service is running.
+    pub(crate) fn in_maintenance(&self, service_id: &str) -> bool {
+        let now = self.now();
+        let runs = |window: &Value| {
+            let moment = |name: &str| window[name].as_str().and_then(crate::clock::read);
+            moment("start_time").is_some_and(|start| start <= now)
+                && moment("end_time").is_some_and(|end| now < end)
+        };
+        self.store.all("/maintenance_windows").any(|(_, window)| {
+            runs(window)
+                && window["services"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .any(|one| one["id"] == service_id)
+        })
+    }
+
+    /// Lets time do its work: snoozes end, and so does the patience of services.
     pub(crate) fn tick(&mut self) {
+        self.time_out();
         if self.snoozed.is_empty() {
             return;
         }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 
 use super::State;
 use super::changes::Opening;
-use super::directory::{EscalationPolicy, Priority, Schedule, Service, Team, User};
+use super::directory::{EscalationPolicy, Priority, Service, Team, User};
 use super::incident::Urgency;
 use super::log::Agent;
+use super::schedules::{Layer, Schedule};
+use super::store::Store;
 use crate::clock::Clock;
 use crate::ids::{Ids, secret_hex};
 use crate::keys::{KeyRing, Keys, Region, TokenKind};
@@ -62,11 +65,16 @@ impl State {
             incident_index: HashMap::new(),
             open_keys: HashMap::new(),
             snoozed: Vec::new(),
+            timeouts: Vec::new(),
             alerts: Vec::new(),
             open_alerts: HashMap::new(),
             log_entries: Vec::new(),
             log_index: HashMap::new(),
             change_events: Vec::new(),
+            store: Store::default(),
+            team_roles: HashMap::new(),
+            subscriptions: Vec::new(),
+            audit: Vec::new(),
             key_ring: KeyRing::default(),
             keys: Keys {
                 account: String::new(),
@@ -80,8 +88,10 @@ impl State {
             },
             limiter: RateLimiter::new(limit),
             events_limiter: RateLimiter::new(events_limit),
+            operation_limiter: RateLimiter::new(None),
         };
         state.seed_directory();
+        state.seed_given();
         state.seed_keys();
         state.seed_history();
         state
@@ -102,7 +112,7 @@ impl State {
         }
         for name in ["Platform", "Storefront"] {
             let id = self.ids.next('P', "team");
-            self.teams.push(Team { id, name: name.to_owned() });
+            self.teams.push(Team { id, name: name.to_owned(), more: Map::new() });
         }
         let platform = vec![self.teams[0].id.clone()];
         let storefront = vec![self.teams[1].id.clone()];
@@ -113,8 +123,7 @@ impl State {
         let [ada, ben, chloe] = [0, 1, 2].map(|index| self.users[index].id.clone());
 
         for (name, user) in [("Primary", &ada), ("Storefront hours", &chloe)] {
-            let id = self.ids.next('P', "schedule");
-            self.schedules.push(Schedule { id, name: name.to_owned(), user_id: user.clone() });
+            self.add_schedule(name, std::slice::from_ref(user));
         }
         let levels = vec![vec![ada], vec![ben.clone()]];
         self.add_policy("Platform on call", levels, &platform);
@@ -130,6 +139,16 @@ impl State {
         self.services[4].status = "disabled".to_owned();
     }
 
+    /// What PagerDuty gives every account.
+    fn seed_given(&mut self) {
+        let kind = crate::examples::id("incident_type", 2);
+        let own = json!({
+            "name": "incident_default", "display_name": "Base incident", "enabled": true,
+            "description": "What every incident is", "parent": null,
+        });
+        self.keep("/incidents/types", &kind, "incident_type", own);
+    }
+
     fn seed_keys(&mut self) {
         let ada = self.users[0].id.clone();
         let region = self.region;
@@ -142,7 +161,12 @@ impl State {
             user: mint("user key", TokenKind::UserKey, Some(&ada), &[]),
             classic_read: mint("read token", TokenKind::UserToken, Some(&ada), &["read"]),
             classic_write: mint("write token", TokenKind::UserToken, Some(&ada), &["write"]),
-            app: mint("app token", TokenKind::AppToken, None, &crate::routes::scopes()),
+            app: mint(
+                "app token",
+                TokenKind::AppToken,
+                None,
+                &crate::facts::scopes().into_iter().collect::<Vec<_>>(),
+            ),
             routing: self.services[0].routing_key.clone(),
             routing_keys: self.services.iter().map(|s| s.routing_key.clone()).collect(),
         };
@@ -199,6 +223,54 @@ impl State {
             email: email.to_owned(),
             role: role.to_owned(),
             team_ids: teams.to_vec(),
+            more: Map::new(),
+        });
+        let path = format!("/users/{id}/contact_methods");
+        let contact = format!("{}1", &id[..13]);
+        let own = json!({"label": "Default", "address": email, "send_short_email": false});
+        self.keep(&path, &contact, "email_contact_method", own);
+        let contact = json!({"id": contact, "type": "email_contact_method_reference"});
+        let rules = format!("/users/{id}/notification_rules");
+        for (digit, urgency) in [("2", "high"), ("3", "low")] {
+            let own = json!({
+                "start_delay_in_minutes": 0, "urgency": urgency, "contact_method": contact,
+            });
+            let rule = format!("{}{digit}", &id[..13]);
+            self.keep(&rules, &rule, "assignment_notification_rule", own);
+        }
+        id
+    }
+
+    /// Keeps an object as it is, past all judgement.
+    pub(crate) fn keep(&mut self, collection: &str, id: &str, kind: &str, own: Value) {
+        let own: Map<String, Value> = own.as_object().cloned().unwrap_or_default();
+        let object = self.new_object(collection, id, kind, own);
+        self.store.put(collection, object);
+    }
+
+    /// A schedule on which the users take turns of a week.
+    pub(crate) fn add_schedule(&mut self, name: &str, users: &[String]) -> String {
+        let id = self.ids.next('P', "schedule");
+        let start = Timestamp::constant(1_736_121_600, 0);
+        let layer = Layer {
+            id: self.ids.next('P', "schedule layer"),
+            name: "Layer 1".to_owned(),
+            start,
+            end: None,
+            virtual_start: start,
+            turn_seconds: 7 * 24 * 3600,
+            users: users.to_vec(),
+            restrictions: Vec::new(),
+        };
+        self.schedules.push(Schedule {
+            id: id.clone(),
+            name: name.to_owned(),
+            user_id: users.first().cloned().unwrap_or_default(),
+            time_zone: "Etc/UTC".to_owned(),
+            layers: vec![layer],
+            overrides: Vec::new(),
+            team_ids: Vec::new(),
+            more: Map::new(),
         });
         id
     }
@@ -213,8 +285,11 @@ impl State {
         self.policies.push(EscalationPolicy {
             id: id.clone(),
             name: name.to_owned(),
+            schedules: vec![Vec::new(); levels.len()],
+            delays: vec![30; levels.len()],
             levels,
             team_ids: teams.to_vec(),
+            more: Map::new(),
         });
         id
     }
@@ -226,21 +301,57 @@ impl State {
         policy: &str,
         teams: &[String],
     ) -> String {
+        let id = self.new_service(name, policy, teams);
+        if let Some(service) = self.service_mut(&id) {
+            service.description = description.to_owned();
+        }
+        let kind = "events_api_v2_inbound_integration";
+        let own = json!({"name": "Events API V2", "vendor": null});
+        self.add_integration(&id, kind, own.as_object().cloned().unwrap_or_default());
+        id
+    }
+
+    /// A service without an integration.
+    pub(crate) fn new_service(&mut self, name: &str, policy: &str, teams: &[String]) -> String {
         let id = self.ids.next('P', "service");
-        let routing_key = secret_hex(32);
         self.service_index.insert(id.clone(), self.services.len());
-        self.routing_index.insert(routing_key.clone(), self.services.len());
-        let integration_id = self.ids.next('P', "integration");
         self.services.push(Service {
             id: id.clone(),
             name: name.to_owned(),
-            description: description.to_owned(),
+            description: String::new(),
             status: "active".to_owned(),
             escalation_policy_id: policy.to_owned(),
             team_ids: teams.to_vec(),
-            integration_id,
-            routing_key,
+            integration_id: String::new(),
+            routing_key: String::new(),
+            created_at: "2025-01-15T09:00:00Z".to_owned(),
+            more: Map::new(),
         });
         id
+    }
+
+    /// Gives a service an integration with a key of its own.
+    pub(crate) fn add_integration(
+        &mut self,
+        service_id: &str,
+        kind: &str,
+        mut own: Map<String, Value>,
+    ) -> Value {
+        let id = self.ids.next('P', "integration");
+        let key = secret_hex(32);
+        self.routing_index.insert(key.clone(), (service_id.to_owned(), id.clone()));
+        let service = self.service_reference(service_id);
+        own.insert("service".to_owned(), service);
+        own.insert("integration_key".to_owned(), Value::from(key.clone()));
+        let path = format!("/services/{service_id}/integrations");
+        let integration = self.new_object(&path, &id, kind, own);
+        self.store.put(&path, integration.clone());
+        if let Some(service) = self.service_mut(service_id)
+            && service.integration_id.is_empty()
+        {
+            service.integration_id = id;
+            service.routing_key = key;
+        }
+        integration
     }
 }

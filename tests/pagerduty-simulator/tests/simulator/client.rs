@@ -154,6 +154,32 @@ impl Ask<'_> {
     pub(crate) async fn send(self) -> Answer {
         self.try_send().await.unwrap()
     }
+
+    /// Sends the request on a connection that is open already.
+    pub(crate) async fn send_on(self, line: &Line) -> Answer {
+        let target = format!("https://{}{}", self.origin.host(), self.target);
+        let mut request = Request::builder().method(self.method.as_str()).uri(target);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(self.body)).unwrap();
+        let response = line.0.clone().send_request(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+}
+
+/// A connection for many requests to the REST API in the US.
+pub(crate) struct Line(hyper::client::conn::http2::SendRequest<Full<Bytes>>);
+
+pub(crate) async fn line(simulator: &Simulator) -> Line {
+    let stream = connect(simulator, Origin::RestUs, false).await.unwrap();
+    let handshake =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (sender, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    Line(sender)
 }
 
 async fn exchange(

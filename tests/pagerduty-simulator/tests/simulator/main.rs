@@ -1,12 +1,19 @@
 //! Drives the simulator over TLS, as a client would.
 
 mod client;
+mod collections;
 mod command;
 mod connections;
 mod events;
 mod faults;
 mod identity;
+mod incident_parts;
 mod incidents;
 mod judgement;
 mod lists;
+mod operations;
+mod people;
+mod schedules;
+mod settings;
 mod webdriver;
+mod world;

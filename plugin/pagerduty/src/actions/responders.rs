@@ -1,0 +1,66 @@
+//! Asking people to help. PagerDuty wants to know who asks, in the body.
+
+use serde_json::Value;
+use workflow_node_sdk::error::{Error, ErrorKind};
+use workflow_node_sdk::json;
+use workflow_node_sdk::node::{Outcome, Task};
+
+use super::parameters;
+
+/// Asks users and escalation policies by what they are.
+pub(super) async fn add(task: Task) -> Outcome {
+    let mut targets = Vec::new();
+    for (name, kind) in
+        [("user_ids", "user_reference"), ("escalation_policy_ids", "escalation_policy_reference")]
+    {
+        for id in task.list(name) {
+            let mut target = json::Object::new();
+            target.text("type", kind);
+            target.set("id", id.clone());
+            targets.push(target.build());
+        }
+    }
+    if targets.is_empty() {
+        return Err(Error::invalid("", "give user_ids or escalation_policy_ids: nobody is asked"));
+    }
+    let mut request = parameters([("responder_request_targets", Value::Array(targets))]);
+    for name in ["incident_id", "message", "requester_id"] {
+        if let Some(value) = task.parameters.get(name) {
+            request.insert(name.to_owned(), value.clone());
+        }
+    }
+    declared(task.other("incident_responder.request", request)?).await
+}
+
+/// Sends the declared request, with the user of the credential where nobody else is named.
+pub(super) async fn declared(mut task: Task) -> Outcome {
+    if task.text("requester_id").is_none() {
+        let id = own_user(&task).await?;
+        task.parameters.insert("requester_id".to_owned(), id.into());
+    }
+    task.run_declared().await
+}
+
+/// The user to whom the credential belongs, or in whose name it acts.
+async fn own_user(task: &Task) -> Result<Value, Error> {
+    let found = match task.credential.field("from_email") {
+        Some(email) => task.other("user.find", parameters([("email", email.into())]))?,
+        None => task.other("user.me", parameters([]))?,
+    };
+    let outputs = match found.action.name {
+        "user.find" => super::find_user(found).await,
+        _ => found.run_declared().await,
+    };
+    let outputs = outputs.map_err(|mut error| {
+        if matches!(error.kind, ErrorKind::InvalidInput | ErrorKind::NotFound) {
+            error.message =
+                "say who asks (requester_id): the credential belongs to no user and has \
+                             no e-mail address to act as"
+                    .to_owned();
+            error.kind = ErrorKind::InvalidInput;
+        }
+        error
+    })?;
+    let user = outputs.first().and_then(|output| json::value(&output.json)).unwrap_or_default();
+    Ok(user.get("id").cloned().unwrap_or_default())
+}

@@ -1,0 +1,225 @@
+//! Parameters: what one holds, and where in the request it goes.
+
+use serde::{Deserialize, Serialize};
+
+use super::leak;
+
+/// What a parameter holds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Kind {
+    /// One line.
+    Text,
+    /// Many lines.
+    LongText,
+    /// An e-mail address.
+    Email,
+    /// An absolute URL.
+    Url,
+    /// RFC 3339 with an offset.
+    DateTime,
+    /// Whole number between these.
+    Integer(i64, i64),
+    /// Any number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// One of these.
+    OneOf(#[serde(deserialize_with = "leak::slice")] &'static [&'static str]),
+    /// Several of one kind.
+    List(#[serde(deserialize_with = "leak::one")] &'static Kind),
+    /// Any JSON object.
+    Map,
+    /// Any JSON value.
+    Json,
+    /// An object with these members.
+    Object(#[serde(deserialize_with = "leak::refs")] &'static [&'static Param]),
+    /// Several objects with these members.
+    Objects(#[serde(deserialize_with = "leak::refs")] &'static [&'static Param]),
+    /// Always this JSON text, never asked for.
+    Constant(&'static str),
+}
+
+/// Where a parameter goes in the request. Positions in the body (RFC 6901) are relative to the
+/// route's envelope; inside an object, to that object.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Place {
+    /// Nowhere; the code that runs the action reads it. A member of an object: under its own name.
+    Control,
+    /// The path segment of its own name.
+    Path,
+    /// A query parameter; a list repeats it.
+    Query(&'static str),
+    /// A query parameter; a list is joined by commas.
+    QueryJoined(&'static str),
+    /// Query parameters, one for each member.
+    QueryMembers,
+    /// A header.
+    Header(&'static str),
+    /// A position in the JSON body.
+    Body(&'static str),
+    /// A position in the JSON body, where each value `v` becomes the JSON text with `$` replaced by
+    /// the value: `{"id":$,"type":"service_reference"}`.
+    BodyAs(&'static str, &'static str),
+    /// Members of the object at a position in the JSON body, which win over others.
+    BodyMembers(&'static str),
+    /// The path segment of its own name, and besides a position in the JSON body, as
+    /// [`Place::BodyAs`].
+    PathAndBody(&'static str, &'static str),
+    /// A file of a form (`multipart/form-data`): the name of the field, and the type of the file.
+    FormFile(&'static str, &'static str),
+}
+
+/// One parameter of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    /// As the API names the field.
+    pub name: &'static str,
+    /// What a form shows.
+    #[serde(skip)]
+    pub title: &'static str,
+    /// What it means, its unit and its default.
+    #[serde(skip)]
+    pub description: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Where it goes.
+    pub place: Place,
+    /// Whether it must be given.
+    pub is_required: bool,
+    /// Whether null is a value (it clears the field).
+    pub is_nullable: bool,
+    /// Of what it is an id (a [`Reference`](super::Reference) of the node), or empty. It has
+    /// choices then, and takes a name or an address for the id.
+    pub reference: &'static str,
+    /// JSON text, shown in the form; the service's own default, never sent by us.
+    #[serde(skip)]
+    pub default: Option<&'static str>,
+    /// Most characters, elements or members; 0 for no limit.
+    pub max: u32,
+    /// Which of the node's secrets it is, or empty. The host hands the guest a handle then.
+    #[serde(skip)]
+    pub secret: &'static str,
+}
+
+impl Param {
+    /// A parameter of any kind; not sent anywhere until placed.
+    pub const fn new(
+        kind: Kind,
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            title,
+            description,
+            kind,
+            place: Place::Control,
+            is_required: false,
+            is_nullable: false,
+            reference: "",
+            default: None,
+            max: 0,
+            secret: "",
+        }
+    }
+
+    /// One line of text.
+    pub const fn text(name: &'static str, title: &'static str, description: &'static str) -> Self {
+        Self::new(Kind::Text, name, title, description)
+    }
+
+    /// A member of an object that always holds this JSON text and is never asked for.
+    pub const fn constant(name: &'static str, json: &'static str) -> Self {
+        Self::new(Kind::Constant(json), name, "", "")
+    }
+
+    /// Places it in the request.
+    #[must_use]
+    pub const fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Places it at a position in the body.
+    #[must_use]
+    pub const fn body(self, pointer: &'static str) -> Self {
+        self.at(Place::Body(pointer))
+    }
+
+    /// Places it in the query.
+    #[must_use]
+    pub const fn query(self, name: &'static str) -> Self {
+        self.at(Place::Query(name))
+    }
+
+    /// Must be given.
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.is_required = true;
+        self
+    }
+
+    /// May be left out.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.is_required = false;
+        self
+    }
+
+    /// May be null.
+    #[must_use]
+    pub const fn nullable(mut self) -> Self {
+        self.is_nullable = true;
+        self
+    }
+
+    /// Is the id of one of these.
+    #[must_use]
+    pub const fn reference(mut self, name: &'static str) -> Self {
+        self.reference = name;
+        self
+    }
+
+    /// What happens when it is absent.
+    #[must_use]
+    pub const fn default(mut self, json: &'static str) -> Self {
+        self.default = Some(json);
+        self
+    }
+
+    /// At most so many characters, elements or members.
+    #[must_use]
+    pub const fn max(mut self, max: u32) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// Is the secret of this name, which the guest shall not see.
+    #[must_use]
+    pub const fn secret(mut self, name: &'static str) -> Self {
+        self.secret = name;
+        self
+    }
+
+    /// Says something else to the person who fills it in.
+    #[must_use]
+    pub const fn described(mut self, title: &'static str, description: &'static str) -> Self {
+        self.title = title;
+        self.description = description;
+        self
+    }
+
+    /// Whether a form asks for it.
+    pub fn is_asked(&self) -> bool {
+        !matches!(self.kind, Kind::Constant(_))
+    }
+
+    /// The members of the object, or of each object, that it holds.
+    pub fn members(&self) -> &'static [&'static Param] {
+        match self.kind {
+            Kind::Object(members) | Kind::Objects(members) => members,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Runs calls: one result per item, in order, many items at once.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::order::Queue;
+use super::{Call, Credential, Hooks, Outcome, Plugin, Task, resolve};
+use crate::context;
+use crate::declare::{self, Action, Run};
+use crate::error::{Error, ErrorKind};
+use crate::executor::{block_on, each_bounded};
+use crate::json;
+
+/// How many items are under way at once when the engine does not say.
+const DEFAULT_CONCURRENCY: usize = 64;
+
+#[doc(hidden)]
+pub fn execute<P: Plugin>(call: Call) -> Result<Vec<Outcome>, Error> {
+    run(Hooks::of::<P>(), call)
+}
+
+fn run(hooks: Hooks, call: Call) -> Result<Vec<Outcome>, Error> {
+    let unsupported = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
+    let node = hooks.declaration.name();
+    if call.node != node {
+        return unsupported(format!("this is the node `{node}`, not `{}`", call.node));
+    }
+    let Some(action) = hooks.declaration.action(&call.action) else {
+        return unsupported(format!("there is no action `{}`", call.action));
+    };
+    if call.version != action.version {
+        return unsupported(format!(
+            "the action `{}` is at version {}, the workflow asks for {}: reopen its form",
+            action.name, action.version, call.version
+        ));
+    }
+    let options = json::object(&call.options).unwrap_or_default();
+    let concurrency = options.get("concurrency").and_then(Value::as_u64);
+    let mode = Mode {
+        continue_on_fail: options.get("continue_on_fail").and_then(Value::as_bool).unwrap_or(false),
+        concurrency: concurrency.map_or(DEFAULT_CONCURRENCY, |limit| limit as usize),
+    };
+    let credential = Rc::new(Credential::in_slot(action.slot)?);
+    let mut items = Vec::with_capacity(call.items.len());
+    for item in call.items {
+        items.push(parsed(action, &item));
+    }
+    let mut outcomes = Vec::new();
+    block_on(async {
+        if !context::cancelled() {
+            resolve::names(hooks, action, &credential, &mut items).await;
+        }
+        outcomes = all(hooks, action, credential, items, mode).await;
+    });
+    Ok(outcomes)
+}
+
+/// How the engine wants a call to be run.
+#[derive(Clone, Copy)]
+struct Mode {
+    continue_on_fail: bool,
+    concurrency: usize,
+}
+
+/// An item's parameters, checked.
+fn parsed(action: &Action, item: &str) -> Result<Map<String, Value>, Error> {
+    let parameters = json::object(item)
+        .ok_or_else(|| Error::invalid("", "the item is not an object of parameters"))?;
+    declare::validate::check(action, &parameters)?;
+    Ok(parameters)
+}
+
+async fn all(
+    hooks: Hooks,
+    action: &'static Action,
+    credential: Rc<Credential>,
+    items: Vec<Result<Map<String, Value>, Error>>,
+    mode: Mode,
+) -> Vec<Outcome> {
+    let total = items.len();
+    let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+    outcomes.resize_with(total, || None);
+    let mut tasks = Vec::with_capacity(total);
+    for (index, item) in items.into_iter().enumerate() {
+        match item {
+            Ok(parameters) => tasks.push(Task {
+                item: index as u32,
+                action,
+                parameters,
+                credential: credential.clone(),
+                hooks,
+            }),
+            Err(error) => outcomes[index] = Some(Err(error)),
+        }
+    }
+    let failed = Cell::new(tasks.len() < total);
+    let may_begin = || {
+        if context::cancelled() {
+            return Err(not_begun("the run was cancelled"));
+        }
+        if failed.get() && !mode.continue_on_fail {
+            return Err(not_begun("another item failed"));
+        }
+        Ok(())
+    };
+    if action.run == Run::Batch {
+        let places: Vec<usize> = tasks.iter().map(|task| task.item as usize).collect();
+        let results = match may_begin() {
+            Ok(()) => (hooks.run_batch)(tasks).await,
+            Err(error) => vec![Err(error); places.len()],
+        };
+        for (place, result) in places.into_iter().zip(results) {
+            outcomes[place] = Some(result);
+        }
+    } else {
+        let mut done = 0;
+        let queue = RefCell::new(Queue::default());
+        each_bounded(
+            tasks,
+            mode.concurrency,
+            |_, task| {
+                let turn = queue.borrow_mut().place(named(&task));
+                let may_begin = &may_begin;
+                async move {
+                    turn.come().await;
+                    let place = task.item;
+                    let outcome = match may_begin() {
+                        Err(error) => Err(error),
+                        Ok(()) if action.run == Run::Custom => (hooks.run)(task).await,
+                        Ok(()) => task.run_declared().await,
+                    };
+                    (place, outcome)
+                }
+            },
+            |_, (place, outcome)| {
+                failed.set(failed.get() || outcome.is_err());
+                outcomes[place as usize] = Some(outcome);
+                done += 1;
+                if total > 1 {
+                    context::progress(done, Some(total as u64), "");
+                }
+            },
+        )
+        .await;
+    }
+    let ended = |outcome: Option<Outcome>| {
+        outcome.unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "it was given no outcome")))
+    };
+    outcomes.into_iter().map(ended).collect()
+}
+
+fn not_begun(because: &str) -> Error {
+    Error::new(ErrorKind::Cancelled, ["not begun, because ", because].concat())
+}
+
+/// What the item writes to, where the order matters.
+fn named(task: &Task) -> Option<String> {
+    let name = task.action.ordered_by;
+    if name.is_empty() {
+        return None;
+    }
+    task.parameters.get(name).map(json::text)
+}

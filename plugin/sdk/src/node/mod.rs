@@ -1,0 +1,216 @@
+//! A plugin's own code, and the calls that a host makes into it.
+
+mod ahead;
+mod execute;
+mod listing;
+mod offset;
+mod options;
+mod order;
+mod resolve;
+mod task;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use crate::declare::{Action, Node, Reference, document};
+use crate::error::{Error, ErrorKind, FieldError};
+use crate::executor::block_on;
+use crate::http::{Request, Response};
+use crate::json;
+
+pub use crate::bindings::exports::workflow::node::node::Call;
+pub use crate::bindings::workflow::node::types::OutputItem;
+pub use options::{Choice, Options, OptionsQuery, choices};
+pub use task::{Credential, Task};
+
+#[doc(hidden)]
+pub use execute::execute;
+#[doc(hidden)]
+pub use options::load_options;
+
+/// A node and its credential types, as [`crate::export_node!`] exports them.
+pub trait Plugin {
+    /// The declaration: a [`Node`], or what a build script has packed of one.
+    fn declaration() -> &'static dyn Declares;
+
+    /// The credential types (a document of `schemas/credential-type.json`).
+    fn credential_types() -> String;
+
+    /// The configuration that follows from a credential's fields; see the contract.
+    ///
+    /// # Errors
+    ///
+    /// The wrong fields.
+    fn configure(
+        credential_type: &str,
+        fields: &Map<String, Value>,
+        grant: Option<&Value>,
+    ) -> Result<Value, Vec<FieldError>>;
+
+    /// Proves a credential with real calls (a document of `schemas/identity.json`).
+    fn test(credential: Credential) -> impl Future<Output = Result<Value, Error>>;
+
+    /// Completes a request that follows from the declaration: headers of the service, and whose
+    /// name it acts in.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be made so.
+    fn prepare(
+        request: &mut Request,
+        action: &Action,
+        credential: &Credential,
+    ) -> Result<(), Error>;
+
+    /// What an unsuccessful answer means.
+    fn error(response: &Response, action: &Action, credential: &Credential) -> Error;
+
+    /// The choices of a parameter. By default those of the [`Reference`] that it is declared with.
+    fn options(query: OptionsQuery) -> impl Future<Output = Result<Options, Error>>
+    where
+        Self: Sized,
+    {
+        choices::<Self>(query)
+    }
+
+    /// Whether a text is the id of something, and no name. Asked for parameters that take both.
+    fn is_id(reference: &Reference, text: &str) -> bool {
+        let _ = (reference, text);
+        true
+    }
+
+    /// Finds the id of something by its name in a way of the node's own; `None`: by its list.
+    fn find(
+        reference: &Reference,
+        name: &str,
+        credential: &Rc<Credential>,
+    ) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>> {
+        let _ = (reference, name, credential);
+        None
+    }
+
+    /// Runs an action that is declared [`Run::Custom`](crate::declare::Run::Custom), for one item.
+    fn run(task: Task) -> Work {
+        Box::pin(async move { Err(unwritten(task.action)) })
+    }
+
+    /// Runs an action that is declared [`Run::Batch`](crate::declare::Run::Batch), for all items.
+    /// One outcome per task, in order.
+    fn run_batch(tasks: Vec<Task>) -> BatchWork {
+        Box::pin(async move { tasks.iter().map(|task| Err(unwritten(task.action))).collect() })
+    }
+}
+
+fn unwritten(action: &Action) -> Error {
+    Error::new(ErrorKind::Internal, ["`", action.name, "` is declared, but not written"].concat())
+}
+
+/// What an item yields.
+pub type Outcome = Result<Vec<OutputItem>, Error>;
+
+/// An action's own code under way: `Box::pin(async move { … })`.
+pub type Work = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// An action's own code for all items under way.
+pub type BatchWork = Pin<Box<dyn Future<Output = Vec<Outcome>>>>;
+
+/// A declaration that a component holds: as it was written (a [`Node`]), which is good for some dozen
+/// actions, or as a build script has packed it ([`Packed`](crate::packed::Packed)), for hundreds.
+pub trait Declares: Sync {
+    /// The node's name.
+    fn name(&self) -> &'static str;
+
+    /// The document of `schemas/node.json`.
+    fn describe(&self) -> String;
+
+    /// The action of this name, as far as running it needs.
+    fn action(&self, name: &str) -> Option<&'static Action>;
+
+    /// The reference of this name.
+    fn reference(&self, name: &str) -> Option<&'static Reference>;
+}
+
+impl Declares for Node {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn describe(&self) -> String {
+        json::text(&document::node(self))
+    }
+
+    fn action(&self, name: &str) -> Option<&'static Action> {
+        Node::action(self, name)
+    }
+
+    fn reference(&self, name: &str) -> Option<&'static Reference> {
+        self.references.iter().find(|reference| reference.name == name)
+    }
+}
+
+type Find = fn(
+    &Reference,
+    &str,
+    &Rc<Credential>,
+) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>>;
+
+/// The hooks of a [`Plugin`], so that tasks need not be generic.
+#[derive(Clone, Copy)]
+pub(crate) struct Hooks {
+    pub(crate) declaration: &'static dyn Declares,
+    pub(crate) prepare: fn(&mut Request, &Action, &Credential) -> Result<(), Error>,
+    pub(crate) error: fn(&Response, &Action, &Credential) -> Error,
+    pub(crate) is_id: fn(&Reference, &str) -> bool,
+    pub(crate) find: Find,
+    pub(crate) run: fn(Task) -> Work,
+    pub(crate) run_batch: fn(Vec<Task>) -> BatchWork,
+}
+
+impl Hooks {
+    pub(crate) fn of<P: Plugin>() -> Self {
+        Self {
+            declaration: P::declaration(),
+            prepare: P::prepare,
+            error: P::error,
+            is_id: P::is_id,
+            find: P::find,
+            run: P::run,
+            run_batch: P::run_batch,
+        }
+    }
+}
+
+/// An output record on the port `main`.
+pub fn main(json: String) -> OutputItem {
+    OutputItem { port: "main".into(), json }
+}
+
+#[doc(hidden)]
+pub fn describe<P: Plugin>() -> String {
+    P::declaration().describe()
+}
+
+#[doc(hidden)]
+pub fn configure<P: Plugin>(
+    credential_type: String,
+    fields: String,
+    grant: Option<String>,
+) -> Result<String, Vec<FieldError>> {
+    let wrong =
+        || vec![FieldError { pointer: String::new(), message: "is no JSON object".to_owned() }];
+    let fields = json::object(&fields).ok_or_else(wrong)?;
+    let grant = match grant {
+        Some(text) => Some(json::value(&text).ok_or_else(wrong)?),
+        None => None,
+    };
+    P::configure(&credential_type, &fields, grant.as_ref()).map(|value| json::text(&value))
+}
+
+#[doc(hidden)]
+pub fn test<P: Plugin>(slot: String) -> Result<String, Error> {
+    let credential = Credential::in_slot(&slot)?;
+    block_on(P::test(credential)).map(|identity| json::text(&identity))
+}

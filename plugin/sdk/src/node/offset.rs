@@ -1,0 +1,432 @@
+//! Listings by position. Once the number of records is known, pages are fetched at the same time.
+//! Where records have a time, a listing longer than the service's window goes on from the last
+//! record's time.
+//!
+//! What is guaranteed: no record is delivered twice, and none is missed that is there all the time,
+//! while others arrive. With the oldest first, what arrives stands behind; otherwise it pushes
+//! records to the next page, where they are recognised. A record that disappears meanwhile may pull
+//! another one over the edge of a page unless the listing goes by time.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde_json::Value;
+
+use super::ahead::Ahead;
+use super::listing::{Sink, records, stuck};
+use super::{OutputItem, Task};
+use crate::context;
+use crate::declare::{Offset, TimeKey};
+use crate::error::{Error, ErrorKind};
+use crate::http::{Request, Response};
+use crate::json::{self, Members};
+use crate::{percent, time};
+
+/// How many pages are under way at once.
+const AHEAD: usize = 4;
+
+/// How many records are remembered, to recognise those that come twice.
+const REMEMBERED: usize = 1_000;
+
+/// Runs a listing.
+pub(super) async fn list(
+    task: &Task,
+    member: &str,
+    paging: Offset,
+    wanted: u64,
+    sink: Sink<'_>,
+) -> Result<Vec<OutputItem>, Error> {
+    let mut listing =
+        Listing { task, member, paging, wanted, sink, given: 0, seen: Seen::default() };
+    let mut span = paging.time.map(|key| Span::of(task, key, wanted > paging.window));
+    loop {
+        let request = match &span {
+            Some(span) => span.request(task)?,
+            None => task.request()?,
+        };
+        match listing.window(request).await? {
+            Ended::All(outputs) => {
+                let Some(span) = span.as_mut().filter(|_| listing.given < wanted) else {
+                    return Ok(outputs);
+                };
+                if !span.advance() {
+                    return Ok(outputs);
+                }
+                sink(outputs);
+            }
+            Ended::Window(outputs, last) => {
+                let next = span.as_mut().is_some_and(|span| span.go_on_from(last.as_deref()));
+                sink(outputs);
+                if !next {
+                    return Err(listing.beyond());
+                }
+            }
+        }
+    }
+}
+
+/// How a window's worth of a listing ended.
+enum Ended {
+    /// There is no more.
+    All(Vec<OutputItem>),
+    /// There is more than the service hands out; with the time of the last record.
+    Window(Vec<OutputItem>, Option<String>),
+}
+
+struct Listing<'a> {
+    task: &'a Task,
+    member: &'a str,
+    paging: Offset,
+    wanted: u64,
+    sink: Sink<'a>,
+    given: u64,
+    seen: Seen,
+}
+
+/// The records that came lately, and all of the last one's second: a window that goes on from there
+/// gives them again.
+#[derive(Default)]
+struct Seen {
+    marks: BTreeSet<u64>,
+    oldest_first: VecDeque<(u64, Option<i64>)>,
+}
+
+impl Seen {
+    /// Whether a record has not come before.
+    fn is_new(&mut self, mark: u64, second: Option<i64>) -> bool {
+        if !self.marks.insert(mark) {
+            return false;
+        }
+        while self.oldest_first.len() >= REMEMBERED
+            && let Some((oldest, at)) = self.oldest_first.front().copied()
+            && (at.is_none() || at != second)
+        {
+            self.marks.remove(&oldest);
+            self.oldest_first.pop_front();
+        }
+        self.oldest_first.push_back((mark, second));
+        true
+    }
+}
+
+/// What a page held.
+struct Page {
+    outputs: Vec<OutputItem>,
+    /// How many records, those that came twice included.
+    count: u64,
+    more: bool,
+    total: Option<u64>,
+    last: Option<String>,
+}
+
+impl Listing<'_> {
+    /// Reads what the service hands out of one listing.
+    async fn window(&mut self, first: Request) -> Result<Ended, Error> {
+        let Offset { page: largest, window, .. } = self.paging;
+        let mut start = 0;
+        let mut pages = 0;
+        let mut total = None;
+        loop {
+            let size = (self.wanted - self.given).min(largest).min(window - start);
+            // The number of records is worth asking for once there are more than two pages.
+            let asks_total = pages == 1 && self.wanted - self.given > largest;
+            let request = self.asking(&first, start, size, asks_total);
+            let response = self.task.send(request).await?;
+            let page = self.read(&response)?;
+            total = page.total.or(total);
+            start += page.count;
+            pages += 1;
+            if !page.more || self.given >= self.wanted {
+                return Ok(Ended::All(page.outputs));
+            }
+            if page.count == 0 {
+                return Err(stuck(&response, "an empty page that promises more"));
+            }
+            if start >= window {
+                return Ok(Ended::Window(page.outputs, page.last));
+            }
+            (self.sink)(page.outputs);
+            // A service that gives smaller pages than asked for is asked one by one.
+            if let Some(total) = total
+                && page.count == largest
+                && let Some(ended) = self.ahead(&first, &mut start, total.min(window)).await?
+            {
+                return Ok(ended);
+            }
+            total = None;
+        }
+    }
+
+    /// Reads full pages from `start` to `end`, several at once. `None`: to go on one by one.
+    async fn ahead(
+        &mut self,
+        first: &Request,
+        start: &mut u64,
+        end: u64,
+    ) -> Result<Option<Ended>, Error> {
+        let Offset { page: largest, window, .. } = self.paging;
+        let task = self.task;
+        let mut under_way = Ahead::default();
+        let mut asked = *start;
+        loop {
+            let left = self.wanted - self.given;
+            while under_way.len() < AHEAD
+                && asked < end
+                && asked - *start < left
+                && !context::cancelled()
+            {
+                let size = largest.min(window - asked);
+                under_way.ask(task.send(self.asking(first, asked, size, false)));
+                asked += size;
+            }
+            let Some(response) = under_way.next().await else {
+                return Ok(None);
+            };
+            let response = response?;
+            let page = self.read(&response)?;
+            *start += page.count;
+            if !page.more || self.given >= self.wanted {
+                return Ok(Some(Ended::All(page.outputs)));
+            }
+            if *start >= window {
+                return Ok(Some(Ended::Window(page.outputs, page.last)));
+            }
+            (self.sink)(page.outputs);
+            if page.count < largest {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn asking(&self, first: &Request, start: u64, size: u64, total: bool) -> Request {
+        let mut request = first.clone();
+        let url = &mut request.url;
+        if !self.paging.is_undocumented || start > 0 {
+            percent::append_query(url, self.paging.limit, &size.to_string());
+        }
+        if start > 0 {
+            percent::append_query(url, self.paging.offset, &start.to_string());
+        }
+        if total && !self.paging.total.is_empty() {
+            percent::append_query(url, self.paging.total, "true");
+        }
+        request
+    }
+
+    /// Reads a page, without the records that were delivered before.
+    fn read(&mut self, response: &Response) -> Result<Page, Error> {
+        let members = response.members()?;
+        let records = records(response, &members, self.member)?;
+        let mut outputs = Vec::with_capacity(records.len());
+        for record in &records {
+            if self.given < self.wanted && self.is_new(record) {
+                outputs.push(self.task.output(record));
+                self.given += 1;
+            }
+        }
+        let number = |members: &Members<'_>, name: &str| -> Option<u64> {
+            members.get(name).and_then(|text| text.parse().ok())
+        };
+        let last = self.paging.time.and_then(|key| {
+            let record = json::members(records.last()?.as_bytes())?;
+            json::value(record.get(key.field)?)?.as_str().map(str::to_owned)
+        });
+        Ok(Page {
+            outputs,
+            count: records.len() as u64,
+            more: members.get(self.paging.more) == Some("true"),
+            total: number(&members, self.paging.total),
+            last,
+        })
+    }
+
+    /// Whether a record has not come before. By its id, or else by all that stands in it.
+    fn is_new(&mut self, record: &str) -> bool {
+        let members = json::members(record.as_bytes());
+        let get = |name: &str| members.as_ref().and_then(|members| members.get(name));
+        let mut mark: u64 = 0xcbf2_9ce4_8422_2325;
+        for byte in get("id").unwrap_or(record).bytes() {
+            mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        let second =
+            self.paging.time.and_then(|key| time::parse(get(key.field)?.trim_matches('"')));
+        self.seen.is_new(mark, second)
+    }
+
+    fn beyond(&self) -> Error {
+        let hint = match self.paging.time {
+            Some(key) if key.oldest_first.is_some() => "sort by time, or narrow it",
+            _ => "narrow it, e.g. by time",
+        };
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "the service hands out at most {} records of one listing, and there are more than \
+                 the {} delivered: {hint}",
+                self.paging.window, self.given
+            ),
+        )
+    }
+}
+
+/// The stretch of time that is being listed.
+struct Span {
+    key: TimeKey,
+    /// Values of the query: `None` where it does not say.
+    since: Option<String>,
+    until: Option<String>,
+    /// Where all of it ends, in seconds since 1970; `None`: not by time.
+    end: Option<i64>,
+    /// The oldest first. `None`: in another order, which cannot be gone on with.
+    oldest_first: Option<bool>,
+    everything: bool,
+    /// The time from which the last window went on, so that standing still is noticed.
+    mark: Option<i64>,
+}
+
+impl Span {
+    /// `long`: more may be wanted than the service hands out at once.
+    fn of(task: &Task, key: TimeKey, long: bool) -> Self {
+        let text = |name: &str| task.text(name).map(str::to_owned);
+        let (since, until) = (text(key.since), text(key.until));
+        let lifts = |name: &str| task.parameters.contains_key(name);
+        let everything = key.everything.is_some_and(|(name, _)| {
+            lifts(name) || (task.flag("all") && since.is_none() && until.is_none())
+        });
+        let oldest_first = match key.oldest_first {
+            None => Some(false),
+            Some((name, value)) => match sorted_by(task, name) {
+                None if long => Some(true),
+                Some(given) if given == value => Some(true),
+                Some(given) if given == key.field || given == [key.field, ":asc"].concat() => {
+                    Some(true)
+                }
+                Some(given) if given == [key.field, ":desc"].concat() => Some(false),
+                _ => None,
+            },
+        };
+        let mut span = Self { key, since, until, end: None, oldest_first, everything, mark: None };
+        span.split();
+        span
+    }
+
+    /// Keeps what is asked for at once within what the service allows.
+    fn split(&mut self) {
+        let days = i64::from(self.key.days) * 86_400;
+        let (Some(since), Some(until)) = (
+            self.since.as_deref().and_then(time::parse),
+            self.until.as_deref().and_then(time::parse),
+        ) else {
+            return;
+        };
+        if days == 0 || until - since <= days || self.oldest_first.is_none() {
+            return;
+        }
+        if self.oldest_first == Some(true) {
+            self.end = Some(until);
+            self.until = Some(time::format(since + days));
+        } else {
+            self.end = Some(since);
+            self.since = Some(time::format(until - days));
+        }
+    }
+
+    /// The request for this stretch.
+    fn request(&self, task: &Task) -> Result<Request, Error> {
+        let mut parameters = task.parameters.clone();
+        for (name, value) in [(self.key.since, &self.since), (self.key.until, &self.until)] {
+            match value {
+                Some(value) => parameters.insert(name.to_owned(), Value::from(value.as_str())),
+                None => parameters.remove(name),
+            };
+        }
+        if let Some((name, value)) = self.key.everything {
+            match self.everything {
+                true => parameters.insert(name.to_owned(), Value::from(value)),
+                false => parameters.remove(name),
+            };
+        }
+        if let (Some((name, value)), Some(true)) = (self.key.oldest_first, self.oldest_first)
+            && sorted_by(task, name).is_none()
+        {
+            parameters.insert(name.to_owned(), Value::from(value));
+        }
+        let same = Task { parameters, credential: task.credential.clone(), ..*task };
+        same.request()
+    }
+
+    /// Goes on where this stretch ends; false at the end of all.
+    fn advance(&mut self) -> bool {
+        let Some(end) = self.end else {
+            return false;
+        };
+        let days = i64::from(self.key.days.max(1)) * 86_400;
+        if self.oldest_first == Some(true) {
+            let Some(from) = self.until.as_deref().and_then(time::parse).filter(|at| *at < end)
+            else {
+                return false;
+            };
+            self.since = Some(time::format(from));
+            self.until = Some(time::format(end.min(from + days)));
+        } else {
+            let Some(to) = self.since.as_deref().and_then(time::parse).filter(|at| *at > end)
+            else {
+                return false;
+            };
+            self.until = Some(time::format(to));
+            self.since = Some(time::format(end.max(to - days)));
+        }
+        true
+    }
+
+    /// Goes on from the time of the last record; false where that is not possible.
+    fn go_on_from(&mut self, last: Option<&str>) -> bool {
+        let (Some(last), Some(oldest_first)) = (last.and_then(time::parse), self.oldest_first)
+        else {
+            return false;
+        };
+        // A window full of records of one second cannot be told apart by time.
+        if self.mark == Some(last) {
+            return false;
+        }
+        self.mark = Some(last);
+        let days = i64::from(self.key.days) * 86_400;
+        let now = i64::try_from(context::now() / 1_000).unwrap_or(i64::MAX);
+        if oldest_first {
+            let end = match (self.everything, self.end, &self.until) {
+                (false, Some(end), _) => end,
+                (false, None, Some(until)) => time::parse(until).unwrap_or(now + 1),
+                _ => now + 1,
+            };
+            self.since = Some(time::format(last));
+            self.until = Some(time::format(if days > 0 { end.min(last + days) } else { end }));
+            self.end = Some(end);
+        } else {
+            // The end is exclusive: the second itself is asked for again, and recognised.
+            let until = last + 1;
+            self.until = Some(time::format(until));
+            if days > 0 {
+                let end = match (self.everything, self.end, &self.since) {
+                    (false, Some(end), _) => end,
+                    (false, None, Some(since)) => time::parse(since).unwrap_or_default(),
+                    _ => self.key.earliest,
+                };
+                self.since = Some(time::format(end.max(until - days)));
+                self.end = Some(end);
+            }
+        }
+        self.everything = false;
+        true
+    }
+}
+
+/// By what the listing is sorted, if the parameters say.
+fn sorted_by(task: &Task, name: &str) -> Option<String> {
+    let mut joined = String::new();
+    for one in task.list(name) {
+        if !joined.is_empty() {
+            joined.push(',');
+        }
+        joined.push_str(one.as_str().unwrap_or_default());
+    }
+    (!joined.is_empty()).then_some(joined)
+}

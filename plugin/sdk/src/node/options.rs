@@ -1,0 +1,325 @@
+//! The choices of form fields: read with the action that lists what a parameter refers to.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::resolve::{parents, plain_id};
+use super::{Credential, Hooks, Plugin, Task};
+use crate::declare::{Answer, Paging, Param, Reference};
+use crate::error::{Error, ErrorKind};
+use crate::executor::block_on;
+use crate::http::Response;
+use crate::json;
+use crate::percent;
+use crate::text;
+
+/// How many values of a form are looked up, to find those that are no more.
+const CHECKED: usize = 20;
+
+/// How many choices a page has at most, when the query does not say.
+const PAGE: u64 = 100;
+
+/// What a form asks for the choices of a field.
+#[derive(Clone, Debug)]
+pub struct OptionsQuery {
+    /// The action's name.
+    pub action: String,
+    /// The parameter's name.
+    pub parameter: String,
+    /// What the form holds so far.
+    pub parameters: Map<String, Value>,
+    /// What the user typed.
+    pub search: Option<String>,
+    /// From the last answer.
+    pub cursor: Option<String>,
+    /// How many at most.
+    pub limit: Option<u64>,
+}
+
+/// Choices of a field.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// In the order to show.
+    pub choices: Vec<Choice>,
+    /// Given to the next query for more.
+    pub next_cursor: Option<String>,
+    /// Values that the form holds and the service does not know any more.
+    pub stale: Vec<Value>,
+}
+
+/// One choice.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What the parameter is set to.
+    pub value: Value,
+    /// What a form shows.
+    pub label: String,
+    /// A second line.
+    pub description: Option<String>,
+}
+
+#[doc(hidden)]
+pub fn load_options<P: Plugin>(query: String) -> Result<String, Error> {
+    let query =
+        json::object(&query).ok_or_else(|| Error::invalid("", "the query is no JSON object"))?;
+    let text = |name: &str| query.get(name).and_then(Value::as_str).map(str::to_owned);
+    let query = OptionsQuery {
+        action: text("action").unwrap_or_default(),
+        parameter: text("parameter").unwrap_or_default(),
+        parameters: match query.get("parameters") {
+            Some(Value::Object(parameters)) => parameters.clone(),
+            _ => Map::new(),
+        },
+        search: text("search"),
+        cursor: text("cursor"),
+        limit: query.get("limit").and_then(Value::as_u64),
+    };
+    declared(Hooks::of::<P>(), &query)?;
+    let options = block_on(P::options(query))?;
+    let mut choices = Vec::new();
+    for choice in options.choices {
+        let mut members = json::Object::new();
+        members.set("value", choice.value);
+        members.set("label", choice.label.into());
+        if let Some(description) = choice.description {
+            members.set("description", description.into());
+        }
+        choices.push(members.build());
+    }
+    let mut members = json::Object::new();
+    members.set("choices", Value::Array(choices));
+    if let Some(cursor) = options.next_cursor {
+        members.set("next_cursor", cursor.into());
+    }
+    if !options.stale.is_empty() {
+        members.set("stale", Value::Array(options.stale));
+    }
+    Ok(json::text(&members.build()))
+}
+
+/// What the parameter of a query refers to.
+fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error> {
+    let action = hooks.declaration.action(&query.action);
+    let param = action.and_then(|action| find(action.parameters, &query.parameter));
+    let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
+    match param {
+        Some(param) if !param.reference.is_empty() => Ok(param),
+        Some(_) => refuse(format!("`{}` has no choices", query.parameter)),
+        None => {
+            let OptionsQuery { action, parameter, .. } = query;
+            refuse(format!("there is no parameter `{parameter}` of `{action}`"))
+        }
+    }
+}
+
+/// A parameter by its path: `rules/targets/user_id` is a member of a member.
+fn find(params: &[&'static Param], path: &str) -> Option<&'static Param> {
+    let (name, rest) = match path.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (path, None),
+    };
+    let param = params.iter().copied().find(|param| param.name == name)?;
+    match rest {
+        None => Some(param),
+        Some(rest) => find(param.members(), rest),
+    }
+}
+
+/// The choices that follow from a parameter's reference.
+///
+/// # Errors
+///
+/// When they cannot be read: forbidden is another error than not there, or than a service that is
+/// down. No choices is no error.
+pub async fn choices<P: Plugin>(query: OptionsQuery) -> Result<Options, Error> {
+    let hooks = Hooks::of::<P>();
+    let param = declared(hooks, &query)?;
+    let reference = hooks.declaration.reference(param.reference).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, ["`", param.name, "` has no choices"].concat())
+    })?;
+    load(hooks, reference, param, query).await
+}
+
+async fn load(
+    hooks: Hooks,
+    reference: &'static Reference,
+    param: &'static Param,
+    query: OptionsQuery,
+) -> Result<Options, Error> {
+    let Some(list) = hooks.declaration.action(reference.list) else {
+        return Err(Error::new(ErrorKind::Internal, "a reference lists with no declared action"));
+    };
+    let credential = Rc::new(Credential::in_slot(list.slot)?);
+    let mut parameters = Map::new();
+    for parent in parents(hooks, reference) {
+        let Some(value) = query.parameters.get(parent).filter(|value| value.is_string()) else {
+            let message = ["choose `", parent, "` first: the choices depend on it"];
+            return Err(Error::invalid(["/", parent].concat(), message.concat()));
+        };
+        parameters.insert(parent.to_owned(), value.clone());
+    }
+    let search = query.search.as_deref().map(str::trim_ascii).filter(|text| !text.is_empty());
+    if let (Some(search), false) = (search, reference.search.is_empty()) {
+        parameters.insert(reference.search.to_owned(), Value::from(search));
+    }
+    let task = Task::with_hooks(hooks, 0, reference.list, &credential, parameters.clone())?;
+    let is_first = query.cursor.is_none() && search.is_none();
+    let mut options = match search {
+        Some(search) if reference.search.is_empty() => {
+            // The service does not search: all are read, and looked through here.
+            let everything = Task { parameters: with_all(parameters.clone()), ..task };
+            let mut options = Options::default();
+            for record in allowed(everything.records().await, &everything)? {
+                options.choices.extend(choice(&record, reference).filter(|choice| {
+                    text::contains(&choice.label, search)
+                        || choice.description.as_ref().is_some_and(|d| text::contains(d, search))
+                }));
+            }
+            options
+        }
+        _ => page(&task, reference, &query).await?,
+    };
+    if is_first && !reference.get.is_empty() {
+        options.stale = stale(hooks, reference, param, &query, &parameters, &credential).await?;
+    }
+    Ok(options)
+}
+
+fn with_all(mut parameters: Map<String, Value>) -> Map<String, Value> {
+    parameters.insert("all".to_owned(), Value::Bool(true));
+    parameters
+}
+
+/// One page of choices.
+async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Result<Options, Error> {
+    let Answer::List(member, paging) = task.action.route.answer else {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "a reference lists with an action that does not",
+        ));
+    };
+    let mut request = task.request()?;
+    let url = &mut request.url;
+    let limit = query.limit.unwrap_or(PAGE);
+    let mut start = 0;
+    match paging {
+        Paging::Offset(paging) if !paging.is_undocumented => {
+            if let Some(cursor) = &query.cursor {
+                start = cursor.parse::<u64>().map_err(|_| {
+                    Error::invalid("/cursor", "is not one that this node has given")
+                })?;
+            }
+            percent::append_query(url, paging.limit, &limit.clamp(1, paging.page).to_string());
+            if start > 0 {
+                percent::append_query(url, paging.offset, &start.to_string());
+            }
+        }
+        Paging::Cursor(paging) if !paging.in_body => {
+            if !paging.limit.is_empty() {
+                percent::append_query(url, paging.limit, &limit.clamp(1, paging.page).to_string());
+            }
+            if let Some(cursor) = &query.cursor {
+                percent::append_query(url, paging.cursor, cursor);
+            }
+        }
+        _ => {}
+    }
+    let response = allowed(task.send(request).await, task)?;
+    let (count, choices) = read(&response, member, reference)?;
+    let members = response.members()?;
+    let next_cursor = match paging {
+        Paging::Offset(paging) if members.get(paging.more) == Some("true") && count > 0 => {
+            Some((start + count).to_string())
+        }
+        Paging::Cursor(paging) => members
+            .get(paging.next)
+            .and_then(|value| json::value(value)?.as_str().map(str::to_owned))
+            .filter(|next| !next.is_empty()),
+        _ => None,
+    };
+    Ok(Options { choices, next_cursor, stale: Vec::new() })
+}
+
+fn read(
+    response: &Response,
+    member: &str,
+    reference: &Reference,
+) -> Result<(u64, Vec<Choice>), Error> {
+    let body = response.object()?;
+    let mut count = 0;
+    let mut choices = Vec::new();
+    if let Some(Value::Array(records)) = body.get(member) {
+        count = records.len() as u64;
+        for record in records {
+            choices.extend(choice(record, reference));
+        }
+    }
+    Ok((count, choices))
+}
+
+fn choice(record: &Value, reference: &Reference) -> Option<Choice> {
+    let text =
+        |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let id = text("id")?;
+    let label = reference.labels.iter().find_map(|label| text(label));
+    Some(Choice {
+        value: id.into(),
+        label: label.or_else(|| text("summary")).unwrap_or(id).to_owned(),
+        description: text(reference.detail).map(str::to_owned),
+    })
+}
+
+/// The values of the form that the service does not know any more.
+async fn stale(
+    hooks: Hooks,
+    reference: &Reference,
+    param: &Param,
+    query: &OptionsQuery,
+    parents: &Map<String, Value>,
+    credential: &Rc<Credential>,
+) -> Result<Vec<Value>, Error> {
+    let values = match query.parameters.get(param.name) {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => return Ok(Vec::new()),
+    };
+    let Some(get) = hooks.declaration.action(reference.get) else {
+        return Ok(Vec::new());
+    };
+    let Some(name) = get
+        .route
+        .path
+        .rsplit('/')
+        .find_map(|segment| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')))
+    else {
+        return Ok(Vec::new());
+    };
+    let mut stale = Vec::new();
+    for value in values.iter().take(CHECKED) {
+        let Some(id) = plain_id(hooks, reference, value) else {
+            continue;
+        };
+        let mut parameters = parents.clone();
+        parameters.insert(name.to_owned(), Value::from(id));
+        let task = Task::with_hooks(hooks, 0, reference.get, credential, parameters)?;
+        match task.send(task.request()?).await {
+            Err(error) if error.kind == ErrorKind::NotFound => stale.push(value.clone()),
+            // The choices are there; whether the value is one of them shows when it is used.
+            _ => {}
+        }
+    }
+    Ok(stale)
+}
+
+/// Says what is missing where reading is forbidden.
+fn allowed<T>(result: Result<T, Error>, task: &Task) -> Result<T, Error> {
+    result.map_err(|mut error| {
+        if error.kind == ErrorKind::Forbidden && !task.action.scopes.is_empty() {
+            error.message.push_str(" Choices need the right to read (");
+            error.message.push_str(&text::join(task.action.scopes, ", "));
+            error.message.push_str(").");
+        }
+        error
+    })
+}

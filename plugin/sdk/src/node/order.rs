@@ -1,0 +1,66 @@
+//! Items that write to the same thing run one after the other, in their order.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// The end of an item's turn.
+#[derive(Default)]
+struct End {
+    is_over: bool,
+    waker: Option<Waker>,
+}
+
+/// Who comes after whom.
+#[derive(Default)]
+pub(super) struct Queue(BTreeMap<String, Rc<RefCell<End>>>);
+
+/// An item's place: it waits for the one before, and ends when it is dropped.
+pub(super) struct Turn {
+    before: Option<Rc<RefCell<End>>>,
+    own: Option<Rc<RefCell<End>>>,
+}
+
+impl Queue {
+    /// The next place behind those who name the same; nobody waits for a name that is `None`.
+    pub(super) fn place(&mut self, name: Option<String>) -> Turn {
+        let Some(name) = name else {
+            return Turn { before: None, own: None };
+        };
+        let own: Rc<RefCell<End>> = Rc::default();
+        let before = self.0.insert(name, own.clone());
+        Turn { before, own: Some(own) }
+    }
+}
+
+impl Turn {
+    /// Waits until the one before has ended.
+    pub(super) async fn come(&self) {
+        let Some(before) = &self.before else {
+            return;
+        };
+        poll_fn(|context| {
+            let mut before = before.borrow_mut();
+            if before.is_over {
+                return Poll::Ready(());
+            }
+            before.waker = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(own) = &self.own {
+            let mut own = own.borrow_mut();
+            own.is_over = true;
+            if let Some(waker) = own.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! One item of one action, and the credential that it works with.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use super::{Hooks, Outcome, OutputItem, Plugin, listing, main};
+use crate::context::{self, CredentialView};
+use crate::declare::{self, Action, Answer, Idempotency};
+use crate::error::{Error, ErrorKind};
+use crate::http::{self, Request, Response};
+use crate::json;
+
+/// A slot's credential, as far as a guest may know it.
+#[derive(Clone, Debug, Default)]
+pub struct Credential {
+    /// The slot; empty where the action uses none.
+    pub slot: String,
+    /// Name of the credential type.
+    pub credential_type: String,
+    /// The form's fields without secrets.
+    pub fields: Map<String, Value>,
+    /// What `configure` returned.
+    pub configuration: Map<String, Value>,
+    /// `None` where the grant has no scopes.
+    pub granted_scopes: Option<Vec<String>>,
+}
+
+impl Credential {
+    /// The credential in a slot; one that holds nothing where the slot's name is empty.
+    ///
+    /// # Errors
+    ///
+    /// Of kind `unauthenticated`, when the slot is empty.
+    pub fn in_slot(slot: &str) -> Result<Self, Error> {
+        if slot.is_empty() {
+            return Ok(Self::default());
+        }
+        let Some(view) = context::credential(slot) else {
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                format!("the slot `{slot}` holds no credential: connect one and select it"),
+            ));
+        };
+        let CredentialView { credential_type, fields, configuration, granted_scopes } = view;
+        let object = |text: &str| json::object(text).unwrap_or_default();
+        Ok(Self {
+            slot: slot.into(),
+            credential_type,
+            fields: object(&fields),
+            configuration: object(&configuration),
+            granted_scopes,
+        })
+    }
+
+    /// A text field of the form.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// One of the configuration's base URLs.
+    ///
+    /// # Errors
+    ///
+    /// Of kind `unauthenticated`, when this credential has no such URL: it is not for this action.
+    pub fn base_url(&self, name: &str) -> Result<&str, Error> {
+        self.configuration.get("base_urls").and_then(|urls| urls.get(name)?.as_str()).ok_or_else(
+            || {
+                Error::new(
+                    ErrorKind::Unauthenticated,
+                    format!(
+                        "a credential of type `{}` knows no `{name}` address: reconnect it",
+                        self.credential_type
+                    ),
+                )
+            },
+        )
+    }
+}
+
+/// One item of one action: what its code works with.
+pub struct Task {
+    /// The item's position in the call.
+    pub item: u32,
+    /// The action.
+    pub action: &'static Action,
+    /// The item's parameters, validated, names and addresses replaced by ids.
+    pub parameters: Map<String, Value>,
+    /// The credential of the action's slot.
+    pub credential: Rc<Credential>,
+    pub(super) hooks: Hooks,
+}
+
+impl Task {
+    /// A task outside of a call's items, for what else a plugin has to ask: choices, credentials,
+    /// triggers.
+    ///
+    /// # Errors
+    ///
+    /// Of kind `unsupported`, when there is no such action.
+    pub fn aside<P: Plugin>(
+        action: &str,
+        credential: &Rc<Credential>,
+        parameters: Map<String, Value>,
+    ) -> Result<Self, Error> {
+        Self::with_hooks(Hooks::of::<P>(), 0, action, credential, parameters)
+    }
+
+    pub(super) fn with_hooks(
+        hooks: Hooks,
+        item: u32,
+        action: &str,
+        credential: &Rc<Credential>,
+        parameters: Map<String, Value>,
+    ) -> Result<Self, Error> {
+        let action = hooks.declaration.action(action).ok_or_else(|| {
+            let message = ["there is no action `", action, "`"].concat();
+            Error::new(ErrorKind::Unsupported, message)
+        })?;
+        Ok(Self { item, action, parameters, credential: credential.clone(), hooks })
+    }
+
+    /// Another action for the same item, with the same credential.
+    ///
+    /// # Errors
+    ///
+    /// As [`Task::aside`].
+    pub fn other(&self, action: &str, parameters: Map<String, Value>) -> Result<Self, Error> {
+        Self::with_hooks(self.hooks, self.item, action, &self.credential, parameters)
+    }
+
+    /// A text parameter.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).and_then(Value::as_str)
+    }
+
+    /// A list parameter, or a list of the one value.
+    pub fn list(&self, name: &str) -> &[Value] {
+        match self.parameters.get(name) {
+            Some(Value::Array(list)) => list,
+            Some(Value::Null) | None => &[],
+            Some(one) => std::slice::from_ref(one),
+        }
+    }
+
+    /// Whether a parameter is true.
+    pub fn flag(&self, name: &str) -> bool {
+        self.parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The request that follows from the declaration.
+    ///
+    /// # Errors
+    ///
+    /// When a parameter cannot stand where it is declared to.
+    pub fn request(&self) -> Result<Request, Error> {
+        let base = match self.action.route.base {
+            address if self.action.slot.is_empty() => address,
+            name => self.credential.base_url(name)?,
+        };
+        let is_idempotent = self.action.idempotency == Idempotency::Idempotent;
+        let has_key = self.action.route.key.is_some() || is_idempotent;
+        let key = has_key.then(|| context::idempotency_key(self.item));
+        let mut request =
+            declare::request::build(self.action, base, &self.parameters, key.as_deref())?;
+        if is_idempotent && !request.reads() && request.idempotency_key.is_none() {
+            request.idempotency_key = key;
+        }
+        Ok(request)
+    }
+
+    /// Sends a request with the service's headers and the slot's credential; an unsuccessful
+    /// answer is an error.
+    ///
+    /// # Errors
+    ///
+    /// No answer, or an unsuccessful one.
+    pub async fn send(&self, mut request: Request) -> Result<Response, Error> {
+        (self.hooks.prepare)(&mut request, self.action, &self.credential)?;
+        let slot = &self.credential.slot;
+        request.credential = (!slot.is_empty()).then(|| slot.clone());
+        let repeatable = request.is_repeatable();
+        let response = http::send(&request)
+            .await
+            .map_err(|error| self.checkable(Error::from_send(error, &request)))?;
+        if response.is_success() {
+            return Ok(response);
+        }
+        let mut error = (self.hooks.error)(&response, self.action, &self.credential);
+        if response.status >= 500 && !repeatable {
+            error.kind = ErrorKind::OutcomeUnknown;
+            error.retry_after = None;
+        }
+        Err(self.checkable(error))
+    }
+
+    /// An error that tells how to find out whether the write happened, where nobody knows.
+    fn checkable(&self, mut error: Error) -> Error {
+        if error.kind != ErrorKind::OutcomeUnknown {
+            return error;
+        }
+        let resource = self.action.name.split('.').next().unwrap_or_default();
+        let list = [resource, ".list"].concat();
+        let hint = if !self.action.check.is_empty() {
+            self.action.check.to_owned()
+        } else if self.hooks.declaration.action(&list).is_some() {
+            ["Look with `", &list, "` whether it has happened before you run it again."].concat()
+        } else {
+            "Look at the service whether it has happened before you run it again.".to_owned()
+        };
+        if !error.message.ends_with(['.', '!']) {
+            error.message.push('.');
+        }
+        error.message.push(' ');
+        error.message.push_str(&hint);
+        error
+    }
+
+    /// Sends the declared request and decodes the answer as declared. A long list is handed over
+    /// page by page.
+    ///
+    /// # Errors
+    ///
+    /// As [`Task::send`], or an answer of another shape.
+    pub async fn run_declared(&self) -> Outcome {
+        if let Answer::List(member, paging) = self.action.route.answer {
+            let emit = |outputs: Vec<OutputItem>| context::emit(self.item, &outputs);
+            return listing::list(self, member, *paging, &emit).await;
+        }
+        let request = self.request()?;
+        let repeatable = request.is_repeatable();
+        let response = self.send(request).await?;
+        match self.decoded(&response) {
+            // Something said yes to the write; whether it was the service, nobody knows.
+            Err(mut error) if !repeatable => {
+                error.kind = ErrorKind::OutcomeUnknown;
+                Err(self.checkable(error))
+            }
+            outputs => outputs,
+        }
+    }
+
+    /// The output that an answer becomes.
+    ///
+    /// # Errors
+    ///
+    /// When it is not of the declared shape.
+    pub fn decoded(&self, response: &Response) -> Outcome {
+        let record = match self.action.route.answer {
+            Answer::Nothing(record) => record.to_owned(),
+            Answer::Object(member) => {
+                let record = response.member(member)?;
+                // Some services answer with a list of one.
+                if let Some(elements) = json::elements(&record) {
+                    return Ok(elements.into_iter().map(|one| self.output(one)).collect());
+                }
+                record
+            }
+            Answer::Whole | Answer::List(..) => response.text()?,
+            Answer::Elements => {
+                let body = response.text()?;
+                let elements =
+                    json::elements(&body).ok_or_else(|| response.unexpected("is no list"))?;
+                let mut outputs = Vec::with_capacity(elements.len());
+                for element in elements {
+                    outputs.push(self.output(element));
+                }
+                return Ok(outputs);
+            }
+        };
+        Ok(vec![self.output(&record)])
+    }
+
+    /// An output record: as the service wrote it, or flat where that is asked for.
+    pub fn output(&self, record: &str) -> OutputItem {
+        if let Some(simple) = self.action.simple
+            && self.flag("simplify")
+            && let Some(value) = json::value(record)
+        {
+            return main(json::text(&simple.of(&value)));
+        }
+        main(record.to_owned())
+    }
+
+    /// Every record that the declared request yields, read: for code that goes on with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Task::run_declared`].
+    pub async fn records(&self) -> Result<Vec<Value>, Error> {
+        let earlier = std::cell::RefCell::new(Vec::new());
+        let outputs = match self.action.route.answer {
+            Answer::List(member, paging) => {
+                let keep = |outputs: Vec<OutputItem>| earlier.borrow_mut().extend(outputs);
+                listing::list(self, member, *paging, &keep).await?
+            }
+            _ => self.run_declared().await?,
+        };
+        let mut all = earlier.into_inner();
+        all.extend(outputs);
+        let mut records = Vec::with_capacity(all.len());
+        for output in all {
+            records.extend(json::value(output.json));
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,65 @@
+//! Items that write to the same thing, and actions that take all items at once.
+
+use serde_json::{Value, json};
+use workflow_node_sdk::testing::answer;
+
+use crate::plugin::{call, host};
+
+#[test]
+fn writes_to_the_same_thing_stay_in_item_order_and_others_do_not_wait() {
+    // What was started last ends first, so that nothing but the rule keeps the order.
+    let host = host(|_| Ok(answer(200, "{}"))).last_first();
+    let items: Vec<Value> = (0..12)
+        .map(|item| json!({"thing_id": format!("P{}", item % 3), "name": item.to_string()}))
+        .collect();
+    for result in call(&host, "thing.update", &items, &json!({})) {
+        result.unwrap();
+    }
+    let mut last = [None; 3];
+    for request in host.requests() {
+        let thing: usize = request.url.rsplit('P').next().unwrap().parse().unwrap();
+        let body: Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
+        let item: u32 = body["name"].as_str().unwrap().parse().unwrap();
+        assert!(last[thing] < Some(item), "thing {thing}: {item} after {:?}", last[thing]);
+        last[thing] = Some(item);
+    }
+    assert_eq!(host.most_open(), 3, "one write to each thing at a time");
+}
+
+#[test]
+fn two_ways_to_name_a_thing_name_the_same() {
+    let host = host(|request| {
+        let lists = request.method == "GET";
+        let body = r#"{"more":false,"things":[{"id":"P1","name":"door"}]}"#;
+        Ok(answer(200, if lists { body } else { "{}" }))
+    });
+    let items = ["P1", "door", "https://x.test/things/P1", "P1"]
+        .map(|thing| json!({"thing_id": thing, "name": "n"}));
+    call(&host, "thing.update", &items, &json!({}));
+    assert_eq!(host.most_open(), 1);
+}
+
+#[test]
+fn a_failed_write_does_not_hold_up_the_next() {
+    let host = host(|request| {
+        let fails = request.body.as_ref().unwrap().windows(3).any(|at| at == b"bad");
+        Ok(answer(if fails { 400 } else { 200 }, "{}"))
+    });
+    let items = ["bad", "good"].map(|name| json!({"thing_id": "P1", "name": name}));
+    let results = call(&host, "thing.update", &items, &json!({"continue_on_fail": true}));
+    assert!(results[0].is_err() && results[1].is_ok());
+    let results = call(&host, "thing.update", &items, &json!({}));
+    assert_eq!(results[1].as_ref().unwrap_err().message, "not begun, because another item failed");
+}
+
+#[test]
+fn a_batch_gets_all_good_items_and_gives_each_its_outcome() {
+    let host = host(|_| panic!("nothing is sent"));
+    let items = [json!({"name": "a"}), json!({"wrong": 1}), json!({"name": "b"})];
+    let results = call(&host, "thing.join", &items, &json!({"continue_on_fail": true}));
+    assert_eq!(results[0].as_ref().unwrap(), &[r#"["a","b"]"#]);
+    assert!(results[1].is_err());
+    assert_eq!(results[2].as_ref().unwrap(), &[r#"["a","b"]"#]);
+    let results = call(&host, "thing.join", &items, &json!({}));
+    assert!(results.iter().all(Result::is_err), "one wrong item stops all");
+}

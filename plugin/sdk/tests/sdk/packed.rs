@@ -1,0 +1,90 @@
+//! A packed declaration says what the written one says.
+
+use std::path::PathBuf;
+
+use workflow_node_sdk::declare::{Action, Kind, Param};
+use workflow_node_sdk::node::{self, Declares};
+use workflow_node_sdk::pack;
+use workflow_node_sdk::packed::Packed;
+
+use crate::plugin::{NODE, Things};
+
+/// A directory that goes when the test ends.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        let place = std::env::temp_dir().join(format!("packed-{}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        Self(place)
+    }
+
+    fn read(&self, name: &str) -> &'static [u8] {
+        std::fs::read(self.0.join(name)).unwrap().leak()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// What of a parameter a call needs.
+fn bare_param(param: &Param) -> Param {
+    let members = |list: &'static [&'static Param]| -> &'static [&'static Param] {
+        let bare: Vec<&'static Param> =
+            list.iter().map(|param| &*Box::leak(Box::new(bare_param(param)))).collect();
+        bare.leak()
+    };
+    Param {
+        title: "",
+        description: "",
+        default: None,
+        secret: "",
+        kind: match param.kind {
+            Kind::Object(list) => Kind::Object(members(list)),
+            Kind::Objects(list) => Kind::Objects(members(list)),
+            kind => kind,
+        },
+        ..*param
+    }
+}
+
+#[test]
+fn every_action_and_reference_is_read_as_it_was_written() {
+    let place = Place::new();
+    pack::write_to(&place.0, &NODE, "");
+    let packed: &'static Packed = Box::leak(Box::new(Packed {
+        table: place.read("node.table"),
+        node: place.read("node.json.deflated"),
+        triggers: place.read("triggers.json.deflated"),
+    }));
+    let declaration: &'static dyn Declares = packed;
+    assert_eq!(declaration.name(), "things");
+    assert_eq!(declaration.describe(), node::describe::<Things>());
+    assert_eq!(packed.triggers(), "");
+    for written in NODE.actions() {
+        let read = declaration.action(written.name).expect(written.name);
+        let parameters: Vec<Param> = written.parameters.iter().map(|one| bare_param(one)).collect();
+        let parameters: Vec<&'static Param> =
+            parameters.into_iter().map(|one| &*Box::leak(Box::new(one))).collect();
+        let mut bare = Action {
+            title: "",
+            description: "",
+            documentation_url: "",
+            is_early_access: false,
+            parameters: parameters.leak(),
+            output: "",
+            examples: &[],
+            ..*written
+        };
+        bare.simple = read.simple.filter(|_| written.simple.is_some());
+        assert_eq!(format!("{read:?}"), format!("{bare:?}"), "{}", written.name);
+    }
+    for written in NODE.references {
+        let read = declaration.reference(written.name).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{written:?}"));
+    }
+    assert!(declaration.action("thing.fly").is_none() && declaration.reference("x").is_none());
+}

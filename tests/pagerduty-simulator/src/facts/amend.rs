@@ -1,0 +1,131 @@
+//! Corrections of the published schema. Each says where it applies, what it sets, and why.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// A correction of one or more operations.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Amendment {
+    /// The operations; `*` means all.
+    pub operations: Vec<String>,
+    /// What is corrected: `body`, or the way to a field, for instance `body.incident.title` or
+    /// `query.since`. `query.*[]` means every query parameter whose name ends in `[]`.
+    pub at: String,
+    /// The attributes that are set; null takes one away. Null as a whole takes the place away.
+    pub set: Value,
+    /// Why.
+    pub reason: String,
+}
+
+impl Amendment {
+    /// Corrects a row, and says whether that changed anything.
+    pub(super) fn apply(&self, row: &mut Value) -> bool {
+        let id = row["id"].as_str().unwrap_or_default();
+        if !self.operations.iter().any(|name| name == "*" || name == id) {
+            return false;
+        }
+        let before = row.clone();
+        match self.at.split_once('.') {
+            None if self.set.is_null() => {
+                row.as_object_mut().map(|members| members.remove(&self.at));
+            }
+            None => set(&mut row[&self.at], &self.set),
+            Some(("query", "*[]")) => {
+                let query = row.get_mut("query").and_then(Value::as_array_mut);
+                for parameter in query.into_iter().flatten() {
+                    let repeats = parameter["name"].as_str().is_some_and(|n| n.ends_with("[]"));
+                    if repeats && parameter["type"] == "string" {
+                        set(parameter, &self.set);
+                    }
+                }
+            }
+            Some(("query", name)) => set(named(&mut row["query"], name), &self.set),
+            Some((_, path)) => {
+                let mut place = &mut row["body"];
+                for name in path.split('.') {
+                    place = named(&mut place["fields"], name);
+                }
+                set(place, &self.set);
+            }
+        }
+        *row != before
+    }
+}
+
+/// The field of a list that has this name; a new one when there is none.
+fn named<'a>(list: &'a mut Value, name: &str) -> &'a mut Value {
+    if !list.is_array() {
+        *list = json!([]);
+    }
+    let position = list.as_array().and_then(|fields| fields.iter().position(|f| f["name"] == name));
+    let place = position.unwrap_or_else(|| {
+        let fields = list.as_array_mut();
+        fields.map_or(0, |fields| {
+            fields.push(json!({"name": name}));
+            fields.len() - 1
+        })
+    });
+    &mut list[place]
+}
+
+fn set(target: &mut Value, attributes: &Value) {
+    let empty = Map::new();
+    for (name, value) in attributes.as_object().unwrap_or(&empty) {
+        if value.is_null() {
+            target.as_object_mut().map(|members| members.remove(name));
+        } else {
+            target[name] = value.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AMENDMENTS, EVENTS_API, OPERATIONS, read};
+    use super::*;
+
+    #[test]
+    fn every_amendment_changes_every_operation_that_it_names() {
+        let amendments: Vec<Amendment> = read("amendments.json", AMENDMENTS);
+        let mut rows: Vec<Value> = read("operations.json", OPERATIONS);
+        rows.extend(read::<Vec<Value>>("events.json", EVENTS_API));
+        for amendment in &amendments {
+            assert!(amendment.reason.len() > 20, "{amendment:?}");
+            let mut changed = Vec::new();
+            for row in &mut rows {
+                if amendment.apply(row) {
+                    changed.push(row["id"].as_str().unwrap().to_owned());
+                }
+            }
+            if amendment.operations == ["*"] {
+                assert!(!changed.is_empty(), "{amendment:?}");
+            } else {
+                let mut named = amendment.operations.clone();
+                named.sort();
+                changed.sort();
+                assert_eq!(changed, named, "{amendment:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_can_be_corrected_made_and_taken_away() {
+        let amendment = |at: &str, set: Value| Amendment {
+            operations: vec!["one".to_owned()],
+            at: at.to_owned(),
+            set,
+            reason: String::new(),
+        };
+        let mut row = json!({"id": "one", "body": {"fields": [{"name": "a", "type": "any"}]}});
+        assert!(amendment("body.a", json!({"type": "string"})).apply(&mut row));
+        assert!(!amendment("body.a", json!({"type": "string"})).apply(&mut row));
+        assert!(amendment("body.a.b", json!({"type": "object"})).apply(&mut row));
+        assert_eq!(row["body"]["fields"][0]["fields"][0]["name"], "b");
+        assert!(amendment("body", Value::Null).apply(&mut row));
+        assert_eq!(row, json!({"id": "one"}));
+        let mut other = json!({"id": "two"});
+        assert!(!amendment("body", json!({"a": 1})).apply(&mut other));
+    }
+}

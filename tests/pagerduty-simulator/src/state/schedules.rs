@@ -1,0 +1,500 @@
+//! Schedules: who is on call when. Layers take turns, later layers cover earlier ones, overrides
+//! cover all layers.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use serde_json::{Map, Value, json};
+
+use super::State;
+use crate::clock::written;
+
+/// A schedule.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Schedule {
+    /// Opaque id.
+    pub id: String,
+    /// Unique name.
+    pub name: String,
+    /// The first user of its first layer.
+    pub user_id: String,
+    pub(crate) time_zone: String,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) overrides: Vec<Override>,
+    pub(crate) team_ids: Vec<String>,
+    /// Members without a meaning here, as they were written.
+    pub(crate) more: Map<String, Value>,
+}
+
+/// Users who take turns.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Option<Timestamp>,
+    /// When the first turn of the first user began, or would have.
+    pub(crate) virtual_start: Timestamp,
+    pub(crate) turn_seconds: i64,
+    pub(crate) users: Vec<String>,
+    pub(crate) restrictions: Vec<Restriction>,
+}
+
+/// The hours of a day, or of a week, to which a layer is restricted.
+#[derive(Clone, Debug)]
+pub(crate) struct Restriction {
+    pub(crate) start: Time,
+    pub(crate) seconds: i64,
+    /// 1 for Monday; none means every day.
+    pub(crate) weekday: Option<i8>,
+}
+
+/// Somebody who stands in.
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    pub(crate) id: String,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) user_id: String,
+}
+
+/// A time during which somebody is on call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) user_id: String,
+}
+
+/// A stretch of time.
+type Stretch = (Timestamp, Timestamp);
+
+fn seconds_after(moment: Timestamp, seconds: i64) -> Timestamp {
+    moment.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+fn common(one: Stretch, other: Stretch) -> Option<Stretch> {
+    let both = (one.0.max(other.0), one.1.min(other.1));
+    (both.0 < both.1).then_some(both)
+}
+
+/// The time zone of this name; none when nobody knows it.
+pub(crate) fn time_zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
+}
+
+impl Layer {
+    /// Who is on call within a stretch, as far as this layer says so.
+    fn entries(&self, within: Stretch, zone: &TimeZone) -> Vec<Entry> {
+        let life = (self.start, self.end.unwrap_or(Timestamp::MAX));
+        let Some(within) = common(within, life).filter(|_| !self.users.is_empty()) else {
+            return Vec::new();
+        };
+        let allowed = self.allowed(within, zone);
+        let origin = self.virtual_start.as_second();
+        let turn = self.turn_seconds.max(1);
+        // One user takes every turn, so there is only one.
+        let alone = self.users.len() == 1;
+        let mut entries = Vec::new();
+        let mut moment = within.0;
+        while moment < within.1 {
+            let number = (moment.as_second() - origin).div_euclid(turn);
+            let end = match alone {
+                true => within.1,
+                false => seconds_after(self.virtual_start, (number + 1) * turn).min(within.1),
+            };
+            let length = i64::try_from(self.users.len()).unwrap_or(1);
+            let user = &self.users[usize::try_from(number.rem_euclid(length)).unwrap_or_default()];
+            for stretch in allowed.iter().filter_map(|one| common(*one, (moment, end))) {
+                entries.push(Entry { start: stretch.0, end: stretch.1, user_id: user.clone() });
+            }
+            moment = end;
+        }
+        entries
+    }
+
+    /// The stretches to which the restrictions leave this layer.
+    fn allowed(&self, within: Stretch, zone: &TimeZone) -> Vec<Stretch> {
+        if self.restrictions.is_empty() {
+            return vec![within];
+        }
+        let mut stretches = Vec::new();
+        let mut day = zone.to_datetime(within.0).date();
+        // A restriction that began up to a week ago may still last.
+        day = day.checked_sub(8.days()).unwrap_or(day);
+        let last = zone.to_datetime(within.1).date();
+        while day <= last {
+            for restriction in &self.restrictions {
+                let today = day.weekday().to_monday_one_offset();
+                if restriction.weekday.is_some_and(|wanted| wanted != today) {
+                    continue;
+                }
+                if let Ok(start) = day.to_datetime(restriction.start).to_zoned(zone.clone()) {
+                    let start = start.timestamp();
+                    let end = seconds_after(start, restriction.seconds);
+                    stretches.extend(common((start, end), within));
+                }
+            }
+            let Ok(next) = day.checked_add(1.day()) else { break };
+            day = next;
+        }
+        stretches.sort_unstable();
+        stretches
+    }
+
+    fn json(&self, state: &State, rendered: &Rendered) -> Value {
+        let users: Vec<Value> =
+            self.users.iter().map(|id| json!({"user": state.user_reference(id)})).collect();
+        let restrictions: Vec<Value> = self.restrictions.iter().map(Restriction::json).collect();
+        let mut layer = json!({
+            "id": self.id,
+            "name": self.name,
+            "start": written(self.start),
+            "end": self.end.map(written),
+            "rotation_virtual_start": written(self.virtual_start),
+            "rotation_turn_length_seconds": self.turn_seconds,
+            "users": users,
+            "restrictions": restrictions,
+        });
+        rendered.write_into(state, &mut layer);
+        layer
+    }
+}
+
+impl Restriction {
+    fn json(&self) -> Value {
+        let mut restriction = json!({
+            "type": if self.weekday.is_some() { "weekly_restriction" } else { "daily_restriction" },
+            "start_time_of_day": self.start.strftime("%H:%M:%S").to_string(),
+            "duration_seconds": self.seconds,
+        });
+        if let Some(weekday) = self.weekday {
+            restriction["start_day_of_week"] = json!(weekday);
+        }
+        restriction
+    }
+}
+
+/// Puts entries on top of others, and joins what belongs together.
+pub(crate) fn cover(below: Vec<Entry>, above: &[Entry]) -> Vec<Entry> {
+    let mut left = below;
+    for top in above {
+        left = left.into_iter().flat_map(|entry| without(entry, (top.start, top.end))).collect();
+    }
+    left.extend(above.iter().cloned());
+    left.sort_by_key(|entry| entry.start);
+    let mut joined: Vec<Entry> = Vec::new();
+    for entry in left {
+        match joined.last_mut() {
+            Some(last) if last.end == entry.start && last.user_id == entry.user_id => {
+                last.end = entry.end;
+            }
+            _ => joined.push(entry),
+        }
+    }
+    joined
+}
+
+/// What is left of an entry outside a stretch.
+fn without(entry: Entry, hole: Stretch) -> Vec<Entry> {
+    if common((entry.start, entry.end), hole).is_none() {
+        return vec![entry];
+    }
+    let before = Entry { end: hole.0, ..entry.clone() };
+    let after = Entry { start: hole.1, ..entry };
+    [before, after].into_iter().filter(|part| part.start < part.end).collect()
+}
+
+/// Entries within a stretch, where one was asked for.
+pub(crate) struct Rendered {
+    entries: Vec<Entry>,
+    within: Option<Stretch>,
+}
+
+impl Rendered {
+    fn write_into(&self, state: &State, object: &mut Value) {
+        let entries: Vec<Value> = self
+            .entries
+            .iter()
+            .map(|entry| {
+                json!({
+                    "start": written(entry.start),
+                    "end": written(entry.end),
+                    "user": state.user_reference(&entry.user_id),
+                })
+            })
+            .collect();
+        let coverage = self.within.map(|(since, until)| {
+            let length = |from: Timestamp, to: Timestamp| to.as_second() - from.as_second();
+            let covered: i64 = self.entries.iter().map(|one| length(one.start, one.end)).sum();
+            #[allow(clippy::cast_precision_loss, reason = "a percentage for people")]
+            let share = covered as f64 * 100.0 / length(since, until).max(1) as f64;
+            (share * 10.0).round() / 10.0
+        });
+        object["rendered_schedule_entries"] = json!(entries);
+        object["rendered_coverage_percentage"] = json!(coverage);
+    }
+}
+
+impl Schedule {
+    fn zone(&self) -> TimeZone {
+        time_zone(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
+    fn override_entries(&self, within: Stretch) -> Vec<Entry> {
+        let entries = self.overrides.iter().filter_map(|one| {
+            let (start, end) = common((one.start, one.end), within)?;
+            Some(Entry { start, end, user_id: one.user_id.clone() })
+        });
+        // Of two that overlap, the later one counts.
+        entries.fold(Vec::new(), |below, entry| cover(below, &[entry]))
+    }
+
+    /// Who is on call within a stretch, all layers and overrides taken together.
+    pub(crate) fn entries(&self, since: Timestamp, until: Timestamp) -> Vec<Entry> {
+        let (within, zone) = ((since, until), self.zone());
+        let layers = self
+            .layers
+            .iter()
+            .fold(Vec::new(), |below, layer| cover(below, &layer.entries(within, &zone)));
+        cover(layers, &self.override_entries(within))
+    }
+
+    /// The entries that touch a stretch, at their full length as far as a month around tells.
+    pub(crate) fn whole_entries(&self, since: Timestamp, until: Timestamp) -> Vec<Entry> {
+        const MONTH: i64 = 31 * 24 * 3600;
+        let around = (seconds_after(since, -MONTH), seconds_after(until, MONTH));
+        let touches =
+            |entry: &Entry| entry.start < until.max(seconds_after(since, 1)) && entry.end > since;
+        let mut entries = self.entries(around.0, around.1);
+        entries.retain(touches);
+        entries
+    }
+
+    /// Who is on call at a moment.
+    pub(crate) fn on_call(&self, at: Timestamp) -> Option<String> {
+        self.entries(at, seconds_after(at, 1)).pop().map(|entry| entry.user_id)
+    }
+
+    /// Every user of every layer, each once.
+    pub(crate) fn users(&self) -> Vec<&String> {
+        let mut users: Vec<&String> = Vec::new();
+        for user in self.layers.iter().flat_map(|layer| &layer.users) {
+            if !users.contains(&user) {
+                users.push(user);
+            }
+        }
+        users
+    }
+}
+
+/// What of a schedule is shown beside its head.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View<'a> {
+    /// The stretch that is rendered.
+    pub(crate) within: Option<Stretch>,
+    /// Whether entries keep their full length.
+    pub(crate) overflow: bool,
+    /// Whether the layers, the overrides and the result are shown.
+    pub(crate) layers: bool,
+    pub(crate) overrides: bool,
+    pub(crate) result: bool,
+    /// The user whose next turn is shown.
+    pub(crate) next_for: Option<&'a str>,
+}
+
+impl State {
+    pub(crate) fn schedule_json(&self, schedule: &Schedule) -> Value {
+        self.schedule_view(schedule, &View::default())
+    }
+
+    pub(crate) fn schedule_view(&self, schedule: &Schedule, view: &View<'_>) -> Value {
+        let policies: Vec<Value> = self
+            .policies
+            .iter()
+            .filter(|policy| policy.schedules.iter().flatten().any(|id| *id == schedule.id))
+            .map(|policy| self.policy_reference(&policy.id))
+            .collect();
+        let users: Vec<Value> =
+            schedule.users().into_iter().map(|id| self.user_reference(id)).collect();
+        let mut object = self.object(
+            "schedule",
+            "schedules",
+            &schedule.id,
+            &schedule.name,
+            json!({
+                "name": schedule.name,
+                "description": schedule.more.get("description"),
+                "time_zone": schedule.time_zone,
+                "escalation_policies": policies,
+                "users": users,
+                "teams": self.teams_json(&schedule.team_ids, false),
+            }),
+        );
+        let render = |entries: &dyn Fn(Stretch) -> Vec<Entry>| Rendered {
+            entries: view.within.map(entries).unwrap_or_default(),
+            within: view.within,
+        };
+        if view.layers {
+            let zone = schedule.zone();
+            let layers = schedule
+                .layers
+                .iter()
+                .map(|layer| layer.json(self, &render(&|within| layer.entries(within, &zone))));
+            object["schedule_layers"] = layers.collect();
+        }
+        if view.overrides {
+            let mut part = json!({"name": "Overrides"});
+            render(&|within| schedule.override_entries(within)).write_into(self, &mut part);
+            object["overrides_subschedule"] = part;
+        }
+        if view.result {
+            let mut part = json!({"name": "Final Schedule"});
+            let entries = |(since, until)| match view.overflow {
+                true => schedule.whole_entries(since, until),
+                false => schedule.entries(since, until),
+            };
+            render(&entries).write_into(self, &mut part);
+            object["final_schedule"] = part;
+        }
+        if let Some(user) = view.next_for {
+            object["next_oncall_for_user"] = self.next_on_call(schedule, user);
+        }
+        object
+    }
+
+    /// The next turn of a user within three months, or the one that lasts.
+    fn next_on_call(&self, schedule: &Schedule, user: &str) -> Value {
+        let now = self.now();
+        let entries = schedule.entries(now, seconds_after(now, 90 * 24 * 3600));
+        let next = entries.into_iter().find(|entry| entry.user_id == user);
+        next.map_or(Value::Null, |entry| {
+            json!({
+                "start": written(entry.start),
+                "end": written(entry.end),
+                "user": self.user_reference(user),
+            })
+        })
+    }
+
+    pub(crate) fn override_json(&self, one: &Override) -> Value {
+        json!({
+            "id": one.id,
+            "start": written(one.start),
+            "end": written(one.end),
+            "user": self.user_reference(&one.user_id),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn layer(users: &[&str], turn_seconds: i64, restrictions: Vec<Restriction>) -> Layer {
+        Layer {
+            id: "L".to_owned(),
+            name: "Layer".to_owned(),
+            start: at("2026-03-01T00:00:00Z"),
+            end: None,
+            virtual_start: at("2026-03-01T00:00:00Z"),
+            turn_seconds,
+            users: users.iter().map(|user| (*user).to_owned()).collect(),
+            restrictions,
+        }
+    }
+
+    fn schedule(time_zone: &str, layers: Vec<Layer>) -> Schedule {
+        Schedule {
+            id: "S".to_owned(),
+            name: "S".to_owned(),
+            user_id: "a".to_owned(),
+            time_zone: time_zone.to_owned(),
+            layers,
+            overrides: Vec::new(),
+            team_ids: Vec::new(),
+            more: Map::new(),
+        }
+    }
+
+    fn shown(entries: &[Entry]) -> Vec<String> {
+        let show = |entry: &Entry| format!("{} {} {}", entry.user_id, entry.start, entry.end);
+        entries.iter().map(show).collect()
+    }
+
+    #[test]
+    fn turns_are_taken_one_after_the_other() {
+        let days = schedule("Etc/UTC", vec![layer(&["a", "b"], 86_400, Vec::new())]);
+        let entries = days.entries(at("2026-03-01T12:00:00Z"), at("2026-03-03T06:00:00Z"));
+        assert_eq!(
+            shown(&entries),
+            [
+                "a 2026-03-01T12:00:00Z 2026-03-02T00:00:00Z",
+                "b 2026-03-02T00:00:00Z 2026-03-03T00:00:00Z",
+                "a 2026-03-03T00:00:00Z 2026-03-03T06:00:00Z",
+            ]
+        );
+        assert_eq!(days.on_call(at("2026-03-02T00:00:00Z")).as_deref(), Some("b"));
+        // Nobody was on call before the layer began.
+        assert_eq!(days.on_call(at("2026-02-28T00:00:00Z")), None);
+    }
+
+    #[test]
+    fn restrictions_follow_the_clocks_of_their_place() {
+        let hours =
+            Restriction { start: Time::constant(9, 0, 0, 0), seconds: 8 * 3600, weekday: None };
+        let office = schedule("Europe/Berlin", vec![layer(&["a"], 86_400, vec![hours])]);
+        // Clocks go forward on 29 March 2026.
+        let entries = office.entries(at("2026-03-28T00:00:00Z"), at("2026-03-30T00:00:00Z"));
+        assert_eq!(
+            shown(&entries),
+            [
+                "a 2026-03-28T08:00:00Z 2026-03-28T16:00:00Z",
+                "a 2026-03-29T07:00:00Z 2026-03-29T15:00:00Z",
+            ]
+        );
+        let monday =
+            Restriction { start: Time::constant(0, 0, 0, 0), seconds: 86_400, weekday: Some(1) };
+        let weekly = schedule("Etc/UTC", vec![layer(&["a"], 86_400, vec![monday])]);
+        let entries = weekly.entries(at("2026-03-01T00:00:00Z"), at("2026-03-10T00:00:00Z"));
+        assert_eq!(
+            shown(&entries),
+            [
+                "a 2026-03-02T00:00:00Z 2026-03-03T00:00:00Z",
+                "a 2026-03-09T00:00:00Z 2026-03-10T00:00:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn later_layers_and_overrides_cover_what_is_below() {
+        let mut second = layer(&["b"], 86_400, Vec::new());
+        second.start = at("2026-03-02T00:00:00Z");
+        second.end = Some(at("2026-03-03T00:00:00Z"));
+        let mut both = schedule("Etc/UTC", vec![layer(&["a"], 86_400, Vec::new()), second]);
+        both.overrides.push(Override {
+            id: "O".to_owned(),
+            start: at("2026-03-02T06:00:00Z"),
+            end: at("2026-03-02T08:00:00Z"),
+            user_id: "c".to_owned(),
+        });
+        let entries = both.entries(at("2026-03-01T00:00:00Z"), at("2026-03-04T00:00:00Z"));
+        assert_eq!(
+            shown(&entries),
+            [
+                "a 2026-03-01T00:00:00Z 2026-03-02T00:00:00Z",
+                "b 2026-03-02T00:00:00Z 2026-03-02T06:00:00Z",
+                "c 2026-03-02T06:00:00Z 2026-03-02T08:00:00Z",
+                "b 2026-03-02T08:00:00Z 2026-03-03T00:00:00Z",
+                "a 2026-03-03T00:00:00Z 2026-03-04T00:00:00Z",
+            ]
+        );
+        let whole = both.whole_entries(at("2026-03-02T07:00:00Z"), at("2026-03-02T07:00:00Z"));
+        assert_eq!(shown(&whole), ["c 2026-03-02T06:00:00Z 2026-03-02T08:00:00Z"]);
+    }
+}

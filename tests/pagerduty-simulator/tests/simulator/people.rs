@@ -1,0 +1,161 @@
+//! Users, teams and policies: what belongs to whom, and what cannot be taken away.
+
+use serde_json::{Value, json};
+
+use crate::world::{id, ids, reference, world};
+
+#[tokio::test]
+async fn a_user_is_made_changed_and_gone_with_everything_below() {
+    let world = world().await;
+    let new = json!({"user": {
+        "type": "user", "name": "Hana", "email": "hana@example.com", "role": "limited_user",
+        "job_title": "Operator", "time_zone": "Asia/Tokyo",
+    }});
+    let user = world.post("/users", new.clone()).await["user"].clone();
+    let path = format!("/users/{}", user["id"].as_str().unwrap());
+    assert_eq!(user["job_title"], "Operator");
+    assert_eq!(user["contact_methods"][0]["type"], "email_contact_method_reference");
+    assert_eq!(world.refused("POST", "/users", new).await, (400, 2001));
+
+    let changed = json!({"user": {"type": "user", "name": "Hana B.", "email": "hb@example.com"}});
+    let changed = world.put(&path, changed).await["user"].clone();
+    assert_eq!((&changed["name"], &changed["role"]), (&json!("Hana B."), &json!("limited_user")));
+    assert_eq!(changed["job_title"], "Operator");
+    let taken = json!({"user": {"type": "user", "name": "x", "email": "ADA@example.com"}});
+    assert_eq!(world.refused("PUT", &path, taken).await, (400, 2001));
+
+    let contact = json!({"contact_method": {
+        "type": "sms_contact_method", "label": "Mobile", "address": "5550199", "country_code": 81,
+    }});
+    let contact = world.post(&format!("{path}/contact_methods"), contact).await;
+    let contact = contact["contact_method"].clone();
+    let rule = json!({"notification_rule": {
+        "type": "assignment_notification_rule", "start_delay_in_minutes": 5, "urgency": "high",
+        "contact_method": {"id": contact["id"], "type": "sms_contact_method_reference"},
+    }});
+    let rules = format!("{path}/notification_rules");
+    let rule = world.post(&rules, rule).await["notification_rule"].clone();
+    assert_eq!(rule["contact_method"]["summary"], "Mobile");
+    let stranger = json!({"notification_rule": {
+        "type": "assignment_notification_rule", "start_delay_in_minutes": 5, "urgency": "high",
+        "contact_method": {"id": "PUNKNOWN", "type": "sms_contact_method_reference"},
+    }});
+    assert_eq!(world.refused("POST", &rules, stranger).await, (400, 2001));
+    let high = world.get(&format!("{rules}?urgency=high&include[]=contact_methods")).await;
+    let high = high["notification_rules"].as_array().unwrap().clone();
+    assert_eq!(high.len(), 2);
+    assert_eq!(high[1]["contact_method"]["address"], "5550199");
+
+    let whole = format!("{path}?include[]=contact_methods&include[]=notification_rules");
+    let whole = world.get(&whole).await["user"].clone();
+    assert_eq!(whole["contact_methods"].as_array().unwrap().len(), 2);
+    assert_eq!(whole["notification_rules"].as_array().unwrap().len(), 3);
+    assert_eq!(world.delete(&path).await, 204);
+    assert_eq!(world.send("GET", &rules, None).await.status, 404);
+    world.nothing_noted();
+}
+
+#[tokio::test]
+async fn who_has_an_open_incident_in_hand_cannot_leave() {
+    let world = world().await;
+    let path = format!("/users/{}", id("user"));
+    assert_eq!(world.refused("DELETE", &path, Value::Null).await, (400, 2001));
+    let key = world.simulator.us().mint_user_key("PUSER000000003");
+    assert_eq!(world.delete("/users/PUSER000000003").await, 204);
+    assert!(!world.simulator.us().revoke(&key), "the key went with its user");
+}
+
+#[tokio::test]
+async fn a_user_has_the_licence_of_the_role_or_the_one_that_was_given() {
+    let world = world().await;
+    let path = format!("/users/{}/license", id("user"));
+    assert_eq!(world.get(&path).await["license"]["name"], "Example licence");
+    let held = world.get("/licenses").await["licenses"][0].clone();
+    let (current, left) =
+        (held["current_value"].as_u64().unwrap(), held["allocations_available"].as_u64().unwrap());
+    assert_eq!(current as usize, world.simulator.us().users().len());
+    assert_eq!(current + left, 100);
+    let allocations = world.get("/license_allocations").await;
+    assert_eq!(allocations["license_allocations"].as_array().unwrap().len() as u64, current);
+}
+
+#[tokio::test]
+async fn members_join_teams_with_a_role_and_leave_them() {
+    let world = world().await;
+    let team = world.post("/teams", json!({"team": {"type": "team", "name": "Night"}})).await;
+    let path = format!("/teams/{}", team["team"]["id"].as_str().unwrap());
+    assert_eq!(team["team"]["default_role"], "manager");
+    let again = json!({"team": {"type": "team", "name": "Night"}});
+    assert_eq!(world.refused("POST", "/teams", again).await, (400, 2001));
+    let member = format!("{path}/users/{}", id("user"));
+    world.put(&member, json!({"role": "responder"})).await;
+    world.call("PUT", &format!("{path}/users/PUSER000000002")).await;
+    let members = world.get(&format!("{path}/members?include[]=users")).await;
+    assert_eq!(members["members"][0]["role"], "responder");
+    assert_eq!(members["members"][0]["user"]["email"], "eve@example.com");
+    assert_eq!(members["members"].as_array().unwrap().len(), 2);
+    let teams = world.get(&format!("/users/{}", id("user"))).await["user"]["teams"].clone();
+    assert!(ids(&teams).contains(&&path[7..]));
+    assert_eq!(world.delete(&member).await, 204);
+    assert_eq!(world.delete(&member).await, 404);
+    let unknown = format!("{path}/users/PUNKNOWN");
+    assert_eq!(world.refused("PUT", &unknown, json!({"role": "observer"})).await, (404, 2100));
+}
+
+#[tokio::test]
+async fn a_team_owns_policies_until_it_passes_them_on() {
+    let world = world().await;
+    let heir = world.post("/teams", json!({"team": {"type": "team", "name": "Heirs"}})).await;
+    let heir = heir["team"]["id"].as_str().unwrap().to_owned();
+    let policy = format!("/escalation_policies/{}", id("escalation_policy"));
+    let owners = async || {
+        let policy = world.get(&policy).await;
+        ids(&policy["escalation_policy"]["teams"])
+            .iter()
+            .map(|id| (*id).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let tie = format!("/teams/{heir}{policy}");
+    assert_eq!(world.send("PUT", &tie, None).await.status, 204);
+    assert_eq!(owners().await, [id("team"), heir.clone()]);
+    assert_eq!(world.delete(&tie).await, 204);
+    assert_eq!(owners().await, [id("team")]);
+    let team = format!("/teams/{}", id("team"));
+    let bad = format!("{team}?reassignment_team=PUNKNOWN");
+    assert_eq!(world.refused("DELETE", &bad, Value::Null).await, (400, 6001));
+    assert_eq!(world.delete(&format!("{team}?reassignment_team={heir}")).await, 204);
+    assert_eq!(owners().await, [heir]);
+}
+
+#[tokio::test]
+async fn a_policy_tells_users_and_whoever_a_schedule_names() {
+    let world = world().await;
+    let rule = |target: Value| json!({"escalation_delay_in_minutes": 10, "targets": [target]});
+    let policy = json!({"escalation_policy": {
+        "type": "escalation_policy", "name": "By turns", "num_loops": 2,
+        "escalation_rules": [rule(reference("schedule")), rule(reference("user"))],
+    }});
+    let made =
+        world.post("/escalation_policies", policy.clone()).await["escalation_policy"].clone();
+    assert_eq!(made["num_loops"], 2);
+    assert_eq!(made["escalation_rules"][0]["targets"][0]["type"], "schedule_reference");
+    assert_eq!(made["escalation_rules"][0]["escalation_delay_in_minutes"], 10);
+    assert_eq!(world.refused("POST", "/escalation_policies", policy).await, (400, 2001));
+    let incident = json!({"incident": {
+        "type": "incident", "title": "Who is it?", "service": reference("service"),
+        "escalation_policy": {"id": made["id"], "type": "escalation_policy_reference"},
+    }});
+    let incident = world.post("/incidents", incident).await["incident"].clone();
+    let path = format!("/oncalls?schedule_ids[]={}", id("schedule"));
+    let on_call = world.get(&path).await["oncalls"][0]["user"]["id"].clone();
+    assert_eq!(incident["assignments"][0]["assignee"]["id"], on_call);
+    let unknown = json!({"escalation_policy": {
+        "type": "escalation_policy", "name": "To nobody",
+        "escalation_rules": [rule(json!({"id": "PUNKNOWN", "type": "user_reference"}))],
+    }});
+    assert_eq!(world.refused("POST", "/escalation_policies", unknown).await, (400, 2001));
+    let used = format!("/escalation_policies/{}", id("escalation_policy"));
+    assert_eq!(world.refused("DELETE", &used, Value::Null).await, (400, 2001));
+    assert_eq!(world.delete("/escalation_policies/PESCALATIONPO3").await, 204);
+    world.nothing_noted();
+}
