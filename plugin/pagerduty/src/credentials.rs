@@ -406,9 +406,10 @@ async fn read(credential: &Rc<Credential>, action: &str) -> Result<Map<String, V
 
 /// The first record of a list.
 async fn read_one(credential: &Rc<Credential>, action: &str) -> Result<Map<String, Value>, Error> {
-    let action = PagerDuty::NODE.action(action).expect("the node has this action");
-    let url = [credential.base_url("rest")?, action.route.path, "?limit=1"].concat();
-    fetch::<PagerDuty>(action, credential, url).await?.object()
+    let task = Task::aside::<PagerDuty>(action, credential, Map::new())?;
+    let mut request = task.request()?;
+    workflow_node_sdk::percent::append_query(&mut request.url, "limit", "1");
+    task.send(request).await?.object()
 }
 
 /// An acknowledgement of an alert that does not exist: PagerDuty drops it silently, unless it does
