@@ -12,8 +12,8 @@ use crate::state::changes::Opening;
 use crate::state::directory::{EscalationPolicy, Priority, Service, Team, User};
 use crate::state::incident::{Incident, Status, Urgency};
 use crate::state::log::Agent;
-use crate::state::{SUBDOMAIN, State};
 use crate::state::schedules::Schedule;
+use crate::state::{SUBDOMAIN, State};
 
 /// The account of one region: what it holds, and shortcuts to put more into it.
 pub struct Account {

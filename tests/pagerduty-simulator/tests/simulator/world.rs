@@ -12,9 +12,7 @@ pub(crate) struct World {
 
 pub(crate) async fn world() -> World {
     let builder = Simulator::builder().without_rate_limits().examples(true);
-    let simulator = builder.start().await.unwrap();
-    let line = line(&simulator).await;
-    World { simulator, line }
+    World::of(builder.start().await.unwrap()).await
 }
 
 /// The id of the first example of a resource.
@@ -28,6 +26,11 @@ pub(crate) fn reference(resource: &str) -> Value {
 }
 
 impl World {
+    pub(crate) async fn of(simulator: Simulator) -> Self {
+        let line = line(&simulator).await;
+        Self { simulator, line }
+    }
+
     pub(crate) async fn send(&self, method: &str, target: &str, body: Option<&Value>) -> Answer {
         let ask = ask(&self.simulator, method, target);
         let ask = if let Some(body) = body { ask.json(body) } else { ask };
