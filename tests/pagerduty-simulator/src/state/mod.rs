@@ -9,6 +9,7 @@ pub(crate) mod incident;
 pub(crate) mod log;
 mod responders;
 pub(crate) mod routing;
+pub(crate) mod schedule_views;
 pub(crate) mod schedules;
 mod seed;
 pub(crate) mod store;
