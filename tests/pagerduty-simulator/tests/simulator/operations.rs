@@ -384,3 +384,20 @@ async fn an_object_that_does_not_exist_is_not_found() {
     }
     assert!(tried > 350, "{tried}");
 }
+
+#[tokio::test]
+async fn deprecated_operations_are_not_found_and_noted() {
+    let simulator = simulator().await;
+    let line = line(&simulator).await;
+    let deprecated = facts::operations().iter().filter(|operation| operation.deprecated);
+    let mut tried = 0;
+    for operation in deprecated {
+        simulator.clear_requests();
+        let answer = ask(&simulator, &operation.method, &examples::path(operation));
+        assert_eq!(answer.send_on(&line).await.error(), (404, 2100), "{}", operation.id);
+        let expected = format!("{} is deprecated and not simulated", operation.id);
+        assert!(simulator.violations()[0].ends_with(&expected), "{:?}", simulator.violations());
+        tried += 1;
+    }
+    assert_eq!(tried, 31);
+}
