@@ -108,7 +108,7 @@ fn a_type_that_does_not_exist_or_needs_oauth_is_bad_input() {
             .expect(2)
     };
     add("api-tokn").says("There is: api-token");
-    add("oauth2").says("harness credential connect").says("--type api-token");
+    add("oauth2").says("harness credential connect work").says("--type oauth2");
     add("oauth2-app").says("OAuth 2.0 client credentials");
 }
 
@@ -134,14 +134,14 @@ fn credentials_are_listed_and_shown_without_secrets() {
     assert_text!(world, format!("{}---\n{}", list.stdout, show.stdout));
     let list = world.harness(&["credential", "list", "--format", "json"]).expect(0).json();
     assert_eq!(list[0]["name"], "work");
-    assert_eq!(list[0]["state"]["state"], "connected");
+    assert_eq!(list[0]["status"], "connected");
     world.harness(&["credential", "show", "play"]).expect(3).says("There is: work");
 }
 
 #[test]
 fn an_empty_list_says_what_to_do() {
     let world = World::new();
-    world.harness(&["credential", "list"]).expect(0).says("harness credential add");
+    world.harness(&["credential", "list"]).expect(0).says("harness credential connect");
     // Nothing is made by looking.
     assert!(!world.path("data/credentials.db").exists());
 }
@@ -163,6 +163,10 @@ fn a_credential_that_the_service_refuses_is_unusable() {
     let test = ["credential", "test", "bad", "--plugin", world.plugin(), "--format", "json"];
     let failure = world.sends(&test).expect(3).failure();
     assert_eq!(failure["cause"]["kind"], "unauthenticated");
+    assert!(failure["message"].as_str().unwrap().contains("connect it with the region eu"));
+    assert!(failure["next"].as_str().unwrap().starts_with("harness credential reconnect bad"));
+    // It says so from now on, and is tried again all the same.
+    world.harness(&["credential", "show", "bad"]).expect(0).shows("needs reconnect");
     world.sends(&["credential", "test", "play", "--plugin", world.plugin()]).expect(3);
 }
 

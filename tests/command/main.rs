@@ -2,13 +2,22 @@
 //! simulator of its own for each test.
 
 mod approve;
+mod browser;
+mod connecting;
 mod credential;
+mod ending;
 mod help;
+mod in_a_browser;
 mod inspect;
+mod keys;
 mod options;
 mod run_input;
 mod run_output;
 mod run_sending;
 mod run_stopping;
 mod secrets;
+mod sharing;
 mod support;
+#[allow(dead_code)] // The simulator's own tests use more of it.
+#[path = "../pagerduty-simulator/tests/simulator/webdriver.rs"]
+mod webdriver;

@@ -178,5 +178,5 @@ fn a_credential_finds_its_slot_or_is_told_it() {
 fn without_a_store_the_next_step_is_named() {
     let world = World::approved();
     let output = world.run(&["service.list", "--credential", "work"]).expect(3);
-    output.says("there is no credential store").says("next: harness credential add");
+    output.says("there is no credential store").says("next: harness credential connect");
 }

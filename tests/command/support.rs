@@ -96,7 +96,12 @@ impl World {
     pub(crate) fn harness(&self, args: &[&str]) -> Harness {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         command.args(args).current_dir(self.directory.path());
-        for name in ["WORKFLOW_NODE_KEY", "WORKFLOW_NODE_APPROVALS", "RUST_LOG"] {
+        for name in [
+            "WORKFLOW_NODE_KEY",
+            "WORKFLOW_NODE_APPROVALS",
+            "WORKFLOW_NODE_CLIENT_SECRET",
+            "RUST_LOG",
+        ] {
             command.env_remove(name);
         }
         command
@@ -158,6 +163,13 @@ impl Harness {
             // A command that refuses its arguments does not read.
             let _read = stdin.write_all(text.as_bytes()).is_ok();
         }
+        Running { command: format!("{:?}", self.command), child }
+    }
+
+    /// Starts it with an open standard input.
+    pub(crate) fn start_with_input(mut self) -> Running {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.command.spawn().expect("the command starts");
         Running { command: format!("{:?}", self.command), child }
     }
 

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use workflow_node_host::OriginPattern;
 use workflow_node_host::transport::ConnectTo;
 
+use crate::credential::args::CredentialCommand;
 use crate::values::{RateLimit, duration};
 
 #[derive(Parser)]
@@ -33,7 +34,7 @@ Begin here:
   harness inspect node.wasm                     what it is, and what it asks for
   harness approve node.wasm                     allow it that; no action runs before
   harness credential key-file ~/.config/workflow-node.key
-  harness credential add work --plugin node.wasm --type api-token
+  harness credential connect work --plugin node.wasm --type api-token
   harness run node.wasm service.list --credential work
 
 Exit codes:
@@ -56,9 +57,19 @@ pub(crate) struct Common {
     pub(crate) approvals: Option<PathBuf>,
 
     /// File with the key that opens the credential store [env WORKFLOW_NODE_KEY_FILE, or the key
-    /// itself in WORKFLOW_NODE_KEY]; without one, a terminal is asked for a passphrase
+    /// itself in WORKFLOW_NODE_KEY]; without one the operating system's keyring is looked into, and
+    /// then a terminal is asked for a passphrase
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+
+    /// Keep the key of a new credential store in the operating system's keyring
+    #[arg(long, global = true, conflicts_with = "key_file")]
+    pub(crate) keyring: bool,
+
+    /// Act as this user of an engine: who owns private credentials, and has an own connection where
+    /// each user has
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub(crate) acting: Option<String>,
 
     /// For authors: approve rebuilds of an approved plugin that ask for nothing new
     #[arg(long, global = true)]
@@ -105,7 +116,7 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// List the choices of a parameter, e.g. the services that there are
     Options(Box<OptionsArgs>),
-    /// Connect, show, test and remove credentials
+    /// Connect accounts, see whether they work, share them, and end them
     #[command(subcommand)]
     Credential(CredentialCommand),
     /// Print a shell's completion script
@@ -260,105 +271,6 @@ pub(crate) struct OptionsArgs {
     /// A stored credential; the slot is found by its type unless it is named. Repeatable
     #[arg(long, value_name = "[SLOT=]NAME")]
     pub(crate) credential: Vec<String>,
-    /// How to print
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Report,
-    #[command(flatten)]
-    pub(crate) network: Network,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum CredentialCommand {
-    /// Store a credential; its secrets are sealed
-    Add(AddArgs),
-    /// List what is stored
-    List {
-        /// How to print
-        #[arg(long, value_enum, default_value = "text")]
-        format: Report,
-    },
-    /// Show one, without its secrets
-    Show {
-        /// Its name
-        name: String,
-        /// How to print
-        #[arg(long, value_enum, default_value = "text")]
-        format: Report,
-    },
-    /// Prove one with real requests that change nothing
-    Test(Box<TestArgs>),
-    /// Remove one
-    Remove {
-        /// Its name
-        name: String,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
-        /// How to print
-        #[arg(long, value_enum, default_value = "text")]
-        format: Report,
-    },
-    /// Make a new random key for the credential store, in a file for you alone
-    #[command(
-        after_help = "Example:\n  harness credential key-file ~/.config/workflow-node.key\n  \
-                            export WORKFLOW_NODE_KEY_FILE=~/.config/workflow-node.key"
-    )]
-    KeyFile {
-        /// The file; one that is there is left as it is
-        file: PathBuf,
-    },
-}
-
-impl CredentialCommand {
-    fn format(&self) -> Report {
-        match self {
-            Self::Add(args) => args.format,
-            Self::List { format } | Self::Show { format, .. } | Self::Remove { format, .. } => {
-                *format
-            }
-            Self::Test(args) => args.format,
-            Self::KeyFile { .. } => Report::Text,
-        }
-    }
-}
-
-#[derive(Args)]
-#[command(after_help = "Examples:
-  harness credential add work --plugin node.wasm --type api-token --field region=eu
-                                                       asks for the secrets
-  harness credential add work … --secret api_token=@token.txt
-  pass show token | harness credential add work … --secret api_token=-
-
-A secret never stands on the command line: other users see it there, and shells keep it.")]
-pub(crate) struct AddArgs {
-    /// A name of your choice
-    pub(crate) name: String,
-    /// The component that it is for, a .wasm file
-    #[arg(long, value_name = "PLUGIN")]
-    pub(crate) plugin: PathBuf,
-    /// The credential type; `harness inspect PLUGIN` lists them
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) credential_type: String,
-    /// A field that is no secret; lists as a,b,c or JSON. Repeatable
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) field: Vec<String>,
-    /// Where a secret is read from: `-` is standard input. What is not named is asked for.
-    /// Repeatable
-    #[arg(long, value_name = "NAME=-|@FILE")]
-    pub(crate) secret: Vec<String>,
-    /// How to print
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Report,
-}
-
-#[derive(Args)]
-#[command(after_help = "Example:\n  harness credential test work --plugin node.wasm")]
-pub(crate) struct TestArgs {
-    /// Its name
-    pub(crate) name: String,
-    /// The component that it is for, a .wasm file
-    #[arg(long, value_name = "PLUGIN")]
-    pub(crate) plugin: PathBuf,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,

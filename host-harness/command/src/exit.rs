@@ -1,6 +1,8 @@
 //! How the command ends: exit codes, and the one type of everything that ends it early.
 
+use workflow_node_host::credential::CredentialError;
 use workflow_node_host::description::FieldProblem;
+use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::store::StoreError;
 use workflow_node_host::{Error, ItemError};
 
@@ -93,6 +95,40 @@ impl Failure {
         if error.is_not_approved() {
             failure.next = Some(format!("harness approve {}", shell(plugin)));
         }
+        if let Some(error) = error.credential() {
+            failure.next = next_of_credential(error, plugin);
+        }
+        failure
+    }
+
+    /// Why something cannot be connected.
+    pub(crate) fn connecting(error: &ConnectError, plugin: &str) -> Self {
+        match error {
+            ConnectError::Plugin(error) => Self::of(error, plugin),
+            ConnectError::Credential(error) => Self::of_credential(error, plugin),
+            ConnectError::Service { denied, .. } => {
+                let name = if *denied { "declined" } else { "service-refused" };
+                Self::new(Exit::Failed, name, error.to_string())
+            }
+            ConnectError::State | ConnectError::Callback(_) | ConnectError::IdToken(_) => {
+                Self::new(Exit::Failed, "callback-refused", error.to_string())
+            }
+            ConnectError::OtherAccount(_) => {
+                Self::new(Exit::Failed, "other-account", error.to_string())
+                    .next("if you want that, add --other-account; nothing was changed")
+            }
+            _ => Self::input("credential", error.to_string()),
+        }
+    }
+
+    /// What the store, or who may do what, says.
+    pub(crate) fn of_credential(error: &CredentialError, plugin: &str) -> Self {
+        let exit = match error {
+            CredentialError::Exists(_) | CredentialError::Invalid(_) => Exit::Input,
+            _ => Exit::Credential,
+        };
+        let mut failure = Self::new(exit, "credential", error.to_string());
+        failure.next = next_of_credential(error, plugin);
         failure
     }
 
@@ -104,11 +140,39 @@ impl Failure {
     }
 }
 
+/// What somebody can do about a credential that cannot be had.
+fn next_of_credential(error: &CredentialError, plugin: &str) -> Option<String> {
+    let plugin = if plugin.is_empty() { "PLUGIN".to_owned() } else { shell(plugin) };
+    let command = match error {
+        CredentialError::Reconnect { name, .. } => {
+            format!("harness credential reconnect {} --plugin {plugin}", shell(name))
+        }
+        CredentialError::NotConnected { name, user } => {
+            let user = user.as_deref().unwrap_or("USER");
+            let (user, name) = (shell(user), shell(name));
+            format!(
+                "harness --as {user} credential connect {name} --plugin {plugin} --type TYPE \
+                 --mode per-user"
+            )
+        }
+        CredentialError::InsufficientScope { name, action, .. } => format!(
+            "harness credential extend {} --plugin {plugin} --for {}",
+            shell(name),
+            shell(action)
+        ),
+        _ => return None,
+    };
+    Some(command)
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match error {
             StoreError::InvalidName { .. }
             | StoreError::Exists { .. }
+            | StoreError::OtherKind { .. }
+            | StoreError::UserOfMode { .. }
+            | StoreError::Import { .. }
             | StoreError::ShortPassphrase { .. } => Exit::Input,
             _ => Exit::Credential,
         };

@@ -15,6 +15,7 @@ mod har;
 mod input;
 mod inspect;
 mod interrupt;
+mod keyring;
 mod logging;
 mod options;
 mod output;

@@ -9,7 +9,7 @@ use crate::cli::{OptionsArgs, Report};
 use crate::exit::{Exit, Failure, shell};
 use crate::interrupt::Interrupt;
 use crate::output::{self, simple_table};
-use crate::setup::{Setup, execution, load};
+use crate::setup::{Setup, load};
 use crate::store::LateStore;
 use crate::{input, slots};
 
@@ -25,7 +25,7 @@ pub(crate) async fn run(setup: &Setup, args: OptionsArgs) -> Result<Exit, Failur
         .map_err(|error| of_plugin(error).next(format!("harness inspect {}", shell(&path))))?;
     plugin.check_approval().map_err(of_plugin)?;
     let interrupt = Interrupt::listen();
-    let mut context = execution(&action.name, &args.network);
+    let mut context = setup.execution(&action.name, &args.network);
     context.credentials = slots::fill(setup, &plugin, action, &args.credential, &store)?;
     context.cancellation = interrupt.token();
     let query = OptionsQuery {
@@ -36,7 +36,11 @@ pub(crate) async fn run(setup: &Setup, args: OptionsArgs) -> Result<Exit, Failur
         cursor: args.cursor.clone(),
         limit: None,
     };
-    let answer = plugin.load_options(&query, &context).await.map_err(of_plugin)?;
+    let answer = plugin.load_options(&query, &context).await;
+    if let Some(credentials) = host.credentials() {
+        credentials.settle().await;
+    }
+    let answer = answer.map_err(of_plugin)?;
     let document = answer.map_err(|error| Failure::answered(Exit::Failed, error))?;
     match args.format {
         Report::Json => output::stdout_report(&document)?,

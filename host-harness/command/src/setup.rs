@@ -3,18 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use workflow_node_host::credential::CredentialSource;
+use workflow_node_host::oauth::Principal;
 use workflow_node_host::transport::HttpTransport;
 use workflow_node_host::{Execution, FileApprovals, Host, Plugin};
 
 use crate::cli::{Common, Network};
+use crate::credential::ToldOnTerminal;
 use crate::exit::{Exit, Failure};
+use crate::store::LateStore;
 
 /// What all commands share.
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     pub(crate) approvals: PathBuf,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) keyring: bool,
+    /// Who acts, in an engine's terms.
+    pub(crate) actor: Option<String>,
     pub(crate) development: bool,
 }
 
@@ -33,14 +38,31 @@ impl Setup {
             .or_else(|| variable("WORKFLOW_NODE_APPROVALS"))
             .unwrap_or_else(|| data.join("approvals.json"));
         let key_file = common.key_file.or_else(|| variable("WORKFLOW_NODE_KEY_FILE"));
-        Ok(Self { data, approvals, key_file, development: common.development })
+        let (keyring, actor, development) = (common.keyring, common.acting, common.development);
+        Ok(Self { data, approvals, key_file, keyring, actor, development })
+    }
+
+    /// Who asks: the user that was named, or whoever owns the store.
+    pub(crate) fn principal(&self) -> Principal {
+        match &self.actor {
+            Some(user) => Principal::user(user),
+            None => Principal::admin(),
+        }
+    }
+
+    /// An execution that is narrowed as `network` says.
+    pub(crate) fn execution(&self, action: &str, network: &Network) -> Execution {
+        let mut execution = Execution::new(action);
+        execution.allow = (!network.allow.is_empty()).then(|| network.allow.clone());
+        execution.actor.clone_from(&self.actor);
+        execution
     }
 
     /// A host that sends as `network` says.
     pub(crate) fn host(
         &self,
         network: &Network,
-        credentials: Option<Arc<dyn CredentialSource>>,
+        credentials: Option<Arc<LateStore>>,
     ) -> Result<Host, Failure> {
         let mut builder = Host::builder()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
@@ -50,7 +72,8 @@ impl Setup {
             builder = builder.cache_directory(cache);
         }
         if let Some(credentials) = credentials {
-            builder = builder.credentials(credentials);
+            builder =
+                builder.credential_store(credentials).credential_events(Arc::new(ToldOnTerminal));
         }
         if let Some(limit) = &network.rate_limit {
             builder = builder.rate_limit(limit.0.clone());
@@ -73,13 +96,6 @@ pub(crate) async fn load(host: &Host, plugin: &Path) -> Result<Plugin, Failure> 
         }
         failure
     })
-}
-
-/// An execution that is narrowed as `network` says.
-pub(crate) fn execution(action: &str, network: &Network) -> Execution {
-    let mut execution = Execution::new(action);
-    execution.allow = (!network.allow.is_empty()).then(|| network.allow.clone());
-    execution
 }
 
 fn transport(network: &Network) -> Result<HttpTransport, Failure> {

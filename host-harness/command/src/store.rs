@@ -1,18 +1,17 @@
 //! Opens the credential store: which key, and where it comes from.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use async_trait::async_trait;
 use workflow_node_host::Secret;
-use workflow_node_host::credential::{
-    Credential, CredentialError, CredentialRequest, CredentialSource,
-};
-use workflow_node_host::store::{CredentialStore, KeyKind, StoreKey};
+use workflow_node_host::store::{KeyKind, SqliteStore, StoreKey};
 
 use crate::exit::{Exit, Failure};
+use crate::keyring;
 use crate::setup::Setup;
+
+mod late;
 
 /// How often a passphrase may be mistyped.
 const ATTEMPTS: u32 = 3;
@@ -23,20 +22,20 @@ pub(crate) fn path(setup: &Setup) -> PathBuf {
 }
 
 /// Opens the store that is there.
-pub(crate) fn open(setup: &Setup) -> Result<CredentialStore, Failure> {
+pub(crate) fn open(setup: &Setup) -> Result<SqliteStore, Failure> {
     let path = path(setup);
-    if CredentialStore::key_kind(&path)?.is_none() {
+    if SqliteStore::key_kind(&path)?.is_none() {
         let message = format!("there is no credential store {} yet", path.display());
         return Err(Failure::new(Exit::Credential, "credential", message)
-            .next("harness credential add NAME --plugin PLUGIN --type TYPE"));
+            .next("harness credential connect NAME --plugin PLUGIN --type TYPE"));
     }
     open_or_make(setup)
 }
 
 /// Opens the store, or makes it.
-pub(crate) fn open_or_make(setup: &Setup) -> Result<CredentialStore, Failure> {
+pub(crate) fn open_or_make(setup: &Setup) -> Result<SqliteStore, Failure> {
     let path = path(setup);
-    let kind = CredentialStore::key_kind(&path)?;
+    let kind = SqliteStore::key_kind(&path)?;
     if let Some(file) = &setup.key_file {
         let key = StoreKey::from_key_file(file).map_err(|error| {
             let mut failure = Failure::from(error);
@@ -46,16 +45,28 @@ pub(crate) fn open_or_make(setup: &Setup) -> Result<CredentialStore, Failure> {
             }
             failure
         })?;
-        return Ok(CredentialStore::open(&path, key)?);
+        return Ok(SqliteStore::open(&path, key)?);
     }
     if let Some(key) = std::env::var("WORKFLOW_NODE_KEY").ok().filter(|key| !key.is_empty()) {
         let key = StoreKey::from_text(&key).map_err(|error| {
             let message = error.to_string().replace("the text", "WORKFLOW_NODE_KEY");
             Failure::new(Exit::Credential, "credential", message)
         })?;
-        return Ok(CredentialStore::open(&path, key)?);
+        return Ok(SqliteStore::open(&path, key)?);
     }
-    if kind == Some(KeyKind::Key) || !can_ask() {
+    if setup.keyring && kind.is_none() {
+        // First into the keyring: a store whose key is nowhere would be lost.
+        let key = keyring::make(&path)?;
+        return Ok(SqliteStore::open(&path, key)?);
+    }
+    if setup.keyring || kind == Some(KeyKind::Key) {
+        return match keyring::find(&path) {
+            Ok(Some(key)) => Ok(SqliteStore::open(&path, key)?),
+            Err(failure) if setup.keyring => Err(failure),
+            Ok(None) | Err(_) => Err(no_key(kind)),
+        };
+    }
+    if !can_ask() {
         return Err(no_key(kind));
     }
     with_passphrase(&path, kind.is_none())
@@ -66,7 +77,7 @@ fn no_key(kind: Option<KeyKind>) -> Failure {
         Some(KeyKind::Key) => {
             "the credential store opens with a key, and none was given: name its file with \
              --key-file FILE or WORKFLOW_NODE_KEY_FILE, or put the key itself into \
-             WORKFLOW_NODE_KEY"
+             WORKFLOW_NODE_KEY. The operating system's keyring has none for this store"
         }
         Some(KeyKind::Passphrase) => {
             "the credential store opens with a passphrase, which only a terminal is asked for: run \
@@ -74,8 +85,9 @@ fn no_key(kind: Option<KeyKind>) -> Failure {
         }
         None => {
             "the credential store needs a key, and none was given: name a key file with --key-file \
-             FILE or WORKFLOW_NODE_KEY_FILE, put the key itself into WORKFLOW_NODE_KEY, or run \
-             this in a terminal to choose a passphrase"
+             FILE or WORKFLOW_NODE_KEY_FILE, put the key itself into WORKFLOW_NODE_KEY, keep one \
+             in the operating system's keyring with --keyring, or run this in a terminal to choose \
+             a passphrase"
         }
     };
     let failure = Failure::new(Exit::Credential, "no-key", message);
@@ -88,19 +100,15 @@ fn no_key(kind: Option<KeyKind>) -> Failure {
     }
 }
 
-fn with_passphrase(path: &std::path::Path, is_new: bool) -> Result<CredentialStore, Failure> {
+fn with_passphrase(path: &Path, is_new: bool) -> Result<SqliteStore, Failure> {
     if is_new {
-        let first = ask("A passphrase for the new credential store: ")?;
-        let second = ask("Once more: ")?;
-        if first.expose() != second.expose() {
-            return Err(Failure::input("passphrase", "these were two different passphrases"));
-        }
-        return Ok(CredentialStore::open(path, StoreKey::Passphrase(first))?);
+        let passphrase = new_passphrase("the new credential store")?;
+        return Ok(SqliteStore::open(path, passphrase)?);
     }
     let mut attempt = 1;
     loop {
         let passphrase = ask("Passphrase of the credential store: ")?;
-        match CredentialStore::open(path, StoreKey::Passphrase(passphrase)) {
+        match SqliteStore::open(path, StoreKey::Passphrase(passphrase)) {
             Err(error) if error.is_wrong_key() && attempt < ATTEMPTS => {
                 crate::output::stderr("This is not the passphrase.\n");
                 attempt += 1;
@@ -108,6 +116,16 @@ fn with_passphrase(path: &std::path::Path, is_new: bool) -> Result<CredentialSto
             result => return Ok(result?),
         }
     }
+}
+
+/// Asks for a passphrase twice.
+pub(crate) fn new_passphrase(what: &str) -> Result<StoreKey, Failure> {
+    let first = ask(&format!("A passphrase for {what}: "))?;
+    let second = ask("Once more: ")?;
+    if first.expose() != second.expose() {
+        return Err(Failure::input("passphrase", "these were two different passphrases"));
+    }
+    Ok(StoreKey::Passphrase(first))
 }
 
 /// Whether there is somebody to ask for a secret. The answer is read from the terminal itself, so
@@ -130,11 +148,11 @@ pub(crate) fn ask(prompt: &str) -> Result<Secret, Failure> {
 /// A store that is opened only once it is known that it is needed: everything else is checked
 /// before anybody is asked for a passphrase.
 #[derive(Default)]
-pub(crate) struct LateStore(OnceLock<CredentialStore>);
+pub(crate) struct LateStore(OnceLock<SqliteStore>);
 
 impl LateStore {
     /// Opens it. Done at most once.
-    pub(crate) fn open(&self, setup: &Setup) -> Result<&CredentialStore, Failure> {
+    pub(crate) fn open(&self, setup: &Setup) -> Result<&SqliteStore, Failure> {
         match self.0.get() {
             Some(store) => Ok(store),
             None => {
@@ -144,27 +162,19 @@ impl LateStore {
         }
     }
 
+    /// Opens it, or makes it. Done at most once.
+    pub(crate) fn open_or_make(&self, setup: &Setup) -> Result<&SqliteStore, Failure> {
+        match self.0.get() {
+            Some(store) => Ok(store),
+            None => {
+                let store = open_or_make(setup)?;
+                Ok(self.0.get_or_init(|| store))
+            }
+        }
+    }
+
     /// The store that was opened.
-    pub(crate) fn get(&self) -> Result<&CredentialStore, Failure> {
+    pub(crate) fn get(&self) -> Result<&SqliteStore, Failure> {
         self.0.get().ok_or_else(|| Failure::internal("the credential store was not opened"))
-    }
-
-    fn store(&self) -> Result<&CredentialStore, CredentialError> {
-        self.0.get().ok_or_else(|| CredentialError::Source("it was not opened".to_owned()))
-    }
-}
-
-#[async_trait]
-impl CredentialSource for LateStore {
-    async fn credential(&self, request: &CredentialRequest) -> Result<Credential, CredentialError> {
-        self.store()?.credential(request).await
-    }
-
-    async fn refreshed(
-        &self,
-        request: &CredentialRequest,
-        revision: u64,
-    ) -> Result<Credential, CredentialError> {
-        self.store()?.refreshed(request, revision).await
     }
 }

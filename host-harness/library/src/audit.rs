@@ -1,4 +1,5 @@
-//! Who did what with which credential: one event per request, sent or refused.
+//! Who did what with which credential: one event per request, sent or refused, and one per use,
+//! connection and end of a credential.
 
 use std::sync::Mutex;
 
@@ -53,11 +54,71 @@ pub enum Verdict {
     Refused,
 }
 
-/// Takes audit events. Called once per request, from the executor's threads: it must not block
-/// for long.
+/// Something that happened to a credential, or that somebody wanted to do with it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CredentialEvent {
+    /// Milliseconds since 1970.
+    pub time: u64,
+    /// Its name.
+    pub credential: String,
+    /// What was done, or was to be done.
+    pub deed: CredentialDeed,
+    /// Name of the node.
+    pub node: String,
+    /// The action that it was wanted for, where there is one.
+    pub action: Option<String>,
+    /// Digest of the component, where there is one.
+    pub plugin: Option<String>,
+    /// Who, if the engine says.
+    pub actor: Option<String>,
+    /// The workflow, if the engine says.
+    pub workflow: Option<String>,
+    /// Why it was refused or has failed; `None` where it was done.
+    pub refused: Option<String>,
+}
+
+/// What is done with a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CredentialDeed {
+    /// It fills a slot of an execution.
+    Use,
+    /// It is connected, or connected again.
+    Connect,
+    /// Its token is renewed.
+    Refresh,
+    /// Its mode, owner, description or actions are changed.
+    Change,
+    /// It is disconnected.
+    Disconnect,
+    /// Its token is revoked at the service.
+    Revoke,
+}
+
+/// Takes audit events. Called once per request, and once per use of a credential, from the
+/// executor's threads: it must not block for long.
 pub trait AuditSink: Send + Sync + 'static {
     /// Takes one event.
     fn record(&self, event: &AuditEvent);
+
+    /// Takes what happened to a credential. Default: a `tracing` event of the target
+    /// `workflow_node::audit`.
+    fn credential(&self, event: &CredentialEvent) {
+        let CredentialEvent { time, credential, deed, node, action, plugin, .. } = event;
+        let CredentialEvent { actor, workflow, refused, .. } = event;
+        match refused {
+            Some(reason) => tracing::warn!(
+                target: "workflow_node::audit",
+                time, credential, ?deed, node, action, plugin, actor, workflow, reason,
+                "credential refused"
+            ),
+            None => tracing::info!(
+                target: "workflow_node::audit",
+                time, credential, ?deed, node, action, plugin, actor, workflow, "credential"
+            ),
+        }
+    }
 }
 
 /// Writes events as `tracing` events of the target `workflow_node::audit`. The default.
@@ -88,18 +149,27 @@ impl AuditSink for TracingAudit {
 
 /// Keeps events in memory, for tests.
 #[derive(Debug, Default)]
-pub struct MemoryAudit(Mutex<Vec<AuditEvent>>);
+pub struct MemoryAudit(Mutex<Vec<AuditEvent>>, Mutex<Vec<CredentialEvent>>);
 
 impl MemoryAudit {
     /// What was recorded.
     pub fn events(&self) -> Vec<AuditEvent> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
+
+    /// What was recorded of credentials.
+    pub fn credential_events(&self) -> Vec<CredentialEvent> {
+        self.1.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
 }
 
 impl AuditSink for MemoryAudit {
     fn record(&self, event: &AuditEvent) {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(event.clone());
+    }
+
+    fn credential(&self, event: &CredentialEvent) {
+        self.1.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(event.clone());
     }
 }
 

@@ -81,6 +81,14 @@ impl Error {
         )
     }
 
+    /// Why a credential cannot be had, where that is the reason.
+    pub fn credential(&self) -> Option<&CredentialError> {
+        match &*self.0 {
+            ErrorKind::Credential(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The wrong fields, where the input was invalid.
     pub fn problems(&self) -> &[FieldProblem] {
         match &*self.0 {
@@ -98,6 +106,9 @@ impl Error {
             ErrorKind::NotApproved { .. } => "not-approved",
             ErrorKind::Unknown { .. } => "unknown",
             ErrorKind::Invalid { .. } => "invalid-input",
+            ErrorKind::Credential(CredentialError::InsufficientScope { .. }) => {
+                "insufficient-scope"
+            }
             ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_) => "credential",
             ErrorKind::Approvals(_) => "approvals",
             ErrorKind::Internal(_) => "internal",

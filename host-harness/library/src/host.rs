@@ -13,7 +13,7 @@ use crate::audit::{AuditSink, TracingAudit};
 use crate::bindings::PluginPre;
 use crate::cache::{Cache, Documents};
 use crate::clock::{Clock, SystemClock};
-use crate::credential::{CredentialSource, MemoryCredentials};
+use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
 use crate::description::{Description, RateWindow};
 use crate::digest::Digest;
 use crate::egress::{Handles, Pacing};
@@ -25,6 +25,7 @@ use crate::imports::{
 use crate::inspection::{Surface, inspect};
 use crate::journal::{Journal, NoJournal};
 use crate::limits::Limits;
+use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
 use crate::plugin::Plugin;
 use crate::transport::{HttpTransport, Transport};
 
@@ -45,6 +46,9 @@ pub struct HostBuilder {
     limits: Limits,
     transport: Option<Arc<dyn Transport>>,
     credentials: Option<Arc<dyn CredentialSource>>,
+    store: Option<Arc<dyn CredentialStore>>,
+    events: Option<Arc<dyn CredentialEvents>>,
+    timing: Timing,
     approvals: Option<Arc<dyn Approvals>>,
     audit: Option<Arc<dyn AuditSink>>,
     journal: Option<Arc<dyn Journal>>,
@@ -77,7 +81,30 @@ impl HostBuilder {
         self
     }
 
-    /// Where credentials come from. Default: none.
+    /// Where credentials are kept. The host connects, renews and ends them there; see
+    /// [`Host::credentials`]. Default: none.
+    #[must_use]
+    pub fn credential_store(mut self, store: Arc<dyn CredentialStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Hears what befalls the credentials of the store.
+    #[must_use]
+    pub fn credential_events(mut self, events: Arc<dyn CredentialEvents>) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// How long getting and renewing tokens may take.
+    #[must_use]
+    pub fn credential_timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
+    /// Where credentials come from, for an engine that does all of it itself: instead of a store.
+    /// Default: none.
     #[must_use]
     pub fn credentials(mut self, credentials: Arc<dyn CredentialSource>) -> Self {
         self.credentials = Some(credentials);
@@ -176,17 +203,37 @@ impl HostBuilder {
             Some(transport) => transport,
             None => Arc::new(HttpTransport::builder().build().map_err(Error::internal)?),
         };
+        let approvals = self.approvals.unwrap_or_else(|| Arc::new(MemoryApprovals::default()));
+        let audit = self.audit.unwrap_or_else(|| Arc::new(TracingAudit));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let manager = self.store.map(|store| {
+            CredentialManager::new(Services {
+                store,
+                transport: transport.clone(),
+                approvals: approvals.clone(),
+                audit: audit.clone(),
+                clock: clock.clone(),
+                events: self.events,
+                timing: self.timing,
+            })
+        });
+        let credentials = match (self.credentials, &manager) {
+            (Some(credentials), _) => credentials,
+            (None, Some(manager)) => Arc::new(manager.clone()),
+            (None, None) => Arc::new(MemoryCredentials::default()),
+        };
         let shared = Arc::new(Shared {
             engine,
             linker,
             cache,
             limits: self.limits,
             transport,
-            credentials: self.credentials.unwrap_or_else(|| Arc::new(MemoryCredentials::default())),
-            approvals: self.approvals.unwrap_or_else(|| Arc::new(MemoryApprovals::default())),
-            audit: self.audit.unwrap_or_else(|| Arc::new(TracingAudit)),
+            credentials,
+            manager,
+            approvals,
+            audit,
             journal: self.journal.unwrap_or_else(|| Arc::new(NoJournal)),
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::default())),
+            clock,
             pacing: Pacing::new(self.rate_limit),
             handles: Arc::new(Handles::default()),
             development: self.development,
@@ -210,6 +257,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
+    pub(crate) manager: Option<CredentialManager>,
     pub(crate) approvals: Arc<dyn Approvals>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) journal: Arc<dyn Journal>,
@@ -257,6 +305,12 @@ impl Host {
     /// Starts a builder.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
+    }
+
+    /// Connects, renews and ends the credentials of the host's store; `None` where it was built
+    /// without one.
+    pub fn credentials(&self) -> Option<&CredentialManager> {
+        self.shared.manager.as_ref()
     }
 
     /// Loads a plugin from a file.

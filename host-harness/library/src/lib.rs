@@ -18,6 +18,7 @@ pub mod imports;
 mod inspection;
 pub mod journal;
 mod limits;
+pub mod oauth;
 mod origin;
 mod path_template;
 mod plugin;

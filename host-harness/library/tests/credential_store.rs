@@ -3,8 +3,14 @@
 
 #[path = "credential_store/answers.rs"]
 mod answers;
+#[path = "credential_store/changes.rs"]
+mod changes;
+#[path = "credential_store/exports.rs"]
+mod exports;
 #[path = "credential_store/files.rs"]
 mod files;
+#[path = "credential_store/formats.rs"]
+mod formats;
 #[path = "credential_store/seals.rs"]
 mod seals;
 #[path = "credential_store/sharing.rs"]
@@ -24,11 +30,10 @@ use serde_json::json;
 use tempfile::TempDir;
 use workflow_node_host::Secret;
 use workflow_node_host::credential::{
-    Credential, CredentialError, CredentialRequest, CredentialSource,
+    Claim, ConnectionKey, CredentialStatus, CredentialSummary, HeadChange, Health, LastUse,
+    LeaseChange, Mode, NewCredential, Renewal, Stored,
 };
-use workflow_node_host::store::{
-    CredentialState, CredentialStore, KeyKind, NewCredential, PassphraseCost, StoreError, StoreKey,
-};
+use workflow_node_host::store::{KeyKind, PassphraseCost, SqliteStore, StoreError, StoreKey};
 
 const CANARY: &str = "pd-canary-7Qz\"x9\\Lw2-e5Rk";
 
@@ -48,8 +53,8 @@ impl Fixture {
         self.directory.path().join("data").join("credentials.db")
     }
 
-    fn open(&self) -> CredentialStore {
-        CredentialStore::open(&self.path(), self.key.clone()).unwrap()
+    fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path(), self.key.clone()).unwrap()
     }
 
     /// The database, past the store.
@@ -69,9 +74,13 @@ fn secrets(token: &str) -> BTreeMap<String, Secret> {
 fn new(name: &str, token: &str) -> NewCredential {
     NewCredential {
         name: name.into(),
+        description: "For the nightly report.".into(),
         owner: Some("ada".into()),
+        mode: Mode::Shared,
+        allowed_actions: Some(["item.list".to_owned()].into()),
         node: "example".into(),
         credential_type: "api-token".into(),
+        user: None,
         fields: json!({ "region": "eu", "limit": 1.50 }).as_object().unwrap().clone(),
         secrets: secrets(token),
         configuration: serde_json::from_value(json!({
@@ -79,25 +88,31 @@ fn new(name: &str, token: &str) -> NewCredential {
             "audiences": ["https://api.example.com"],
         }))
         .unwrap(),
+        asked_scopes: Some(vec!["items.read".into(), "items.write".into()]),
         granted_scopes: Some(vec!["items.read".into()]),
+        identity: json!({ "account": "A1" }).as_object().unwrap().clone(),
+        expires_at: Some(4_102_444_800_000),
+        lifetime: Some(86_400_000),
     }
 }
 
-fn request(name: &str) -> CredentialRequest {
-    CredentialRequest {
-        name: name.into(),
-        node: "example".into(),
-        action: "item.list".into(),
-        ..CredentialRequest::default()
-    }
+fn key(name: &str) -> ConnectionKey {
+    ConnectionKey::of(name)
 }
 
-fn get(store: &CredentialStore, name: &str) -> Result<Credential, CredentialError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(store.credential(&request(name)))
+fn renewal(token: &str) -> Renewal {
+    Renewal { secrets: secrets(token), granted_scopes: None, expires_at: None, lifetime: None }
 }
 
-fn token(store: &CredentialStore, name: &str) -> String {
+fn renew(store: &SqliteStore, name: &str, revision: u64, token: &str) -> Result<u64, StoreError> {
+    store.renew(&key(name), revision, renewal(token))
+}
+
+fn get(store: &SqliteStore, name: &str) -> Result<Stored, StoreError> {
+    store.read(&key(name))
+}
+
+fn token(store: &SqliteStore, name: &str) -> String {
     get(store, name).unwrap().secrets["token"].expose().to_owned()
 }
 

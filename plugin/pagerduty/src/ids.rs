@@ -209,7 +209,9 @@ mod tests {
         ] {
             assert!(is_id(&ANY, id), "{id}");
         }
-        for name in ["checkout", "Checkout", "P1", "SEV1", "ada@example.com", "API", "DB 01", "", "BILLING"] {
+        for name in
+            ["checkout", "Checkout", "P1", "SEV1", "ada@example.com", "API", "DB 01", "", "BILLING"]
+        {
             assert!(!is_id(&ANY, name), "{name}");
         }
     }

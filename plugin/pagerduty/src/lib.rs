@@ -85,10 +85,7 @@ impl Plugin for PagerDuty {
     async fn options(mut query: OptionsQuery) -> Result<Options, Error> {
         let now = i64::try_from(context::now() / 1_000).unwrap_or_default();
         for (name, at) in [("since", now), ("until", now + CHOICES_AHEAD)] {
-            query
-                .parameters
-                .entry(name)
-                .or_insert_with(|| Value::from(time::format(at)));
+            query.parameters.entry(name).or_insert_with(|| Value::from(time::format(at)));
         }
         choices::<Self>(query).await
     }

@@ -65,8 +65,37 @@ pub(crate) fn scoped(scopes: &mut Vec<Value>) {
 
 /// The scopes of Classic User OAuth.
 pub(crate) fn classic(scopes: &mut Vec<Value>) {
-    scopes.push(scope("read", "See everything that the user sees.", "read"));
-    scopes.push(scope("write", "See and change everything that the user may.", "write"));
+    for (name, words) in CLASSIC {
+        let mut scope = json::Object::new();
+        scope.text("name", name);
+        scope.text("description", words);
+        scope.text("covers", name);
+        scopes.push(scope.build());
+    }
+}
+
+/// Name and words. `write` includes `read`.
+const CLASSIC: &[(&str, &str)] = &[
+    ("read", "See everything that the user sees."),
+    ("write", "See and change everything that the user may."),
+];
+
+/// Whether a name is a scope of Classic User OAuth.
+pub(crate) fn is_classic(name: &str) -> bool {
+    CLASSIC.iter().any(|(known, _)| *known == name)
+}
+
+/// Whether scopes, as they were granted, allow anything to be changed; `None` where only the
+/// service knows.
+pub(crate) fn allow_writing(granted: &[String]) -> Option<bool> {
+    let mut known = false;
+    for scope in granted {
+        if scope == "write" || scope.ends_with(".write") {
+            return Some(true);
+        }
+        known |= is_classic(scope) || is_scoped(scope);
+    }
+    known.then_some(false)
 }
 
 /// Whether a name is a scope of Scoped OAuth.

@@ -58,9 +58,13 @@ pub fn format(seconds: i64) -> String {
     let year = era * 400 + year + i64::from(month <= 2);
     let mut text = String::with_capacity(20);
     pad(&mut text, year, 4);
-    for (mark, number) in
-        [('-', month), ('-', date), ('T', second / 3_600), (':', second / 60 % 60), (':', second % 60)]
-    {
+    for (mark, number) in [
+        ('-', month),
+        ('-', date),
+        ('T', second / 3_600),
+        (':', second / 60 % 60),
+        (':', second % 60),
+    ] {
         text.push(mark);
         pad(&mut text, number, 2);
     }
@@ -125,9 +129,15 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in
-            ["", "2026-06-01", "2026-06-01T12:00:00", "2026-13-01T00:00:00Z", "x-y-zT1:2:3Z", "T", "2026-06-01T1é:00Z"]
-        {
+        for text in [
+            "",
+            "2026-06-01",
+            "2026-06-01T12:00:00",
+            "2026-13-01T00:00:00Z",
+            "x-y-zT1:2:3Z",
+            "T",
+            "2026-06-01T1é:00Z",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

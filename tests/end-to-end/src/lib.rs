@@ -1,6 +1,9 @@
 //! What the end-to-end tests share: a simulator, a host that trusts it, the PagerDuty component,
 //! approved, and credentials of every kind.
 
+pub mod scan;
+pub mod spy;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -18,6 +18,8 @@ pub(super) enum Source {
     StandardInput,
     File(PathBuf),
     Prompt,
+    /// Read already.
+    Given(Secret),
 }
 
 /// Reads `--secret`.
@@ -62,10 +64,12 @@ pub(super) fn on_the_command_line(name: &str) -> Failure {
     ))
 }
 
-/// All secrets of the form: those that were given, and those that are required and asked for.
+/// All secrets of the form: those that were there, over them those that were given, and those that
+/// are required and asked for.
 pub(super) fn gather(
     credential_type: &CredentialType,
     mut sources: BTreeMap<String, Source>,
+    mut before: BTreeMap<String, Secret>,
 ) -> Result<BTreeMap<String, Secret>, Failure> {
     let known = credential_type.secret_fields();
     if sources.keys().any(|name| !known.contains(name)) {
@@ -77,13 +81,20 @@ pub(super) fn gather(
     let shared = defs(&credential_type.fields);
     let required = schema::required(schema::resolved(&credential_type.fields, &shared));
     for name in required.into_iter().filter(|name| known.contains(*name)) {
-        sources.entry(name.to_owned()).or_insert(Source::Prompt);
+        if !before.contains_key(name) {
+            sources.entry(name.to_owned()).or_insert(Source::Prompt);
+        }
     }
-    sources.into_iter().map(|(name, source)| Ok((name.clone(), read(&name, &source)?))).collect()
+    for (name, source) in sources {
+        let secret = read(&name, &source)?;
+        before.insert(name, secret);
+    }
+    Ok(before)
 }
 
 fn read(name: &str, source: &Source) -> Result<Secret, Failure> {
     match source {
+        Source::Given(secret) => Ok(secret.clone()),
         Source::StandardInput => from(std::io::stdin().lock(), "standard input"),
         Source::File(path) => {
             let place = path.display().to_string();
@@ -102,7 +113,7 @@ fn read(name: &str, source: &Source) -> Result<Secret, Failure> {
 }
 
 /// A secret is a line; the line's end is not part of it.
-fn from(mut source: impl std::io::Read, place: &str) -> Result<Secret, Failure> {
+pub(super) fn from(mut source: impl std::io::Read, place: &str) -> Result<Secret, Failure> {
     /// No secret is longer; what is longer is the wrong file.
     const MOST: u64 = 64 * 1024;
     let mut text = String::new();

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::har::Archive;
 use crate::interrupt::Interrupt;
 use crate::output::{self, ResultElement, Summary};
-use crate::setup::{Setup, execution, load};
+use crate::setup::{Setup, load};
 use crate::store::LateStore;
 use crate::{input, slots};
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         return dry::checked_only(&args, &problems);
     }
     plugin.check_approval().map_err(of_plugin)?;
-    let mut execution = execution(&action.name, &args.network);
+    let mut execution = setup.execution(&action.name, &args.network);
     execution.credentials = slots::fill(setup, &plugin, action, &args.credential, &store)?;
     execution.continue_on_fail = args.continue_on_fail;
     execution.concurrency = args.concurrency.map(usize::from);
@@ -59,6 +59,10 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     let watch = Arc::new(Watch::new(&args, execution.items.len(), interrupt.token()));
     let executed = plugin.execute_observed(execution, watch.clone()).await;
     watch.end();
+    // A token that is being renewed is waited for: its answer would be lost otherwise.
+    if let Some(credentials) = host.credentials() {
+        credentials.settle().await;
+    }
     // Neither may keep the other from being written.
     let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
     let mut outcome = executed.map_err(of_plugin)?;

@@ -191,9 +191,17 @@ pub enum Grant {
         client_secret_field: Option<String>,
         /// How long a spent refresh token is still accepted.
         refresh_grace_ms: Option<u64>,
-        /// Claims handed to `configure`.
+        /// Claims handed to `configure`. What they say tells one account from another.
         #[serde(default)]
         id_token_claims: Vec<String>,
+        /// Who may have issued an ID token, and an authorization response; empty for anybody.
+        #[serde(default)]
+        issuers: Vec<String>,
+        /// Whether every authorization response names its issuer: one that does not is refused.
+        #[serde(default)]
+        iss_in_response: bool,
+        /// Field of the form that takes the scopes to ask for.
+        scopes_field: Option<String>,
     },
     /// RFC 6749 section 4.4.
     ClientCredentials {
@@ -208,6 +216,8 @@ pub enum Grant {
         client_id_field: String,
         /// Field of the form.
         client_secret_field: String,
+        /// Field of the form that takes the scopes to ask for.
+        scopes_field: Option<String>,
     },
 }
 
@@ -222,6 +232,15 @@ impl Grant {
             Self::ClientCredentials { token_urls, revoke_urls, .. } => &[token_urls, revoke_urls],
         };
         lists.iter().flat_map(|list| list.iter().map(String::as_str)).collect()
+    }
+
+    /// Field of the form that takes the scopes to ask for.
+    pub fn scopes_field(&self) -> Option<&str> {
+        match self {
+            Self::Fixed => None,
+            Self::AuthorizationCode { scopes_field, .. }
+            | Self::ClientCredentials { scopes_field, .. } => scopes_field.as_deref(),
+        }
     }
 
     /// In the words of the RFCs.
@@ -254,12 +273,24 @@ pub struct Scope {
     /// What it allows.
     pub description: String,
     /// Whether it only reads.
-    pub access: Option<String>,
+    pub access: Option<Access>,
+    /// It stands for every other scope of this access.
+    pub covers: Option<Access>,
+}
+
+/// What a scope allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Reading.
+    Read,
+    /// Changing. A scope that covers this covers reading, too.
+    Write,
 }
 
 impl Scope {
     /// Whether a scope is this one, or fits this pattern.
-    fn allows(&self, scope: &str) -> bool {
+    pub(crate) fn allows(&self, scope: &str) -> bool {
         let mut rest = scope;
         let mut parts = self.name.split('{');
         let Some(after) = parts.next().and_then(|literal| rest.strip_prefix(literal)) else {
@@ -428,8 +459,12 @@ mod tests {
 
     #[test]
     fn a_scope_pattern_takes_words_only() {
-        let scope =
-            |name: &str| Scope { name: name.into(), description: String::new(), access: None };
+        let scope = |name: &str| Scope {
+            name: name.into(),
+            description: String::new(),
+            access: None,
+            covers: None,
+        };
         assert!(scope("as_account-{region}.{subdomain}").allows("as_account-us.acme-1"));
         assert!(!scope("as_account-{region}.{subdomain}").allows("as_account-us."));
         assert!(!scope("as_account-{region}.{subdomain}").allows("as_account-us.acme write"));

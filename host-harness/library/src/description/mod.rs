@@ -5,8 +5,8 @@ mod node;
 pub(crate) mod schema;
 
 pub use credential_type::{
-    ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration, Placement,
-    PlacementKind, RateLimit, RateWindow, Scope,
+    Access, ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration,
+    Placement, PlacementKind, RateLimit, RateWindow, Scope,
 };
 pub use node::{
     Action, Effect, Example, Idempotency, Node, SecretPlacement, SecretPosition, Slot, SlotUse,

@@ -20,6 +20,7 @@ const SCHEMAS: &[(&str, &str)] = contract_schemas![
     "call-options.json",
     "configuration.json",
     "credential-type.json",
+    "grant.json",
     "identity.json",
     "node.json",
     "options-query.json",

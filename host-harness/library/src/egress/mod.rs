@@ -1,4 +1,5 @@
-//! The one way out: every byte that a plugin causes to be sent passes [`Session::send`].
+//! The one way out: every byte that a plugin causes to be sent passes [`Session::send`], and what
+//! the host sends for itself, to get and revoke tokens, passes [`Endpoints::send`].
 //!
 //! | step | where |
 //! | --- | --- |
@@ -13,6 +14,7 @@
 //! | 9. audit and journal | `report`, `session` |
 
 mod echo;
+mod endpoint;
 mod handles;
 mod judge;
 mod pacing;
@@ -22,6 +24,7 @@ mod session;
 mod slot;
 mod waiting;
 
+pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
 pub(crate) use handles::Handles;
 pub(crate) use pacing::Pacing;
 pub(crate) use session::{Policy, Session};

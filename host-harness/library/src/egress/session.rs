@@ -280,6 +280,7 @@ impl Session {
                             self.clock.sleep(wait).await;
                         }
                         None => {
+                            self.note_verdict(status, slot, credential.as_deref());
                             return self.clean(judged, response, credential.as_deref(), wait).await;
                         }
                     }
@@ -295,6 +296,21 @@ impl Session {
                     self.clock.sleep(wait).await;
                 }
             }
+        }
+    }
+
+    /// Tells the source whether the service takes its credential.
+    fn note_verdict(
+        &self,
+        status: u16,
+        slot: Option<&SlotState>,
+        credential: Option<&SlotCredential>,
+    ) {
+        let (Some(slot), Some(credential)) = (slot, credential) else { return };
+        match status {
+            401 => self.credentials.refused(&slot.request, credential.revision),
+            200..=399 => self.credentials.accepted(&slot.request, credential.revision),
+            _ => {}
         }
     }
 

@@ -25,6 +25,12 @@ use crate::host::{CallState, Shared};
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
 
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Plugin").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
 /// A plugin. Cheap to clone; every call runs in an instance of its own.
 #[derive(Clone)]
 pub struct Plugin {
@@ -177,6 +183,10 @@ impl Plugin {
         let name = credential_type.to_owned();
         let fields = Value::Object(fields.clone()).to_string();
         let grant = grant.map(Value::to_string);
+        if let Some(grant) = &grant {
+            schema::checked("grant.json", grant)
+                .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        }
         let (configured, _) =
             call(&self.shared, &self.pre, self.pure(), async |bindings, store| {
                 let exports = bindings.workflow_node_credential_type();
@@ -233,7 +243,7 @@ impl Plugin {
     ) -> Result<Result<Value, ItemError>, Error> {
         let slot = "credential-under-test".to_owned();
         let mut execution = context.clone();
-        execution.action = "credential.test".into();
+        execution.action = crate::oauth::TEST.into();
         execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
         let (result, _) =

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{Plugin, unknown};
+use crate::audit::{CredentialDeed, CredentialEvent};
 use crate::bindings::workflow::node::context::CredentialView;
-use crate::credential::CredentialRequest;
+use crate::credential::{CredentialError, CredentialRequest};
 use crate::description::Action;
 use crate::digest::Digest;
 use crate::egress::{Session, SlotCredential, SlotState};
@@ -129,6 +130,21 @@ impl Plugin {
         Ok(())
     }
 
+    /// Every use of a credential leaves an entry, whichever source it is from.
+    fn audit_use(&self, request: &CredentialRequest, refused: Option<&CredentialError>) {
+        self.shared.audit.credential(&CredentialEvent {
+            time: self.shared.clock.unix_milliseconds(),
+            credential: request.name.clone(),
+            deed: CredentialDeed::Use,
+            node: request.node.clone(),
+            action: Some(request.action.clone()),
+            plugin: Some(self.digest.to_string()),
+            actor: request.actor.clone(),
+            workflow: request.workflow.clone(),
+            refused: refused.map(ToString::to_string),
+        });
+    }
+
     async fn fill_slot(
         &self,
         slot: &str,
@@ -150,8 +166,13 @@ impl Plugin {
             action: execution.action.clone(),
             actor: execution.actor.clone(),
             workflow: execution.workflow.clone(),
+            description: Some(self.description.clone()),
+            allow: execution.allow.clone(),
+            offline: execution.dry_run,
         };
-        let credential = shared.credentials.credential(&request).await.map_err(ErrorKind::from)?;
+        let credential = shared.credentials.credential(&request).await;
+        self.audit_use(&request, credential.as_ref().err());
+        let credential = credential.map_err(ErrorKind::from)?;
         if credential.node != self.description.node.name {
             return Err(unusable(format!("it was connected for the node `{}`", credential.node)));
         }

@@ -183,6 +183,48 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Nobody has connected under the name, or not this user.
+    #[error("{}", crate::credential::not_connected(name, user.as_deref()))]
+    NotConnected {
+        /// The name.
+        name: String,
+        /// The user, where each has a connection of their own.
+        user: Option<String>,
+    },
+    /// The name is there, and is something else.
+    #[error(
+        "the credential `{name}` is something else ({is}), and that cannot change. Choose another \
+         name, or disconnect and remove that one first"
+    )]
+    OtherKind {
+        /// The name.
+        name: String,
+        /// What it is.
+        is: String,
+    },
+    /// A user where there is none, or none where each has their own.
+    #[error("{}", user_of_mode(name, *per_user))]
+    UserOfMode {
+        /// The name.
+        name: String,
+        /// Whether each user has a connection of their own.
+        per_user: bool,
+    },
+    /// Another process has given the store another key.
+    #[error(
+        "the credential store {} has got another key meanwhile. Open it again with the new one",
+        path.display()
+    )]
+    KeyChanged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that cannot be imported.
+    #[error("the export cannot be read: {reason}")]
+    Import {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(#[source] Source),
@@ -262,8 +304,22 @@ impl From<StoreError> for CredentialError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unknown { name, .. } => Self::Unknown(name),
+            StoreError::Exists { name } => Self::Exists(name),
+            StoreError::NotConnected { name, user } => Self::NotConnected { name, user },
+            StoreError::Changed { name, .. } => Self::Changed(name),
+            error @ (StoreError::InvalidName { .. }
+            | StoreError::OtherKind { .. }
+            | StoreError::UserOfMode { .. }) => Self::Invalid(error.to_string()),
             error => Self::Source(error.to_string()),
         }
+    }
+}
+
+fn user_of_mode(name: &str, per_user: bool) -> String {
+    if per_user {
+        format!("`{name}` is connected by each of its users: say for which one")
+    } else {
+        format!("`{name}` has one connection for all: only a credential per user has users")
     }
 }
 

@@ -149,12 +149,7 @@ impl StoreKey {
     /// When the file is there already or cannot be written.
     pub fn generate_key_file(path: &Path) -> Result<Self, StoreError> {
         let key = random_key()?;
-        let mut text = Zeroizing::new(String::with_capacity(65));
-        for byte in key.iter() {
-            for digit in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(digit.into(), 16).unwrap_or_default());
-            }
-        }
+        let mut text = hexadecimal_text(&key);
         text.push('\n');
         file::create_parent(path)?;
         let write_error = |source| StoreError::io("write the key file", path, source);
@@ -167,6 +162,15 @@ impl StoreKey {
             return Err(write_error(source));
         }
         Ok(Self::Key(key))
+    }
+
+    /// The key as [`from_text`](Self::from_text) takes it, e.g. for a keyring; `None` for a
+    /// passphrase.
+    pub fn to_text(&self) -> Option<Secret> {
+        match self {
+            Self::Key(key) => Some(Secret::new(hexadecimal_text(key).as_str())),
+            Self::Passphrase(_) => None,
+        }
     }
 
     /// Which kind it is.
@@ -191,6 +195,17 @@ impl StoreKey {
             None => Err(StoreError::NoKey { origin: origin() }),
         }
     }
+}
+
+fn hexadecimal_text(key: &[u8; 32]) -> Zeroizing<String> {
+    // With room for a line's end, so that no copy is left behind.
+    let mut text = Zeroizing::new(String::with_capacity(65));
+    for byte in key {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(digit.into(), 16).unwrap_or_default());
+        }
+    }
+    text
 }
 
 fn random_key() -> Result<Zeroizing<[u8; 32]>, StoreError> {

@@ -1,227 +1,409 @@
-//! A credential's row: what others give and see of it, and what its seal is bound to.
-
-use std::collections::BTreeMap;
+//! The rows of a credential: of its name, and of each connection. What they hold, and what their
+//! seals are bound to.
 
 use rusqlite::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::error::StoreError;
+use super::schema::Opened;
 use super::seal::{Binding, Purpose};
-use crate::credential::Credential;
-use crate::description::Configuration;
+use crate::credential::{
+    Connection, CredentialSummary, Dependant, Head, Health, LastUse, Lease, Stored,
+};
 use crate::secret::Secret;
 
-/// A credential that is to be stored.
-#[derive(Clone, Debug)]
-pub struct NewCredential {
-    /// Its name, for good: 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit.
-    pub name: String,
-    /// Whose it is, in the engine's terms. The store keeps it and makes nothing of it.
-    pub owner: Option<String>,
-    /// The node that it is for. No other gets it.
-    pub node: String,
-    /// Name of the credential type.
-    pub credential_type: String,
-    /// The form's fields without secrets. They are stored in clear.
-    pub fields: Map<String, Value>,
-    /// The form's secrets and the grant's tokens, by name. They are stored sealed.
-    pub secrets: BTreeMap<String, Secret>,
-    /// What `configure` returned.
-    pub configuration: Configuration,
-    /// `None` where the grant has no scopes.
-    pub granted_scopes: Option<Vec<String>>,
-}
+use std::collections::BTreeMap;
 
-/// What can be said about a credential without opening its secrets. It is shown as it stands in
-/// the file; whether something else than the store has changed it shows when the secrets are
-/// opened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CredentialSummary {
-    /// Its name.
-    pub name: String,
-    /// Whose it is, in the engine's terms.
-    pub owner: Option<String>,
-    /// The node that it is for.
-    pub node: String,
-    /// Name of the credential type.
-    pub credential_type: String,
-    /// The form's fields without secrets.
-    pub fields: Map<String, Value>,
-    /// What `configure` returned.
-    pub configuration: Configuration,
-    /// `None` where the grant has no scopes.
-    pub granted_scopes: Option<Vec<String>>,
-    /// 1 at first; raised by 1 whenever its secrets are replaced.
-    pub revision: u64,
-    /// Whether it can be used.
-    pub state: CredentialState,
-    /// Milliseconds since 1970.
-    pub created_at: u64,
-    /// Milliseconds since 1970.
-    pub updated_at: u64,
-    /// `None` if it was never used.
-    pub last_used: Option<LastUse>,
-}
+/// The columns that [`HeadRow::read`] takes, in its order.
+pub(super) const HEAD: &str = "h.name, h.id, h.description, h.owner, h.mode, h.allowed_actions, \
+     h.node, h.credential_type, h.created_at, h.seal";
 
-/// Whether a credential can be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum CredentialState {
-    /// It can.
-    Connected,
-    /// It must be connected again.
-    Reconnect {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// When a credential was last used, and by what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LastUse {
-    /// Milliseconds since 1970, exact to a minute.
-    pub at: u64,
-    /// The node and action, the workflow and the actor, as far as they are known.
-    pub by: String,
-}
-
-/// The columns that [`Record::read`] takes, in its order.
-pub(super) const COLUMNS: &str = "name, id, owner, node, credential_type, fields, configuration, \
-     granted_scopes, revision, sealed_secrets, reconnect_reason, created_at, updated_at, \
-     last_used_at, last_used_by";
-
-/// A row as it stands. JSON stays text, because the seal is bound to that very text.
-pub(super) struct Record {
+/// What belongs to a name, as it stands. JSON stays text, because seals are bound to that very
+/// text.
+#[derive(Clone)]
+pub(super) struct HeadRow {
     pub(super) name: String,
     pub(super) id: Vec<u8>,
+    pub(super) description: String,
     pub(super) owner: Option<String>,
+    pub(super) mode: String,
+    pub(super) allowed_actions: String,
     pub(super) node: String,
     pub(super) credential_type: String,
-    pub(super) fields: String,
-    pub(super) configuration: String,
-    pub(super) granted_scopes: String,
-    pub(super) revision: i64,
-    pub(super) sealed_secrets: Vec<u8>,
-    pub(super) reconnect_reason: Option<String>,
     pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-    pub(super) last_used_at: Option<i64>,
-    pub(super) last_used_by: Option<String>,
+    pub(super) seal: Vec<u8>,
 }
 
-impl Record {
-    /// A row for a new credential, to be sealed.
-    pub(super) fn new(
-        credential: &NewCredential,
-        id: Vec<u8>,
-        now: i64,
-    ) -> Result<Self, StoreError> {
-        check_name(&credential.name)?;
-        Ok(Self {
-            name: credential.name.clone(),
-            id,
-            owner: credential.owner.clone(),
-            node: credential.node.clone(),
-            credential_type: credential.credential_type.clone(),
-            fields: json(&credential.fields)?,
-            configuration: json(&credential.configuration)?,
-            granted_scopes: json(&credential.granted_scopes)?,
-            revision: 1,
-            sealed_secrets: Vec::new(),
-            reconnect_reason: None,
-            created_at: now,
-            updated_at: now,
-            last_used_at: None,
-            last_used_by: None,
-        })
-    }
-
+impl HeadRow {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             name: row.get(0)?,
             id: row.get(1)?,
-            owner: row.get(2)?,
-            node: row.get(3)?,
-            credential_type: row.get(4)?,
-            fields: row.get(5)?,
-            configuration: row.get(6)?,
-            granted_scopes: row.get(7)?,
-            revision: row.get(8)?,
-            sealed_secrets: row.get(9)?,
-            reconnect_reason: row.get(10)?,
-            created_at: row.get(11)?,
-            updated_at: row.get(12)?,
-            last_used_at: row.get(13)?,
-            last_used_by: row.get(14)?,
+            description: row.get(2)?,
+            owner: row.get(3)?,
+            mode: row.get(4)?,
+            allowed_actions: row.get(5)?,
+            node: row.get(6)?,
+            credential_type: row.get(7)?,
+            created_at: row.get(8)?,
+            seal: row.get(9)?,
         })
     }
 
-    /// What the secrets' seal is bound to: the store, the row, and all that decides who gets the
-    /// secrets and where they are sent. So a row does not open once it is given another name,
-    /// owner, node or audience, or the secrets of another row or revision.
-    pub(super) fn binding(&self, store: &[u8]) -> Binding {
-        Binding::new(Purpose::Secrets)
+    pub(super) fn of(head: &Head, id: Vec<u8>) -> Result<Self, StoreError> {
+        check_name(&head.name)?;
+        Ok(Self {
+            name: head.name.clone(),
+            id,
+            description: head.description.clone(),
+            owner: head.owner.clone(),
+            mode: head.mode.to_string(),
+            allowed_actions: json(&head.allowed_actions)?,
+            node: head.node.clone(),
+            credential_type: head.credential_type.clone(),
+            created_at: signed(head.created_at),
+            seal: Vec::new(),
+        })
+    }
+
+    /// Everything that stands in the row but the seal itself.
+    fn binding(&self, store: &[u8]) -> Binding {
+        Binding::new(Purpose::Head)
             .with(store)
             .with(&self.id)
             .with(self.name.as_bytes())
+            .with(self.description.as_bytes())
             .with_optional(self.owner.as_deref().map(str::as_bytes))
+            .with(self.mode.as_bytes())
+            .with(self.allowed_actions.as_bytes())
             .with(self.node.as_bytes())
             .with(self.credential_type.as_bytes())
-            .with(self.fields.as_bytes())
-            .with(self.configuration.as_bytes())
-            .with(self.granted_scopes.as_bytes())
-            .with(&self.revision.to_le_bytes())
+            .with(&self.created_at.to_le_bytes())
     }
 
-    pub(super) fn summary(&self) -> Result<CredentialSummary, StoreError> {
-        Ok(CredentialSummary {
-            fields: self.parsed(&self.fields)?,
-            configuration: self.parsed(&self.configuration)?,
-            granted_scopes: self.parsed(&self.granted_scopes)?,
+    pub(super) fn sealed(mut self, opened: &Opened) -> Result<Self, StoreError> {
+        self.seal = opened.data_key.seal_nothing(&self.binding(&opened.id))?;
+        Ok(self)
+    }
+
+    pub(super) fn head(&self, opened: &Opened) -> Result<Head, StoreError> {
+        opened
+            .data_key
+            .check_nothing(&self.seal, &self.binding(&opened.id))
+            .map_err(|_| self.tampered())?;
+        Ok(Head {
             name: self.name.clone(),
+            description: self.description.clone(),
             owner: self.owner.clone(),
+            mode: self.mode.parse().map_err(|_| self.tampered())?,
+            allowed_actions: parsed(&self.allowed_actions).ok_or_else(|| self.tampered())?,
             node: self.node.clone(),
             credential_type: self.credential_type.clone(),
-            revision: unsigned(self.revision),
-            state: match &self.reconnect_reason {
-                None => CredentialState::Connected,
-                Some(reason) => CredentialState::Reconnect { reason: reason.clone() },
-            },
             created_at: unsigned(self.created_at),
-            updated_at: unsigned(self.updated_at),
-            last_used: self.last_used_at.map(|at| LastUse {
-                at: unsigned(at),
-                by: self.last_used_by.clone().unwrap_or_default(),
-            }),
-        })
-    }
-
-    pub(super) fn into_credential(
-        self,
-        secrets: BTreeMap<String, Secret>,
-    ) -> Result<Credential, StoreError> {
-        Ok(Credential {
-            fields: self.parsed(&self.fields)?,
-            configuration: self.parsed(&self.configuration)?,
-            granted_scopes: self.parsed(&self.granted_scopes)?,
-            revision: unsigned(self.revision),
-            name: self.name,
-            node: self.node,
-            credential_type: self.credential_type,
-            secrets,
         })
     }
 
     pub(super) fn tampered(&self) -> StoreError {
         StoreError::Tampered { name: self.name.clone() }
     }
+}
 
-    fn parsed<T: DeserializeOwned>(&self, json: &str) -> Result<T, StoreError> {
-        serde_json::from_str(json).map_err(|_| self.tampered())
+/// The columns that [`ConnectionRow::read`] takes, in its order, after [`HEAD`].
+pub(super) const CONNECTION: &str = "c.user, c.fields, c.configuration, c.asked_scopes, \
+     c.granted_scopes, c.identity, c.health, c.expires_at, c.lifetime, c.connected_at, \
+     c.updated_at, c.revision, c.sealed_secrets, c.course, c.course_seal";
+
+/// A connection as it stands.
+#[derive(Clone)]
+pub(super) struct ConnectionRow {
+    /// Empty where it is nobody's own.
+    pub(super) user: String,
+    pub(super) fields: String,
+    pub(super) configuration: String,
+    pub(super) asked_scopes: String,
+    pub(super) granted_scopes: String,
+    pub(super) identity: String,
+    pub(super) health: String,
+    pub(super) expires_at: Option<i64>,
+    pub(super) lifetime: Option<i64>,
+    pub(super) connected_at: i64,
+    pub(super) updated_at: i64,
+    pub(super) revision: i64,
+    pub(super) sealed_secrets: Vec<u8>,
+    /// What changes without anybody connecting anything: [`Course`].
+    pub(super) course: String,
+    pub(super) course_seal: Vec<u8>,
+}
+
+/// What happens to a connection from day to day. Sealed apart, so that noting a use does not
+/// touch the secrets.
+#[derive(Clone, Debug, Default, serde::Deserialize, Serialize)]
+pub(super) struct Course {
+    #[serde(default)]
+    pub(super) used: Option<LastUse>,
+    #[serde(default)]
+    pub(super) lease: Lease,
+}
+
+impl ConnectionRow {
+    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            user: row.get(first)?,
+            fields: row.get(first + 1)?,
+            configuration: row.get(first + 2)?,
+            asked_scopes: row.get(first + 3)?,
+            granted_scopes: row.get(first + 4)?,
+            identity: row.get(first + 5)?,
+            health: row.get(first + 6)?,
+            expires_at: row.get(first + 7)?,
+            lifetime: row.get(first + 8)?,
+            connected_at: row.get(first + 9)?,
+            updated_at: row.get(first + 10)?,
+            revision: row.get(first + 11)?,
+            sealed_secrets: row.get(first + 12)?,
+            course: row.get(first + 13)?,
+            course_seal: row.get(first + 14)?,
+        })
     }
+
+    /// A row of a connection, to be sealed.
+    pub(super) fn of(connection: &Connection, user: Option<&str>) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: user.unwrap_or_default().to_owned(),
+            fields: json(&connection.fields)?,
+            configuration: json(&connection.configuration)?,
+            asked_scopes: json(&connection.asked_scopes)?,
+            granted_scopes: json(&connection.granted_scopes)?,
+            identity: json(&connection.identity)?,
+            health: json(&connection.health)?,
+            expires_at: connection.expires_at.map(signed),
+            lifetime: connection.lifetime.map(signed),
+            connected_at: signed(connection.connected_at),
+            updated_at: signed(connection.updated_at),
+            revision: signed(connection.revision),
+            sealed_secrets: Vec::new(),
+            course: String::new(),
+            course_seal: Vec::new(),
+        })
+    }
+
+    /// What the secrets' seal is bound to: the store, the row, and all that decides who gets the
+    /// secrets, for what, and where they are sent. So a row does not open once it is given another
+    /// name, owner, mode, node or audience, or the secrets of another row or revision.
+    fn binding(&self, head: &HeadRow, store: &[u8]) -> Binding {
+        let number = |number: Option<i64>| number.map(i64::to_le_bytes);
+        Binding::new(Purpose::Connection)
+            .with(store)
+            .with(&head.id)
+            .with(head.name.as_bytes())
+            .with_optional(head.owner.as_deref().map(str::as_bytes))
+            .with(head.mode.as_bytes())
+            .with(head.allowed_actions.as_bytes())
+            .with(head.node.as_bytes())
+            .with(head.credential_type.as_bytes())
+            .with(self.user.as_bytes())
+            .with(self.fields.as_bytes())
+            .with(self.configuration.as_bytes())
+            .with(self.asked_scopes.as_bytes())
+            .with(self.granted_scopes.as_bytes())
+            .with(self.identity.as_bytes())
+            .with(self.health.as_bytes())
+            .with_optional(number(self.expires_at).as_ref().map(<[u8; 8]>::as_slice))
+            .with_optional(number(self.lifetime).as_ref().map(<[u8; 8]>::as_slice))
+            .with(&self.connected_at.to_le_bytes())
+            .with(&self.updated_at.to_le_bytes())
+            .with(&self.revision.to_le_bytes())
+    }
+
+    fn course_binding(&self, head: &HeadRow, store: &[u8]) -> Binding {
+        Binding::new(Purpose::Course)
+            .with(store)
+            .with(&head.id)
+            .with(self.user.as_bytes())
+            .with(self.course.as_bytes())
+    }
+
+    pub(super) fn seal(
+        &mut self,
+        head: &HeadRow,
+        opened: &Opened,
+        secrets: &BTreeMap<String, Secret>,
+    ) -> Result<(), StoreError> {
+        let binding = self.binding(head, &opened.id);
+        self.sealed_secrets = opened.data_key.seal_secrets(secrets, &binding)?;
+        Ok(())
+    }
+
+    pub(super) fn set_course(
+        &mut self,
+        course: &Course,
+        head: &HeadRow,
+        opened: &Opened,
+    ) -> Result<(), StoreError> {
+        self.course = json(course)?;
+        let binding = self.course_binding(head, &opened.id);
+        self.course_seal = opened.data_key.seal_nothing(&binding)?;
+        Ok(())
+    }
+
+    pub(super) fn secrets(
+        &self,
+        head: &HeadRow,
+        opened: &Opened,
+    ) -> Result<BTreeMap<String, Secret>, StoreError> {
+        opened
+            .data_key
+            .open_secrets(&self.sealed_secrets, &self.binding(head, &opened.id))
+            .map_err(|_| head.tampered())
+    }
+
+    pub(super) fn course(&self, head: &HeadRow, opened: &Opened) -> Result<Course, StoreError> {
+        opened
+            .data_key
+            .check_nothing(&self.course_seal, &self.course_binding(head, &opened.id))
+            .map_err(|_| head.tampered())?;
+        parsed(&self.course).ok_or_else(|| head.tampered())
+    }
+
+    /// What the row says. It counts only once the secrets' seal has been checked.
+    pub(super) fn connection(&self, head: &HeadRow) -> Result<Connection, StoreError> {
+        let tampered = || head.tampered();
+        Ok(Connection {
+            fields: parsed(&self.fields).ok_or_else(tampered)?,
+            configuration: parsed(&self.configuration).ok_or_else(tampered)?,
+            asked_scopes: parsed(&self.asked_scopes).ok_or_else(tampered)?,
+            granted_scopes: parsed(&self.granted_scopes).ok_or_else(tampered)?,
+            identity: parsed(&self.identity).ok_or_else(tampered)?,
+            health: parsed(&self.health).ok_or_else(tampered)?,
+            expires_at: self.expires_at.map(unsigned),
+            lifetime: self.lifetime.map(unsigned),
+            connected_at: unsigned(self.connected_at),
+            updated_at: unsigned(self.updated_at),
+            revision: unsigned(self.revision),
+        })
+    }
+
+    pub(super) fn stored(&self, head: &HeadRow, opened: &Opened) -> Result<Stored, StoreError> {
+        let secrets = self.secrets(head, opened)?;
+        Ok(Stored {
+            head: head.head(opened)?,
+            connection: self.connection(head)?,
+            secrets,
+            lease: self.course(head, opened)?.lease,
+        })
+    }
+}
+
+/// What is told of a credential.
+pub(super) fn summary(
+    head: &HeadRow,
+    row: Option<&ConnectionRow>,
+    opened: &Opened,
+    dependants: Vec<Dependant>,
+    now: u64,
+) -> Result<CredentialSummary, StoreError> {
+    let told = head.head(opened)?;
+    let stored = row
+        .map(|row| {
+            // Opening is what proves that the row is as it was written; what comes out is wiped.
+            let secrets = row.secrets(head, opened)?;
+            let renews = renews(&row.connection(head)?, &secrets);
+            Ok((row.connection(head)?, row.course(head, opened)?, renews))
+        })
+        .transpose()?;
+    let user = row.map(|row| row.user.clone()).filter(|user| !user.is_empty());
+    let mut summary = CredentialSummary {
+        name: told.name,
+        description: told.description,
+        owner: told.owner,
+        mode: told.mode,
+        allowed_actions: told.allowed_actions,
+        node: told.node,
+        credential_type: told.credential_type,
+        user,
+        status: crate::credential::CredentialStatus::Disconnected,
+        fields: serde_json::Map::new(),
+        configuration: None,
+        asked_scopes: None,
+        granted_scopes: None,
+        identity: serde_json::Map::new(),
+        expires_at: None,
+        revision: 0,
+        created_at: told.created_at,
+        connected_at: None,
+        updated_at: told.created_at,
+        last_used: None,
+        dependants,
+    };
+    if let Some((connection, course, renews)) = stored {
+        summary.status = connection.status(now, renews);
+        summary.fields = connection.fields;
+        summary.configuration = Some(connection.configuration);
+        summary.asked_scopes = connection.asked_scopes;
+        summary.granted_scopes = connection.granted_scopes;
+        summary.identity = connection.identity;
+        summary.expires_at = connection.expires_at;
+        summary.revision = connection.revision;
+        summary.connected_at = Some(connection.connected_at);
+        summary.updated_at = connection.updated_at;
+        summary.last_used = course.used;
+        if connection.health == Health::Connected && course.lease.sent_at.is_some() {
+            // Under way, or lost: the lease decides, once it has run out.
+            let lost = course.lease.until <= now;
+            let sent_at = course.lease.sent_at.unwrap_or_default();
+            if lost {
+                let health = Health::RefreshOutcomeUnknown { sent_at };
+                let expires_at = summary.expires_at;
+                let connection = Connection { health, expires_at, ..row_connection(row, head)? };
+                summary.status = connection.status(now, renews);
+            }
+        }
+    }
+    Ok(summary)
+}
+
+/// What is told of a credential whose record was changed outside of the store.
+pub(super) fn tampered(name: String) -> CredentialSummary {
+    let reason = StoreError::Tampered { name: name.clone() }.to_string();
+    CredentialSummary {
+        name,
+        description: String::new(),
+        owner: None,
+        mode: crate::credential::Mode::Private,
+        allowed_actions: None,
+        node: String::new(),
+        credential_type: String::new(),
+        user: None,
+        status: crate::credential::CredentialStatus::NeedsReconnect { reason },
+        fields: serde_json::Map::new(),
+        configuration: None,
+        asked_scopes: None,
+        granted_scopes: None,
+        identity: serde_json::Map::new(),
+        expires_at: None,
+        revision: 0,
+        created_at: 0,
+        connected_at: None,
+        updated_at: 0,
+        last_used: None,
+        dependants: Vec::new(),
+    }
+}
+
+fn row_connection(row: Option<&ConnectionRow>, head: &HeadRow) -> Result<Connection, StoreError> {
+    row.ok_or_else(|| head.tampered())?.connection(head)
+}
+
+/// Whether the host can get a new access token without a person: it has a refresh token, or the
+/// grant needs none (an app's own token, whose client secret stands in the form).
+fn renews(connection: &Connection, secrets: &BTreeMap<String, Secret>) -> bool {
+    secrets.contains_key("refresh_token")
+        || connection
+            .configuration
+            .oauth
+            .as_ref()
+            .is_some_and(|oauth| oauth.authorize_url.is_none())
 }
 
 /// Checks that a credential can have this name.
@@ -239,13 +421,21 @@ pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(StoreError::unwritable)
+}
+
+fn parsed<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).ok()
 }
 
 /// SQLite has no unsigned integers. None of ours is negative unless somebody made it so.
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

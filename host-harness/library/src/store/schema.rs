@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 
 use super::error::StoreError;
 use super::key::{KeyKind, PassphraseCost, StoreKey, derive};
+use super::migrate;
 use super::record::unsigned;
 use super::seal::{Binding, Purpose, SealingKey, fill_random};
 use crate::secret::Secret;
@@ -20,12 +21,13 @@ use crate::secret::Secret;
 /// Marks the file as ours (`wncs`), in SQLite's own header.
 const APPLICATION_ID: i64 = 0x776e_6373;
 /// Raised when an older version could no longer use the store.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// How long a process waits for another one's write. A write takes milliseconds; with a hundred
 /// waiting at once, the last one is served well within this time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const TABLES: &str = "
+/// The header; the same since format 1.
+const STORE: &str = "
 CREATE TABLE store (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     id BLOB NOT NULL,
@@ -37,22 +39,48 @@ CREATE TABLE store (
     sealed_data_key BLOB NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE credential (
+";
+
+/// What is kept: a row for each name, one for each connection under it, one for each workflow that
+/// has named it. Every row is sealed as a whole; see `record`.
+pub(super) const TABLES: &str = "
+CREATE TABLE head (
     name TEXT PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
+    description TEXT NOT NULL,
     owner TEXT,
+    mode TEXT NOT NULL,
+    allowed_actions TEXT NOT NULL,
     node TEXT NOT NULL,
     credential_type TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seal BLOB NOT NULL
+) STRICT;
+CREATE TABLE connection (
+    head BLOB NOT NULL REFERENCES head (id) ON DELETE CASCADE,
+    user TEXT NOT NULL,
     fields TEXT NOT NULL,
     configuration TEXT NOT NULL,
+    asked_scopes TEXT NOT NULL,
     granted_scopes TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    health TEXT NOT NULL,
+    expires_at INTEGER,
+    lifetime INTEGER,
+    connected_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     sealed_secrets BLOB NOT NULL,
-    reconnect_reason TEXT,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
-    last_used_at INTEGER,
-    last_used_by TEXT
+    course TEXT NOT NULL,
+    course_seal BLOB NOT NULL,
+    PRIMARY KEY (head, user)
+) STRICT;
+CREATE TABLE dependant (
+    head BLOB NOT NULL REFERENCES head (id) ON DELETE CASCADE,
+    workflow TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    seal BLOB NOT NULL,
+    PRIMARY KEY (head, workflow)
 ) STRICT;
 ";
 
@@ -84,6 +112,7 @@ pub(super) struct Header {
     salt: Vec<u8>,
     cost: PassphraseCost,
     sealed_data_key: Vec<u8>,
+    format: i64,
 }
 
 /// A store that has been opened.
@@ -108,11 +137,52 @@ impl Header {
         let (mut id, mut salt) = (vec![0; 16], vec![0; 16]);
         fill_random(&mut id)?;
         fill_random(&mut salt)?;
-        let mut header = Self { id, kind: key.kind(), salt, cost, sealed_data_key: Vec::new() };
+        let sealed_data_key = Vec::new();
+        let mut header = Self { id, kind: key.kind(), salt, cost, sealed_data_key, format: FORMAT };
         let data_key = SealingKey::generate()?;
         header.sealed_data_key = header.sealing_key(key)?.wrap(&data_key, &header.binding())?;
         let opened = Opened { id: header.id.clone(), data_key };
         Ok((header, opened))
+    }
+
+    /// For a store that gets another key: everything new but its id.
+    pub(super) fn remake(
+        id: Vec<u8>,
+        key: &StoreKey,
+        cost: PassphraseCost,
+    ) -> Result<(Self, Opened), StoreError> {
+        let (mut header, opened) = Self::make(key, cost)?;
+        header.id = id;
+        let key = header.sealing_key(key)?;
+        header.sealed_data_key = key.wrap(&opened.data_key, &header.binding())?;
+        let id = header.id.clone();
+        Ok((header, Opened { id, data_key: opened.data_key }))
+    }
+
+    /// Puts this header in the place of the one that is there.
+    pub(super) fn replace(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let changed = connection.execute(
+            "UPDATE store SET key_kind = ?1, salt = ?2, memory_kib = ?3, iterations = ?4, \
+             parallelism = ?5, sealed_data_key = ?6",
+            params![
+                self.kind.to_string(),
+                self.salt,
+                self.cost.memory_kib,
+                self.cost.iterations,
+                self.cost.parallelism,
+                self.sealed_data_key,
+            ],
+        )?;
+        if changed == 1 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
+    }
+
+    /// Whether the store's data key is still the one that was opened: nobody has changed the key.
+    pub(super) fn is_current(connection: &Connection, sealed: &[u8]) -> rusqlite::Result<bool> {
+        connection.query_row("SELECT sealed_data_key = ?1 FROM store", [sealed], |row| row.get(0))
+    }
+
+    pub(super) fn sealed_data_key(&self) -> &[u8] {
+        &self.sealed_data_key
     }
 
     /// The header of the store, or `None` if the file is empty still.
@@ -145,12 +215,19 @@ impl Header {
         if !length.is_multiple_of(unsigned(pragma("page_size")?).max(1)) {
             return Err(damaged("its end is missing"));
         }
-        // The first finding says it all: the rest follows from it.
+        // Indexes, too: a row that is not found would look like one that was never there. A store is
+        // small. The first finding says it all: the rest follows from it.
         let finding: String = transaction
-            .pragma_query_value(None, "quick_check", |row| row.get(0))
+            .pragma_query_value(None, "integrity_check", |row| row.get(0))
             .map_err(failed)?;
         if finding != "ok" {
             return Err(damaged(&finding));
+        }
+        let strays: i64 = transaction
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+            .map_err(failed)?;
+        if strays != 0 {
+            return Err(damaged("a row of it belongs to nothing"));
         }
         let header = transaction
             .query_row(
@@ -169,6 +246,7 @@ impl Header {
                             parallelism: row.get(5)?,
                         },
                         sealed_data_key: row.get(6)?,
+                        format,
                     })
                 },
             )
@@ -219,16 +297,17 @@ impl Header {
     }
 }
 
-/// Opens the store in a database, and makes it first if the database is empty.
+/// Opens the store in a database, makes it first if the database is empty, and brings it up to
+/// date if it is of an older format.
 pub(super) fn open_or_make(
     connection: &mut Connection,
     path: &Path,
     key: &StoreKey,
     cost: PassphraseCost,
     now: i64,
-) -> Result<Opened, StoreError> {
+) -> Result<(Header, Opened), StoreError> {
     if let Some(header) = Header::read(connection, path)? {
-        return header.open(key, path);
+        return open_current(connection, path, key, header);
     }
     // Deriving a key takes long: not while others wait.
     let (header, opened) = Header::make(key, cost)?;
@@ -243,9 +322,10 @@ pub(super) fn open_or_make(
         drop(transaction);
         let header = Header::read(connection, path)?;
         let header = header.ok_or_else(|| StoreError::NotAStore { path: path.to_owned() })?;
-        return header.open(key, path);
+        return open_current(connection, path, key, header);
     }
     let make = || {
+        transaction.execute_batch(STORE)?;
         transaction.execute_batch(TABLES)?;
         transaction.execute(
             "INSERT INTO store VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -265,5 +345,18 @@ pub(super) fn open_or_make(
     };
     make().map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    Ok(opened)
+    Ok((header, opened))
+}
+
+fn open_current(
+    connection: &mut Connection,
+    path: &Path,
+    key: &StoreKey,
+    header: Header,
+) -> Result<(Header, Opened), StoreError> {
+    let opened = header.open(key, path)?;
+    if header.format < FORMAT {
+        migrate::from_format_1(connection, path, &opened, FORMAT)?;
+    }
+    Ok((header, opened))
 }

@@ -24,8 +24,18 @@ pub(super) enum Purpose {
     DataKeyUnderKey,
     /// The store's data key, under a passphrase.
     DataKeyUnderPassphrase,
-    /// A credential's secrets.
-    Secrets,
+    /// A credential's secrets, as format 1 had them. Read when a store is brought up to date.
+    SecretsOfFormat1,
+    /// What belongs to a credential's name.
+    Head,
+    /// A connection's secrets.
+    Connection,
+    /// What happens to a connection from day to day.
+    Course,
+    /// A workflow that has named a credential.
+    Dependant,
+    /// An exported file.
+    Export,
 }
 
 impl Purpose {
@@ -33,7 +43,12 @@ impl Purpose {
         match self {
             Self::DataKeyUnderKey => "workflow-node store: data key under a key, 1",
             Self::DataKeyUnderPassphrase => "workflow-node store: data key under a passphrase, 1",
-            Self::Secrets => "workflow-node store: secrets of a credential, 1",
+            Self::SecretsOfFormat1 => "workflow-node store: secrets of a credential, 1",
+            Self::Head => "workflow-node store: head of a credential, 2",
+            Self::Connection => "workflow-node store: connection of a credential, 2",
+            Self::Course => "workflow-node store: course of a connection, 2",
+            Self::Dependant => "workflow-node store: dependant of a credential, 2",
+            Self::Export => "workflow-node export of credentials, 1",
         }
     }
 }
@@ -124,8 +139,18 @@ impl SealingKey {
         Ok(secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect())
     }
 
+    /// A seal over nothing but what it is bound to: proves that a row is as it was written.
+    pub(super) fn seal_nothing(&self, binding: &Binding) -> Result<Vec<u8>, StoreError> {
+        self.seal(Zeroizing::new(Vec::new()), binding)
+    }
+
+    /// Checks what [`seal_nothing`](Self::seal_nothing) has made.
+    pub(super) fn check_nothing(&self, seal: &[u8], binding: &Binding) -> Result<(), Broken> {
+        if self.open(seal, binding)?.is_empty() { Ok(()) } else { Err(Broken) }
+    }
+
     /// Nonce, ciphertext, tag.
-    fn seal(
+    pub(super) fn seal(
         &self,
         mut content: Zeroizing<Vec<u8>>,
         binding: &Binding,
@@ -139,7 +164,12 @@ impl SealingKey {
         Ok([&nonce[..], &content[..], &tag[..]].concat())
     }
 
-    fn open(&self, sealed: &[u8], binding: &Binding) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    /// Opens what [`seal`](Self::seal) has made.
+    pub(super) fn open(
+        &self,
+        sealed: &[u8],
+        binding: &Binding,
+    ) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let (nonce, rest) = sealed.split_at_checked(NONCE).ok_or(Broken)?;
         let length = rest.len().checked_sub(TAG).ok_or(Broken)?;
         let (content, tag) = rest.split_at(length);
@@ -177,7 +207,7 @@ mod tests {
     }
 
     fn binding(parts: &[&str]) -> Binding {
-        let all = Binding::new(Purpose::Secrets);
+        let all = Binding::new(Purpose::Connection);
         parts.iter().fold(all, |binding, part| binding.with(part.as_bytes()))
     }
 

@@ -7,30 +7,28 @@ fn a_stored_credential_comes_back_whole() {
     let fixture = Fixture::new();
     fixture.open().add(new("work", CANARY)).unwrap();
     let store = fixture.open();
-    let Credential {
-        name,
-        node,
-        credential_type,
-        fields,
-        secrets,
-        configuration,
-        granted_scopes,
-        revision,
-    } = get(&store, "work").unwrap();
+    let Stored { head, connection, secrets, lease } = get(&store, "work").unwrap();
     let expected = new("work", CANARY);
-    assert_eq!((name, node), (expected.name, expected.node));
-    assert_eq!(credential_type, expected.credential_type);
-    assert_eq!(serde_json::to_string(&fields).unwrap(), r#"{"region":"eu","limit":1.5}"#);
-    assert_eq!(configuration, expected.configuration);
-    assert_eq!(granted_scopes, expected.granted_scopes);
-    assert_eq!(revision, 1);
+    assert_eq!((head.name, head.node), (expected.name, expected.node));
+    assert_eq!(head.description, expected.description);
+    assert_eq!((head.owner, head.mode), (expected.owner, expected.mode));
+    assert_eq!(head.allowed_actions, expected.allowed_actions);
+    assert_eq!(head.credential_type, expected.credential_type);
+    let fields = serde_json::to_string(&connection.fields).unwrap();
+    assert_eq!(fields, r#"{"region":"eu","limit":1.5}"#);
+    assert_eq!(connection.configuration, expected.configuration);
+    assert_eq!(connection.asked_scopes, expected.asked_scopes);
+    assert_eq!(connection.granted_scopes, expected.granted_scopes);
+    assert_eq!(connection.identity, expected.identity);
+    assert_eq!(connection.expires_at, expected.expires_at);
+    assert_eq!((connection.revision, connection.health), (1, Health::Connected));
     assert_eq!(secrets.len(), 1);
     assert_eq!(secrets["token"].expose(), CANARY);
+    assert_eq!(lease.sent_at, None);
 
     let summary = store.summary("work").unwrap();
     assert_eq!(summary.owner.as_deref(), Some("ada"));
-    assert_eq!(summary.state, CredentialState::Connected);
-    assert_eq!(summary.last_used.as_ref().unwrap().by, "example item.list");
+    assert_eq!(summary.status, CredentialStatus::Connected);
     assert_eq!(store.list().unwrap(), [summary]);
 }
 
@@ -92,63 +90,49 @@ fn an_unknown_name_is_answered_with_those_that_there_are() {
     let text = "there is no credential `work`. There is: one, two";
     assert_eq!(store.summary("work").unwrap_err().to_string(), text);
     assert_eq!(store.remove("work").unwrap_err().to_string(), text);
-    let error = store.replace_secrets("work", 1, &secrets("x")).unwrap_err();
+    let error = renew(&store, "work", 1, "x").unwrap_err();
     assert!(error.is_unknown() && error.to_string() == text, "{error}");
-    assert!(matches!(get(&store, "work"), Err(CredentialError::Unknown(name)) if name == "work"));
+    assert!(get(&store, "work").unwrap_err().is_unknown());
 }
 
 #[test]
-fn secrets_are_replaced_only_at_the_revision_that_was_read() {
+fn tokens_are_replaced_only_at_the_revision_that_was_read() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", "first token")).unwrap();
-    assert_eq!(store.replace_secrets("work", 1, &secrets("second token")).unwrap(), 2);
-    let error = store.replace_secrets("work", 1, &secrets("loser's token")).unwrap_err();
+    assert_eq!(renew(&store, "work", 1, "second token").unwrap(), 2);
+    let error = renew(&store, "work", 1, "loser's token").unwrap_err();
     assert!(error.is_changed(), "{error}");
-    let credential = get(&store, "work").unwrap();
-    assert_eq!((credential.revision, token(&store, "work").as_str()), (2, "second token"));
+    let stored = get(&store, "work").unwrap();
+    assert_eq!((stored.connection.revision, token(&store, "work").as_str()), (2, "second token"));
 }
 
 #[test]
-fn a_refused_credential_is_exchanged_for_a_newer_one_if_there_is_one() {
+fn a_credential_that_must_be_reconnected_says_why_until_it_is() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", "first token")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let refreshed = |revision| runtime.block_on(store.refreshed(&request("work"), revision));
-    assert!(matches!(refreshed(1), Err(CredentialError::NotRefreshable(_))));
-    fixture.open().replace_secrets("work", 1, &secrets("second token")).unwrap();
-    assert_eq!(refreshed(1).unwrap().secrets["token"].expose(), "second token");
-    assert!(matches!(refreshed(2), Err(CredentialError::NotRefreshable(_))));
-}
-
-#[test]
-fn a_credential_that_must_be_reconnected_is_not_given_out_until_it_is() {
-    let fixture = Fixture::new();
-    let store = fixture.open();
-    store.add(new("work", "first token")).unwrap();
-    assert!(store.require_reconnect("work", 7, "stale").unwrap_err().is_changed());
-    store.require_reconnect("work", 1, "the service revoked it").unwrap();
     let reason = "the service revoked it".to_owned();
-    assert_eq!(store.summary("work").unwrap().state, CredentialState::Reconnect { reason });
-    let error = get(&store, "work").unwrap_err().to_string();
-    assert_eq!(error, "the credential `work` must be connected again: the service revoked it");
-    store.replace_secrets("work", 1, &secrets("second token")).unwrap();
+    let health = Health::NeedsReconnect { reason: reason.clone() };
+    assert!(store.set_health(&key("work"), 7, health.clone()).unwrap_err().is_changed());
+    store.set_health(&key("work"), 1, health).unwrap();
+    let status = CredentialStatus::NeedsReconnect { reason };
+    assert_eq!(store.summary("work").unwrap().status, status);
+    assert_eq!(store.keep(new("work", "second token"), Some(1)).unwrap(), 2);
+    assert_eq!(store.summary("work").unwrap().status, CredentialStatus::Connected);
     assert_eq!(token(&store, "work"), "second token");
 }
 
 #[test]
-fn another_node_does_not_get_a_credential() {
+fn a_credential_that_was_disconnected_holds_no_secret_any_more() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let other = CredentialRequest { node: "other".into(), ..request("work") };
-    let error = runtime.block_on(store.credential(&other)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the credential `work` may not be used here: it was connected for the node `example`"
-    );
+    store.set_health(&key("work"), 1, Health::Disconnected).unwrap();
+    assert!(get(&store, "work").unwrap().secrets.is_empty());
+    assert_eq!(store.summary("work").unwrap().status, CredentialStatus::Disconnected);
+    // A refresh that was under way does not bring it back.
+    assert!(renew(&store, "work", 1, "late token").unwrap_err().is_changed());
 }
 
 #[test]

@@ -17,8 +17,8 @@ fn the_file_is_for_its_owner_alone() {
         let path = fixture.path();
         let path = path.display();
         for error in [
-            CredentialStore::open(&fixture.path(), fixture.key.clone()).unwrap_err(),
-            CredentialStore::key_kind(&fixture.path()).unwrap_err(),
+            SqliteStore::open(&fixture.path(), fixture.key.clone()).unwrap_err(),
+            SqliteStore::key_kind(&fixture.path()).unwrap_err(),
         ] {
             assert_eq!(
                 error.to_string(),
@@ -69,10 +69,10 @@ fn a_key_file_is_never_overwritten_and_its_content_never_quoted() {
 fn a_store_of_a_newer_format_is_refused() {
     let fixture = Fixture::new();
     fixture.open();
-    fixture.database().pragma_update(None, "user_version", 2).unwrap();
+    fixture.database().pragma_update(None, "user_version", 3).unwrap();
     let before = fs::read(fixture.path()).unwrap();
-    let error = CredentialStore::open(&fixture.path(), fixture.key.clone()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    let error = SqliteStore::open(&fixture.path(), fixture.key.clone()).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
     assert!(error.to_string().contains("Use the version that wrote it"), "{error}");
     assert_eq!(fs::read(fixture.path()).unwrap(), before);
 }
@@ -87,7 +87,7 @@ fn write_private(path: &Path, bytes: &[u8]) {
 fn refusal(fixture: &Fixture, bytes: &[u8]) -> StoreError {
     let path = fixture.directory.path().join("broken.db");
     write_private(&path, bytes);
-    let error = match CredentialStore::open(&path, fixture.key.clone()) {
+    let error = match SqliteStore::open(&path, fixture.key.clone()) {
         Ok(_) => panic!("{} of bytes were taken for a store", bytes.len()),
         Err(error) => error,
     };
@@ -146,7 +146,7 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE credential (name)").unwrap();
     let error = refusal(&fixture, &fs::read(&foreign).unwrap());
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
-    let error = CredentialStore::open(fixture.directory.path(), fixture.key.clone()).unwrap_err();
+    let error = SqliteStore::open(fixture.directory.path(), fixture.key.clone()).unwrap_err();
     assert!(error.to_string().ends_with("it is no regular file"), "{error}");
 }
 
@@ -154,7 +154,7 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
 fn a_store_without_its_tables_is_called_damaged() {
     let fixture = Fixture::new();
     let store = fixture.open();
-    fixture.database().execute_batch("DROP TABLE credential").unwrap();
+    fixture.database().execute_batch("DROP TABLE connection; DROP TABLE head").unwrap();
     let error = store.list().unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(!error.to_string().contains("SELECT"), "{error}");
@@ -166,7 +166,7 @@ fn no_secret_stands_in_any_file_of_a_store_that_is_open() {
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();
     get(&store, "work").unwrap();
-    store.replace_secrets("work", 1, &secrets(&CANARY.repeat(3))).unwrap();
+    renew(&store, "work", 1, &CANARY.repeat(3)).unwrap();
     let encodings = encodings(CANARY.as_bytes());
     let finds = |bytes: &[u8]| encodings.iter().any(|one| contains(bytes, one));
     let files: Vec<_> = fs::read_dir(fixture.path().parent().unwrap()).unwrap().collect();
@@ -194,13 +194,13 @@ fn removed_and_replaced_secrets_leave_not_even_their_seal_behind() {
     }
     let sealed = || -> Vec<Vec<u8>> {
         let database = fixture.database();
-        let mut statement = database.prepare("SELECT sealed_secrets FROM credential").unwrap();
+        let mut statement = database.prepare("SELECT sealed_secrets FROM connection").unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
     };
     let before = sealed();
     store.remove("one").unwrap();
-    store.replace_secrets("two", 1, &secrets("short token")).unwrap();
+    renew(&store, "two", 1, "short token").unwrap();
     drop(store);
     let bytes = fs::read(fixture.path()).unwrap();
     for sealed in before {

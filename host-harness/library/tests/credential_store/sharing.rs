@@ -28,11 +28,11 @@ fn handles_that_write_at_once_lose_nothing() {
 }
 
 /// Replaces the shared credential's secrets so many times, each time by what fits its revision.
-fn raise(store: &CredentialStore, times: u32) {
+fn raise(store: &SqliteStore, times: u32) {
     let mut raised = 0;
     while raised < times {
         let revision = store.summary("shared").unwrap().revision;
-        match store.replace_secrets("shared", revision, &secrets(&format!("{CANARY} {revision}"))) {
+        match renew(store, "shared", revision, &format!("{CANARY} {revision}")) {
             Ok(next) => {
                 assert_eq!(next, revision + 1);
                 raised += 1;
@@ -54,7 +54,7 @@ fn another_process() {
         return;
     };
     let key = StoreKey::from_key_file(&directory.join("store.key")).unwrap();
-    let store = CredentialStore::open(&directory.join("data/credentials.db"), key).unwrap();
+    let store = SqliteStore::open(&directory.join("data/credentials.db"), key).unwrap();
     store.add(new("shared", CANARY)).ok();
     raise(&store, std::env::var(TIMES).unwrap().parse().unwrap());
     assert!(token(&store, "shared").starts_with(CANARY));

@@ -294,10 +294,9 @@ async fn many(
     let bodies: Vec<Value> = chunk.iter().map(|(_, one)| one.clone()).collect();
     let id = |one: &Value| one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     match send_many(task, from, bodies).await {
-        Ok(records) => chunk
-            .iter()
-            .map(|(place, one)| (*place, found(task, &records, &id(one))))
-            .collect(),
+        Ok(records) => {
+            chunk.iter().map(|(place, one)| (*place, found(task, &records, &id(one)))).collect()
+        }
         Err(error) if is_refusal(&error) && chunk.len() > 1 => {
             let mut results = Vec::with_capacity(chunk.len());
             each_bounded(

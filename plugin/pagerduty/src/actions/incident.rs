@@ -37,9 +37,10 @@ pub(super) async fn create(task: Task) -> Outcome {
         // It was closed between the two requests. Opening another would be the second write.
         return Err(Error {
             kind: ErrorKind::Conflict,
-            message: "this execution has opened the incident before, and it has been closed since: \
+            message:
+                "this execution has opened the incident before, and it has been closed since: \
                       nothing was opened now"
-                .into(),
+                    .into(),
             ..error.with_detail("incident_key", Value::from(key))
         });
     };
@@ -54,7 +55,8 @@ pub(super) async fn find(task: Task) -> Outcome {
         (None, Some(key), None) => by_key(&task, key).await?,
         (None, None, Some(url)) => {
             let path = url.split(['?', '#']).next().unwrap_or_default();
-            let mut segments = path.split('/').skip_while(|segment| *segment != "incidents").skip(1);
+            let mut segments =
+                path.split('/').skip_while(|segment| *segment != "incidents").skip(1);
             let Some(id) = segments.next().filter(|id| !id.is_empty()) else {
                 return Err(Error::invalid("/url", "is not the address of an incident"));
             };

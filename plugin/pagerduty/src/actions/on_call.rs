@@ -16,11 +16,10 @@ pub(super) async fn now(task: Task) -> Outcome {
                 .ok_or_else(|| Error::invalid("/at", "is no time with an offset (RFC 3339)"))?,
         ),
     };
-    let given: Vec<&str> =
-        ["service_id", "escalation_policy_id", "schedule_id", "team_id"]
-            .into_iter()
-            .filter(|name| task.text(name).is_some())
-            .collect();
+    let given: Vec<&str> = ["service_id", "escalation_policy_id", "schedule_id", "team_id"]
+        .into_iter()
+        .filter(|name| task.text(name).is_some())
+        .collect();
     let [what] = given.as_slice() else {
         let message = "give one of service_id, escalation_policy_id, schedule_id and team_id";
         return Err(Error::invalid("", message));

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::node::{Outcome, Task};
 use workflow_node_sdk::json;
+use workflow_node_sdk::node::{Outcome, Task};
 
 use super::parameters;
 
@@ -53,9 +53,10 @@ async fn own_user(task: &Task) -> Result<Value, Error> {
     };
     let outputs = outputs.map_err(|mut error| {
         if matches!(error.kind, ErrorKind::InvalidInput | ErrorKind::NotFound) {
-            error.message = "say who asks (requester_id): the credential belongs to no user and has \
+            error.message =
+                "say who asks (requester_id): the credential belongs to no user and has \
                              no e-mail address to act as"
-                .to_owned();
+                    .to_owned();
             error.kind = ErrorKind::InvalidInput;
         }
         error

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::node::{OutputItem, Outcome, Task, main};
+use workflow_node_sdk::node::{Outcome, OutputItem, Task, main};
 use workflow_node_sdk::{context, declare, json, time};
 
 use super::{now, parameters};
@@ -75,10 +75,7 @@ enum Made {
 }
 
 /// PagerDuty answers 201 with a bare list, in which each override has a status of its own.
-fn results(
-    task: &Task,
-    response: &workflow_node_sdk::http::Response,
-) -> Result<Vec<Made>, Error> {
+fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<Vec<Made>, Error> {
     let body = response.text()?;
     let elements = json::elements(&body).ok_or_else(|| response.unexpected("is no list"))?;
     let mut made = Vec::with_capacity(elements.len());
@@ -125,6 +122,5 @@ pub(super) async fn start_maintenance(task: Task) -> Outcome {
 }
 
 fn parsed(text: &str, pointer: &str) -> Result<i64, Error> {
-    time::parse(text)
-        .ok_or_else(|| Error::invalid(pointer, "is no time with an offset (RFC 3339)"))
+    time::parse(text).ok_or_else(|| Error::invalid(pointer, "is no time with an offset (RFC 3339)"))
 }

@@ -11,8 +11,13 @@ use crate::support::{body, header, host, host_with, only_request};
 const ABILITIES: (u16, &str) = (200, r#"{"abilities":["sso","teams"]}"#);
 const ME: (u16, &str) = (
     200,
-    r#"{"user":{"id":"PU1","name":"Ada","email":"ada@example.com","role":"admin","avatar":"x"}}"#,
+    r#"{"user":{"id":"PU1","name":"Ada","email":"ada@example.com","role":"admin","html_url":"https://acme.pagerduty.com/users/PU1"}}"#,
 );
+const SERVICES: (u16, &str) =
+    (200, r#"{"services":[{"html_url":"https://acme.eu.pagerduty.com/service-directory/PS1"}]}"#);
+/// How PagerDuty refuses an incident without anything: a key that may write is told what lacks.
+const INCOMPLETE: (u16, &str) =
+    (400, r#"{"error":{"message":"Invalid Input Provided","code":2001}}"#);
 const NOBODY: (u16, &str) =
     (400, r#"{"error":"This endpoint requires a user; an account-level access token has none"}"#);
 const FORBIDDEN: (u16, &str) = (403, r#"{"error":{"message":"Access Denied","code":2010}}"#);
@@ -25,55 +30,87 @@ fn test(host: &Host, slot: &str) -> Result<Value, Error> {
 }
 
 #[test]
-fn a_users_key_is_proved_and_shows_its_user() {
-    let host = host(&[ABILITIES, ME]);
+fn a_users_key_is_proved_and_shows_its_user_account_and_access() {
+    let host = host(&[ABILITIES, ME, INCOMPLETE]);
     assert_eq!(
         test(&host, "rest").unwrap(),
         json!({
-            "summary": "PagerDuty US accepts it; it acts as Ada <ada@example.com>.",
+            "summary": "PagerDuty US accepts it for the account acme; it acts as Ada \
+                        <ada@example.com>. It can read and change.",
+            "account": {"subdomain": "acme"},
             "user": {"id": "PU1", "name": "Ada", "email": "ada@example.com", "role": "admin"},
             "region": "US",
-            "access": "unknown",
+            "access": "read-write",
             "abilities": ["sso", "teams"],
             "warnings": [],
         })
     );
-    for request in host.requests() {
+    let requests = host.requests();
+    let (probe, reads) = requests.split_last().unwrap();
+    for request in reads {
         assert_eq!(request.method, "GET");
         assert_eq!(request.credential.as_deref(), Some("rest"));
     }
+    // What is to tell whether it may write cannot be taken for an incident.
+    assert_eq!((probe.method.as_str(), body(probe)), ("POST", json!({})));
 }
 
 #[test]
 fn an_accounts_key_warns_that_it_belongs_to_nobody() {
-    let identity = test(&host(&[ABILITIES, NOBODY]), "rest").unwrap();
-    assert_eq!(identity["summary"], "PagerDuty US accepts it; it belongs to no user.");
+    let identity = test(&host(&[ABILITIES, NOBODY, SERVICES, INCOMPLETE]), "rest").unwrap();
+    assert_eq!(
+        identity["summary"],
+        "PagerDuty US accepts it for the account acme; it belongs to no user. It can read and \
+         change."
+    );
     assert!(identity["warnings"][0].as_str().unwrap().contains("`from`"));
     assert!(identity.get("user").is_none());
 
-    let named = host_with(&json!({"from_email": "team@example.com"}), &[ABILITIES, NOBODY]);
+    let from = json!({"from_email": "team@example.com"});
+    let named = host_with(&from, &[ABILITIES, NOBODY, SERVICES, INCOMPLETE]);
     let identity = test(&named, "rest").unwrap();
     assert_eq!(
         identity["summary"],
-        "PagerDuty US accepts it; it belongs to no user, and changes incidents as team@example.com."
+        "PagerDuty US accepts it for the account acme; it belongs to no user, and changes \
+         incidents as team@example.com. It can read and change."
     );
     assert_eq!(identity["warnings"], json!([]));
 }
 
 #[test]
+fn a_key_that_only_reads_is_told_as_such() {
+    let identity = test(&host(&[ABILITIES, NOBODY, SERVICES, FORBIDDEN]), "rest").unwrap();
+    assert_eq!(identity["access"], "read");
+    assert!(identity["summary"].as_str().unwrap().ends_with("It can only read."));
+    // A role that reads is not asked to write.
+    let observer =
+        (200, r#"{"user":{"id":"PU1","name":"Ola","email":"o@a.test","role":"observer"}}"#);
+    let reading = host(&[ABILITIES, observer, SERVICES]);
+    let identity = test(&reading, "rest").unwrap();
+    assert_eq!(identity["access"], "read");
+    let warning = identity["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("observer") && warning.contains("not see every schedule"),
+        "{warning}"
+    );
+    assert!(reading.requests().iter().all(|request| request.method == "GET"));
+    // What cannot be told is not guessed.
+    let identity = test(&host(&[ABILITIES, ME, (500, "")]), "rest").unwrap();
+    assert_eq!(identity["access"], "unknown");
+}
+
+#[test]
 fn a_token_without_every_scope_is_proved_with_warnings() {
     for credential_type in ["oauth2", "oauth2-app"] {
-        let configuration = r#"{"base_urls":{"rest":"https://api.eu.pagerduty.com"}}"#;
+        let configuration = r#"{"base_urls":{"rest":"https://api.eu.pagerduty.com"},
+            "values":{"region":"eu","subdomain":"acme","account_id":"PA1"}}"#;
         let host = host(&[FORBIDDEN, FORBIDDEN])
-            .with_credential(
-                "rest",
-                credential_type,
-                r#"{"region":"eu","from_email":"a@b.test"}"#,
-                configuration,
-            )
+            .with_credential("rest", credential_type, r#"{"from_email":"a@b.test"}"#, configuration)
             .with_granted_scopes("rest", &["incidents.read"]);
         let identity = test(&host, "rest").unwrap();
         assert_eq!(identity["region"], "EU");
+        assert_eq!(identity["account"], json!({"id": "PA1", "subdomain": "acme"}));
+        assert_eq!(identity["access"], "read");
         assert_eq!(identity["warnings"].as_array().unwrap().len(), 2);
         assert_eq!(host.requests()[1].url, "https://api.eu.pagerduty.com/users/me");
     }
@@ -84,6 +121,7 @@ fn a_refused_key_fails_the_test() {
     for answers in [&[(401, "")][..], &[ABILITIES, (401, "")]] {
         let error = test(&host(answers), "rest").unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unauthenticated);
+        assert!(error.message.contains("connect it with the region eu"), "{}", error.message);
     }
     assert_eq!(test(&host(&[(503, "")]), "rest").unwrap_err().kind, ErrorKind::Unavailable);
 }

@@ -133,8 +133,8 @@ fn a_given_key_in_use_is_a_conflict() {
 #[test]
 fn an_incident_that_was_closed_meanwhile_is_not_opened_again() {
     let host = host(&[KEY_IN_USE, (200, r#"{"incidents":[],"more":false}"#)]);
-    let error =
-        call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVICE1"})).unwrap_err();
+    let error = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVICE1"}))
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
     assert!(error.message.contains("nothing was opened"), "{}", error.message);
     assert!(error.detail.unwrap().contains("test-key-0"));

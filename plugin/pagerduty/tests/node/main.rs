@@ -8,5 +8,6 @@ mod events;
 mod incidents;
 mod listings;
 mod options;
+mod oracle;
 mod readme;
 mod support;

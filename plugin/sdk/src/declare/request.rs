@@ -116,8 +116,18 @@ fn form(name: &str, kind: &str, content: &str) -> (String, String) {
         boundary.push_str(&content.len().to_string());
     }
     let form = [
-        "--", &boundary, "\r\nContent-Disposition: form-data; name=\"", name,
-        "\"; filename=\"", name, "\"\r\nContent-Type: ", kind, "\r\n\r\n", content, "\r\n--", &boundary,
+        "--",
+        &boundary,
+        "\r\nContent-Disposition: form-data; name=\"",
+        name,
+        "\"; filename=\"",
+        name,
+        "\"\r\nContent-Type: ",
+        kind,
+        "\r\n\r\n",
+        content,
+        "\r\n--",
+        &boundary,
         "--\r\n",
     ];
     (["multipart/form-data; boundary=", &boundary].concat(), form.concat())
@@ -132,7 +142,7 @@ fn append_members(url: &mut String, param: &str, value: &Value) -> Result<(), Er
         for one in each(value) {
             if matches!(one, Value::Object(_) | Value::Array(_) | Value::Null) {
                 let message = "must be a text, a number, true or false, or a list of them";
-                return Err(Error::invalid([ "/", param, "/", name].concat(), message));
+                return Err(Error::invalid(["/", param, "/", name].concat(), message));
             }
             percent::append_query(url, name, &plain(one));
         }
@@ -294,7 +304,12 @@ mod tests {
                     &Param::text("name", "", ""),
                     &Param::text("user_id", "", "").at(Place::BodyAs("/user", r#"{"id":$}"#)),
                     &Param::constant("type", r#""part""#),
-                    &Param::new(Kind::Object(&[&Param::text("x", "", "").body("/deep/x")]), "o", "", ""),
+                    &Param::new(
+                        Kind::Object(&[&Param::text("x", "", "").body("/deep/x")]),
+                        "o",
+                        "",
+                        "",
+                    ),
                     &Param::new(Kind::Map, "more", "", "").at(Place::BodyMembers("")),
                 ]),
                 "parts",
@@ -363,7 +378,11 @@ mod tests {
         assert_eq!(body(&request), r#"{"thing":{"key":"k1","new":[1],"type":"other"}}"#);
         let wrong = json::object(r#"{"thing_id":"a","additional_query":{"n":{}}}"#).unwrap();
         let error = build(&WRITE, "https://api.test", &wrong, None).unwrap_err();
-        assert!(error.message.starts_with("additional_query/n: must be a text"), "{}", error.message);
+        assert!(
+            error.message.starts_with("additional_query/n: must be a text"),
+            "{}",
+            error.message
+        );
     }
 
     #[test]
@@ -375,9 +394,14 @@ mod tests {
 
     #[test]
     fn a_file_is_sent_as_a_form() {
-        static FILE: Action = Action::new("file.put", "", "", "POST", "/file").takes(&[
-            &Param::new(Kind::LongText, "csv", "", "").at(Place::FormFile("file", "text/csv")),
-        ]);
+        static FILE: Action =
+            Action::new("file.put", "", "", "POST", "/file").takes(&[&Param::new(
+                Kind::LongText,
+                "csv",
+                "",
+                "",
+            )
+            .at(Place::FormFile("file", "text/csv"))]);
         let parameters = json::object(r#"{"csv":"a\nworkflow-node"}"#).unwrap();
         let request = build(&FILE, "https://api.test", &parameters, None).unwrap();
         let boundary = "workflow-node-15";

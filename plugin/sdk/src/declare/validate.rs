@@ -106,36 +106,27 @@ mod tests {
 
     use super::*;
 
-    static FORM: Action =
-        Action::new("thing.make", "", "", "POST", "/things").takes(&[
-            &Param::text("text", "", "").required().max(3),
-            &Param::new(Kind::LongText, "long_text", "", ""),
-            &Param::new(Kind::Email, "email", "", ""),
-            &Param::new(Kind::Url, "url", "", ""),
-            &Param::new(Kind::DateTime, "time", "", ""),
-            &Param::new(Kind::Integer(1, 100), "integer", "", "").nullable(),
-            &Param::new(Kind::Boolean, "boolean", "", ""),
-            &Param::new(Kind::OneOf(&["high", "low"]), "one_of", "", ""),
-            &Param::new(Kind::List(&Kind::Integer(0, 9)), "list", "", "").max(2),
-            &Param::new(Kind::Map, "map", "", "").max(1),
-            &Param::new(Kind::Json, "json", "", ""),
-            &Param::new(
-                Kind::Objects(&[&Param::text("name", "", "").required()]),
-                "objects",
-                "",
-                "",
-            ),
-            &Param::new(
-                Kind::Object(&[
-                    &Param::text("name", "", "").required(),
-                    &Param::constant("type", "1"),
-                ]),
-                "object",
-                "",
-                "",
-            ),
-            &Param::new(Kind::Number, "number", "", ""),
-        ]);
+    static FORM: Action = Action::new("thing.make", "", "", "POST", "/things").takes(&[
+        &Param::text("text", "", "").required().max(3),
+        &Param::new(Kind::LongText, "long_text", "", ""),
+        &Param::new(Kind::Email, "email", "", ""),
+        &Param::new(Kind::Url, "url", "", ""),
+        &Param::new(Kind::DateTime, "time", "", ""),
+        &Param::new(Kind::Integer(1, 100), "integer", "", "").nullable(),
+        &Param::new(Kind::Boolean, "boolean", "", ""),
+        &Param::new(Kind::OneOf(&["high", "low"]), "one_of", "", ""),
+        &Param::new(Kind::List(&Kind::Integer(0, 9)), "list", "", "").max(2),
+        &Param::new(Kind::Map, "map", "", "").max(1),
+        &Param::new(Kind::Json, "json", "", ""),
+        &Param::new(Kind::Objects(&[&Param::text("name", "", "").required()]), "objects", "", ""),
+        &Param::new(
+            Kind::Object(&[&Param::text("name", "", "").required(), &Param::constant("type", "1")]),
+            "object",
+            "",
+            "",
+        ),
+        &Param::new(Kind::Number, "number", "", ""),
+    ]);
 
     /// Checks the parameters, `text` added.
     fn checked(mut parameters: Value) -> Result<(), Error> {
@@ -202,7 +193,10 @@ mod tests {
             ),
             (json!({"object": 1}), "object: must be an object"),
             (json!({"object": {}}), "object/name: is required"),
-            (json!({"object": {"name": "x", "type": 1}}), "object/type: there is no such parameter"),
+            (
+                json!({"object": {"name": "x", "type": 1}}),
+                "object/type: there is no such parameter",
+            ),
             (json!({"number": "1"}), "number: must be a number"),
             (json!({"unknown": 1}), "unknown: there is no such parameter"),
         ] {

@@ -39,10 +39,7 @@ fn run(hooks: Hooks, call: Call) -> Result<Vec<Outcome>, Error> {
     let options = json::object(&call.options).unwrap_or_default();
     let concurrency = options.get("concurrency").and_then(Value::as_u64);
     let mode = Mode {
-        continue_on_fail: options
-            .get("continue_on_fail")
-            .and_then(Value::as_bool)
-            .unwrap_or(false),
+        continue_on_fail: options.get("continue_on_fail").and_then(Value::as_bool).unwrap_or(false),
         concurrency: concurrency.map_or(DEFAULT_CONCURRENCY, |limit| limit as usize),
     };
     let credential = Rc::new(Credential::in_slot(action.slot)?);

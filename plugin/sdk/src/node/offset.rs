@@ -35,7 +35,8 @@ pub(super) async fn list(
     wanted: u64,
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
-    let mut listing = Listing { task, member, paging, wanted, sink, given: 0, seen: Seen::default() };
+    let mut listing =
+        Listing { task, member, paging, wanted, sink, given: 0, seen: Seen::default() };
     let mut span = paging.time.map(|key| Span::of(task, key, wanted > paging.window));
     loop {
         let request = match &span {
@@ -246,7 +247,8 @@ impl Listing<'_> {
         for byte in get("id").unwrap_or(record).bytes() {
             mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        let second = self.paging.time.and_then(|key| time::parse(get(key.field)?.trim_matches('"')));
+        let second =
+            self.paging.time.and_then(|key| time::parse(get(key.field)?.trim_matches('"')));
         self.seen.is_new(mark, second)
     }
 
@@ -302,8 +304,7 @@ impl Span {
                 _ => None,
             },
         };
-        let mut span =
-            Self { key, since, until, end: None, oldest_first, everything, mark: None };
+        let mut span = Self { key, since, until, end: None, oldest_first, everything, mark: None };
         span.split();
         span
     }
@@ -311,9 +312,10 @@ impl Span {
     /// Keeps what is asked for at once within what the service allows.
     fn split(&mut self) {
         let days = i64::from(self.key.days) * 86_400;
-        let (Some(since), Some(until)) =
-            (self.since.as_deref().and_then(time::parse), self.until.as_deref().and_then(time::parse))
-        else {
+        let (Some(since), Some(until)) = (
+            self.since.as_deref().and_then(time::parse),
+            self.until.as_deref().and_then(time::parse),
+        ) else {
             return;
         };
         if days == 0 || until - since <= days || self.oldest_first.is_none() {

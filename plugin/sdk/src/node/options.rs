@@ -192,13 +192,12 @@ fn with_all(mut parameters: Map<String, Value>) -> Map<String, Value> {
 }
 
 /// One page of choices.
-async fn page(
-    task: &Task,
-    reference: &Reference,
-    query: &OptionsQuery,
-) -> Result<Options, Error> {
+async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Result<Options, Error> {
     let Answer::List(member, paging) = task.action.route.answer else {
-        return Err(Error::new(ErrorKind::Internal, "a reference lists with an action that does not"));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "a reference lists with an action that does not",
+        ));
     };
     let mut request = task.request()?;
     let url = &mut request.url;
@@ -260,9 +259,8 @@ fn read(
 }
 
 fn choice(record: &Value, reference: &Reference) -> Option<Choice> {
-    let text = |name: &str| {
-        record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-    };
+    let text =
+        |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let id = text("id")?;
     let label = reference.labels.iter().find_map(|label| text(label));
     Some(Choice {
@@ -289,9 +287,12 @@ async fn stale(
     let Some(get) = hooks.declaration.action(reference.get) else {
         return Ok(Vec::new());
     };
-    let Some(name) = get.route.path.rsplit('/').find_map(|segment| {
-        segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
-    }) else {
+    let Some(name) = get
+        .route
+        .path
+        .rsplit('/')
+        .find_map(|segment| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')))
+    else {
         return Ok(Vec::new());
     };
     let mut stale = Vec::new();

@@ -46,7 +46,8 @@ pub(super) async fn names(
         for item in items.iter_mut() {
             let Ok(parameters) = item else { continue };
             let all = parameters.clone();
-            let mut visitor = Visitor { hooks, all: &all, is_nested, wanted: &mut wanted, found: None };
+            let mut visitor =
+                Visitor { hooks, all: &all, is_nested, wanted: &mut wanted, found: None };
             if let Err(error) = visitor.members(action.parameters, parameters, "") {
                 *item = Err(error);
             }
@@ -160,7 +161,8 @@ impl Visitor<'_> {
         let mut among = Vec::with_capacity(parents.len());
         for parent in parents {
             let Some(Value::String(id)) = self.all.get(parent) else {
-                let message = ["is a name, and `", parent, "` is not there to look it up: give the id"];
+                let message =
+                    ["is a name, and `", parent, "` is not there to look it up: give the id"];
                 return Err(Error::invalid(at, message.concat()));
             };
             among.push((parent, id.clone()));
@@ -288,7 +290,10 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
                 continue;
             };
             is_meant |= value.trim_ascii().eq_ignore_ascii_case(name);
-            if similar.len() < CANDIDATES && !similar.contains(&value) && text::contains(value, name) {
+            if similar.len() < CANDIDATES
+                && !similar.contains(&value)
+                && text::contains(value, name)
+            {
                 similar.push(value);
             }
         }
@@ -308,7 +313,8 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
             Err(Error::invalid("", message))
         }
         several => {
-            let mut message = ["is the name of more than one: ", &text::join(several, ", ")].concat();
+            let mut message =
+                ["is the name of more than one: ", &text::join(several, ", ")].concat();
             message.push_str("; give the id");
             Err(Error::invalid("", message))
         }

@@ -259,8 +259,8 @@ impl Task {
             Answer::Whole | Answer::List(..) => response.text()?,
             Answer::Elements => {
                 let body = response.text()?;
-                let elements = json::elements(&body)
-                    .ok_or_else(|| response.unexpected("is no list"))?;
+                let elements =
+                    json::elements(&body).ok_or_else(|| response.unexpected("is no list"))?;
                 let mut outputs = Vec::with_capacity(elements.len());
                 for element in elements {
                     outputs.push(self.output(element));

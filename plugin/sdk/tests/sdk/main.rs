@@ -6,7 +6,7 @@ mod items;
 mod order;
 mod packed;
 mod paging;
-mod references;
 mod plugin;
+mod references;
 mod unknown_outcomes;
 mod windows;

@@ -194,7 +194,8 @@ fn counted(total: u64) -> Host {
         let limit = query(request, "limit").unwrap();
         let end = (offset + limit).min(total);
         let records: Vec<_> = (offset..end).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
-        let told = if request.url.contains("total=true") { total.to_string() } else { "null".into() };
+        let told =
+            if request.url.contains("total=true") { total.to_string() } else { "null".into() };
         let more = end < total;
         let body = format!(r#"{{"records":[{}],"more":{more},"total":{told}}}"#, records.join(","));
         Ok(answer(200, &body))
@@ -293,13 +294,17 @@ fn a_limit_of_the_service_alone_cuts_there_and_here() {
 #[test]
 fn a_cursor_in_the_body_leads_from_page_to_page() {
     let host = host(|request| {
-        let body: serde_json::Value = serde_json::from_slice(request.body.as_ref().unwrap()).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(request.body.as_ref().unwrap()).unwrap();
         assert_eq!(body["name"], "n");
-        Ok(answer(200, match body["starting_after"].as_str() {
-            None => r#"{"data":[1,2],"last":"b","more":true}"#,
-            Some("b") => r#"{"data":[3],"last":"c","more":false}"#,
-            other => panic!("{other:?}"),
-        }))
+        Ok(answer(
+            200,
+            match body["starting_after"].as_str() {
+                None => r#"{"data":[1,2],"last":"b","more":true}"#,
+                Some("b") => r#"{"data":[3],"last":"c","more":false}"#,
+                other => panic!("{other:?}"),
+            },
+        ))
     });
     let result = call_one(&host, "report.list", json!({"name": "n", "all": true}));
     assert_eq!(yielded(&host, result), ["1", "2", "3"]);

@@ -48,14 +48,8 @@ const BY_TIME: TimeKey = TimeKey {
     days: 180,
     earliest: 1_230_768_000,
 };
-const CURSOR: Cursor = Cursor {
-    page: 50,
-    limit: "limit",
-    cursor: "cursor",
-    next: "next",
-    more: "",
-    in_body: false,
-};
+const CURSOR: Cursor =
+    Cursor { page: 50, limit: "limit", cursor: "cursor", next: "next", more: "", in_body: false };
 
 static FLAT: Simple = Simple {
     title: "Thing",
@@ -140,7 +134,9 @@ static ACTIONS: &[Action] = &[
         .takes(&[&THING_ID, &NAME])
         .ordered_by("thing_id"),
     api("thing.move", "Move things", "Several.", "POST", "/things/move").takes(&[
-        &Param::new(Kind::List(&Kind::Text), "thing_ids", "Things", "Which.").reference("thing").body("/ids"),
+        &Param::new(Kind::List(&Kind::Text), "thing_ids", "Things", "Which.")
+            .reference("thing")
+            .body("/ids"),
         &Param::new(
             Kind::Objects(&[
                 &Param::text("part_id", "Part", "Which.").reference("part"),
@@ -212,7 +208,12 @@ pub(crate) static NODE: Node = Node {
             segments: &["parts"],
         },
     ],
-    resources: &[Resource { name: "thing", title: "Things", description: "All of them.", actions: &[ACTIONS] }],
+    resources: &[Resource {
+        name: "thing",
+        title: "Things",
+        description: "All of them.",
+        actions: &[ACTIONS],
+    }],
 };
 
 impl Plugin for Things {

@@ -73,13 +73,17 @@ fn a_name_is_looked_up_once_for_all_items() {
     let lookups = paths.iter().filter(|path| path.starts_with("/things?")).count();
     assert_eq!(lookups, 4, "each spelling once: {paths:?}");
     assert!(paths.contains(&"/things?query=checkout&limit=100".to_owned()), "{paths:?}");
-    assert_eq!(paths[lookups..], ["/things/P1", "/things/P1", "/things/P1", "/things/P2", "/things/P1"]);
+    assert_eq!(
+        paths[lookups..],
+        ["/things/P1", "/things/P1", "/things/P1", "/things/P2", "/things/P1"]
+    );
 }
 
 #[test]
 fn a_name_that_two_have_or_nobody_has_fails_and_says_which() {
     let host = things();
-    let items = [json!({"thing_id": "billing"}), json!({"thing_id": "bill"}), json!({"thing_id": "P1"})];
+    let items =
+        [json!({"thing_id": "billing"}), json!({"thing_id": "bill"}), json!({"thing_id": "P1"})];
     let results = call(&host, "thing.get", &items, &json!({"continue_on_fail": true}));
     let message = |index: usize| results[index].as_ref().unwrap_err().message.clone();
     assert_eq!(message(0), "thing_id: is the name of more than one: P2, P3; give the id");
@@ -112,7 +116,10 @@ fn names_are_resolved_in_lists_in_objects_and_among_something_else() {
     call_one(&host, "thing.move", item).unwrap();
     let request = host.requests().pop().unwrap();
     let body: Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
-    assert_eq!(body, json!({"ids": ["P1", "P2"], "moves": [{"thing_id": "P1"}, {"thing_id": "P3"}]}));
+    assert_eq!(
+        body,
+        json!({"ids": ["P1", "P2"], "moves": [{"thing_id": "P1"}, {"thing_id": "P3"}]})
+    );
 
     let host = things();
     call_one(&host, "thing_part.get", json!({"thing_id": "checkout", "part_id": "door"})).unwrap();
@@ -133,7 +140,8 @@ fn load(host: &Host, query: Value) -> Result<Value, workflow_node_sdk::Error> {
 #[test]
 fn choices_come_from_the_list_of_what_is_referred_to() {
     let host = things();
-    let query = json!({"action": "thing.get", "parameter": "thing_id", "search": " bill ", "limit": 5});
+    let query =
+        json!({"action": "thing.get", "parameter": "thing_id", "search": " bill ", "limit": 5});
     let options = load(&host, query).unwrap();
     assert_eq!(paths(&host), ["/things?query=bill&limit=5"]);
     assert_eq!(
@@ -203,9 +211,12 @@ fn no_choices_forbidden_and_failed_are_three_things() {
 #[test]
 fn choices_are_given_only_for_parameters_that_refer_to_something() {
     let host = things();
-    for (action, parameter) in
-        [("thing.put", "name"), ("thing.get", "other"), ("thing.fly", "thing_id"), ("thing.move", "moves/x")]
-    {
+    for (action, parameter) in [
+        ("thing.put", "name"),
+        ("thing.get", "other"),
+        ("thing.fly", "thing_id"),
+        ("thing.move", "moves/x"),
+    ] {
         let error = load(&host, json!({"action": action, "parameter": parameter})).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported, "{action} {parameter}");
     }

@@ -36,7 +36,8 @@ fn service(times: Rc<RefCell<Vec<i64>>>) -> Host {
         };
         let number = |name: &str| get(name).map_or(0, |value| value.parse::<usize>().unwrap());
         let is_log = request.url.contains("/log");
-        let (since, until) = (get("since").and_then(time::parse), get("until").and_then(time::parse));
+        let (since, until) =
+            (get("since").and_then(time::parse), get("until").and_then(time::parse));
         let (offset, limit) = (number("offset"), number("limit"));
         assert!(offset + limit <= WINDOW, "{}", request.url);
         if let (Some(since), Some(until), false) = (since, until, is_log) {
@@ -65,7 +66,8 @@ fn service(times: Rc<RefCell<Vec<i64>>>) -> Host {
             .map(|(id, at)| json!({"id": id, "at": time::format(*at)}).to_string())
             .collect();
         let total = if get("total").is_some() { json!(matching.len()) } else { Value::Null };
-        let (name, more) = (if is_log { "log" } else { "events" }, offset + page.len() < matching.len());
+        let (name, more) =
+            (if is_log { "log" } else { "events" }, offset + page.len() < matching.len());
         let body = format!(r#"{{"{name}":[{}],"more":{more},"total":{total}}}"#, page.join(","));
         Ok(answer(200, &body))
     })
@@ -204,8 +206,8 @@ fn records_that_arrive_while_it_goes_on_are_neither_missed_nor_doubled() {
 fn a_short_listing_is_sorted_as_the_service_sorts_it() {
     let host = service(spread(50, 60)).at(START + DAY);
     listed(&host, "event.list", json!({"range": "all", "limit": 10}));
-    assert_eq!(parameters(&host.requests()[0]), [
-        ("range".to_owned(), "all".to_owned()),
-        ("limit".to_owned(), "10".to_owned()),
-    ]);
+    assert_eq!(
+        parameters(&host.requests()[0]),
+        [("range".to_owned(), "all".to_owned()), ("limit".to_owned(), "10".to_owned()),]
+    );
 }

@@ -57,7 +57,8 @@ async fn an_engine_links_the_imports_beside_its_own() {
     test.call_async(&mut store, &slot, &mut results).await.unwrap();
     let text = format!("{results:?}");
     assert!(text.contains("ada@example.com"), "{text}");
-    assert_eq!(world.simulator.requests().len(), 2);
+    // What the plan allows, whose it is, and whether it may write.
+    assert_eq!(world.simulator.requests().len(), 3);
 }
 
 /// A source whose token was revoked, and that has a newer one.

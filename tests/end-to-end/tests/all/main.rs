@@ -1,11 +1,13 @@
 //! The end-to-end tests, in one binary: it links the engine once.
 
+mod binding;
 mod egress;
 mod engine;
 mod hostile;
 mod loading;
 mod node;
 mod portability;
+mod scopes;
 mod secrets;
 mod support;
 mod writes;

@@ -151,6 +151,11 @@ fn misbehave(
             }
         }
         "panic" => panic!("a panic with \u{1b}[31mcolours\u{1b}[0m in it"),
+        "panic-with" => {
+            let text = item.get("text").and_then(Value::as_str).unwrap_or_default();
+            context::log(context::Level::Error, &format!("about to panic: {text}"), "");
+            panic!("a panic with {text} in it")
+        }
         "exit" => std::process::exit(3),
         "no-result" => Ok(Vec::new()),
         "two-results" => Ok(vec![Ok(Vec::new()), Ok(Vec::new())]),

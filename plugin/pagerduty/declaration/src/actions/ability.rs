@@ -34,8 +34,5 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(DONE)
-    .examples(&[Example::new(
-        "Can responders be added?",
-        r#"{"ability":"coordinated_responding"}"#,
-    )]),
+    .examples(&[Example::new("Can responders be added?", r#"{"ability":"teams"}"#)]),
 ];

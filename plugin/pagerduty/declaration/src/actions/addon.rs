@@ -86,7 +86,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["addons.read"])
     .takes(&[&ADDON_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("addon"))
-    .examples(&[Example::new("One", r#"{"addon_id": "PADDON00000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"addon_id":"PADDON00000001"}"#)]),
     rest(
         "addon.update",
         "Update an add-on",
@@ -114,5 +114,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["addons.write"])
     .takes(&[&ADDON_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"addon_id": "PADDON00000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"addon_id":"PADDON00000001"}"#)]),
 ];

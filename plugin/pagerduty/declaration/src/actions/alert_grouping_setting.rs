@@ -21,7 +21,7 @@ static TYPE: Param = Param::new(
 static CONFIG: Param = Param::new(
     Kind::Object(&[
         &Param::new(
-            Kind::OneOf(&["all, any"]),
+            Kind::OneOf(&["all", "any"]),
             "aggregate",
             "Match",
             "Whether all of the fields must be equal, or any (content_based).",
@@ -120,7 +120,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.read"])
     .takes(&[&ALERT_GROUPING_SETTING_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("alert_grouping_setting"))
-    .examples(&[Example::new("One", r#"{"alert_grouping_setting_id": "PALERTGROUPIN1"}"#)]),
+    .examples(&[Example::new("One", r#"{"alert_grouping_setting_id":"PALERTGROUPIN1"}"#)]),
     rest(
         "alert_grouping_setting.update",
         "Update an alert grouping setting",
@@ -143,7 +143,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Ten minutes",
-            r#"{"alert_grouping_setting_id":"PALERTGROUPI1","config":{"timeout":600}}"#,
+            r#"{"alert_grouping_setting_id":"PALERTGROUPIN1","config":{"timeout":600}}"#,
         ),
     ]),
     rest(
@@ -156,5 +156,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.write"])
     .takes(&[&ALERT_GROUPING_SETTING_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"alert_grouping_setting_id": "PALERTGROUPIN1"}"#)]),
+    .examples(&[Example::new("One", r#"{"alert_grouping_setting_id":"PALERTGROUPIN1"}"#)]),
 ];

@@ -595,7 +595,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["analytics.read"])
     .effect(Effect::Read, Idempotency::Safe)
     .takes(&[&INCIDENT_ID, &ADDITIONAL_QUERY])
-    .examples(&[Example::new("One", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "analytics_incident.responses",
         "List the responses to an incident",
@@ -607,7 +607,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .effect(Effect::Read, Idempotency::Safe)
     .takes(&[&INCIDENT_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("responses"))
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "analytics_incident.of_responder",
         "List the incidents of a responder",
@@ -695,7 +695,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(Answer::List("data", &ANALYTICS))
-    .examples(&[Example::new("One", r#"{"responder_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"responder_id":"PUSER000000001"}"#)]),
     rest(
         "analytics_user.list",
         "List users with their figures",

@@ -85,7 +85,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["audit_records.read"])
     .takes(&[&SERVICE_ID, &SINCE, &UNTIL, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
-    .examples(&[Example::new("The first hundred", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "audit_record.of_team",
         "List the audit records of a team",
@@ -96,7 +96,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["audit_records.read"])
     .takes(&[&TEAM_ID, &SINCE, &UNTIL, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
-    .examples(&[Example::new("The first hundred", r#"{"team_id": "PTEAM000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"team_id":"PTEAM000000001"}"#)]),
     rest(
         "audit_record.of_user",
         "List the audit records of a user",
@@ -107,7 +107,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["audit_records.read"])
     .takes(&[&USER_ID, &SINCE, &UNTIL, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
-    .examples(&[Example::new("The first hundred", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "audit_record.of_schedule",
         "List the audit records of a schedule",
@@ -118,7 +118,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["audit_records.read"])
     .takes(&[&SCHEDULE_ID, &SINCE, &UNTIL, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
-    .examples(&[Example::new("The first hundred", r#"{"schedule_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"schedule_id":"PSCHEDULE00001"}"#)]),
     rest(
         "audit_record.of_schedule_v3",
         "List the audit records of a shift-based schedule",
@@ -130,7 +130,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&SCHEDULE_V3_ID, &SINCE, &UNTIL, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
     .early_access()
-    .examples(&[Example::new("The first hundred", r#"{"schedule_v3_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"schedule_v3_id":"PSCHEDULE00001"}"#)]),
     rest(
         "audit_record.of_escalation_policy",
         "List the audit records of an escalation policy",
@@ -141,10 +141,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["audit_records.read"])
     .takes(&[&ESCALATION_POLICY_ID, &SINCE, &UNTIL, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
-    .examples(&[Example::new(
-        "The first hundred",
-        r#"{"escalation_policy_id": "PESCALATIONPO1"}"#,
-    )]),
+    .examples(&[Example::new("The first hundred", r#"{"escalation_policy_id":"PESCALATIONPO1"}"#)]),
     rest(
         "audit_record.of_ip_allow_list",
         "List the audit records of an IP allow list",
@@ -167,5 +164,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(cursor("records"))
     .early_access()
     .headers(&[("x-early-access", "ip-allow-lists")])
-    .examples(&[Example::new("The first hundred", r#"{"ip_allow_list_id": "PIPALLOWLIST01"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"ip_allow_list_id":"PIPALLOWLIST01"}"#)]),
 ];

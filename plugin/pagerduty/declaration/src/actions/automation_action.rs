@@ -198,7 +198,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_ACTION_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("action"))
-    .examples(&[Example::new("One", r#"{"automation_action_id": "PACTION0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"automation_action_id":"PACTION0000001"}"#)]),
     rest(
         "automation_action.update",
         "Update an automation action",
@@ -237,7 +237,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_ACTION_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"automation_action_id": "PACTION0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"automation_action_id":"PACTION0000001"}"#)]),
     rest(
         "automation_action.invoke",
         "Start an automation action",
@@ -274,7 +274,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_ACTION_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("services"))
-    .examples(&[Example::new("The first hundred", r#"{"automation_action_id": "PACTION0000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"automation_action_id":"PACTION0000001"}"#)]),
     rest(
         "automation_action_service.create",
         "Offer an automation action for a service",
@@ -309,7 +309,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"automation_action_id": "PACTION0000001", "service_id": "PSERVICE000001"}"#,
+            r#"{"automation_action_id":"PACTION0000001","service_id":"PSERVICE000001"}"#,
         ),
     ]),
     rest(
@@ -324,7 +324,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"automation_action_id": "PACTION0000001", "service_id": "PSERVICE000001"}"#,
+            r#"{"automation_action_id":"PACTION0000001","service_id":"PSERVICE000001"}"#,
         ),
     ]),
     rest(
@@ -336,7 +336,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_ACTION_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("teams"))
-    .examples(&[Example::new("The first hundred", r#"{"automation_action_id": "PACTION0000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"automation_action_id":"PACTION0000001"}"#)]),
     rest(
         "automation_action_team.create",
         "Give an automation action to a team",
@@ -364,7 +364,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"automation_action_id": "PACTION0000001", "team_id": "PTEAM000000001"}"#,
+            r#"{"automation_action_id":"PACTION0000001","team_id":"PTEAM000000001"}"#,
         ),
     ]),
     rest(
@@ -379,7 +379,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"automation_action_id": "PACTION0000001", "team_id": "PTEAM000000001"}"#,
+            r#"{"automation_action_id":"PACTION0000001","team_id":"PTEAM000000001"}"#,
         ),
     ]),
     rest(
@@ -451,7 +451,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(one("invocation"))
-    .examples(&[Example::new("One", r#"{"invocation_id": "PINVOCATION001"}"#)]),
+    .examples(&[Example::new("One", r#"{"invocation_id":"PINVOCATION001"}"#)]),
     rest(
         "automation_runner.list",
         "List automation runners",
@@ -514,7 +514,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_RUNNER_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("runner"))
-    .examples(&[Example::new("One", r#"{"automation_runner_id": "PRUNNER0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"automation_runner_id":"PRUNNER0000001"}"#)]),
     rest(
         "automation_runner.update",
         "Update an automation runner",
@@ -547,7 +547,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_RUNNER_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"automation_runner_id": "PRUNNER0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"automation_runner_id":"PRUNNER0000001"}"#)]),
     rest(
         "automation_runner_team.list",
         "List the teams of an automation runner",
@@ -557,7 +557,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&AUTOMATION_RUNNER_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("teams"))
-    .examples(&[Example::new("The first hundred", r#"{"automation_runner_id": "PRUNNER0000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"automation_runner_id":"PRUNNER0000001"}"#)]),
     rest(
         "automation_runner_team.create",
         "Give an automation runner to a team",
@@ -585,7 +585,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"automation_runner_id": "PRUNNER0000001", "team_id": "PTEAM000000001"}"#,
+            r#"{"automation_runner_id":"PRUNNER0000001","team_id":"PTEAM000000001"}"#,
         ),
     ]),
     rest(
@@ -600,7 +600,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"automation_runner_id": "PRUNNER0000001", "team_id": "PTEAM000000001"}"#,
+            r#"{"automation_runner_id":"PRUNNER0000001","team_id":"PTEAM000000001"}"#,
         ),
     ]),
 ];

@@ -83,7 +83,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("business_service"))
     .gives(BUSINESS_SERVICE)
     .simple(&BUSINESS_SERVICE_FLAT)
-    .examples(&[Example::new("One", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("One", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "business_service.update",
         "Update a business service",
@@ -106,7 +106,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another contact",
-            r#"{"business_service_id":"PBUSINESSSER1","point_of_contact":"ben@example.com"}"#,
+            r#"{"business_service_id":"PBUSINESSSERV1","point_of_contact":"ben@example.com"}"#,
         ),
     ]),
     rest(
@@ -119,7 +119,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.write"])
     .takes(&[&BUSINESS_SERVICE_ID])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("One", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "business_service.impactors",
         "List what affects the business services",
@@ -159,7 +159,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(undocumented("services"))
-    .examples(&[Example::new("The first hundred", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "business_service.get_priority_threshold",
         "Get the priority threshold",
@@ -219,7 +219,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["subscribers.write"])
     .effect(Effect::Update, Idempotency::Idempotent)
     .takes(&[&BUSINESS_SERVICE_ID])
-    .examples(&[Example::new("One", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("One", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "business_service.unsubscribe_account",
         "Unsubscribe the account from a business service",
@@ -230,7 +230,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["subscribers.write"])
     .takes(&[&BUSINESS_SERVICE_ID])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("One", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "business_service_subscriber.list",
         "List the subscribers of a business service",
@@ -241,7 +241,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["subscribers.read"])
     .takes(&[&BUSINESS_SERVICE_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("subscribers"))
-    .examples(&[Example::new("The first hundred", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "business_service_subscriber.create",
         "Subscribe people to a business service",
@@ -256,7 +256,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A user and a team",
-            r#"{"business_service_id":"PBUSINESSSER1","subscribers":[{"subscriber_id":"PUSER000000001","subscriber_type":"user"},{"subscriber_id":"PTEAM000000001","subscriber_type":"team"}]}"#,
+            r#"{"business_service_id":"PBUSINESSSERV1","subscribers":[{"subscriber_id":"PUSER000000001","subscriber_type":"user"},{"subscriber_id":"PTEAM000000001","subscriber_type":"team"}]}"#,
         ),
     ]),
     rest(
@@ -272,7 +272,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A user",
-            r#"{"business_service_id":"PBUSINESSSER1","subscribers":[{"subscriber_id":"PUSER000000001","subscriber_type":"user"}]}"#,
+            r#"{"business_service_id":"PBUSINESSSERV1","subscribers":[{"subscriber_id":"PUSER000000001","subscriber_type":"user"}]}"#,
         ),
     ]),
 ];

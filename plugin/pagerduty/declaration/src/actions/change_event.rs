@@ -61,7 +61,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("change_event"))
     .gives(CHANGE_EVENT)
     .simple(&CHANGE_EVENT_FLAT)
-    .examples(&[Example::new("One", r#"{"change_event_id": "PCHANGEEVENT01"}"#)]),
+    .examples(&[Example::new("One", r#"{"change_event_id":"PCHANGEEVENT01"}"#)]),
     rest(
         "change_event.update",
         "Update a change event",
@@ -104,7 +104,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .gives(CHANGE_EVENT)
     .examples(&[Example::new(
         "A better summary",
-        r#"{"change_event_id":"PCHANGEEVENT1","summary":"Deployed build 4711 to the EU"}"#,
+        r#"{"change_event_id":"PCHANGEEVENT01","summary":"Deployed build 4711 to the EU"}"#,
     )]),
     rest(
         "change_event.of_incident",
@@ -118,7 +118,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(Answer::List("change_events", &Paging::Limit("limit", 100)))
     .gives(CHANGE_EVENT)
     .simple(&CHANGE_EVENT_FLAT)
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "change_event.of_service",
         "List the change events of a service",
@@ -141,5 +141,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(Answer::List("change_events", &CHANGE_EVENTS))
     .gives(CHANGE_EVENT)
     .simple(&CHANGE_EVENT_FLAT)
-    .examples(&[Example::new("The first hundred", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"service_id":"PSERVICE000001"}"#)]),
 ];

@@ -171,7 +171,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Servers",
-            r#"{"name":"CMDB","cmdb_tables":[{"display_name":"Servers","ci_table_name":"cmdb_ci_server","field_mappings":[{"servicenow_field":"name","event_field":"source","type":"query"}]}]}"#,
+            r#"{"name":"CMDB","cmdb_tables":[{"display_name":"Servers","ci_table_name":"cmdb_ci_server","field_mappings":[{"servicenow_field":"name","event_field":"source"}]}]}"#,
         ),
     ]),
     rest(
@@ -184,7 +184,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.read"])
     .takes(&[&INTEGRATION_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("integration"))
-    .examples(&[Example::new("One", r#"{"integration_id": "PSERVICENOW001"}"#)]),
+    .examples(&[Example::new("One", r#"{"integration_id":"PINTEGRATION01"}"#)]),
     rest(
         "servicenow_integration.delete",
         "Delete a ServiceNow integration",
@@ -195,7 +195,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.write"])
     .takes(&[&INTEGRATION_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"integration_id": "PSERVICENOW001"}"#)]),
+    .examples(&[Example::new("One", r#"{"integration_id":"PINTEGRATION01"}"#)]),
     rest(
         "servicenow_credentials.create",
         "Create ServiceNow credentials",
@@ -228,7 +228,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.read"])
     .takes(&[&CREDENTIALS_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("credentials"))
-    .examples(&[Example::new("One", r#"{"credentials_id": "PCREDENTIAL001"}"#)]),
+    .examples(&[Example::new("One", r#"{"credentials_id":"PCREDENTIAL001"}"#)]),
     rest(
         "servicenow_credentials.update",
         "Update ServiceNow credentials",
@@ -247,7 +247,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("credentials"))
     .examples(&[
-        Example::new("Another user", r#"{"credentials_id":"PCREDENTIAL01","user":"pagerduty-2"}"#),
+        Example::new("Another user", r#"{"credentials_id":"PCREDENTIAL001","user":"pagerduty-2"}"#),
     ]),
     rest(
         "servicenow_credentials.delete",
@@ -259,7 +259,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.write"])
     .takes(&[&CREDENTIALS_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"credentials_id": "PCREDENTIAL001"}"#)]),
+    .examples(&[Example::new("One", r#"{"credentials_id":"PCREDENTIAL001"}"#)]),
     rest(
         "servicenow_table.create",
         "Add a ServiceNow table",
@@ -281,7 +281,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Databases",
-            r#"{"integration_id":"PINTEGRATION01","display_name":"Databases","ci_table_name":"cmdb_ci_database","field_mappings":[{"servicenow_field":"name","event_field":"source","type":"query"}]}"#,
+            r#"{"integration_id":"PINTEGRATION01","display_name":"Databases","ci_table_name":"cmdb_ci_database","field_mappings":[{"servicenow_field":"name","event_field":"source"}]}"#,
         ),
     ]),
     rest(
@@ -320,7 +320,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&INTEGRATION_ID.required(), &TABLE_ID.required()])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"integration_id": "PSERVICENOW001", "table_id": "PTABLE00000001"}"#),
+        Example::new("One", r#"{"integration_id":"PINTEGRATION01","table_id":"PTABLE00000001"}"#),
     ]),
     rest(
         "servicenow_table.enable",
@@ -333,7 +333,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&INTEGRATION_ID.required(), &TABLE_ID.required()])
     .examples(&[
-        Example::new("One", r#"{"integration_id": "PSERVICENOW001", "table_id": "PTABLE00000001"}"#),
+        Example::new("One", r#"{"integration_id":"PINTEGRATION01","table_id":"PTABLE00000001"}"#),
     ]),
     rest(
         "servicenow_table.test",
@@ -348,7 +348,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The first hundred",
-            r#"{"integration_id": "PSERVICENOW001", "table_id": "PTABLE00000001"}"#,
+            r#"{"integration_id":"PINTEGRATION01","table_id":"PTABLE00000001"}"#,
         ),
     ]),
     rest(
@@ -385,7 +385,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A host",
-            r#"{"schema_id":"PSCHEMA0000001","query":[{"field":"host","value":"db-1"}]}"#,
+            r#"{"schema_id":"00000000-0000-4000-8000-000000000001","query":[{"field":"host","value":"db-1"}]}"#,
         ),
     ]),
     rest(
@@ -451,7 +451,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.read"])
     .takes(&[&SCHEMA_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("schema"))
-    .examples(&[Example::new("One", r#"{"schema_id": "PSCHEMA0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"schema_id":"00000000-0000-4000-8000-000000000001"}"#)]),
     rest(
         "enrichment_schema.update",
         "Update an enrichment schema",
@@ -464,7 +464,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&SCHEMA_ID.required(), &NAME, &DESCRIPTION, &ADDITIONAL_FIELDS])
     .answer(one("schema"))
     .examples(&[
-        Example::new("Another name", r#"{"schema_id":"PSCHEMA0000001","name":"All hosts"}"#),
+        Example::new("Another name", r#"{"schema_id":"00000000-0000-4000-8000-000000000001","name":"All hosts"}"#),
     ]),
     rest(
         "enrichment_schema.delete",
@@ -476,7 +476,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.write"])
     .takes(&[&SCHEMA_ID.required()])
     .answer(one("schema"))
-    .examples(&[Example::new("One", r#"{"schema_id": "PSCHEMA0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"schema_id":"00000000-0000-4000-8000-000000000001"}"#)]),
     rest(
         "enrichment_record.list",
         "List enrichment records",
@@ -487,7 +487,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["contextual_data.read"])
     .takes(&[&SCHEMA_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("records"))
-    .examples(&[Example::new("The first hundred", r#"{"schema_id": "PSCHEMA0000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"schema_id":"00000000-0000-4000-8000-000000000001"}"#)]),
     rest(
         "enrichment_record.upload",
         "Upload enrichment records",
@@ -513,7 +513,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Two hosts",
-            r#"{"schema_id":"PSCHEMA0000001","filename":"hosts.csv","csv":"host,owner\ndb-1,ada\ndb-2,ben\n"}"#,
+            r#"{"schema_id":"00000000-0000-4000-8000-000000000001","filename":"hosts.csv","csv":"host,owner\ndb-1,ada\ndb-2,ben\n"}"#,
         ),
     ]),
     rest(
@@ -533,7 +533,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("record"))
     .examples(&[
-        Example::new("One", r#"{"schema_id": "PSCHEMA0000001", "record_id": "PRECORD0000001"}"#),
+        Example::new("One", r#"{"schema_id":"00000000-0000-4000-8000-000000000001","record_id":"PRECORD0000001"}"#),
     ]),
     rest(
         "event_enrichment.list",
@@ -570,7 +570,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&EVENT_ENRICHMENT_ID.required(), &INCLUDE, &ADDITIONAL_QUERY])
     .answer(one("event_enrichment"))
-    .examples(&[Example::new("One", r#"{"event_enrichment_id": "PEVENTENRICHM1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_enrichment_id":"PEVENTENRICHM1"}"#)]),
     rest(
         "event_enrichment.update",
         "Update an event enrichment",
@@ -588,7 +588,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("event_enrichment"))
     .examples(&[
-        Example::new("Another name", r#"{"event_enrichment_id":"PEVENTENRICH1","name":"Owners"}"#),
+        Example::new("Another name", r#"{"event_enrichment_id":"PEVENTENRICHM1","name":"Owners"}"#),
     ]),
     rest(
         "event_enrichment.delete",
@@ -599,7 +599,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&EVENT_ENRICHMENT_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"event_enrichment_id": "PEVENTENRICHM1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_enrichment_id":"PEVENTENRICHM1"}"#)]),
     rest(
         "event_enrichment.get_default",
         "Get the default event enrichment",
@@ -624,7 +624,7 @@ pub(super) static ACTIONS: &[Action] = &[
             .at(Place::BodyAs("/default", r#"{"id":$,"type":"event_enrichment_reference"}"#)),
         &ADDITIONAL_FIELDS,
     ])
-    .examples(&[Example::new("This one", r#"{"default_id":"PEVENTENRICH1"}"#)]),
+    .examples(&[Example::new("This one", r#"{"default_id":"PEVENTENRICHM1"}"#)]),
     rest(
         "event_enrichment_association.list",
         "List where an event enrichment holds",
@@ -646,7 +646,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(classic("associations"))
-    .examples(&[Example::new("The first hundred", r#"{"event_enrichment_id": "PEVENTENRICHM1"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"event_enrichment_id":"PEVENTENRICHM1"}"#)]),
     rest(
         "event_enrichment_association.create",
         "Let an event enrichment hold",
@@ -658,7 +658,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "For a service",
-            r#"{"event_enrichment_id":"PEVENTENRICH1","associations":[{"id":"PSERVICE000001","type":"service_reference"}]}"#,
+            r#"{"event_enrichment_id":"PEVENTENRICHM1","associations":[{"id":"PSERVICE000001","type":"service_reference"}]}"#,
         ),
     ]),
     rest(
@@ -672,7 +672,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "For a service",
-            r#"{"event_enrichment_id":"PEVENTENRICH1","associations":[{"id":"PSERVICE000001","type":"service_reference"}]}"#,
+            r#"{"event_enrichment_id":"PEVENTENRICHM1","associations":[{"id":"PSERVICE000001","type":"service_reference"}]}"#,
         ),
     ]),
     rest(
@@ -684,7 +684,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&EVENT_ENRICHMENT_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("orchestration_path"))
-    .examples(&[Example::new("One", r#"{"event_enrichment_id": "PEVENTENRICHM1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_enrichment_id":"PEVENTENRICHM1"}"#)]),
     rest(
         "event_enrichment.set_rules",
         "Set the rules of an event enrichment",
@@ -746,7 +746,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "No rules",
-            r#"{"event_enrichment_id":"PEVENTENRICH1","sets":[{"id":"start","rules":[]}]}"#,
+            r#"{"event_enrichment_id":"PEVENTENRICHM1","sets":[{"id":"start","rules":[]}]}"#,
         ),
     ]),
 ];

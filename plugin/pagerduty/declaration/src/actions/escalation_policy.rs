@@ -164,7 +164,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("escalation_policy"))
     .gives(ESCALATION_POLICY)
     .simple(&ESCALATION_POLICY_FLAT)
-    .examples(&[Example::new("One", r#"{"escalation_policy_id": "PESCALATIONPO1"}"#)]),
+    .examples(&[Example::new("One", r#"{"escalation_policy_id":"PESCALATIONPO1"}"#)]),
     rest(
         "escalation_policy.update",
         "Update an escalation policy",
@@ -203,5 +203,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["escalation_policies.write"])
     .takes(&[&ESCALATION_POLICY_ID])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"escalation_policy_id": "PESCALATIONPO1"}"#)]),
+    .examples(&[Example::new("One", r#"{"escalation_policy_id":"PESCALATIONPO3"}"#)]),
 ];

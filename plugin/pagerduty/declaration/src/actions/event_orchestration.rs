@@ -168,7 +168,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("orchestration"))
     .gives(EVENT_ORCHESTRATION)
-    .examples(&[Example::new("One", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#)]),
     rest(
         "event_orchestration.update",
         "Update an event orchestration",
@@ -190,7 +190,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another name",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","name":"Shop and billing events"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","name":"Shop and billing events"}"#,
         ),
     ]),
     rest(
@@ -203,7 +203,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.write"])
     .takes(&[&EVENT_ORCHESTRATION_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#)]),
     rest(
         "event_orchestration.get_router",
         "Get the router of an event orchestration",
@@ -214,7 +214,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.read"])
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("orchestration_path"))
-    .examples(&[Example::new("One", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#)]),
     rest(
         "event_orchestration.set_router",
         "Set the router of an event orchestration",
@@ -230,7 +230,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "All to one service",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","sets":[{"id":"start","rules":[{"label":"Everything","conditions":[],"actions":{"route_to":"PSERVICE000001"}}]}],"catch_all":{"actions":{"route_to":"unrouted"}}}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","sets":[{"id":"start","rules":[{"label":"Everything","conditions":[],"actions":{"route_to":"PSERVICE000001"}}]}],"catch_all":{"actions":{"route_to":"unrouted"}}}"#,
         ),
     ]),
     rest(
@@ -243,7 +243,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.read"])
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("orchestration_path"))
-    .examples(&[Example::new("One", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#)]),
     rest(
         "event_orchestration.set_global_rules",
         "Set the global rules of an event orchestration",
@@ -259,7 +259,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "No rules",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","sets":[{"id":"start","rules":[]}],"catch_all":{"actions":{}}}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","sets":[{"id":"start","rules":[]}],"catch_all":{"actions":{}}}"#,
         ),
     ]),
     rest(
@@ -272,7 +272,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["event_orchestrations.read"])
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("orchestration_path"))
-    .examples(&[Example::new("One", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#)]),
+    .examples(&[Example::new("One", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#)]),
     rest(
         "event_orchestration.set_unrouted_rules",
         "Set the rules for unrouted events",
@@ -288,7 +288,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "No rules",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","sets":[{"id":"start","rules":[]}],"catch_all":{"actions":{"suppress":true}}}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","sets":[{"id":"start","rules":[]}],"catch_all":{"actions":{"suppress":true}}}"#,
         ),
     ]),
     rest(
@@ -311,7 +311,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(one("orchestration_path"))
-    .examples(&[Example::new("One", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "event_orchestration.set_service_rules",
         "Set the rules of a service",
@@ -339,7 +339,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .scopes(&["services.read"])
     .takes(&[&SERVICE_ID, &ADDITIONAL_QUERY])
-    .examples(&[Example::new("One", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "event_orchestration.set_service_active",
         "Set whether the rules of a service hold",
@@ -365,7 +365,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("enablements"))
     .examples(&[
-        Example::new("The first hundred", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#),
+        Example::new("The first hundred", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#),
     ]),
     rest(
         "event_orchestration.set_feature",
@@ -390,7 +390,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "On",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","feature_name":"aiops","enabled":true}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","feature_name":"aiops","enabled":true}"#,
         ),
     ]),
     rest(
@@ -405,7 +405,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("integrations"))
     .examples(&[
-        Example::new("The first hundred", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#),
+        Example::new("The first hundred", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#),
     ]),
     rest(
         "event_orchestration_integration.create",
@@ -420,7 +420,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &LABEL.required(), &ADDITIONAL_FIELDS])
     .answer(one("integration"))
     .examples(&[
-        Example::new("For the CI", r#"{"event_orchestration_id":"PEVENTORCHES1","label":"CI"}"#),
+        Example::new("For the CI", r#"{"event_orchestration_id":"PEVENTORCHEST1","label":"CI"}"#),
     ]),
     rest(
         "event_orchestration_integration.get",
@@ -435,7 +435,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"event_orchestration_id": "PEVENTORCHEST1", "integration_id": "PINTEGRATION01"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","integration_id":"PINTEGRATION01"}"#,
         ),
     ]),
     rest(
@@ -457,7 +457,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another name",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","integration_id":"PINTEGRATION01","label":"CI and CD"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","integration_id":"PINTEGRATION01","label":"CI and CD"}"#,
         ),
     ]),
     rest(
@@ -473,7 +473,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"event_orchestration_id": "PEVENTORCHEST1", "integration_id": "PINTEGRATION01"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","integration_id":"PINTEGRATION01"}"#,
         ),
     ]),
     rest(
@@ -510,7 +510,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "From another",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","source_id":"PEVENTORCHES2","source_type":"orchestration","integration_id":"PINTEGRATION02"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","source_id":"PEVENTORCHEST2","source_type":"orchestration","integration_id":"PINTEGRATION02"}"#,
         ),
     ]),
     rest(
@@ -524,7 +524,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&EVENT_ORCHESTRATION_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("cache_variables"))
     .examples(&[
-        Example::new("The first hundred", r#"{"event_orchestration_id": "PEVENTORCHEST1"}"#),
+        Example::new("The first hundred", r#"{"event_orchestration_id":"PEVENTORCHEST1"}"#),
     ]),
     rest(
         "event_orchestration_cache_variable.create",
@@ -547,7 +547,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The last host",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","name":"last_host","configuration":{"type":"recent_value","source":"event.source","regex":".*"}}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","name":"last_host","configuration":{"source":"event.source","regex":".*"}}"#,
         ),
     ]),
     rest(
@@ -563,7 +563,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"event_orchestration_id": "PEVENTORCHEST1", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -588,7 +588,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Switched off",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","cache_variable_id":"PCACHEVARIAB1","name":"last_host","configuration":{"type":"recent_value","source":"event.source","regex":".*"},"disabled":true}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","cache_variable_id":"PCACHEVARIABL1","name":"last_host","configuration":{"source":"event.source","regex":".*"},"disabled":true}"#,
         ),
     ]),
     rest(
@@ -604,7 +604,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"event_orchestration_id": "PEVENTORCHEST1", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -619,7 +619,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"event_orchestration_id": "PEVENTORCHEST1", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -639,7 +639,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A text",
-            r#"{"event_orchestration_id":"PEVENTORCHES1","cache_variable_id":"PCACHEVARIAB1","cache_variable_data":"maintenance"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","cache_variable_id":"PCACHEVARIABL1","cache_variable_data":"maintenance"}"#,
         ),
     ]),
     rest(
@@ -655,7 +655,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"event_orchestration_id": "PEVENTORCHEST1", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"event_orchestration_id":"PEVENTORCHEST1","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -668,7 +668,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.read"])
     .takes(&[&SERVICE_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("cache_variables"))
-    .examples(&[Example::new("The first hundred", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "service_cache_variable.create",
         "Create a cache variable of a service",
@@ -690,7 +690,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The last host",
-            r#"{"service_id":"PSERVICE000001","name":"last_host","configuration":{"type":"recent_value","source":"event.source","regex":".*"}}"#,
+            r#"{"service_id":"PSERVICE000001","name":"last_host","configuration":{"source":"event.source","regex":".*"}}"#,
         ),
     ]),
     rest(
@@ -706,7 +706,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"service_id": "PSERVICE000001", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -731,7 +731,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Switched off",
-            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIAB1","name":"last_host","configuration":{"type":"recent_value","source":"event.source","regex":".*"},"disabled":true}"#,
+            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIABL1","name":"last_host","configuration":{"source":"event.source","regex":".*"},"disabled":true}"#,
         ),
     ]),
     rest(
@@ -747,7 +747,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"service_id": "PSERVICE000001", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -762,7 +762,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"service_id": "PSERVICE000001", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
     rest(
@@ -782,7 +782,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A text",
-            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIAB1","cache_variable_data":"maintenance"}"#,
+            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIABL1","cache_variable_data":"maintenance"}"#,
         ),
     ]),
     rest(
@@ -798,7 +798,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"service_id": "PSERVICE000001", "cache_variable_id": "PCACHEVARIABL1"}"#,
+            r#"{"service_id":"PSERVICE000001","cache_variable_id":"PCACHEVARIABL1"}"#,
         ),
     ]),
 ];

@@ -84,7 +84,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A chat room",
-            r#"{"name":"Shop room","extension_object_ids":["PSERVICE000001"],"extension_schema_id":"PEXTENSIONSC1","endpoint_url":"https://example.com/hook"}"#,
+            r#"{"name":"Shop room","extension_object_ids":["PSERVICE000001"],"extension_schema_id":"PEXTENSIONSCH1","endpoint_url":"https://example.com/hook"}"#,
         ),
     ]),
     rest(
@@ -112,7 +112,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("extension"))
     .gives(EXTENSION)
-    .examples(&[Example::new("One", r#"{"extension_id": "PEXTENSION0001"}"#)]),
+    .examples(&[Example::new("One", r#"{"extension_id":"PEXTENSION0001"}"#)]),
     rest(
         "extension.update",
         "Update an extension",
@@ -137,7 +137,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another name",
-            r#"{"extension_id":"PEXTENSION001","name":"Shop room, EU","extension_object_ids":["PSERVICE000001"],"extension_schema_id":"PEXTENSIONSC1"}"#,
+            r#"{"extension_id":"PEXTENSION0001","name":"Shop room, EU","extension_object_ids":["PSERVICE000001"],"extension_schema_id":"PEXTENSIONSCH1"}"#,
         ),
     ]),
     rest(
@@ -150,7 +150,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["extensions.write"])
     .takes(&[&EXTENSION_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"extension_id": "PEXTENSION0001"}"#)]),
+    .examples(&[Example::new("One", r#"{"extension_id":"PEXTENSION0001"}"#)]),
     rest(
         "extension.enable",
         "Switch an extension on again",
@@ -163,7 +163,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&EXTENSION_ID.required()])
     .answer(one("extension"))
     .gives(EXTENSION)
-    .examples(&[Example::new("One", r#"{"extension_id": "PEXTENSION0001"}"#)]),
+    .examples(&[Example::new("One", r#"{"extension_id":"PEXTENSION0001"}"#)]),
     rest(
         "extension_schema.list",
         "List kinds of extensions",
@@ -191,5 +191,5 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(one("extension_schema"))
-    .examples(&[Example::new("One", r#"{"extension_schema_id": "PEXTENSIONSCH1"}"#)]),
+    .examples(&[Example::new("One", r#"{"extension_schema_id":"PEXTENSIONSCH1"}"#)]),
 ];

@@ -34,20 +34,20 @@ pub(super) static ACTIONS: &[Action] = &[
         )
         .query("statuses[]"),
         &Param::new(
-            Kind::OneOf(&[
+            Kind::List(&Kind::OneOf(&[
                 "created_at",
                 "resolved_at",
                 "created_at:asc",
                 "created_at:desc",
                 "resolved_at:asc",
                 "resolved_at:desc",
-            ]),
+            ])),
             "sort_by",
             "Sort by",
-            "The order of the records.",
+            "At most two fields.",
         )
         .max(2)
-        .query("sort_by"),
+        .at(Place::QueryJoined("sort_by")),
         &Param::new(
             Kind::List(&Kind::OneOf(&["services", "first_trigger_log_entries", "incidents"])),
             "include",
@@ -63,7 +63,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(classic("alerts"))
     .gives(ALERT)
     .simple(&ALERT_FLAT)
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident_alert.get",
         "Get an alert of an incident",
@@ -77,7 +77,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .gives(ALERT)
     .simple(&ALERT_FLAT)
     .examples(&[
-        Example::new("One", r#"{"incident_id": "QINCIDENT00001", "alert_id": "PALERT00000001"}"#),
+        Example::new("One", r#"{"incident_id":"QINCIDENT00001","alert_id":"PALERT00000001"}"#),
     ]),
     rest(
         "incident_alert.update",
@@ -90,6 +90,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .as_user()
     .ordered_by("incident_id")
     .envelope("/alert")
+    .constants(&[("/type", r#""alert""#)])
     .takes(&[
         &INCIDENT_ID,
         &ALERT_ID.required(),

@@ -156,7 +156,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["subscribers.read"])
     .takes(&[&INCIDENT_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("subscribers"))
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident_subscriber.create",
         "Subscribe people to an incident",

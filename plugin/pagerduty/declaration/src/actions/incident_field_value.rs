@@ -17,7 +17,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incidents.read"])
     .takes(&[&INCIDENT_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("custom_fields"))
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident_field_value.set",
         "Set custom fields of an incident",

@@ -88,6 +88,6 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&INCIDENT_ID, &NOTE_ID.required()])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"incident_id": "QINCIDENT00001", "note_id": "PNOTE000000001"}"#),
+        Example::new("One", r#"{"incident_id":"QINCIDENT00001","note_id":"PNOTE000000001"}"#),
     ]),
 ];

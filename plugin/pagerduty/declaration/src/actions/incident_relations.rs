@@ -91,7 +91,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incidents.read"])
     .takes(&[&INCIDENT_ID, &SINCE, &ADDITIONAL_DETAILS, &ADDITIONAL_QUERY])
     .answer(one("outlier_incident"))
-    .examples(&[Example::new("One", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident.past",
         "List similar incidents of the past",
@@ -102,7 +102,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incidents.read"])
     .takes(&[&INCIDENT_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(Answer::List("past_incidents", &Paging::Limit("limit", 999)))
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident.related",
         "List related incidents",
@@ -113,7 +113,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incidents.read"])
     .takes(&[&INCIDENT_ID, &ADDITIONAL_DETAILS, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("related_incidents"))
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident.business_impacts",
         "List the business services that an incident affects",
@@ -124,7 +124,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incidents.read"])
     .takes(&[&INCIDENT_ID, &SIMPLIFY, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(Answer::List("services", &Paging::Cursor(Cursor { limit: "", ..CURSOR })))
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "incident.set_business_impact",
         "Set whether an incident affects a business service",
@@ -150,7 +150,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "It does",
-            r#"{"incident_id":"QINCIDENT00001","business_service_id":"PBUSINESSSER1","relation":"impacted"}"#,
+            r#"{"incident_id":"QINCIDENT00001","business_service_id":"PBUSINESSSERV1","relation":"impacted"}"#,
         ),
     ]),
 ];

@@ -108,7 +108,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incident_types.read"])
     .takes(&[&INCIDENT_TYPE.required(), &ADDITIONAL_QUERY])
     .answer(one("incident_type"))
-    .examples(&[Example::new("One", r#"{"incident_type": "PTYPE000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_type":"PINCIDENTTYPE1"}"#)]),
     rest(
         "incident_type.update",
         "Update an incident type",
@@ -123,7 +123,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another description",
-            r#"{"incident_type":"PINCIDENTTYP1","description":"Security of customers' data."}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","description":"Security of customers' data."}"#,
         ),
     ]),
     rest(
@@ -136,7 +136,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["custom_fields.read"])
     .takes(&[&INCIDENT_TYPE.required(), &INCLUDE, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("fields"))
-    .examples(&[Example::new("The first hundred", r#"{"incident_type": "PTYPE000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_type":"PINCIDENTTYPE1"}"#)]),
     rest(
         "incident_type_field.create",
         "Create a field of an incident type",
@@ -176,7 +176,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The affected region",
-            r#"{"incident_type":"PINCIDENTTYP1","name":"region","display_name":"Region","data_type":"string","field_type":"single_value"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","name":"region","display_name":"Region","data_type":"string","field_type":"single_value"}"#,
         ),
     ]),
     rest(
@@ -190,7 +190,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&INCIDENT_TYPE.required(), &FIELD_ID.required(), &INCLUDE, &ADDITIONAL_QUERY])
     .answer(one("field"))
     .examples(&[
-        Example::new("One", r#"{"incident_type": "PTYPE000000001", "field_id": "PCUSTOMFIELD01"}"#),
+        Example::new("One", r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01"}"#),
     ]),
     rest(
         "incident_type_field.update",
@@ -215,7 +215,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another title",
-            r#"{"incident_type":"PINCIDENTTYP1","field_id":"PFIELD00000001","display_name":"Affected region"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01","display_name":"Affected region"}"#,
         ),
     ]),
     rest(
@@ -229,7 +229,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&INCIDENT_TYPE.required(), &FIELD_ID.required()])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"incident_type": "PTYPE000000001", "field_id": "PCUSTOMFIELD01"}"#),
+        Example::new("One", r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01"}"#),
     ]),
     rest(
         "incident_type_field_option.list",
@@ -244,7 +244,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The first hundred",
-            r#"{"incident_type": "PTYPE000000001", "field_id": "PCUSTOMFIELD01"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01"}"#,
         ),
     ]),
     rest(
@@ -267,7 +267,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A region",
-            r#"{"incident_type":"PINCIDENTTYP1","field_id":"PFIELD00000001","data_type":"string","value":"eu"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01","data_type":"string","value":"eu"}"#,
         ),
     ]),
     rest(
@@ -288,7 +288,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"incident_type": "PTYPE000000001", "field_id": "PCUSTOMFIELD01", "field_option_id": "PFIELDOPTION01"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01","field_option_id":"PFIELDOPTION01"}"#,
         ),
     ]),
     rest(
@@ -312,7 +312,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another value",
-            r#"{"incident_type":"PINCIDENTTYP1","field_id":"PFIELD00000001","field_option_id":"PFIELDOPTION1","data_type":"string","value":"us"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01","field_option_id":"PFIELDOPTION01","data_type":"string","value":"us"}"#,
         ),
     ]),
     rest(
@@ -328,7 +328,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"incident_type": "PTYPE000000001", "field_id": "PCUSTOMFIELD01", "field_option_id": "PFIELDOPTION01"}"#,
+            r#"{"incident_type":"PINCIDENTTYPE1","field_id":"PCUSTOMFIELD01","field_option_id":"PFIELDOPTION01"}"#,
         ),
     ]),
 ];

@@ -145,7 +145,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("incident_workflow"))
     .gives(INCIDENT_WORKFLOW)
     .simple(&INCIDENT_WORKFLOW_FLAT)
-    .examples(&[Example::new("One", r#"{"incident_workflow_id": "PINCIDENTWORK1"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_workflow_id":"PINCIDENTWORK1"}"#)]),
     rest(
         "incident_workflow.update",
         "Update an incident workflow",
@@ -170,7 +170,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another name",
-            r#"{"incident_workflow_id":"PINCIDENTWOR1","name":"Open a bridge for all"}"#,
+            r#"{"incident_workflow_id":"PINCIDENTWORK1","name":"Open a bridge for all"}"#,
         ),
     ]),
     rest(
@@ -183,7 +183,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incident_workflows.write"])
     .takes(&[&INCIDENT_WORKFLOW_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"incident_workflow_id": "PINCIDENTWORK1"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_workflow_id":"PINCIDENTWORK1"}"#)]),
     rest(
         "incident_workflow.start",
         "Start an incident workflow",
@@ -197,6 +197,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[
         &INCIDENT_WORKFLOW_ID.required(),
         &Param::text("incident_id", "Incident", "The incident: its ID, its address, or its number.")
+            .required()
             .reference("incident")
             .at(Place::BodyAs("/incident", r#"{"id":$,"type":"incident_reference"}"#)),
         &ADDITIONAL_FIELDS,
@@ -205,7 +206,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "On an incident",
-            r#"{"incident_workflow_id":"PINCIDENTWOR1","incident_id":"QINCIDENT00001"}"#,
+            r#"{"incident_workflow_id":"PINCIDENTWORK1","incident_id":"QINCIDENT00001"}"#,
         ),
     ]),
     rest(
@@ -245,7 +246,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(one("action"))
-    .examples(&[Example::new("One", r#"{"incident_workflow_action_id": "PACTION0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_workflow_action_id":"PACTION0000001"}"#)]),
     rest(
         "incident_workflow_trigger.list",
         "List what starts incident workflows",
@@ -343,7 +344,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "By hand, on one service",
-            r#"{"trigger_type":"manual","workflow_id":"PINCIDENTWOR1","service_ids":["PSERVICE000001"],"is_subscribed_to_all_services":false}"#,
+            r#"{"trigger_type":"manual","workflow_id":"PINCIDENTWORK1","service_ids":["PSERVICE000001"],"is_subscribed_to_all_services":false}"#,
         ),
     ]),
     rest(
@@ -356,7 +357,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incident_workflows.read"])
     .takes(&[&INCIDENT_WORKFLOW_TRIGGER_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("trigger"))
-    .examples(&[Example::new("One", r#"{"incident_workflow_trigger_id": "PTRIGGER000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_workflow_trigger_id":"PTRIGGER000001"}"#)]),
     rest(
         "incident_workflow_trigger.update",
         "Update a trigger of an incident workflow",
@@ -393,7 +394,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["incident_workflows.write"])
     .takes(&[&INCIDENT_WORKFLOW_TRIGGER_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"incident_workflow_trigger_id": "PTRIGGER000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"incident_workflow_trigger_id":"PTRIGGER000001"}"#)]),
     rest(
         "incident_workflow_trigger.add_service",
         "Add a service to a trigger",
@@ -431,7 +432,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"incident_workflow_trigger_id": "PTRIGGER000001", "service_id": "PSERVICE000001"}"#,
+            r#"{"incident_workflow_trigger_id":"PTRIGGER000001","service_id":"PSERVICE000001"}"#,
         ),
     ]),
 ];

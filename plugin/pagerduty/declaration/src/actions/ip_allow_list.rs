@@ -77,7 +77,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("ip_allow_list"))
     .early_access()
     .headers(&[("x-early-access", "ip-allow-lists")])
-    .examples(&[Example::new("One", r#"{"ip_allow_list_id": "PIPALLOWLIST01"}"#)]),
+    .examples(&[Example::new("One", r#"{"ip_allow_list_id":"PIPALLOWLIST01"}"#)]),
     rest(
         "ip_allow_list.update",
         "Update an IP allow list",
@@ -100,7 +100,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another network",
-            r#"{"ip_allow_list_id":"PIPALLOWLIST1","state":"disabled","cidr_entries":[{"cidr":"198.51.100.0/24"}]}"#,
+            r#"{"ip_allow_list_id":"PIPALLOWLIST01","state":"disabled","cidr_entries":[{"cidr":"198.51.100.0/24"}]}"#,
         ),
     ]),
     rest(
@@ -115,5 +115,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(DELETED)
     .early_access()
     .headers(&[("x-early-access", "ip-allow-lists")])
-    .examples(&[Example::new("One", r#"{"ip_allow_list_id": "PIPALLOWLIST01"}"#)]),
+    .examples(&[Example::new("One", r#"{"ip_allow_list_id":"PIPALLOWLIST01"}"#)]),
 ];

@@ -96,7 +96,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(Answer::List("log_entries", &LOG))
     .gives(LOG_ENTRY)
     .simple(&LOG_ENTRY_FLAT)
-    .examples(&[Example::new("The first hundred", r#"{"incident_id": "QINCIDENT00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"incident_id":"QINCIDENT00001"}"#)]),
     rest(
         "log_entry.update_channel",
         "Update the details of a log entry",

@@ -111,7 +111,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("maintenance_window"))
     .gives(MAINTENANCE_WINDOW)
     .simple(&MAINTENANCE_WINDOW_FLAT)
-    .examples(&[Example::new("One", r#"{"maintenance_window_id": "PMAINTENANCEW1"}"#)]),
+    .examples(&[Example::new("One", r#"{"maintenance_window_id":"PMAINTENANCEW1"}"#)]),
     rest(
         "maintenance_window.update",
         "Update a maintenance window",
@@ -135,7 +135,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "An hour longer",
-            r#"{"maintenance_window_id":"PMAINTENANCE1","start_time":"2027-01-01T20:00:00Z","end_time":"2027-01-01T23:00:00Z","service_ids":["PSERVICE000001"]}"#,
+            r#"{"maintenance_window_id":"PMAINTENANCEW1","start_time":"2027-01-01T20:00:00Z","end_time":"2027-01-01T23:00:00Z","service_ids":["PSERVICE000001"]}"#,
         ),
     ]),
     rest(
@@ -148,5 +148,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.write"])
     .takes(&[&MAINTENANCE_WINDOW_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"maintenance_window_id": "PMAINTENANCEW1"}"#)]),
+    .examples(&[Example::new("One", r#"{"maintenance_window_id":"PMAINTENANCEW1"}"#)]),
 ];

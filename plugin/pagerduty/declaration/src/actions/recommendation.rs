@@ -61,7 +61,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"service_id": "PSERVICE000001", "recommendation_id": "PRULE000000001"}"#,
+            r#"{"service_id":"PSERVICE000001","recommendation_id":"PRULE000000001"}"#,
         ),
     ]),
     rest(
@@ -90,7 +90,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Not helpful",
-            r#"{"service_id":"PSERVICE000001","recommendation_id":"PRECOMMENDAT1","feedback":"negative"}"#,
+            r#"{"service_id":"PSERVICE000001","recommendation_id":"PRULE000000002","feedback":"negative"}"#,
         ),
     ]),
     rest(
@@ -106,6 +106,6 @@ pub(super) static ACTIONS: &[Action] = &[
         &Param::text("rule_id", "Rule", "ID of the rule.").required().at(Place::Path),
     ])
     .examples(&[
-        Example::new("One", r#"{"service_id": "PSERVICE000001", "rule_id": "PACCEPTEDRULE1"}"#),
+        Example::new("One", r#"{"service_id":"PSERVICE000001","rule_id":"PACCEPTEDRULE1"}"#),
     ]),
 ];

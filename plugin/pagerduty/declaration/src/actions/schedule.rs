@@ -228,7 +228,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["schedules.write"])
     .takes(&[&SCHEDULE_ID])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"schedule_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"schedule_id":"PSCHEDULE00002"}"#)]),
     rest(
         "schedule.preview",
         "Preview a schedule",
@@ -270,7 +270,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(whole_list("users"))
     .gives(USER)
     .simple(&USER_FLAT)
-    .examples(&[Example::new("The first hundred", r#"{"schedule_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"schedule_id":"PSCHEDULE00001"}"#)]),
     rest(
         "schedule_override.list",
         "List the overrides of a schedule",
@@ -357,6 +357,6 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"schedule_id": "PSCHEDULE00001", "override_id": "POVERRIDE00001"}"#),
+        Example::new("One", r#"{"schedule_id":"PSCHEDULE00001","override_id":"POVERRIDE00001"}"#),
     ]),
 ];

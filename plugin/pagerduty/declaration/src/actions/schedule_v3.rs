@@ -187,7 +187,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("schedule"))
     .early_access()
-    .examples(&[Example::new("One", r#"{"schedule_v3_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"schedule_v3_id":"PSCHEDULE00001"}"#)]),
     rest(
         "schedule_v3.update",
         "Update a shift-based schedule",
@@ -215,7 +215,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&SCHEDULE_V3_ID])
     .answer(DELETED)
     .early_access()
-    .examples(&[Example::new("One", r#"{"schedule_v3_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"schedule_v3_id":"PSCHEDULE00001"}"#)]),
     rest(
         "schedule_v3_custom_shift.list",
         "List custom shifts",
@@ -321,7 +321,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "custom_shift_id": "PCUSTOMSHIFT01"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","custom_shift_id":"PCUSTOMSHIFT01"}"#,
         ),
     ]),
     rest(
@@ -370,7 +370,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Longer",
-            r#"{"schedule_v3_id":"PSCHEDULE00001","custom_shift_id":"PCUSTOMSHIFT1","end_time":"2027-01-02T08:00:00Z"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","custom_shift_id":"PCUSTOMSHIFT01","end_time":"2027-01-02T08:00:00Z"}"#,
         ),
     ]),
     rest(
@@ -386,7 +386,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "custom_shift_id": "PCUSTOMSHIFT01"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","custom_shift_id":"PCUSTOMSHIFT01"}"#,
         ),
     ]),
     rest(
@@ -428,7 +428,7 @@ pub(super) static ACTIONS: &[Action] = &[
                 &Param::constant("type", r#""override_shift""#),
                 &Param::text("rotation_id", "Rotation", "The rotation that is meant.")
                     .reference("schedule_v3_rotation"),
-                &Param::text("custom_shift_id", "Custom shift", "The custom shift that is meant."),
+                &Param::text("custom_shift_id", "Custom shift", "The custom shift that is meant.").reference("schedule_v3_custom_shift"),
                 &Param::new(
                     Kind::DateTime,
                     "start_time",
@@ -502,7 +502,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "override_id": "POVERRIDE00001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","override_id":"POVERRIDE00001"}"#,
         ),
     ]),
     rest(
@@ -557,7 +557,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "override_id": "POVERRIDE00001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","override_id":"POVERRIDE00001"}"#,
         ),
     ]),
     rest(
@@ -570,7 +570,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&SCHEDULE_V3_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(classic("rotations"))
     .early_access()
-    .examples(&[Example::new("The first hundred", r#"{"schedule_v3_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"schedule_v3_id":"PSCHEDULE00001"}"#)]),
     rest(
         "schedule_v3_rotation.create",
         "Create a rotation",
@@ -581,7 +581,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&SCHEDULE_V3_ID, &ADDITIONAL_FIELDS])
     .answer(one("rotation"))
     .early_access()
-    .examples(&[Example::new("One", r#"{"schedule_v3_id": "PSCHEDULE00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"schedule_v3_id":"PSCHEDULE00001"}"#)]),
     rest(
         "schedule_v3_rotation.get",
         "Get a rotation",
@@ -595,7 +595,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "rotation_id": "PROTATION00001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","rotation_id":"PROTATION00001"}"#,
         ),
     ]),
     rest(
@@ -611,7 +611,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "rotation_id": "PROTATION00001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","rotation_id":"PROTATION00001"}"#,
         ),
     ]),
     rest(
@@ -627,7 +627,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The first hundred",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "rotation_id": "PROTATION00001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","rotation_id":"PROTATION00001"}"#,
         ),
     ]),
     rest(
@@ -678,7 +678,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "rotation_id": "PROTATION00001", "event_id": "PEVENT00000001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","rotation_id":"PROTATION00001","event_id":"PEVENT00000001"}"#,
         ),
     ]),
     rest(
@@ -723,7 +723,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"schedule_v3_id": "PSCHEDULE00001", "rotation_id": "PROTATION00001", "event_id": "PEVENT00000001"}"#,
+            r#"{"schedule_v3_id":"PSCHEDULE00001","rotation_id":"PROTATION00001","event_id":"PEVENT00000001"}"#,
         ),
     ]),
 ];

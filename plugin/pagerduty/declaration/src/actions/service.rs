@@ -321,7 +321,7 @@ pub(super) static ACTIONS: &[Action] = &[
             "What is returned in full instead of as a reference.",
         )
         .query("include[]"),
-        &Param::text("name", "Name", "Its name.").query("name"),
+        &Param::text("name", "Name", "Only the service with exactly this name.").query("name"),
         &SIMPLIFY,
         &LIMIT,
         &ALL,
@@ -346,7 +346,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .constants(&[("/type", r#""service""#)])
     .takes(&[
         &ESCALATION_POLICY_ID_VALUE.required(),
-        &NAME,
+        &NAME.required(),
         &DESCRIPTION,
         &AUTO_RESOLVE_TIMEOUT,
         &ACKNOWLEDGEMENT_TIMEOUT,
@@ -441,7 +441,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.write"])
     .takes(&[&SERVICE_ID])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"service_id":"PSERVICE000002"}"#)]),
     rest(
         "service.list_features",
         "List the features of a service",
@@ -452,7 +452,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.read"])
     .takes(&[&SERVICE_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("enablements"))
-    .examples(&[Example::new("The first hundred", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "service.set_feature",
         "Switch a feature of a service",
@@ -488,7 +488,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.write"])
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&SERVICE_ID])
-    .examples(&[Example::new("One", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "service_integration.create",
         "Create an integration of a service",
@@ -543,7 +543,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"service_id": "PSERVICE000001", "integration_id": "PINTEGRATION01"}"#,
+            r#"{"service_id":"PSERVICE000001","integration_id":"PINTEGRATION01"}"#,
         ),
     ]),
     rest(
@@ -586,7 +586,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.read"])
     .takes(&[&SERVICE_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("custom_fields"))
-    .examples(&[Example::new("The first hundred", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"service_id":"PSERVICE000001"}"#)]),
     rest(
         "service_field_value.set",
         "Set custom fields of a service",
@@ -698,7 +698,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["custom_fields.read"])
     .takes(&[&FIELD_ID.required(), &INCLUDE, &ADDITIONAL_QUERY])
     .answer(one("field"))
-    .examples(&[Example::new("One", r#"{"field_id": "PCUSTOMFIELD01"}"#)]),
+    .examples(&[Example::new("One", r#"{"field_id":"PCUSTOMFIELD01"}"#)]),
     rest(
         "service_field.update",
         "Update a custom field of services",
@@ -729,7 +729,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another title",
-            r#"{"field_id":"PFIELD00000001","display_name":"Hosting region"}"#,
+            r#"{"field_id":"PCUSTOMFIELD01","display_name":"Hosting region"}"#,
         ),
     ]),
     rest(
@@ -742,7 +742,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["custom_fields.write"])
     .takes(&[&FIELD_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"field_id": "PCUSTOMFIELD01"}"#)]),
+    .examples(&[Example::new("One", r#"{"field_id":"PCUSTOMFIELD01"}"#)]),
     rest(
         "service_field_option.list",
         "List the values of a service field",
@@ -753,7 +753,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["custom_fields.read"])
     .takes(&[&FIELD_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("field_options"))
-    .examples(&[Example::new("The first hundred", r#"{"field_id": "PCUSTOMFIELD01"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"field_id":"PCUSTOMFIELD01"}"#)]),
     rest(
         "service_field_option.create",
         "Create a value of a service field",
@@ -768,7 +768,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A region",
-            r#"{"field_id":"PFIELD00000001","data_type":"string","value":"eu"}"#,
+            r#"{"field_id":"PCUSTOMFIELD01","data_type":"string","value":"eu"}"#,
         ),
     ]),
     rest(
@@ -784,7 +784,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"field_id": "PCUSTOMFIELD01", "field_option_id": "PFIELDOPTION01"}"#,
+            r#"{"field_id":"PCUSTOMFIELD01","field_option_id":"PFIELDOPTION01"}"#,
         ),
     ]),
     rest(
@@ -807,7 +807,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another value",
-            r#"{"field_id":"PFIELD00000001","field_option_id":"PFIELDOPTION1","data_type":"string","value":"us"}"#,
+            r#"{"field_id":"PCUSTOMFIELD01","field_option_id":"PFIELDOPTION01","data_type":"string","value":"us"}"#,
         ),
     ]),
     rest(
@@ -823,7 +823,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"field_id": "PCUSTOMFIELD01", "field_option_id": "PFIELDOPTION01"}"#,
+            r#"{"field_id":"PCUSTOMFIELD01","field_option_id":"PFIELDOPTION01"}"#,
         ),
     ]),
     rest(
@@ -840,7 +840,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The shop needs a database",
-            r#"{"relationships":[{"supporting_service":{"id":"PSERVICE000001","type":"service"},"dependent_service":{"id":"PBUSINESSSER1","type":"business_service"}}]}"#,
+            r#"{"relationships":[{"supporting_service":{"id":"PSERVICE000001","type":"service"},"dependent_service":{"id":"PBUSINESSSERV1","type":"business_service"}}]}"#,
         ),
     ]),
     rest(
@@ -857,7 +857,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"relationships":[{"supporting_service":{"id":"PSERVICE000001","type":"service"},"dependent_service":{"id":"PBUSINESSSER1","type":"business_service"}}]}"#,
+            r#"{"relationships":[{"supporting_service":{"id":"PSERVICE000001","type":"service"},"dependent_service":{"id":"PBUSINESSSERV1","type":"business_service"}}]}"#,
         ),
     ]),
     rest(
@@ -870,7 +870,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.read"])
     .takes(&[&BUSINESS_SERVICE_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("relationships"))
-    .examples(&[Example::new("The first hundred", r#"{"business_service_id": "PBUSINESSSERV1"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"business_service_id":"PBUSINESSSERV1"}"#)]),
     rest(
         "service_dependency.of_service",
         "List the dependencies of a service",
@@ -881,5 +881,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["services.read"])
     .takes(&[&SERVICE_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("relationships"))
-    .examples(&[Example::new("The first hundred", r#"{"service_id": "PSERVICE000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"service_id":"PSERVICE000001"}"#)]),
 ];

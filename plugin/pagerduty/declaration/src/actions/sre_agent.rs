@@ -74,5 +74,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["sre_agent.write"])
     .takes(&[&MEMORY_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"memory_id": "PMEMORY0000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"memory_id":"PMEMORY0000001"}"#)]),
 ];

@@ -71,6 +71,7 @@ pub(super) static ACTIONS: &[Action] = &[
             "For these",
             "The services for which the rule holds.",
         )
+        .reference("service")
         .at(Place::BodyAs("/inclusions", r#"{"id":$,"type":"technical_service_reference"}"#)),
         &Param::new(
             Kind::List(&Kind::Text),
@@ -78,6 +79,7 @@ pub(super) static ACTIONS: &[Action] = &[
             "Not for these",
             "The services for which the rule does not hold.",
         )
+        .reference("service")
         .at(Place::BodyAs("/exclusions", r#"{"id":$,"type":"technical_service_reference"}"#)),
         &ADDITIONAL_FIELDS,
     ])

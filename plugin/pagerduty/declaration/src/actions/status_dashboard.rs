@@ -45,7 +45,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_dashboards.read"])
     .takes(&[&STATUS_DASHBOARD_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("status_dashboard"))
-    .examples(&[Example::new("One", r#"{"status_dashboard_id": "PSTATUSDASHBO1"}"#)]),
+    .examples(&[Example::new("One", r#"{"status_dashboard_id":"PSTATUSDASHBO1"}"#)]),
     rest(
         "status_dashboard.impacts",
         "List the affected services of a status dashboard",
@@ -62,7 +62,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(undocumented("services"))
-    .examples(&[Example::new("The first hundred", r#"{"status_dashboard_id": "PSTATUSDASHBO1"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_dashboard_id":"PSTATUSDASHBO1"}"#)]),
     rest(
         "status_dashboard.get_by_slug",
         "Get a status dashboard by its address",
@@ -73,7 +73,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_dashboards.read"])
     .takes(&[&URL_SLUG.required(), &ADDITIONAL_QUERY])
     .answer(one("status_dashboard"))
-    .examples(&[Example::new("One", r#"{"url_slug": "shop"}"#)]),
+    .examples(&[Example::new("One", r#"{"url_slug":"example"}"#)]),
     rest(
         "status_dashboard.impacts_by_slug",
         "List the affected services of a status dashboard by its address",
@@ -84,5 +84,5 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_dashboards.read"])
     .takes(&[&URL_SLUG.required(), &ADDITIONAL_FIELDS_FILTER, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("services"))
-    .examples(&[Example::new("The first hundred", r#"{"url_slug": "shop"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"url_slug":"example"}"#)]),
 ];

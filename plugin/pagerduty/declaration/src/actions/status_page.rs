@@ -145,7 +145,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_pages.read"])
     .takes(&[&STATUS_PAGE_ID.required(), &POST_TYPE, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("impacts"))
-    .examples(&[Example::new("The first hundred", r#"{"status_page_id": "PSTATUSPAGE001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_page_id":"PSTATUSPAGE001"}"#)]),
     rest(
         "status_page_impact.get",
         "Get an impact of a status page",
@@ -166,7 +166,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "impact_id": "PIMPACT0000001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","impact_id":"PIMPACT0000001"}"#,
         ),
     ]),
     rest(
@@ -179,7 +179,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_pages.read"])
     .takes(&[&STATUS_PAGE_ID.required(), &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("services"))
-    .examples(&[Example::new("The first hundred", r#"{"status_page_id": "PSTATUSPAGE001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_page_id":"PSTATUSPAGE001"}"#)]),
     rest(
         "status_page_service.get",
         "Get a service of a status page",
@@ -193,7 +193,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "service_id": "PSERVICE000001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","service_id":"PSERVICE000001"}"#,
         ),
     ]),
     rest(
@@ -206,7 +206,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_pages.read"])
     .takes(&[&STATUS_PAGE_ID.required(), &POST_TYPE, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("severities"))
-    .examples(&[Example::new("The first hundred", r#"{"status_page_id": "PSTATUSPAGE001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_page_id":"PSTATUSPAGE001"}"#)]),
     rest(
         "status_page_severity.get",
         "Get a severity of a status page",
@@ -227,7 +227,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "severity_id": "PSEVERITY00001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","severity_id":"PSEVERITY00001"}"#,
         ),
     ]),
     rest(
@@ -240,7 +240,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["status_pages.read"])
     .takes(&[&STATUS_PAGE_ID.required(), &POST_TYPE, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("statuses"))
-    .examples(&[Example::new("The first hundred", r#"{"status_page_id": "PSTATUSPAGE001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_page_id":"PSTATUSPAGE001"}"#)]),
     rest(
         "status_page_status.get",
         "Get a state of a status page",
@@ -261,7 +261,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "status_id": "PSTATUS0000001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","status_id":"PSTATUS0000001"}"#,
         ),
     ]),
     rest(
@@ -282,7 +282,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(undocumented("posts"))
-    .examples(&[Example::new("The first hundred", r#"{"status_page_id": "PSTATUSPAGE001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_page_id":"PSTATUSPAGE001"}"#)]),
     rest(
         "status_page_post.create",
         "Create a post on a status page",
@@ -368,7 +368,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Maintenance",
-            r#"{"status_page_id":"PSTATUSPAGE01","title":"New disks","post_type":"maintenance","starts_at":"2027-01-01T20:00:00Z","ends_at":"2027-01-01T22:00:00Z","updates":[{"message":"The shop is closed for two hours.","status_id":"PSTATUS0000001","severity_id":"PSEVERITY00001","impacted_services":[],"update_frequency_ms":null,"notify_subscribers":false}]}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","title":"New disks","post_type":"maintenance","starts_at":"2027-01-01T20:00:00Z","ends_at":"2027-01-01T22:00:00Z","updates":[{"message":"The shop is closed for two hours.","status_id":"PSTATUS0000001","severity_id":"PSEVERITY00001","impacted_services":[],"update_frequency_ms":null,"notify_subscribers":false}]}"#,
         ),
     ]),
     rest(
@@ -393,7 +393,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("post"))
     .examples(&[
-        Example::new("One", r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001"}"#),
+        Example::new("One", r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001"}"#),
     ]),
     rest(
         "status_page_post.update",
@@ -418,7 +418,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another title",
-            r#"{"status_page_id":"PSTATUSPAGE01","post_id":"PPOST000000001","title":"New and faster disks","post_type":"maintenance","starts_at":"2027-01-01T20:00:00Z","ends_at":"2027-01-01T22:00:00Z"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001","title":"New and faster disks","post_type":"maintenance","starts_at":"2027-01-01T20:00:00Z","ends_at":"2027-01-01T22:00:00Z"}"#,
         ),
     ]),
     rest(
@@ -432,7 +432,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&STATUS_PAGE_ID.required(), &POST_ID.required()])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001"}"#),
+        Example::new("One", r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001"}"#),
     ]),
     rest(
         "status_page_update.list",
@@ -454,7 +454,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "The first hundred",
-            r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001"}"#,
         ),
     ]),
     rest(
@@ -483,7 +483,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "All is well",
-            r#"{"status_page_id":"PSTATUSPAGE01","post_id":"PPOST000000001","message":"The shop is open again.","status_id":"PSTATUS0000001","severity_id":"PSEVERITY00001","impacted_services":[],"update_frequency_ms":null,"notify_subscribers":true}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001","message":"The shop is open again.","status_id":"PSTATUS0000001","severity_id":"PSEVERITY00001","impacted_services":[],"update_frequency_ms":null,"notify_subscribers":true}"#,
         ),
     ]),
     rest(
@@ -504,7 +504,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001", "post_update_id": "PPOSTUPDATE001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001","post_update_id":"PPOSTUPDATE001"}"#,
         ),
     ]),
     rest(
@@ -534,7 +534,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another text",
-            r#"{"status_page_id":"PSTATUSPAGE01","post_id":"PPOST000000001","post_update_id":"PPOSTUPDATE01","message":"The shop is open again, and faster.","status_id":"PSTATUS0000001","severity_id":"PSEVERITY00001","impacted_services":[],"update_frequency_ms":null,"notify_subscribers":false}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001","post_update_id":"PPOSTUPDATE001","message":"The shop is open again, and faster.","status_id":"PSTATUS0000001","severity_id":"PSEVERITY00001","impacted_services":[],"update_frequency_ms":null,"notify_subscribers":false}"#,
         ),
     ]),
     rest(
@@ -550,7 +550,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001", "post_update_id": "PPOSTUPDATE001"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001","post_update_id":"PPOSTUPDATE001"}"#,
         ),
     ]),
     rest(
@@ -564,7 +564,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&STATUS_PAGE_ID.required(), &POST_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("postmortem"))
     .examples(&[
-        Example::new("One", r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001"}"#),
+        Example::new("One", r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001"}"#),
     ]),
     rest(
         "status_page_postmortem.set",
@@ -589,7 +589,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "In short",
-            r#"{"status_page_id":"PSTATUSPAGE01","post_id":"PPOST000000001","message":"A disk had failed.","notify_subscribers":false}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001","message":"A disk had failed.","notify_subscribers":false}"#,
         ),
     ]),
     rest(
@@ -603,7 +603,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&STATUS_PAGE_ID.required(), &POST_ID.required()])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"status_page_id": "PSTATUSPAGE001", "post_id": "PPOST000000001"}"#),
+        Example::new("One", r#"{"status_page_id":"PSTATUSPAGE001","post_id":"PPOST000000001"}"#),
     ]),
     rest(
         "status_page_subscription.list",
@@ -634,7 +634,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(undocumented("subscriptions"))
-    .examples(&[Example::new("The first hundred", r#"{"status_page_id": "PSTATUSPAGE001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"status_page_id":"PSTATUSPAGE001"}"#)]),
     rest(
         "status_page_subscription.create",
         "Create a subscription of a status page",
@@ -670,7 +670,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "By e-mail",
-            r#"{"status_page_id":"PSTATUSPAGE01","channel":"email","contact":"customer@example.com","subscribable_object_id":"PSTATUSPAGE01","subscribable_object_type":"status_page"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","channel":"email","contact":"customer@example.com","subscribable_object_id":"PSTATUSPAGE001","subscribable_object_type":"status_page"}"#,
         ),
     ]),
     rest(
@@ -686,7 +686,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "subscription_id": "PSUBSCRIPTION1"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","subscription_id":"PSUBSCRIPTION1"}"#,
         ),
     ]),
     rest(
@@ -702,7 +702,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"status_page_id": "PSTATUSPAGE001", "subscription_id": "PSUBSCRIPTION1"}"#,
+            r#"{"status_page_id":"PSTATUSPAGE001","subscription_id":"PSUBSCRIPTION1"}"#,
         ),
     ]),
 ];

@@ -61,7 +61,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&TAG_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("tag"))
     .gives(TAG)
-    .examples(&[Example::new("One", r#"{"tag_id": "PTAG0000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"tag_id":"PTAG0000000001"}"#)]),
     rest(
         "tag.delete",
         "Delete a tag",
@@ -72,7 +72,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["tags.write"])
     .takes(&[&TAG_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"tag_id": "PTAG0000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"tag_id":"PTAG0000000001"}"#)]),
     rest(
         "tag.entities",
         "List what has a tag",
@@ -127,7 +127,7 @@ pub(super) static ACTIONS: &[Action] = &[
             "The tags to add: by label (tag) or by ID (tag_reference).",
         )
         .body("/add"),
-        &Param::new(Kind::List(&Kind::Text), "remove_ids", "Remove", "The tags to take away.")
+        &Param::new(Kind::List(&Kind::Text), "remove_ids", "Remove", "The tags to take away.").reference("tag")
             .at(Place::BodyAs("/remove", r#"{"id":$,"type":"tag_reference"}"#)),
         &ADDITIONAL_FIELDS,
     ])

@@ -96,7 +96,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("team"))
     .gives(TEAM)
     .simple(&TEAM_FLAT)
-    .examples(&[Example::new("One", r#"{"team_id": "PTEAM000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"team_id":"PTEAM000000001"}"#)]),
     rest(
         "team.update",
         "Update a team",
@@ -131,7 +131,7 @@ pub(super) static ACTIONS: &[Action] = &[
             .query("reassignment_team"),
     ])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"team_id": "PTEAM000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"team_id":"PTEAM000000002"}"#)]),
     rest(
         "team_member.list",
         "List the members of a team",
@@ -154,7 +154,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(classic("members"))
-    .examples(&[Example::new("The first hundred", r#"{"team_id": "PTEAM000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"team_id":"PTEAM000000001"}"#)]),
     rest(
         "team_member.set",
         "Add a user to a team",
@@ -179,7 +179,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "As a responder",
-            r#"{"team_id":"PTEAM000000001","user_id":"PUSER000000002","role":"responder"}"#,
+            r#"{"team_id":"PTEAM000000001","user_id":"PUSER000000001","role":"responder"}"#,
         ),
     ]),
     rest(
@@ -193,7 +193,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&TEAM_ID, &USER_ID])
     .answer(DELETED)
     .examples(&[
-        Example::new("One", r#"{"team_id": "PTEAM000000001", "user_id": "PUSER000000001"}"#),
+        Example::new("One", r#"{"team_id":"PTEAM000000001","user_id":"PUSER000000001"}"#),
     ]),
     rest(
         "team_escalation_policy.add",
@@ -208,7 +208,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"team_id": "PTEAM000000001", "escalation_policy_id": "PESCALATIONPO1"}"#,
+            r#"{"team_id":"PTEAM000000001","escalation_policy_id":"PESCALATIONPO1"}"#,
         ),
     ]),
     rest(
@@ -224,7 +224,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"team_id": "PTEAM000000001", "escalation_policy_id": "PESCALATIONPO1"}"#,
+            r#"{"team_id":"PTEAM000000001","escalation_policy_id":"PESCALATIONPO1"}"#,
         ),
     ]),
     rest(
@@ -237,7 +237,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["subscribers.read"])
     .takes(&[&TEAM_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("subscriptions"))
-    .examples(&[Example::new("The first hundred", r#"{"team_id": "PTEAM000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"team_id":"PTEAM000000001"}"#)]),
     rest(
         "team_subscription.create",
         "Create subscriptions of a team",

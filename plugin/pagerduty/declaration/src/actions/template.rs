@@ -96,7 +96,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["templates.read"])
     .takes(&[&TEMPLATE_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("template"))
-    .examples(&[Example::new("One", r#"{"template_id": "PTEMPLATE00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"template_id":"PTEMPLATE00001"}"#)]),
     rest(
         "template.update",
         "Update a template",
@@ -131,7 +131,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["templates.write"])
     .takes(&[&TEMPLATE_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"template_id": "PTEMPLATE00001"}"#)]),
+    .examples(&[Example::new("One", r#"{"template_id":"PTEMPLATE00001"}"#)]),
     rest(
         "template.render",
         "Fill in a template",

@@ -312,7 +312,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another job",
-            r#"{"user_id":"PUSER000000002","name":"Ben Okafor","email":"ben@example.com","job_title":"Site reliability engineer"}"#,
+            r#"{"user_id":"PUSER000000001","name":"Ben Okafor","email":"ben@example.com","job_title":"Site reliability engineer"}"#,
         ),
     ]),
     rest(
@@ -325,7 +325,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["users.write"])
     .takes(&[&USER_ID])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"user_id":"PUSER000000003"}"#)]),
     rest(
         "user.get_license",
         "Get the licence of a user",
@@ -336,7 +336,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["licenses.read"])
     .takes(&[&USER_ID, &ADDITIONAL_QUERY])
     .answer(one("license"))
-    .examples(&[Example::new("One", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user.regenerate_calendar_key",
         "Renew the calendar address of a user",
@@ -348,7 +348,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["users.write"])
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&USER_ID])
-    .examples(&[Example::new("One", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("One", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user_contact_method.list",
         "List the contact methods of a user",
@@ -359,7 +359,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["users:contact_methods.read"])
     .takes(&[&USER_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("contact_methods"))
-    .examples(&[Example::new("The first hundred", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user_contact_method.create",
         "Create a contact method of a user",
@@ -399,7 +399,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "contact_method_id": "PCONTACTMETHO1"}"#,
+            r#"{"user_id":"PUSER000000001","contact_method_id":"PCONTACTMETHO1"}"#,
         ),
     ]),
     rest(
@@ -426,7 +426,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another number",
-            r#"{"user_id":"PUSER000000001","contact_method_id":"PCONTACTMETH1","type":"sms_contact_method","label":"Mobile","address":"5550123457"}"#,
+            r#"{"user_id":"PUSER000000001","contact_method_id":"PCONTACTMETHO2","type":"sms_contact_method","label":"Mobile","address":"5550123457"}"#,
         ),
     ]),
     rest(
@@ -442,7 +442,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "contact_method_id": "PCONTACTMETHO1"}"#,
+            r#"{"user_id":"PUSER000000001","contact_method_id":"PCONTACTMETHO3"}"#,
         ),
     ]),
     rest(
@@ -468,7 +468,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_QUERY,
     ])
     .answer(whole_list("notification_rules"))
-    .examples(&[Example::new("The first hundred", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user_notification_rule.create",
         "Create a notification rule of a user",
@@ -491,7 +491,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "At once, by SMS",
-            r#"{"user_id":"PUSER000000001","start_delay_in_minutes":0,"urgency":"high","contact_method_id":"PCONTACTMETH1","contact_method_type":"sms_contact_method_reference"}"#,
+            r#"{"user_id":"PUSER000000001","start_delay_in_minutes":0,"urgency":"high","contact_method_id":"PCONTACTMETHO3","contact_method_type":"sms_contact_method_reference"}"#,
         ),
     ]),
     rest(
@@ -507,7 +507,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "notification_rule_id": "PNOTIFICATION1"}"#,
+            r#"{"user_id":"PUSER000000001","notification_rule_id":"PNOTIFICATION1"}"#,
         ),
     ]),
     rest(
@@ -533,7 +533,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "After five minutes",
-            r#"{"user_id":"PUSER000000001","notification_rule_id":"PNOTIFICATIO1","start_delay_in_minutes":5,"urgency":"high","contact_method_id":"PCONTACTMETH1","contact_method_type":"sms_contact_method_reference"}"#,
+            r#"{"user_id":"PUSER000000001","notification_rule_id":"PNOTIFICATION1","start_delay_in_minutes":5,"urgency":"high","contact_method_id":"PCONTACTMETHO3","contact_method_type":"sms_contact_method_reference"}"#,
         ),
     ]),
     rest(
@@ -549,7 +549,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "notification_rule_id": "PNOTIFICATION1"}"#,
+            r#"{"user_id":"PUSER000000001","notification_rule_id":"PNOTIFICATION1"}"#,
         ),
     ]),
     rest(
@@ -562,7 +562,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["subscribers.read"])
     .takes(&[&USER_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(undocumented("subscriptions"))
-    .examples(&[Example::new("The first hundred", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user_subscription.create",
         "Create subscriptions of a user",
@@ -606,7 +606,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["users.read"])
     .takes(&[&USER_ID, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("oncall_handoff_notification_rules"))
-    .examples(&[Example::new("The first hundred", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user_handoff_rule.create",
         "Create a handoff rule of a user",
@@ -628,7 +628,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "An hour before",
-            r#"{"user_id":"PUSER000000001","notify_advance_in_minutes":60,"handoff_type":"both","contact_method_id":"PCONTACTMETH1","contact_method_type":"sms_contact_method_reference"}"#,
+            r#"{"user_id":"PUSER000000001","notify_advance_in_minutes":60,"handoff_type":"both","contact_method_id":"PCONTACTMETHO3","contact_method_type":"sms_contact_method_reference"}"#,
         ),
     ]),
     rest(
@@ -644,7 +644,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "oncall_handoff_notification_rule_id": "PONCALLHANDOF1"}"#,
+            r#"{"user_id":"PUSER000000001","oncall_handoff_notification_rule_id":"PONCALLHANDOF1"}"#,
         ),
     ]),
     rest(
@@ -669,7 +669,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Two hours before",
-            r#"{"user_id":"PUSER000000001","oncall_handoff_notification_rule_id":"PONCALLHANDO1","notify_advance_in_minutes":120,"handoff_type":"both","contact_method_id":"PCONTACTMETH1","contact_method_type":"sms_contact_method_reference"}"#,
+            r#"{"user_id":"PUSER000000001","oncall_handoff_notification_rule_id":"PONCALLHANDOF1","notify_advance_in_minutes":120,"handoff_type":"both","contact_method_id":"PCONTACTMETHO3","contact_method_type":"sms_contact_method_reference"}"#,
         ),
     ]),
     rest(
@@ -685,7 +685,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "oncall_handoff_notification_rule_id": "PONCALLHANDOF1"}"#,
+            r#"{"user_id":"PUSER000000001","oncall_handoff_notification_rule_id":"PONCALLHANDOF1"}"#,
         ),
     ]),
     rest(
@@ -698,7 +698,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["users.read"])
     .takes(&[&USER_ID, &INCLUDE_FILTER, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("status_update_notification_rules"))
-    .examples(&[Example::new("The first hundred", r#"{"user_id": "PUSER000000001"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"user_id":"PUSER000000001"}"#)]),
     rest(
         "user_status_update_rule.create",
         "Create a status update rule of a user",
@@ -718,7 +718,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "By SMS",
-            r#"{"user_id":"PUSER000000001","contact_method_id":"PCONTACTMETH1","contact_method_type":"sms_contact_method_reference"}"#,
+            r#"{"user_id":"PUSER000000001","contact_method_id":"PCONTACTMETHO3","contact_method_type":"sms_contact_method_reference"}"#,
         ),
     ]),
     rest(
@@ -739,7 +739,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "status_update_notification_rule_id": "PSTATUSUPDATE1"}"#,
+            r#"{"user_id":"PUSER000000001","status_update_notification_rule_id":"PSTATUSUPDATE1"}"#,
         ),
     ]),
     rest(
@@ -762,7 +762,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "By SMS",
-            r#"{"user_id":"PUSER000000001","status_update_notification_rule_id":"PSTATUSUPDAT1","contact_method_id":"PCONTACTMETH1","contact_method_type":"sms_contact_method_reference"}"#,
+            r#"{"user_id":"PUSER000000001","status_update_notification_rule_id":"PSTATUSUPDATE1","contact_method_id":"PCONTACTMETHO3","contact_method_type":"sms_contact_method_reference"}"#,
         ),
     ]),
     rest(
@@ -778,7 +778,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"user_id": "PUSER000000001", "status_update_notification_rule_id": "PSTATUSUPDATE1"}"#,
+            r#"{"user_id":"PUSER000000001","status_update_notification_rule_id":"PSTATUSUPDATE1"}"#,
         ),
     ]),
 ];

@@ -28,5 +28,5 @@ pub(super) static ACTIONS: &[Action] = &[
             &ADDITIONAL_QUERY,
         ])
         .answer(one("vendor"))
-        .examples(&[Example::new("One", r#"{"vendor_id": "PVENDOR0000001"}"#)]),
+        .examples(&[Example::new("One", r#"{"vendor_id":"PVENDOR0000001"}"#)]),
 ];

@@ -105,12 +105,11 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .scopes(&["webhook_subscriptions.write"])
     .envelope("/webhook_subscription")
-    .constants(&[("/type", r#""webhook_subscription""#)])
+    .constants(&[
+        ("/type", r#""webhook_subscription""#),
+        ("/delivery_method/type", r#""http_delivery_method""#),
+    ])
     .takes(&[
-        &Param::new(Kind::OneOf(&["http_delivery_method"]), "type", "Type", "Which kind.")
-            .required()
-            .default(r#""http_delivery_method""#)
-            .body("/delivery_method/type"),
         &Param::new(Kind::Url, "url", "Address", "Where the deliveries go.")
             .required()
             .body("/delivery_method/url"),
@@ -156,7 +155,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(one("webhook_subscription"))
     .gives(WEBHOOK_SUBSCRIPTION)
     .simple(&WEBHOOK_SUBSCRIPTION_FLAT)
-    .examples(&[Example::new("One", r#"{"webhook_subscription_id": "PWEBHOOKSUBSC1"}"#)]),
+    .examples(&[Example::new("One", r#"{"webhook_subscription_id":"PWEBHOOKSUBSC1"}"#)]),
     rest(
         "webhook_subscription.update",
         "Update a webhook subscription",
@@ -188,7 +187,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Switched off",
-            r#"{"webhook_subscription_id":"PWEBHOOKSUBS1","active":false}"#,
+            r#"{"webhook_subscription_id":"PWEBHOOKSUBSC1","active":false}"#,
         ),
     ]),
     rest(
@@ -201,7 +200,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["webhook_subscriptions.write"])
     .takes(&[&WEBHOOK_SUBSCRIPTION_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"webhook_subscription_id": "PWEBHOOKSUBSC1"}"#)]),
+    .examples(&[Example::new("One", r#"{"webhook_subscription_id":"PWEBHOOKSUBSC1"}"#)]),
     rest(
         "webhook_subscription.enable",
         "Switch a webhook subscription on again",
@@ -214,7 +213,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .takes(&[&WEBHOOK_SUBSCRIPTION_ID.required()])
     .answer(one("webhook_subscription"))
     .gives(WEBHOOK_SUBSCRIPTION)
-    .examples(&[Example::new("One", r#"{"webhook_subscription_id": "PWEBHOOKSUBSC1"}"#)]),
+    .examples(&[Example::new("One", r#"{"webhook_subscription_id":"PWEBHOOKSUBSC1"}"#)]),
     rest(
         "webhook_subscription.ping",
         "Test a webhook subscription",
@@ -226,7 +225,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&WEBHOOK_SUBSCRIPTION_ID.required()])
     .answer(DONE)
-    .examples(&[Example::new("One", r#"{"webhook_subscription_id": "PWEBHOOKSUBSC1"}"#)]),
+    .examples(&[Example::new("One", r#"{"webhook_subscription_id":"PWEBHOOKSUBSC1"}"#)]),
     rest(
         "webhook_oauth_client.list",
         "List OAuth clients of webhooks",
@@ -259,7 +258,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A client",
-            r#"{"name":"Our gateway","client_id":"pagerduty","client_secret":"example-client-secret","token_url":"https://example.com/oauth/token"}"#,
+            r#"{"name":"Our gateway","client_id":"pagerduty","client_secret":"example-client-secret","grant_type":"client_credentials","token_url":"https://example.com/oauth/token"}"#,
         ),
     ]),
     rest(
@@ -271,7 +270,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&OAUTH_CLIENT_ID.required(), &ADDITIONAL_QUERY])
     .answer(one("oauth_client"))
-    .examples(&[Example::new("One", r#"{"oauth_client_id": "POAUTHCLIENT01"}"#)]),
+    .examples(&[Example::new("One", r#"{"oauth_client_id":"POAUTHCLIENT01"}"#)]),
     rest(
         "webhook_oauth_client.update",
         "Update an OAuth client of webhooks",
@@ -292,7 +291,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(one("oauth_client"))
     .examples(&[
-        Example::new("Another name", r#"{"oauth_client_id":"POAUTHCLIENT1","name":"The gateway"}"#),
+        Example::new("Another name", r#"{"oauth_client_id":"POAUTHCLIENT01","name":"The gateway"}"#),
     ]),
     rest(
         "webhook_oauth_client.delete",
@@ -303,5 +302,5 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .takes(&[&OAUTH_CLIENT_ID.required()])
     .answer(DELETED)
-    .examples(&[Example::new("One", r#"{"oauth_client_id": "POAUTHCLIENT01"}"#)]),
+    .examples(&[Example::new("One", r#"{"oauth_client_id":"POAUTHCLIENT01"}"#)]),
 ];

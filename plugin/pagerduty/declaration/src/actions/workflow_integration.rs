@@ -100,7 +100,7 @@ pub(super) static ACTIONS: &[Action] = &[
     )
     .scopes(&["workflow_integrations.read"])
     .takes(&[&INTEGRATION_ID.required(), &ADDITIONAL_QUERY])
-    .examples(&[Example::new("One", r#"{"integration_id": "PINTEGRATION01"}"#)]),
+    .examples(&[Example::new("One", r#"{"integration_id":"PINTEGRATION01"}"#)]),
     rest(
         "workflow_connection.list_all",
         "List all workflow connections",
@@ -122,7 +122,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["workflow_integrations:connections.read"])
     .takes(&[&INTEGRATION_ID.required(), &NAME, &LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(cursor("connections"))
-    .examples(&[Example::new("The first hundred", r#"{"integration_id": "PINTEGRATION01"}"#)]),
+    .examples(&[Example::new("The first hundred", r#"{"integration_id":"PINTEGRATION01"}"#)]),
     rest(
         "workflow_connection.create",
         "Create a workflow connection",
@@ -163,7 +163,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"integration_id": "PINTEGRATION01", "connection_id": "PCONNECTION001"}"#,
+            r#"{"integration_id":"PINTEGRATION01","connection_id":"PCONNECTION001"}"#,
         ),
     ]),
     rest(
@@ -192,7 +192,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another name",
-            r#"{"integration_id":"PINTEGRATION01","connection_id":"PCONNECTION01","name":"The chat","secrets":{"token":"example-token"}}"#,
+            r#"{"integration_id":"PINTEGRATION01","connection_id":"PCONNECTION001","name":"The chat","secrets":{"token":"example-token"}}"#,
         ),
     ]),
     rest(
@@ -208,7 +208,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "One",
-            r#"{"integration_id": "PINTEGRATION01", "connection_id": "PCONNECTION001"}"#,
+            r#"{"integration_id":"PINTEGRATION01","connection_id":"PCONNECTION001"}"#,
         ),
     ]),
 ];

@@ -1,95 +1,94 @@
-//! `harness credential add`.
+//! The form of a credential type, filled from the command line.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use workflow_node_host::Secret;
 use workflow_node_host::credential::CredentialForm;
 use workflow_node_host::description::{CredentialType, Grant};
-use workflow_node_host::store::NewCredential;
 
-use super::{secrets, summary_text};
-use crate::cli::{AddArgs, Report};
-use crate::exit::{Exit, Failure, shell};
+use super::args::Form;
+use super::secrets::{self, Source};
+use crate::exit::Failure;
 use crate::inspect::defs;
-use crate::output;
 use crate::schema;
-use crate::setup::Setup;
-use crate::store;
 
-pub(crate) async fn run(setup: &Setup, args: &AddArgs) -> Result<Exit, Failure> {
-    // Before anything else: what was typed by mistake shall not be kept any longer than needed.
-    let sources = secrets::sources(&args.secret)?;
-    let plugin = setup.load(&args.plugin).await?;
-    let path = args.plugin.display().to_string();
-    let of_plugin = |error| Failure::of(&error, &path);
-    let credential_type = plugin
-        .credential_type(&args.credential_type)
-        .map_err(|error| of_plugin(error).next(format!("harness inspect {}", shell(&path))))?;
-    if credential_type.grant != Grant::Fixed {
-        let message = format!(
-            "`{}` is connected by {}, which comes with `harness credential connect` and is not \
-             there yet",
-            credential_type.name,
-            credential_type.grant.name()
-        );
-        return Err(Failure::input("unsupported", message).next(alternatives(&plugin)));
+/// The variable that holds an app's client secret, where an engine or CI brings it.
+const CLIENT_SECRET: &str = "WORKFLOW_NODE_CLIENT_SECRET";
+
+/// What was given for a form, read as far as nobody has to be asked.
+pub(super) struct Given {
+    fields: Vec<String>,
+    sources: BTreeMap<String, Source>,
+    client_secret: Option<String>,
+}
+
+/// Reads the flags. Before anything else: what was typed by mistake shall not be kept any longer
+/// than needed.
+pub(super) fn given(form: &Form) -> Result<Given, Failure> {
+    Ok(Given {
+        fields: form.field.clone(),
+        sources: secrets::sources(&form.secret)?,
+        client_secret: form.client_secret.clone(),
+    })
+}
+
+impl Given {
+    /// Checks what can be checked before anything is opened or asked.
+    pub(super) fn check(&self, credential_type: &CredentialType) -> Result<(), Failure> {
+        fields(credential_type, &self.fields, Map::new()).map(|_| ())
     }
-    let fields = fields(credential_type, &args.field)?;
-    plugin.check_approval().map_err(of_plugin)?;
-    let store = store::open_or_make(setup)?;
-    if store.summary(&args.name).is_ok() {
-        let error = workflow_node_host::store::StoreError::Exists { name: args.name.clone() };
-        return Err(Failure::from(error));
-    }
-    let secrets = secrets::gather(credential_type, sources)?;
-    let form = CredentialForm { fields, secrets };
-    let configuration = plugin.connect(&credential_type.name, &form).await.map_err(of_plugin)?;
-    store.add(NewCredential {
-        name: args.name.clone(),
-        owner: None,
-        node: plugin.description().node.name.clone(),
-        credential_type: credential_type.name.clone(),
-        fields: form.fields,
-        secrets: form.secrets,
-        configuration,
-        granted_scopes: None,
-    })?;
-    let summary = store.summary(&args.name)?;
-    match args.format {
-        Report::Json => output::stdout_report(&json!(summary))?,
-        Report::Text => {
-            output::stdout(&summary_text(&summary))?;
-            let (name, path) = (shell(&args.name), shell(&path));
-            output::stderr(&format!(
-                "Stored, not yet tried: harness credential test {name} --plugin {path}\n"
-            ));
+
+    /// The form: what was given over what was there, and asked for where it is required.
+    pub(super) fn filled(
+        mut self,
+        credential_type: &CredentialType,
+        before: Option<CredentialForm>,
+    ) -> Result<CredentialForm, Failure> {
+        let before = before.unwrap_or_default();
+        if let Some(field) = client_secret_field(credential_type) {
+            if let Some(source) = &self.client_secret {
+                let text = format!("{field}={source}");
+                let mut one = secrets::sources(std::slice::from_ref(&text))?;
+                if let Some(source) = one.remove(field) {
+                    self.sources.insert(field.to_owned(), source);
+                }
+            } else if !self.sources.contains_key(field)
+                && let Ok(secret) = std::env::var(CLIENT_SECRET)
+                && !secret.is_empty()
+            {
+                self.sources.insert(field.to_owned(), Source::Given(Secret::new(secret)));
+            }
+        } else if self.client_secret.is_some() {
+            let message = format!("`{}` has no client secret", credential_type.name);
+            return Err(Failure::input("secret", message));
         }
-    }
-    Ok(Exit::Success)
-}
-
-fn alternatives(plugin: &workflow_node_host::Plugin) -> String {
-    let fixed: Vec<&str> = plugin
-        .description()
-        .credential_types
-        .values()
-        .filter(|one| one.grant == Grant::Fixed)
-        .map(|one| one.name.as_str())
-        .collect();
-    match fixed.as_slice() {
-        [] => "the plugin has no other credential type".to_owned(),
-        names => format!("use --type {}", names.join(" or --type ")),
+        let fields = fields(credential_type, &self.fields, before.fields)?;
+        let secrets = secrets::gather(credential_type, self.sources, before.secrets)?;
+        Ok(CredentialForm { fields, secrets })
     }
 }
 
-/// `--field K=V`, each as its schema wants it; required fields that were not given take their
-/// default.
+fn client_secret_field(credential_type: &CredentialType) -> Option<&str> {
+    match &credential_type.grant {
+        Grant::Fixed => None,
+        Grant::AuthorizationCode { client_secret_field, .. } => client_secret_field.as_deref(),
+        Grant::ClientCredentials { client_secret_field, .. } => Some(client_secret_field),
+    }
+}
+
+/// `--field K=V`, each as its schema wants it, over what was there; required fields that were not
+/// given take their default.
 fn fields(
     credential_type: &CredentialType,
     given: &[String],
+    before: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
     let shared = defs(&credential_type.fields);
     let properties = schema::properties(&credential_type.fields, &shared);
     let secret = credential_type.secret_fields();
     let mut fields = Map::new();
+    let mut all = before;
     for text in given {
         let Some((name, value)) = text.split_once('=') else {
             return Err(Failure::input("field", "--field is written NAME=VALUE"));
@@ -116,11 +115,13 @@ fn fields(
     for name in schema::required(schema::resolved(&credential_type.fields, &shared)) {
         let field = properties.iter().find(|(known, _)| known == name);
         let default = field.and_then(|(_, field)| field.get("default"));
-        if let (Some(default), false) = (default, fields.contains_key(name)) {
+        let is_there = fields.contains_key(name) || all.contains_key(name);
+        if let (Some(default), false) = (default, is_there) {
             fields.insert(name.to_owned(), default.clone());
         }
     }
-    Ok(fields)
+    all.extend(fields);
+    Ok(all)
 }
 
 /// A value as its schema wants it.
@@ -161,6 +162,8 @@ fn typed(schema: &Value, shared: &Map<String, Value>, text: &str) -> Result<Valu
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -1,12 +1,22 @@
-//! Credentials as the host uses them, and where it gets them from.
+//! Credentials as the host uses them, where it gets them from, and how they are kept.
+
+mod keep;
+mod stored;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::description::{Configuration, CredentialType, FieldProblem};
+pub use keep::CredentialStore;
+pub use stored::{
+    Claim, Connection, ConnectionKey, CredentialStatus, CredentialSummary, Dependant, Head,
+    HeadChange, Health, LastUse, Lease, LeaseChange, Mode, NewCredential, Renewal, Stored,
+};
+pub(crate) use stored::{ended, outcome_unknown};
+
+use crate::description::{Configuration, CredentialType, Description, FieldProblem};
 use crate::digest::Digest;
 use crate::secret::Secret;
 
@@ -49,14 +59,59 @@ pub struct CredentialRequest {
     pub actor: Option<String>,
     /// The workflow.
     pub workflow: Option<String>,
+    /// What the approved component describes; the host sets it. A source that renews tokens reads
+    /// there how its service wants that done.
+    pub description: Option<Arc<Description>>,
+    /// The operator's list of origins for this use; `None` does not narrow.
+    pub allow: Option<Vec<crate::origin::OriginPattern>>,
+    /// Nothing may be sent, as in a dry run: what would have to be renewed is given as it is.
+    pub offline: bool,
 }
 
 /// Why a credential cannot be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CredentialError {
     /// There is none of this name.
     #[error("there is no credential `{0}`")]
     Unknown(String),
+    /// The name is taken.
+    #[error("there is a credential `{0}` already. Choose another name, or connect that one again")]
+    Exists(String),
+    /// Nobody, or not this user, has connected under the name.
+    #[error("{}", not_connected(name, user.as_deref()))]
+    NotConnected {
+        /// Its name.
+        name: String,
+        /// Who would have to.
+        user: Option<String>,
+    },
+    /// It was changed since it was read.
+    #[error("the credential `{0}` has been changed meanwhile. Read it again")]
+    Changed(String),
+    /// Something of it is not as it may be.
+    #[error("{0}")]
+    Invalid(String),
+    /// It was granted less than the action needs.
+    #[error(
+        "the credential `{name}` lacks a right that `{action}` needs: {}", lacking.join(" and ")
+    )]
+    InsufficientScope {
+        /// Its name.
+        name: String,
+        /// The action.
+        action: String,
+        /// The scopes that were not granted.
+        lacking: Vec<String>,
+    },
+    /// Its service cannot be asked just now; what is stored is untouched.
+    #[error("the token of the credential `{name}` cannot be renewed just now: {reason}")]
+    Unavailable {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// It must be connected again.
     #[error("the credential `{name}` must be connected again: {reason}")]
     Reconnect {
@@ -79,6 +134,18 @@ pub enum CredentialError {
     /// The source failed.
     #[error("the credential store failed: {0}")]
     Source(String),
+}
+
+pub(crate) fn not_connected(name: &str, user: Option<&str>) -> String {
+    match user {
+        Some(user) => format!(
+            "{user} has not connected `{name}` yet, and each user of it has a connection of their \
+             own"
+        ),
+        None => format!(
+            "`{name}` is connected by each of its users, and nobody was named who runs this"
+        ),
+    }
 }
 
 /// Where the host gets credentials from. An engine brings its own.
@@ -105,6 +172,18 @@ pub trait CredentialSource: Send + Sync + 'static {
     ) -> Result<Credential, CredentialError> {
         let _ = revision;
         Err(CredentialError::NotRefreshable(request.name.clone()))
+    }
+
+    /// The service has refused the credential of this revision with 401, and nothing newer could be
+    /// had. Called once per request that ended so; must not block for long.
+    fn refused(&self, request: &CredentialRequest, revision: u64) {
+        let _ = (request, revision);
+    }
+
+    /// The service has accepted the credential of this revision. Called once per request that
+    /// ended so; must not block for long.
+    fn accepted(&self, request: &CredentialRequest, revision: u64) {
+        let _ = (request, revision);
     }
 }
 

@@ -1,0 +1,156 @@
+//! `harness credential disconnect` and `remove`.
+
+use async_trait::async_trait;
+use serde_json::json;
+use workflow_node_host::credential::{CredentialSummary, Dependant};
+use workflow_node_host::oauth::{CredentialEnded, CredentialEvents, Disconnection};
+
+use super::args::DisconnectArgs;
+use super::shown::point;
+use super::{World, confirm, key_of};
+use crate::cli::Report;
+use crate::exit::{Exit, Failure, shell};
+use crate::output;
+use crate::setup::Setup;
+use crate::store;
+
+/// What an engine would run the fallbacks by; people read it.
+pub(crate) struct ToldOnTerminal;
+
+#[async_trait]
+impl CredentialEvents for ToldOnTerminal {
+    async fn needs_reconnect(&self, event: &CredentialEnded) {
+        let workflows = names(&event.dependants);
+        let needed = if workflows.is_empty() {
+            String::new()
+        } else {
+            format!("; workflows that need it: {workflows}")
+        };
+        tracing::warn!(credential = event.credential, "{}{needed}", event.reason);
+    }
+}
+
+pub(super) async fn disconnect(setup: &Setup, args: DisconnectArgs) -> Result<Exit, Failure> {
+    let world = World::new(setup, &args.network)?;
+    let store = world.store.open(setup)?;
+    let key = key_of(setup, store, &args.name)?;
+    let summaries = store.summaries(&args.name)?;
+    let summary = summaries
+        .into_iter()
+        .find(|one| one.user == key.user)
+        .ok_or_else(|| Failure::new(Exit::Credential, "credential", "it is not connected"))?;
+    if args.format == Report::Text {
+        output::stderr(&dependants_text(&summary));
+    }
+    let name = shell(&args.name);
+    let otherwise = format!("harness credential disconnect {name} --yes");
+    confirm(args.yes, &format!("Disconnect {}? [y/N] ", args.name), &otherwise)?;
+    // A plugin that cannot be loaded any more must not keep anybody from wiping a secret.
+    let plugin = match &args.plugin {
+        None => None,
+        Some(path) => match world.load(path).await {
+            Ok(plugin) => Some(plugin),
+            Err(failure) => {
+                output::warning("plugin", &failure.message, args.format.into());
+                None
+            }
+        },
+    };
+    let ended = world
+        .manager()?
+        .disconnect(&key, &setup.principal(), plugin.as_ref())
+        .await
+        .map_err(|error| Failure::of_credential(&error, ""))?;
+    match args.format {
+        Report::Json => output::stdout_report(&json!({
+            "disconnected": args.name,
+            "user": key.user,
+            "revoked": ended.revoked,
+            "not_asked": ended.not_asked,
+            "dependants": ended.dependants,
+        }))?,
+        Report::Text => output::stdout(&ended_text(&args.name, &ended))?,
+    }
+    Ok(Exit::Success)
+}
+
+fn dependants_text(summary: &CredentialSummary) -> String {
+    if summary.dependants.is_empty() {
+        return format!("No workflow is known to need {}.\n", summary.name);
+    }
+    let mut text = "These workflows need it, and stop working:\n".to_owned();
+    for dependant in &summary.dependants {
+        text.push_str(&point(&dependant.workflow));
+    }
+    text
+}
+
+/// What was done, and what could not be done.
+fn ended_text(name: &str, ended: &Disconnection) -> String {
+    let mut text = format!("Disconnected {name}: its secrets are wiped from this store.\n");
+    for revoked in &ended.revoked {
+        let token = revoked.token.replace('_', " ");
+        text.push_str(&match &revoked.failed {
+            None => format!("The service was asked to revoke the {token}, and says that it did.\n"),
+            Some(reason) => format!(
+                "The service did not revoke the {token}: {reason}. It may work until it runs out.\n"
+            ),
+        });
+    }
+    if !ended.revoked.is_empty() {
+        text.push_str(
+            "To be sure, look at the list of connected apps on the service's own pages.\n",
+        );
+    }
+    if let Some(reason) = &ended.not_asked {
+        text.push_str(&format!("The service was not asked to revoke anything: {reason}.\n"));
+    }
+    let workflows = names(&ended.dependants);
+    if !workflows.is_empty() {
+        text.push_str(&format!("These workflows have to be looked after: {workflows}\n"));
+    }
+    let name = shell(name);
+    text.push_str(&format!(
+        "The name stays: harness credential reconnect {name} --plugin PLUGIN revives it, harness \
+         credential remove {name} forgets it.\n"
+    ));
+    text
+}
+
+fn names(dependants: &[Dependant]) -> String {
+    dependants.iter().map(|one| one.workflow.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn remove(
+    setup: &Setup,
+    name: &str,
+    yes: bool,
+    format: Report,
+) -> Result<Exit, Failure> {
+    let store = store::open(setup)?;
+    let head = store.head(name)?;
+    let by = setup.principal();
+    if !by.is_admin && head.owner != by.id {
+        let message = format!("only the owner of `{name}` or an administrator may remove it");
+        return Err(Failure::new(Exit::Credential, "credential", message));
+    }
+    let has_tokens = store
+        .summaries(name)?
+        .iter()
+        .any(|one| one.status.is_usable() && one.granted_scopes.is_some());
+    if has_tokens && format == Report::Text {
+        output::stderr(&format!(
+            "The service is not told: its tokens go on working there. To end the access first: \
+             harness credential disconnect {}\n",
+            shell(name)
+        ));
+    }
+    let otherwise = format!("harness credential remove {} --yes", shell(name));
+    confirm(yes, &format!("Remove the credential {name}? [y/N] "), &otherwise)?;
+    store.remove(name)?;
+    match format {
+        Report::Json => output::stdout_report(&json!({ "removed": name }))?,
+        Report::Text => output::stdout(&format!("Removed {name}.\n"))?,
+    }
+    Ok(Exit::Success)
+}

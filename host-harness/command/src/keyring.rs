@@ -1,0 +1,100 @@
+//! The key of the credential store in the operating system's keyring: the macOS keychain, the
+//! Windows credential store, or the Secret Service of a Linux desktop. Where there is none, that is
+//! said; nothing is ever kept in clear instead.
+
+use std::path::Path;
+
+use workflow_node_host::Secret;
+use workflow_node_host::store::StoreKey;
+
+use crate::exit::{Exit, Failure};
+
+/// Under which the keyring shows it.
+#[cfg(feature = "keyring")]
+const SERVICE: &str = "workflow-node credential store";
+
+/// The key that the keyring holds for a store.
+pub(crate) fn find(store: &Path) -> Result<Option<StoreKey>, Failure> {
+    let Some(text) = read(&name_of(store))? else { return Ok(None) };
+    Ok(Some(StoreKey::from_text(text.expose())?))
+}
+
+/// Makes a new random key for a store and keeps it in the keyring.
+pub(crate) fn make(store: &Path) -> Result<StoreKey, Failure> {
+    let key = StoreKey::generate()?;
+    keep(store, &key)?;
+    Ok(key)
+}
+
+/// Keeps a key for a store, in the place of the one that is there.
+pub(crate) fn keep(store: &Path, key: &StoreKey) -> Result<(), Failure> {
+    let Some(text) = key.to_text() else {
+        return Err(Failure::internal("a passphrase is not kept in a keyring"));
+    };
+    write(&name_of(store), &text)?;
+    // Read back before anything is sealed with it.
+    match read(&name_of(store))? {
+        Some(kept) if kept.expose() == text.expose() => Ok(()),
+        _ => Err(failed("it does not give back what was put there")),
+    }
+}
+
+/// The store's path: several stores of one user have a key each.
+fn name_of(store: &Path) -> String {
+    std::path::absolute(store).unwrap_or_else(|_| store.to_owned()).display().to_string()
+}
+
+fn failed(problem: &str) -> Failure {
+    Failure::new(
+        Exit::Credential,
+        "no-keyring",
+        format!("the operating system's keyring cannot be used: {problem}"),
+    )
+    .next("use a key file instead: harness credential key-file ~/.config/workflow-node.key")
+}
+
+#[cfg(feature = "keyring")]
+fn entry(name: &str) -> Result<keyring::Entry, Failure> {
+    // On Linux the keyring is asked over D-Bus by a client that blocks.
+    if let Err(error) = keyring::Entry::store_status() {
+        return Err(failed(&error.to_string()));
+    }
+    keyring::Entry::new(SERVICE, name).map_err(|error| failed(&error.to_string()))
+}
+
+#[cfg(feature = "keyring")]
+fn read(name: &str) -> Result<Option<Secret>, Failure> {
+    on_its_own_thread(name, |name| match entry(name)?.get_password() {
+        Ok(text) => Ok(Some(Secret::new(text))),
+        Err(keyring::Error::NoEntry) => Ok(None),
+        Err(error) => Err(failed(&error.to_string())),
+    })
+}
+
+#[cfg(feature = "keyring")]
+fn write(name: &str, text: &Secret) -> Result<(), Failure> {
+    on_its_own_thread(name, |name| {
+        let entry = entry(name)?;
+        entry.set_password(text.expose()).map_err(|error| failed(&error.to_string()))
+    })
+}
+
+/// The client runs an executor of its own, which may not be started within ours.
+#[cfg(feature = "keyring")]
+fn on_its_own_thread<T: Send>(
+    name: &str,
+    work: impl FnOnce(&str) -> Result<T, Failure> + Send,
+) -> Result<T, Failure> {
+    std::thread::scope(|scope| scope.spawn(|| work(name)).join())
+        .unwrap_or_else(|_| Err(failed("its client has failed")))
+}
+
+#[cfg(not(feature = "keyring"))]
+fn read(_name: &str) -> Result<Option<Secret>, Failure> {
+    Err(failed("this build has no support for it"))
+}
+
+#[cfg(not(feature = "keyring"))]
+fn write(_name: &str, _text: &Secret) -> Result<(), Failure> {
+    Err(failed("this build has no support for it"))
+}

@@ -1,0 +1,135 @@
+//! The store as a trait: an engine brings its own, the default is `store::SqliteStore`. It keeps,
+//! leases and tells; it knows no service, sends nothing and renews nothing. What is done with it
+//! over time is `oauth`'s business.
+
+use async_trait::async_trait;
+
+use super::CredentialError;
+use super::stored::{
+    Claim, ConnectionKey, CredentialSummary, Head, HeadChange, Health, LastUse, Lease, LeaseChange,
+    NewCredential, Renewal, Stored,
+};
+
+/// Keeps credentials. Every method happens as a whole or not at all, and holds between processes
+/// that share the store.
+///
+/// What an implementation of one's own has to keep to, the tests of the module `oauth` check
+/// through this trait: a renewal replaces all secrets at once and only at the revision that was
+/// read; of any number of claims at one time one is granted; a change of a lease by anybody but
+/// its present holder is refused.
+#[async_trait]
+pub trait CredentialStore: Send + Sync + 'static {
+    /// A connection with its secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Unknown`] where there is no such name, [`CredentialError::NotConnected`]
+    /// where nobody (or not this user) has connected under it, and when the store fails.
+    async fn open(&self, key: &ConnectionKey) -> Result<Stored, CredentialError>;
+
+    /// What belongs to a name. Opens no secret.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Unknown`], and when the store fails.
+    async fn head(&self, name: &str) -> Result<Head, CredentialError>;
+
+    /// All connections, by name and user; a credential that nobody has connected yet once without
+    /// a user. Opens no secret. `renews` says of a credential type of a node whether the host can
+    /// renew its tokens; it decides what is told as expiring.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    async fn list(&self) -> Result<Vec<CredentialSummary>, CredentialError>;
+
+    /// Keeps a credential: makes the name, or adds a user's connection to one that is per user.
+    /// With `replacing` it replaces all of the connection that has this revision, and resets its
+    /// lease. Returns the revision.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Exists`] where the name (or the user's connection) is there and is not to
+    /// be replaced, [`CredentialError::Changed`] where it has another revision, and when what
+    /// belongs to the name would change.
+    async fn keep(
+        &self,
+        credential: NewCredential,
+        replacing: Option<u64>,
+    ) -> Result<u64, CredentialError>;
+
+    /// Writes new tokens down, before anybody uses them. Returns the new revision; the connection
+    /// counts as connected, and nothing is under way any more.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Changed`] where the connection has another revision by now.
+    async fn renew(
+        &self,
+        key: &ConnectionKey,
+        revision: u64,
+        renewal: Renewal,
+    ) -> Result<u64, CredentialError>;
+
+    /// Notes how a connection is. [`Health::Disconnected`] wipes its secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Changed`] where the connection has another revision by now.
+    async fn set_health(
+        &self,
+        key: &ConnectionKey,
+        revision: u64,
+        health: Health,
+    ) -> Result<(), CredentialError>;
+
+    /// Notes whose a connection is at the service, as a test has found out.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Changed`] where the connection has another revision by now.
+    async fn set_identity(
+        &self,
+        key: &ConnectionKey,
+        revision: u64,
+        identity: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), CredentialError>;
+
+    /// Changes what belongs to a name.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Unknown`], and when the store fails.
+    async fn change(&self, name: &str, change: HeadChange) -> Result<(), CredentialError>;
+
+    /// Removes a name and all its connections.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError::Unknown`], and when the store fails.
+    async fn remove(&self, name: &str) -> Result<(), CredentialError>;
+
+    /// Asks for the right to refresh a connection, for so many milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such connection, or the store fails.
+    async fn claim(&self, key: &ConnectionKey, milliseconds: u64)
+    -> Result<Claim, CredentialError>;
+
+    /// Changes a lease as its holder. `None`: it is another's by now, and nothing was changed.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such connection, or the store fails.
+    async fn hold(
+        &self,
+        key: &ConnectionKey,
+        fence: u64,
+        change: LeaseChange,
+    ) -> Result<Option<Lease>, CredentialError>;
+
+    /// Notes a use, and the workflow that named the credential. May be coarse: a use soon after
+    /// the last one by the same need not be written down.
+    async fn note_use(&self, key: &ConnectionKey, last: LastUse, workflow: Option<&str>);
+}

@@ -1,0 +1,489 @@
+//! A credential as it is kept: what a store holds of it besides its secrets, and what is told of it.
+//! Knows neither files nor OAuth's wire.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::description::Configuration;
+use crate::secret::Secret;
+
+/// Who may use a credential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Its owner alone.
+    #[default]
+    Private,
+    /// Every workflow that names it, whoever runs it. Nobody can read it.
+    Shared,
+    /// Everybody, each with a connection of their own under the one name.
+    PerUser,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Private => "private",
+            Self::Shared => "shared",
+            Self::PerUser => "per-user",
+        })
+    }
+}
+
+impl std::str::FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "private" => Ok(Self::Private),
+            "shared" => Ok(Self::Shared),
+            "per-user" => Ok(Self::PerUser),
+            other => Err(format!("`{other}` is no mode: private, shared or per-user")),
+        }
+    }
+}
+
+/// What belongs to a credential's name: it is the same for everybody who connects under it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Its name, for good: 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit.
+    pub name: String,
+    /// For people; may be changed at any time.
+    pub description: String,
+    /// Whose it is, in the engine's terms.
+    pub owner: Option<String>,
+    /// Who may use it.
+    pub mode: Mode,
+    /// The actions that it may be used for; `None` for all.
+    pub allowed_actions: Option<BTreeSet<String>>,
+    /// The node that it is for. No other gets it.
+    pub node: String,
+    /// Name of the credential type.
+    pub credential_type: String,
+    /// Milliseconds since 1970.
+    pub created_at: u64,
+}
+
+/// Names one connection: the credential, and with [`Mode::PerUser`] the user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionKey {
+    /// The credential's name.
+    pub name: String,
+    /// Set only where each user has a connection of their own.
+    pub user: Option<String>,
+}
+
+impl ConnectionKey {
+    /// Of a credential that is private or shared.
+    pub fn of(name: impl Into<String>) -> Self {
+        Self { name: name.into(), user: None }
+    }
+}
+
+impl fmt::Display for ConnectionKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.user {
+            None => formatter.write_str(&self.name),
+            Some(user) => write!(formatter, "{} of {user}", self.name),
+        }
+    }
+}
+
+/// How a connection is, as it is kept. What is told of it is [`CredentialStatus`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Health {
+    /// It works, as far as is known.
+    #[default]
+    Connected,
+    /// Only a person can make it work again.
+    NeedsReconnect {
+        /// Why, for people. Stored in clear.
+        reason: String,
+    },
+    /// A refresh was sent and its answer never came: the service may have replaced the refresh
+    /// token, and nobody knows by what.
+    RefreshOutcomeUnknown {
+        /// When it was sent, in milliseconds since 1970.
+        sent_at: u64,
+    },
+    /// The service has refused it at a use, and nothing could be done about that. It is still
+    /// tried: what works again is connected again.
+    Refused {
+        /// When. Milliseconds since 1970.
+        at: u64,
+    },
+    /// Somebody has disconnected it; its secrets are gone.
+    Disconnected,
+}
+
+/// What is known about one connection, without its secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// The form's fields without secrets. They are stored in clear.
+    pub fields: Map<String, Value>,
+    /// What `configure` returned.
+    pub configuration: Configuration,
+    /// What was asked for; `None` where the grant has no scopes.
+    pub asked_scopes: Option<Vec<String>>,
+    /// What was granted; `None` where the grant has no scopes.
+    pub granted_scopes: Option<Vec<String>>,
+    /// Whose it is at the service: the ID token's described claims, or what a test has found out.
+    pub identity: Map<String, Value>,
+    /// How it is.
+    pub health: Health,
+    /// When the access token ends, if the service said so. Milliseconds since 1970.
+    pub expires_at: Option<u64>,
+    /// How long the access token lived when it was got, in milliseconds.
+    pub lifetime: Option<u64>,
+    /// When a person connected it last. Milliseconds since 1970.
+    pub connected_at: u64,
+    /// When its secrets or its health changed last. Milliseconds since 1970.
+    pub updated_at: u64,
+    /// 1 at first; raised by 1 whenever its secrets are replaced.
+    pub revision: u64,
+}
+
+/// A connection with its secrets.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Of the name.
+    pub head: Head,
+    /// What is not secret.
+    pub connection: Connection,
+    /// The form's secrets and the grant's tokens, by name (`access_token`, `refresh_token`).
+    pub secrets: BTreeMap<String, Secret>,
+    /// Who refreshes it just now, or tried last.
+    pub lease: Lease,
+}
+
+/// The right to refresh a connection: one process at a time holds it, for a limited time. Kept in
+/// the store, so that processes see each other's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Lease {
+    /// Raised by every new holder: what an earlier one does with its lease is refused.
+    pub fence: u64,
+    /// Milliseconds since 1970; in the past when nobody holds it.
+    pub until: u64,
+    /// Set before a refresh leaves, and unset once its answer is kept: what is found set when the
+    /// lease has run out is a refresh whose answer was lost. Milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<u64>,
+    /// The service has refused: nobody tries again before. Milliseconds since 1970.
+    #[serde(default)]
+    pub not_before: u64,
+}
+
+/// What comes of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the caller's.
+    Granted(Lease),
+    /// Another process holds it.
+    Held(Lease),
+}
+
+/// What the holder of a lease changes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// Holds it for so many milliseconds from now.
+    Extend(u64),
+    /// A refresh is about to leave; holds it for so many milliseconds from now.
+    Sending(u64),
+    /// It is certain that nothing left, or that the refresh was refused.
+    NotSent,
+    /// Gives it back; nobody tries again before this time (milliseconds since 1970).
+    Release {
+        /// See [`Lease::not_before`].
+        not_before: u64,
+    },
+}
+
+/// What is written down when a refresh has brought new tokens, or when a person connects again.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// All secrets from now on.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What was granted, where the service said so.
+    pub granted_scopes: Option<Vec<String>>,
+    /// When the access token ends. Milliseconds since 1970.
+    pub expires_at: Option<u64>,
+    /// How long it lives, in milliseconds.
+    pub lifetime: Option<u64>,
+}
+
+/// A credential, or one more connection of it, that is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewCredential {
+    /// Its name, for good.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Whose it is, in the engine's terms.
+    pub owner: Option<String>,
+    /// Who may use it.
+    pub mode: Mode,
+    /// The actions that it may be used for; `None` for all.
+    pub allowed_actions: Option<BTreeSet<String>>,
+    /// The node that it is for. No other gets it.
+    pub node: String,
+    /// Name of the credential type.
+    pub credential_type: String,
+    /// With [`Mode::PerUser`] whose connection this is.
+    pub user: Option<String>,
+    /// The form's fields without secrets. They are stored in clear.
+    pub fields: Map<String, Value>,
+    /// The form's secrets and the grant's tokens, by name. They are stored sealed.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What `configure` returned.
+    pub configuration: Configuration,
+    /// What was asked for; `None` where the grant has no scopes.
+    pub asked_scopes: Option<Vec<String>>,
+    /// What was granted; `None` where the grant has no scopes.
+    pub granted_scopes: Option<Vec<String>>,
+    /// See [`Connection::identity`].
+    pub identity: Map<String, Value>,
+    /// When the access token ends. Milliseconds since 1970.
+    pub expires_at: Option<u64>,
+    /// How long it lives, in milliseconds.
+    pub lifetime: Option<u64>,
+}
+
+/// A change of what belongs to the name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeadChange {
+    /// Another description.
+    Description(String),
+    /// Other actions; `None` for all.
+    AllowedActions(Option<BTreeSet<String>>),
+    /// Another mode. All connections lose their secrets: whoever agreed to the old mode has not
+    /// agreed to the new one.
+    Mode(Mode),
+    /// Another owner.
+    Owner(Option<String>),
+}
+
+/// When a credential was last used, and by what.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct LastUse {
+    /// Milliseconds since 1970, exact to a minute.
+    pub at: u64,
+    /// The node and action, the workflow and the actor, as far as they are known.
+    pub by: String,
+}
+
+/// A workflow that has named a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dependant {
+    /// The workflow, in the engine's terms.
+    pub workflow: String,
+    /// When it was seen last. Milliseconds since 1970.
+    pub seen_at: u64,
+}
+
+/// Whether a credential can be used, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CredentialStatus {
+    /// It can.
+    Connected,
+    /// It can, but not for long, and nothing renews it.
+    Expiring {
+        /// Milliseconds since 1970.
+        at: u64,
+    },
+    /// It must be connected again.
+    NeedsReconnect {
+        /// Why.
+        reason: String,
+    },
+    /// The answer to a refresh was lost; it works until its access token ends.
+    RefreshOutcomeUnknown {
+        /// When the refresh was sent. Milliseconds since 1970.
+        since: u64,
+        /// What that means and what to do.
+        reason: String,
+    },
+    /// It was disconnected, or nobody has connected it yet.
+    Disconnected,
+}
+
+impl CredentialStatus {
+    /// Whether an execution may use it.
+    pub fn is_usable(&self) -> bool {
+        matches!(self, Self::Connected | Self::Expiring { .. } | Self::RefreshOutcomeUnknown { .. })
+    }
+
+    /// In a word, as in its JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Expiring { .. } => "expiring",
+            Self::NeedsReconnect { .. } => "needs-reconnect",
+            Self::RefreshOutcomeUnknown { .. } => "refresh-outcome-unknown",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+/// Less than this before an end that nothing puts off, a credential is told to be expiring.
+const NOTICE: u64 = 7 * 24 * 3_600_000;
+
+impl Connection {
+    /// What is to be told at this time. `renews`: whether the host can get a new access token
+    /// without a person.
+    pub fn status(&self, now: u64, renews: bool) -> CredentialStatus {
+        match &self.health {
+            Health::Disconnected => CredentialStatus::Disconnected,
+            Health::NeedsReconnect { reason } => {
+                CredentialStatus::NeedsReconnect { reason: reason.clone() }
+            }
+            Health::Refused { .. } => CredentialStatus::NeedsReconnect { reason: refused() },
+            Health::RefreshOutcomeUnknown { sent_at } => {
+                let ended = self.expires_at.is_none_or(|at| at <= now);
+                let reason = outcome_unknown(ended);
+                if ended {
+                    return CredentialStatus::NeedsReconnect { reason };
+                }
+                CredentialStatus::RefreshOutcomeUnknown { since: *sent_at, reason }
+            }
+            Health::Connected => match self.expires_at {
+                Some(at) if renews || at > now.saturating_add(self.notice()) => {
+                    let _ = at;
+                    CredentialStatus::Connected
+                }
+                Some(at) if at <= now => CredentialStatus::NeedsReconnect { reason: ended() },
+                Some(at) => CredentialStatus::Expiring { at },
+                None => CredentialStatus::Connected,
+            },
+        }
+    }
+
+    /// A credential that lives for a day would be expiring all its life.
+    fn notice(&self) -> u64 {
+        self.lifetime.map_or(NOTICE, |lifetime| NOTICE.min(lifetime / 4))
+    }
+}
+
+/// Why a credential whose refresh was lost must be connected again.
+pub(crate) fn outcome_unknown(ended: bool) -> String {
+    let and = if ended {
+        "its access token has ended since"
+    } else {
+        "it works until its access \
+                 token ends"
+    };
+    format!(
+        "refresh-outcome-unknown: a refresh was sent and its answer was lost, so the service may \
+         have replaced the refresh token; {and}"
+    )
+}
+
+/// Why a credential that the service refuses must be connected again.
+fn refused() -> String {
+    "the service refused it when it was last used: it was revoked, has ended, or is for another \
+     account or region"
+        .to_owned()
+}
+
+/// Why a credential without a refresh token must be connected again.
+pub(crate) fn ended() -> String {
+    "its access token has ended, and the service gave nothing to renew it with".to_owned()
+}
+
+/// What can be said about a credential without its secrets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CredentialSummary {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Whose it is, in the engine's terms.
+    pub owner: Option<String>,
+    /// Who may use it.
+    pub mode: Mode,
+    /// The actions that it may be used for; `None` for all.
+    pub allowed_actions: Option<BTreeSet<String>>,
+    /// The node that it is for.
+    pub node: String,
+    /// Name of the credential type.
+    pub credential_type: String,
+    /// With [`Mode::PerUser`] whose connection this is; `None` where nobody has connected yet.
+    pub user: Option<String>,
+    /// Whether it can be used.
+    #[serde(flatten)]
+    pub status: CredentialStatus,
+    /// The form's fields without secrets.
+    pub fields: Map<String, Value>,
+    /// What `configure` returned; `None` where nobody has connected yet.
+    pub configuration: Option<Configuration>,
+    /// What was asked for; `None` where the grant has no scopes.
+    pub asked_scopes: Option<Vec<String>>,
+    /// What was granted; `None` where the grant has no scopes.
+    pub granted_scopes: Option<Vec<String>>,
+    /// See [`Connection::identity`].
+    pub identity: Map<String, Value>,
+    /// When the access token ends. Milliseconds since 1970.
+    pub expires_at: Option<u64>,
+    /// 1 at first; raised by 1 whenever its secrets are replaced.
+    pub revision: u64,
+    /// Milliseconds since 1970.
+    pub created_at: u64,
+    /// When a person connected it last. Milliseconds since 1970.
+    pub connected_at: Option<u64>,
+    /// Milliseconds since 1970.
+    pub updated_at: u64,
+    /// `None` if it was never used.
+    pub last_used: Option<LastUse>,
+    /// Workflows that have named it.
+    pub dependants: Vec<Dependant>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(health: Health, expires_at: Option<u64>, lifetime: Option<u64>) -> Connection {
+        Connection {
+            fields: Map::new(),
+            configuration: serde_json::from_str(r#"{"audiences":[]}"#).unwrap(),
+            asked_scopes: None,
+            granted_scopes: None,
+            identity: Map::new(),
+            health,
+            expires_at,
+            lifetime,
+            connected_at: 0,
+            updated_at: 0,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_what_a_person_has_to_know() {
+        const DAY: u64 = 24 * 3_600_000;
+        let now = 1_000 * DAY;
+        let told = |health, expires_at, lifetime, renews| {
+            connection(health, expires_at, lifetime).status(now, renews).word()
+        };
+        // What the host renews by itself never worries anybody.
+        assert_eq!(told(Health::Connected, Some(now + 1), Some(DAY), true), "connected");
+        assert_eq!(told(Health::Connected, Some(now - 1), Some(DAY), true), "connected");
+        // What it cannot renew is announced in time, and told when it has ended.
+        assert_eq!(told(Health::Connected, Some(now + 30 * DAY), None, false), "connected");
+        assert_eq!(told(Health::Connected, Some(now + 6 * DAY), None, false), "expiring");
+        assert_eq!(told(Health::Connected, Some(now + DAY / 2), Some(DAY), false), "connected");
+        assert_eq!(told(Health::Connected, Some(now + DAY / 5), Some(DAY), false), "expiring");
+        assert_eq!(told(Health::Connected, Some(now), None, false), "needs-reconnect");
+        assert_eq!(told(Health::Connected, None, None, false), "connected");
+        let unknown = Health::RefreshOutcomeUnknown { sent_at: now - 5 };
+        assert_eq!(told(unknown.clone(), Some(now + 1), None, true), "refresh-outcome-unknown");
+        assert_eq!(told(unknown.clone(), Some(now), None, true), "needs-reconnect");
+        assert_eq!(told(unknown, None, None, true), "needs-reconnect");
+        assert_eq!(told(Health::Disconnected, None, None, true), "disconnected");
+    }
+}

@@ -1,0 +1,137 @@
+//! The life of a credential: connected by a person, renewed by the host, ended by either side.
+//!
+//! [`CredentialManager`] sits above a [`CredentialStore`](crate::credential::CredentialStore) and
+//! is the host's source of credentials; [`HostBuilder::credential_store`](crate::HostBuilder::credential_store)
+//! makes one with the host's own transport, approvals, audit and clock. It knows no service: how
+//! one gives tokens stands in the plugin's description, and only what an operator has approved of
+//! that is used.
+//!
+//! | | where |
+//! | --- | --- |
+//! | from a form to a credential: state, PKCE, the code, the ID token | `connect`, `callback`, `id_token` |
+//! | the browser's way back to this machine, and the page it ends on | `loopback`, `page` |
+//! | rights in words; what lacks | `rights` |
+//! | token and revocation requests, by the `oauth2` crate | `wire`, `answer` |
+//! | exactly one refresh | `renew` |
+//! | who may use what; the end | `manage` |
+//!
+//! An engine with a web server connects like this:
+//!
+//! ```no_run
+//! # use workflow_node_host::oauth::{ConnectError, ConnectOrder, Page, Principal};
+//! # use workflow_node_host::{Host, Plugin};
+//! # async fn connect(host: &Host, plugin: &Plugin, callback: &str) -> Result<String, ConnectError> {
+//! let credentials = host.credentials().expect("the host was built with a store");
+//! let ada = Principal::user("ada");
+//! let order = ConnectOrder {
+//!     name: "work".into(),
+//!     owner: Some("ada".into()),
+//!     credential_type: "oauth2".into(),
+//!     redirect: Some("https://engine.example/oauth/callback".parse().expect("a URL")),
+//!     ..ConnectOrder::default()
+//! };
+//! let authorization = credentials.begin(plugin, order, &ada).await?;
+//! // Show `authorization.rights`, then send the browser to `authorization.url`. Later, with the
+//! // URL of the request that comes to the redirect URL:
+//! let connection = credentials.finish(callback).await?;
+//! let page = Page::connected("work", "", &[]).html();
+//! credentials.keep(connection, &ada).await?;
+//! # Ok(page)
+//! # }
+//! ```
+
+mod answer;
+mod callback;
+mod connect;
+mod id_token;
+mod loopback;
+mod manage;
+mod page;
+mod renew;
+mod rights;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use connect::{Authorization, ConnectOrder, Difference, NewConnection};
+pub use loopback::{Loopback, Received, WAITING};
+pub(crate) use manage::Services;
+pub use manage::{
+    CredentialEnded, CredentialEvents, CredentialManager, Disconnection, Principal, Revoked, Timing,
+};
+pub use page::Page;
+pub use rights::{AskFor, Right};
+
+use crate::credential::CredentialError;
+
+/// The action under which a credential is proved.
+pub(crate) const TEST: &str = "credential.test";
+
+/// Why something cannot be connected. Nothing was kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The plugin, its approval, or the form.
+    #[error(transparent)]
+    Plugin(#[from] crate::error::Error),
+    /// The store, or who may do what.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The credential type is connected in another way.
+    #[error("the credential type is connected by {is}")]
+    Grant {
+        /// How.
+        is: &'static str,
+    },
+    /// The name is there, for something else.
+    #[error(
+        "the credential `{name}` is of type {is}: what is connected again stays of its type. Choose \
+         another name"
+    )]
+    OtherType {
+        /// Its name.
+        name: String,
+        /// What it is.
+        is: String,
+    },
+    /// No redirect URL was given.
+    #[error("the service has to know where to send you back to: name a redirect URL")]
+    NoRedirect,
+    /// The redirect URL is none that a code may be sent to.
+    #[error("{0}")]
+    Redirect(String),
+    /// The plugin says nothing about OAuth for this credential.
+    #[error("the plugin configures no OAuth endpoints for this credential type")]
+    NotConfigured,
+    /// A rule of this host.
+    #[error("{0}")]
+    Refused(String),
+    /// The callback belongs to no authorization that waits here.
+    #[error(
+        "this callback belongs to no connection that was begun here, or to one that is over: begin \
+         again"
+    )]
+    State,
+    /// The callback is not as it has to be.
+    #[error("the callback is refused: {0}")]
+    Callback(String),
+    /// The service refuses.
+    #[error("the service does not connect it: {reason}")]
+    Service {
+        /// Why.
+        reason: String,
+        /// Whether the person has declined.
+        denied: bool,
+    },
+    /// The ID token is for somebody else.
+    #[error("the ID token of the service is refused: {0}")]
+    IdToken(String),
+    /// It is another account or user than before.
+    #[error("it is another account than before: {}", differences(.0))]
+    OtherAccount(Vec<Difference>),
+}
+
+fn differences(all: &[Difference]) -> String {
+    let one = |one: &Difference| format!("{} was {}, is {}", one.what, one.was, one.is);
+    all.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,470 @@
+//! Renews tokens: exactly one refresh among all tasks and processes, written down before anybody
+//! uses what it brought.
+//!
+//! | what happens | what is done |
+//! | --- | --- |
+//! | several tasks want it | one does it, the others wait for it |
+//! | several processes want it | one gets the lease, the others wait and read what it wrote |
+//! | the holder is slow | its heartbeat keeps the lease |
+//! | the holder dies before it sent | the lease runs out, the next one begins |
+//! | the holder dies after it sent, or no answer comes | the outcome is unknown; nobody sends the token again, unless the service is known to take it twice |
+//! | the service says 5xx | again, with growing pauses; what is stored is untouched |
+//! | the service says that the grant is dead | unless somebody else has written newer tokens meanwhile, a person must connect again |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::manage::{CredentialManager, Timing};
+use super::wire::{Refusal, RefusalKind, Tokens, Wire};
+use crate::audit::CredentialDeed;
+use crate::credential::{
+    Claim, ConnectionKey, CredentialError, CredentialRequest, Health, Lease, LeaseChange, Renewal,
+    Stored, outcome_unknown,
+};
+use crate::description::{CredentialType, Grant};
+use crate::egress::EndpointCaller;
+
+/// How often a process looks whether another one has finished.
+const LOOKING: Duration = Duration::from_millis(40);
+/// How often new tokens are tried to be written down: losing them would lose the credential.
+const WRITING: u32 = 20;
+
+/// A renewal that is wanted.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) request: CredentialRequest,
+    pub(crate) key: ConnectionKey,
+    /// The revision whose access token is not good enough any more.
+    pub(crate) stale: u64,
+    /// Whether the service has refused the access token: then it is of no use, however long it
+    /// would have lived.
+    pub(crate) refused: bool,
+}
+
+/// How one attempt to spend a token has ended.
+enum Spent {
+    Done(Stored),
+    /// The lease went to somebody else before anything was sent.
+    LostLease,
+}
+
+impl CredentialManager {
+    /// A connection that is newer than the stale one. Does not end with the one who asks: a
+    /// refresh that was sent is always waited for.
+    pub(crate) async fn renewed(&self, wanted: Wanted) -> Result<Stored, CredentialError> {
+        let manager = self.clone();
+        let name = wanted.key.name.clone();
+        let task = self.0.under_way.spawn(async move { manager.renew_in_turn(&wanted).await });
+        task.await.unwrap_or_else(|error| {
+            Err(CredentialError::Source(format!("renewing `{name}` was interrupted: {error}")))
+        })
+    }
+
+    async fn renew_in_turn(&self, wanted: &Wanted) -> Result<Stored, CredentialError> {
+        let flight = self.flight(&wanted.key);
+        let result = {
+            let _turn = flight.lock().await;
+            self.renew_among_processes(wanted).await
+        };
+        self.land(&wanted.key, flight);
+        result
+    }
+
+    async fn renew_among_processes(&self, wanted: &Wanted) -> Result<Stored, CredentialError> {
+        let name = || wanted.key.name.clone();
+        let credential_type = described(&wanted.request, &wanted.key, &self.0.store).await?;
+        let Timing { lease, waiting, .. } = self.0.timing;
+        let started = self.0.clock.monotonic();
+        loop {
+            let stored = self.0.store.open(&wanted.key).await?;
+            if let Some(decided) = self.decided(wanted, &stored)? {
+                return Ok(decided);
+            }
+            match self.0.store.claim(&wanted.key, milliseconds(lease)).await? {
+                Claim::Held(_) => {
+                    if self.0.clock.monotonic().saturating_sub(started) > waiting {
+                        let reason = "another process has been renewing it for too long".to_owned();
+                        return Err(CredentialError::Unavailable { name: name(), reason });
+                    }
+                    self.0.clock.sleep(LOOKING.mul_f64(0.5 + rand::random::<f64>())).await;
+                }
+                Claim::Granted(lease) => {
+                    crash_point("claimed");
+                    // Read again: the one who held it before may have finished between the look
+                    // and the claim.
+                    let stored = self.0.store.open(&wanted.key).await?;
+                    let decided = self.decided(wanted, &stored);
+                    if !matches!(decided, Ok(None)) {
+                        self.release(&wanted.key, &lease, lease.not_before).await;
+                    }
+                    if let Some(stored) = decided? {
+                        return Ok(stored);
+                    }
+                    match self.spend(wanted, &credential_type, stored, &lease).await? {
+                        Spent::LostLease => {}
+                        Spent::Done(stored) => return Ok(stored),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether nothing has to be sent: somebody else has renewed it, or nobody can.
+    fn decided(&self, wanted: &Wanted, stored: &Stored) -> Result<Option<Stored>, CredentialError> {
+        let name = || wanted.key.name.clone();
+        match &stored.connection.health {
+            Health::NeedsReconnect { reason } => {
+                return Err(CredentialError::Reconnect { name: name(), reason: reason.clone() });
+            }
+            Health::Disconnected => {
+                let reason = "it was disconnected".to_owned();
+                return Err(CredentialError::Reconnect { name: name(), reason });
+            }
+            Health::Connected | Health::Refused { .. } | Health::RefreshOutcomeUnknown { .. } => {}
+        }
+        if stored.connection.revision > wanted.stale {
+            return Ok(Some(stored.clone()));
+        }
+        let now = self.0.clock.unix_milliseconds();
+        if stored.lease.not_before > now {
+            if !wanted.refused && stored.connection.expires_at.is_some_and(|at| at > now) {
+                return Ok(Some(stored.clone()));
+            }
+            let wait = (stored.lease.not_before - now).div_ceil(1_000);
+            let reason = format!("the service has just refused; asked again in {wait} s");
+            return Err(CredentialError::Unavailable { name: name(), reason });
+        }
+        Ok(None)
+    }
+
+    /// Asks the service for new tokens, as the holder of the lease.
+    async fn spend(
+        &self,
+        wanted: &Wanted,
+        credential_type: &CredentialType,
+        stored: Stored,
+        lease: &Lease,
+    ) -> Result<Spent, CredentialError> {
+        let rotates = matches!(credential_type.grant, Grant::AuthorizationCode { .. });
+        let grace = grace(credential_type);
+        let now = self.0.clock.unix_milliseconds();
+        // What an earlier holder has sent, and nobody knows what came of it.
+        let lost_at = lease.sent_at.or(match stored.connection.health {
+            Health::RefreshOutcomeUnknown { sent_at } => Some(sent_at),
+            _ => None,
+        });
+        if let (true, Some(sent_at)) = (rotates, lost_at)
+            && !grace.is_some_and(|grace| now < sent_at.saturating_add(milliseconds(grace)))
+        {
+            return self.outcome_unknown(wanted, stored, lease, sent_at).await;
+        }
+        let first_sent_at = lost_at.unwrap_or(now);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            if rotates {
+                let change = LeaseChange::Sending(milliseconds(self.0.timing.lease));
+                if self.0.store.hold(&wanted.key, lease.fence, change).await?.is_none() {
+                    return Ok(Spent::LostLease);
+                }
+            }
+            crash_point("sending");
+            let answer = self.ask(wanted, credential_type, &stored, lease).await;
+            crash_point("answered");
+            let refusal = match answer {
+                Ok(tokens) => {
+                    let renewed = self.write_down(wanted, &stored, tokens).await?;
+                    crash_point("written");
+                    self.release(&wanted.key, lease, 0).await;
+                    self.tell(&wanted.request, CredentialDeed::Refresh, None);
+                    return Ok(Spent::Done(renewed));
+                }
+                Err(refusal) => refusal,
+            };
+            let within_grace = grace.is_some_and(|grace| {
+                let ends = first_sent_at.saturating_add(milliseconds(grace));
+                self.0.clock.unix_milliseconds() < ends
+            });
+            let again = match refusal.kind {
+                RefusalKind::NotSent | RefusalKind::Unavailable => true,
+                RefusalKind::Lost => !rotates || within_grace,
+                _ => false,
+            };
+            if refusal.kind != RefusalKind::Lost && rotates && lost_at.is_none() {
+                self.0.store.hold(&wanted.key, lease.fence, LeaseChange::NotSent).await?;
+            }
+            if again && attempt < self.0.timing.attempts {
+                let pause = self.pause(attempt, &refusal);
+                let hold = LeaseChange::Extend(milliseconds(self.0.timing.lease + pause));
+                self.0.store.hold(&wanted.key, lease.fence, hold).await?;
+                self.0.clock.sleep(pause).await;
+                continue;
+            }
+            self.tell(&wanted.request, CredentialDeed::Refresh, Some(refusal.reason.clone()));
+            return self.given_up(wanted, stored, lease, refusal, (rotates, first_sent_at)).await;
+        }
+    }
+
+    /// One request, with a heartbeat that keeps the lease while the service takes its time.
+    async fn ask(
+        &self,
+        wanted: &Wanted,
+        credential_type: &CredentialType,
+        stored: &Stored,
+        lease: &Lease,
+    ) -> Result<Tokens, Refusal> {
+        let caller = self.caller(&wanted.request, stored, "credential.refresh");
+        let wire = Wire {
+            endpoints: &self.0.endpoints,
+            caller: &caller,
+            grant: &credential_type.grant,
+            fields: &stored.connection.fields,
+            secrets: &stored.secrets,
+            configuration: &stored.connection.configuration,
+            timeout: self.0.timing.answer,
+        };
+        let asking = async {
+            match &credential_type.grant {
+                Grant::ClientCredentials { .. } => {
+                    wire.app(stored.connection.asked_scopes.as_deref().unwrap_or_default()).await
+                }
+                _ => wire.refresh().await,
+            }
+        };
+        let hold = LeaseChange::Extend(milliseconds(self.0.timing.lease));
+        let heartbeat = async {
+            loop {
+                self.0.clock.sleep(self.0.timing.lease / 3).await;
+                if let Err(error) = self.0.store.hold(&wanted.key, lease.fence, hold).await {
+                    tracing::warn!(credential = %wanted.key, %error, "the lease was not extended");
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = asking => answer,
+            () = heartbeat => unreachable!("a heartbeat does not end"),
+        }
+    }
+
+    /// Before anybody uses the new tokens they stand in the store.
+    async fn write_down(
+        &self,
+        wanted: &Wanted,
+        stored: &Stored,
+        tokens: Tokens,
+    ) -> Result<Stored, CredentialError> {
+        let now = self.0.clock.unix_milliseconds();
+        let renewal = renewal(stored, tokens, now);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let written =
+                self.0.store.renew(&wanted.key, stored.connection.revision, renewal.clone()).await;
+            match written {
+                Ok(_) => return self.0.store.open(&wanted.key).await,
+                // Somebody has connected it again meanwhile: theirs is newer.
+                Err(CredentialError::Changed(_)) => return self.0.store.open(&wanted.key).await,
+                Err(error @ CredentialError::Source(_)) if attempt < WRITING => {
+                    tracing::error!(credential = %wanted.key, %error, "new tokens are not written");
+                    self.0.clock.sleep(Duration::from_millis(100 * u64::from(attempt))).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// No new tokens: what that means for the connection.
+    async fn given_up(
+        &self,
+        wanted: &Wanted,
+        stored: Stored,
+        lease: &Lease,
+        refusal: Refusal,
+        (rotates, sent_at): (bool, u64),
+    ) -> Result<Spent, CredentialError> {
+        let now = self.0.clock.unix_milliseconds();
+        let name = wanted.key.name.clone();
+        let Refusal { kind, reason, .. } = refusal;
+        if kind == RefusalKind::Lost && rotates {
+            return self.outcome_unknown(wanted, stored, lease, sent_at).await;
+        }
+        let is_still_good =
+            !wanted.refused && stored.connection.expires_at.is_some_and(|at| at > now);
+        let later = now.saturating_add(milliseconds(self.0.timing.after_refusal));
+        match kind {
+            RefusalKind::DeadGrant => {
+                // Never on what was read before: somebody else may have won.
+                let current = self.0.store.open(&wanted.key).await?;
+                if current.connection.revision > stored.connection.revision {
+                    self.release(&wanted.key, lease, 0).await;
+                    return Ok(Spent::Done(current));
+                }
+                let health = Health::NeedsReconnect { reason: reason.clone() };
+                self.mark(&wanted.key, stored.connection.revision, health).await?;
+                self.release(&wanted.key, lease, later).await;
+                Err(CredentialError::Reconnect { name, reason })
+            }
+            RefusalKind::Refused if is_still_good => {
+                self.release(&wanted.key, lease, later).await;
+                tracing::warn!(credential = %wanted.key, reason, "its token could not be renewed");
+                Ok(Spent::Done(stored))
+            }
+            RefusalKind::Refused => {
+                let health = Health::NeedsReconnect { reason: reason.clone() };
+                self.mark(&wanted.key, stored.connection.revision, health).await?;
+                self.release(&wanted.key, lease, later).await;
+                Err(CredentialError::Reconnect { name, reason })
+            }
+            RefusalKind::Denied => {
+                self.release(&wanted.key, lease, 0).await;
+                Err(CredentialError::Forbidden { name, reason })
+            }
+            RefusalKind::NotSent | RefusalKind::Unavailable | RefusalKind::Lost => {
+                // A few seconds, so that hundreds of executions do not hammer a service that is
+                // down.
+                self.release(&wanted.key, lease, now.saturating_add(2_000)).await;
+                if is_still_good {
+                    return Ok(Spent::Done(stored));
+                }
+                Err(CredentialError::Unavailable { name, reason })
+            }
+        }
+    }
+
+    /// A refresh was sent, and what came of it nobody knows.
+    async fn outcome_unknown(
+        &self,
+        wanted: &Wanted,
+        stored: Stored,
+        lease: &Lease,
+        sent_at: u64,
+    ) -> Result<Spent, CredentialError> {
+        let health = Health::RefreshOutcomeUnknown { sent_at };
+        if stored.connection.health != health {
+            self.mark(&wanted.key, stored.connection.revision, health.clone()).await?;
+        }
+        self.release(&wanted.key, lease, 0).await;
+        let now = self.0.clock.unix_milliseconds();
+        if !wanted.refused && stored.connection.expires_at.is_some_and(|at| at > now) {
+            let mut stored = stored;
+            stored.connection.health = health;
+            return Ok(Spent::Done(stored));
+        }
+        let reason = outcome_unknown(true);
+        let health = Health::NeedsReconnect { reason: reason.clone() };
+        self.mark(&wanted.key, stored.connection.revision, health).await?;
+        Err(CredentialError::Reconnect { name: wanted.key.name.clone(), reason })
+    }
+
+    /// Notes how a connection is, unless somebody else has changed it meanwhile.
+    async fn mark(
+        &self,
+        key: &ConnectionKey,
+        revision: u64,
+        health: Health,
+    ) -> Result<(), CredentialError> {
+        match self.0.store.set_health(key, revision, health).await {
+            Ok(()) | Err(CredentialError::Changed(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn release(&self, key: &ConnectionKey, lease: &Lease, not_before: u64) {
+        let change = LeaseChange::Release { not_before };
+        if let Err(error) = self.0.store.hold(key, lease.fence, change).await {
+            // It runs out by itself.
+            tracing::warn!(credential = %key, %error, "the lease was not given back");
+        }
+    }
+
+    /// Full jitter over growing steps, or what the service asks for.
+    fn pause(&self, attempt: u32, refusal: &Refusal) -> Duration {
+        let Timing { first_pause, longest_pause, .. } = self.0.timing;
+        let step = first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(8));
+        let pause = step.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        refusal.retry_after.unwrap_or(pause).min(longest_pause)
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long a spent refresh token is still accepted, where the type says so.
+fn grace(credential_type: &CredentialType) -> Option<Duration> {
+    match credential_type.grant {
+        Grant::AuthorizationCode { refresh_grace_ms, .. } => {
+            refresh_grace_ms.map(Duration::from_millis)
+        }
+        _ => None,
+    }
+}
+
+/// What is written down of new tokens. The old refresh token stays where no new one came.
+pub(crate) fn renewal(stored: &Stored, tokens: Tokens, now: u64) -> Renewal {
+    let mut secrets = stored.secrets.clone();
+    secrets.insert("access_token".to_owned(), tokens.access_token);
+    if let Some(token) = tokens.refresh_token {
+        secrets.insert("refresh_token".to_owned(), token);
+    }
+    let lifetime = tokens.lifetime.map(milliseconds);
+    Renewal {
+        secrets,
+        granted_scopes: tokens.scopes,
+        expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+        lifetime,
+    }
+}
+
+/// The credential type of a request's connection, as the approved component describes it.
+pub(crate) async fn described(
+    request: &CredentialRequest,
+    key: &ConnectionKey,
+    store: &Arc<dyn crate::credential::CredentialStore>,
+) -> Result<CredentialType, CredentialError> {
+    let head = store.head(&key.name).await?;
+    request
+        .description
+        .as_ref()
+        .and_then(|description| description.credential_types.get(&head.credential_type))
+        .cloned()
+        .ok_or_else(|| CredentialError::NotRefreshable(key.name.clone()))
+}
+
+impl CredentialManager {
+    /// On whose behalf an endpoint is asked.
+    pub(crate) fn caller(
+        &self,
+        request: &CredentialRequest,
+        stored: &Stored,
+        action: &'static str,
+    ) -> EndpointCaller {
+        EndpointCaller {
+            plugin: request.plugin.unwrap_or(crate::digest::Digest::of(b"")),
+            node: request.node.clone(),
+            credential_type: stored.head.credential_type.clone(),
+            credential: stored.head.name.clone(),
+            action,
+            actor: request.actor.clone(),
+            workflow: request.workflow.clone(),
+            allow: request.allow.clone(),
+            configuration: stored.connection.configuration.clone(),
+        }
+    }
+}
+
+/// A point at which a test lets this process die as when the machine loses power:
+/// `WORKFLOW_NODE_CRASH_AT` names it. Compiled into this crate's own tests alone.
+#[cfg(test)]
+fn crash_point(name: &str) {
+    if std::env::var_os("WORKFLOW_NODE_CRASH_AT").is_some_and(|at| at == name) {
+        let me = std::process::id().to_string();
+        std::process::Command::new("kill").args(["-9", &me]).status().ok();
+        // Nothing after this point may happen, however late the signal comes.
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}
+
+#[cfg(not(test))]
+fn crash_point(_name: &str) {}

@@ -1,0 +1,197 @@
+//! Scopes in words: what they allow, for which actions, and what lacks where not all was granted.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::description::{Access, CredentialType, Description};
+
+/// A scope as a person reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Right {
+    /// Its name at the service.
+    pub scope: String,
+    /// What it allows.
+    pub description: String,
+    /// Whether it only reads, where that is known.
+    pub access: Option<Access>,
+    /// The node's actions that need it.
+    pub actions: Vec<String>,
+}
+
+/// What is to be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AskFor {
+    /// What the form says.
+    #[default]
+    Form,
+    /// Reading, or reading and changing.
+    Access(Access),
+    /// These scopes.
+    Scopes(Vec<String>),
+    /// What these actions need.
+    Actions(Vec<String>),
+}
+
+/// The scopes that an action needs of a credential of this type.
+pub(crate) fn needed<'a>(
+    description: &'a Description,
+    credential_type: &str,
+    action: &str,
+) -> Vec<&'a str> {
+    let Some(action) = description.node.action(action) else { return Vec::new() };
+    let fits =
+        |slot: &str| {
+            description.node.slots.get(slot).is_some_and(|slot| {
+                slot.credential_types.iter().any(|name| name == credential_type)
+            })
+        };
+    action
+        .slots
+        .iter()
+        .filter(|(slot, _)| fits(slot))
+        .flat_map(|(_, slot_use)| slot_use.scopes.iter().map(String::as_str))
+        .collect()
+}
+
+/// Whether `scope` is among what was granted, by its name or by one that covers it.
+pub(crate) fn is_granted(
+    credential_type: &CredentialType,
+    granted: &[String],
+    scope: &str,
+) -> bool {
+    if granted.iter().any(|one| one == scope) {
+        return true;
+    }
+    let described = |name: &str| credential_type.scopes.iter().find(|one| one.allows(name));
+    let access = described(scope).and_then(|scope| scope.access);
+    granted.iter().filter_map(|one| described(one)?.covers).any(|covers| match covers {
+        Access::Write => access.is_some(),
+        Access::Read => access == Some(Access::Read),
+    })
+}
+
+/// What an action needs and was not granted.
+pub(crate) fn lacking(
+    description: &Description,
+    credential_type: &CredentialType,
+    granted: &[String],
+    action: &str,
+) -> Vec<String> {
+    needed(description, &credential_type.name, action)
+        .into_iter()
+        .filter(|scope| !is_granted(credential_type, granted, scope))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Scopes in words.
+pub(crate) fn in_words(
+    description: &Description,
+    credential_type: &CredentialType,
+    scopes: &[String],
+) -> Vec<Right> {
+    let right = |scope: &String| {
+        let described = credential_type.scopes.iter().find(|one| one.allows(scope));
+        let alone = std::slice::from_ref(scope);
+        let actions = description
+            .node
+            .actions
+            .iter()
+            .filter(|action| {
+                let needed = needed(description, &credential_type.name, &action.name);
+                !needed.is_empty()
+                    && needed.iter().any(|need| is_granted(credential_type, alone, need))
+            })
+            .map(|action| action.name.clone())
+            .collect();
+        Right {
+            scope: scope.clone(),
+            description: described.map(|one| one.description.clone()).unwrap_or_default(),
+            access: described.and_then(|one| one.covers.or(one.access)),
+            actions,
+        }
+    };
+    scopes.iter().map(right).collect()
+}
+
+/// The actions that cannot be run with what was granted, each with what it lacks.
+pub(crate) fn blocked(
+    description: &Description,
+    credential_type: &CredentialType,
+    granted: &[String],
+) -> Vec<(String, Vec<String>)> {
+    description
+        .node
+        .actions
+        .iter()
+        .map(|action| {
+            let lacking = lacking(description, credential_type, granted, &action.name);
+            (action.name.clone(), lacking)
+        })
+        .filter(|(_, lacking)| !lacking.is_empty())
+        .collect()
+}
+
+/// The scopes that are to be asked for; `None`: what the form says.
+///
+/// # Errors
+///
+/// When an action is none of the node, or the type has no scope for what is wanted.
+pub(crate) fn wanted(
+    description: &Description,
+    credential_type: &CredentialType,
+    ask: &AskFor,
+) -> Result<Option<Vec<String>>, String> {
+    match ask {
+        AskFor::Form => Ok(None),
+        AskFor::Scopes(scopes) => Ok(Some(scopes.clone())),
+        AskFor::Actions(actions) => {
+            let mut scopes = BTreeSet::new();
+            for action in actions {
+                if description.node.action(action).is_none() {
+                    return Err(format!("the node has no action `{action}`"));
+                }
+                scopes.extend(needed(description, &credential_type.name, action));
+            }
+            if scopes.is_empty() {
+                return Err("none of these actions needs a right: ask with --access or --scope \
+                            instead"
+                    .to_owned());
+            }
+            Ok(Some(scopes.into_iter().map(str::to_owned).collect()))
+        }
+        AskFor::Access(access) => {
+            let covering: Vec<String> = credential_type
+                .scopes
+                .iter()
+                .filter(|scope| scope.covers == Some(*access))
+                .map(|scope| scope.name.clone())
+                .collect();
+            if !covering.is_empty() {
+                return Ok(Some(covering));
+            }
+            // Without a scope for all of it: what the node's actions need, and no more.
+            let of_access = |name: &&str| {
+                let scope = credential_type.scopes.iter().find(|scope| scope.name == **name);
+                scope.is_some_and(|scope| {
+                    scope.access == Some(Access::Read)
+                        || (*access == Access::Write && scope.access.is_some())
+                })
+            };
+            let scopes: BTreeSet<&str> = description
+                .node
+                .actions
+                .iter()
+                .flat_map(|action| needed(description, &credential_type.name, &action.name))
+                .filter(of_access)
+                .collect();
+            if scopes.is_empty() {
+                return Err(
+                    "the credential type has no such rights: name scopes instead".to_owned()
+                );
+            }
+            Ok(Some(scopes.into_iter().map(str::to_owned).collect()))
+        }
+    }
+}

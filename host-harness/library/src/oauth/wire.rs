@@ -1,0 +1,329 @@
+//! Token and revocation requests, as the `oauth2` crate writes them, sent by the one egress check.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+};
+use oauth2::{
+    AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
+    StandardRevocableToken, TokenResponse as _, TokenUrl,
+};
+use serde_json::{Map, Value};
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::answer::TokenAnswer;
+use crate::description::{ClientAuthentication, Configuration, Grant};
+use crate::egress::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
+use crate::secret::Secret;
+
+type Client = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// New tokens.
+pub(crate) struct Tokens {
+    pub(crate) access_token: Secret,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) id_token: Option<Secret>,
+    pub(crate) lifetime: Option<Duration>,
+    /// `None`: as asked (RFC 6749 section 5.1).
+    pub(crate) scopes: Option<Vec<String>>,
+}
+
+/// Why there are no new tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: RefusalKind,
+    /// For people, without anything secret.
+    pub(crate) reason: String,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefusalKind {
+    /// A rule of this host forbids it, or what is stored does not suffice.
+    Denied,
+    /// Nothing left this machine.
+    NotSent,
+    /// It may have arrived, and no answer that could be read came.
+    Lost,
+    /// The service cannot just now, and has done nothing.
+    Unavailable,
+    /// `invalid_grant`: this grant is dead.
+    DeadGrant,
+    /// The service refuses for another reason; asking again changes nothing.
+    Refused,
+}
+
+/// Whoever asks a token endpoint for one credential.
+pub(crate) struct Wire<'a> {
+    pub(crate) endpoints: &'a Endpoints,
+    pub(crate) caller: &'a EndpointCaller,
+    pub(crate) grant: &'a Grant,
+    pub(crate) fields: &'a Map<String, Value>,
+    pub(crate) secrets: &'a BTreeMap<String, Secret>,
+    pub(crate) configuration: &'a Configuration,
+    pub(crate) timeout: Duration,
+}
+
+impl Wire<'_> {
+    /// An authorization code becomes tokens.
+    pub(crate) async fn code(
+        &self,
+        code: &Secret,
+        verifier: &Secret,
+        redirect: &str,
+    ) -> Result<Tokens, Refusal> {
+        let client = self.client()?;
+        let redirect = RedirectUrl::new(redirect.to_owned()).map_err(denied)?;
+        let way = self.way(Endpoint::Token);
+        let request = client
+            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
+            .set_redirect_uri(Cow::Owned(redirect));
+        way.tokens(request.request_async(&way.client()).await)
+    }
+
+    /// A refresh token becomes new tokens.
+    pub(crate) async fn refresh(&self) -> Result<Tokens, Refusal> {
+        let client = self.client()?;
+        let token = self.secrets.get("refresh_token").ok_or_else(|| {
+            denied("there is no refresh token: the service gave none when it was connected")
+        })?;
+        let token = RefreshToken::new(token.expose().to_owned());
+        let way = self.way(Endpoint::Token);
+        way.tokens(client.exchange_refresh_token(&token).request_async(&way.client()).await)
+    }
+
+    /// An app's own token.
+    pub(crate) async fn app(&self, scopes: &[String]) -> Result<Tokens, Refusal> {
+        let client = self.client()?;
+        let way = self.way(Endpoint::Token);
+        let scopes = scopes.iter().map(|scope| Scope::new(scope.clone()));
+        let request = client.exchange_client_credentials().add_scopes(scopes);
+        way.tokens(request.request_async(&way.client()).await)
+    }
+
+    /// Revokes a token (RFC 7009). That the service does not know it is success.
+    pub(crate) async fn revoke(&self, name: &str, token: &Secret) -> Result<(), Refusal> {
+        let url = self.configuration.oauth.as_ref().and_then(|oauth| oauth.revoke_url.clone());
+        let url = url.ok_or_else(|| denied("the service has no way to revoke a token"))?;
+        let client = self.client()?.set_revocation_url(RevocationUrl::new(url).map_err(denied)?);
+        let token = token.expose().to_owned();
+        let token = match name {
+            "refresh_token" => StandardRevocableToken::RefreshToken(RefreshToken::new(token)),
+            _ => StandardRevocableToken::AccessToken(oauth2::AccessToken::new(token)),
+        };
+        let way = self.way(Endpoint::Revocation);
+        let request = client.revoke_token(token).map_err(denied)?;
+        let answer = request.request_async(&way.client()).await;
+        match (answer, way.status()) {
+            (Ok(()), _) | (Err(_), Some(200..=299)) => Ok(()),
+            (Err(error), status) => Err(refusal(error, status)),
+        }
+    }
+
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        let field = match self.grant {
+            Grant::Fixed => return None,
+            Grant::AuthorizationCode { client_id_field, .. }
+            | Grant::ClientCredentials { client_id_field, .. } => client_id_field,
+        };
+        match self.secrets.get(field) {
+            Some(secret) => Some(secret.expose()),
+            None => self.fields.get(field)?.as_str(),
+        }
+    }
+
+    fn client(&self) -> Result<Client, Refusal> {
+        let (authentication, secret_field) = match self.grant {
+            Grant::Fixed => return Err(denied("it has no OAuth grant")),
+            Grant::AuthorizationCode { client_authentication, client_secret_field, .. } => {
+                (*client_authentication, client_secret_field.as_deref())
+            }
+            Grant::ClientCredentials { client_authentication, client_secret_field, .. } => {
+                (*client_authentication, Some(client_secret_field.as_str()))
+            }
+        };
+        let id = self.client_id().ok_or_else(|| denied("the app's client id is missing"))?;
+        let oauth = self.configuration.oauth.as_ref();
+        let oauth = oauth.ok_or_else(|| denied("it is not configured for OAuth"))?;
+        let token_url = TokenUrl::new(oauth.token_url.clone()).map_err(denied)?;
+        let secret = secret_field.and_then(|field| self.secrets.get(field));
+        let client = oauth2::Client::new(ClientId::new(id.to_owned()));
+        let mut client: Client = client.set_token_uri(token_url);
+        match authentication {
+            ClientAuthentication::None => {
+                client = client.set_auth_type(AuthType::RequestBody);
+            }
+            ClientAuthentication::ClientSecretPost | ClientAuthentication::ClientSecretBasic => {
+                let is_basic = authentication == ClientAuthentication::ClientSecretBasic;
+                let how = if is_basic { AuthType::BasicAuth } else { AuthType::RequestBody };
+                client = client.set_auth_type(how);
+                if let Some(secret) = secret {
+                    client =
+                        client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
+                }
+            }
+        }
+        Ok(client)
+    }
+
+    fn way(&self, endpoint: Endpoint) -> Way {
+        Way {
+            endpoints: self.endpoints.clone(),
+            caller: self.caller.clone(),
+            endpoint,
+            timeout: self.timeout,
+            status: Arc::default(),
+        }
+    }
+}
+
+/// The egress check as the `oauth2` crate's HTTP client; remembers the status of the answer.
+#[derive(Clone)]
+struct Way {
+    endpoints: Endpoints,
+    caller: EndpointCaller,
+    endpoint: Endpoint,
+    timeout: Duration,
+    status: Arc<Mutex<Option<u16>>>,
+}
+
+impl Way {
+    fn client(
+        &self,
+    ) -> impl Fn(
+        oauth2::HttpRequest,
+    ) -> std::pin::Pin<
+        Box<dyn Future<Output = Result<oauth2::HttpResponse, EndpointError>> + Send>,
+    > {
+        let way = self.clone();
+        move |request| {
+            let way = way.clone();
+            Box::pin(async move {
+                let Way { endpoints, caller, endpoint, timeout, status } = way;
+                let answer = endpoints.send(&caller, endpoint, request, timeout).await?;
+                *status.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(answer.status().as_u16());
+                Ok(answer)
+            })
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(
+        &self,
+        answer: Result<TokenAnswer, RequestTokenError<EndpointError, BasicErrorResponse>>,
+    ) -> Result<Tokens, Refusal> {
+        let answer = answer.map_err(|error| refusal(error, self.status()))?;
+        if let Some(error) = answer.error() {
+            return Err(refused(error, None));
+        }
+        Ok(Tokens {
+            access_token: Secret::new(answer.access_token().secret().as_str()),
+            refresh_token: answer.refresh_token().map(|token| Secret::new(token.secret().as_str())),
+            id_token: answer.id_token().cloned(),
+            lifetime: answer.expires_in(),
+            scopes: answer
+                .scopes()
+                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect()),
+        })
+    }
+}
+
+fn denied(reason: impl ToString) -> Refusal {
+    Refusal { kind: RefusalKind::Denied, reason: reason.to_string(), retry_after: None }
+}
+
+/// What a service may say in an error, as a person may read it: it is foreign text, and may give
+/// back what it was sent.
+fn refused(error: &str, status: Option<u16>) -> Refusal {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
+    let known = !error.is_empty() && error.len() <= 60 && error.chars().all(word);
+    let name = if known { error } else { "an error without a proper name" };
+    let (kind, words) = match name {
+        "invalid_grant" => (RefusalKind::DeadGrant, "the grant has ended or was revoked"),
+        "invalid_client" => (RefusalKind::Refused, "the app's client id or secret is not accepted"),
+        "unauthorized_client" => (RefusalKind::Refused, "the app may not get tokens in this way"),
+        "unsupported_grant_type" => {
+            (RefusalKind::Refused, "the service does not give tokens in this way")
+        }
+        "invalid_scope" => (
+            RefusalKind::Refused,
+            "a right that was asked for is not known or not \
+             allowed to the app",
+        ),
+        "invalid_request" => (RefusalKind::Refused, "the service does not understand the request"),
+        "temporarily_unavailable" | "server_error" => {
+            (RefusalKind::Unavailable, "the service cannot just now")
+        }
+        _ => (RefusalKind::Refused, "the service refuses"),
+    };
+    let status = status.map(|status| format!(", status {status}")).unwrap_or_default();
+    Refusal { kind, reason: format!("{words} ({name}{status})"), retry_after: None }
+}
+
+fn refusal<E>(error: RequestTokenError<EndpointError, E>, status: Option<u16>) -> Refusal
+where
+    E: oauth2::ErrorResponse + Named + 'static,
+{
+    match error {
+        RequestTokenError::Request(error) => {
+            let EndpointError { kind, message, maybe_sent, retry_after } = error;
+            let kind = match kind {
+                EndpointErrorKind::Denied => RefusalKind::Denied,
+                EndpointErrorKind::Unanswered if maybe_sent => RefusalKind::Lost,
+                EndpointErrorKind::Unanswered => RefusalKind::NotSent,
+                EndpointErrorKind::Unavailable => RefusalKind::Unavailable,
+                EndpointErrorKind::Redirected => RefusalKind::Refused,
+            };
+            Refusal { kind, reason: format!("the token endpoint: {message}"), retry_after }
+        }
+        RequestTokenError::ServerResponse(answer) => refused(&answer.name(), status),
+        // Neither the error nor the body is told: both may hold tokens.
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => match status {
+            Some(status @ 200..=299) => Refusal {
+                kind: RefusalKind::Lost,
+                reason: format!("the token endpoint answers {status}, and not with a token"),
+                retry_after: None,
+            },
+            Some(status) => refused("", Some(status)),
+            None => denied("the request cannot be written"),
+        },
+    }
+}
+
+/// The name of an error that a service answers with.
+trait Named {
+    fn name(&self) -> String;
+}
+
+impl Named for BasicErrorResponse {
+    fn name(&self) -> String {
+        self.error().as_ref().to_owned()
+    }
+}
+
+impl Named for BasicRevocationErrorResponse {
+    fn name(&self) -> String {
+        self.error().as_ref().to_owned()
+    }
+}

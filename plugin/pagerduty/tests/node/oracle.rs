@@ -1,0 +1,586 @@
+//! Every action sends what PagerDuty's API takes, and all of it can be said. The oracle is the
+//! simulator's table of facts; nothing of it is derived from the declaration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pagerduty::PagerDuty;
+use pagerduty_declaration::NODE;
+use pagerduty_simulator::facts::{self, Basic, Field, FromHeader, Operation, Paging};
+use serde_json::{Map, Value, json};
+use workflow_node_sdk::declare::{Action, Effect, Kind, Param, Place, Run};
+use workflow_node_sdk::http::Request;
+use workflow_node_sdk::node::{self, Call};
+use workflow_node_sdk::testing::{Host, answer};
+
+use crate::support::{header, host_with};
+
+/// Operations that no action is for, with the reason.
+const EXCLUDED: &[(&str, &str)] = &[(
+    "createChangeEvent",
+    "a pointer in the REST schema: change events are sent to the Events API, by `event.change`",
+)];
+
+/// Fields that cannot be given by a parameter of their own, with the reason; `additional_fields`
+/// takes them all the same.
+const LEFT_OUT: &[(&str, &str, &str)] = &[
+    ("*", "id", "the path names it"),
+    ("*", "parent", "follows from the path"),
+    ("updateIncident", "name", "a priority goes by its ID; a name is looked up"),
+    ("updateIncidents", "name", "a priority goes by its ID; a name is looked up"),
+    ("createUserContactMethod", "created_at", "PagerDuty writes it"),
+    ("updateUserContactMethod", "created_at", "PagerDuty writes it"),
+    ("createWebhookSubscription", "temporarily_disabled", "PagerDuty writes it"),
+    ("createWebhookSubscription", "secret", "PagerDuty writes it"),
+    ("createServiceIntegration", "service", "the path names it"),
+    ("updateServiceIntegration", "service", "the path names it"),
+    ("createMaintenanceWindow", "created_by", "PagerDuty writes it: the user who acts"),
+    ("updateMaintenanceWindow", "created_by", "PagerDuty writes it: the user who acts"),
+    ("createSchedule", "final_schedule", "PagerDuty computes it"),
+    ("updateSchedule", "final_schedule", "PagerDuty computes it"),
+    ("createSchedulePreview", "final_schedule", "PagerDuty computes it"),
+    ("createSchedule", "overrides_subschedule", "PagerDuty computes it"),
+    ("updateSchedule", "overrides_subschedule", "PagerDuty computes it"),
+    ("createSchedulePreview", "overrides_subschedule", "PagerDuty computes it"),
+    ("createSchedule", "next_oncall_for_user", "PagerDuty computes it"),
+    ("updateSchedule", "next_oncall_for_user", "PagerDuty computes it"),
+    ("createSchedulePreview", "next_oncall_for_user", "PagerDuty computes it"),
+    ("getAnalyticsIncidentResponsesById", "*", "a body of a GET, which has defaults for all"),
+];
+
+/// The action that sends an operation's request and is not a shorter way to another one.
+fn actions_of(operation: &Operation) -> Vec<&'static Action> {
+    NODE.actions()
+        .filter(|action| {
+            action.slot == "rest"
+                && action.name != "api.request"
+                && action.route.method == operation.method
+                && same_path(action.route.path, &operation.path)
+        })
+        .collect()
+}
+
+/// Paths whose segments are alike, whatever stands between braces is called.
+fn same_path(one: &str, other: &str) -> bool {
+    let plain = |path: &str| -> Vec<String> {
+        path.split('/')
+            .map(|segment| if segment.starts_with('{') { "{}" } else { segment }.to_owned())
+            .collect()
+    };
+    plain(one) == plain(other)
+}
+
+/// The action that is an operation in full: the one that takes most.
+fn main_action(operation: &Operation) -> Option<&'static Action> {
+    let takes_more = |action: &Action| {
+        let takes = action.parameters.iter().any(|param| passes_through(param));
+        (takes, action.run == Run::Declared, action.parameters.len())
+    };
+    actions_of(operation).into_iter().max_by_key(|action| takes_more(action))
+}
+
+fn current() -> impl Iterator<Item = &'static Operation> {
+    let excluded = |id: &str| EXCLUDED.iter().any(|(name, _)| *name == id);
+    facts::operations().iter().filter(move |one| !one.deprecated && !excluded(&one.id))
+}
+
+/// A value of a parameter; references get ids.
+fn value_of(kind: &Kind, name: &str) -> Value {
+    match kind {
+        Kind::Text | Kind::LongText => json!("PABC123"),
+        Kind::Email => json!("ada@example.com"),
+        Kind::Url => json!("https://example.com/x"),
+        Kind::DateTime => json!("2026-01-02T03:04:05Z"),
+        Kind::Integer(least, most) => json!((*least).max(1).min(*most)),
+        Kind::Number => json!(1.5),
+        Kind::Boolean => json!(true),
+        Kind::OneOf(values) => json!(values[0]),
+        Kind::List(kind) => json!([value_of(kind, name)]),
+        Kind::Map => json!({"x": "y"}),
+        Kind::Json => json!("PABC123"),
+        Kind::Object(members) => Value::Object(values(members, |_| true)),
+        Kind::Objects(members) => json!([values(members, |_| true)]),
+        Kind::Constant(_) => Value::Null,
+    }
+}
+
+fn values(params: &[&Param], wanted: impl Fn(&Param) -> bool) -> Map<String, Value> {
+    params
+        .iter()
+        .filter(|param| param.is_asked() && !passes_through(param) && wanted(param))
+        .map(|param| (param.name.to_owned(), value_of(&param.kind, param.name)))
+        .collect()
+}
+
+/// Whether a parameter is for what the form does not know.
+fn passes_through(param: &Param) -> bool {
+    matches!(param.place, Place::BodyMembers(_) | Place::QueryMembers)
+}
+
+/// The one request of an action with these parameters.
+fn request(action: &Action, parameters: &Map<String, Value>) -> Request {
+    let host = answering();
+    let call = Call {
+        node: "pagerduty".into(),
+        version: 1,
+        action: action.name.into(),
+        items: vec![Value::Object(parameters.clone()).to_string()],
+        options: "{}".into(),
+    };
+    // What becomes of the answer is another test's business.
+    let outcome = host.run(|| node::execute::<PagerDuty>(call)).expect("the call makes sense");
+    let requests = host.requests();
+    let request = requests.iter().find(|request| {
+        let path = request.url.trim_start_matches("https://api.pagerduty.com");
+        request.method == action.route.method
+            && same_path(&filled(action), path.split('?').next().unwrap_or_default())
+    });
+    request
+        .unwrap_or_else(|| panic!("{} sends its request: {requests:?} {outcome:?}", action.name))
+        .clone()
+}
+
+/// The path of an action with the values that `value_of` gives.
+fn filled(action: &Action) -> String {
+    let segments = action.route.path.split('/').map(|segment| {
+        let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match name.and_then(|name| action.parameters.iter().find(|param| param.name == name)) {
+            Some(param) => {
+                value_of(&param.kind, param.name).as_str().unwrap_or_default().to_owned()
+            }
+            None => segment.to_owned(),
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn answering() -> Host {
+    let host = Host::answering(|_| Ok(answer(200, "{}")));
+    let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#;
+    host.with_credential("rest", "api-token", r#"{"region":"us"}"#, rest)
+}
+
+fn query(request: &Request) -> Vec<(String, String)> {
+    let (_, query) = request.url.split_once('?').unwrap_or_default();
+    let plain = |text: &str| {
+        text.replace("%5B", "[").replace("%5D", "]").replace("%3A", ":").replace("%2C", ",")
+    };
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (plain(name), plain(value)))
+        .collect()
+}
+
+fn body(request: &Request) -> Value {
+    request.body.as_deref().map_or(Value::Null, |body| {
+        serde_json::from_slice(body).unwrap_or_else(|_| json!("not JSON"))
+    })
+}
+
+/// What is wrong with a body, against the fields of an operation.
+fn judge(at: &str, value: &Value, fields: &[Field], findings: &mut Vec<String>) {
+    let Value::Object(members) = value else {
+        findings.push(format!("{at}: is no object"));
+        return;
+    };
+    for (name, value) in members {
+        let at = format!("{at}/{name}");
+        match fields.iter().find(|field| field.name == *name) {
+            Some(field) => judge_field(&at, value, field, findings),
+            // An object of which nothing is known takes anything.
+            None if fields.is_empty() => {}
+            None => findings.push(format!("{at}: PagerDuty does not know it")),
+        }
+    }
+}
+
+fn judge_field(at: &str, value: &Value, field: &Field, findings: &mut Vec<String>) {
+    if field.is_list() {
+        match value {
+            Value::Array(list) => {
+                for one in list {
+                    judge_one(at, one, field, findings);
+                }
+            }
+            _ => findings.push(format!("{at}: must be a list")),
+        }
+        return;
+    }
+    judge_one(at, value, field, findings);
+}
+
+fn judge_one(at: &str, value: &Value, field: &Field, findings: &mut Vec<String>) {
+    let fits = match field.kind() {
+        Basic::Text => value.is_string(),
+        Basic::Whole => value.is_i64(),
+        Basic::Number => value.is_number(),
+        Basic::Flag => value.is_boolean(),
+        Basic::Record => value.is_object(),
+        Basic::Any => true,
+    };
+    if !fits {
+        findings.push(format!("{at}: {value} is not {:?}", field.kind()));
+        return;
+    }
+    if let (Some(text), false) = (value.as_str(), field.values.is_empty())
+        && !field.values.iter().any(|one| one == text)
+    {
+        findings.push(format!("{at}: {text} is none of {:?}", field.values));
+    }
+    if field.kind() == Basic::Record {
+        judge(at, value, &field.fields, findings);
+    }
+}
+
+/// The fields that a request with everything does not have.
+fn missing(
+    operation: &Operation,
+    at: &str,
+    value: &Value,
+    fields: &[Field],
+    only_required: bool,
+    findings: &mut Vec<String>,
+) {
+    for field in fields {
+        let left_out = LEFT_OUT.iter().any(|(id, name, _)| {
+            (*id == "*" || *id == operation.id) && (*name == "*" || *name == field.name)
+        });
+        let is_written = field.must_be_sent() || (!field.read_only && !field.deprecated);
+        let wanted = if only_required { field.must_be_sent() } else { is_written };
+        if !wanted || (left_out && !only_required) {
+            continue;
+        }
+        let inner = match value.get(&field.name) {
+            None => {
+                findings.push(format!("{at}/{} cannot be given", field.name));
+                continue;
+            }
+            Some(Value::Array(list)) => list.first().cloned().unwrap_or(Value::Null),
+            Some(value) => value.clone(),
+        };
+        if inner.is_object() {
+            let at = format!("{at}/{}", field.name);
+            missing(operation, &at, &inner, &field.fields, only_required, findings);
+        }
+    }
+}
+
+fn assert_none(findings: &[String]) {
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+#[test]
+fn every_operation_that_is_not_deprecated_has_its_action() {
+    let without: Vec<_> = current()
+        .filter(|operation| main_action(operation).is_none())
+        .map(|operation| format!("{} {} {}", operation.id, operation.method, operation.path))
+        .collect();
+    assert_none(&without);
+    for (id, _) in EXCLUDED {
+        assert!(facts::operation(id).is_some_and(|one| main_action(one).is_none()), "{id}");
+    }
+}
+
+#[test]
+fn every_action_is_an_operation_that_exists() {
+    let mut unknown = Vec::new();
+    for action in NODE.actions().filter(|one| one.slot == "rest" && one.name != "api.request") {
+        let known = current().any(|operation| {
+            operation.method == action.route.method && same_path(action.route.path, &operation.path)
+        });
+        if !known {
+            unknown.push(format!("{} {}", action.name, action.route.path));
+        }
+    }
+    assert_none(&unknown);
+}
+
+#[test]
+fn scopes_and_names_are_those_of_the_operation() {
+    let mut findings = Vec::new();
+    for operation in current() {
+        for action in actions_of(operation) {
+            let scopes: Vec<&str> = operation.scope.as_deref().into_iter().collect();
+            // Who is on call for a service needs more than one request.
+            if action.scopes != scopes {
+                findings.push(format!("{}: {:?}, not {scopes:?}", action.name, action.scopes));
+            }
+            let has_from = action.parameters.iter().any(|param| param.name == "from");
+            let wants_from = operation.from != FromHeader::None;
+            if has_from != wants_from {
+                findings.push(format!("{}: takes From: {has_from}", action.name));
+            }
+            if action.acts_as_user != wants_from {
+                findings.push(format!("{}: acts as a user: {}", action.name, action.acts_as_user));
+            }
+            if (action.effect == Effect::Read) != (operation.method == "GET")
+                && !operation.path.contains("/analytics/")
+                && !["queryEnrichmentData", "renderTemplate", "createSchedulePreview"]
+                    .contains(&operation.id.as_str())
+            {
+                findings.push(format!("{}: {:?}", action.name, action.effect));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn a_request_with_everything_says_all_that_pagerduty_takes_and_nothing_else() {
+    let mut findings = Vec::new();
+    for operation in current() {
+        let action = main_action(operation).expect("it has an action");
+        let name = action.name;
+        let mut parameters = values(action.parameters, |_| true);
+        for control in ["limit", "all", "simplify", "from"] {
+            parameters.remove(control);
+        }
+        let request = request(action, &parameters);
+        // The query.
+        let sent = query(&request);
+        let paging = ["limit", "offset", "total", "cursor", "after", "before"];
+        for (given, value) in &sent {
+            match operation.query.iter().find(|field| field.name == *given) {
+                None => findings.push(format!("{name}?{given}: PagerDuty does not know it")),
+                Some(field) if !field.values.is_empty() => {
+                    for one in value.split(',') {
+                        let one = one.split(':').next().unwrap_or_default();
+                        let known = field
+                            .values
+                            .iter()
+                            .any(|known| known.split(':').next().unwrap_or_default() == one);
+                        if !known {
+                            findings.push(format!("{name}?{given}: {one}"));
+                        }
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        for field in operation.query.iter().filter(|field| !paging.contains(&field.name.as_str())) {
+            if !sent.iter().any(|(given, _)| *given == field.name) {
+                findings.push(format!("{name}?{} cannot be given", field.name));
+            }
+        }
+        // The headers.
+        if header(&request, "accept") != Some("application/vnd.pagerduty+json;version=2") {
+            findings.push(format!("{name}: has no Accept"));
+        }
+        let early = header(&request, "x-early-access").map(str::to_owned);
+        if early != operation.early_access {
+            findings.push(format!("{name}: X-EARLY-ACCESS is {early:?}"));
+        }
+        let content_type = header(&request, "content-type").unwrap_or_default();
+        // The body.
+        match &operation.body {
+            None if request.body.is_some() => findings.push(format!("{name}: has a body")),
+            None => {}
+            Some(expected) if expected.content_type != "application/json" => {
+                if !content_type.starts_with(&expected.content_type) {
+                    findings.push(format!("{name}: is of the type {content_type}"));
+                }
+            }
+            Some(_) if operation.method == "GET" => {}
+            Some(expected) => {
+                let body = body(&request);
+                if body.is_null() {
+                    if expected.must_be_sent() {
+                        findings.push(format!("{name}: has no body"));
+                    }
+                    continue;
+                }
+                if content_type != "application/json" {
+                    findings.push(format!("{name}: is of the type {content_type}"));
+                }
+                let mut body = body;
+                // The SDK pages through these itself.
+                if operation.paging == Paging::StartingAfter
+                    && let Value::Object(members) = &mut body
+                {
+                    for paging in ["limit", "starting_after", "ending_before"] {
+                        members.entry(paging).or_insert_with(|| {
+                            if paging == "limit" { json!(1) } else { json!("x") }
+                        });
+                    }
+                }
+                judge(name, &body, &expected.fields, &mut findings);
+                missing(operation, name, &body, &expected.fields, false, &mut findings);
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn the_least_that_a_form_asks_for_is_what_pagerduty_requires() {
+    let mut findings = Vec::new();
+    for operation in current() {
+        let action = main_action(operation).expect("it has an action");
+        let name = action.name;
+        // The one who asks is the credential's user, when nobody is named.
+        let least =
+            values(action.parameters, |param| param.is_required || param.name == "requester_id");
+        let request = request(action, &least);
+        let sent = query(&request);
+        for field in operation.query.iter().filter(|field| field.must_be_sent()) {
+            if !sent.iter().any(|(given, _)| *given == field.name) {
+                findings.push(format!("{name}: requires ?{}", field.name));
+            }
+        }
+        for param in action.parameters.iter().filter(|param| param.is_required) {
+            let Place::Query(given) = param.place else { continue };
+            let field = operation.query.iter().find(|field| field.name == given);
+            if !field.is_some_and(Field::must_be_sent) {
+                findings.push(format!("{name}: asks for ?{given} in vain"));
+            }
+        }
+        // Updates may say only what changes; section "Conventions" of the facts.
+        let is_update = matches!(operation.method.as_str(), "PUT" | "PATCH");
+        if let Some(expected) = operation.body.as_ref().filter(|_| !is_update)
+            && expected.content_type == "application/json"
+            && operation.method != "GET"
+        {
+            missing(operation, name, &body(&request), &expected.fields, true, &mut findings);
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn an_answer_becomes_one_record_per_element() {
+    let mut findings = Vec::new();
+    for operation in current() {
+        let Some(expected) = operation.answer.as_ref().filter(|one| !one.keys.is_empty()) else {
+            continue;
+        };
+        let action = main_action(operation).expect("it has an action");
+        if action.run != Run::Declared {
+            continue;
+        }
+        let members: Map<String, Value> = expected
+            .keys
+            .iter()
+            .map(|(name, kind)| {
+                let value = match kind.as_str() {
+                    "string" => json!("text"),
+                    "integer" | "number" => json!(7),
+                    "boolean" => json!(true),
+                    "object" => json!({"id": "P1", "kind": name}),
+                    "array<string>" => json!(["one", "two"]),
+                    _ => json!([{"id": "P1", "kind": name}, {"id": "P2", "kind": name}]),
+                };
+                (name.clone(), value)
+            })
+            .collect();
+        let body = Value::Object(members).to_string();
+        let host = Host::answering(move |_| Ok(answer(200, &body))).with_credential(
+            "rest",
+            "api-token",
+            "{}",
+            r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#,
+        );
+        let mut parameters = values(action.parameters, |param| param.is_required);
+        parameters.remove("from");
+        let records = crate::support::call(&host, action.name, &Value::Object(parameters));
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                findings.push(format!("{}: {}", action.name, error.message));
+                continue;
+            }
+        };
+        let kinds: BTreeSet<_> = records.iter().map(|record| record["kind"].to_string()).collect();
+        let root = operation.root().unwrap_or_default();
+        // A score and what it is made of is one thing.
+        let is_one = operation.id == "listResourceStandards";
+        let is_list = !is_one
+            && expected.keys.iter().any(|(name, kind)| name == root && kind.starts_with("array"));
+        match (is_list, records.len()) {
+            (true, 2) | (false, 1) => {}
+            (_, count) => findings.push(format!("{}: {count} records", action.name)),
+        }
+        if kinds.len() > 1 {
+            findings.push(format!("{}: mixes {kinds:?}", action.name));
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn every_reference_has_a_list_that_exists_and_every_parameter_a_reference_that_exists() {
+    let references: BTreeMap<_, _> = NODE.references.iter().map(|one| (one.name, one)).collect();
+    assert_eq!(references.len(), NODE.references.len());
+    for reference in NODE.references {
+        let list = NODE.action(reference.list).unwrap_or_else(|| panic!("{}", reference.list));
+        assert!(list.is_list(), "{}", reference.list);
+        assert!(reference.get.is_empty() || NODE.action(reference.get).is_some());
+        let searches = list.parameters.iter().any(|param| param.name == reference.search);
+        assert!(reference.search.is_empty() || searches, "{}", reference.name);
+    }
+    let mut used = BTreeSet::new();
+    fn visit(params: &[&Param], used: &mut BTreeSet<&'static str>) {
+        for param in params {
+            used.insert(param.reference);
+            visit(param.members(), used);
+        }
+    }
+    for action in NODE.actions() {
+        visit(action.parameters, &mut used);
+    }
+    used.remove("");
+    let known: BTreeSet<_> = references.keys().copied().collect();
+    assert_eq!(used.difference(&known).collect::<Vec<_>>(), [&""; 0], "unknown references");
+    assert_eq!(known.difference(&used).collect::<Vec<_>>(), [&""; 0], "unused references");
+}
+
+/// Parameters that name something, but have no choices: PagerDuty has no list of it.
+const WITHOUT_CHOICES: &[&str] = &[
+    "actor_id",
+    "app_id",
+    "client_id",
+    "credentials_id",
+    "entity_id",
+    "external_id",
+    "filter_id",
+    // Of events: integrations are listed per service only.
+    "integration_id",
+    "integration_ids",
+    "role_ids",
+    "rule_id",
+    "source_id",
+    "subscribable_id",
+    "subscribable_object_id",
+    "subscriber_id",
+];
+
+#[test]
+fn every_parameter_that_names_something_has_choices() {
+    fn visit(action: &str, params: &[&Param], findings: &mut Vec<String>) {
+        for param in params {
+            let names = param.name.ends_with("_id") || param.name.ends_with("_ids");
+            if names && param.reference.is_empty() && !WITHOUT_CHOICES.contains(&param.name) {
+                findings.push(format!("{action}: {}", param.name));
+            }
+            visit(action, param.members(), findings);
+        }
+    }
+    let mut findings = Vec::new();
+    for action in NODE.actions() {
+        visit(action.name, action.parameters, &mut findings);
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn an_action_with_code_of_its_own_has_it() {
+    for action in NODE.actions().filter(|action| action.run != Run::Declared) {
+        let host = host_with(&json!({"region": "us"}), &[(400, "{}"), (400, "{}"), (400, "{}")]);
+        let mut parameters = values(action.parameters, |param| param.is_required);
+        if action.name == "api.request" {
+            parameters.insert("path".to_owned(), json!("/x"));
+        }
+        let error = crate::support::call(&host, action.name, &Value::Object(parameters));
+        let error = error.expect_err(action.name);
+        assert!(!error.message.contains("not written"), "{}: {}", action.name, error.message);
+    }
+}

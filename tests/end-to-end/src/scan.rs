@@ -1,0 +1,69 @@
+//! Looks for secrets in anything, in a dozen encodings.
+
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+/// A secret in a dozen encodings, made here independently of the host's own list.
+pub fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let bytes = secret.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let percent: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let mut all = vec![
+        ("raw", secret.to_owned()),
+        ("reversed", secret.chars().rev().collect()),
+        ("hex", hex.clone()),
+        ("upper-case hex", hex.to_uppercase()),
+        ("percent", percent.clone()),
+        ("lower-case percent", percent.to_lowercase()),
+        ("json escapes", secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+    ];
+    let form = |set| percent_encoding::utf8_percent_encode(secret, set).to_string();
+    all.push(("percent, of what is not alphanumeric", form(percent_encoding::NON_ALPHANUMERIC)));
+    let html = |c: char| format!("&#{};", u32::from(c));
+    all.push(("html references", secret.chars().map(html).collect()));
+    for before in ["", "x", "xx"] {
+        let whole = format!("{before}{secret}");
+        // The characters that depend on what stands around the secret are left out.
+        let inner = |encoded: String| {
+            let start = (before.len() * 8).div_ceil(6);
+            encoded[start..whole.len() * 8 / 6].to_owned()
+        };
+        all.push(("base64", inner(STANDARD_NO_PAD.encode(&whole))));
+        all.push(("base64url", inner(URL_SAFE_NO_PAD.encode(&whole))));
+    }
+    let utf16 = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut all: Vec<_> = all.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+    all.push(("utf-16", utf16));
+    all
+}
+
+/// The encodings in which a secret stands in some bytes.
+pub fn found(secret: &str, bytes: &[u8]) -> Vec<&'static str> {
+    let (names, needles): (Vec<_>, Vec<_>) = encodings(secret).into_iter().unzip();
+    let scanner = AhoCorasick::new(needles).expect("secrets are short");
+    scanner.find_overlapping_iter(bytes).map(|found| names[found.pattern().as_usize()]).collect()
+}
+
+/// Where any of these secrets stands in some bytes: which one, and how it is written there.
+pub fn leaks<'a>(secrets: &'a [(String, String)], bytes: &[u8]) -> Vec<(&'a str, &'static str)> {
+    let mut names = Vec::new();
+    let mut needles = Vec::new();
+    for (name, secret) in secrets {
+        for (encoding, needle) in encodings(secret) {
+            names.push((name.as_str(), encoding));
+            needles.push(needle);
+        }
+    }
+    let scanner = AhoCorasick::new(needles).expect("secrets are short");
+    let mut all: Vec<_> = scanner
+        .find_overlapping_iter(bytes)
+        .map(|found| names[found.pattern().as_usize()])
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What the scanner finds of a secret that is nowhere.
+pub const NOWHERE: [&str; 0] = [];

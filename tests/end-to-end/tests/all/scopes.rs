@@ -1,0 +1,90 @@
+//! What was granted decides which actions run, for every action of the node.
+
+use std::sync::Arc;
+
+use end_to_end::{host, transport};
+use pagerduty_simulator::Simulator;
+use serde_json::{Value, json};
+use workflow_node_host::Execution;
+use workflow_node_host::credential::{Mode, NewCredential};
+use workflow_node_host::description::Effect;
+use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
+
+/// A credential of type `oauth2` with these scopes and a token that nobody has given out.
+fn credential(name: &str, scopes: &[&str], configuration: Value) -> NewCredential {
+    NewCredential {
+        name: name.into(),
+        description: String::new(),
+        owner: None,
+        mode: Mode::Private,
+        allowed_actions: None,
+        node: "pagerduty".into(),
+        credential_type: "oauth2".into(),
+        user: None,
+        fields: json!({"client_id": "c"}).as_object().unwrap().clone(),
+        secrets: [("access_token".to_owned(), workflow_node_host::Secret::new("no-such-token"))]
+            .into(),
+        configuration: serde_json::from_value(configuration).unwrap(),
+        asked_scopes: None,
+        granted_scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+        identity: serde_json::Map::new(),
+        expires_at: None,
+        lifetime: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_a_scope() {
+    let simulator = Simulator::builder().without_rate_limits().start().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open_with_cost(
+        &directory.path().join("credentials.db"),
+        StoreKey::generate().unwrap(),
+        PassphraseCost::for_tests(),
+    )
+    .unwrap();
+    let host = host()
+        .transport(Arc::new(transport(&simulator).build().unwrap()))
+        .credential_store(Arc::new(store.clone()))
+        .build()
+        .unwrap();
+    let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
+    plugin.approve(None).unwrap();
+    let fields = json!({"client_id": "c"});
+    let configuration =
+        plugin.configure("oauth2", fields.as_object().unwrap(), None).await.unwrap();
+    let configuration = serde_json::to_value(configuration).unwrap();
+    let described = &plugin.description().credential_types["oauth2"];
+    let scoped: Vec<&str> = described
+        .scopes
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .filter(|name| name.ends_with(".read"))
+        .collect();
+    for (name, scopes) in [("scoped", &scoped[..]), ("classic", &["openid", "read"])] {
+        store.add(credential(name, scopes, configuration.clone())).unwrap();
+    }
+    let (mut read, mut refused) = (0, 0);
+    for action in &plugin.description().node.actions {
+        let Some(slot_use) = action.slots.get("rest") else { continue };
+        let reads = slot_use.scopes.iter().all(|scope| scope.ends_with(".read"));
+        for name in ["scoped", "classic"] {
+            let mut execution = Execution::new(&action.name).credential("rest", name);
+            let example = action.examples.first().map(|example| example.parameters.clone());
+            execution.items = vec![example.unwrap_or_else(|| json!({}))];
+            let outcome = plugin.execute(execution).await;
+            if reads {
+                // The token is made up: what is asked is whether it is tried at all.
+                assert!(outcome.is_ok(), "{} {name}: {outcome:?}", action.name);
+                read += 1;
+            } else {
+                let error = outcome.expect_err(&action.name);
+                assert_eq!(error.name(), "insufficient-scope", "{}: {error}", action.name);
+                refused += 1;
+            }
+        }
+        let is_read = action.effect == Effect::Read;
+        assert!(reads || !is_read, "{} reads and needs to write", action.name);
+    }
+    assert!(read >= 10 && refused >= 6, "{read} {refused}");
+}
