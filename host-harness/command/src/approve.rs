@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _};
 
 use serde_json::json;
+use workflow_node_host::description::Delivery;
 use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin};
 
 use crate::cli::{ApproveArgs, Report};
@@ -137,11 +138,15 @@ fn request(request: &GrantRequest) -> String {
         }
     }
     if !request.secrets.is_empty() {
-        text.push_str("\nSecrets in answers are kept from it\n");
+        text.push_str("\nSecrets are kept from it\n");
     }
     for secret in &request.secrets {
-        let mut words =
-            format!("{} in answers of {} at {}", secret.name, secret.path, secret.pointer);
+        let mut words = match (&secret.path, &secret.pointer) {
+            (Some(path), Some(pointer)) => {
+                format!("{} in answers of {path} at {pointer}", secret.name)
+            }
+            _ => format!("{} as users type it", secret.name),
+        };
         for placement in &secret.placements {
             words.push_str(&format!(", written to {}{}", placement.path, placement.pointer));
         }
@@ -152,6 +157,23 @@ fn request(request: &GrantRequest) -> String {
         let names: Vec<&str> = actions.iter().map(String::as_str).collect();
         let kind = effect(*kind);
         text.push_str(&point(&format!("{} {kind}: {}", names.len(), names.join(", "))));
+    }
+    if !request.triggers.is_empty() {
+        text.push_str("\nIts triggers\n");
+    }
+    for (name, delivery) in &request.triggers {
+        text.push_str(&point(&match delivery {
+            Delivery::Poll { interval_ms } => {
+                format!("{name}: asks every {} s", interval_ms.div_ceil(1_000))
+            }
+            Delivery::Webhook(webhook) => {
+                let signed = match &webhook.signature {
+                    Some(signature) => format!("signed, in {}", signature.header),
+                    None => "NOT signed".to_owned(),
+                };
+                format!("{name}: sets up deliveries at the service, {signed}")
+            }
+        }));
     }
     text.push('\n');
     text

@@ -1,8 +1,12 @@
 //! `harness inspect`: what a plugin is, asks for and can do. Runs nothing but its description.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use workflow_node_host::Plugin;
-use workflow_node_host::description::{Action, CredentialType, Effect, Idempotency, Node};
+use workflow_node_host::description::{
+    Action, CredentialType, Effect, Idempotency, Node, SlotUse, Trigger,
+};
 
 use crate::cli::{InspectArgs, Report};
 use crate::exit::{Exit, Failure, shell};
@@ -105,10 +109,14 @@ fn text(plugin: &Plugin, path: &str) -> String {
     let secrets: Vec<Vec<String>> = node
         .secrets
         .iter()
-        .map(|secret| vec![secret.name.clone(), secret.path.to_string(), secret.pointer.clone()])
+        .map(|secret| {
+            let path = secret.path.as_ref().map(ToString::to_string);
+            let path = path.unwrap_or_else(|| "(what users type)".to_owned());
+            vec![secret.name.clone(), path, secret.pointer.clone().unwrap_or_default()]
+        })
         .collect();
     if !secrets.is_empty() {
-        text.push_str("\nSecrets in answers that are kept from it\n");
+        text.push_str("\nSecrets that are kept from it\n");
         text.push_str(&simple_table(&["secret", "answers of", "at"], &secrets));
     }
     text.push_str("\nActions\n");
@@ -126,17 +134,18 @@ fn text(plugin: &Plugin, path: &str) -> String {
         })
         .collect();
     text.push_str(&simple_table(&["name", "title", "effect", "idempotency", "scopes"], &rows));
-    let triggers = triggers(plugin);
+    let triggers = &plugin.description().triggers;
     if !triggers.is_empty() {
-        text.push_str("\nTriggers (unstable)\n");
-        let row = |trigger: &Value| {
-            vec![
-                schema::text(trigger, "name").to_owned(),
-                schema::text(trigger, "title").to_owned(),
-            ]
+        text.push_str("\nTriggers\n");
+        let row = |trigger: &Trigger| {
+            let how = match trigger.interval() {
+                Some(interval) => format!("polls every {} s", interval.as_secs()),
+                None => "webhook".to_owned(),
+            };
+            vec![trigger.name.clone(), trigger.title.clone(), how]
         };
         text.push_str(&simple_table(
-            &["name", "title"],
+            &["name", "title", "how"],
             &triggers.iter().map(row).collect::<Vec<_>>(),
         ));
     }
@@ -277,13 +286,23 @@ pub(crate) fn defs(fields: &Value) -> Map<String, Value> {
     fields.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn triggers(plugin: &Plugin) -> Vec<Value> {
-    let triggers = plugin.description().triggers.as_ref();
-    triggers
-        .and_then(|document| document.get("triggers"))
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default()
+fn trigger_document(trigger: &Trigger) -> Value {
+    json!({
+        "name": trigger.name,
+        "version": trigger.version,
+        "title": trigger.title,
+        "description": trigger.description,
+        "documentation_url": trigger.documentation_url,
+        "slots": slots_document(&trigger.slots),
+        "parameters": trigger.parameters,
+        "output": trigger.output,
+        "delivery": trigger.delivery,
+        "examples": trigger
+            .examples
+            .iter()
+            .map(|example| json!({ "title": example.title, "parameters": example.parameters }))
+            .collect::<Vec<_>>(),
+    })
 }
 
 fn document(plugin: &Plugin) -> Value {
@@ -320,7 +339,7 @@ fn document(plugin: &Plugin) -> Value {
         "slots": slots,
         "secrets": node.secrets,
         "actions": node.actions.iter().map(action_head).collect::<Vec<_>>(),
-        "triggers": triggers(plugin),
+        "triggers": plugin.description().triggers.iter().map(trigger_document).collect::<Vec<_>>(),
     })
 }
 
@@ -351,14 +370,17 @@ fn credential_type_document(credential_type: &CredentialType) -> Value {
     })
 }
 
-fn action_head(action: &Action) -> Value {
-    let slots: Map<String, Value> = action
-        .slots
+fn slots_document(slots: &BTreeMap<String, SlotUse>) -> Value {
+    slots
         .iter()
         .map(|(name, slot)| {
             (name.clone(), json!({ "required": slot.required, "scopes": slot.scopes }))
         })
-        .collect();
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn action_head(action: &Action) -> Value {
     json!({
         "name": action.name,
         "version": action.version,
@@ -366,7 +388,7 @@ fn action_head(action: &Action) -> Value {
         "effect": effect(action.effect),
         "idempotency": idempotency(action.idempotency),
         "early_access": action.early_access,
-        "slots": slots,
+        "slots": slots_document(&action.slots),
     })
 }
 

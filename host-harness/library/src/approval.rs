@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use crate::description::{Description, Effect, Placement, SecretPosition};
+use crate::description::{Delivery, Description, Effect, Placement, SecretPosition};
 use crate::digest::Digest;
 use crate::origin::OriginPattern;
 
@@ -28,6 +28,10 @@ pub struct GrantRequest {
     pub secrets: Vec<SecretPosition>,
     /// Names of its actions by effect.
     pub actions: BTreeMap<Effect, BTreeSet<String>>,
+    /// Its triggers, and how their events come. Those that the service delivers are set up there,
+    /// which is a write.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, Delivery>,
 }
 
 /// What a credential type asks for.
@@ -78,6 +82,11 @@ impl GrantRequest {
             credentials,
             secrets: node.secrets.clone(),
             actions,
+            triggers: description
+                .triggers
+                .iter()
+                .map(|trigger| (trigger.name.clone(), trigger.delivery.clone()))
+                .collect(),
         }
     }
 
@@ -113,10 +122,11 @@ impl GrantRequest {
             }
         }
         for secret in granted.secrets.iter().filter(|one| !self.secrets.contains(one)) {
-            growth.push(format!(
-                "the secret {} at {}{} is no longer kept from it",
-                secret.name, secret.path, secret.pointer
-            ));
+            let place = match (&secret.path, &secret.pointer) {
+                (Some(path), Some(pointer)) => format!(" at {path}{pointer}"),
+                _ => String::new(),
+            };
+            growth.push(format!("the secret {}{place} is no longer kept from it", secret.name));
         }
         for secret in self.secrets.iter().filter(|one| !granted.secrets.contains(one)) {
             for placement in &secret.placements {
@@ -133,7 +143,30 @@ impl GrantRequest {
                 growth.push(format!("the action {name} (effect: {effect})"));
             }
         }
+        for (name, asked) in &self.triggers {
+            match (granted.triggers.get(name), asked) {
+                (None, Delivery::Webhook(_)) => {
+                    growth.push(format!("the trigger {name} (sets up deliveries at the service)"));
+                }
+                (None, Delivery::Poll { .. }) => {
+                    growth.push(format!("the trigger {name} (polls)"));
+                }
+                (Some(had), asked) if !is_no_laxer(had, asked) => {
+                    growth.push(format!("the trigger {name} with other rules for deliveries"));
+                }
+                _ => {}
+            }
+        }
         growth
+    }
+}
+
+/// Whether deliveries are checked at least as they were when it was granted.
+fn is_no_laxer(had: &Delivery, asked: &Delivery) -> bool {
+    match (had, asked) {
+        (Delivery::Poll { .. }, Delivery::Poll { .. }) => true,
+        (Delivery::Webhook(had), Delivery::Webhook(asked)) => had.signature == asked.signature,
+        _ => false,
     }
 }
 

@@ -7,3 +7,20 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     additional_derives: [Clone, PartialEq],
 });
+
+/// The optional interface `trigger`, bound where a component exports it.
+pub(crate) mod triggers {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package host:triggers;
+            world triggers {
+                export workflow:node/trigger@0.1.0;
+            }
+        ",
+        world: "host:triggers/triggers",
+        with: { "workflow:node/types@0.1.0": crate::bindings::workflow::node::types },
+        exports: { default: async },
+        additional_derives: [Clone, PartialEq],
+    });
+}

@@ -338,12 +338,40 @@ pub struct Silent;
 
 impl Observer for Silent {}
 
+/// Whose form it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FormOf {
+    /// The action's of this name.
+    Action(String),
+    /// The trigger's of this name.
+    Trigger(String),
+}
+
+impl FormOf {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Action(name) | Self::Trigger(name) => name,
+        }
+    }
+
+    /// Different for an action and a trigger of one name.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Action(name) => format!("action {name}"),
+            Self::Trigger(name) => format!("trigger {name}"),
+        }
+    }
+}
+
 /// What a form asks for the choices of a field.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct OptionsQuery {
-    /// The action's name.
-    pub action: String,
-    /// The parameter's name.
+    /// Whose form it is.
+    #[serde(flatten)]
+    pub of: FormOf,
+    /// The parameter's name; inside an object or a list of objects the way to it, joined by `/`.
     pub parameter: String,
     /// What the form holds so far.
     pub parameters: Map<String, Value>,
@@ -356,6 +384,20 @@ pub struct OptionsQuery {
     /// How many at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+}
+
+impl OptionsQuery {
+    /// The first choices of a parameter.
+    pub fn new(of: FormOf, parameter: impl Into<String>) -> Self {
+        Self {
+            of,
+            parameter: parameter.into(),
+            parameters: Map::new(),
+            search: None,
+            cursor: None,
+            limit: None,
+        }
+    }
 }
 
 #[cfg(test)]

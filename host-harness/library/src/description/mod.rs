@@ -3,6 +3,7 @@
 mod credential_type;
 mod node;
 pub(crate) mod schema;
+mod trigger;
 
 pub use credential_type::{
     Access, ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration,
@@ -12,10 +13,11 @@ pub use node::{
     Action, Effect, Example, Idempotency, Node, SecretPlacement, SecretPosition, Slot, SlotUse,
 };
 pub use schema::FieldProblem;
+pub use trigger::{
+    AnsweredBy, Delivery, Signature, SignatureEncoding, SignatureScheme, Trigger, Webhook,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value;
 
 /// Everything a plugin describes.
 #[derive(Clone, Debug)]
@@ -24,8 +26,8 @@ pub struct Description {
     pub node: Node,
     /// The credential types by name.
     pub credential_types: BTreeMap<String, CredentialType>,
-    /// The triggers' document, if the plugin has any.
-    pub triggers: Option<Value>,
+    /// The triggers, in the author's order.
+    pub triggers: Vec<Trigger>,
 }
 
 /// Why a description cannot be used.
@@ -39,6 +41,17 @@ pub struct DescriptionError {
 }
 
 impl Description {
+    /// The trigger of this name.
+    pub fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.triggers.iter().find(|trigger| trigger.name == name)
+    }
+
+    /// The slots that an action or a trigger uses. They share one space of names.
+    pub fn slots_of(&self, name: &str) -> Option<&BTreeMap<String, SlotUse>> {
+        let action = self.node.action(name).map(|action| &action.slots);
+        action.or_else(|| self.trigger(name).map(|trigger| &trigger.slots))
+    }
+
     /// Reads and checks the documents.
     pub(crate) fn read(
         node: &str,
@@ -74,8 +87,13 @@ impl Description {
         let node: Node = serde_json::from_str(node).map_err(wrong("node.json"))?;
         let types: Types =
             serde_json::from_str(credential_types).map_err(wrong("credential-type.json"))?;
-        let triggers =
+        #[derive(Default, serde::Deserialize)]
+        struct Triggers {
+            triggers: Vec<Trigger>,
+        }
+        let triggers: Option<Triggers> =
             triggers.map(serde_json::from_str).transpose().map_err(wrong("trigger.json"))?;
+        let triggers = triggers.unwrap_or_default().triggers;
         let mut by_name = BTreeMap::new();
         for credential_type in types.credential_types {
             let name = credential_type.name.clone();
@@ -93,6 +111,8 @@ impl Description {
     /// within the credential's own origins.
     fn check(&self) -> Result<(), DescriptionError> {
         self.check_node().map_err(|problem| DescriptionError { document: "node.json", problem })?;
+        trigger::check(&self.triggers, &self.node, &self.node.schemas)
+            .map_err(|problem| DescriptionError { document: "trigger.json", problem })?;
         self.credential_types
             .values()
             .try_for_each(CredentialType::check)
@@ -138,6 +158,18 @@ impl Description {
                         example.title, action.name
                     ));
                 }
+            }
+        }
+        let known = |name: &str| node.secrets.iter().any(|secret| secret.name == name);
+        let forms = node.actions.iter().map(|action| (&action.name, &action.parameters));
+        let triggers = self.triggers.iter().map(|trigger| (&trigger.name, &trigger.parameters));
+        for (name, parameters) in forms.chain(triggers) {
+            let secrets = crate::egress::input_secrets(&node.schemas, parameters);
+            if let Some(stray) = secrets.iter().find(|secret| !known(&secret.name)) {
+                return Err(format!(
+                    "a parameter of `{name}` is the secret `{}`, which is not described",
+                    stray.name
+                ));
             }
         }
         let covered = |pattern| node.origins.iter().any(|origin| origin.covers(pattern));

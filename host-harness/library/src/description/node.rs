@@ -28,9 +28,12 @@ pub struct Node {
     /// Schemas shared under `#/$defs`.
     #[serde(default)]
     pub schemas: Map<String, Value>,
-    /// Positions in answers that hold secrets.
+    /// Secrets that the guest does not see.
     #[serde(default)]
     pub secrets: Vec<SecretPosition>,
+    /// What the actions are about, in the author's order; empty where they are not grouped.
+    #[serde(default)]
+    pub resources: Vec<Resource>,
     /// The actions, in the author's order.
     pub actions: Vec<Action>,
 }
@@ -40,6 +43,18 @@ impl Node {
     pub fn action(&self, name: &str) -> Option<&Action> {
         self.actions.iter().find(|action| action.name == name)
     }
+}
+
+/// What some actions are about.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// As a menu shows it.
+    pub title: String,
+    /// What it is.
+    #[serde(default)]
+    pub description: String,
 }
 
 /// A place for a credential.
@@ -67,6 +82,9 @@ pub struct SlotUse {
 pub struct Action {
     /// `<resource>.<operation>`.
     pub name: String,
+    /// Under which of the node's resources it is shown.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// Raised when parameters or output change incompatibly.
     pub version: u32,
     /// What a menu shows.
@@ -132,7 +150,8 @@ pub struct Example {
     pub parameters: Value,
 }
 
-/// A position in answers that holds a secret.
+/// A secret that the service hands out, or that users give to an action: the guest sees a handle in
+/// its place.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretPosition {
@@ -144,11 +163,14 @@ pub struct SecretPosition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
     /// Of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<OriginPattern>,
-    /// Of the request.
-    pub path: PathTemplate,
-    /// RFC 6901 with `*` for every element or member.
-    pub pointer: String,
+    /// Of the request; `None` for a secret that the service never hands out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathTemplate>,
+    /// Where in the answer: RFC 6901 with `*` for every element or member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// Whether a successful answer without it is refused.
     #[serde(default)]
     pub required: bool,
@@ -167,6 +189,6 @@ pub struct SecretPlacement {
     pub origins: Vec<OriginPattern>,
     /// Of the request.
     pub path: PathTemplate,
-    /// RFC 6901 into the body.
+    /// Where in the body: RFC 6901 with `*` for every element or member.
     pub pointer: String,
 }

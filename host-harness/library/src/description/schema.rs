@@ -1,7 +1,7 @@
 //! JSON Schema, for the contract's documents and for the schemas that plugins bring. Those are
 //! foreign input: no reference is fetched, and patterns run on an engine that cannot backtrack.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -25,6 +25,7 @@ const SCHEMAS: &[(&str, &str)] = contract_schemas![
     "node.json",
     "options-query.json",
     "options.json",
+    "trigger-options.json",
     "trigger.json",
 ];
 
@@ -92,6 +93,45 @@ impl Validator {
                 message: shortened(&error.to_string()),
             })
             .collect()
+    }
+}
+
+/// The parameters of a form that have choices: their names, inside objects and lists of objects
+/// with the way to them (`members/user`).
+pub(crate) fn with_choices(shared: &Map<String, Value>, parameters: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    choices(shared, parameters, "", 0, &mut found);
+    found
+}
+
+fn choices(
+    shared: &Map<String, Value>,
+    schema: &Value,
+    way: &str,
+    depth: usize,
+    found: &mut BTreeSet<String>,
+) {
+    if depth > 16 {
+        return;
+    }
+    if schema.pointer("/x-ui/options") == Some(&Value::Bool(true)) {
+        found.insert(way.to_owned());
+    }
+    let reference = schema.get("$ref").and_then(Value::as_str);
+    let name = reference.and_then(|text| text.strip_prefix("#/$defs/"));
+    if let Some(referred) = name.and_then(|name| shared.get(name)) {
+        choices(shared, referred, way, depth + 1, found);
+    }
+    if let Some(items) = schema.get("items") {
+        choices(shared, items, way, depth + 1, found);
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        let below = match way {
+            "" => name.clone(),
+            way => format!("{way}/{name}"),
+        };
+        choices(shared, property, &below, depth + 1, found);
     }
 }
 

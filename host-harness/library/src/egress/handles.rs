@@ -1,10 +1,11 @@
-//! Secrets that a service hands out. The guest sees `secret:<handle>` at every declared position;
-//! the host fills a handle where, and only where, the description says.
+//! Secrets that a service hands out, or that a user gives to an action. The guest sees
+//! `secret:<handle>` at every declared position; the host fills a handle where, and only where, the
+//! description says.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::judge::{Judged, refusal};
@@ -15,6 +16,72 @@ use crate::digest::Digest;
 use crate::secret::Secret;
 
 const PREFIX: &str = "secret:";
+
+/// Where the parameters of an action hold a secret.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InputSecret {
+    /// The secret's name.
+    pub(crate) name: String,
+    /// The way to it; `*` for every element or member.
+    pub(crate) segments: Vec<String>,
+}
+
+/// How deep schemas are searched for secrets; deeper than any that loads.
+const DEEPEST: usize = 32;
+
+/// Where the parameters of a schema hold secrets, as its `x-secret` say.
+pub(crate) fn input_secrets(shared: &Map<String, Value>, parameters: &Value) -> Vec<InputSecret> {
+    let mut search = Search { shared, way: Vec::new(), found: Vec::new() };
+    search.schema(parameters, 0);
+    search.found
+}
+
+struct Search<'a> {
+    shared: &'a Map<String, Value>,
+    way: Vec<String>,
+    found: Vec<InputSecret>,
+}
+
+impl Search<'_> {
+    fn schema(&mut self, schema: &Value, depth: usize) {
+        // A schema that refers to itself ends here, too.
+        if depth > DEEPEST {
+            return;
+        }
+        if let Some(name) = schema.get("x-secret").and_then(Value::as_str) {
+            let found = InputSecret { name: name.to_owned(), segments: self.way.clone() };
+            if !self.found.contains(&found) {
+                self.found.push(found);
+            }
+        }
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        let name = reference.and_then(|text| text.strip_prefix("#/$defs/"));
+        if let Some(referred) = name.and_then(|name| self.shared.get(name)) {
+            self.schema(referred, depth + 1);
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            self.below(name, property, depth);
+        }
+        for member in ["items", "additionalProperties"] {
+            if let Some(schema) = schema.get(member) {
+                self.below("*".to_owned(), schema, depth);
+            }
+        }
+        for member in ["allOf", "anyOf", "oneOf"] {
+            for schema in schema.get(member).and_then(Value::as_array).into_iter().flatten() {
+                self.schema(schema, depth + 1);
+            }
+        }
+    }
+
+    fn below(&mut self, segment: String, schema: &Value, depth: usize) {
+        self.way.push(segment);
+        self.schema(schema, depth + 1);
+        self.way.pop();
+    }
+}
 
 /// How many secrets are remembered; the oldest go first.
 const MOST: usize = 10_000;
@@ -41,7 +108,7 @@ struct One {
 
 impl Handles {
     /// Keeps a secret and names it. The same secret of the same plugin has the same handle.
-    fn keep(&self, plugin: Digest, name: &str, secret: Secret) -> String {
+    pub(crate) fn keep(&self, plugin: Digest, name: &str, secret: Secret) -> String {
         let key = {
             let mut hash = Sha256::new();
             hash.update(plugin.hex());
@@ -60,7 +127,7 @@ impl Handles {
         {
             held.by_secret.remove(&one.key);
         }
-        let handle = format!("{:032x}", rand::random::<u128>());
+        let handle = format!("{PREFIX}{:032x}", rand::random::<u128>());
         let one = One { plugin, name: name.to_owned(), secret, key };
         held.by_handle.insert(handle.clone(), one);
         held.by_secret.insert(key, handle.clone());
@@ -68,12 +135,24 @@ impl Handles {
         handle
     }
 
+    /// Replaces secrets that a user has given by handles, before a guest sees them. A handle that
+    /// an earlier call of the same plugin has given out stays as it is.
+    pub(crate) fn hide(&self, plugin: Digest, positions: &[InputSecret], parameters: &mut Value) {
+        for position in positions {
+            let segments: Vec<&str> = position.segments.iter().map(String::as_str).collect();
+            visit(parameters, &segments, &mut |text| {
+                if self.open(plugin, &position.name, text).is_none() {
+                    *text = self.keep(plugin, &position.name, Secret::new(text.as_str()));
+                }
+            });
+        }
+    }
+
     /// The secret behind a text that is a handle of this name.
-    fn open(&self, plugin: Digest, name: &str, text: &str) -> Option<Secret> {
-        let handle = text.strip_prefix(PREFIX)?;
+    pub(crate) fn open(&self, plugin: Digest, name: &str, text: &str) -> Option<Secret> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let one =
-            held.by_handle.get(handle).filter(|one| one.plugin == plugin && one.name == name)?;
+            held.by_handle.get(text).filter(|one| one.plugin == plugin && one.name == name)?;
         Some(one.secret.clone())
     }
 
@@ -91,7 +170,7 @@ impl Handles {
             (position.methods.is_empty()
                 || position.methods.iter().any(|method| method == judged.method.as_str()))
                 && position.origins.iter().any(|origin| origin.matches(&judged.origin))
-                && position.path.matches(&path)
+                && position.path.as_ref().is_some_and(|own| own.matches(&path))
         };
         let mut positions = policy.secrets.iter().filter(holds).peekable();
         if positions.peek().is_none() || body.is_empty() {
@@ -111,18 +190,18 @@ impl Handles {
         };
         let mut any = false;
         for position in positions {
-            let segments: Vec<&str> = position.pointer.split('/').skip(1).collect();
+            let pointer = position.pointer.as_deref().unwrap_or_default();
+            let segments: Vec<&str> = pointer.split('/').skip(1).collect();
             let mut found = false;
             visit(&mut document, &segments, &mut |text| {
                 found = true;
-                let handle = self.keep(policy.plugin, &position.name, Secret::new(text.as_str()));
-                *text = format!("{PREFIX}{handle}");
+                *text = self.keep(policy.plugin, &position.name, Secret::new(text.as_str()));
             });
             any |= found;
             if is_success && position.required && !found {
                 return Err(wrong(format!(
-                    "the answer has no secret `{}` at {}",
-                    position.name, position.pointer
+                    "the answer has no secret `{}` at {pointer}",
+                    position.name
                 )));
             }
         }

@@ -25,7 +25,7 @@ mod slot;
 mod waiting;
 
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
-pub(crate) use handles::Handles;
+pub(crate) use handles::{Handles, InputSecret, input_secrets};
 pub(crate) use pacing::Pacing;
 pub(crate) use session::{Policy, Session};
 pub(crate) use slot::{SlotCredential, SlotState};

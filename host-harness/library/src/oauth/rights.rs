@@ -33,21 +33,20 @@ pub enum AskFor {
     Actions(Vec<String>),
 }
 
-/// The scopes that an action needs of a credential of this type.
+/// The scopes that an action or a trigger needs of a credential of this type.
 pub(crate) fn needed<'a>(
     description: &'a Description,
     credential_type: &str,
     action: &str,
 ) -> Vec<&'a str> {
-    let Some(action) = description.node.action(action) else { return Vec::new() };
+    let Some(slots) = description.slots_of(action) else { return Vec::new() };
     let fits =
         |slot: &str| {
             description.node.slots.get(slot).is_some_and(|slot| {
                 slot.credential_types.iter().any(|name| name == credential_type)
             })
         };
-    action
-        .slots
+    slots
         .iter()
         .filter(|(slot, _)| fits(slot))
         .flat_map(|(_, slot_use)| slot_use.scopes.iter().map(String::as_str))

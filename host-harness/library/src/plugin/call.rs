@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
+use crate::bindings::triggers::Triggers;
 use crate::bindings::{Plugin as Bindings, PluginPre};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Silent, depth_of};
 use crate::host::{CallState, Shared};
 use crate::imports::{Emitted, WasiState, WorkflowNodeCtx};
-use crate::inspection::{CONTRACT, CONTRACT_VERSION, Surface};
+use crate::inspection::Surface;
 use crate::journal::{Journal, NoJournal};
 
 /// After the deadline or a cancellation a guest has so long to return what it has.
@@ -52,8 +53,15 @@ pub(crate) async fn describe(
         bindings.workflow_node_credential_type().call_describe(store).await
     })
     .await?;
-    let triggers =
-        if surface.exports("trigger") { Some(describe_triggers(shared, pre).await?) } else { None };
+    let triggers = if surface.exports("trigger") {
+        let (triggers, _) = call_triggers(shared, pre, pure(shared), async |bindings, store| {
+            bindings.workflow_node_trigger().call_describe(store).await
+        })
+        .await?;
+        Some(triggers)
+    } else {
+        None
+    };
     for document in [Some(&node), Some(&credential_types), triggers.as_ref()].into_iter().flatten()
     {
         if depth_of(document) > shared.limits.json_depth {
@@ -61,35 +69,6 @@ pub(crate) async fn describe(
         }
     }
     Ok((node, credential_types, triggers))
-}
-
-/// The interface is optional, so the generated bindings do not know it.
-async fn describe_triggers(
-    shared: &Arc<Shared>,
-    pre: &PluginPre<CallState>,
-) -> Result<String, Error> {
-    let mut store = new_store(shared, pure(shared));
-    let limit = Duration::from_secs(30);
-    let asked = async {
-        let instance = pre.instance_pre().instantiate_async(&mut store).await?;
-        let interface = format!("{CONTRACT}/trigger@{CONTRACT_VERSION}");
-        let interface = instance.get_export_index(&mut store, None, &interface);
-        let function = interface
-            .and_then(|interface| {
-                instance.get_export_index(&mut store, Some(&interface), "describe")
-            })
-            .ok_or_else(|| wasmtime::format_err!("`trigger` has no `describe`"))?;
-        let function = instance.get_typed_func::<(), (String,)>(&mut store, function)?;
-        let (document,) = function.call_async(&mut store, ()).await?;
-        wasmtime::Result::Ok(document)
-    };
-    match tokio::time::timeout(limit, asked).await {
-        Ok(Ok(document)) => Ok(document),
-        Ok(Err(error)) => Err(ErrorKind::Stopped(trap_text(&error)).into()),
-        Err(_) => {
-            Err(ErrorKind::Stopped("it takes too long to describe its triggers".into()).into())
-        }
-    }
 }
 
 /// Bounds the linear memory of a call.
@@ -184,13 +163,41 @@ impl From<Stopped> for Error {
     }
 }
 
-/// Runs one call in an instance of its own. The store is dropped afterwards, whatever happened: an
-/// instance that trapped or was abandoned is never used again.
+/// Runs one call of a node in an instance of its own.
 pub(super) async fn call<T>(
     shared: &Shared,
     pre: &PluginPre<CallState>,
     context: WorkflowNodeCtx,
     invoke: impl AsyncFnOnce(&Bindings, &mut Store<CallState>) -> wasmtime::Result<T>,
+) -> Result<(T, Ended), Stopped> {
+    run(shared, context, async |store| {
+        let bindings = pre.instantiate_async(&mut *store).await?;
+        invoke(&bindings, store).await
+    })
+    .await
+}
+
+/// Runs one call of the optional interface `trigger` in an instance of its own.
+pub(super) async fn call_triggers<T>(
+    shared: &Shared,
+    pre: &PluginPre<CallState>,
+    context: WorkflowNodeCtx,
+    invoke: impl AsyncFnOnce(&Triggers, &mut Store<CallState>) -> wasmtime::Result<T>,
+) -> Result<(T, Ended), Stopped> {
+    run(shared, context, async |store| {
+        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+        let bindings = Triggers::new(&mut *store, &instance)?;
+        invoke(&bindings, store).await
+    })
+    .await
+}
+
+/// Runs one call. The store is dropped afterwards, whatever happened: an instance that trapped or
+/// was abandoned is never used again.
+async fn run<T>(
+    shared: &Shared,
+    context: WorkflowNodeCtx,
+    invoke: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
 ) -> Result<(T, Ended), Stopped> {
     let total = context.limits().total_time;
     let cancellation = context.cancellation().clone();
@@ -203,12 +210,8 @@ pub(super) async fn call<T>(
         }
         clock.sleep(GRACE).await;
     };
-    let running = async {
-        let bindings = pre.instantiate_async(&mut store).await?;
-        invoke(&bindings, &mut store).await
-    };
     let result = tokio::select! {
-        result = running => result.map_err(|error| trap_text(&error)),
+        result = invoke(&mut store) => result.map_err(|error| trap_text(&error)),
         () = over => Err(format!("it did not return within {GRACE:?} after its time was over")),
     };
     let state = store.data_mut();

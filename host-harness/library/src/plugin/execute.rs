@@ -13,7 +13,7 @@ use crate::bindings::exports::workflow::node::node::Call;
 use crate::description::{Action, FieldProblem};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{
-    Execution, ItemError, ItemOutcome, Observer, Outcome, OutputRecord, Silent,
+    Execution, FormOf, ItemError, ItemOutcome, Observer, Outcome, OutputRecord, Silent,
 };
 use crate::journal::JournalEntry;
 use crate::limits::Limits;
@@ -61,7 +61,8 @@ impl Plugin {
         // Items that are wrong are not handed to the guest; `positions` leads back.
         let positions: Vec<usize> =
             (0..execution.items.len()).filter(|index| problems[*index].is_empty()).collect();
-        let session = self.session_for(&execution, Some(action), observer, &positions).await?;
+        let form = self.form(&FormOf::Action(action.name.clone()).key(), &action.parameters)?;
+        let session = self.session_for(&execution, Some(&action.slots), observer, &positions).await?;
         let started = self.shared.clock.monotonic();
         let id = session.id.clone();
         let requests = session.session.clone();
@@ -74,7 +75,10 @@ impl Plugin {
             node: self.description.node.name.clone(),
             version: action.version,
             action: action.name.clone(),
-            items: positions.iter().map(|index| execution.items[*index].to_string()).collect(),
+            items: positions
+                .iter()
+                .map(|index| self.without_secrets(&form, &execution.items[*index]).to_string())
+                .collect(),
             options: without_nulls(options).to_string(),
         };
         let span = tracing::info_span!(

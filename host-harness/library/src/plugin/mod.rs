@@ -16,11 +16,13 @@ use crate::approval::{Approval, GrantRequest};
 use crate::bindings::PluginPre;
 use crate::credential::CredentialForm;
 use crate::description::schema::{self, Validator};
-use crate::description::{Action, Configuration, CredentialType, Description, FieldProblem};
+use crate::description::{
+    Action, Configuration, CredentialType, Description, FieldProblem, Trigger,
+};
 use crate::digest::Digest;
-use crate::egress::Policy;
+use crate::egress::{InputSecret, Policy, input_secrets};
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Execution, ItemError, Observer, OptionsQuery, Silent};
+use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent};
 use crate::host::{CallState, Shared};
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
@@ -40,7 +42,7 @@ pub struct Plugin {
     pre: PluginPre<CallState>,
     description: Arc<Description>,
     request: Arc<GrantRequest>,
-    validators: Arc<Mutex<HashMap<String, Arc<Validator>>>>,
+    forms: Arc<Mutex<HashMap<String, Arc<Form>>>>,
     /// What every execution may do at most.
     policy: Arc<Policy>,
 }
@@ -68,7 +70,7 @@ impl Plugin {
             }),
             description: Arc::new(description),
             request: Arc::new(request),
-            validators: Arc::default(),
+            forms: Arc::default(),
         }
     }
 
@@ -112,6 +114,16 @@ impl Plugin {
     pub fn credential_type(&self, name: &str) -> Result<&CredentialType, Error> {
         let types = &self.description.credential_types;
         types.get(name).ok_or_else(|| unknown("credential type", name, types.keys().cloned()))
+    }
+
+    /// The trigger of this name.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn trigger(&self, name: &str) -> Result<&Trigger, Error> {
+        let known = || self.description.triggers.iter().map(|trigger| trigger.name.clone());
+        self.description.trigger(name).ok_or_else(|| unknown("trigger", name, known()))
     }
 
     /// Records that an operator grants what this component asks for.
@@ -271,23 +283,31 @@ impl Plugin {
         query: &OptionsQuery,
         context: &Execution,
     ) -> Result<Result<Value, ItemError>, Error> {
-        let action = self.action(&query.action)?;
-        let properties = action.parameters.get("properties").and_then(Value::as_object);
-        let parameter = properties.and_then(|properties| properties.get(&query.parameter));
-        let has_options =
-            |schema: &Value| schema.pointer("/x-ui/options") == Some(&Value::Bool(true));
-        if !parameter.is_some_and(has_options) {
-            let known = properties
-                .into_iter()
-                .flatten()
-                .filter(|(_, schema)| has_options(schema))
-                .map(|(name, _)| name.clone());
-            return Err(unknown("parameter with choices", &query.parameter, known));
+        let (slots, parameters) = match &query.of {
+            FormOf::Action(name) => {
+                let action = self.action(name)?;
+                (&action.slots, &action.parameters)
+            }
+            FormOf::Trigger(name) => {
+                let trigger = self.trigger(name)?;
+                (&trigger.slots, &trigger.parameters)
+            }
+        };
+        let shared = &self.description.node.schemas;
+        let known = schema::with_choices(shared, parameters);
+        if !known.contains(&query.parameter) {
+            return Err(unknown("parameter with choices", &query.parameter, known.into_iter()));
         }
         let mut execution = context.clone();
-        execution.action = query.action.clone();
-        let session = self.session(&execution, Some(action), Arc::new(Silent)).await?;
-        let query = serde_json::to_string(query).map_err(Error::internal)?;
+        execution.action = query.of.name().to_owned();
+        let session = self.session(&execution, Some(slots), Arc::new(Silent)).await?;
+        let form = self.form(&query.of.key(), parameters)?;
+        let mut query = query.clone();
+        let filled = Value::Object(std::mem::take(&mut query.parameters));
+        if let Value::Object(parameters) = self.without_secrets(&form, &filled) {
+            query.parameters = parameters;
+        }
+        let query = serde_json::to_string(&query).map_err(Error::internal)?;
         let (result, _) =
             call(&self.shared, &self.pre, session.context, async |bindings, store| {
                 bindings.workflow_node_node().call_load_options(store, &query).await
@@ -310,21 +330,31 @@ impl Plugin {
     /// When there is no such action.
     pub fn validate(&self, action: &str, items: &[Value]) -> Result<Vec<Vec<FieldProblem>>, Error> {
         let action = self.action(action)?;
-        let validator = self.validator(action)?;
-        Ok(items.iter().map(|item| validator.problems(item)).collect())
+        let form = self.form(&FormOf::Action(action.name.clone()).key(), &action.parameters)?;
+        Ok(items.iter().map(|item| form.validator.problems(item)).collect())
     }
 
-    /// The compiled schema of an action's parameters; compiled once per plugin.
-    fn validator(&self, action: &Action) -> Result<Arc<Validator>, Error> {
-        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = validators.get(&action.name) {
+    /// What follows from the schema of the parameters of an action or a trigger; found out once per
+    /// plugin and [`FormOf::key`].
+    fn form(&self, name: &str, parameters: &Value) -> Result<Arc<Form>, Error> {
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = forms.get(name) {
             return Ok(known.clone());
         }
-        let compiled = Validator::new(&self.description.node.schemas, &action.parameters)
-            .map_err(Error::refused)?;
-        let compiled = Arc::new(compiled);
-        validators.insert(action.name.clone(), compiled.clone());
-        Ok(compiled)
+        let shared = &self.description.node.schemas;
+        let form = Arc::new(Form {
+            validator: Validator::new(shared, parameters).map_err(Error::refused)?,
+            secrets: input_secrets(shared, parameters),
+        });
+        forms.insert(name.to_owned(), form.clone());
+        Ok(form)
+    }
+
+    /// Parameters as the guest may see them: handles in place of secrets.
+    fn without_secrets(&self, form: &Form, parameters: &Value) -> Value {
+        let mut parameters = parameters.clone();
+        self.shared.handles.hide(self.digest, &form.secrets, &mut parameters);
+        parameters
     }
 
     /// A context for a store of the engine's own, with the slots of an execution filled; see
@@ -339,7 +369,7 @@ impl Plugin {
         observer: Arc<dyn Observer>,
     ) -> Result<WorkflowNodeCtx, Error> {
         let action = self.action(&execution.action)?;
-        Ok(self.session(execution, Some(action), observer).await?.context)
+        Ok(self.session(execution, Some(&action.slots), observer).await?.context)
     }
 
     /// Makes an instance and drops it: what every call costs before the guest runs. For
@@ -357,6 +387,13 @@ impl Plugin {
     fn pure(&self) -> WorkflowNodeCtx {
         pure(&self.shared)
     }
+}
+
+/// What follows from the schema of parameters.
+struct Form {
+    validator: Validator,
+    /// Where secrets stand in them.
+    secrets: Vec<InputSecret>,
 }
 
 fn unknown(what: &'static str, name: &str, known: impl Iterator<Item = String>) -> Error {

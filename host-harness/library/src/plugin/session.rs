@@ -11,7 +11,7 @@ use super::{Plugin, unknown};
 use crate::audit::{CredentialDeed, CredentialEvent};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::credential::{CredentialError, CredentialRequest};
-use crate::description::Action;
+use crate::description::SlotUse;
 use crate::digest::Digest;
 use crate::egress::{Session, SlotCredential, SlotState};
 use crate::error::{Error, ErrorKind};
@@ -19,22 +19,25 @@ use crate::execution::{Execution, Observer};
 use crate::imports::WorkflowNodeCtx;
 use crate::journal::JournalEntry;
 
+type Slots = BTreeMap<String, SlotUse>;
+
 impl Plugin {
+    /// `slots`: those that what is run may use; `None`: whichever the execution fills.
     pub(super) async fn session(
         &self,
         execution: &Execution,
-        action: Option<&Action>,
+        slots: Option<&Slots>,
         observer: Arc<dyn Observer>,
     ) -> Result<Prepared, Error> {
         let all: Vec<usize> = (0..execution.items.len()).collect();
-        self.session_for(execution, action, observer, &all).await
+        self.session_for(execution, slots, observer, &all).await
     }
 
     /// `positions`: which of the execution's items the guest is handed, in order.
     pub(super) async fn session_for(
         &self,
         execution: &Execution,
-        action: Option<&Action>,
+        uses: Option<&Slots>,
         observer: Arc<dyn Observer>,
         positions: &[usize],
     ) -> Result<Prepared, Error> {
@@ -42,13 +45,13 @@ impl Plugin {
         let shared = &self.shared;
         let limits = execution.limits.clone().unwrap_or_else(|| shared.limits.clone());
         let id = execution.id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-        if let Some(action) = action {
-            self.check_slots(action, execution)?;
+        if let Some(uses) = uses {
+            self.check_slots(uses, execution)?;
         }
         let mut slots = BTreeMap::new();
         let mut views = BTreeMap::new();
         for (slot, name) in &execution.credentials {
-            let (state, view) = self.fill_slot(slot, name, execution, action).await?;
+            let (state, view) = self.fill_slot(slot, name, execution, uses.is_some()).await?;
             slots.insert(slot.clone(), state);
             views.insert(slot.clone(), view);
         }
@@ -103,26 +106,29 @@ impl Plugin {
                 .map(|position| u32::try_from(*position))
                 .collect::<Result<_, _>>()
                 .map_err(Error::internal)?,
-            ports: action.map(|action| action.output.keys().cloned().collect()).unwrap_or_default(),
+            ports: self
+                .description
+                .node
+                .action(&execution.action)
+                .map(|action| action.output.keys().cloned().collect())
+                .unwrap_or_default(),
         });
         Ok(Prepared { id, session, context })
     }
 
-    /// The slots that the execution fills are the action's, and the required ones are filled.
-    fn check_slots(&self, action: &Action, execution: &Execution) -> Result<(), Error> {
-        if let Some(slot) =
-            execution.credentials.keys().find(|slot| !action.slots.contains_key(*slot))
-        {
-            return Err(unknown("slot", slot, action.slots.keys().cloned()));
+    /// The slots that the execution fills are used, and the required ones are filled.
+    fn check_slots(&self, uses: &Slots, execution: &Execution) -> Result<(), Error> {
+        if let Some(slot) = execution.credentials.keys().find(|slot| !uses.contains_key(*slot)) {
+            return Err(unknown("slot", slot, uses.keys().cloned()));
         }
-        for (slot, slot_use) in &action.slots {
+        for (slot, slot_use) in uses {
             if slot_use.required && !execution.credentials.contains_key(slot) {
                 let types = self.description.node.slots.get(slot);
                 let types = types.map(|slot| slot.credential_types.join(", ")).unwrap_or_default();
                 return Err(ErrorKind::CredentialUnusable(format!(
                     "`{}` needs a credential in the slot `{slot}` (of type {types}), and none was \
                      named",
-                    action.name
+                    execution.action
                 ))
                 .into());
             }
@@ -150,7 +156,7 @@ impl Plugin {
         slot: &str,
         name: &str,
         execution: &Execution,
-        action: Option<&Action>,
+        must_fit: bool,
     ) -> Result<(SlotState, CredentialView), Error> {
         let shared = &self.shared;
         let unusable = |problem: String| {
@@ -182,13 +188,13 @@ impl Plugin {
             let kind = &credential.credential_type;
             return Err(unusable(format!("the plugin knows no credential type `{kind}`")));
         };
-        if let Some(action) = action {
+        if must_fit {
             let fits = self.description.node.slots.get(slot);
             if !fits.is_some_and(|fits| fits.credential_types.contains(&credential_type.name)) {
                 return Err(unusable(format!(
                     "it is of type `{}`, which does not fit the slot `{slot}` of `{}` ({})",
                     credential_type.name,
-                    action.name,
+                    execution.action,
                     fits.map(|fits| fits.credential_types.join(", ")).unwrap_or_default()
                 )));
             }
