@@ -288,7 +288,7 @@ async fn test_rest(
         Err(error) => return Err(error),
     }
     if account.subdomain.is_none()
-        && let Ok(body) = read(credential, "service.list").await
+        && let Ok(body) = read_one(credential, "service.list").await
         && let Some(Value::Array(services)) = body.get("services")
     {
         account.learn(services.first().and_then(|service| service.get("html_url")?.as_str()));
@@ -402,6 +402,14 @@ async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> &'static 
 async fn read(credential: &Rc<Credential>, action: &str) -> Result<Map<String, Value>, Error> {
     let task = Task::aside::<PagerDuty>(action, credential, Map::new())?;
     task.send(task.request()?).await?.object()
+}
+
+/// The first record of a list.
+async fn read_one(credential: &Rc<Credential>, action: &str) -> Result<Map<String, Value>, Error> {
+    let task = Task::aside::<PagerDuty>(action, credential, Map::new())?;
+    let mut request = task.request()?;
+    workflow_node_sdk::percent::append_query(&mut request.url, "limit", "1");
+    task.send(request).await?.object()
 }
 
 /// An acknowledgement of an alert that does not exist: PagerDuty drops it silently, unless it does

@@ -9,6 +9,7 @@ use crate::certificates::CertificateKind;
 use crate::http::exchange::Listener;
 use crate::recording::RecordedRequest;
 use crate::simulator::Simulator;
+use crate::webhooks::Settings;
 
 /// Settings of a simulator that is about to start.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Builder {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) records: bool,
     pub(crate) examples: bool,
+    pub(crate) webhooks: Settings,
+    pub(crate) webhook_cas: Vec<String>,
     pub(crate) listener: Option<Listener>,
 }
 
@@ -50,6 +53,8 @@ impl Default for Builder {
             ca_file: None,
             records: true,
             examples: false,
+            webhooks: Settings::default(),
+            webhook_cas: Vec::new(),
             listener: None,
         }
     }
@@ -130,6 +135,30 @@ impl Builder {
     #[must_use]
     pub fn examples(mut self, examples: bool) -> Self {
         self.examples = examples;
+        self
+    }
+
+    /// How long receivers of webhooks may take to answer; 5 seconds unless said otherwise.
+    #[must_use]
+    pub fn webhook_answer_limit(mut self, limit: Duration) -> Self {
+        self.webhooks.answer_limit = limit;
+        self
+    }
+
+    /// How long webhooks wait after a failure: first so long, then twice as long with every further
+    /// one, up to the longest. 1 second and 1 hour unless said otherwise, on the simulator's clock.
+    #[must_use]
+    pub fn webhook_backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.webhooks.first_wait = first;
+        self.webhooks.longest_wait = longest;
+        self
+    }
+
+    /// Trusts receivers of webhooks whose certificates one of these authorities has signed, beside
+    /// the simulator's own. Takes PEM.
+    #[must_use]
+    pub fn webhook_ca(mut self, pem: impl Into<String>) -> Self {
+        self.webhook_cas.push(pem.into());
         self
     }
 

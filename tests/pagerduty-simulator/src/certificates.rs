@@ -40,6 +40,53 @@ pub(crate) struct Certificates {
     pub(crate) ca_pem: String,
     pub(crate) ca_der: Vec<u8>,
     pub(crate) server: Arc<ServerConfig>,
+    pub(crate) authority: Authority,
+}
+
+/// What signs certificates.
+pub(crate) struct Authority(Issuer<'static, KeyPair>);
+
+/// A certificate that the simulator's authority has signed, and its key.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IssuedCertificate {
+    /// The certificate, in PEM.
+    pub certificate_pem: String,
+    /// Its private key, in PEM.
+    pub key_pem: String,
+}
+
+impl Authority {
+    /// A certificate for these names and addresses, and one whose time is over if that is wanted.
+    pub(crate) fn issue(
+        &self,
+        names: &[&str],
+        kind: CertificateKind,
+    ) -> io::Result<IssuedCertificate> {
+        let names: Vec<String> = match kind {
+            CertificateKind::WrongName => vec!["wrong.example.com".to_owned()],
+            _ => names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let leaf = leaf(names, kind)?;
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = match kind {
+            CertificateKind::SelfSigned => leaf.self_signed(&key),
+            _ => leaf.signed_by(&key, &self.0),
+        };
+        let certificate = certificate.map_err(io::Error::other)?;
+        Ok(IssuedCertificate { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
+    }
+}
+
+/// What a server's certificate says, before anybody signs it.
+fn leaf(names: Vec<String>, kind: CertificateKind) -> io::Result<CertificateParams> {
+    let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
+    leaf.distinguished_name.push(DnType::CommonName, "PagerDuty simulator");
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    leaf.use_authority_key_identifier_extension = true;
+    validity(&mut leaf, kind);
+    Ok(leaf)
 }
 
 impl Certificates {
@@ -57,12 +104,7 @@ impl Certificates {
             CertificateKind::WrongName => vec!["wrong.example.com".to_owned()],
             _ => NAMES.iter().map(|name| (*name).to_owned()).collect(),
         };
-        let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
-        leaf.distinguished_name.push(DnType::CommonName, "PagerDuty simulator");
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        leaf.use_authority_key_identifier_extension = true;
-        validity(&mut leaf, kind);
+        let leaf = leaf(names, kind)?;
         let leaf_key = KeyPair::generate().map_err(io::Error::other)?;
         let leaf_certificate = match kind {
             CertificateKind::SelfSigned => leaf.self_signed(&leaf_key),
@@ -87,6 +129,7 @@ impl Certificates {
             ca_pem: ca_certificate.pem(),
             ca_der: ca_certificate.der().to_vec(),
             server: Arc::new(server),
+            authority: Authority(issuer),
         })
     }
 }

@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 /// Real time plus an offset, so that windows and timeouts are tested without waiting.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     ahead_milliseconds: AtomicU64,
+    moved: Notify,
 }
 
 impl Clock {
@@ -28,6 +30,24 @@ impl Clock {
     pub(crate) fn advance(&self, by: Duration) {
         let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.ahead_milliseconds.fetch_add(milliseconds, Ordering::Relaxed);
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until so much time has passed, on this clock.
+    pub(crate) async fn wait(&self, length: Duration) {
+        let due = self.instant() + length;
+        loop {
+            // Enabled before the time is read, so that no move is missed.
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            let left = due.saturating_duration_since(self.instant());
+            if left.is_zero() {
+                return;
+            }
+            // Whichever comes first; the loop looks again.
+            let _looks_again = tokio::time::timeout(left, moved).await;
+        }
     }
 }
 

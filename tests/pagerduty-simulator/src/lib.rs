@@ -53,10 +53,11 @@ mod routes;
 
 mod simulator;
 mod state;
+mod webhooks;
 
 pub use account::{Account, NewIncident};
 pub use builder::Builder;
-pub use certificates::CertificateKind;
+pub use certificates::{CertificateKind, IssuedCertificate};
 pub use error_shapes::ErrorShape;
 pub use faults::{Fault, FaultAction};
 pub use hold::Hold;
@@ -67,3 +68,4 @@ pub use simulator::{Origins, Simulator};
 pub use state::directory::{EscalationPolicy, Priority, Service, Team, User};
 pub use state::incident::{Incident, Note, Status, Urgency};
 pub use state::schedules::Schedule;
+pub use webhooks::{Attempt, DeliveryState, WebhookDelivery, WebhookSubject};

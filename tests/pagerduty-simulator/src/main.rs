@@ -37,6 +37,9 @@ struct Arguments {
         require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL"
     )]
     examples: bool,
+    /// Deliver webhooks also to receivers that this authority vouches for, a file in PEM
+    #[arg(long, value_name = "PATH")]
+    webhook_ca: Vec<PathBuf>,
     /// Print one line of JSON for programs instead of the text for people
     #[arg(long)]
     print_json: bool,
@@ -53,6 +56,9 @@ async fn main() -> io::Result<()> {
         .without_recording();
     if let Some(path) = arguments.ca_file {
         builder = builder.ca_file(path);
+    }
+    for path in arguments.webhook_ca {
+        builder = builder.webhook_ca(std::fs::read_to_string(path)?);
     }
     if !arguments.print_json {
         builder = builder.on_request(|request| {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Runtime};
@@ -16,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::account::Account;
 use crate::builder::Builder;
-use crate::certificates::Certificates;
+use crate::certificates::{Authority, CertificateKind, Certificates, IssuedCertificate};
 use crate::clock::Clock;
 use crate::faults::Fault;
 use crate::http::exchange::{Shared, lock};
@@ -26,6 +28,7 @@ use crate::ids::secret_hex;
 use crate::keys::Region;
 use crate::recording::{Origin, RecordedRequest};
 use crate::state::State;
+use crate::webhooks::Dispatcher;
 
 /// Where the servers listen, for instance `https://127.0.0.1:39121`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,13 +46,20 @@ pub struct Origins {
 }
 
 /// What an account holds at start.
-fn seeded(builder: &Builder, clock: &Arc<Clock>, region: Region) -> State {
+fn seeded(
+    builder: &Builder,
+    clock: &Arc<Clock>,
+    dispatcher: &Arc<Dispatcher>,
+    region: Region,
+) -> State {
     let (limit, events) = (builder.rate_limit, builder.events_rate_limit);
     let mut state = State::seeded(region, Arc::clone(clock), limit, events);
     state.operation_limiter.set_limit(builder.operation_rate_limit);
     if builder.examples {
         state.seed_examples();
     }
+    state.hooks = Some(Arc::clone(dispatcher));
+    state.register_all();
     state
 }
 
@@ -57,6 +67,8 @@ fn seeded(builder: &Builder, clock: &Arc<Clock>, region: Region) -> State {
 pub struct Simulator {
     shared: Arc<Shared>,
     settings: Builder,
+    dispatcher: Arc<Dispatcher>,
+    authority: Authority,
     clock: Arc<Clock>,
     addresses: [SocketAddr; Origin::ALL.len()],
     ca_pem: String,
@@ -95,7 +107,15 @@ impl Simulator {
     pub(crate) fn start_with(builder: Builder) -> io::Result<Self> {
         let certificates = Certificates::new(builder.certificate, builder.http1_only)?;
         let clock = Arc::new(Clock::default());
-        let account = |region| Account::new(region, seeded(&builder, &clock, region));
+        let mut webhooks = builder.webhooks.clone();
+        webhooks.records = builder.records;
+        for pem in &builder.webhook_cas {
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                webhooks.trusted.push(certificate.map_err(io::Error::other)?.to_vec());
+            }
+        }
+        let dispatcher = Dispatcher::new(Arc::clone(&clock), webhooks, &certificates.ca_der)?;
+        let account = |region| Account::new(region, seeded(&builder, &clock, &dispatcher, region));
         let shared = Arc::new(Shared {
             us: account(Region::Us),
             eu: account(Region::Eu),
@@ -115,6 +135,7 @@ impl Simulator {
             .thread_name("pagerduty-simulator")
             .enable_all()
             .build()?;
+        dispatcher.start(runtime.handle().clone());
         let (stop, stopped) = watch::channel(false);
         let acceptor = TlsAcceptor::from(certificates.server);
         let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); Origin::ALL.len()];
@@ -140,6 +161,8 @@ impl Simulator {
         let simulator = Self {
             shared,
             settings: builder,
+            dispatcher,
+            authority: certificates.authority,
             clock,
             addresses,
             ca_pem: certificates.ca_pem,
@@ -236,7 +259,9 @@ impl Simulator {
     /// Gives both accounts what they had at start. Keys are new, requests and faults stay.
     pub fn reset(&self) {
         for region in [Region::Us, Region::Eu] {
-            *self.account(region).state() = seeded(&self.settings, &self.clock, region);
+            self.dispatcher.forget_all(region);
+            let state = seeded(&self.settings, &self.clock, &self.dispatcher, region);
+            *self.account(region).state() = state;
         }
     }
 
@@ -289,9 +314,31 @@ impl Simulator {
         }
     }
 
-    /// Moves the simulator's time forward: windows slide, snoozes end, incidents age.
+    /// Moves the simulator's time forward: windows slide, snoozes end, incidents age, webhooks are
+    /// tried again.
     pub fn advance_clock(&self, by: Duration) {
         self.clock.advance(by);
+        for region in [Region::Us, Region::Eu] {
+            self.account(region).state().tick();
+        }
+    }
+
+    /// A certificate for these names and addresses, signed by the simulator's authority unless the
+    /// kind says otherwise: for receivers of webhooks.
+    ///
+    /// # Errors
+    ///
+    /// When a name is none that a certificate can have.
+    pub fn issue_certificate(
+        &self,
+        names: &[&str],
+        kind: CertificateKind,
+    ) -> io::Result<IssuedCertificate> {
+        self.authority.issue(names, kind)
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
     }
 
     /// How many TCP connections were accepted so far, with or without a TLS handshake after it.

@@ -287,3 +287,40 @@ impl Operation {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole_and_there_is_one_for_each_operation() {
+        let all = operations();
+        assert_eq!(all.len(), 465);
+        assert_eq!(all.iter().filter(|operation| !operation.deprecated).count(), 434);
+        let ids: BTreeSet<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
+        assert_eq!(ids.len(), all.len());
+        for operation in all {
+            let named: Vec<&str> =
+                operation.path_parameters.iter().map(|field| field.name.as_str()).collect();
+            assert_eq!(operation.captures(), named, "{}", operation.id);
+            assert!(operation.status.is_some() || operation.deprecated, "{}", operation.id);
+        }
+        assert_eq!(all.iter().filter(|one| one.from == FromHeader::Required).count(), 13);
+        assert_eq!(all.iter().filter(|one| one.scope.is_none()).count(), 68);
+    }
+
+    #[test]
+    fn what_is_corrected_is_corrected() {
+        let create = operation("createIncident").unwrap();
+        let incident = &create.body.as_ref().unwrap().fields[0];
+        let details = incident.field("body").and_then(|body| body.field("details")).unwrap();
+        assert_eq!(details.kind(), Basic::Text);
+        let service = incident.field("service").unwrap();
+        assert!(service.is_reference() && service.field("id").unwrap().must_be_sent());
+        assert!(!service.field("summary").unwrap().must_be_sent());
+        let list = operation("listIncidents").unwrap();
+        let include = list.query.iter().find(|field| field.name == "include[]").unwrap();
+        assert!(include.is_list() && include.values.contains(&"services".to_owned()));
+        assert_eq!(webhook_events().len(), 31);
+    }
+}

@@ -31,6 +31,7 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         action["runner"].clone(),
         json!({"action_type": action["action_type"], "name": action["name"]}),
     );
+    let action = action.clone();
     let now = written(call.now);
     let own = json!({
         "action_id": action_id,
@@ -44,6 +45,12 @@ fn invoke(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.state.ids.of_collection(INVOCATIONS);
     call.state.keep(INVOCATIONS, &id, "invocation", own);
     let invocation = call.state.store.get(INVOCATIONS, &id).cloned().unwrap_or_default();
+    let incident = invocation["metadata"]["incident_id"].as_str();
+    if let Some(index) = incident.and_then(|incident| call.state.incident_at(incident)) {
+        let event = "incident.action_invocation.created";
+        let data = call.state.invocation_data(index, &id, &action, "created");
+        call.state.incident_event(index, event, &call.agent(), call.now, Some(data));
+    }
     Ok(call.answer(&invocation))
 }
 

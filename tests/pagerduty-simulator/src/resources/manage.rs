@@ -143,9 +143,9 @@ fn apply(call: &mut Call<'_>, index: usize, change: &Value) {
     if let Some(policy) = change["escalation_policy"]["id"].as_str() {
         state.incidents[index].escalation_policy_id = policy.to_owned();
         let level = change["escalation_level"].as_i64().unwrap_or(1);
-        state.escalate(index, usize::try_from(level).unwrap_or(1), &agent, at);
+        state.escalate(index, usize::try_from(level).unwrap_or(1), true, &agent, at);
     } else if let Some(level) = change["escalation_level"].as_i64() {
-        state.escalate(index, usize::try_from(level).unwrap_or(1), &agent, at);
+        state.escalate(index, usize::try_from(level).unwrap_or(1), false, &agent, at);
     }
     if let Some(assignments) = change["assignments"].as_array() {
         let users = assignments

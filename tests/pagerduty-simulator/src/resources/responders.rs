@@ -10,6 +10,7 @@ use crate::judge::Call;
 use crate::reply::Reply;
 use crate::routes::Handler;
 use crate::state::State;
+use crate::state::log::Agent;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("createIncidentResponderRequest", request),
@@ -77,13 +78,11 @@ fn request(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         "message": message,
         "responder_request_targets": targets,
     });
-    let incident = call.state.touch(index, call.now);
+    let (now, agent) = (call.now, Agent::User(requester));
+    let incident = call.state.touch(index, now);
     incident.responder_requests.push(request.clone());
     for responder in responders {
-        let asked = |one: &Value| one["user"]["id"] == responder["user"]["id"];
-        if !incident.responders.iter().any(asked) {
-            incident.responders.push(responder);
-        }
+        call.state.add_responder(index, responder, &agent, now);
     }
     Ok(call.answer(&request))
 }
@@ -131,5 +130,7 @@ fn status_update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         "sender": call.state.user_reference(&user),
     });
     call.state.touch(index, call.now).status_updates.push(update.clone());
+    let event = "incident.status_update_published";
+    call.state.incident_event(index, event, &call.agent(), call.now, None);
     Ok(call.answer(&update))
 }

@@ -12,7 +12,8 @@ use crate::paging;
 use crate::reply::Reply;
 use crate::routes::Handler;
 use crate::state::State;
-use crate::state::schedules::{Layer, Override, Restriction, Schedule, View, time_zone};
+use crate::state::schedule_views::View;
+use crate::state::schedules::{Layer, Override, Restriction, Schedule, time_zone};
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("listSchedules", list),

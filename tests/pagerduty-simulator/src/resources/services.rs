@@ -89,6 +89,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if let Some(service) = call.state.service_mut(&id) {
         service.created_at = written(call.now);
     }
+    call.state.service_event(&id, "service.created", &call.agent(), call.now, None);
     answer(call, &id)
 }
 
@@ -99,6 +100,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let given = call.body["service"].clone();
     apply(call, &id, &given);
     call.state.stale();
+    call.state.service_event(&id, "service.updated", &call.agent(), call.now, None);
     answer(call, &id)
 }
 
@@ -128,6 +130,7 @@ fn apply(call: &mut Call<'_>, id: &str, given: &Value) {
 fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
     call.state.service(&id).ok_or_else(Refusal::not_found)?;
+    call.state.service_event(&id, "service.deleted", &call.agent(), call.now, None);
     call.state.remove_service(&id);
     Ok(call.done())
 }

@@ -133,7 +133,7 @@ fn list(call: &Call<'_>, end: End) -> Reply {
                 "subscriber_id": tie.subscriber.1, "subscriber_type": tie.subscriber.0,
                 "has_indirect_subscription": false, "subscribed_via": null,
             }),
-            End::Subscriber(_) => shown(tie, account),
+            End::Subscriber(_) => shown(tie, &account),
         };
         one.to_string()
     });
@@ -162,7 +162,7 @@ fn add(call: &mut Call<'_>, end: End) -> Reply {
     let account = call.state.account_id();
     let mut results = Vec::new();
     for tie in named(call, end) {
-        let mut one = shown(&tie, account);
+        let mut one = shown(&tie, &account);
         let known = exists(call, &tie.subscriber) && exists(call, &tie.subscribable);
         one["result"] = json!(match (known, call.state.subscriptions.contains(&tie)) {
             (false, _) => "unauthorized",

@@ -10,26 +10,31 @@ use crate::ids::secret_hex;
 use crate::judge::Call;
 use crate::reply::Reply;
 use crate::routes::Handler;
+use crate::state::State;
+use crate::state::happenings::SUBSCRIPTIONS as HOME;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("listWebhookSubscriptions", list),
     ("createWebhookSubscription", create),
     ("getWebhookSubscription", get),
     ("updateWebhookSubscription", update),
+    ("deleteWebhookSubscription", delete),
     ("enableWebhookSubscription", enable),
     ("testWebhookSubscription", ping),
     ("createOauthClient", create_client),
 ];
 
-pub(crate) const HOME: &str = "/webhook_subscriptions";
 /// The most subscriptions of one service, team or account.
 const MOST: usize = 10;
 /// The most OAuth clients of an account.
 const MOST_CLIENTS: usize = 10;
 
 /// A subscription without what nobody may see again.
-fn shown(subscription: &Value) -> Value {
+fn shown(state: &State, subscription: &Value) -> Value {
     let mut shown = subscription.clone();
+    let id = subscription["id"].as_str().unwrap_or_default();
+    let disabled = state.hooks.as_ref().is_some_and(|hooks| hooks.is_disabled(state.region, id));
+    shown["delivery_method"]["temporarily_disabled"] = json!(disabled);
     shown["delivery_method"]["secret"] = Value::Null;
     let headers = shown["delivery_method"]["custom_headers"].as_array_mut();
     for header in headers.into_iter().flatten() {
@@ -45,12 +50,12 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
             && id.is_none_or(|id| one["filter"]["id"] == id)
     };
     let found = call.state.store.all(HOME).filter(|(_, one)| fits(one));
-    let found = found.map(|(place, one)| (place, shown(one))).collect();
+    let found = found.map(|(place, one)| (place, shown(call.state, one))).collect();
     Ok(lists::page(call, found))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    Ok(call.answer(&shown(&documents::found(call)?)))
+    Ok(call.answer(&shown(call.state, &documents::found(call)?)))
 }
 
 /// The events must be known and each named once; what the filter names must exist.
@@ -67,6 +72,24 @@ fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
             return Err(Refusal::invalid([format!("events: {name} is unknown or named twice")]));
         }
         seen.push(name);
+        let scope = facts::webhook_events().iter().find(|one| one.event_type == name);
+        if let Some(scope) = scope.and_then(|one| one.scope.as_deref())
+            && !call.key.allows(Some(scope), false)
+        {
+            return Err(Refusal::scope(scope));
+        }
+    }
+    let headers = given["delivery_method"]["custom_headers"].as_array();
+    let mut names: Vec<String> = headers
+        .into_iter()
+        .flatten()
+        .filter_map(|one| text(&one["name"]).map(|name| name.to_ascii_lowercase()))
+        .collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    if names.len() < count {
+        return Err(Refusal::invalid(["names of custom_headers must differ"]));
     }
     if own.is_some() && given["events"].as_array().is_some_and(Vec::is_empty) {
         return Err(Refusal::invalid(["events needs at least 1"]));
@@ -113,7 +136,9 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if kept["filter"]["type"] == "account_reference" && kept["filter"]["id"].is_null() {
         kept["filter"]["id"] = json!(account);
     }
-    let mut answer = shown(kept);
+    let kept = kept.clone();
+    call.state.register(&id);
+    let mut answer = shown(call.state, &kept);
     answer["delivery_method"]["secret"] = kept["delivery_method"]["secret"].clone();
     Ok(call.answer(&answer))
 }
@@ -124,18 +149,29 @@ fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     documents::found(call)?;
     judge(call, Some(&id))?;
     let subscription = documents::updated(call)?;
-    Ok(call.answer(&shown(&subscription)))
+    call.state.register(&id);
+    Ok(call.answer(&shown(call.state, &subscription)))
 }
 
 fn enable(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
-    let kept = call.state.store.get_mut(HOME, &id).ok_or_else(Refusal::not_found)?;
-    kept["delivery_method"]["temporarily_disabled"] = json!(false);
-    let answer = shown(kept);
-    Ok(call.answer(&answer))
+    let kept = call.state.store.get(HOME, &id).ok_or_else(Refusal::not_found)?;
+    if let Some(hooks) = &call.state.hooks {
+        hooks.enable(call.state.region, &id);
+    }
+    Ok(call.answer(&shown(call.state, kept)))
+}
+
+fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let gone = documents::deleted(call)?;
+    if let Some(hooks) = &call.state.hooks {
+        hooks.forget(call.state.region, gone["id"].as_str().unwrap_or_default());
+    }
+    Ok(call.done())
 }
 
 fn ping(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    call.state.ping(call.capture(0), call.now);
     Ok(call.done())
 }
 

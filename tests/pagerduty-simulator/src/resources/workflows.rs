@@ -78,6 +78,11 @@ fn start(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     });
     call.state.keep(&path, &id, "incident_workflow_instance", own);
     let instance = call.state.store.get(&path, &id).cloned().unwrap_or_default();
+    let data = call.state.instance_data(index, &id, &workflow);
+    // Nothing here takes time, so it ends when it begins.
+    for event in ["incident.workflow.started", "incident.workflow.completed"] {
+        call.state.incident_event(index, event, &call.agent(), call.now, Some(data.clone()));
+    }
     Ok(call.answer(&instance))
 }
 

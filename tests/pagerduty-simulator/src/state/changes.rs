@@ -112,6 +112,7 @@ impl State {
             resolved_at: None,
             snoozed_until: None,
             merged_into: None,
+            reopened_at: None,
             notes: Vec::new(),
             incident_type: opening.incident_type.unwrap_or_else(|| "incident_default".to_owned()),
             conference_bridge: opening.conference_bridge,
@@ -133,6 +134,7 @@ impl State {
         self.hold_key(index);
         self.log(index, "trigger", agent, opening.channel, json!({}), opening.at);
         self.log_assignment(index, agent, opening.at);
+        self.incident_event(index, "incident.triggered", agent, opening.at, None);
         // Whoever opens an incident for themself has thereby taken it.
         if let (Agent::User(user), "direct_assignment") = (agent, assigned_via)
             && assignees.contains(user)
@@ -187,12 +189,14 @@ impl State {
             }
         }
         self.log(index, "acknowledge", agent, json!({"type": "api"}), json!({}), at);
+        self.incident_event(index, "incident.acknowledged", agent, at, None);
     }
 
     pub(crate) fn unacknowledge(&mut self, index: usize, at: Timestamp) {
         let agent = Agent::Service(self.incidents[index].service_id.clone());
         self.set_status(index, Status::Triggered, &agent, at);
         self.log(index, "unacknowledge", &agent, json!({"type": "timeout"}), json!({}), at);
+        self.incident_event(index, "incident.unacknowledged", &agent, at, None);
     }
 
     /// Resolves an incident and all its alerts.
@@ -206,6 +210,21 @@ impl State {
             self.close_alert(alert, at);
         }
         self.log(index, "resolve", agent, json!({"type": "api"}), json!({}), at);
+        self.incident_event(index, "incident.resolved", agent, at, None);
+    }
+
+    /// Opens a resolved incident again; its alerts stay resolved.
+    pub(crate) fn reopen(&mut self, index: usize, agent: &Agent, at: Timestamp) {
+        self.set_status(index, Status::Triggered, agent, at);
+        let policy = self.incidents[index].escalation_policy_id.clone();
+        let users = self.level_users(&policy, 1);
+        let incident = &mut self.incidents[index];
+        incident.resolved_at = None;
+        incident.reopened_at = Some(at);
+        incident.assignee_ids = users;
+        self.hold_key(index);
+        self.log(index, "trigger", agent, json!({"type": "web_trigger"}), json!({}), at);
+        self.incident_event(index, "incident.reopened", agent, at, None);
     }
 
     pub(crate) fn close_alert(&mut self, index: usize, at: Timestamp) {
@@ -234,14 +253,27 @@ impl State {
         incident.assigned_via = via;
         incident.assigned_at = at;
         self.log_assignment(index, agent, at);
+        if via == "direct_assignment" {
+            self.incident_event(index, "incident.reassigned", agent, at, None);
+        }
     }
 
-    pub(crate) fn escalate(&mut self, index: usize, level: usize, agent: &Agent, at: Timestamp) {
+    /// Hands an incident to a level of its policy; a new policy means that it was delegated.
+    pub(crate) fn escalate(
+        &mut self,
+        index: usize,
+        level: usize,
+        new_policy: bool,
+        agent: &Agent,
+        at: Timestamp,
+    ) {
         let policy = self.incidents[index].escalation_policy_id.clone();
         let users = self.level_users(&policy, level);
         self.incidents[index].escalation_level = level;
         self.log(index, "escalate", agent, json!({"type": "api"}), json!({}), at);
         self.assign(index, users, "escalation_policy", agent, at);
+        let event = if new_policy { "incident.delegated" } else { "incident.escalated" };
+        self.incident_event(index, event, agent, at, None);
     }
 
     pub(crate) fn set_urgency(&mut self, index: usize, to: Urgency, agent: &Agent, at: Timestamp) {
@@ -264,6 +296,14 @@ impl State {
         set(self.touch(index, at));
         let more = json!({"changed_fields": [name]});
         self.log(index, "field_value_change", agent, json!({"type": "api"}), more, at);
+        let event = match name {
+            "priority" => "incident.priority_updated",
+            "incident_type" => "incident.incident_type.changed",
+            "conference_bridge" => "incident.conference_bridge.updated",
+            "service" => "incident.service_updated",
+            _ => return,
+        };
+        self.incident_event(index, event, agent, at, None);
     }
 
     /// Sets values of custom fields, by the ids of the fields.
@@ -274,11 +314,16 @@ impl State {
         agent: &Agent,
         at: Timestamp,
     ) {
-        let names: Vec<&String> = values.iter().map(|(id, _)| id).collect();
-        let more = json!({"changed_fields": names});
-        self.touch(index, at).field_values.extend(values.clone());
-        let channel = json!({"type": "api"});
+        let names: Vec<String> = values.iter().map(|(id, _)| id.clone()).collect();
+        let mut old = self.incident_field_values(index);
+        old.retain(|field| names.iter().any(|id| field["id"] == id.as_str()));
+        self.touch(index, at).field_values.extend(values);
+        let (channel, more) = (json!({"type": "api"}), json!({"changed_fields": names}));
         self.log(index, "custom_field_value_change", agent, channel, more, at);
+        let event = "incident.custom_field_values.updated";
+        let mut data = self.incident_field_event(index);
+        data["changed_custom_fields"] = json!(old);
+        self.incident_event(index, event, agent, at, Some(data));
     }
 
     /// Sets values of custom fields of a service, by the ids of the fields.
@@ -286,15 +331,22 @@ impl State {
         &mut self,
         service: &str,
         values: Vec<(String, Value)>,
-        _agent: &Agent,
-        _at: Timestamp,
+        agent: &Agent,
+        at: Timestamp,
     ) {
+        let names: Vec<String> = values.iter().map(|(id, _)| id.clone()).collect();
+        let mut old = self.service_field_values(service);
+        old.retain(|field| names.iter().any(|id| field["id"] == id.as_str()));
         let path = format!("/services/{service}/custom_fields/values");
         let mut kept = self.store.single(&path).cloned().unwrap_or_else(|| json!({}));
         for (id, value) in values {
             kept[id.as_str()] = value;
         }
         self.store.set_single(&path, kept);
+        let event = "service.custom_field_values.updated";
+        let mut data = self.data_about_service(service, event);
+        data["changed_custom_fields"] = json!(old);
+        self.service_event(service, event, agent, at, Some(data));
     }
 
     /// Moves an incident to another service; its alerts stay where their events came from.
@@ -336,7 +388,9 @@ impl State {
         };
         self.touch(index, at).notes.push(note.clone());
         let channel = json!({"type": "note", "summary": content, "id": note.id});
-        self.log(index, "annotate", &Agent::User(user_id.to_owned()), channel, json!({}), at);
+        let agent = Agent::User(user_id.to_owned());
+        self.log(index, "annotate", &agent, channel, json!({}), at);
+        self.incident_event(index, "incident.annotated", &agent, at, None);
         note
     }
 
@@ -346,11 +400,11 @@ impl State {
         for alert in &moved {
             self.alerts[*alert].incident = target;
         }
+        let into = self.incidents[target].id.clone();
+        self.touch(source, at).merged_into = Some(into);
         if self.incidents[source].status != Status::Resolved {
             self.resolve(source, agent, at);
         }
-        let into = self.incidents[target].id.clone();
-        self.touch(source, at).merged_into = Some(into);
         self.touch(target, at).alerts.extend(moved);
     }
 }

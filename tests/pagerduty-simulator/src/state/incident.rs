@@ -121,6 +121,8 @@ pub struct Incident {
     pub merged_into: Option<String>,
     /// Its notes, oldest first.
     pub notes: Vec<Note>,
+    /// When it was last opened again.
+    pub(crate) reopened_at: Option<Timestamp>,
     pub(crate) incident_type: String,
     pub(crate) conference_bridge: Option<Value>,
     pub(crate) assigned_via: &'static str,

@@ -4,9 +4,12 @@ mod alerts;
 pub(crate) mod changes;
 pub(crate) mod directory;
 mod examples;
+pub(crate) mod happenings;
 pub(crate) mod incident;
 pub(crate) mod log;
+mod responders;
 pub(crate) mod routing;
+pub(crate) mod schedule_views;
 pub(crate) mod schedules;
 mod seed;
 pub(crate) mod store;
@@ -23,6 +26,7 @@ use crate::clock::Clock;
 use crate::ids::Ids;
 use crate::keys::{KeyRing, Keys, Region};
 use crate::rate_limit::RateLimiter;
+use crate::webhooks::Dispatcher;
 use directory::{EscalationPolicy, Priority, Service, Team, User};
 use incident::{Alert, Incident, Status};
 use log::LogEntry;
@@ -96,6 +100,8 @@ pub(crate) struct State {
     pub(crate) team_roles: HashMap<(String, String), String>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) audit: Vec<AuditRecord>,
+    /// Who is told what happens; nobody while the account is set up.
+    pub(crate) hooks: Option<Arc<Dispatcher>>,
     pub(crate) key_ring: KeyRing,
     pub(crate) keys: Keys,
     pub(crate) limiter: RateLimiter,
@@ -114,11 +120,8 @@ impl State {
     }
 
     /// The id of the account itself.
-    pub(crate) fn account_id(&self) -> &'static str {
-        match self.region {
-            Region::Us => "PACCOUNT0000US",
-            Region::Eu => "PACCOUNT0000EU",
-        }
+    pub(crate) fn account_id(&self) -> String {
+        Ids::new(self.region).next('P', "account")
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -75,6 +75,7 @@ impl State {
             team_roles: HashMap::new(),
             subscriptions: Vec::new(),
             audit: Vec::new(),
+            hooks: None,
             key_ring: KeyRing::default(),
             keys: Keys {
                 account: String::new(),

@@ -47,6 +47,7 @@ fn it_prints_one_line_of_json_for_programs() {
     for region in ["us", "eu"] {
         assert!(printed[region]["keys"]["account"].as_str().unwrap().len() >= 20);
         assert!(printed[region]["services"][0]["id"].is_string());
+        assert!(printed[region].to_string().contains("PSERVICE000001"));
     }
 }
 
@@ -72,4 +73,12 @@ fn it_prints_commands_to_paste_for_people() {
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }
+}
+
+#[test]
+fn it_leaves_examples_out_when_asked() {
+    let (_running, mut output, _directory) = started(&["--print-json", "--examples=false"]);
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert!(line.contains("ada@example.com") && !line.contains("PSERVICE000001"), "{line}");
 }

@@ -119,7 +119,11 @@ async fn a_schedule_shows_what_its_layers_come_to() {
     hours["restrictions"] = json!([{
         "type": "daily_restriction", "start_time_of_day": "00:00:00", "duration_seconds": 43_200,
     }]);
-    let path = made(&world, vec![layer(&[1]), hours]).await;
+    let path = made(&world, vec![layer(&[1])]).await;
+    // Days of 24 hours, all the year round.
+    let mut plain = schedule(vec![layer(&[1]), hours]);
+    plain["schedule"]["time_zone"] = json!("Etc/UTC");
+    world.put(&path, plain).await;
     let window = format!("since={}&until={}", at(0), at(48));
     let shown = format!("{path}?{window}&include_next_oncall_for_user=PUSER000000002");
     let shown = world.get(&shown).await["schedule"].clone();

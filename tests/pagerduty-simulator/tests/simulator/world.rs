@@ -1,6 +1,9 @@
 //! A simulator with examples, and a connection to it, for tests of what operations mean.
 
-use pagerduty_simulator::{Simulator, examples};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pagerduty_simulator::{Origin, Simulator, examples};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Line, ask, line};
@@ -12,9 +15,7 @@ pub(crate) struct World {
 
 pub(crate) async fn world() -> World {
     let builder = Simulator::builder().without_rate_limits().examples(true);
-    let simulator = builder.start().await.unwrap();
-    let line = line(&simulator).await;
-    World { simulator, line }
+    World::of(builder.start().await.unwrap()).await
 }
 
 /// The id of the first example of a resource.
@@ -28,6 +29,11 @@ pub(crate) fn reference(resource: &str) -> Value {
 }
 
 impl World {
+    pub(crate) async fn of(simulator: Simulator) -> Self {
+        let line = line(&simulator).await;
+        Self { simulator, line }
+    }
+
     pub(crate) async fn send(&self, method: &str, target: &str, body: Option<&Value>) -> Answer {
         let ask = ask(&self.simulator, method, target);
         let ask = if let Some(body) = body { ask.json(body) } else { ask };
@@ -77,4 +83,33 @@ impl World {
 /// The ids of a list.
 pub(crate) fn ids(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect()
+}
+
+/// A moment so many minutes from now.
+pub(crate) fn at(minutes: i64) -> String {
+    Timestamp::now().checked_add(SignedDuration::from_mins(minutes)).unwrap().to_string()
+}
+
+/// So many minutes.
+pub(crate) fn minutes(number: u64) -> Duration {
+    Duration::from_secs(number * 60)
+}
+
+/// Sends an event to the Events API.
+pub(crate) async fn event(world: &World, routing_key: &str, key: &str) -> u16 {
+    let event = json!({
+        "routing_key": routing_key, "event_action": "trigger", "dedup_key": key,
+        "payload": {"summary": "Disk is full", "source": "db-1", "severity": "error"},
+    });
+    let ask = ask(&world.simulator, "POST", "/v2/enqueue").origin(Origin::EventsUs);
+    ask.header("authorization", "").json(&event).send().await.status
+}
+
+/// The body of a service, with more members than it needs.
+pub(crate) fn service(more: Value) -> Value {
+    let mut service = json!({
+        "type": "service", "name": "Queue", "escalation_policy": reference("escalation_policy"),
+    });
+    service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"service": service})
 }
