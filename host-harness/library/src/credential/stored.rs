@@ -92,7 +92,8 @@ impl fmt::Display for ConnectionKey {
     }
 }
 
-/// How a connection is, as it is kept. What is told of it is [`CredentialStatus`].
+/// How a connection is, as it is kept. What is told of it is
+/// [`CredentialStatus`](super::CredentialStatus).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Health {

@@ -85,7 +85,7 @@ impl Principal {
 pub struct CredentialEnded {
     /// Its name.
     pub credential: String,
-    /// With [`Mode::PerUser`] whose connection it was.
+    /// With [`Mode::PerUser`](crate::credential::Mode::PerUser) whose connection it was.
     pub user: Option<String>,
     /// Why, for people.
     pub reason: String,

@@ -192,7 +192,8 @@ impl SqliteStore {
         })
     }
 
-    /// What is kept under a name: one summary, or with [`Mode::PerUser`] one per user.
+    /// What is kept under a name: one summary, or one per user where each has a connection of their
+    /// own.
     ///
     /// # Errors
     ///
@@ -205,7 +206,7 @@ impl SqliteStore {
         })
     }
 
-    /// What is kept under a name; with [`Mode::PerUser`] of the first user.
+    /// What is kept under a name; of the first user, where each has a connection of their own.
     ///
     /// # Errors
     ///
