@@ -506,8 +506,27 @@ fn an_address_is_pasted_where_there_is_no_browser() {
     let more = ["--access", "read", "--redirect-url", "https://example.com/callback"];
     // Without a terminal that has to be said.
     connect(&world, "work", &app, &more).expect(2).says("--paste");
-    let mut waiting = waiting(&world, "work", &app, &[&more[..], &["--paste"]].concat());
+    let pasting = [&more[..], &["--paste"]].concat();
     let user = world.simulator.us().users()[0].id.clone();
+    // What came to another address, or is none, is not for us.
+    let wrong: [fn(&str) -> String; 3] = [
+        |url| url.replace("https://example.com/", "https://evil.example/"),
+        |url| url.replace("/callback?", "/callback/other?"),
+        |_| "example.com".to_owned(),
+    ];
+    for change in wrong {
+        let mut refused = Waiting::start(connect(
+            &world,
+            "work",
+            &app,
+            &[&pasting[..], &["--format", "json"]].concat(),
+        ));
+        let callback = identity.approve(&refused.url, &user).unwrap();
+        refused.paste(&format!("{}\n", change(&callback)));
+        refused.expect(1);
+        nothing_happened(&world);
+    }
+    let mut waiting = waiting(&world, "work", &app, &pasting);
     let callback = identity.approve(&waiting.url, &user).unwrap();
     waiting.paste(&format!("{callback}\n"));
     waiting.expect(0);

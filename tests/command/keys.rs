@@ -68,3 +68,48 @@ fn a_keyring_that_is_not_there_is_said_and_nothing_is_kept_in_clear() {
         assert!(!world.path("data/credentials.db").exists());
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_keyring_of_a_desktop_holds_the_key() {
+    use std::io::Write as _;
+    use std::process::Command;
+
+    let world = World::approved();
+    let there = |name: &str| Command::new(name).arg("--version").output().is_ok();
+    if !there("dbus-run-session") || !there("gnome-keyring-daemon") {
+        // Past the test runner, which shows nothing of tests that pass.
+        let text = "NOT RUN: no keyring was tried, because dbus-run-session and \
+                    gnome-keyring-daemon are not there.";
+        writeln!(std::io::stderr(), "{text}").unwrap();
+        return;
+    }
+    let harness = format!("'{}'", env!("CARGO_BIN_EXE_harness"));
+    let plugin = world.plugin();
+    let script = format!(
+        "set -e\n\
+         printf test | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1\n\
+         printf y_sesame-open-1234 | {harness} credential add work --plugin '{plugin}' \
+         --type api-token --secret api_token=- --keyring\n\
+         {harness} credential show work\n\
+         {harness} credential rotate-key --to-keyring\n\
+         {harness} credential show work\n\
+         {harness} credential list\n"
+    );
+    let output = Command::new("dbus-run-session")
+        .args(["--", "sh", "-c", &script])
+        .env("HOME", world.directory())
+        .env("XDG_RUNTIME_DIR", world.directory())
+        .env("WORKFLOW_NODE_DATA", world.path("data"))
+        .env_remove("WORKFLOW_NODE_KEY")
+        .env_remove("WORKFLOW_NODE_KEY_FILE")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("sealed; never shown").count(), 3, "{said}");
+    // Outside of that session the key is nowhere.
+    let outside = world.harness(&["credential", "show", "work"]);
+    let outside = outside.without_env("WORKFLOW_NODE_KEY_FILE");
+    outside.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/at/all").expect(3).says("keyring");
+}

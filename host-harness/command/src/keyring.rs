@@ -13,10 +13,16 @@ use crate::exit::{Exit, Failure};
 #[cfg(feature = "keyring")]
 const SERVICE: &str = "workflow-node credential store";
 
-/// The key that the keyring holds for a store.
-pub(crate) fn find(store: &Path) -> Result<Option<StoreKey>, Failure> {
-    let Some(text) = read(&name_of(store))? else { return Ok(None) };
-    Ok(Some(StoreKey::from_text(text.expose())?))
+/// The keys that the keyring holds for a store: its own, and one that was to replace it when
+/// something came between.
+pub(crate) fn find(store: &Path) -> Result<Vec<StoreKey>, Failure> {
+    let mut keys = Vec::new();
+    for name in [name_of(store), next_name(store)] {
+        if let Some(text) = read(&name)? {
+            keys.push(StoreKey::from_text(text.expose())?);
+        }
+    }
+    Ok(keys)
 }
 
 /// Makes a new random key for a store and keeps it in the keyring.
@@ -26,14 +32,26 @@ pub(crate) fn make(store: &Path) -> Result<StoreKey, Failure> {
     Ok(key)
 }
 
+/// Keeps a key that is to replace the present one, beside it: whatever happens before the store is
+/// sealed with it, one of the two opens the store.
+pub(crate) fn make_next(store: &Path) -> Result<StoreKey, Failure> {
+    let key = StoreKey::generate()?;
+    put(&next_name(store), &key)?;
+    Ok(key)
+}
+
 /// Keeps a key for a store, in the place of the one that is there.
 pub(crate) fn keep(store: &Path, key: &StoreKey) -> Result<(), Failure> {
+    put(&name_of(store), key)
+}
+
+fn put(name: &str, key: &StoreKey) -> Result<(), Failure> {
     let Some(text) = key.to_text() else {
         return Err(Failure::internal("a passphrase is not kept in a keyring"));
     };
-    write(&name_of(store), &text)?;
+    write(name, &text)?;
     // Read back before anything is sealed with it.
-    match read(&name_of(store))? {
+    match read(name)? {
         Some(kept) if kept.expose() == text.expose() => Ok(()),
         _ => Err(failed("it does not give back what was put there")),
     }
@@ -42,6 +60,10 @@ pub(crate) fn keep(store: &Path, key: &StoreKey) -> Result<(), Failure> {
 /// The store's path: several stores of one user have a key each.
 fn name_of(store: &Path) -> String {
     std::path::absolute(store).unwrap_or_else(|_| store.to_owned()).display().to_string()
+}
+
+fn next_name(store: &Path) -> String {
+    format!("{} (next)", name_of(store))
 }
 
 fn failed(problem: &str) -> Failure {

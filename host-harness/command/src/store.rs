@@ -61,15 +61,27 @@ pub(crate) fn open_or_make(setup: &Setup) -> Result<SqliteStore, Failure> {
     }
     if setup.keyring || kind == Some(KeyKind::Key) {
         return match keyring::find(&path) {
-            Ok(Some(key)) => Ok(SqliteStore::open(&path, key)?),
+            Ok(keys) if !keys.is_empty() => with_one_of(&path, keys),
             Err(failure) if setup.keyring => Err(failure),
-            Ok(None) | Err(_) => Err(no_key(kind)),
+            Ok(_) | Err(_) => Err(no_key(kind)),
         };
     }
     if !can_ask() {
         return Err(no_key(kind));
     }
     with_passphrase(&path, kind.is_none())
+}
+
+/// Two keys where a change of the key was interrupted.
+fn with_one_of(path: &Path, keys: Vec<StoreKey>) -> Result<SqliteStore, Failure> {
+    let mut last = None;
+    for key in keys {
+        match SqliteStore::open(path, key) {
+            Err(error) if error.is_wrong_key() => last = Some(error),
+            result => return Ok(result?),
+        }
+    }
+    Err(last.map_or_else(|| no_key(Some(KeyKind::Key)), Failure::from))
 }
 
 fn no_key(kind: Option<KeyKind>) -> Failure {

@@ -102,7 +102,7 @@ pub(super) fn confirmed(
     mut connection: NewConnection,
     args: &Browser,
     format: Report,
-) -> Result<NewConnection, (NewConnection, Failure)> {
+) -> Result<NewConnection, Box<(NewConnection, Failure)>> {
     if connection.other_account.is_empty() {
         return Ok(connection);
     }
@@ -127,9 +127,9 @@ pub(super) fn confirmed(
             let message = "it is another account or user than before; nothing was changed";
             let failure = Failure::new(Exit::Failed, "other-account", message)
                 .next("if you want that, add --other-account");
-            Err((connection, failure))
+            Err(Box::new((connection, failure)))
         }
-        Err(failure) => Err((connection, failure)),
+        Err(failure) => Err(Box::new((connection, failure))),
     }
 }
 

@@ -140,7 +140,8 @@ impl Made<'_> {
         };
         let connection = match browser::confirmed(connection, browser, format) {
             Ok(connection) => connection,
-            Err((connection, failure)) => {
+            Err(declined) => {
+                let (connection, failure) = *declined;
                 manager.discard(connection).await;
                 return Err(failure);
             }

@@ -37,7 +37,7 @@ pub(super) fn rotate(setup: &Setup, args: &RotateKeyArgs) -> Result<Exit, Failur
         let key = make_key_file(file)?;
         (key, format!("the key file {}", shell(&file.display().to_string())))
     } else if new.to_keyring {
-        let key = keyring::make(store.path())?;
+        let key = keyring::make_next(store.path())?;
         (key, "the key in the operating system's keyring".to_owned())
     } else if can_ask() {
         let key = store::new_passphrase("the credential store")?;
@@ -47,6 +47,9 @@ pub(super) fn rotate(setup: &Setup, args: &RotateKeyArgs) -> Result<Exit, Failur
         return Err(Failure::input("passphrase", message));
     };
     store.change_key(&key, PassphraseCost::default())?;
+    if new.to_keyring {
+        keyring::keep(store.path(), &key)?;
+    }
     match args.format {
         Report::Json => output::stdout_report(&json!({
             "rotated": store.path(),

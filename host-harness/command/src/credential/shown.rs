@@ -100,7 +100,8 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
         let list: Vec<&str> = actions.iter().map(String::as_str).collect();
         members.push(pair("Only for", list.join(", ")));
     }
-    for (name, value) in &summary.identity {
+    // Lists, such as an audience, say nothing to people; programs get them.
+    for (name, value) in summary.identity.iter().filter(|(_, value)| !value.is_array()) {
         members.push(pair(&capital(name), words(value)));
     }
     for (name, value) in &summary.fields {

@@ -5,9 +5,10 @@
 use async_trait::async_trait;
 
 use super::CredentialError;
+use super::status::CredentialSummary;
 use super::stored::{
-    Claim, ConnectionKey, CredentialSummary, Head, HeadChange, Health, LastUse, Lease, LeaseChange,
-    NewCredential, Renewal, Stored,
+    Claim, ConnectionKey, Head, HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential,
+    Renewal, Stored,
 };
 
 /// Keeps credentials. Every method happens as a whole or not at all, and holds between processes
@@ -35,8 +36,7 @@ pub trait CredentialStore: Send + Sync + 'static {
     async fn head(&self, name: &str) -> Result<Head, CredentialError>;
 
     /// All connections, by name and user; a credential that nobody has connected yet once without
-    /// a user. Opens no secret. `renews` says of a credential type of a node whether the host can
-    /// renew its tokens; it decides what is told as expiring.
+    /// a user. Opens no secret.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! Credentials as the host uses them, where it gets them from, and how they are kept.
 
 mod keep;
+mod status;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,12 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 pub use keep::CredentialStore;
+pub use status::{CredentialStatus, CredentialSummary};
+pub(crate) use status::{ended, outcome_unknown};
 pub use stored::{
-    Claim, Connection, ConnectionKey, CredentialStatus, CredentialSummary, Dependant, Head,
-    HeadChange, Health, LastUse, Lease, LeaseChange, Mode, NewCredential, Renewal, Stored,
+    Claim, Connection, ConnectionKey, Dependant, Head, HeadChange, Health, LastUse, Lease,
+    LeaseChange, Mode, NewCredential, Renewal, Stored,
 };
-pub(crate) use stored::{ended, outcome_unknown};
 
 use crate::description::{Configuration, CredentialType, Description, FieldProblem};
 use crate::digest::Digest;

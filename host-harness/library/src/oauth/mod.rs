@@ -8,12 +8,14 @@
 //!
 //! | | where |
 //! | --- | --- |
-//! | from a form to a credential: state, PKCE, the code, the ID token | `connect`, `callback`, `id_token` |
+//! | from a form to a credential: state, PKCE, the code, the ID token | `order`, `connect`, `callback`, `id_token`, `outcome` |
 //! | the browser's way back to this machine, and the page it ends on | `loopback`, `page` |
 //! | rights in words; what lacks | `rights` |
 //! | token and revocation requests, by the `oauth2` crate | `wire`, `answer` |
-//! | exactly one refresh | `renew` |
-//! | who may use what; the end | `manage` |
+//! | exactly one refresh, and what it means when none came of it | `renew`, `giving_up` |
+//! | who may use what | `access` |
+//! | the end | `ending` |
+//! | what all of it works with | `manage` |
 //!
 //! An engine with a web server connects like this:
 //!
@@ -40,12 +42,17 @@
 //! # }
 //! ```
 
+mod access;
 mod answer;
 mod callback;
 mod connect;
+mod ending;
+mod giving_up;
 mod id_token;
 mod loopback;
 mod manage;
+mod order;
+mod outcome;
 mod page;
 mod renew;
 mod rights;
@@ -53,12 +60,13 @@ mod rights;
 mod tests;
 mod wire;
 
-pub use connect::{Authorization, ConnectOrder, Difference, NewConnection};
+pub use connect::Authorization;
+pub use ending::{Disconnection, Revoked};
 pub use loopback::{Loopback, Received, WAITING};
 pub(crate) use manage::Services;
-pub use manage::{
-    CredentialEnded, CredentialEvents, CredentialManager, Disconnection, Principal, Revoked, Timing,
-};
+pub use manage::{CredentialEnded, CredentialEvents, CredentialManager, Principal, Timing};
+pub use order::ConnectOrder;
+pub use outcome::{Difference, NewConnection};
 pub use page::Page;
 pub use rights::{AskFor, Right};
 

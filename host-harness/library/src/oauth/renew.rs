@@ -19,7 +19,7 @@ use super::wire::{Refusal, RefusalKind, Tokens, Wire};
 use crate::audit::CredentialDeed;
 use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialRequest, Health, Lease, LeaseChange, Renewal,
-    Stored, outcome_unknown,
+    Stored,
 };
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
@@ -42,8 +42,8 @@ pub(crate) struct Wanted {
 }
 
 /// How one attempt to spend a token has ended.
-enum Spent {
-    Done(Stored),
+pub(crate) enum Spent {
+    Done(Box<Stored>),
     /// The lease went to somebody else before anything was sent.
     LostLease,
 }
@@ -102,7 +102,7 @@ impl CredentialManager {
                     }
                     match self.spend(wanted, &credential_type, stored, &lease).await? {
                         Spent::LostLease => {}
-                        Spent::Done(stored) => return Ok(stored),
+                        Spent::Done(stored) => return Ok(*stored),
                     }
                 }
             }
@@ -154,7 +154,7 @@ impl CredentialManager {
             _ => None,
         });
         if let (true, Some(sent_at)) = (rotates, lost_at)
-            && !grace.is_some_and(|grace| now < sent_at.saturating_add(milliseconds(grace)))
+            && grace.is_none_or(|grace| now >= sent_at.saturating_add(milliseconds(grace)))
         {
             return self.outcome_unknown(wanted, stored, lease, sent_at).await;
         }
@@ -177,7 +177,7 @@ impl CredentialManager {
                     crash_point("written");
                     self.release(&wanted.key, lease, 0).await;
                     self.tell(&wanted.request, CredentialDeed::Refresh, None);
-                    return Ok(Spent::Done(renewed));
+                    return Ok(Spent::Done(Box::new(renewed)));
                 }
                 Err(refusal) => refusal,
             };
@@ -273,121 +273,9 @@ impl CredentialManager {
             }
         }
     }
-
-    /// No new tokens: what that means for the connection.
-    async fn given_up(
-        &self,
-        wanted: &Wanted,
-        stored: Stored,
-        lease: &Lease,
-        refusal: Refusal,
-        (rotates, sent_at): (bool, u64),
-    ) -> Result<Spent, CredentialError> {
-        let now = self.0.clock.unix_milliseconds();
-        let name = wanted.key.name.clone();
-        let Refusal { kind, reason, .. } = refusal;
-        if kind == RefusalKind::Lost && rotates {
-            return self.outcome_unknown(wanted, stored, lease, sent_at).await;
-        }
-        let is_still_good =
-            !wanted.refused && stored.connection.expires_at.is_some_and(|at| at > now);
-        let later = now.saturating_add(milliseconds(self.0.timing.after_refusal));
-        match kind {
-            RefusalKind::DeadGrant => {
-                // Never on what was read before: somebody else may have won.
-                let current = self.0.store.open(&wanted.key).await?;
-                if current.connection.revision > stored.connection.revision {
-                    self.release(&wanted.key, lease, 0).await;
-                    return Ok(Spent::Done(current));
-                }
-                let health = Health::NeedsReconnect { reason: reason.clone() };
-                self.mark(&wanted.key, stored.connection.revision, health).await?;
-                self.release(&wanted.key, lease, later).await;
-                Err(CredentialError::Reconnect { name, reason })
-            }
-            RefusalKind::Refused if is_still_good => {
-                self.release(&wanted.key, lease, later).await;
-                tracing::warn!(credential = %wanted.key, reason, "its token could not be renewed");
-                Ok(Spent::Done(stored))
-            }
-            RefusalKind::Refused => {
-                let health = Health::NeedsReconnect { reason: reason.clone() };
-                self.mark(&wanted.key, stored.connection.revision, health).await?;
-                self.release(&wanted.key, lease, later).await;
-                Err(CredentialError::Reconnect { name, reason })
-            }
-            RefusalKind::Denied => {
-                self.release(&wanted.key, lease, 0).await;
-                Err(CredentialError::Forbidden { name, reason })
-            }
-            RefusalKind::NotSent | RefusalKind::Unavailable | RefusalKind::Lost => {
-                // A few seconds, so that hundreds of executions do not hammer a service that is
-                // down.
-                self.release(&wanted.key, lease, now.saturating_add(2_000)).await;
-                if is_still_good {
-                    return Ok(Spent::Done(stored));
-                }
-                Err(CredentialError::Unavailable { name, reason })
-            }
-        }
-    }
-
-    /// A refresh was sent, and what came of it nobody knows.
-    async fn outcome_unknown(
-        &self,
-        wanted: &Wanted,
-        stored: Stored,
-        lease: &Lease,
-        sent_at: u64,
-    ) -> Result<Spent, CredentialError> {
-        let health = Health::RefreshOutcomeUnknown { sent_at };
-        if stored.connection.health != health {
-            self.mark(&wanted.key, stored.connection.revision, health.clone()).await?;
-        }
-        self.release(&wanted.key, lease, 0).await;
-        let now = self.0.clock.unix_milliseconds();
-        if !wanted.refused && stored.connection.expires_at.is_some_and(|at| at > now) {
-            let mut stored = stored;
-            stored.connection.health = health;
-            return Ok(Spent::Done(stored));
-        }
-        let reason = outcome_unknown(true);
-        let health = Health::NeedsReconnect { reason: reason.clone() };
-        self.mark(&wanted.key, stored.connection.revision, health).await?;
-        Err(CredentialError::Reconnect { name: wanted.key.name.clone(), reason })
-    }
-
-    /// Notes how a connection is, unless somebody else has changed it meanwhile.
-    async fn mark(
-        &self,
-        key: &ConnectionKey,
-        revision: u64,
-        health: Health,
-    ) -> Result<(), CredentialError> {
-        match self.0.store.set_health(key, revision, health).await {
-            Ok(()) | Err(CredentialError::Changed(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn release(&self, key: &ConnectionKey, lease: &Lease, not_before: u64) {
-        let change = LeaseChange::Release { not_before };
-        if let Err(error) = self.0.store.hold(key, lease.fence, change).await {
-            // It runs out by itself.
-            tracing::warn!(credential = %key, %error, "the lease was not given back");
-        }
-    }
-
-    /// Full jitter over growing steps, or what the service asks for.
-    fn pause(&self, attempt: u32, refusal: &Refusal) -> Duration {
-        let Timing { first_pause, longest_pause, .. } = self.0.timing;
-        let step = first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(8));
-        let pause = step.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        refusal.retry_after.unwrap_or(pause).min(longest_pause)
-    }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod changes;
 mod elsewhere;
 mod error;
 mod export;
@@ -39,20 +40,15 @@ pub use error::StoreError;
 pub use export::ImportReport;
 pub use key::{KeyKind, PassphraseCost, StoreKey};
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection as Database, Transaction, TransactionBehavior};
-use serde_json::{Map, Value};
 
 use crate::clock::{Clock, SystemClock};
-use crate::credential::{
-    Connection, ConnectionKey, CredentialSummary, Dependant, Head, HeadChange, Health, Mode,
-    NewCredential, Renewal, Stored,
-};
-use record::{ConnectionRow, Course, HeadRow, check_name, signed, unsigned};
+use crate::credential::{ConnectionKey, CredentialSummary, Dependant, Head, Stored};
+use record::{ConnectionRow, HeadRow, check_name, signed, unsigned};
 use schema::{Header, Opened};
 use seal::{Binding, Purpose};
 
@@ -196,7 +192,8 @@ impl SqliteStore {
         })
     }
 
-    /// What is kept under a name: one summary, or with [`Mode::PerUser`] one per user.
+    /// What is kept under a name: one summary, or one per user where each has a connection of their
+    /// own.
     ///
     /// # Errors
     ///
@@ -209,7 +206,7 @@ impl SqliteStore {
         })
     }
 
-    /// What is kept under a name; with [`Mode::PerUser`] of the first user.
+    /// What is kept under a name; of the first user, where each has a connection of their own.
     ///
     /// # Errors
     ///
@@ -234,298 +231,6 @@ impl SqliteStore {
         rows.iter()
             .map(|row| record::summary(head, Some(row), opened, dependants.clone(), now))
             .collect()
-    }
-
-    /// Keeps a new credential, or a connection of one more user, at revision 1.
-    ///
-    /// # Errors
-    ///
-    /// When its name is no name or taken, or when the store cannot be written.
-    pub fn add(&self, credential: NewCredential) -> Result<(), StoreError> {
-        self.keep(credential, None).map(|_| ())
-    }
-
-    /// Keeps a credential: makes the name, adds a user's connection, or with `replacing` replaces
-    /// all of the connection that has this revision. Returns its revision.
-    ///
-    /// # Errors
-    ///
-    /// When its name is no name or taken, when the connection has another revision, when it is for
-    /// another node or type than the name, or when the store cannot be written.
-    pub fn keep(
-        &self,
-        credential: NewCredential,
-        replacing: Option<u64>,
-    ) -> Result<u64, StoreError> {
-        let now = self.0.clock.unix_milliseconds();
-        check_name(&credential.name)?;
-        let per_user = credential.mode == Mode::PerUser;
-        if per_user != credential.user.is_some() {
-            return Err(StoreError::UserOfMode { name: credential.name, per_user });
-        }
-        let mut id = vec![0; 16];
-        seal::fill_random(&mut id)?;
-        self.writing(|database, opened| {
-            let failed = |error| self.failed(error);
-            let name = &credential.name;
-            let exists = || StoreError::Exists { name: name.clone() };
-            let head = match write::head_row(database, name).map_err(failed)? {
-                Some(head) => {
-                    let told = head.head(opened)?;
-                    if replacing.is_none() && !per_user {
-                        return Err(exists());
-                    }
-                    let same = told.node == credential.node
-                        && told.credential_type == credential.credential_type
-                        && told.mode == credential.mode;
-                    if !same {
-                        return Err(StoreError::OtherKind {
-                            name: name.clone(),
-                            is: format!("{} of {}, {}", told.credential_type, told.node, told.mode),
-                        });
-                    }
-                    head
-                }
-                None if replacing.is_some() => return Err(self.unknown(database, name)),
-                None => {
-                    let head = Head {
-                        name: name.clone(),
-                        description: credential.description.clone(),
-                        owner: credential.owner.clone(),
-                        mode: credential.mode,
-                        allowed_actions: credential.allowed_actions.clone(),
-                        node: credential.node.clone(),
-                        credential_type: credential.credential_type.clone(),
-                        created_at: now,
-                    };
-                    let head = HeadRow::of(&head, id)?.sealed(opened)?;
-                    write::insert_head(database, &head).map_err(failed)?;
-                    head
-                }
-            };
-            let user = credential.user.as_deref();
-            let there =
-                write::connection_row(database, &head, user.unwrap_or_default()).map_err(failed)?;
-            let mut course = Course::default();
-            let revision = match (&there, replacing) {
-                (None, _) => 1,
-                (Some(_), None) => return Err(exists()),
-                (Some(row), Some(expected)) => {
-                    let found = unsigned(row.revision);
-                    if found != expected {
-                        return Err(StoreError::Changed { name: name.clone(), expected, found });
-                    }
-                    // Sealing anew what others have changed would make it good.
-                    row.secrets(&head, opened)?;
-                    let before = row.course(&head, opened)?;
-                    course.used = before.used;
-                    // The fence stays above every lease that was given out before.
-                    course.lease.fence = before.lease.fence + 1;
-                    found + 1
-                }
-            };
-            let connection = Connection {
-                fields: credential.fields.clone(),
-                configuration: credential.configuration.clone(),
-                asked_scopes: credential.asked_scopes.clone(),
-                granted_scopes: credential.granted_scopes.clone(),
-                identity: credential.identity.clone(),
-                health: Health::Connected,
-                expires_at: credential.expires_at,
-                lifetime: credential.lifetime,
-                connected_at: now,
-                updated_at: now,
-                revision,
-            };
-            let mut row = ConnectionRow::of(&connection, user)?;
-            row.seal(&head, opened, &credential.secrets)?;
-            row.set_course(&course, &head, opened)?;
-            write::insert_connection(database, &head, &row).map_err(failed)?;
-            Ok(revision)
-        })
-    }
-
-    /// Writes new tokens down. Either all of this happens or nothing. Returns the new revision.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such connection, when it has another revision by now, when its record was
-    /// changed outside of the store, or when the store cannot be written.
-    pub fn renew(
-        &self,
-        key: &ConnectionKey,
-        revision: u64,
-        renewal: Renewal,
-    ) -> Result<u64, StoreError> {
-        self.change_connection(key, Some(revision), |connection, secrets, course| {
-            connection.revision += 1;
-            connection.health = Health::Connected;
-            connection.expires_at = renewal.expires_at;
-            connection.lifetime = renewal.lifetime;
-            if renewal.granted_scopes.is_some() {
-                connection.granted_scopes = renewal.granted_scopes;
-            }
-            *secrets = renewal.secrets;
-            course.lease.sent_at = None;
-            course.lease.not_before = 0;
-        })
-    }
-
-    /// Notes how a connection is. [`Health::Disconnected`] wipes its secrets, and raises its
-    /// revision.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`renew`](Self::renew).
-    pub fn set_health(
-        &self,
-        key: &ConnectionKey,
-        revision: u64,
-        health: Health,
-    ) -> Result<(), StoreError> {
-        self.change_connection(key, Some(revision), |connection, secrets, course| {
-            if health == Health::Disconnected {
-                secrets.clear();
-                connection.revision += 1;
-                connection.expires_at = None;
-                connection.lifetime = None;
-            }
-            if health != Health::Connected {
-                course.lease.sent_at = None;
-            }
-            connection.health = health;
-        })
-        .map(|_| ())
-    }
-
-    /// Notes whose a connection is at the service.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`renew`](Self::renew).
-    pub fn set_identity(
-        &self,
-        key: &ConnectionKey,
-        revision: u64,
-        identity: Map<String, Value>,
-    ) -> Result<(), StoreError> {
-        self.change_connection(key, Some(revision), |connection, _, _| {
-            connection.identity = identity;
-        })
-        .map(|_| ())
-    }
-
-    /// Changes what belongs to a name. Another mode wipes the secrets of every connection.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such credential, when a record of it was changed outside of the store, or
-    /// when the store cannot be written.
-    pub fn change(&self, name: &str, change: HeadChange) -> Result<(), StoreError> {
-        let now = signed(self.0.clock.unix_milliseconds());
-        self.writing(|database, opened| {
-            let failed = |error| self.failed(error);
-            let before = self.head_row(database, name)?;
-            let mut head = before.head(opened)?;
-            let mut new_mode = None;
-            match &change {
-                HeadChange::Description(text) => head.description.clone_from(text),
-                HeadChange::AllowedActions(actions) => head.allowed_actions.clone_from(actions),
-                HeadChange::Owner(owner) => head.owner.clone_from(owner),
-                HeadChange::Mode(mode) if *mode == head.mode => return Ok(()),
-                HeadChange::Mode(mode) => {
-                    new_mode = Some(*mode);
-                    head.mode = *mode;
-                }
-            }
-            let after = HeadRow::of(&head, before.id.clone())?.sealed(opened)?;
-            write::update_head(database, &after).map_err(failed)?;
-            for mut row in write::connection_rows(database, &before).map_err(failed)? {
-                let mut secrets = row.secrets(&before, opened)?;
-                if let Some(mode) = new_mode {
-                    secrets = BTreeMap::new();
-                    let reason = format!("it is {mode} now, and has to be connected as such");
-                    row.health = record::json(&Health::NeedsReconnect { reason })?;
-                    row.revision += 1;
-                    row.expires_at = None;
-                    row.lifetime = None;
-                    row.updated_at = now;
-                    if (mode == Mode::PerUser) != !row.user.is_empty() {
-                        // It belongs to nobody who could connect it in this mode.
-                        self.delete_connection(database, &before, &row.user)?;
-                        continue;
-                    }
-                }
-                row.seal(&after, opened, &secrets)?;
-                write::insert_connection(database, &after, &row).map_err(failed)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Removes a credential and all its connections. The place where they stood in the file is
-    /// overwritten.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such credential, or when the store cannot be written.
-    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
-        self.writing(|database, _| {
-            let removed = database
-                .execute("DELETE FROM head WHERE name = ?1", [name])
-                .map_err(|error| self.failed(error))?;
-            match removed {
-                0 => Err(self.unknown(database, name)),
-                _ => Ok(()),
-            }
-        })
-    }
-
-    fn delete_connection(
-        &self,
-        database: &Database,
-        head: &HeadRow,
-        user: &str,
-    ) -> Result<(), StoreError> {
-        database
-            .execute(
-                "DELETE FROM connection WHERE head = ?1 AND user = ?2",
-                rusqlite::params![head.id, user],
-            )
-            .map(|_| ())
-            .map_err(|error| self.failed(error))
-    }
-
-    /// Changes a connection, at this revision where one is given. Returns the revision that it has
-    /// then.
-    fn change_connection(
-        &self,
-        key: &ConnectionKey,
-        expected: Option<u64>,
-        change: impl FnOnce(&mut Connection, &mut BTreeMap<String, crate::Secret>, &mut Course),
-    ) -> Result<u64, StoreError> {
-        let now = self.0.clock.unix_milliseconds();
-        self.writing(|database, opened| {
-            let (head, row) = self.rows(database, key)?;
-            let found = unsigned(row.revision);
-            if let Some(expected) = expected
-                && found != expected
-            {
-                return Err(StoreError::Changed { name: key.name.clone(), expected, found });
-            }
-            // Sealing the row as it stands would make good what others have done to it.
-            let mut secrets = row.secrets(&head, opened)?;
-            head.head(opened)?;
-            let mut connection = row.connection(&head)?;
-            let mut course = row.course(&head, opened)?;
-            change(&mut connection, &mut secrets, &mut course);
-            connection.updated_at = now;
-            let mut row = ConnectionRow::of(&connection, key.user.as_deref())?;
-            row.seal(&head, opened, &secrets)?;
-            row.set_course(&course, &head, opened)?;
-            write::insert_connection(database, &head, &row).map_err(|error| self.failed(error))?;
-            Ok(connection.revision)
-        })
     }
 
     fn dependants_of(

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -46,7 +45,7 @@ impl Transport for Recording {
             let in_header = request.headers.values().any(|value| {
                 value.as_bytes().windows(secret.len()).any(|at| at == secret.as_bytes())
             });
-            let body = request.body.clone().unwrap_or_else(Bytes::new);
+            let body = request.body.clone().unwrap_or_default();
             let in_body = body.windows(secret.len()).any(|at| at == secret.as_bytes());
             in_header || in_body || request.url.as_str().contains(secret)
         };

@@ -9,7 +9,7 @@ use workflow_node_host::{
 };
 
 async fn refused(bytes: Vec<u8>) -> String {
-    let error = Host::builder().build().unwrap().load(bytes).await.err().expect("it is refused");
+    let error = Host::builder().build().unwrap().load(bytes).await.expect_err("it is refused");
     assert!(error.is_refused(), "{error}");
     error.to_string()
 }

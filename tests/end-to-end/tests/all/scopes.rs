@@ -6,6 +6,7 @@ use end_to_end::{host, transport};
 use pagerduty_simulator::Simulator;
 use serde_json::{Value, json};
 use workflow_node_host::Execution;
+use workflow_node_host::audit::{CredentialDeed, MemoryAudit};
 use workflow_node_host::credential::{Mode, NewCredential};
 use workflow_node_host::description::Effect;
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
@@ -43,9 +44,11 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
         PassphraseCost::for_tests(),
     )
     .unwrap();
+    let audit = Arc::new(MemoryAudit::default());
     let host = host()
         .transport(Arc::new(transport(&simulator).build().unwrap()))
         .credential_store(Arc::new(store.clone()))
+        .audit(audit.clone())
         .build()
         .unwrap();
     let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
@@ -65,6 +68,7 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
         store.add(credential(name, scopes, configuration.clone())).unwrap();
     }
     let (mut read, mut refused) = (0, 0);
+    let before = audit.credential_events().len();
     for action in &plugin.description().node.actions {
         let Some(slot_use) = action.slots.get("rest") else { continue };
         let reads = slot_use.scopes.iter().all(|scope| scope.ends_with(".read"));
@@ -87,4 +91,11 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
         assert!(reads || !is_read, "{} reads and needs to write", action.name);
     }
     assert!(read >= 10 && refused >= 6, "{read} {refused}");
+    // Every use leaves an entry, allowed or not; what the service says to a made-up token is no use.
+    let events = audit.credential_events();
+    let uses: Vec<_> =
+        events[before..].iter().filter(|event| event.deed == CredentialDeed::Use).collect();
+    assert_eq!(uses.len(), read + refused);
+    assert_eq!(uses.iter().filter(|event| event.refused.is_some()).count(), refused);
+    assert!(uses.iter().all(|event| event.plugin.is_some() && event.action.is_some()));
 }

@@ -2,6 +2,7 @@
 //! stands in the store afterwards, and what a caller gets.
 
 mod endpoint;
+#[cfg(unix)]
 mod processes;
 mod renewing;
 mod service;

@@ -1,0 +1,213 @@
+//! What is told of a credential: whether it works, and what is not secret about it.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::stored::{Connection, Dependant, Health, LastUse, Mode};
+use crate::description::Configuration;
+
+/// Whether a credential can be used, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CredentialStatus {
+    /// It can.
+    Connected,
+    /// It can, but not for long, and nothing renews it.
+    Expiring {
+        /// Milliseconds since 1970.
+        at: u64,
+    },
+    /// It must be connected again.
+    NeedsReconnect {
+        /// Why.
+        reason: String,
+    },
+    /// The answer to a refresh was lost; it works until its access token ends.
+    RefreshOutcomeUnknown {
+        /// When the refresh was sent. Milliseconds since 1970.
+        since: u64,
+        /// What that means and what to do.
+        reason: String,
+    },
+    /// It was disconnected, or nobody has connected it yet.
+    Disconnected,
+}
+
+impl CredentialStatus {
+    /// Whether an execution may use it.
+    pub fn is_usable(&self) -> bool {
+        matches!(self, Self::Connected | Self::Expiring { .. } | Self::RefreshOutcomeUnknown { .. })
+    }
+
+    /// In a word, as in its JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Expiring { .. } => "expiring",
+            Self::NeedsReconnect { .. } => "needs-reconnect",
+            Self::RefreshOutcomeUnknown { .. } => "refresh-outcome-unknown",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+/// Less than this before an end that nothing puts off, a credential is told to be expiring.
+const NOTICE: u64 = 7 * 24 * 3_600_000;
+
+impl Connection {
+    /// What is to be told at this time. `renews`: whether the host can get a new access token
+    /// without a person.
+    pub fn status(&self, now: u64, renews: bool) -> CredentialStatus {
+        match &self.health {
+            Health::Disconnected => CredentialStatus::Disconnected,
+            Health::NeedsReconnect { reason } => {
+                CredentialStatus::NeedsReconnect { reason: reason.clone() }
+            }
+            Health::Refused { .. } => CredentialStatus::NeedsReconnect { reason: refused() },
+            Health::RefreshOutcomeUnknown { sent_at } => {
+                let ended = self.expires_at.is_none_or(|at| at <= now);
+                let reason = outcome_unknown(ended);
+                if ended {
+                    return CredentialStatus::NeedsReconnect { reason };
+                }
+                CredentialStatus::RefreshOutcomeUnknown { since: *sent_at, reason }
+            }
+            Health::Connected => match self.expires_at {
+                Some(at) if renews || at > now.saturating_add(self.notice()) => {
+                    let _ = at;
+                    CredentialStatus::Connected
+                }
+                Some(at) if at <= now => CredentialStatus::NeedsReconnect { reason: ended() },
+                Some(at) => CredentialStatus::Expiring { at },
+                None => CredentialStatus::Connected,
+            },
+        }
+    }
+
+    /// A credential that lives for a day would be expiring all its life.
+    fn notice(&self) -> u64 {
+        self.lifetime.map_or(NOTICE, |lifetime| NOTICE.min(lifetime / 4))
+    }
+}
+
+/// Why a credential whose refresh was lost must be connected again.
+pub(crate) fn outcome_unknown(ended: bool) -> String {
+    let and = if ended {
+        "its access token has ended since"
+    } else {
+        "it works until its access \
+                 token ends"
+    };
+    format!(
+        "refresh-outcome-unknown: a refresh was sent and its answer was lost, so the service may \
+         have replaced the refresh token; {and}"
+    )
+}
+
+/// Why a credential that the service refuses must be connected again.
+fn refused() -> String {
+    "the service refused it when it was last used: it was revoked, has ended, or is for another \
+     account or region"
+        .to_owned()
+}
+
+/// Why a credential without a refresh token must be connected again.
+pub(crate) fn ended() -> String {
+    "its access token has ended, and the service gave nothing to renew it with".to_owned()
+}
+
+/// What can be said about a credential without its secrets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CredentialSummary {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Whose it is, in the engine's terms.
+    pub owner: Option<String>,
+    /// Who may use it.
+    pub mode: Mode,
+    /// The actions that it may be used for; `None` for all.
+    pub allowed_actions: Option<BTreeSet<String>>,
+    /// The node that it is for.
+    pub node: String,
+    /// Name of the credential type.
+    pub credential_type: String,
+    /// With [`Mode::PerUser`] whose connection this is; `None` where nobody has connected yet.
+    pub user: Option<String>,
+    /// Whether it can be used.
+    #[serde(flatten)]
+    pub status: CredentialStatus,
+    /// The form's fields without secrets.
+    pub fields: Map<String, Value>,
+    /// What `configure` returned; `None` where nobody has connected yet.
+    pub configuration: Option<Configuration>,
+    /// What was asked for; `None` where the grant has no scopes.
+    pub asked_scopes: Option<Vec<String>>,
+    /// What was granted; `None` where the grant has no scopes.
+    pub granted_scopes: Option<Vec<String>>,
+    /// See [`Connection::identity`].
+    pub identity: Map<String, Value>,
+    /// When the access token ends. Milliseconds since 1970.
+    pub expires_at: Option<u64>,
+    /// 1 at first; raised by 1 whenever its secrets are replaced.
+    pub revision: u64,
+    /// Milliseconds since 1970.
+    pub created_at: u64,
+    /// When a person connected it last. Milliseconds since 1970.
+    pub connected_at: Option<u64>,
+    /// Milliseconds since 1970.
+    pub updated_at: u64,
+    /// `None` if it was never used.
+    pub last_used: Option<LastUse>,
+    /// Workflows that have named it.
+    pub dependants: Vec<Dependant>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(health: Health, expires_at: Option<u64>, lifetime: Option<u64>) -> Connection {
+        Connection {
+            fields: Map::new(),
+            configuration: serde_json::from_str(r#"{"audiences":[]}"#).unwrap(),
+            asked_scopes: None,
+            granted_scopes: None,
+            identity: Map::new(),
+            health,
+            expires_at,
+            lifetime,
+            connected_at: 0,
+            updated_at: 0,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_what_a_person_has_to_know() {
+        const DAY: u64 = 24 * 3_600_000;
+        let now = 1_000 * DAY;
+        let told = |health, expires_at, lifetime, renews| {
+            connection(health, expires_at, lifetime).status(now, renews).word()
+        };
+        // What the host renews by itself never worries anybody.
+        assert_eq!(told(Health::Connected, Some(now + 1), Some(DAY), true), "connected");
+        assert_eq!(told(Health::Connected, Some(now - 1), Some(DAY), true), "connected");
+        // What it cannot renew is announced in time, and told when it has ended.
+        assert_eq!(told(Health::Connected, Some(now + 30 * DAY), None, false), "connected");
+        assert_eq!(told(Health::Connected, Some(now + 6 * DAY), None, false), "expiring");
+        assert_eq!(told(Health::Connected, Some(now + DAY / 2), Some(DAY), false), "connected");
+        assert_eq!(told(Health::Connected, Some(now + DAY / 5), Some(DAY), false), "expiring");
+        assert_eq!(told(Health::Connected, Some(now), None, false), "needs-reconnect");
+        assert_eq!(told(Health::Connected, None, None, false), "connected");
+        let unknown = Health::RefreshOutcomeUnknown { sent_at: now - 5 };
+        assert_eq!(told(unknown.clone(), Some(now + 1), None, true), "refresh-outcome-unknown");
+        assert_eq!(told(unknown.clone(), Some(now), None, true), "needs-reconnect");
+        assert_eq!(told(unknown, None, None, true), "needs-reconnect");
+        assert_eq!(told(Health::Disconnected, None, None, true), "disconnected");
+    }
+}

@@ -1,0 +1,286 @@
+//! The manager as the host's source of credentials: who may have which, and a token that is good for
+//! a while.
+
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+
+use super::manage::{CredentialEnded, CredentialManager};
+use super::renew::Wanted;
+use super::rights;
+use crate::credential::{
+    ConnectionKey, Credential, CredentialError, CredentialRequest, CredentialSource, Health,
+    LastUse, Mode, Stored, ended, outcome_unknown,
+};
+use crate::description::Grant;
+
+impl CredentialManager {
+    /// The connection that a request is for, if it may have it.
+    async fn permitted(
+        &self,
+        request: &CredentialRequest,
+    ) -> Result<ConnectionKey, CredentialError> {
+        let head = self.0.store.head(&request.name).await?;
+        let forbidden =
+            |reason: String| Err(CredentialError::Forbidden { name: head.name.clone(), reason });
+        if head.node != request.node {
+            return forbidden(format!("it was connected for the node `{}`", head.node));
+        }
+        let proves = request.action == super::TEST;
+        if let Some(actions) = &head.allowed_actions
+            && !proves
+            && !actions.contains(&request.action)
+        {
+            let list: Vec<&str> = actions.iter().map(String::as_str).collect();
+            return forbidden(format!(
+                "it may be used only for {}, not for {}",
+                list.join(", "),
+                request.action
+            ));
+        }
+        let user = match head.mode {
+            Mode::Private => {
+                if head.owner.is_some() && head.owner != request.actor {
+                    return forbidden("it is private, and belongs to somebody else".to_owned());
+                }
+                None
+            }
+            Mode::Shared => None,
+            Mode::PerUser => match &request.actor {
+                Some(actor) => Some(actor.clone()),
+                None => {
+                    return Err(CredentialError::NotConnected { name: head.name, user: None });
+                }
+            },
+        };
+        Ok(ConnectionKey { name: head.name, user })
+    }
+
+    /// A connection whose access token is good for a while, renewed where it is not.
+    async fn fresh(
+        &self,
+        request: &CredentialRequest,
+        key: &ConnectionKey,
+    ) -> Result<Stored, CredentialError> {
+        let stored = self.0.store.open(key).await?;
+        let before = stored.connection.health.clone();
+        let result = self.freshened(request, key, stored).await;
+        if let Err(error) = &result {
+            self.announce(key, error, &before).await;
+        }
+        result
+    }
+
+    async fn freshened(
+        &self,
+        request: &CredentialRequest,
+        key: &ConnectionKey,
+        stored: Stored,
+    ) -> Result<Stored, CredentialError> {
+        let now = self.0.clock.unix_milliseconds();
+        let reconnect =
+            |reason: String| Err(CredentialError::Reconnect { name: key.name.clone(), reason });
+        let is_over = stored.connection.expires_at.is_some_and(|at| at <= now);
+        let can_renew = self.can_renew(request, &stored);
+        let was_lost = stored.lease.sent_at.is_some() && stored.lease.until <= now;
+        match &stored.connection.health {
+            Health::NeedsReconnect { reason } => return reconnect(reason.clone()),
+            Health::Disconnected => return reconnect("it was disconnected".to_owned()),
+            _ if request.offline => return Ok(stored),
+            Health::Connected | Health::Refused { .. } if !was_lost => {}
+            // Whether it can still be used, and whether the refresh may be sent again, is for the
+            // one who holds the lease to say.
+            _ if can_renew => {
+                return self.renewed(self.wanted(request, key, &stored, false)).await;
+            }
+            _ if is_over => return reconnect(outcome_unknown(true)),
+            _ => return Ok(stored),
+        }
+        if can_renew && self.is_due(&stored, now) {
+            return self.renewed(self.wanted(request, key, &stored, false)).await;
+        }
+        if is_over && stored.connection.configuration.oauth.is_some() {
+            return reconnect(ended());
+        }
+        Ok(stored)
+    }
+
+    fn wanted(
+        &self,
+        request: &CredentialRequest,
+        key: &ConnectionKey,
+        stored: &Stored,
+        refused: bool,
+    ) -> Wanted {
+        Wanted {
+            request: request.clone(),
+            key: key.clone(),
+            stale: stored.connection.revision,
+            refused,
+        }
+    }
+
+    /// Whether this host can get a new access token: the grant is described, and there is something
+    /// to renew with.
+    fn can_renew(&self, request: &CredentialRequest, stored: &Stored) -> bool {
+        let described = request
+            .description
+            .as_ref()
+            .and_then(|description| description.credential_types.get(&stored.head.credential_type));
+        match described.map(|one| &one.grant) {
+            Some(Grant::AuthorizationCode { .. }) => stored.secrets.contains_key("refresh_token"),
+            Some(Grant::ClientCredentials { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// Early by a skew that fits the lifetime, and not by all processes at the same moment.
+    fn is_due(&self, stored: &Stored, now: u64) -> bool {
+        let Some(ends) = stored.connection.expires_at else {
+            return !stored.secrets.contains_key("access_token");
+        };
+        let skew = u64::try_from(self.0.timing.skew.as_millis()).unwrap_or(u64::MAX);
+        let skew = skew.min(stored.connection.lifetime.unwrap_or(u64::MAX) / 10);
+        let jitter = (skew as f64 * rand::random::<f64>() / 2.0) as u64;
+        now.saturating_add(skew).saturating_add(jitter) >= ends
+    }
+
+    /// After a failure that only a person can mend, those who depend on it are told.
+    async fn announce(&self, key: &ConnectionKey, error: &CredentialError, before: &Health) {
+        let CredentialError::Reconnect { reason, .. } = error else { return };
+        if !matches!(before, Health::Connected | Health::RefreshOutcomeUnknown { .. }) {
+            return;
+        }
+        let event = CredentialEnded {
+            credential: key.name.clone(),
+            user: key.user.clone(),
+            reason: reason.clone(),
+            dependants: self.dependants(&key.name).await,
+        };
+        self.0.events.needs_reconnect(&event).await;
+    }
+}
+
+#[async_trait]
+impl CredentialSource for CredentialManager {
+    async fn credential(&self, request: &CredentialRequest) -> Result<Credential, CredentialError> {
+        let key = self.permitted(request).await?;
+        let stored = self.fresh(request, &key).await?;
+        if let Some(description) = &request.description
+            && let Some(granted) = &stored.connection.granted_scopes
+            && let Some(credential_type) =
+                description.credential_types.get(&stored.head.credential_type)
+        {
+            let lacking = rights::lacking(description, credential_type, granted, &request.action);
+            if !lacking.is_empty() {
+                return Err(CredentialError::InsufficientScope {
+                    name: key.name.clone(),
+                    action: request.action.clone(),
+                    lacking,
+                });
+            }
+        }
+        if request.offline {
+            return Ok(ready(stored));
+        }
+        let last = LastUse { at: self.0.clock.unix_milliseconds(), by: used_by(request) };
+        self.0.store.note_use(&key, last, request.workflow.as_deref()).await;
+        if matches!(stored.connection.health, Health::Refused { .. }) {
+            let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refused.insert(key);
+        }
+        Ok(ready(stored))
+    }
+
+    async fn refreshed(
+        &self,
+        request: &CredentialRequest,
+        revision: u64,
+    ) -> Result<Credential, CredentialError> {
+        let key = self.permitted(request).await?;
+        let stored = self.0.store.open(&key).await?;
+        let before = stored.connection.health.clone();
+        if stored.connection.revision > revision {
+            return Ok(ready(stored));
+        }
+        if !self.can_renew(request, &stored) {
+            return Err(CredentialError::NotRefreshable(key.name));
+        }
+        match self.renewed(self.wanted(request, &key, &stored, true)).await {
+            Ok(stored) => Ok(ready(stored)),
+            Err(error) => {
+                self.announce(&key, &error, &before).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn refused(&self, request: &CredentialRequest, revision: u64) {
+        let (manager, request) = (self.clone(), request.clone());
+        self.0.under_way.spawn(async move {
+            let Ok(key) = manager.permitted(&request).await else { return };
+            let Ok(stored) = manager.0.store.open(&key).await else { return };
+            if stored.connection.revision != revision
+                || stored.connection.health != Health::Connected
+            {
+                return;
+            }
+            let health = Health::Refused { at: manager.0.clock.unix_milliseconds() };
+            if let Err(error) = manager.0.store.set_health(&key, revision, health).await {
+                tracing::warn!(credential = %key, %error, "that it was refused is not noted");
+            }
+        });
+    }
+
+    fn accepted(&self, request: &CredentialRequest, revision: u64) {
+        let user = ConnectionKey { name: request.name.clone(), user: request.actor.clone() };
+        let key = {
+            let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            if refused.is_empty() {
+                return;
+            }
+            match [user, ConnectionKey::of(&request.name)]
+                .into_iter()
+                .find(|key| refused.remove(key))
+            {
+                Some(key) => key,
+                None => return,
+            }
+        };
+        let manager = self.clone();
+        self.0.under_way.spawn(async move {
+            let marked = manager.0.store.set_health(&key, revision, Health::Connected).await;
+            if let Err(error) = marked {
+                tracing::debug!(credential = %key, %error, "that it works again is not noted");
+            }
+        });
+    }
+}
+
+/// As the host uses it. The refresh token stays behind: no request of a plugin ever carries it.
+fn ready(stored: Stored) -> Credential {
+    let Stored { head, connection, mut secrets, .. } = stored;
+    let refresh = secrets.remove("refresh_token");
+    drop(refresh);
+    Credential {
+        name: head.name,
+        node: head.node,
+        credential_type: head.credential_type,
+        fields: connection.fields,
+        secrets,
+        configuration: connection.configuration,
+        granted_scopes: connection.granted_scopes,
+        revision: connection.revision,
+    }
+}
+
+fn used_by(request: &CredentialRequest) -> String {
+    let mut by = format!("{} {}", request.node, request.action);
+    if let Some(workflow) = &request.workflow {
+        by.push_str(&format!(" in workflow {workflow}"));
+    }
+    if let Some(actor) = &request.actor {
+        by.push_str(&format!(" by {actor}"));
+    }
+    by
+}

@@ -1,0 +1,268 @@
+//! What is to be connected, checked as far as it can be before anybody is asked anything.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::manage::{CredentialManager, Principal, permit_management};
+use super::rights::{self, AskFor};
+use super::wire::Wire;
+use super::{ConnectError, loopback};
+use crate::credential::{ConnectionKey, CredentialError, CredentialForm, Mode, Stored};
+use crate::description::{CredentialType, Grant};
+use crate::egress::EndpointCaller;
+use crate::plugin::Plugin;
+
+/// What is to be connected.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOrder {
+    /// Its name, for good.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Whose it is, in the engine's terms.
+    pub owner: Option<String>,
+    /// Who may use it.
+    pub mode: Mode,
+    /// The actions that it may be used for; `None` for all.
+    pub allowed_actions: Option<BTreeSet<String>>,
+    /// With [`Mode::PerUser`] whose connection this is.
+    pub user: Option<String>,
+    /// Name of the credential type.
+    pub credential_type: String,
+    /// The form. An engine may fill in the app's client id and secret itself, so that a user only
+    /// presses Connect.
+    pub form: CredentialForm,
+    /// Which rights to ask for.
+    pub ask: AskFor,
+    /// Replaces the connection that is there, under the same name; else the name must be free.
+    pub replacing: bool,
+    /// Where the service sends the person back to. For an authorization code only.
+    pub redirect: Option<Url>,
+    /// Allows a redirect URL of plain http that is not this machine's own.
+    pub insecure_redirect: bool,
+}
+
+/// A form that was checked, and what follows from it.
+pub(crate) struct Draft {
+    pub(crate) form: CredentialForm,
+    pub(crate) configuration: crate::description::Configuration,
+    pub(crate) asked: Vec<String>,
+    /// What is to be replaced.
+    pub(crate) before: Option<Stored>,
+}
+
+impl CredentialManager {
+    /// An order that connects again what is there: its fields and the app's secrets, what it asked
+    /// for, everything but the tokens.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn order_again(&self, key: &ConnectionKey) -> Result<ConnectOrder, CredentialError> {
+        let Stored { head, connection, mut secrets, .. } = self.0.store.open(key).await?;
+        secrets.retain(|name, _| {
+            !["access_token", "refresh_token", "id_token"].contains(&name.as_str())
+        });
+        Ok(ConnectOrder {
+            name: head.name,
+            description: head.description,
+            owner: head.owner,
+            mode: head.mode,
+            allowed_actions: head.allowed_actions,
+            user: key.user.clone(),
+            credential_type: head.credential_type,
+            form: CredentialForm { fields: connection.fields, secrets },
+            ask: AskFor::Form,
+            replacing: true,
+            redirect: None,
+            insecure_redirect: false,
+        })
+    }
+
+    /// An order that connects again with more rights: what these actions need, and these scopes,
+    /// beside what there is. The second part is what is new; where it is empty, nothing has to be
+    /// asked. The request names all of them, because the new token replaces the old one; a service
+    /// that remembers what was agreed to asks the person for the new ones alone.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such connection or action, or its type takes no list of rights.
+    pub async fn order_extended(
+        &self,
+        plugin: &Plugin,
+        key: &ConnectionKey,
+        actions: &[String],
+        scopes: &[String],
+    ) -> Result<(ConnectOrder, Vec<String>), ConnectError> {
+        let stored = self.0.store.open(key).await?;
+        let described = plugin.credential_type(&stored.head.credential_type)?;
+        let field = described.grant.scopes_field().ok_or_else(|| {
+            ConnectError::Refused(format!("`{}` takes no list of rights", described.name))
+        })?;
+        let granted = stored.connection.granted_scopes.clone().unwrap_or_default();
+        let mut lacking: BTreeSet<String> = scopes
+            .iter()
+            .filter(|scope| !rights::is_granted(described, &granted, scope))
+            .cloned()
+            .collect();
+        for action in actions {
+            plugin.action(action)?;
+            lacking.extend(rights::lacking(plugin.description(), described, &granted, action));
+        }
+        let mut order = self.order_again(key).await?;
+        let asked: Vec<String> = match order.form.fields.get(field).and_then(Value::as_array) {
+            Some(list) => list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
+            None => stored.connection.asked_scopes.unwrap_or_default(),
+        };
+        let covers = |scope: &str| {
+            described.scopes.iter().find(|one| one.allows(scope)).and_then(|one| one.covers)
+        };
+        let has_covering = asked.iter().any(|scope| covers(scope).is_some());
+        let mut all: BTreeSet<String> = asked.into_iter().collect();
+        if has_covering && !lacking.is_empty() {
+            // An app of this kind knows only rights that stand for all others.
+            let everything = described
+                .scopes
+                .iter()
+                .find(|scope| scope.covers == Some(crate::description::Access::Write));
+            lacking = everything.map(|scope| scope.name.clone()).into_iter().collect();
+            all.clear();
+        }
+        all.extend(lacking.iter().cloned());
+        order.ask = AskFor::Scopes(all.into_iter().collect());
+        Ok((order, lacking.into_iter().collect()))
+    }
+
+    pub(crate) fn described<'a>(
+        &self,
+        plugin: &'a Plugin,
+        order: &ConnectOrder,
+    ) -> Result<&'a CredentialType, ConnectError> {
+        plugin.check_approval()?;
+        Ok(plugin.credential_type(&order.credential_type)?)
+    }
+
+    /// Checks everything that can be checked before anybody is asked anything.
+    pub(crate) async fn draft(
+        &self,
+        plugin: &Plugin,
+        described: &CredentialType,
+        order: &ConnectOrder,
+        by: &Principal,
+    ) -> Result<Draft, ConnectError> {
+        let key = ConnectionKey { name: order.name.clone(), user: order.user.clone() };
+        let before = match (self.0.store.open(&key).await, order.replacing) {
+            (Ok(stored), true) => {
+                permit_management(&stored.head, order.user.as_deref(), by)?;
+                let same = stored.head.node == plugin.description().node.name
+                    && stored.head.credential_type == described.name;
+                if !same {
+                    let is = format!("{} of {}", stored.head.credential_type, stored.head.node);
+                    return Err(ConnectError::OtherType { name: order.name.clone(), is });
+                }
+                Some(stored)
+            }
+            (Ok(_), false) => return Err(CredentialError::Exists(order.name.clone()).into()),
+            // One more user of a credential that is there.
+            (Err(CredentialError::NotConnected { .. }), false) if order.user.is_some() => None,
+            (Err(CredentialError::NotConnected { .. }), true) => None,
+            (Err(CredentialError::Unknown(_)), false) => None,
+            (Err(error), _) => return Err(error.into()),
+        };
+        let mut form = order.form.clone();
+        let wanted = rights::wanted(plugin.description(), described, &order.ask)
+            .map_err(ConnectError::Refused)?;
+        if let Some(scopes) = &wanted {
+            let field = described.grant.scopes_field().ok_or_else(|| {
+                ConnectError::Refused(format!(
+                    "`{}` takes no list of rights: leave the choice out",
+                    described.name
+                ))
+            })?;
+            form.fields.insert(field.to_owned(), json!(scopes));
+        }
+        let configuration = plugin.connect(&described.name, &form).await?;
+        let asked = configuration.oauth.as_ref().map(|oauth| oauth.scopes.clone());
+        Ok(Draft { form, configuration, asked: asked.unwrap_or_default(), before })
+    }
+
+    pub(crate) fn wire<'a>(
+        &'a self,
+        caller: &'a EndpointCaller,
+        grant: &'a Grant,
+        draft: &'a Draft,
+    ) -> Wire<'a> {
+        Wire {
+            endpoints: &self.0.endpoints,
+            caller,
+            grant,
+            fields: &draft.form.fields,
+            secrets: &draft.form.secrets,
+            configuration: &draft.configuration,
+            timeout: self.0.timing.answer,
+        }
+    }
+
+    pub(crate) fn caller_of(
+        &self,
+        plugin: &Plugin,
+        order: &ConnectOrder,
+        draft: &Draft,
+    ) -> EndpointCaller {
+        EndpointCaller {
+            plugin: plugin.digest(),
+            node: plugin.description().node.name.clone(),
+            credential_type: order.credential_type.clone(),
+            credential: order.name.clone(),
+            action: "credential.connect",
+            actor: order.user.clone().or_else(|| order.owner.clone()),
+            workflow: None,
+            allow: None,
+            configuration: draft.configuration.clone(),
+        }
+    }
+}
+
+/// A code goes to this machine itself, to https, or where somebody has insisted.
+pub(crate) fn check_redirect(
+    redirect: &Url,
+    insecure: bool,
+    warnings: &mut Vec<String>,
+) -> Result<(), ConnectError> {
+    if redirect.fragment().is_some() || !redirect.username().is_empty() || !redirect.has_host() {
+        return Err(ConnectError::Redirect(
+            "a redirect URL has a host, and neither a fragment nor user information".to_owned(),
+        ));
+    }
+    match redirect.scheme() {
+        "https" => Ok(()),
+        "http" if loopback::literal_loopback(redirect).is_some() => Ok(()),
+        "http" if insecure => {
+            warnings.push(format!(
+                "{redirect} is plain http: whoever listens on the way gets the code, and may use it \
+                 before you do"
+            ));
+            Ok(())
+        }
+        "http" => Err(ConnectError::Redirect(format!(
+            "{redirect} is plain http, and not this machine's own address (write 127.0.0.1, not \
+             localhost): whoever listens on the way would get the code"
+        ))),
+        other => Err(ConnectError::Redirect(format!("`{other}` is no scheme for a redirect URL"))),
+    }
+}
+
+/// The app's client id.
+pub(crate) fn client_id(grant: &Grant, form: &CredentialForm) -> Option<String> {
+    let field = match grant {
+        Grant::Fixed => return None,
+        Grant::AuthorizationCode { client_id_field, .. }
+        | Grant::ClientCredentials { client_id_field, .. } => client_id_field,
+    };
+    match form.secrets.get(field) {
+        Some(secret) => Some(secret.expose().to_owned()),
+        None => form.fields.get(field)?.as_str().map(str::to_owned),
+    }
+}

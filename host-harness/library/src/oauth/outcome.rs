@@ -1,0 +1,244 @@
+//! A connection that works and is not kept yet: what was granted and what lacks, whose it is, and
+//! whether it is kept or let go.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::ConnectError;
+use super::id_token::{self, Expected};
+use super::manage::{CredentialManager, Principal};
+use super::order::{ConnectOrder, Draft, client_id};
+use super::rights::{self, Right};
+use super::wire::{Tokens, Wire};
+use crate::audit::CredentialDeed;
+use crate::credential::{ConnectionKey, CredentialError, NewCredential};
+use crate::description::{CredentialType, Grant};
+use crate::plugin::Plugin;
+
+/// One thing by which the account is another than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The claim.
+    pub what: String,
+    /// What it was.
+    pub was: String,
+    /// What it is now.
+    pub is: String,
+}
+
+/// A connection that works and is not kept yet.
+#[derive(Debug)]
+#[must_use = "it is not kept until it is kept"]
+pub struct NewConnection {
+    credential: NewCredential,
+    replacing: Option<u64>,
+    plugin: Plugin,
+    /// Whose it is at the service.
+    pub identity: Map<String, Value>,
+    /// What was granted, in words; empty where the grant has no scopes.
+    pub granted: Vec<Right>,
+    /// What was asked for and not granted.
+    pub missing: Vec<Right>,
+    /// Actions that will not work, each with what it lacks.
+    pub blocked: Vec<(String, Vec<String>)>,
+    /// How the account or user differs from the one from before. Unless this is empty, it is kept
+    /// only once somebody has confirmed it.
+    pub other_account: Vec<Difference>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    confirmed: bool,
+}
+
+impl NewConnection {
+    /// Somebody has seen that this is another account or user than before, and wants it so.
+    pub fn confirm_other_account(&mut self) {
+        self.confirmed = true;
+    }
+}
+
+impl CredentialManager {
+    /// Keeps a connection. Returns its revision.
+    ///
+    /// # Errors
+    ///
+    /// When it is for another account than before and nobody has confirmed that, when the name was
+    /// taken or the connection changed meanwhile, or when the store cannot be written.
+    pub async fn keep(
+        &self,
+        connection: NewConnection,
+        by: &Principal,
+    ) -> Result<u64, ConnectError> {
+        if !connection.other_account.is_empty() && !connection.confirmed {
+            return Err(ConnectError::OtherAccount(connection.other_account));
+        }
+        let name = connection.credential.name.clone();
+        let revision = self.0.store.keep(connection.credential, connection.replacing).await?;
+        let head = self.0.store.head(&name).await?;
+        self.tell_of(&head, CredentialDeed::Connect, by, None);
+        Ok(revision)
+    }
+
+    /// Lets a connection go that shall not be kept: asks the service to revoke what it has just
+    /// given, where there is a way.
+    pub async fn discard(&self, connection: NewConnection) {
+        let NewConnection { credential, plugin, .. } = connection;
+        let Ok(described) = plugin.credential_type(&credential.credential_type) else { return };
+        let has_way =
+            credential.configuration.oauth.as_ref().is_some_and(|oauth| oauth.revoke_url.is_some());
+        if !has_way {
+            return;
+        }
+        let caller = crate::egress::EndpointCaller {
+            plugin: plugin.digest(),
+            node: credential.node.clone(),
+            credential_type: credential.credential_type.clone(),
+            credential: credential.name.clone(),
+            action: "credential.revoke",
+            actor: None,
+            workflow: None,
+            allow: None,
+            configuration: credential.configuration.clone(),
+        };
+        let wire = Wire {
+            endpoints: &self.0.endpoints,
+            caller: &caller,
+            grant: &described.grant,
+            fields: &credential.fields,
+            secrets: &credential.secrets,
+            configuration: &credential.configuration,
+            timeout: Duration::from_secs(10),
+        };
+        for name in ["refresh_token", "access_token"] {
+            if let Some(token) = credential.secrets.get(name)
+                && let Some(reason) = self.revoke_one(&wire, name, token).await
+            {
+                tracing::warn!(credential = credential.name, reason, "a token was not revoked");
+            }
+        }
+    }
+
+    /// Notes whose a credential is, as a test has found out.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or was changed meanwhile.
+    pub async fn note_identity(
+        &self,
+        key: &ConnectionKey,
+        identity: Map<String, Value>,
+    ) -> Result<(), CredentialError> {
+        let stored = self.0.store.open(key).await?;
+        self.0.store.set_identity(key, stored.connection.revision, identity).await
+    }
+
+    /// Puts together what is to be kept, and what a person has to know about it.
+    pub(crate) async fn connection(
+        &self,
+        plugin: &Plugin,
+        described: &CredentialType,
+        order: ConnectOrder,
+        draft: Draft,
+        tokens: Option<Tokens>,
+        nonce: Option<&str>,
+    ) -> Result<NewConnection, ConnectError> {
+        let Draft { form, mut configuration, asked, before } = draft;
+        let now = self.0.clock.unix_milliseconds();
+        let mut warnings = Vec::new();
+        let mut secrets = form.secrets.clone();
+        let mut identity = Map::new();
+        let (mut granted, mut expires_at, mut lifetime) = (None, None, None);
+        if let Some(tokens) = tokens {
+            let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
+            if let Grant::AuthorizationCode { issuers, id_token_claims, .. } = &described.grant
+                && let Some(token) = &tokens.id_token
+            {
+                let client = client_id(&described.grant, &form).unwrap_or_default();
+                let expected = Expected { issuers, client_id: &client, nonce, now: now / 1_000 };
+                identity = id_token::claims(token.expose(), &expected, id_token_claims)
+                    .map_err(|why| ConnectError::IdToken(why.to_owned()))?;
+            }
+            lifetime =
+                tokens.lifetime.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
+            expires_at = lifetime.map(|lifetime| now.saturating_add(lifetime));
+            let rotates = matches!(described.grant, Grant::AuthorizationCode { .. });
+            if rotates && tokens.refresh_token.is_none() {
+                warnings.push(
+                    "the service gave nothing to renew the access with: it has to be connected \
+                     again when it ends"
+                        .to_owned(),
+                );
+            }
+            secrets.insert("access_token".to_owned(), tokens.access_token);
+            if let Some(token) = tokens.refresh_token.filter(|_| rotates) {
+                secrets.insert("refresh_token".to_owned(), token);
+            }
+            // Which account it is, and so where it may be sent, shows only now.
+            let grant = json!({ "scopes": scopes, "claims": identity });
+            configuration = plugin.configure(&described.name, &form.fields, Some(&grant)).await?;
+            granted = Some(scopes);
+        }
+        let description = plugin.description();
+        let held = granted.clone().unwrap_or_default();
+        let lacking: Vec<String> = asked
+            .iter()
+            .filter(|scope| granted.is_some() && !rights::is_granted(described, &held, scope))
+            .cloned()
+            .collect();
+        let known = |scope: &&String| described.scopes.iter().any(|one| one.allows(scope));
+        let shown: Vec<String> = held.iter().filter(known).cloned().collect();
+        let blocked = match &granted {
+            Some(granted) => rights::blocked(description, described, granted),
+            None => Vec::new(),
+        };
+        let other_account = before
+            .as_ref()
+            .map(|before| differences(&before.connection.identity, &identity))
+            .unwrap_or_default();
+        let replacing = before.as_ref().map(|before| before.connection.revision);
+        let is_oauth = granted.is_some();
+        // What a test has found out about a secret says nothing about the next one.
+        let credential = NewCredential {
+            name: order.name,
+            description: order.description,
+            owner: order.owner,
+            mode: order.mode,
+            allowed_actions: order.allowed_actions,
+            node: description.node.name.clone(),
+            credential_type: described.name.clone(),
+            user: order.user,
+            fields: form.fields,
+            secrets,
+            configuration,
+            asked_scopes: is_oauth.then_some(asked),
+            granted_scopes: granted,
+            identity: identity.clone(),
+            expires_at,
+            lifetime,
+        };
+        Ok(NewConnection {
+            granted: rights::in_words(description, described, &shown),
+            missing: rights::in_words(description, described, &lacking),
+            blocked,
+            other_account,
+            warnings,
+            identity,
+            credential,
+            replacing,
+            plugin: plugin.clone(),
+            confirmed: false,
+        })
+    }
+}
+
+fn differences(before: &Map<String, Value>, now: &Map<String, Value>) -> Vec<Difference> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    before
+        .iter()
+        .filter_map(|(what, was)| {
+            let is = now.get(what)?;
+            (is != was).then(|| Difference { what: what.clone(), was: text(was), is: text(is) })
+        })
+        .collect()
+}
