@@ -2,5 +2,5 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    workflow_node_sdk::pack::write(&pagerduty_declaration::NODE, "");
+    workflow_node_sdk::pack::write(&pagerduty_declaration::NODE);
 }

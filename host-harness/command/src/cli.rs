@@ -255,9 +255,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct OptionsArgs {
     /// The component, a .wasm file
     pub(crate) plugin: PathBuf,
-    /// The action
-    pub(crate) action: String,
-    /// Its parameter
+    /// The action, or the trigger
+    #[arg(value_name = "ACTION|TRIGGER")]
+    pub(crate) of: String,
+    /// Its parameter; inside an object or a list of objects the way to it, joined by `/`
     pub(crate) parameter: String,
     /// Only choices that fit this text
     #[arg(long, value_name = "TEXT")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use workflow_node_host::OptionsQuery;
+use workflow_node_host::{FormOf, OptionsQuery};
 
 use crate::cli::{OptionsArgs, Report};
 use crate::exit::{Exit, Failure, shell};
@@ -20,16 +20,24 @@ pub(crate) async fn run(setup: &Setup, args: OptionsArgs) -> Result<Exit, Failur
     let plugin = load(&host, &args.plugin).await?;
     let path = args.plugin.display().to_string();
     let of_plugin = |error| Failure::of(&error, &path);
-    let action = plugin
-        .action(&args.action)
-        .map_err(|error| of_plugin(error).next(format!("harness inspect {}", shell(&path))))?;
+    let (of, name) = match plugin.trigger(&args.of) {
+        Ok(trigger) => (FormOf::Trigger(trigger.name.clone()), &trigger.name),
+        Err(_) => {
+            let action = plugin.action(&args.of).map_err(|error| {
+                of_plugin(error).next(format!("harness inspect {}", shell(&path)))
+            })?;
+            (FormOf::Action(action.name.clone()), &action.name)
+        }
+    };
     plugin.check_approval().map_err(of_plugin)?;
     let interrupt = Interrupt::listen();
-    let mut context = setup.execution(&action.name, &args.network);
-    context.credentials = slots::fill(setup, &plugin, action, &args.credential, &store)?;
+    let mut context = setup.execution(name, &args.network);
+    let uses = plugin.description().slots_of(name);
+    let uses = slots::Uses { name, slots: uses.expect("it was found by this name") };
+    context.credentials = slots::fill(setup, &plugin, uses, &args.credential, &store)?;
     context.cancellation = interrupt.token();
     let query = OptionsQuery {
-        action: action.name.clone(),
+        of,
         parameter: args.parameter.clone(),
         parameters,
         search: args.search.clone(),
@@ -72,5 +80,10 @@ fn print(document: &Value) -> Result<(), Failure> {
         format!(", and more: add --cursor {}", shell(&output::one_line(cursor)))
     });
     output::stderr(&format!("{}{more}\n", output::count(rows.len(), "choice")));
+    let stale = document.get("stale").and_then(Value::as_array).cloned().unwrap_or_default();
+    for value in &stale {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        output::stderr(&format!("No choice any more: {}\n", output::one_line(&value)));
+    }
     Ok(())
 }

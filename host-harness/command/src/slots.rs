@@ -3,17 +3,25 @@
 use std::collections::BTreeMap;
 
 use workflow_node_host::Plugin;
-use workflow_node_host::description::Action;
+use workflow_node_host::description::SlotUse;
 
 use crate::exit::Failure;
 use crate::setup::Setup;
 use crate::store::LateStore;
 
+/// What an action or a trigger says about its slots.
+#[derive(Clone, Copy)]
+pub(crate) struct Uses<'a> {
+    /// Of the action or the trigger.
+    pub(crate) name: &'a str,
+    pub(crate) slots: &'a BTreeMap<String, SlotUse>,
+}
+
 /// Slots by name, from what `--credential` was given.
 pub(crate) fn fill(
     setup: &Setup,
     plugin: &Plugin,
-    action: &Action,
+    of: Uses<'_>,
     given: &[String],
     store: &LateStore,
 ) -> Result<BTreeMap<String, String>, Failure> {
@@ -21,10 +29,10 @@ pub(crate) fn fill(
     for text in given {
         let (slot, name) = match text.split_once('=') {
             Some((slot, name)) => (slot.to_owned(), name),
-            None => (slot_for(setup, plugin, action, text, &filled, store)?, text.as_str()),
+            None => (slot_for(setup, plugin, of, text, &filled, store)?, text.as_str()),
         };
-        if !action.slots.contains_key(&slot) {
-            return Err(no_such_slot(action, &slot));
+        if !of.slots.contains_key(&slot) {
+            return Err(no_such_slot(of, &slot));
         }
         if filled.insert(slot.clone(), name.to_owned()).is_some() {
             let message = format!("two credentials are given for the slot `{slot}`");
@@ -39,18 +47,18 @@ pub(crate) fn fill(
 fn slot_for(
     setup: &Setup,
     plugin: &Plugin,
-    action: &Action,
+    of: Uses<'_>,
     name: &str,
     filled: &BTreeMap<String, String>,
     store: &LateStore,
 ) -> Result<String, Failure> {
-    let free = || action.slots.keys().filter(|slot| !filled.contains_key(*slot));
+    let free = || of.slots.keys().filter(|slot| !filled.contains_key(*slot));
     let only = |slots: Vec<&String>| match slots.as_slice() {
         [slot] => Some((*slot).clone()),
         _ => None,
     };
-    if action.slots.is_empty() {
-        let message = format!("`{}` uses no credential", action.name);
+    if of.slots.is_empty() {
+        let message = format!("`{}` uses no credential", of.name);
         return Err(Failure::input("credential", message).next("leave --credential out"));
     }
     let credential_type = store.open(setup)?.summary(name)?.credential_type;
@@ -58,14 +66,14 @@ fn slot_for(
     let fits = |slot: &&String| {
         slots.get(*slot).is_some_and(|slot| slot.credential_types.contains(&credential_type))
     };
-    let required = |slot: &&String| action.slots[*slot].required;
+    let required = |slot: &&String| of.slots[*slot].required;
     // One that does not fit is handed on where only one slot can be meant: the host says why.
     only(free().filter(fits).collect())
         .or_else(|| only(free().filter(fits).filter(required).collect()))
         .or_else(|| only(free().filter(required).collect()))
         .or_else(|| only(free().collect()))
         .ok_or_else(|| {
-            let slots: Vec<&str> = action.slots.keys().map(String::as_str).collect();
+            let slots: Vec<&str> = of.slots.keys().map(String::as_str).collect();
             Failure::input(
                 "credential",
                 format!(
@@ -76,12 +84,12 @@ fn slot_for(
         })
 }
 
-fn no_such_slot(action: &Action, slot: &str) -> Failure {
-    let known: Vec<&str> = action.slots.keys().map(String::as_str).collect();
-    let message = format!("`{}` has no slot `{slot}`", action.name);
+fn no_such_slot(of: Uses<'_>, slot: &str) -> Failure {
+    let known: Vec<&str> = of.slots.keys().map(String::as_str).collect();
+    let message = format!("`{}` has no slot `{slot}`", of.name);
     let failure = Failure::input("unknown", message);
     match known.as_slice() {
-        [] => failure.next("leave --credential out: the action uses none"),
+        [] => failure.next("leave --credential out: it uses none"),
         known => failure.next(format!("use one of its slots: {}", known.join(", "))),
     }
 }

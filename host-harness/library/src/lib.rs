@@ -35,7 +35,7 @@ pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
 pub use error::Error;
 pub use execution::{
-    Exchange, Execution, ItemError, ItemOutcome, LogLevel, Observer, OptionsQuery, Outcome,
+    Exchange, Execution, FormOf, ItemError, ItemOutcome, LogLevel, Observer, OptionsQuery, Outcome,
     OutputRecord, Silent,
 };
 pub use host::{Host, HostBuilder, MemoryCreator};

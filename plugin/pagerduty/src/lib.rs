@@ -8,6 +8,7 @@ mod answers;
 mod credentials;
 mod ids;
 mod scopes;
+mod triggers;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -111,4 +112,4 @@ impl Plugin for PagerDuty {
     }
 }
 
-workflow_node_sdk::export_node!(PagerDuty);
+workflow_node_sdk::export_node!(PagerDuty, triggers);

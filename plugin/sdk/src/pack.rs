@@ -4,8 +4,8 @@
 //! # use workflow_node_sdk::declare::Node;
 //! # static NODE: Node = Node { name: "", version: 1, display_name: "", description: "",
 //! #     documentation_url: "", origins: &[], slots: &[], schemas: &[], secrets: "[]",
-//! #     references: &[], resources: &[] };
-//! workflow_node_sdk::pack::write(&NODE, "");
+//! #     references: &[], resources: &[], triggers: &[] };
+//! workflow_node_sdk::pack::write(&NODE);
 //! ```
 //!
 //! The component reads it with [`packed!`](crate::packed!).
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::declare::{Node, Resource, document};
+use crate::declare::{Action, Node, Resource, document};
 use crate::json;
 use crate::packed::{Actions, Part, Table};
 
@@ -27,9 +27,9 @@ const LEVEL: u8 = 10;
 /// # Panics
 ///
 /// Outside of a build script, and when the files cannot be written.
-pub fn write(node: &'static Node, triggers: &str) {
+pub fn write(node: &'static Node) {
     let directory = std::env::var_os("OUT_DIR").expect("a build script has an OUT_DIR");
-    write_to(&PathBuf::from(directory), node, triggers);
+    write_to(&PathBuf::from(directory), node);
 }
 
 /// Writes the packed declaration to a directory.
@@ -37,8 +37,9 @@ pub fn write(node: &'static Node, triggers: &str) {
 /// # Panics
 ///
 /// When the files cannot be written.
-pub fn write_to(directory: &Path, node: &'static Node, triggers: &str) {
+pub fn write_to(directory: &Path, node: &'static Node) {
     let described = json::text(&document::node(node));
+    let triggers = json::text(&document::triggers(node));
     for (name, bytes) in [
         ("node.table", table(node)),
         ("node.json.deflated", deflated(described)),
@@ -54,17 +55,19 @@ fn deflated(bytes: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 fn table(node: &'static Node) -> Vec<u8> {
-    let parts = node.resources.iter().map(part).collect();
+    let actions = |resource: &Resource| resource.actions.iter().copied().flatten();
+    let parts = node.resources.iter().map(|resource| part(actions(resource))).collect();
+    let triggers = part(node.triggers.iter().map(|trigger| &trigger.form));
     let references = deflated(packed(&node.references)).leak();
-    packed(&Table { node: node.name, references, parts })
+    packed(&Table { node: node.name, references, parts, triggers })
 }
 
-fn part(resource: &'static Resource) -> Part {
+fn part(forms: impl Iterator<Item = &'static Action>) -> Part {
     let mut places: BTreeMap<Vec<u8>, u16> = BTreeMap::new();
     let mut params: Vec<&'static [u8]> = Vec::new();
     let mut actions: Vec<&'static [u8]> = Vec::new();
     let mut names = Vec::new();
-    for action in resource.actions.iter().copied().flatten() {
+    for action in forms {
         let mut used = Vec::with_capacity(action.parameters.len());
         for param in action.parameters {
             let bytes = packed(param);

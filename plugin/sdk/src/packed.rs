@@ -14,7 +14,7 @@ pub struct Packed {
     pub table: &'static [u8],
     /// The document of `schemas/node.json`, deflated.
     pub node: &'static [u8],
-    /// The document of `schemas/trigger.json`, deflated; empty for none.
+    /// The document of `schemas/trigger.json`, deflated.
     pub triggers: &'static [u8],
 }
 
@@ -27,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) references: &'static [u8],
     /// Names of actions, and the part that holds them.
     pub(crate) parts: Vec<Part>,
+    /// The forms of the triggers.
+    pub(crate) triggers: Part,
 }
 
 /// Where some actions are.
@@ -61,22 +63,16 @@ impl Declares for Packed {
         text(self.node)
     }
 
+    fn describe_triggers(&self) -> String {
+        text(self.triggers)
+    }
+
     fn action(&self, name: &str) -> Option<&'static Action> {
-        for part in self.table().parts {
-            let Some(place) = part.names.split('\n').position(|own| own == name) else {
-                continue;
-            };
-            let Actions { params, actions } = read(inflated(part.deflated).leak());
-            let (mut action, places): (Action, Vec<u16>) = read(actions.get(place)?);
-            let mut parameters: Vec<&'static Param> = Vec::with_capacity(places.len());
-            for place in places {
-                let param: Param = read(params.get(usize::from(place))?);
-                parameters.push(Box::leak(Box::new(param)));
-            }
-            action.parameters = parameters.leak();
-            return Some(Box::leak(Box::new(action)));
-        }
-        None
+        self.table().parts.into_iter().find_map(|part| part.read(name))
+    }
+
+    fn trigger(&self, name: &str) -> Option<&'static Action> {
+        self.table().triggers.read(name)
     }
 
     fn reference(&self, name: &str) -> Option<&'static Reference> {
@@ -86,10 +82,18 @@ impl Declares for Packed {
     }
 }
 
-impl Packed {
-    /// The description of the triggers.
-    pub fn triggers(&self) -> String {
-        text(self.triggers)
+impl Part {
+    fn read(&self, name: &str) -> Option<&'static Action> {
+        let place = self.names.split('\n').position(|own| own == name)?;
+        let Actions { params, actions } = read(inflated(self.deflated).leak());
+        let (mut action, places): (Action, Vec<u16>) = read(actions.get(place)?);
+        let mut parameters: Vec<&'static Param> = Vec::with_capacity(places.len());
+        for place in places {
+            let param: Param = read(params.get(usize::from(place))?);
+            parameters.push(Box::leak(Box::new(param)));
+        }
+        action.parameters = parameters.leak();
+        Some(Box::leak(Box::new(action)))
     }
 }
 

@@ -43,7 +43,10 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     }
     plugin.check_approval().map_err(of_plugin)?;
     let mut execution = setup.execution(&action.name, &args.network);
-    execution.credentials = slots::fill(setup, &plugin, action, &args.credential, &store)?;
+    execution.credentials = {
+        let of = slots::Uses { name: &action.name, slots: &action.slots };
+        slots::fill(setup, &plugin, of, &args.credential, &store)?
+    };
     execution.continue_on_fail = args.continue_on_fail;
     execution.concurrency = args.concurrency.map(usize::from);
     execution.id.clone_from(&args.execution_id);

@@ -62,7 +62,8 @@ impl Plugin {
         let positions: Vec<usize> =
             (0..execution.items.len()).filter(|index| problems[*index].is_empty()).collect();
         let form = self.form(&FormOf::Action(action.name.clone()).key(), &action.parameters)?;
-        let session = self.session_for(&execution, Some(&action.slots), observer, &positions).await?;
+        let session =
+            self.session_for(&execution, Some(&action.slots), observer, &positions).await?;
         let started = self.shared.clock.monotonic();
         let id = session.id.clone();
         let requests = session.session.clone();

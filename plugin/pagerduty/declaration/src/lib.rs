@@ -13,7 +13,9 @@ mod parameters;
 mod records;
 mod references;
 mod secrets;
+mod triggers;
 
+pub use triggers::EVENT_TYPES;
 use workflow_node_sdk::declare::{Node, Slot};
 
 /// Per region: the origin of the REST API and that of the Events API.
@@ -50,4 +52,5 @@ pub static NODE: Node = Node {
     secrets: secrets::SECRETS,
     references: references::ALL,
     resources: actions::RESOURCES,
+    triggers: triggers::ALL,
 };

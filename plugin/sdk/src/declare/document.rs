@@ -1,8 +1,10 @@
-//! The declaration as the document of `schemas/node.json`.
+//! The declaration as the documents of `schemas/node.json` and `schemas/trigger.json`.
 
 use serde_json::Value;
 
-use super::{Action, Effect, Idempotency, Kind, Node, Param, Run};
+use super::{
+    Action, Delivery, Effect, Idempotency, Kind, Node, Param, Run, Signature, Trigger, Webhook,
+};
 use crate::json::{Object, constant, texts};
 
 /// The whole node.
@@ -45,39 +47,112 @@ pub fn node(node: &Node) -> Value {
     members.build()
 }
 
-fn action(action: &Action, resource: &str) -> Value {
+/// The triggers.
+pub fn triggers(node: &Node) -> Value {
+    let mut triggers = Vec::new();
+    for declared in node.triggers {
+        triggers.push(trigger(declared));
+    }
+    let mut members = Object::new();
+    members.set("triggers", Value::Array(triggers));
+    members.build()
+}
+
+fn trigger(trigger: &Trigger) -> Value {
+    let mut members = head(&trigger.form);
+    members.set("output", constant(trigger.form.output));
+    members.set(
+        "delivery",
+        match &trigger.delivery {
+            Delivery::Webhook(declared) => webhook(declared),
+            Delivery::Poll(seconds) => {
+                let mut members = Object::new();
+                members.text("kind", "poll");
+                members.set("interval_ms", (u64::from(*seconds) * 1_000).into());
+                members.build()
+            }
+        },
+    );
+    members.build()
+}
+
+fn webhook(webhook: &Webhook) -> Value {
+    let mut members = Object::new();
+    members.text("kind", "webhook");
+    if webhook.body_limit > 0 {
+        members.set("body_limit_bytes", webhook.body_limit.into());
+    }
+    if let Some(declared) = &webhook.signature {
+        members.set("signature", signature(declared));
+    }
+    if !webhook.id_header.is_empty() {
+        members.text("id_header", webhook.id_header);
+    }
+    if webhook.answer_within_ms > 0 {
+        members.set("answer_within_ms", webhook.answer_within_ms.into());
+    }
+    if webhook.is_answered_by_plugin {
+        members.text("answered_by", "plugin");
+    }
+    members.build()
+}
+
+fn signature(signature: &Signature) -> Value {
+    let mut members = Object::new();
+    members.text("scheme", "hmac-sha256");
+    members.text("header", signature.header);
+    members.text("encoding", if signature.is_base64 { "base64" } else { "hex" });
+    if !signature.prefix.is_empty() {
+        members.text("prefix", signature.prefix);
+    }
+    if !signature.separator.is_empty() {
+        members.text("separator", signature.separator);
+    }
+    members.text("secret", signature.secret);
+    members.text("pointer", signature.pointer);
+    members.set("previous_ms", signature.previous_ms.into());
+    members.build()
+}
+
+/// What an action and a trigger both say.
+fn head(form: &Action) -> Object {
     let mut slots = Object::new();
-    if !action.slot.is_empty() {
+    if !form.slot.is_empty() {
         let mut used = Object::new();
         used.set("required", true.into());
-        used.set("scopes", texts(action.scopes));
-        slots.set(action.slot, used.build());
+        used.set("scopes", texts(form.scopes));
+        slots.set(form.slot, used.build());
     }
     let mut examples = Vec::new();
-    for example in action.examples {
+    for example in form.examples {
         let mut members = Object::new();
         members.text("title", example.title);
         members.set("parameters", constant(example.parameters));
         examples.push(members.build());
     }
+    let mut members = Object::new();
+    members.text("name", form.name);
+    members.set("version", form.version.into());
+    members.text("title", form.title);
+    members.text("description", form.description);
+    members.set("slots", slots.build());
+    members.set("parameters", parameters(form));
+    members.set("examples", Value::Array(examples));
+    if !form.documentation_url.is_empty() {
+        members.text("documentation_url", form.documentation_url);
+    }
+    members
+}
+
+fn action(action: &Action, resource: &str) -> Value {
     let mut output = Object::new();
     output.set("main", record(action));
 
-    let mut members = Object::new();
-    members.text("name", action.name);
+    let mut members = head(action);
     members.text("resource", resource);
-    members.set("version", action.version.into());
-    members.text("title", action.title);
-    members.text("description", action.description);
-    members.set("slots", slots.build());
     members.text("effect", effect(action.effect));
     members.text("idempotency", idempotency(action.idempotency));
-    members.set("parameters", parameters(action));
     members.set("output", output.build());
-    members.set("examples", Value::Array(examples));
-    if !action.documentation_url.is_empty() {
-        members.text("documentation_url", action.documentation_url);
-    }
     if action.is_early_access {
         members.set("early_access", true.into());
     }
@@ -158,6 +233,9 @@ fn param_schema(param: &Param) -> Value {
         members.set("writeOnly", true.into());
         members.text("x-secret", param.secret);
     }
+    if !param.suggestions.is_empty() {
+        suggest(&mut members, param);
+    }
     let mut hints = Object::new();
     if !param.reference.is_empty() {
         hints.set("options", true.into());
@@ -169,6 +247,19 @@ fn param_schema(param: &Param) -> Value {
     }
     members.set("x-ui", hints.build());
     members.build()
+}
+
+/// Known values as the annotation `examples`; of a list those of its elements.
+fn suggest(members: &mut Object, param: &Param) {
+    let known = texts(param.suggestions);
+    match param.kind {
+        Kind::List(element) => {
+            let mut items = kind_schema(element, 0, false);
+            items.set("examples", known);
+            members.set("items", items.build());
+        }
+        _ => members.set("examples", known),
+    }
 }
 
 fn kind_schema(kind: &Kind, max: u32, is_nullable: bool) -> Object {

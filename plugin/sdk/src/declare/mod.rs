@@ -8,6 +8,7 @@ mod param;
 pub(crate) mod request;
 mod route;
 mod simple;
+mod trigger;
 pub(crate) mod validate;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use param::{Kind, Param, Place};
 pub use route::{Answer, Cursor, Offset, Paging, Route, TimeKey};
 pub use simple::{Simple, SimpleField, SimpleKind};
+pub use trigger::{Delivery, Signature, Trigger, Webhook};
 
 /// A node: everything it says about itself.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,8 @@ pub struct Node {
     pub references: &'static [Reference],
     /// The resources, in the order in which a menu shows them.
     pub resources: &'static [Resource],
+    /// What starts a workflow.
+    pub triggers: &'static [Trigger],
 }
 
 impl Node {
@@ -53,6 +57,11 @@ impl Node {
     /// The action of this name.
     pub fn action(&self, name: &str) -> Option<&'static Action> {
         self.actions().find(|action| action.name == name)
+    }
+
+    /// The trigger of this name.
+    pub fn trigger(&self, name: &str) -> Option<&'static Trigger> {
+        self.triggers.iter().find(|trigger| trigger.form.name == name)
     }
 }
 

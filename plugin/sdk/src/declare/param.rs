@@ -96,6 +96,9 @@ pub struct Param {
     pub default: Option<&'static str>,
     /// Most characters, elements or members; 0 for no limit.
     pub max: u32,
+    /// Values that are known, where others are possible, too.
+    #[serde(skip)]
+    pub suggestions: &'static [&'static str],
     /// Which of the node's secrets it is, or empty. The host hands the guest a handle then.
     #[serde(skip)]
     pub secret: &'static str,
@@ -120,6 +123,7 @@ impl Param {
             reference: "",
             default: None,
             max: 0,
+            suggestions: &[],
             secret: "",
         }
     }
@@ -192,6 +196,13 @@ impl Param {
     #[must_use]
     pub const fn max(mut self, max: u32) -> Self {
         self.max = max;
+        self
+    }
+
+    /// Offers these values, where others are possible, too.
+    #[must_use]
+    pub const fn suggests(mut self, values: &'static [&'static str]) -> Self {
+        self.suggestions = values;
         self
     }
 

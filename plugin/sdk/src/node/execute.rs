@@ -65,7 +65,7 @@ struct Mode {
 }
 
 /// An item's parameters, checked.
-fn parsed(action: &Action, item: &str) -> Result<Map<String, Value>, Error> {
+pub(crate) fn parsed(action: &Action, item: &str) -> Result<Map<String, Value>, Error> {
     let parameters = json::object(item)
         .ok_or_else(|| Error::invalid("", "the item is not an object of parameters"))?;
     declare::validate::check(action, &parameters)?;

@@ -1,12 +1,12 @@
 //! A plugin's own code, and the calls that a host makes into it.
 
 mod ahead;
-mod execute;
+pub(crate) mod execute;
 mod listing;
 mod offset;
 mod options;
 mod order;
-mod resolve;
+pub(crate) mod resolve;
 mod task;
 
 use std::future::Future;
@@ -126,8 +126,14 @@ pub trait Declares: Sync {
     /// The document of `schemas/node.json`.
     fn describe(&self) -> String;
 
+    /// The document of `schemas/trigger.json`.
+    fn describe_triggers(&self) -> String;
+
     /// The action of this name, as far as running it needs.
     fn action(&self, name: &str) -> Option<&'static Action>;
+
+    /// The form of the trigger of this name, as far as using it needs.
+    fn trigger(&self, name: &str) -> Option<&'static Action>;
 
     /// The reference of this name.
     fn reference(&self, name: &str) -> Option<&'static Reference>;
@@ -142,8 +148,16 @@ impl Declares for Node {
         json::text(&document::node(self))
     }
 
+    fn describe_triggers(&self) -> String {
+        json::text(&document::triggers(self))
+    }
+
     fn action(&self, name: &str) -> Option<&'static Action> {
         Node::action(self, name)
+    }
+
+    fn trigger(&self, name: &str) -> Option<&'static Action> {
+        Node::trigger(self, name).map(|trigger| &trigger.form)
     }
 
     fn reference(&self, name: &str) -> Option<&'static Reference> {

@@ -23,7 +23,7 @@ const PAGE: u64 = 100;
 /// What a form asks for the choices of a field.
 #[derive(Clone, Debug)]
 pub struct OptionsQuery {
-    /// The action's name.
+    /// The action's name, or the trigger's.
     pub action: String,
     /// The parameter's name.
     pub parameter: String,
@@ -65,7 +65,7 @@ pub fn load_options<P: Plugin>(query: String) -> Result<String, Error> {
         json::object(&query).ok_or_else(|| Error::invalid("", "the query is no JSON object"))?;
     let text = |name: &str| query.get(name).and_then(Value::as_str).map(str::to_owned);
     let query = OptionsQuery {
-        action: text("action").unwrap_or_default(),
+        action: text("action").or_else(|| text("trigger")).unwrap_or_default(),
         parameter: text("parameter").unwrap_or_default(),
         parameters: match query.get("parameters") {
             Some(Value::Object(parameters)) => parameters.clone(),
@@ -101,6 +101,7 @@ pub fn load_options<P: Plugin>(query: String) -> Result<String, Error> {
 /// What the parameter of a query refers to.
 fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error> {
     let action = hooks.declaration.action(&query.action);
+    let action = action.or_else(|| hooks.declaration.trigger(&query.action));
     let param = action.and_then(|action| find(action.parameters, &query.parameter));
     let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
     match param {

@@ -33,7 +33,7 @@ struct Wanted {
 }
 
 /// Replaces names and addresses by ids. An item whose names cannot be resolved fails.
-pub(super) async fn names(
+pub(crate) async fn names(
     hooks: Hooks,
     action: &'static Action,
     credential: &Rc<Credential>,

@@ -106,7 +106,7 @@ impl Task {
         Self::with_hooks(Hooks::of::<P>(), 0, action, credential, parameters)
     }
 
-    pub(super) fn with_hooks(
+    pub(crate) fn with_hooks(
         hooks: Hooks,
         item: u32,
         action: &str,

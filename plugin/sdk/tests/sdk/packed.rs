@@ -54,7 +54,7 @@ fn bare_param(param: &Param) -> Param {
 #[test]
 fn every_action_and_reference_is_read_as_it_was_written() {
     let place = Place::new();
-    pack::write_to(&place.0, &NODE, "");
+    pack::write_to(&place.0, &NODE);
     let packed: &'static Packed = Box::leak(Box::new(Packed {
         table: place.read("node.table"),
         node: place.read("node.json.deflated"),
@@ -63,7 +63,7 @@ fn every_action_and_reference_is_read_as_it_was_written() {
     let declaration: &'static dyn Declares = packed;
     assert_eq!(declaration.name(), "things");
     assert_eq!(declaration.describe(), node::describe::<Things>());
-    assert_eq!(packed.triggers(), "");
+    assert_eq!(packed.describe_triggers(), r#"{"triggers":[]}"#);
     for written in NODE.actions() {
         let read = declaration.action(written.name).expect(written.name);
         let parameters: Vec<Param> = written.parameters.iter().map(|one| bare_param(one)).collect();

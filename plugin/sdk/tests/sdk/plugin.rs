@@ -214,6 +214,7 @@ pub(crate) static NODE: Node = Node {
         description: "All of them.",
         actions: &[ACTIONS],
     }],
+    triggers: &[],
 };
 
 impl Plugin for Things {

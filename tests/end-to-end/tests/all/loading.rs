@@ -85,10 +85,12 @@ async fn a_damaged_component_never_brings_the_host_down() {
 async fn the_optional_interface_trigger_is_bound_where_it_is_exported() {
     let host = host().build().unwrap();
     let plugin = host.load_file(component_build::guest("trigger-node")).await.unwrap();
-    let triggers = plugin.description().triggers.as_ref().unwrap();
-    assert_eq!(triggers["triggers"][0]["name"], "tick");
+    let trigger = plugin.trigger("tick").unwrap();
+    assert_eq!(trigger.interval(), Some(std::time::Duration::from_secs(60)));
     let plugin = host.load_file(component_build::guest("minimal-node")).await.unwrap();
-    assert!(plugin.description().triggers.is_none());
+    assert!(plugin.description().triggers.is_empty());
+    let error = plugin.trigger("tick").unwrap_err();
+    assert!(error.to_string().contains("tick"), "{error}");
 }
 
 async fn minimal(approvals: Arc<dyn Approvals>, development: bool) -> Plugin {

@@ -3,7 +3,7 @@
 use end_to_end::{World, error, values};
 use pagerduty_simulator::{ErrorShape, Fault, Simulator};
 use serde_json::{Value, json};
-use workflow_node_host::{Execution, OptionsQuery};
+use workflow_node_host::{Execution, FormOf, OptionsQuery};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_listed() {
@@ -144,11 +144,8 @@ async fn forms_get_their_choices() {
     let world = World::new().await;
     world.us().add_services(150);
     let context = Execution::default().credential("rest", "user");
-    let mut query = OptionsQuery {
-        action: "incident.create".into(),
-        parameter: "service_id".into(),
-        ..OptionsQuery::default()
-    };
+    let create = || FormOf::Action("incident.create".into());
+    let mut query = OptionsQuery::new(create(), "service_id");
     let mut seen = 0;
     loop {
         let page = world.plugin.load_options(&query, &context).await.unwrap().unwrap();
@@ -164,12 +161,8 @@ async fn forms_get_their_choices() {
         ("assignee_ids", "ada", 1),
         ("escalation_policy_id", "nothing", 0),
     ] {
-        let query = OptionsQuery {
-            action: "incident.create".into(),
-            parameter: parameter.into(),
-            search: Some(search.into()),
-            ..OptionsQuery::default()
-        };
+        let mut query = OptionsQuery::new(create(), parameter);
+        query.search = Some(search.into());
         let page = world.plugin.load_options(&query, &context).await.unwrap().unwrap();
         assert_eq!(page["choices"].as_array().unwrap().len(), expected, "{parameter}: {page}");
     }

@@ -26,6 +26,7 @@ static NODE: Node = Node {
         description: "What it was given.",
         actions: &[ACTIONS],
     }],
+    triggers: &[],
 };
 
 static ACTIONS: &[Action] =

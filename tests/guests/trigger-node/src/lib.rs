@@ -8,7 +8,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: "../../../wit",
         world: "plugin-with-triggers",
-        features: ["trigger"],
+        
     });
 }
 

@@ -1,0 +1,260 @@
+//! What starts a workflow: webhooks, and what has to be asked for.
+
+use workflow_node_sdk::declare::{Delivery, Example, Kind, Param, Signature, Trigger, Webhook};
+
+use crate::parameters::{SIMPLIFY, TEAM_IDS};
+
+/// Types of events as PagerDuty documents them; there may be more.
+pub const EVENT_TYPES: &[&str] = &[
+    "incident.triggered",
+    "incident.acknowledged",
+    "incident.unacknowledged",
+    "incident.resolved",
+    "incident.reopened",
+    "incident.reassigned",
+    "incident.delegated",
+    "incident.escalated",
+    "incident.priority_updated",
+    "incident.service_updated",
+    "incident.incident_type.changed",
+    "incident.annotated",
+    "incident.status_update_published",
+    "incident.conference_bridge.updated",
+    "incident.custom_field_values.updated",
+    "incident.responder.added",
+    "incident.responder.replied",
+    "incident.role.assigned",
+    "incident.task.created",
+    "incident.task.updated",
+    "incident.task.completed",
+    "incident.action_invocation.created",
+    "incident.action_invocation.updated",
+    "incident.action_invocation.terminated",
+    "incident.workflow.started",
+    "incident.workflow.completed",
+    "service.created",
+    "service.updated",
+    "service.deleted",
+    "service.custom_field_values.updated",
+];
+
+/// PagerDuty sends 55 KB with certainty and drops what is above 256 KB; a client of theirs refuses
+/// bodies above 2 MB.
+const BODY_LIMIT: u32 = 2 * 1024 * 1024;
+
+/// A delivery is tried for 48 hours, and may have been signed at their start.
+const PREVIOUS: u32 = 48 * 3_600 * 1_000;
+
+const SIGNATURE: Signature = Signature {
+    header: "X-PagerDuty-Signature",
+    is_base64: false,
+    prefix: "v1=",
+    separator: ",",
+    secret: "webhook-secret",
+    pointer: "/secret",
+    previous_ms: PREVIOUS,
+};
+
+static SERVICES: Param = Param::new(
+    Kind::List(&Kind::Text),
+    "service_ids",
+    "Services",
+    "Only what belongs to one of these services.",
+)
+.reference("service");
+
+const EVENT: &str = r##"{"type":"object","properties":{
+"id":{"type":"string"},
+"event_type":{"type":"string","description":"E.g. incident.triggered. PagerDuty may send types that are not documented."},
+"resource_type":{"type":"string"},
+"occurred_at":{"type":"string"},
+"agent":{"type":["object","null"],"description":"Who did it."},
+"client":{"type":["object","null"]},
+"data":{"type":["object","null"],"description":"What it happened to."}}}"##;
+
+const CHANGE: &str = r##"{"type":"object","properties":{
+"change":{"enum":["new","updated"]},
+"incident":{"$ref":"#/$defs/incident"},
+"log_entry":{"$ref":"#/$defs/log_entry"}}}"##;
+
+const SHIFT: &str = r##"{"type":"object","properties":{
+"change":{"enum":["started","ended"]},
+"on_call":{"$ref":"#/$defs/on_call"}}}"##;
+
+/// All of them.
+pub(crate) static ALL: &[Trigger] = &[
+    Trigger::new(
+        "event",
+        "When something happens",
+        "Starts as soon as something happens in PagerDuty: a webhook subscription is set up, and \
+         removed again when the workflow is switched off. It is signed, and PagerDuty repeats what \
+         could not be delivered for 48 hours. At most ten webhooks are possible per service, per \
+         team, and for the account.",
+        Delivery::Webhook(Webhook {
+            body_limit: BODY_LIMIT,
+            signature: Some(SIGNATURE),
+            id_header: "X-Webhook-Id",
+            answer_within_ms: 5_000,
+            is_answered_by_plugin: false,
+        }),
+    )
+    .with("rest")
+    .scopes(&["webhook_subscriptions.read", "webhook_subscriptions.write", "incidents.read"])
+    .takes(&[
+        &Param::new(
+            Kind::List(&Kind::Text),
+            "events",
+            "Events",
+            "Types of events, e.g. incident.triggered. Events of services need the scope \
+             services.read, those of workflows incident_workflows.read.",
+        )
+        .suggests(EVENT_TYPES)
+        .required()
+        .max(100),
+        &Param::text("service_id", "Service", "Only what happens to incidents of this service.")
+            .reference("service"),
+        &Param::text("team_id", "Team", "Only what happens to incidents of this team.")
+            .reference("team"),
+        &Param::new(
+            Kind::OneOf(&["webhook", "rest"]),
+            "shape",
+            "Shape",
+            "webhook: events as PagerDuty sends them. rest: with incidents and notes in them named \
+             as the actions give them (incident_number, assignments).",
+        )
+        .default(r#""webhook""#),
+        &Param::new(
+            Kind::List(&Kind::Text),
+            "ignore_agents",
+            "Ignore agents",
+            "IDs of users and integrations whose doings start nothing: those in whose name this \
+             workflow itself writes, so that it does not answer itself.",
+        )
+        .max(100),
+        &Param::text("description", "Description", "What PagerDuty shows beside the webhook.")
+            .max(255),
+    ])
+    .gives(EVENT)
+    .documented("https://developer.pagerduty.com/docs/webhooks-overview")
+    .examples(&[
+        Example::new(
+            "New and resolved incidents of a service",
+            r#"{"events":["incident.triggered","incident.resolved"],"service_id":"PSERVICE000001"}"#,
+        ),
+        Example::new(
+            "Notes, as the actions give them",
+            r#"{"events":["incident.annotated"],"shape":"rest"}"#,
+        ),
+    ]),
+    Trigger::new(
+        "incident.changed",
+        "When an incident is new or updated",
+        "Asks every now and then which incidents are new or have changed since the last time: one \
+         event per incident and time, with the incident as it is then. Needs no address that \
+         PagerDuty could reach.",
+        Delivery::Poll(60),
+    )
+    .with("rest")
+    .scopes(&["incidents.read"])
+    .takes(&[
+        &Param::new(
+            Kind::OneOf(&["new", "updated", "new_or_updated"]),
+            "changes",
+            "Changes",
+            "Whether new incidents count, updates of older ones, or both.",
+        )
+        .default(r#""new_or_updated""#),
+        &SERVICES,
+        &TEAM_IDS,
+        &Param::new(
+            Kind::List(&Kind::OneOf(&["high", "low"])),
+            "urgencies",
+            "Urgencies",
+            "Only incidents of these urgencies.",
+        ),
+        &Param::new(
+            Kind::List(&Kind::OneOf(&["triggered", "acknowledged", "resolved"])),
+            "statuses",
+            "Statuses",
+            "Only incidents that have one of these statuses when they are looked at.",
+        ),
+        &SIMPLIFY,
+    ])
+    .gives(CHANGE)
+    .examples(&[Example::new("New incidents of high urgency", r#"{"changes":"new","urgencies":["high"]}"#)]),
+    Trigger::new(
+        "log_entry.created",
+        "When something is logged",
+        "Asks every now and then what has been logged about incidents since the last time: \
+         everything that happened to them, in order.",
+        Delivery::Poll(60),
+    )
+    .with("rest")
+    .scopes(&["incidents.read"])
+    .takes(&[
+        &Param::new(
+            Kind::Boolean,
+            "is_overview",
+            "Overview",
+            "Only the most important changes of each incident.",
+        )
+        .default("false"),
+        &Param::new(
+            Kind::List(&Kind::Text),
+            "types",
+            "Kinds",
+            "Only entries of these kinds, e.g. annotate_log_entry.",
+        )
+        .suggests(&[
+            "trigger_log_entry",
+            "acknowledge_log_entry",
+            "resolve_log_entry",
+            "annotate_log_entry",
+            "assign_log_entry",
+            "escalate_log_entry",
+            "snooze_log_entry",
+        ])
+        .max(50),
+        &SERVICES,
+        &TEAM_IDS,
+        &SIMPLIFY,
+    ])
+    .gives(r##"{"$ref":"#/$defs/log_entry"}"##)
+    .examples(&[Example::new("Notes", r#"{"types":["annotate_log_entry"]}"#)]),
+    Trigger::new(
+        "on_call.changed",
+        "When someone goes on or off call",
+        "Asks every now and then who is on call, and tells who has gone on call and who has gone \
+         off since the last time. What begins and ends between two times is not seen.",
+        Delivery::Poll(60),
+    )
+    .with("rest")
+    .scopes(&["oncalls.read"])
+    .takes(&[
+        &Param::new(
+            Kind::List(&Kind::Text),
+            "schedule_ids",
+            "Schedules",
+            "Only those of these schedules.",
+        )
+        .reference("schedule"),
+        &Param::new(
+            Kind::List(&Kind::Text),
+            "escalation_policy_ids",
+            "Escalation policies",
+            "Only those of these escalation policies.",
+        )
+        .reference("escalation_policy"),
+        &Param::new(Kind::List(&Kind::Text), "user_ids", "Users", "Only these users.")
+            .reference("user"),
+        &Param::new(
+            Kind::Integer(1, 20),
+            "level",
+            "Level",
+            "Only this level of the escalation policies; 1 is called first.",
+        ),
+        &SIMPLIFY,
+    ])
+    .gives(SHIFT)
+    .examples(&[Example::new("The first level of a policy", r#"{"escalation_policy_ids":["PESCALATIONPO1"],"level":1}"#)]),
+];

@@ -1,0 +1,140 @@
+//! New log entries, by their time. PagerDuty lists them the newest first; entries of the same second
+//! come in any order, and one may show a little after its time. So each poll reads again what is
+//! younger than [`OVERLAP`], and tells entries apart by their ids.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+use workflow_node_sdk::error::Error;
+use workflow_node_sdk::trigger::{Event, Page, Subscription};
+use workflow_node_sdk::{context, json, time};
+
+use super::{id, is_wanted, shown};
+
+/// How long after its time an entry may show, in seconds.
+const OVERLAP: i64 = 120;
+/// How much time one poll catches up on, in seconds.
+const SPAN: i64 = 3_600;
+/// How many entries one poll yields, when the host does not say.
+const MOST: usize = 1_000;
+
+pub(super) async fn poll(
+    subscription: &Subscription,
+    cursor: Option<Value>,
+) -> Result<Page, Error> {
+    let mut query = Map::new();
+    if subscription.flag("is_overview") {
+        query.insert("is_overview".to_owned(), true.into());
+    }
+    let new = read(subscription, cursor, query).await?;
+    let types = subscription.texts("types");
+    let services = subscription.texts("service_ids");
+    let mut events = Vec::new();
+    for entry in &new.entries {
+        let kind = entry.get("type").and_then(Value::as_str);
+        if !is_wanted(&types, kind.into_iter()) || !is_wanted(&services, service(entry).into_iter())
+        {
+            continue;
+        }
+        events.push(Event {
+            json: json::text(&shown(subscription, "log_entry.list", entry)?),
+            dedup_key: id(entry).map(str::to_owned),
+            occurred: created(entry),
+        });
+    }
+    Ok(Page { events, cursor: new.cursor, more: new.more })
+}
+
+/// What has been logged since a cursor.
+pub(super) struct New {
+    /// The oldest first.
+    pub(super) entries: Vec<Value>,
+    pub(super) cursor: Value,
+    pub(super) more: bool,
+}
+
+/// Reads on from a cursor; without one there is nothing yet, and it begins now.
+pub(super) async fn read(
+    subscription: &Subscription,
+    cursor: Option<Value>,
+    mut query: Map<String, Value>,
+) -> Result<New, Error> {
+    let now = i64::try_from(context::now() / 1_000).unwrap_or_default();
+    let place = cursor.as_ref().and_then(Place::read);
+    let Some(place) = place else {
+        let cursor = Place { since: now, begun: now, seen: BTreeSet::new() }.write();
+        return Ok(New { entries: Vec::new(), cursor, more: false });
+    };
+    let since = place.since.saturating_sub(OVERLAP).max(place.begun);
+    let catches_up = now > place.since + SPAN;
+    // The end is in the future: what is logged while pages are read shifts them, which shows an
+    // entry twice, but hides none.
+    let until = if catches_up { place.since + SPAN } else { now + OVERLAP };
+    query.insert("since".to_owned(), time::format(since).into());
+    query.insert("until".to_owned(), time::format(until).into());
+    query.insert("all".to_owned(), true.into());
+    if let Some(teams) = subscription.parameters.get("team_ids") {
+        query.insert("team_ids".to_owned(), teams.clone());
+    }
+    let mut entries = subscription.task("log_entry.list", query)?.records().await?;
+    let mut ids = BTreeSet::new();
+    entries.retain(|entry| {
+        id(entry).is_some_and(|id| ids.insert(id.to_owned()) && !place.seen.contains(id))
+    });
+    // The list is the newest first; a stable sort keeps the order of one second, turned round.
+    entries.reverse();
+    entries.sort_by_key(created);
+    let most = subscription.limit.unwrap_or(MOST).max(1);
+    let is_cut = entries.len() > most;
+    entries.truncate(most);
+    let newest = entries.last().and_then(created).unwrap_or(place.since).max(place.since);
+    let next = if catches_up && !is_cut { newest.max(until) } else { newest };
+    // Entries of before the overlap cannot come again.
+    let mut seen: BTreeSet<String> = place.seen;
+    seen.retain(|id| ids.contains(id));
+    seen.extend(entries.iter().filter_map(id).map(str::to_owned));
+    let cursor = Place { since: next, begun: place.begun, seen }.write();
+    Ok(New { entries, cursor, more: is_cut || catches_up })
+}
+
+/// When an entry was logged, in seconds.
+pub(super) fn created(entry: &Value) -> Option<i64> {
+    time::parse(entry.get("created_at")?.as_str()?)
+}
+
+/// The service of an entry.
+pub(super) fn service(entry: &Value) -> Option<&str> {
+    id(entry.get("service")?)
+}
+
+/// Where a poll goes on.
+struct Place {
+    /// The time of the latest entry that was told.
+    since: i64,
+    /// Nothing of before is told.
+    begun: i64,
+    /// Entries that were told, and may be read again.
+    seen: BTreeSet<String>,
+}
+
+impl Place {
+    fn read(cursor: &Value) -> Option<Self> {
+        let seen = match cursor.get("seen") {
+            Some(Value::Array(seen)) => {
+                seen.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        let number = |name: &str| cursor.get(name).and_then(Value::as_i64);
+        Some(Self { since: number("since")?, begun: number("begun")?, seen })
+    }
+
+    fn write(self) -> Value {
+        let seen: Vec<String> = self.seen.into_iter().collect();
+        let mut cursor = json::Object::new();
+        cursor.set("since", self.since.into());
+        cursor.set("begun", self.begun.into());
+        cursor.set("seen", json::texts(&seen));
+        cursor.build()
+    }
+}
