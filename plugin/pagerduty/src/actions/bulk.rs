@@ -80,11 +80,11 @@ fn change(place: usize, task: &Task) -> Result<Change, Error> {
 }
 
 fn first_of_each(changes: Vec<Change>) -> (Vec<Change>, Vec<Change>) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = Map::new();
     let mut first = Vec::new();
     let mut later = Vec::new();
     for change in changes {
-        if seen.insert(change.incident.clone()) {
+        if seen.insert(change.incident.clone(), Value::Null).is_none() {
             first.push(change);
         } else {
             later.push(change);
@@ -227,11 +227,12 @@ pub(super) async fn update_many(task: Task) -> Outcome {
     let mut left: Vec<(usize, Value)> = incidents.into_iter().enumerate().collect();
     while !left.is_empty() {
         // One request names an incident once.
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = Map::new();
         let (mut round, mut later) = (Vec::new(), Vec::new());
         for (place, one) in left {
             let id = one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            if seen.insert(id) { round.push((place, one)) } else { later.push((place, one)) }
+            let is_first = seen.insert(id, Value::Null).is_none();
+            if is_first { round.push((place, one)) } else { later.push((place, one)) }
         }
         left = later;
         let mut chunks = Vec::new();

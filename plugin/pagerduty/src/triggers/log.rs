@@ -2,8 +2,6 @@
 //! come in any order, and one may show a little after its time. So each poll reads again what is
 //! younger than [`OVERLAP`], and tells entries apart by their ids.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::Error;
 use workflow_node_sdk::trigger::{Event, Page, Subscription};
@@ -62,7 +60,7 @@ pub(super) async fn read(
     let now = i64::try_from(context::now() / 1_000).unwrap_or_default();
     let place = cursor.as_ref().and_then(Place::read);
     let Some(place) = place else {
-        let cursor = Place { since: now, begun: now, seen: BTreeSet::new() }.write();
+        let cursor = Place { since: now, begun: now, seen: Map::new() }.write();
         return Ok(New { entries: Vec::new(), cursor, more: false });
     };
     let since = place.since.saturating_sub(OVERLAP).max(place.begun);
@@ -77,9 +75,11 @@ pub(super) async fn read(
         query.insert("team_ids".to_owned(), teams.clone());
     }
     let mut entries = subscription.task("log_entry.list", query)?.records().await?;
-    let mut ids = BTreeSet::new();
+    let mut ids = Map::new();
     entries.retain(|entry| {
-        id(entry).is_some_and(|id| ids.insert(id.to_owned()) && !place.seen.contains(id))
+        id(entry).is_some_and(|id| {
+            ids.insert(id.to_owned(), Value::Null).is_none() && !place.seen.contains_key(id)
+        })
     });
     // The list is the newest first; a stable sort keeps the order of one second, turned round.
     entries.reverse();
@@ -90,9 +90,9 @@ pub(super) async fn read(
     let newest = entries.last().and_then(created).unwrap_or(place.since).max(place.since);
     let next = if catches_up && !is_cut { newest.max(until) } else { newest };
     // Entries of before the overlap cannot come again.
-    let mut seen: BTreeSet<String> = place.seen;
-    seen.retain(|id| ids.contains(id));
-    seen.extend(entries.iter().filter_map(id).map(str::to_owned));
+    let mut seen = place.seen;
+    seen.retain(|id, _| ids.contains_key(id));
+    seen.extend(entries.iter().filter_map(id).map(|id| (id.to_owned(), Value::Null)));
     let cursor = Place { since: next, begun: place.begun, seen }.write();
     Ok(New { entries, cursor, more: is_cut || catches_up })
 }
@@ -114,23 +114,22 @@ struct Place {
     /// Nothing of before is told.
     begun: i64,
     /// Entries that were told, and may be read again.
-    seen: BTreeSet<String>,
+    seen: Map<String, Value>,
 }
 
 impl Place {
     fn read(cursor: &Value) -> Option<Self> {
-        let seen = match cursor.get("seen") {
-            Some(Value::Array(seen)) => {
-                seen.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-            }
-            _ => BTreeSet::new(),
-        };
+        let mut seen = Map::new();
+        if let Some(Value::Array(ids)) = cursor.get("seen") {
+            let ids = ids.iter().filter_map(Value::as_str);
+            seen.extend(ids.map(|id| (id.to_owned(), Value::Null)));
+        }
         let number = |name: &str| cursor.get(name).and_then(Value::as_i64);
         Some(Self { since: number("since")?, begun: number("begun")?, seen })
     }
 
     fn write(self) -> Value {
-        let seen: Vec<String> = self.seen.into_iter().collect();
+        let seen: Vec<&String> = self.seen.keys().collect();
         let mut cursor = json::Object::new();
         cursor.set("since", self.since.into());
         cursor.set("begun", self.begun.into());

@@ -1,8 +1,6 @@
 //! Who goes on and off call: PagerDuty does not tell, so what it says now is compared with what it
 //! said the last time.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::Error;
 use workflow_node_sdk::trigger::{Event, Page, Subscription};
@@ -22,7 +20,7 @@ pub(super) async fn poll(
         }
     }
     let level = subscription.parameters.get("level").and_then(Value::as_u64);
-    let mut now = BTreeMap::new();
+    let mut now = Map::new();
     for on_call in subscription.task("on_call.list", query)?.records().await? {
         if level.is_none() || on_call.get("escalation_level").and_then(Value::as_u64) == level {
             now.insert(key(&on_call), on_call);
@@ -43,7 +41,7 @@ pub(super) async fn poll(
     }
     let mut cursor = json::Object::new();
     cursor.set("turn", (turn + 1).into());
-    cursor.set("on_call", Value::Object(now.into_iter().collect()));
+    cursor.set("on_call", Value::Object(now));
     Ok(Page { events, cursor: cursor.build(), more: false })
 }
 

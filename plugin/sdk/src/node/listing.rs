@@ -1,5 +1,8 @@
 //! Long lists: page after page, handed over as they come, so that memory does not grow with them.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use serde_json::Value;
 
 use super::{OutputItem, Task, offset};
@@ -16,8 +19,22 @@ const DEFAULT_LIMIT: u64 = 100;
 /// Where pages go that are not the last.
 pub(super) type Sink<'a> = &'a dyn Fn(Vec<OutputItem>);
 
-/// Runs a listing: exactly `limit` records (if there are so many), or with `all` every one.
-pub(super) async fn list(
+/// What a listing yields last.
+type Listed<'a> = Pin<Box<dyn Future<Output = Result<Vec<OutputItem>, Error>> + 'a>>;
+
+/// Runs a listing: exactly `limit` records (if there are so many), or with `all` every one. Boxed,
+/// so that its code stands in a component once.
+#[inline(never)]
+pub(super) fn list<'a>(
+    task: &'a Task,
+    member: &'a str,
+    paging: Paging,
+    sink: Sink<'a>,
+) -> Listed<'a> {
+    Box::pin(read(task, member, paging, sink))
+}
+
+async fn read(
     task: &Task,
     member: &str,
     paging: Paging,

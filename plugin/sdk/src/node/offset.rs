@@ -7,7 +7,7 @@
 //! records to the next page, where they are recognised. A record that disappears meanwhile may pull
 //! another one over the edge of a page unless the listing goes by time.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use serde_json::Value;
 
@@ -86,21 +86,25 @@ struct Listing<'a> {
 /// gives them again.
 #[derive(Default)]
 struct Seen {
-    marks: BTreeSet<u64>,
+    /// Sorted.
+    marks: Vec<u64>,
     oldest_first: VecDeque<(u64, Option<i64>)>,
 }
 
 impl Seen {
     /// Whether a record has not come before.
     fn is_new(&mut self, mark: u64, second: Option<i64>) -> bool {
-        if !self.marks.insert(mark) {
+        let Err(at) = self.marks.binary_search(&mark) else {
             return false;
-        }
+        };
+        self.marks.insert(at, mark);
         while self.oldest_first.len() >= REMEMBERED
             && let Some((oldest, at)) = self.oldest_first.front().copied()
             && (at.is_none() || at != second)
         {
-            self.marks.remove(&oldest);
+            if let Ok(at) = self.marks.binary_search(&oldest) {
+                self.marks.remove(at);
+            }
             self.oldest_first.pop_front();
         }
         self.oldest_first.push_back((mark, second));

@@ -1,10 +1,11 @@
 //! Items that write to the same thing run one after the other, in their order.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+
+use serde_json::{Map, Value};
 
 /// The end of an item's turn.
 #[derive(Default)]
@@ -15,7 +16,11 @@ struct End {
 
 /// Who comes after whom.
 #[derive(Default)]
-pub(super) struct Queue(BTreeMap<String, Rc<RefCell<End>>>);
+pub(super) struct Queue {
+    /// By name, which of the ends is the last one's.
+    places: Map<String, Value>,
+    ends: Vec<Rc<RefCell<End>>>,
+}
 
 /// An item's place: it waits for the one before, and ends when it is dropped.
 pub(super) struct Turn {
@@ -30,7 +35,9 @@ impl Queue {
             return Turn { before: None, own: None };
         };
         let own: Rc<RefCell<End>> = Rc::default();
-        let before = self.0.insert(name, own.clone());
+        let before = self.places.insert(name, self.ends.len().into());
+        let before = before.and_then(|index| self.ends.get(index.as_u64()? as usize).cloned());
+        self.ends.push(own.clone());
         Turn { before, own: Some(own) }
     }
 }

@@ -1,7 +1,6 @@
 //! Names and addresses in place of ids. A parameter that refers to something takes its id, its name
 //! where only one has it, or its address at the service; what is sent is the id.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -20,8 +19,8 @@ const CANDIDATES: usize = 5;
 
 type Items = [Result<Map<String, Value>, Error>];
 
-/// What has been found by name: each name is looked up once per call.
-type Found = BTreeMap<Wanted, Result<String, Error>>;
+/// What has been found by name, in the order of the names: each is looked up once per call.
+type Found = Vec<(Wanted, Result<String, Error>)>;
 
 /// A name that is to be looked up: of what, among what, and the name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,11 +63,10 @@ pub(crate) async fn names(
                 let id = look_up(hooks, credential, &wanted).await;
                 (wanted, id)
             },
-            |_, (wanted, id)| {
-                found.insert(wanted, id);
-            },
+            |_, found_one| found.push(found_one),
         )
         .await;
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
         for item in items.iter_mut() {
             let Ok(parameters) = item else { continue };
             let all = parameters.clone();
@@ -80,6 +78,11 @@ pub(crate) async fn names(
             }
         }
     }
+}
+
+fn find<'a>(found: &'a Found, wanted: &Wanted) -> Option<&'a Result<String, Error>> {
+    let at = found.binary_search_by(|(one, _)| one.cmp(wanted)).ok()?;
+    found.get(at).map(|(_, id)| id)
 }
 
 /// Visits the references in an item: collects what must be looked up, or puts in what was found.
@@ -170,7 +173,7 @@ impl Visitor<'_> {
         let wanted = Wanted { reference: reference.name, among, name };
         match self.found {
             None => self.wanted.push(wanted),
-            Some(found) => match found.get(&wanted) {
+            Some(found) => match find(found, &wanted) {
                 Some(Ok(id)) => *text = id.clone(),
                 Some(Err(error)) if error.kind == ErrorKind::InvalidInput => {
                     return Err(Error::invalid(at, error.message.clone()));
