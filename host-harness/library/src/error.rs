@@ -4,6 +4,8 @@ use crate::approval::{ApprovalsError, GrantRequest};
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
+use crate::execution::ItemError;
+use crate::trigger::TriggerStoreError;
 
 /// Why the host could not do something. What an action answers for an item is no such error, but
 /// an [`ItemError`](crate::ItemError).
@@ -34,6 +36,12 @@ pub(crate) enum ErrorKind {
     CredentialUnusable(String),
     #[error("{0}")]
     Approvals(#[from] ApprovalsError),
+    #[error("{0}")]
+    Trigger(String),
+    #[error("{0}")]
+    TriggerRefused(String, Box<ItemError>),
+    #[error("{0}")]
+    TriggerStore(TriggerStoreError),
     #[error("{0}")]
     Internal(String),
 }
@@ -89,6 +97,14 @@ impl Error {
         }
     }
 
+    /// What a plugin answered, where that is the reason.
+    pub fn item(&self) -> Option<&ItemError> {
+        match &*self.0 {
+            ErrorKind::TriggerRefused(_, error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The wrong fields, where the input was invalid.
     pub fn problems(&self) -> &[FieldProblem] {
         match &*self.0 {
@@ -111,6 +127,10 @@ impl Error {
             }
             ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_) => "credential",
             ErrorKind::Approvals(_) => "approvals",
+            ErrorKind::Trigger(_) => "trigger",
+            ErrorKind::TriggerRefused(_, error) => error.kind,
+            ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
+            ErrorKind::TriggerStore(_) => "trigger-store",
             ErrorKind::Internal(_) => "internal",
         }
     }
