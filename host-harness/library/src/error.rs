@@ -85,7 +85,13 @@ impl Error {
     pub fn is_invalid_input(&self) -> bool {
         matches!(
             *self.0,
-            ErrorKind::Unknown { .. } | ErrorKind::Invalid { .. } | ErrorKind::Read { .. }
+            ErrorKind::Unknown { .. }
+                | ErrorKind::Invalid { .. }
+                | ErrorKind::Read { .. }
+                | ErrorKind::Trigger(_)
+                | ErrorKind::TriggerStore(
+                    TriggerStoreError::Unknown { .. } | TriggerStoreError::Exists(_)
+                )
         )
     }
 

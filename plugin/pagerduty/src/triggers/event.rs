@@ -87,9 +87,16 @@ pub(super) fn receive(subscription: &Subscription, delivery: &Delivery) -> Resul
     }
     let dedup_key = text("id").map(str::to_owned);
     let occurred = text("occurred_at").and_then(time::parse);
-    let is_rest = subscription.text("shape") == Some("rest");
-    let event = if is_rest { shape::rest(event) } else { event };
-    let event = Event { json: json::text(&Value::Object(event)), dedup_key, occurred };
+    let json = match subscription.text("shape") {
+        Some("rest") => json::text(&Value::Object(shape::rest(event))),
+        // As PagerDuty has written it, to the last digit.
+        _ => {
+            let members = json::members(&delivery.body);
+            let text = members.as_ref().and_then(|members| members.get("event"));
+            text.ok_or_else(|| unexpected("holds no `event`"))?.to_owned()
+        }
+    };
+    let event = Event { json, dedup_key, occurred };
     Ok(Received { events: vec![event], reply: None })
 }
 
