@@ -1,0 +1,281 @@
+//! Stores of subscriptions, seen through their trait: the one in memory and the one in a file keep
+//! to the same rules. Then what only a file can get wrong.
+#![cfg(feature = "store")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use workflow_node_host::Secret;
+use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
+use workflow_node_host::trigger::{
+    Acceptance, Delivered, Keep, MemoryTriggers, NewEvent, Status, Subscription, TriggerStore,
+    TriggerStoreError,
+};
+
+const CANARY: &str = "a secret that signs 7Qz-x9";
+
+struct File {
+    directory: TempDir,
+    key: StoreKey,
+}
+
+impl File {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let key = StoreKey::generate_key_file(&directory.path().join("store.key")).unwrap();
+        Self { directory, key }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("data").join("credentials.db")
+    }
+
+    fn open(&self) -> Arc<dyn TriggerStore> {
+        Arc::new(SqliteStore::open(&self.path(), self.key.clone()).unwrap())
+    }
+
+    fn past_the_store(&self, sql: &str) {
+        Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
+}
+
+fn keep(name: &str) -> Keep {
+    Keep {
+        subscription: Subscription {
+            name: name.into(),
+            node: "pagerduty".into(),
+            trigger: "event".into(),
+            version: 1,
+            credentials: [("rest".to_owned(), "work".to_owned())].into(),
+            callback_url: Some("https://example.com/hook".into()),
+            actor: Some("ada".into()),
+            workflow: None,
+            state: Some(json!({"id": "P1", "secret": null})),
+            cursor: None,
+            status: Status::Active,
+            created_at: 1,
+            updated_at: 2,
+            revision: 0,
+        },
+        parameters: json!({"events": ["incident.triggered"], "password": CANARY}),
+        secret: Some(Secret::new(CANARY)),
+        previous: Some((Secret::new("the one before"), 5_000)),
+    }
+}
+
+fn event(key: Option<&str>, json: Value) -> NewEvent {
+    NewEvent {
+        json: RawValue::from_string(json.to_string()).unwrap(),
+        dedup_key: key.map(str::to_owned),
+        occurred_at: Some(7),
+    }
+}
+
+fn delivered(body: &str) -> Delivered {
+    Delivered {
+        method: "POST".into(),
+        url: "https://example.com/hook".into(),
+        headers: vec![("x-webhook-id".into(), "w1".into())],
+        body: body.into(),
+        received_at: 9,
+    }
+}
+
+/// Runs the rules over both stores.
+async fn both<F: Future<Output = ()>>(rules: impl Fn(Arc<dyn TriggerStore>) -> F) {
+    rules(Arc::new(MemoryTriggers::default())).await;
+    let file = File::new();
+    rules(file.open()).await;
+}
+
+#[tokio::test]
+async fn what_is_kept_comes_back_whole() {
+    both(|store| async move {
+        assert_eq!(store.keep(keep("a"), None).await.unwrap(), 1);
+        let back = store.open("a").await.unwrap();
+        let mut expected = keep("a").subscription;
+        expected.revision = 1;
+        assert_eq!(back.subscription, expected);
+        assert_eq!(back.parameters, keep("a").parameters);
+        assert_eq!(back.secret.unwrap().expose(), CANARY);
+        let (previous, until) = back.previous.unwrap();
+        assert_eq!((previous.expose(), until), ("the one before", 5_000));
+        assert_eq!(store.subscriptions().await.unwrap().len(), 1);
+        let unknown = store.open("b").await.unwrap_err();
+        assert!(matches!(unknown, TriggerStoreError::Unknown { known, .. } if known == ["a"]));
+        store.remove("a").await.unwrap();
+        store.remove("a").await.unwrap();
+        assert!(store.subscriptions().await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_counts_only_at_the_revision_that_was_read_and_leaves_the_cursor() {
+    both(|store| async move {
+        store.keep(keep("a"), None).await.unwrap();
+        let taken = store.keep(keep("a"), None).await.unwrap_err();
+        assert!(matches!(taken, TriggerStoreError::Exists(_)), "{taken}");
+        store.advance("a", None, &json!({"since": 1}), &[]).await.unwrap();
+        assert_eq!(store.keep(keep("a"), Some(1)).await.unwrap(), 2);
+        let stale = store.keep(keep("a"), Some(1)).await.unwrap_err();
+        assert!(matches!(stale, TriggerStoreError::Changed(_)), "{stale}");
+        let cursor = store.open("a").await.unwrap().subscription.cursor;
+        assert_eq!(cursor, Some(json!({"since": 1})));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delivery_waits_until_it_is_settled_and_its_id_is_remembered() {
+    both(|store| async move {
+        store.keep(keep("a"), None).await.unwrap();
+        let accept = async |id, body| store.accept("a", id, &delivered(body), 3).await.unwrap();
+        assert_eq!(accept(Some("w1"), "1").await, Acceptance::Kept);
+        assert_eq!(accept(Some("w1"), "1").await, Acceptance::Repeated);
+        assert_eq!(accept(Some("w2"), "2").await, Acceptance::Kept);
+        assert_eq!(accept(None, "3").await, Acceptance::Kept);
+        // No room: it will come again, and must count then.
+        assert_eq!(accept(Some("w4"), "4").await, Acceptance::Full);
+        let first = store.pending("a").await.unwrap().unwrap();
+        assert_eq!(first.delivered, delivered("1"));
+        assert_eq!(store.pending("a").await.unwrap().unwrap().number, first.number);
+        assert_eq!(
+            store.settle("a", first.number, &[event(Some("e1"), json!(1))]).await.unwrap(),
+            1
+        );
+        assert_eq!(accept(Some("w4"), "4").await, Acceptance::Kept);
+        assert_eq!(accept(Some("w1"), "1").await, Acceptance::Repeated);
+        // One that cannot be read does not hold up those behind it.
+        let second = store.pending("a").await.unwrap().unwrap();
+        store.fail("a", second.number, "crashed", false).await.unwrap();
+        assert_eq!(store.pending("a").await.unwrap().unwrap().failures, 1);
+        store.fail("a", second.number, "crashed", true).await.unwrap();
+        let third = store.pending("a").await.unwrap().unwrap();
+        assert_eq!(third.delivered, delivered("3"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_is_handed_on_once_and_in_order() {
+    both(|store| async move {
+        store.keep(keep("a"), None).await.unwrap();
+        store.keep(keep("b"), None).await.unwrap();
+        let events = [
+            event(Some("e1"), json!({"n": 1})),
+            event(Some("e2"), json!({"n": 2})),
+            event(Some("e1"), json!({"n": 1})),
+            event(None, json!({"n": 3})),
+            event(None, json!({"n": 3})),
+        ];
+        assert_eq!(store.settle("a", 0, &events).await.unwrap(), 4);
+        // Another way of coming is the same event still; another subscription has its own.
+        let cursor = json!(1);
+        assert_eq!(store.advance("a", None, &cursor, &events[..2]).await.unwrap(), 0);
+        assert_eq!(store.advance("b", None, &cursor, &events[..2]).await.unwrap(), 2);
+        let mut seen = Vec::new();
+        while let Some(event) = store.event("a").await.unwrap() {
+            let again = store.event("a").await.unwrap().unwrap();
+            assert_eq!(again.number, event.number);
+            seen.push(event.event.get().to_owned());
+            store.taken("a", event.number).await.unwrap();
+        }
+        assert_eq!(seen, [r#"{"n":1}"#, r#"{"n":2}"#, r#"{"n":3}"#, r#"{"n":3}"#]);
+        assert!(store.event("b").await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cursor_moves_only_from_where_it_was_read() {
+    both(|store| async move {
+        store.keep(keep("a"), None).await.unwrap();
+        store.advance("a", None, &json!(1), &[]).await.unwrap();
+        let late = store.advance("a", None, &json!(2), &[event(Some("e"), json!(0))]).await;
+        assert!(matches!(late, Err(TriggerStoreError::Changed(_))), "{late:?}");
+        assert!(store.event("a").await.unwrap().is_none(), "nothing of it is kept");
+        store.advance("a", Some(&json!(1)), &json!(2), &[]).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_removed_takes_with_it_what_came() {
+    both(|store| async move {
+        store.keep(keep("a"), None).await.unwrap();
+        store.accept("a", Some("w1"), &delivered("1"), 3).await.unwrap();
+        store.settle("a", 0, &[event(Some("e1"), json!(1))]).await.unwrap();
+        store.remove("a").await.unwrap();
+        store.keep(keep("a"), None).await.unwrap();
+        assert!(store.pending("a").await.unwrap().is_none());
+        assert!(store.event("a").await.unwrap().is_none());
+        let accepted = store.accept("a", Some("w1"), &delivered("1"), 3).await.unwrap();
+        assert_eq!(accepted, Acceptance::Kept);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_of_it_survives_a_restart_and_no_secret_stands_in_the_file() {
+    let file = File::new();
+    let store = file.open();
+    store.keep(keep("a"), None).await.unwrap();
+    store.accept("a", Some("w1"), &delivered("1"), 3).await.unwrap();
+    store.settle("a", 0, &[event(Some("e1"), json!({"n": 1.50}))]).await.unwrap();
+    store.advance("a", None, &json!({"since": 5}), &[]).await.unwrap();
+    drop(store);
+    let bytes = std::fs::read(file.path()).unwrap();
+    assert!(!bytes.windows(CANARY.len()).any(|at| at == CANARY.as_bytes()));
+    let store = file.open();
+    assert_eq!(store.open("a").await.unwrap().secret.unwrap().expose(), CANARY);
+    assert_eq!(store.pending("a").await.unwrap().unwrap().delivered, delivered("1"));
+    assert_eq!(store.event("a").await.unwrap().unwrap().event.get(), r#"{"n":1.5}"#);
+    let again = store.accept("a", Some("w1"), &delivered("1"), 3).await.unwrap();
+    assert_eq!(again, Acceptance::Repeated);
+    assert_eq!(store.settle("a", 0, &[event(Some("e1"), json!(1))]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_changed_row_is_noticed_and_not_made_good() {
+    for column in [
+        "callback_url = 'https://elsewhere.example/hook'",
+        "credentials = '{\"rest\":\"another\"}'",
+        "actor = 'eve'",
+        "node = 'other'",
+        "trigger_name = 'other'",
+        "state = '{\"id\":\"P2\",\"secret\":null}'",
+        "version = 2",
+        "revision = 5",
+    ] {
+        let file = File::new();
+        file.open().keep(keep("a"), None).await.unwrap();
+        file.past_the_store(&format!("UPDATE subscription SET {column}"));
+        let store = file.open();
+        let error = store.open("a").await.unwrap_err();
+        assert!(error.to_string().contains("changed outside"), "{column}: {error}");
+        let mut other = keep("a");
+        other.subscription.actor = None;
+        for revision in [1, 5] {
+            assert!(store.keep(other.clone(), Some(revision)).await.is_err(), "{column}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_key_of_the_store_opens_the_subscriptions_too() {
+    let file = File::new();
+    let store = SqliteStore::open(&file.path(), file.key.clone()).unwrap();
+    let subscriptions: Arc<dyn TriggerStore> = Arc::new(store.clone());
+    subscriptions.keep(keep("a"), None).await.unwrap();
+    let new = StoreKey::generate_key_file(&file.directory.path().join("new.key")).unwrap();
+    store.change_key(&new, PassphraseCost::default()).unwrap();
+    drop((store, subscriptions));
+    assert!(SqliteStore::open(&file.path(), file.key.clone()).is_err());
+    let store: Arc<dyn TriggerStore> = Arc::new(SqliteStore::open(&file.path(), new).unwrap());
+    assert_eq!(store.open("a").await.unwrap().secret.unwrap().expose(), CANARY);
+}
