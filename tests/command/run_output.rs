@@ -38,8 +38,8 @@ fn one_of_two_fails(world: &World, format: &str) -> crate::support::Output {
     let json = [("content-type", "application/json")];
     let service = r#"{"service":{"id":"P1","type":"service","name":"Checkout","limit":1.50}}"#;
     let refusal = r#"{"error":{"message":"Not Found","code":2100}}"#;
-    world.simulator.fault(Fault::response(200, &json, service).path("/services/P1"));
-    world.simulator.fault(Fault::response(404, &json, refusal).path("/services/P2"));
+    world.simulator.fault(Fault::response(200, &json, service).path("/services/PSERVICE000001"));
+    world.simulator.fault(Fault::response(404, &json, refusal).path("/services/PSERVICE000002"));
     let args = [
         "service.get",
         "--credential",
@@ -50,7 +50,7 @@ fn one_of_two_fails(world: &World, format: &str) -> crate::support::Output {
         "--format",
         format,
     ];
-    let items = "{\"service_id\":\"P1\"}\n{\"service_id\":\"P2\"}\n";
+    let items = "{\"service_id\":\"PSERVICE000001\"}\n{\"service_id\":\"PSERVICE000002\"}\n";
     world.run(&args).stdin(items).expect(1)
 }
 
@@ -164,7 +164,7 @@ fn numbers_come_out_as_the_service_wrote_them() {
         "--credential",
         "work",
         "--parameters",
-        "{\"service_id\":\"P1\"}",
+        "{\"service_id\":\"PSERVICE000001\"}",
         "--format",
         "json",
     ];

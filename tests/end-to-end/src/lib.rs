@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pagerduty_simulator::{Account, Builder, Simulator};
+use pagerduty_simulator::{Account, Builder, Keys, Simulator};
 use serde_json::{Map, Value, json};
 use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{Credential, MemoryCredentials};
@@ -30,6 +30,8 @@ pub struct World {
     pub audit: Arc<MemoryAudit>,
     /// What was journalled.
     pub journal: Arc<MemoryJournal>,
+    /// The credentials of [`World::connect_all`], to be given other keys.
+    connected: Vec<Credential>,
 }
 
 /// Compiled components are kept between tests, below the build's own directory.
@@ -76,29 +78,48 @@ impl World {
         let plugin =
             host.load_file(component_build::pagerduty()).await.expect("the plugin is loaded");
         plugin.approve(None).expect("the plugin is approved");
-        let world = Self { simulator, host, plugin, credentials, audit, journal };
+        let connected = Vec::new();
+        let mut world = Self { simulator, host, plugin, credentials, audit, journal, connected };
         world.connect_all().await;
         world
     }
 
+    /// Gives both accounts what they had at start, and the credentials the accounts' new keys.
+    pub fn reset(&self) {
+        self.simulator.reset();
+        self.simulator.clear_requests();
+        for known in &self.connected {
+            let mut credential = known.clone();
+            let (account, name) = match known.name.strip_prefix("eu-") {
+                Some(name) => (self.simulator.eu(), name),
+                None => (self.simulator.us(), known.name.as_str()),
+            };
+            let (field, secret) = key(&account.keys(), name);
+            credential.secrets = [(field.to_owned(), Secret::new(&secret))].into();
+            self.credentials.insert(credential);
+        }
+    }
+
     /// Credentials `user`, `account`, `read-only`, `events` of the US account and `eu-…` of the EU
     /// one. The account's key acts as Ada.
-    async fn connect_all(&self) {
+    async fn connect_all(&mut self) {
         for (prefix, region, account) in
             [("", "us", self.simulator.us()), ("eu-", "eu", self.simulator.eu())]
         {
-            let keys = account.keys();
             let ada = json!({"region": region, "from_email": "ada@example.com"});
             let plain = json!({ "region": region });
-            let all = [
-                ("user", "api-token", "api_token", keys.user, &plain),
-                ("account", "api-token", "api_token", keys.account.clone(), &ada),
-                ("nobody", "api-token", "api_token", keys.account, &plain),
-                ("read-only", "api-token", "api_token", keys.account_read_only, &ada),
-                ("events", "events-integration", "routing_key", keys.routing, &plain),
-            ];
-            for (name, kind, field, secret, fields) in all {
-                self.connect(&format!("{prefix}{name}"), kind, fields, &[(field, secret)]).await;
+            for (name, kind, fields) in [
+                ("user", "api-token", &plain),
+                ("account", "api-token", &ada),
+                ("nobody", "api-token", &plain),
+                ("read-only", "api-token", &ada),
+                ("events", "events-integration", &plain),
+            ] {
+                let (field, secret) = key(&account.keys(), name);
+                let name = format!("{prefix}{name}");
+                let credential = self.configured(&name, kind, fields, &[(field, secret)]).await;
+                self.connected.push(credential.clone());
+                self.credentials.insert(credential);
             }
         }
     }
@@ -111,13 +132,24 @@ impl World {
         fields: &Value,
         secrets: &[(&str, impl AsRef<str>)],
     ) {
+        let credential = self.configured(name, credential_type, fields, secrets).await;
+        self.credentials.insert(credential);
+    }
+
+    async fn configured(
+        &self,
+        name: &str,
+        credential_type: &str,
+        fields: &Value,
+        secrets: &[(&str, impl AsRef<str>)],
+    ) -> Credential {
         let fields = fields.as_object().cloned().unwrap_or_default();
         let configuration = self
             .plugin
             .configure(credential_type, &fields, None)
             .await
             .expect("the plugin configures it");
-        self.credentials.insert(Credential {
+        Credential {
             name: name.into(),
             node: "pagerduty".into(),
             credential_type: credential_type.into(),
@@ -129,7 +161,7 @@ impl World {
             configuration,
             granted_scopes: None,
             revision: 1,
-        });
+        }
     }
 
     /// The US account.
@@ -166,6 +198,16 @@ impl World {
         let values = values(&outcome, 0);
         assert_eq!(values.len(), 1, "one record: {values:?}");
         values.into_iter().next().unwrap_or_default()
+    }
+}
+
+/// The secret of one of the credentials that a world has, and the field that it stands in.
+fn key(keys: &Keys, credential: &str) -> (&'static str, String) {
+    match credential {
+        "user" => ("api_token", keys.user.clone()),
+        "read-only" => ("api_token", keys.account_read_only.clone()),
+        "events" => ("routing_key", keys.routing.clone()),
+        _ => ("api_token", keys.account.clone()),
     }
 }
 

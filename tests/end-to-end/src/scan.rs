@@ -40,29 +40,43 @@ pub fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
 
 /// The encodings in which a secret stands in some bytes.
 pub fn found(secret: &str, bytes: &[u8]) -> Vec<&'static str> {
-    let (names, needles): (Vec<_>, Vec<_>) = encodings(secret).into_iter().unzip();
-    let scanner = AhoCorasick::new(needles).expect("secrets are short");
-    scanner.find_overlapping_iter(bytes).map(|found| names[found.pattern().as_usize()]).collect()
+    let secrets = [(String::new(), secret.to_owned())];
+    leaks(&secrets, bytes).into_iter().map(|(_, encoding)| encoding).collect()
 }
 
 /// Where any of these secrets stands in some bytes: which one, and how it is written there.
 pub fn leaks<'a>(secrets: &'a [(String, String)], bytes: &[u8]) -> Vec<(&'a str, &'static str)> {
-    let mut names = Vec::new();
-    let mut needles = Vec::new();
-    for (name, secret) in secrets {
-        for (encoding, needle) in encodings(secret) {
-            names.push((name.as_str(), encoding));
-            needles.push(needle);
+    Scanner::new(secrets).leaks(bytes)
+}
+
+/// Looks for many secrets in many places.
+pub struct Scanner<'a> {
+    names: Vec<(&'a str, &'static str)>,
+    automaton: AhoCorasick,
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner for these secrets, each with a name.
+    pub fn new(secrets: &'a [(String, String)]) -> Self {
+        let mut names = Vec::new();
+        let mut needles = Vec::new();
+        for (name, secret) in secrets {
+            for (encoding, needle) in encodings(secret) {
+                names.push((name.as_str(), encoding));
+                needles.push(needle);
+            }
         }
+        Self { names, automaton: AhoCorasick::new(needles).expect("secrets are short") }
     }
-    let scanner = AhoCorasick::new(needles).expect("secrets are short");
-    let mut all: Vec<_> = scanner
-        .find_overlapping_iter(bytes)
-        .map(|found| names[found.pattern().as_usize()])
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+
+    /// Which of the secrets stand in some bytes, and how they are written there.
+    pub fn leaks(&self, bytes: &[u8]) -> Vec<(&'a str, &'static str)> {
+        let found = self.automaton.find_overlapping_iter(bytes);
+        let mut all: Vec<_> = found.map(|one| self.names[one.pattern().as_usize()]).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
 }
 
 /// What the scanner finds of a secret that is nowhere.

@@ -1,9 +1,9 @@
 //! Takes a credential out of an answer that gives it back: its exact value, and these encodings of
 //! it: JSON string escapes (as few as possible, `/` too, `<>&'` as `\u003c`, all but ASCII, every
-//! character), percent-encoding (of all but unreserved characters, as `encodeURIComponent`, of all
-//! but alphanumerics, as a form does), base64 and base64url at each of the three alignments,
-//! hexadecimal in both cases, HTML character references, and the value reversed. Altered or partial
-//! echoes pass; SECURITY.md says so.
+//! character), each also inside another JSON string, percent-encoding (of all but unreserved
+//! characters, as `encodeURIComponent`, of all but alphanumerics, as a form does), base64 and
+//! base64url at each of the three alignments, hexadecimal in both cases, HTML character references,
+//! and the value reversed. Altered or partial echoes pass; SECURITY.md says so.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -115,6 +115,12 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
         write!(escaped, "\\u{unit:04x}").expect("writing to a string does not fail");
     }
     all.push(escaped);
+    // JSON as text in JSON: whoever reads the answer once has the escapes, and the secret with them.
+    for at in 0..all.len() {
+        if all[at].contains('\\') {
+            all.push(all[at].replace('\\', "\\\\").replace('"', "\\\""));
+        }
+    }
     for set in [UNRESERVED, COMPONENT, NON_ALPHANUMERIC] {
         let upper = utf8_percent_encode(secret, set).to_string();
         all.push(lower_hex(&upper));
@@ -175,12 +181,18 @@ mod tests {
         EchoFilter::new([&Secret::new(secret)]).clean_text(text)
     }
 
+    fn escapes(text: &str) -> String {
+        text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    }
+
     #[test]
     fn an_echo_is_removed_in_each_listed_encoding() {
         let secret = "u+/k_3 \"<é>&";
         let texts = [
             secret.to_owned(),
             serde_json::to_string(secret).unwrap(),
+            serde_json::to_string(&serde_json::to_string(secret).unwrap()).unwrap(),
+            serde_json::to_string(&escapes(secret)).unwrap(),
             utf8_percent_encode(secret, UNRESERVED).to_string(),
             utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string().to_lowercase(),
             url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),

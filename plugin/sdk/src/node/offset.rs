@@ -4,8 +4,10 @@
 //!
 //! What is guaranteed: no record is delivered twice, and none is missed that is there all the time,
 //! while others arrive. With the oldest first, what arrives stands behind; otherwise it pushes
-//! records to the next page, where they are recognised. A record that disappears meanwhile may pull
-//! another one over the edge of a page unless the listing goes by time.
+//! records to the next page, where they are recognised. Pages that are fetched at the same time are
+//! not answered in their order, so there each begins with the last record of the one before; where
+//! it does not, something has moved meanwhile, and the page is fetched again. A record that
+//! disappears may pull another one over the edge of a page that is fetched alone.
 
 use std::collections::VecDeque;
 
@@ -35,9 +37,10 @@ pub(super) async fn list(
     wanted: u64,
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
-    let mut listing =
-        Listing { task, member, paging, wanted, sink, given: 0, seen: Seen::default() };
     let mut span = paging.time.map(|key| Span::of(task, key, wanted > paging.window));
+    let grows_behind = span.as_ref().is_some_and(|span| span.oldest_first == Some(true));
+    let seen = Seen::default();
+    let mut listing = Listing { task, member, paging, grows_behind, wanted, sink, given: 0, seen };
     loop {
         let request = match &span {
             Some(span) => span.request(task)?,
@@ -76,6 +79,8 @@ struct Listing<'a> {
     task: &'a Task,
     member: &'a str,
     paging: Offset,
+    /// Whether new records stand behind all others, so that none ever moves.
+    grows_behind: bool,
     wanted: u64,
     sink: Sink<'a>,
     given: u64,
@@ -92,6 +97,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn holds(&self, mark: u64) -> bool {
+        self.marks.binary_search(&mark).is_ok()
+    }
+
     /// Whether a record has not come before.
     fn is_new(&mut self, mark: u64, second: Option<i64>) -> bool {
         let Err(at) = self.marks.binary_search(&mark) else {
@@ -110,6 +119,16 @@ impl Seen {
         self.oldest_first.push_back((mark, second));
         true
     }
+}
+
+/// How the reading of several pages at once ended.
+enum Together {
+    /// The listing, or its window, is at its end.
+    Ended(Ended),
+    /// Here the number of records that was known is reached, or pages are smaller than asked for.
+    Over,
+    /// Records have moved from one page to another.
+    Moved,
 }
 
 /// What a page held.
@@ -150,53 +169,61 @@ impl Listing<'_> {
             }
             (self.sink)(page.outputs);
             // A service that gives smaller pages than asked for is asked one by one.
-            if let Some(total) = total
-                && page.count == largest
-                && let Some(ended) = self.ahead(&first, &mut start, total.min(window)).await?
-            {
-                return Ok(ended);
+            if let Some(end) = total.filter(|_| page.count == largest) {
+                match self.ahead(&first, &mut start, end.min(window)).await? {
+                    Together::Ended(ended) => return Ok(ended),
+                    Together::Over => total = None,
+                    // Some way back, for what has disappeared and pulled others along.
+                    Together::Moved => start -= largest / 2,
+                }
+            } else {
+                total = None;
             }
-            total = None;
         }
     }
 
-    /// Reads full pages from `start` to `end`, several at once. `None`: to go on one by one.
+    /// Reads full pages from `start` to `end`, several at once.
     async fn ahead(
         &mut self,
         first: &Request,
         start: &mut u64,
         end: u64,
-    ) -> Result<Option<Ended>, Error> {
+    ) -> Result<Together, Error> {
         let Offset { page: largest, window, .. } = self.paging;
         let task = self.task;
+        let overlap = u64::from(!self.grows_behind && largest > 1);
         let mut under_way = Ahead::default();
         let mut asked = *start;
         loop {
             let left = self.wanted - self.given;
             while under_way.len() < AHEAD
                 && asked < end
-                && asked - *start < left
+                && asked.saturating_sub(*start) < left
                 && !context::cancelled()
             {
-                let size = largest.min(window - asked);
-                under_way.ask(task.send(self.asking(first, asked, size, false)));
-                asked += size;
+                let from = asked - overlap;
+                let size = largest.min(window - from);
+                under_way.ask(task.send(self.asking(first, from, size, false)));
+                asked = from + size;
             }
             let Some(response) = under_way.next().await else {
-                return Ok(None);
+                return Ok(Together::Over);
             };
             let response = response?;
+            if overlap > 0 && !self.goes_on(&response)? {
+                return Ok(Together::Moved);
+            }
             let page = self.read(&response)?;
-            *start += page.count;
+            *start += page.count.saturating_sub(overlap);
             if !page.more || self.given >= self.wanted {
-                return Ok(Some(Ended::All(page.outputs)));
+                return Ok(Together::Ended(Ended::All(page.outputs)));
             }
             if *start >= window {
-                return Ok(Some(Ended::Window(page.outputs, page.last)));
+                return Ok(Together::Ended(Ended::Window(page.outputs, page.last)));
             }
             (self.sink)(page.outputs);
             if page.count < largest {
-                return Ok(None);
+                return Ok(Together::Over);
             }
         }
     }
@@ -243,16 +270,20 @@ impl Listing<'_> {
         })
     }
 
-    /// Whether a record has not come before. By its id, or else by all that stands in it.
+    /// Whether a page begins with what has come before.
+    fn goes_on(&self, response: &Response) -> Result<bool, Error> {
+        let members = response.members()?;
+        let records = records(response, &members, self.member)?;
+        Ok(records.first().is_some_and(|record| self.seen.holds(mark(record).0)))
+    }
+
+    /// Whether a record has not come before.
     fn is_new(&mut self, record: &str) -> bool {
-        let members = json::members(record.as_bytes());
-        let get = |name: &str| members.as_ref().and_then(|members| members.get(name));
-        let mut mark: u64 = 0xcbf2_9ce4_8422_2325;
-        for byte in get("id").unwrap_or(record).bytes() {
-            mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        let second =
-            self.paging.time.and_then(|key| time::parse(get(key.field)?.trim_matches('"')));
+        let (mark, members) = mark(record);
+        let second = self
+            .paging
+            .time
+            .and_then(|key| time::parse(members.as_ref()?.get(key.field)?.trim_matches('"')));
         self.seen.is_new(mark, second)
     }
 
@@ -270,6 +301,17 @@ impl Listing<'_> {
             ),
         )
     }
+}
+
+/// What a record is known by: its id, or else all that stands in it.
+fn mark(record: &str) -> (u64, Option<Members<'_>>) {
+    let members = json::members(record.as_bytes());
+    let id = members.as_ref().and_then(|members| members.get("id"));
+    let mut mark: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in id.unwrap_or(record).bytes() {
+        mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    (mark, members)
 }
 
 /// The stretch of time that is being listed.

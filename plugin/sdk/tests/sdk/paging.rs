@@ -202,6 +202,15 @@ fn counted(total: u64) -> Host {
     })
 }
 
+/// How many requests a listing of so many records takes: pages that are under way at the same time
+/// share a record with the one before.
+fn requests(records: u64) -> u64 {
+    match records.checked_sub(200) {
+        None | Some(0) => records.div_ceil(100).max(1),
+        Some(rest) => 2 + rest.div_ceil(99),
+    }
+}
+
 #[test]
 fn once_the_total_is_known_pages_are_fetched_at_the_same_time_and_none_in_vain() {
     for total in [0, 99, 100, 101, 200, 201, 999, 1_000, 1_001] {
@@ -209,7 +218,7 @@ fn once_the_total_is_known_pages_are_fetched_at_the_same_time_and_none_in_vain()
             let host = if last_first { counted(total).last_first() } else { counted(total) };
             let result = call_one(&host, "record.list", json!({"all": true}));
             assert_eq!(yielded(&host, result), ids(total), "{total}");
-            assert_eq!(host.requests().len() as u64, total.div_ceil(100).max(1), "{total}");
+            assert_eq!(host.requests().len() as u64, requests(total), "{total}");
             assert!(host.most_open() <= 4);
             assert_eq!(host.most_open(), if total > 500 { 4 } else { host.most_open() });
         }
@@ -222,7 +231,7 @@ fn a_limit_is_exact_whatever_is_fetched_ahead() {
         let host = counted(700);
         let result = call_one(&host, "record.list", json!({"limit": limit}));
         assert_eq!(yielded(&host, result), ids(limit), "{limit}");
-        assert_eq!(host.requests().len() as u64, limit.div_ceil(100), "{limit}");
+        assert_eq!(host.requests().len() as u64, requests(limit), "{limit}");
     }
 }
 
@@ -234,7 +243,7 @@ fn the_total_is_asked_for_once_and_only_where_there_is_more_than_two_pages() {
     let host = counted(700);
     yielded(&host, call_one(&host, "record.list", json!({"all": true}))).len();
     let asked: Vec<_> = host.requests().iter().map(|r| r.url.contains("total=true")).collect();
-    assert_eq!(asked, [false, true, false, false, false, false, false]);
+    assert_eq!(asked, [false, true, false, false, false, false, false, false]);
 }
 
 #[test]
@@ -264,6 +273,50 @@ fn records_that_arrive_meanwhile_come_once_and_push_none_away() {
     assert_eq!(got.len(), count, "none twice");
     for id in 0..450 {
         assert!(got.contains(&format!(r#"{{"id":{id}}}"#)), "{id} was there all the time");
+    }
+}
+
+/// The newest first. The answer to the request number `late` is the last of those that are under way
+/// together: so many records have arrived, or gone, since the others were answered.
+fn disordered(late: usize, moved: i64) -> Host {
+    let mut number = 0;
+    host(move |request| {
+        let offset = query(request, "offset").unwrap_or(0);
+        let limit = query(request, "limit").unwrap();
+        let has_moved = number == late || number > late + 3;
+        number += 1;
+        // The newest has the highest number; what goes is among the first.
+        let ids: Vec<i64> = match (has_moved, moved > 0) {
+            (false, _) => (0..1_000).rev().collect(),
+            (true, true) => (0..1_000 + moved).rev().collect(),
+            (true, false) => {
+                (0..1_000).rev().filter(|id| *id < 990 + moved || *id >= 990).collect()
+            }
+        };
+        let page = ids.iter().skip(offset as usize).take(limit as usize);
+        let records: Vec<_> = page.map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let more = offset as usize + records.len() < ids.len();
+        let told = if request.url.contains("total=true") { json!(ids.len()) } else { json!(null) };
+        let body = format!(r#"{{"records":[{}],"more":{more},"total":{told}}}"#, records.join(","));
+        Ok(answer(200, &body))
+    })
+}
+
+#[test]
+fn what_moves_while_pages_are_under_way_together_is_noticed() {
+    for late in 2..=5 {
+        for moved in [1, 7, 120, -1, -7] {
+            let host = disordered(late, moved);
+            let result = call_one(&host, "record.list", json!({"all": true}));
+            let mut got = yielded(&host, result);
+            let count = got.len();
+            got.sort_unstable();
+            got.dedup();
+            assert_eq!(got.len(), count, "none twice: {late} {moved}");
+            for id in 0..980 {
+                assert!(got.contains(&format!(r#"{{"id":{id}}}"#)), "{id}: {late} {moved}");
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod binding;
 mod egress;
 mod engine;
+mod examples;
 mod hostile;
 mod loading;
 mod node;

@@ -1,9 +1,12 @@
 //! The PagerDuty node through the real component, host and sockets: reading.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use end_to_end::{World, error, values};
-use pagerduty_simulator::{ErrorShape, Fault, Simulator};
+use pagerduty_simulator::{ErrorShape, Fault, NewIncident, Simulator};
 use serde_json::{Value, json};
-use workflow_node_host::{Execution, FormOf, OptionsQuery};
+use workflow_node_host::{Execution, FormOf, OptionsQuery, Outcome};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_listed() {
@@ -68,16 +71,75 @@ async fn a_limit_means_exactly_that_many_and_all_means_all() {
     }
 }
 
+/// The ids of what an item of an action has given; none comes twice.
+fn ids(outcome: &Outcome) -> BTreeSet<String> {
+    let records = values(outcome, 0);
+    let ids: BTreeSet<String> =
+        records.iter().filter_map(|one| one["id"].as_str()).map(str::to_owned).collect();
+    assert_eq!(ids.len(), records.len(), "no record twice");
+    ids
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_window_of_a_listing_ends_with_an_error_and_what_came_before_stands() {
-    let world = World::new().await;
-    world.us().add_incidents(10_050);
-    let item = json!({"all": true, "date_range": "all"});
-    let outcome = world.run("incident.list", &[item]).await;
+async fn incidents_beyond_the_window_come_complete_while_others_arrive() {
+    let world =
+        World::with(Simulator::builder().without_rate_limits(), |h| h.rate_limit(Vec::new())).await;
+    world.us().add_incidents(10_150);
+    let known: BTreeSet<String> = world.us().incidents().into_iter().map(|one| one.id).collect();
+    for item in [
+        json!({"all": true, "date_range": "all"}),
+        json!({"all": true, "sort_by": ["created_at:desc"]}),
+    ] {
+        let items = [item.clone()];
+        let listing = world.run("incident.list", &items);
+        tokio::pin!(listing);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut listing => break outcome,
+                () = tokio::time::sleep(Duration::from_millis(20)) => {
+                    world.us().add_incident(NewIncident::default());
+                }
+            }
+        };
+        let found = ids(&outcome);
+        let missing: Vec<_> = known.difference(&found).collect();
+        assert_eq!(missing.len(), 0, "{item}: {missing:?}");
+    }
+    assert!(world.us().incident_count() > known.len() + 4, "others have arrived");
+    assert_eq!(world.simulator.violations(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_entries_beyond_the_window_come_complete_though_many_share_a_second() {
+    let world =
+        World::with(Simulator::builder().without_rate_limits(), |h| h.rate_limit(Vec::new())).await;
+    let known: BTreeSet<String> = world.us().add_incidents(6_000).into_iter().collect();
+    let outcome = world.run("log_entry.list", &[json!({"all": true})]).await;
+    assert!(ids(&outcome).len() > 10_000);
+    // Each incident has the same number of entries, all of the same second.
+    let mut entries: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in values(&outcome, 0) {
+        *entries.entry(entry["incident"]["id"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    for incident in &known {
+        assert_eq!(entries.get(incident), Some(&world.us().log_of(incident).len()), "{incident}");
+    }
+    assert_eq!(world.simulator.violations(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_has_no_time_ends_with_an_error_at_the_window_and_what_came_stands() {
+    let world =
+        World::with(Simulator::builder().without_rate_limits(), |h| h.rate_limit(Vec::new())).await;
+    world.us().add_services(10_050);
+    let outcome = world.run("service.list", &[json!({"all": true})]).await;
     assert_eq!(outcome.items[0].output.len(), 10_000);
     let error = error(&outcome, 0);
     assert_eq!(error.kind, "invalid-input");
-    assert!(error.message.contains("10000"), "{}", error.message);
+    assert!(error.message.contains("at most 10000 records"), "{}", error.message);
+    // A limit within the window is no such thing.
+    let outcome = world.run("service.list", &[json!({"limit": 10_000})]).await;
+    assert_eq!(values(&outcome, 0).len(), 10_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +249,7 @@ async fn numbers_and_unknown_fields_survive_untouched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn items_run_together_and_come_back_in_order() {
     let world = World::with(
-        Simulator::builder().latency(std::time::Duration::from_millis(20)).without_rate_limits(),
+        Simulator::builder().latency(Duration::from_millis(20)).without_rate_limits(),
         |host| host.rate_limit(Vec::new()),
     )
     .await;
@@ -198,44 +260,4 @@ async fn items_run_together_and_come_back_in_order() {
         assert_eq!(values(&outcome, n)[0]["id"], item["incident_id"]);
     }
     assert_eq!(world.simulator.connections_opened(), 1, "one HTTP/2 connection serves them all");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_example_really_runs() {
-    let world = World::new().await;
-    let incidents = world.us().incidents();
-    let open = |status: &str| {
-        let found =
-            incidents.iter().find(|one| format!("{:?}", one.status).to_lowercase() == status);
-        found.map(|one| one.id.clone()).unwrap_or_else(|| panic!("an incident is {status}"))
-    };
-    let log_entry = world.one("log_entry.list", json!({"limit": 1})).await;
-    // What the examples name stands in no account; the account's own things take their place.
-    let names = [
-        ("PSERVICE000001", world.us().services()[0].id.clone()),
-        ("PUSER000000001", world.us().users()[0].id.clone()),
-        ("RLOGENTRY00001", log_entry["id"].as_str().unwrap_or_default().to_owned()),
-        ("QINCIDENT00003", open("acknowledged")),
-        ("QINCIDENT00002", open("triggered")),
-        ("QINCIDENT00001", open("triggered")),
-    ];
-    let mut count = 0;
-    // Resolving comes last, so that the others find what they need.
-    let mut actions: Vec<_> = world.plugin.description().node.actions.iter().collect();
-    actions.sort_by_key(|action| action.name.ends_with(".resolve"));
-    for action in actions {
-        assert!(!action.examples.is_empty(), "{} has no example", action.name);
-        for example in &action.examples {
-            let mut text = example.parameters.to_string();
-            for (name, id) in &names {
-                text = text.replace(name, id);
-            }
-            let outcome = world.run(&action.name, &[serde_json::from_str(&text).unwrap()]).await;
-            let error = outcome.items[0].error.as_ref();
-            assert!(error.is_none(), "{}, {}: {error:?}", action.name, example.title);
-            count += 1;
-        }
-    }
-    assert!(count >= 21);
-    assert_eq!(world.simulator.violations(), [""; 0]);
 }

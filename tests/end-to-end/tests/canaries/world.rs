@@ -39,7 +39,8 @@ pub(crate) fn logs() -> String {
     String::from_utf8_lossy(&LOGS.lock().unwrap()).into_owned()
 }
 
-fn listen() {
+/// Begins to hear every log line; once for all tests of this process.
+pub(crate) fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| {
         tracing_subscriber::fmt()

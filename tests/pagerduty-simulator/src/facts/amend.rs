@@ -11,7 +11,8 @@ pub struct Amendment {
     /// The operations; `*` means all.
     pub operations: Vec<String>,
     /// What is corrected: `body`, or the way to a field, for instance `body.incident.title` or
-    /// `query.since`. `query.*[]` means every query parameter whose name ends in `[]`.
+    /// `query.since`. `query.*[]` means every query parameter whose name ends in `[]`, and
+    /// `body.*.*` every member but `type` of the object that the body brings.
     pub at: String,
     /// The attributes that are set; null takes one away. Null as a whole takes the place away.
     pub set: Value,
@@ -42,6 +43,15 @@ impl Amendment {
                 }
             }
             Some(("query", name)) => set(named(&mut row["query"], name), &self.set),
+            Some(("body", "*.*")) => {
+                let roots = row["body"]["fields"].as_array_mut();
+                let members = roots.into_iter().flatten().filter_map(|root| root.get_mut("fields"));
+                for member in members.filter_map(Value::as_array_mut).flatten() {
+                    if member["name"] != "type" {
+                        set(member, &self.set);
+                    }
+                }
+            }
             Some((_, path)) => {
                 let mut place = &mut row["body"];
                 for name in path.split('.') {
@@ -123,6 +133,14 @@ mod tests {
         assert!(!amendment("body.a", json!({"type": "string"})).apply(&mut row));
         assert!(amendment("body.a.b", json!({"type": "object"})).apply(&mut row));
         assert_eq!(row["body"]["fields"][0]["fields"][0]["name"], "b");
+        row["body"]["fields"][0]["fields"] = json!([
+            {"name": "type", "required": true}, {"name": "b", "required": true, "type": "string"},
+        ]);
+        assert!(amendment("body.*.*", json!({"required": null})).apply(&mut row));
+        assert_eq!(
+            row["body"]["fields"][0]["fields"],
+            json!([{"name": "type", "required": true}, {"name": "b", "type": "string"}])
+        );
         assert!(amendment("body", Value::Null).apply(&mut row));
         assert_eq!(row, json!({"id": "one"}));
         let mut other = json!({"id": "two"});

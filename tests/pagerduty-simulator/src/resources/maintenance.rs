@@ -53,9 +53,11 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 }
 
 /// Refuses times that are over or the wrong way round.
-fn judge(call: &Call<'_>) -> Result<(), Refusal> {
+/// What a change does not name is as it was.
+fn judge(call: &Call<'_>, old: &Value) -> Result<(), Refusal> {
     let given = &call.body["maintenance_window"];
-    let (start, end) = (moment(given, "start_time"), moment(given, "end_time"));
+    let of = |name: &str| moment(if given[name].is_null() { old } else { given }, name);
+    let (start, end) = (of("start_time"), of("end_time"));
     if end <= start {
         return Err(Refusal::invalid(["End time must be after start time"]));
     }
@@ -95,7 +97,7 @@ fn settle(call: &mut Call<'_>, window: Value) -> Result<Value, Refusal> {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    judge(call)?;
+    judge(call, &Value::Null)?;
     let window = documents::created(call)?;
     let window = settle(call, window)?;
     Ok(call.answer(&window))
@@ -103,7 +105,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 
 fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let old = documents::found(call)?;
-    judge(call)?;
+    judge(call, &old)?;
     if moment(&old, "end_time") <= call.now {
         return Err(Refusal::coded(400, 5003, "Maintenance Window Is In The Past"));
     }

@@ -123,7 +123,8 @@ fn layer(state: &mut State, given: &Value) -> Result<Layer, Refusal> {
 fn read(call: &mut Call<'_>, old: Option<Schedule>) -> Result<Schedule, Refusal> {
     references::check(call)?;
     let given = call.body["schedule"].clone();
-    let zone = text(&given["time_zone"]).unwrap_or_default();
+    let known = old.as_ref().map(|old| old.time_zone.clone());
+    let zone = text(&given["time_zone"]).or(known).unwrap_or_default();
     if time_zone(&zone).is_none() {
         return Err(Refusal::coded(400, 3001, "Invalid Schedule: the time zone is not known"));
     }

@@ -58,7 +58,8 @@ fn post(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 
 /// The page that the body names must be that of the path.
 fn judge(call: &Call<'_>) -> Result<(), Refusal> {
-    match call.body["post"]["status_page"]["id"] == call.capture(0) {
+    let page = &call.body["post"]["status_page"];
+    match page.is_null() || page["id"] == call.capture(0) {
         true => Ok(()),
         false => Err(Refusal::invalid(["post.status_page is not the page of the path"])),
     }

@@ -19,6 +19,7 @@ mod records;
 mod schedules;
 mod services;
 mod settings;
+mod updates;
 mod webdriver;
 mod webhooks;
 mod world;

@@ -17,6 +17,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["abilities.read"])
     .takes(&[&LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("abilities"))
+    .gives(r#"{"type":"string"}"#)
     .examples(&[Example::new("All abilities", r#"{"all":true}"#)]),
     rest(
         "ability.check",

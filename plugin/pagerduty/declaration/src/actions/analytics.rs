@@ -201,7 +201,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Week by week",
-            r#"{"filters":{"created_at_start":"2026-01-01T00:00:00Z","created_at_end":"2026-02-01T00:00:00Z"},"aggregate_unit":"week"}"#,
+            r#"{"filters":{"created_at_start":"2026-01-01T00:00:00Z","created_at_end":"2026-02-01T00:00:00Z","service_ids":["PSERVICE000001"]},"aggregate_unit":"week"}"#,
         ),
     ]),
     rest(
@@ -224,7 +224,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new(
+        "Of one service",
+        r#"{"filters":{"service_ids":["PSERVICE000001"]}}"#,
+    )]),
     rest(
         "analytics.escalation_policy_metrics_total",
         "Get figures of all escalation policies",
@@ -245,7 +248,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new(
+        "Of one service",
+        r#"{"filters":{"service_ids":["PSERVICE000001"]}}"#,
+    )]),
     rest(
         "analytics.service_metrics",
         "Get figures per service",
@@ -268,7 +274,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(whole_list("data"))
     .examples(&[
         Example::new(
-            "Two services",
+            "One service in one month",
             r#"{"filters":{"created_at_start":"2026-01-01T00:00:00Z","created_at_end":"2026-02-01T00:00:00Z","service_ids":["PSERVICE000001"]}}"#,
         ),
     ]),
@@ -292,7 +298,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new(
+        "Of one service",
+        r#"{"filters":{"service_ids":["PSERVICE000001"]}}"#,
+    )]),
     rest(
         "analytics.team_metrics",
         "Get figures per team",
@@ -313,7 +322,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new(
+        "Of one team",
+        r#"{"filters":{"team_ids":["PTEAM000000001"]}}"#,
+    )]),
     rest(
         "analytics.team_metrics_total",
         "Get figures of all teams",
@@ -334,7 +346,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new(
+        "Of one team",
+        r#"{"filters":{"team_ids":["PTEAM000000001"]}}"#,
+    )]),
     rest(
         "analytics.advance_usage",
         "Get the use of PagerDuty Advance",
@@ -439,7 +454,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new(
+        "Of one service",
+        r#"{"filters":{"service_ids":["PSERVICE000001"]}}"#,
+    )]),
     rest(
         "analytics.responder_metrics",
         "Get figures of all responders",
@@ -468,7 +486,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .effect(Effect::Read, Idempotency::Safe)
     .takes(&[&FILTERS_VALUE, &TIME_ZONE_VALUE, &ORDER, &ORDER_BY, &LIMIT, &ALL, &ADDITIONAL_FIELDS])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new("All", r#"{}"#)]),
     rest(
         "analytics.user_metrics",
         "Get figures of all users",
@@ -498,7 +516,7 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(whole_list("data"))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new("All", r#"{}"#)]),
     rest(
         "analytics_incident.list",
         "List incidents with their figures",
@@ -695,7 +713,10 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(Answer::List("data", &ANALYTICS))
-    .examples(&[Example::new("One", r#"{"responder_id":"PUSER000000001"}"#)]),
+    .examples(&[Example::new(
+        "On one service",
+        r#"{"responder_id":"PUSER000000001","filters":{"service_ids":["PSERVICE000001"]}}"#,
+    )]),
     rest(
         "analytics_user.list",
         "List users with their figures",
@@ -716,5 +737,5 @@ pub(super) static ACTIONS: &[Action] = &[
         &ADDITIONAL_FIELDS,
     ])
     .answer(Answer::List("data", &ANALYTICS))
-    .examples(&[Example::new("One", r#"{}"#)]),
+    .examples(&[Example::new("All", r#"{}"#)]),
 ];

@@ -171,7 +171,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Servers",
-            r#"{"name":"CMDB","cmdb_tables":[{"display_name":"Servers","ci_table_name":"cmdb_ci_server","field_mappings":[{"servicenow_field":"name","event_field":"source"}]}]}"#,
+            r#"{"name":"CMDB","cmdb_tables":[{"display_name":"Servers","ci_table_name":"cmdb_ci_server","field_mappings":[{"servicenow_field":"name","event_field":"source"},{"servicenow_field":"u_owner","event_field":"owner"}]}]}"#,
         ),
     ]),
     rest(
@@ -281,7 +281,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Databases",
-            r#"{"integration_id":"PINTEGRATION01","display_name":"Databases","ci_table_name":"cmdb_ci_database","field_mappings":[{"servicenow_field":"name","event_field":"source"}]}"#,
+            r#"{"integration_id":"PINTEGRATION01","display_name":"Databases","ci_table_name":"cmdb_ci_database","field_mappings":[{"servicenow_field":"name","event_field":"source"},{"servicenow_field":"u_owner","event_field":"owner"}]}"#,
         ),
     ]),
     rest(

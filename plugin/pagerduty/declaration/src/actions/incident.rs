@@ -465,8 +465,8 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .runs(Run::Custom)
     .examples(&[Example::new(
-        "A region",
-        r#"{"incident_id":"QINCIDENT00001","fields":{"region":"eu"}}"#,
+        "Where it is",
+        r#"{"incident_id":"QINCIDENT00001","fields":{"environment":"production"}}"#,
     )]),
     rest(
         "incident.add_responders",

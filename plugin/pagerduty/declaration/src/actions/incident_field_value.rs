@@ -53,7 +53,7 @@ pub(super) static ACTIONS: &[Action] = &[
     ])
     .answer(whole_list("custom_fields"))
     .examples(&[Example::new(
-        "A region",
-        r#"{"incident_id":"QINCIDENT00001","custom_fields":[{"name":"region","value":"eu"}]}"#,
+        "Where it is",
+        r#"{"incident_id":"QINCIDENT00001","custom_fields":[{"name":"environment","value":"production"}]}"#,
     )]),
 ];

@@ -622,8 +622,8 @@ pub(super) static ACTIONS: &[Action] = &[
     .answer(whole_list("custom_fields"))
     .examples(&[
         Example::new(
-            "A region",
-            r#"{"service_id":"PSERVICE000001","custom_fields":[{"name":"region","value":"eu"}]}"#,
+            "Where it runs",
+            r#"{"service_id":"PSERVICE000001","custom_fields":[{"name":"environment","value":"production"}]}"#,
         ),
     ]),
     rest(

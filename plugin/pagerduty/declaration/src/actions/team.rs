@@ -113,7 +113,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another description",
-            r#"{"team_id":"PTEAM000000001","name":"Platform","description":"Runs everything."}"#,
+            r#"{"team_id":"PTEAM000000001","description":"Runs everything."}"#,
         ),
     ]),
     rest(

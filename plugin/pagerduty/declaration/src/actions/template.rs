@@ -173,5 +173,6 @@ pub(super) static ACTIONS: &[Action] = &[
     .scopes(&["templates.read"])
     .takes(&[&LIMIT, &ALL, &ADDITIONAL_QUERY])
     .answer(whole_list("fields"))
+    .gives(r#"{"type":"string"}"#)
     .examples(&[Example::new("The first hundred", r#"{}"#)]),
 ];

@@ -251,7 +251,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "A responder",
-            r#"{"name":"Eve Larsson","email":"eve@example.com","role":"limited_user","time_zone":"Europe/Stockholm"}"#,
+            r#"{"name":"Fay Larsson","email":"fay@example.com","role":"limited_user","time_zone":"Europe/Stockholm"}"#,
         ),
     ]),
     rest(
@@ -312,7 +312,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .examples(&[
         Example::new(
             "Another job",
-            r#"{"user_id":"PUSER000000001","name":"Ben Okafor","email":"ben@example.com","job_title":"Site reliability engineer"}"#,
+            r#"{"user_id":"PUSER000000001","job_title":"Site reliability engineer"}"#,
         ),
     ]),
     rest(

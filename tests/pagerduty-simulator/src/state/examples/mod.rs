@@ -90,6 +90,8 @@ impl State {
         keys.insert(second.to_owned(), places[0]);
         self.trigger_alert(&service, second, "Checkout times out", "warning", event, now);
         self.open_keys.entry(service).or_default().remove(second);
+        // A type with a custom field.
+        self.incidents[places[0]].incident_type = "example_incident".to_owned();
         self.ids.want("note", &id("note", 1));
         self.annotate(places[0], "Looking into it.", &id("user", 1), now);
         self.acknowledge(places[2], &eve, now);

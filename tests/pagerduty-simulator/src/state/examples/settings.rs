@@ -25,10 +25,10 @@ impl State {
                 "created_by": self.user_reference(&id("user", 1)),
             }),
         );
-        self.example(
+        self.keep(
             "/addons",
-            "addon",
-            1,
+            &id("addon", 1),
+            "full_page_addon",
             json!({"name": "Example add-on", "src": "https://example.com/addon", "services": [service]}),
         );
         self.example(
