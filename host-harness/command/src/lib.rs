@@ -10,7 +10,10 @@ mod approve;
 mod cli;
 mod completions;
 mod credential;
+mod docs;
 mod exit;
+mod form;
+mod groups;
 mod har;
 mod input;
 mod inspect;
@@ -26,6 +29,7 @@ mod setup;
 mod slots;
 mod store;
 mod values;
+mod words;
 
 use std::ffi::OsString;
 
@@ -66,6 +70,7 @@ async fn execute(cli: Cli, format: Format) -> Result<Exit, Failure> {
     }
     match cli.command {
         Command::Inspect(args) => inspect::run(&setup, &args).await,
+        Command::Docs(args) => docs::run(&setup, &args).await,
         Command::Approve(args) => approve::run(&setup, &args).await,
         Command::Run(args) => run::run(&setup, *args).await,
         Command::Options(args) => options::run(&setup, *args).await,
