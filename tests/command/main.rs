@@ -19,6 +19,7 @@ mod run_stopping;
 mod secrets;
 mod sharing;
 mod support;
+mod trigger;
 #[allow(dead_code)] // The simulator's own tests use more of it.
 #[path = "../pagerduty-simulator/tests/simulator/webdriver.rs"]
 mod webdriver;

@@ -9,6 +9,7 @@ use workflow_node_host::OriginPattern;
 use workflow_node_host::transport::ConnectTo;
 
 use crate::credential::args::CredentialCommand;
+use crate::trigger::args::{TriggerCommand, WebhookCommand};
 use crate::values::{RateLimit, duration};
 
 #[derive(Parser)]
@@ -121,6 +122,12 @@ pub(crate) enum Command {
     /// Connect accounts, see whether they work, share them, and end them
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// Listen for events that start workflows, and look after what was set up for them
+    #[command(subcommand)]
+    Trigger(TriggerCommand),
+    /// Try out a receiver of webhooks
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Print a shell's completion script
     #[command(after_help = "Example:\n  harness completions bash > \
                             ~/.local/share/bash-completion/completions/harness")]
@@ -139,6 +146,8 @@ impl Command {
             Self::Run(args) => args.format,
             Self::Options(args) => args.format.into(),
             Self::Credential(command) => command.format().into(),
+            Self::Trigger(command) => command.format(),
+            Self::Webhook(command) => command.format(),
             Self::Completions { .. } => Format::Text,
         }
     }

@@ -90,7 +90,9 @@ impl Failure {
         } else {
             Exit::Internal
         };
+        let exit = if error.item().is_some() { Exit::Failed } else { exit };
         let mut failure = Self::new(exit, error.name(), error.to_string());
+        failure.cause = error.item().cloned().map(Box::new);
         failure.problems = error.problems().to_vec();
         if error.is_not_approved() {
             failure.next = Some(format!("harness approve {}", shell(plugin)));

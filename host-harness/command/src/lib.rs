@@ -28,7 +28,9 @@ mod schema;
 mod setup;
 mod slots;
 mod store;
+mod trigger;
 mod values;
+mod webhook;
 mod words;
 
 use std::ffi::OsString;
@@ -75,6 +77,8 @@ async fn execute(cli: Cli, format: Format) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(&setup, *args).await,
         Command::Options(args) => options::run(&setup, *args).await,
         Command::Credential(command) => credential::run(&setup, command).await,
+        Command::Trigger(command) => trigger::run(&setup, command).await,
+        Command::Webhook(command) => webhook::run(&setup, command).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use url::Url;
 use workflow_node_host::oauth::Principal;
-use workflow_node_host::transport::HttpTransport;
+use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::{Execution, FileApprovals, Host, Plugin};
 
 use crate::cli::{Common, Network};
@@ -98,8 +99,20 @@ pub(crate) async fn load(host: &Host, plugin: &Path) -> Result<Plugin, Failure> 
     })
 }
 
+/// A transport that reaches a URL that the user has named, wherever it leads.
+pub(crate) fn transport_to(network: &Network, url: &Url) -> Result<HttpTransport, Failure> {
+    let origin = url.origin().ascii_serialization();
+    let own = format!("{origin}={origin}")
+        .parse()
+        .map_err(|_| Failure::input("usage", format!("`{url}` is no http or https URL")))?;
+    build(HttpTransport::builder().connect_to(own), network)
+}
+
 fn transport(network: &Network) -> Result<HttpTransport, Failure> {
-    let mut builder = HttpTransport::builder();
+    build(HttpTransport::builder(), network)
+}
+
+fn build(mut builder: HttpTransportBuilder, network: &Network) -> Result<HttpTransport, Failure> {
     if let Some(file) = &network.ca_file {
         let pem = std::fs::read(file).map_err(|error| {
             let file = file.display();

@@ -4,7 +4,9 @@ use crate::approval::{ApprovalsError, GrantRequest};
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
+use crate::execution::ItemError;
 use crate::near;
+use crate::trigger::TriggerStoreError;
 
 /// Why the host could not do something. What an action answers for an item is no such error, but
 /// an [`ItemError`](crate::ItemError).
@@ -35,6 +37,12 @@ pub(crate) enum ErrorKind {
     CredentialUnusable(String),
     #[error("{0}")]
     Approvals(#[from] ApprovalsError),
+    #[error("{0}")]
+    Trigger(String),
+    #[error("{0}")]
+    TriggerRefused(String, Box<ItemError>),
+    #[error("{0}")]
+    TriggerStore(TriggerStoreError),
     #[error("{0}")]
     Internal(String),
 }
@@ -78,7 +86,13 @@ impl Error {
     pub fn is_invalid_input(&self) -> bool {
         matches!(
             *self.0,
-            ErrorKind::Unknown { .. } | ErrorKind::Invalid { .. } | ErrorKind::Read { .. }
+            ErrorKind::Unknown { .. }
+                | ErrorKind::Invalid { .. }
+                | ErrorKind::Read { .. }
+                | ErrorKind::Trigger(_)
+                | ErrorKind::TriggerStore(
+                    TriggerStoreError::Unknown { .. } | TriggerStoreError::Exists(_)
+                )
         )
     }
 
@@ -86,6 +100,14 @@ impl Error {
     pub fn credential(&self) -> Option<&CredentialError> {
         match &*self.0 {
             ErrorKind::Credential(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What a plugin answered, where that is the reason.
+    pub fn item(&self) -> Option<&ItemError> {
+        match &*self.0 {
+            ErrorKind::TriggerRefused(_, error) => Some(error),
             _ => None,
         }
     }
@@ -112,6 +134,10 @@ impl Error {
             }
             ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_) => "credential",
             ErrorKind::Approvals(_) => "approvals",
+            ErrorKind::Trigger(_) => "trigger",
+            ErrorKind::TriggerRefused(_, error) => error.kind,
+            ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
+            ErrorKind::TriggerStore(_) => "trigger-store",
             ErrorKind::Internal(_) => "internal",
         }
     }

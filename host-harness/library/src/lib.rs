@@ -27,6 +27,7 @@ mod secret;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod transport;
+pub mod trigger;
 
 pub use approval::{
     Approval, Approvals, ApprovalsError, CredentialGrant, FileApprovals, GrantRequest,

@@ -112,9 +112,39 @@ pub(super) fn harmless(document: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// The same document on one line: line breaks can stand only between values.
+pub(super) fn one_line(document: &str) -> Cow<'_, str> {
+    if !document.contains(['\n', '\r']) {
+        return Cow::Borrowed(document);
+    }
+    let mut line = String::with_capacity(document.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for character in document.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            ' ' | '\t' | '\n' | '\r' if !in_string => continue,
+            _ => {}
+        }
+        line.push(character);
+    }
+    Cow::Owned(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_of_many_lines_is_the_same_document_on_one() {
+        let document = "{\n  \"a b\": \"c \\\" \\\\\",\r\n\t\"d\": [ 1.10, 2 ]\n}\n";
+        let line = one_line(document);
+        assert_eq!(line, r#"{"a b":"c \" \\","d":[1.10,2]}"#);
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(&line), value(document));
+        assert_eq!(one_line("{\"a\": 1}"), "{\"a\": 1}");
+    }
 
     #[test]
     fn a_harmless_document_is_the_same_document() {

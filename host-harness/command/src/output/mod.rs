@@ -33,6 +33,11 @@ pub(crate) fn stdout_json(document: &str) -> Result<(), Failure> {
     write(text.as_bytes())
 }
 
+/// Writes one JSON document as one line, however it was written.
+pub(crate) fn stdout_line(document: &str) -> Result<(), Failure> {
+    stdout_json(&json::one_line(document))
+}
+
 /// Writes a report of a command as JSON.
 pub(crate) fn stdout_report(report: &impl Serialize) -> Result<(), Failure> {
     stdout_json(&serde_json::to_string_pretty(report).map_err(Failure::internal)?)

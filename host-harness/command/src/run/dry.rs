@@ -146,7 +146,7 @@ fn print(args: &RunArgs, elements: &[DryRunElement]) -> Result<(), Failure> {
     match args.format {
         Format::Json => output::stdout_json(&array(&lines.map_err(Failure::internal)?)),
         Format::Jsonl => {
-            lines.map_err(Failure::internal)?.iter().try_for_each(|line| output::stdout_json(line))
+            lines.map_err(Failure::internal)?.iter().try_for_each(|line| output::stdout_line(line))
         }
         Format::Text => {
             elements.iter().try_for_each(|element| output::stdout(&element_text(element)))

@@ -114,7 +114,7 @@ impl Watch {
 }
 
 fn print_line(line: &impl serde::Serialize) -> Result<(), Failure> {
-    output::stdout_json(&serde_json::to_string(line).map_err(Failure::internal)?)
+    output::stdout_line(&serde_json::to_string(line).map_err(Failure::internal)?)
 }
 
 #[async_trait]

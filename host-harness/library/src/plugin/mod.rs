@@ -3,6 +3,7 @@
 mod call;
 mod execute;
 mod session;
+mod trigger;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use call::{MemoryLimit, describe};
 use call::{call, pure};
+pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
 use crate::approval::{Approval, GrantRequest};
 use crate::bindings::PluginPre;

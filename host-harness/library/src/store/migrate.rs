@@ -100,6 +100,7 @@ pub(super) fn from_format_1(
     };
     let rows = read().map_err(failed)?;
     transaction.execute_batch(TABLES).map_err(failed)?;
+    transaction.execute_batch(super::triggers::TABLES).map_err(failed)?;
     for old in rows {
         bring(&transaction, path, opened, &old)?;
     }

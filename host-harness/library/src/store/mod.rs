@@ -34,6 +34,7 @@ mod record;
 mod rekey;
 mod schema;
 mod seal;
+mod triggers;
 mod write;
 
 pub use error::StoreError;
@@ -281,6 +282,10 @@ impl SqliteStore {
             Ok(known) => StoreError::Unknown { name: name.to_owned(), known },
             Err(error) => self.failed(error),
         }
+    }
+
+    fn now(&self) -> u64 {
+        self.0.clock.unix_milliseconds()
     }
 
     fn opened(&self) -> Arc<(Opened, Vec<u8>)> {

@@ -425,7 +425,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(StoreError::unwritable)
 }
 
-fn parsed<T: DeserializeOwned>(json: &str) -> Option<T> {
+pub(super) fn parsed<T: DeserializeOwned>(json: &str) -> Option<T> {
     serde_json::from_str(json).ok()
 }
 

@@ -43,6 +43,7 @@ impl SqliteStore {
                     write::put_dependant(database, &head, &row).map_err(failed)?;
                 }
             }
+            super::triggers::reseal(self, database, old, &new)?;
             header.replace(database).map_err(failed)
         })?;
         let current = Arc::new((new, header.sealed_data_key().to_vec()));

@@ -327,6 +327,7 @@ pub(super) fn open_or_make(
     let make = || {
         transaction.execute_batch(STORE)?;
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(super::triggers::TABLES)?;
         transaction.execute(
             "INSERT INTO store VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![

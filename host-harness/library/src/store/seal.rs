@@ -34,6 +34,8 @@ pub(super) enum Purpose {
     Course,
     /// A workflow that has named a credential.
     Dependant,
+    /// A trigger's subscription: its parameters, and what signs its deliveries.
+    Subscription,
     /// An exported file.
     Export,
 }
@@ -48,6 +50,7 @@ impl Purpose {
             Self::Connection => "workflow-node store: connection of a credential, 2",
             Self::Course => "workflow-node store: course of a connection, 2",
             Self::Dependant => "workflow-node store: dependant of a credential, 2",
+            Self::Subscription => "workflow-node store: subscription of a trigger, 2",
             Self::Export => "workflow-node export of credentials, 1",
         }
     }

@@ -28,7 +28,11 @@ pub(super) async fn setup(subscription: &Subscription) -> Result<Value, Error> {
     let made = create(subscription, callback, &desired).await?;
     let made_id = id(&made).unwrap_or_default();
     let secret = made.get("delivery_method").and_then(|method| method.get(SECRET)?.as_str());
-    let removed = remove_all(subscription, &old, made_id).await;
+    let mut removed = remove_all(subscription, &old, made_id).await;
+    // One that leads to where we were reached before. Addresses cannot be changed.
+    if let Some(known) = subscription.kept("id").filter(|known| *known != made_id) {
+        removed = removed.and(remove(subscription, known).await);
+    }
     let Some(secret) = secret else {
         // It could never be checked who sends: not left behind.
         remove(subscription, made_id).await?;
@@ -83,9 +87,16 @@ pub(super) fn receive(subscription: &Subscription, delivery: &Delivery) -> Resul
     }
     let dedup_key = text("id").map(str::to_owned);
     let occurred = text("occurred_at").and_then(time::parse);
-    let is_rest = subscription.text("shape") == Some("rest");
-    let event = if is_rest { shape::rest(event) } else { event };
-    let event = Event { json: json::text(&Value::Object(event)), dedup_key, occurred };
+    let json = match subscription.text("shape") {
+        Some("rest") => json::text(&Value::Object(shape::rest(event))),
+        // As PagerDuty has written it, to the last digit.
+        _ => {
+            let members = json::members(&delivery.body);
+            let text = members.as_ref().and_then(|members| members.get("event"));
+            text.ok_or_else(|| unexpected("holds no `event`"))?.to_owned()
+        }
+    };
+    let event = Event { json, dedup_key, occurred };
     Ok(Received { events: vec![event], reply: None })
 }
 
@@ -141,7 +152,8 @@ impl Desired {
         events.sort_unstable();
         json::texts(&events) == self.events
             && filter_type == Some(self.filter_type)
-            && filter.and_then(id) == self.filter_id.as_deref()
+            // Of the account PagerDuty tells an id that nobody has to give.
+            && (self.filter_id.is_none() || filter.and_then(id) == self.filter_id.as_deref())
             && found.get("description").and_then(Value::as_str) == Some(&self.description)
     }
 }

@@ -10,4 +10,5 @@ mod portability;
 mod scopes;
 mod secrets;
 mod support;
+mod triggers;
 mod writes;

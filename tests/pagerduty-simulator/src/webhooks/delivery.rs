@@ -28,6 +28,8 @@ pub enum DeliveryState {
 pub struct Attempt {
     /// When it began.
     pub at: SystemTime,
+    /// What stood in `X-PagerDuty-Signature`.
+    pub signature: String,
     /// The status that came back, if any did.
     pub status: Option<u16>,
     /// What went wrong, if nothing came back.

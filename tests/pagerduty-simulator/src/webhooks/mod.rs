@@ -312,13 +312,13 @@ impl Dispatcher {
         }
     }
 
-    fn note(&self, place: usize, at: SystemTime, outcome: &Outcome) {
+    fn note(&self, place: usize, at: SystemTime, signature: String, outcome: &Outcome) {
         let (status, error) = match outcome {
             Outcome::Answer(status) => (Some(*status), None),
             Outcome::NoAnswer(error) | Outcome::Hopeless(error) => (None, Some(error.clone())),
         };
         if let Some(delivery) = self.inner().deliveries.get_mut(place) {
-            delivery.attempts.push(Attempt { at, status, error });
+            delivery.attempts.push(Attempt { at, signature, status, error });
         }
     }
 
@@ -393,10 +393,12 @@ async fn deliver(dispatcher: &Arc<Dispatcher>, queue: &Queue, place: usize) {
             return;
         };
         let at = SystemTime::now();
+        let signed = headers.iter().find(|(name, _)| name == "X-PagerDuty-Signature");
+        let signature = signed.map(|(_, value)| value.clone()).unwrap_or_default();
         let limit = dispatcher.settings.answer_limit;
         let outcome =
             send::send(&dispatcher.tls, &delivery.url, &headers, delivery.body, limit).await;
-        dispatcher.note(place, at, &outcome);
+        dispatcher.note(place, at, signature, &outcome);
         match outcome {
             Outcome::Answer(200..=299) => return dispatcher.delivered(key, place),
             Outcome::Answer(429 | 500..) | Outcome::NoAnswer(_) => {}

@@ -1,0 +1,147 @@
+//! `harness trigger`: subscriptions of triggers, from the command line.
+
+pub(crate) mod args;
+mod listen;
+mod sink;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use workflow_node_host::trigger::{MemoryTriggers, Status, TriggerStore};
+use workflow_node_host::{CancellationToken, Error};
+
+use crate::cli::Report;
+use crate::exit::{Exit, Failure, shell};
+use crate::interrupt::Interrupt;
+use crate::output::{self, simple_table};
+use crate::setup::{Setup, load};
+use crate::store::{self, LateStore};
+use args::{CheckArgs, StopArgs, TriggerCommand};
+
+pub(crate) async fn run(setup: &Setup, command: TriggerCommand) -> Result<Exit, Failure> {
+    match command {
+        TriggerCommand::Listen(args) => listen::run(setup, *args).await,
+        TriggerCommand::List { format } => list(setup, format).await,
+        TriggerCommand::Check(args) => check(setup, *args).await,
+        TriggerCommand::Stop(args) => stop(setup, *args).await,
+    }
+}
+
+/// Where subscriptions are kept: beside the credentials, or in memory where there is no store and
+/// nothing has to outlive the command.
+fn kept(setup: &Setup, late: &LateStore) -> Result<Arc<dyn TriggerStore>, Failure> {
+    if late.get().is_err() && !store::path(setup).exists() {
+        return Ok(Arc::new(MemoryTriggers::default()));
+    }
+    Ok(Arc::new(late.open(setup)?.clone()))
+}
+
+fn of_plugin(plugin: &str) -> impl Fn(Error) -> Failure {
+    move |error| Failure::of(&error, plugin)
+}
+
+async fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
+    let kept = kept(setup, &LateStore::default())?;
+    let all = kept.subscriptions().await.map_err(|error| Failure::of(&error.into(), ""))?;
+    if format == Report::Json {
+        output::stdout_report(&all)?;
+        return Ok(Exit::Success);
+    }
+    let rows: Vec<Vec<String>> = all
+        .iter()
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                format!("{} {}", one.node, one.trigger),
+                in_words(&one.status).to_owned(),
+                one.callback_url.clone().unwrap_or_else(|| "polls".to_owned()),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        output::stdout(&simple_table(&["name", "trigger", "status", "delivers to"], &rows))?;
+    }
+    output::stderr(&format!("{}\n", output::count(rows.len(), "subscription")));
+    Ok(Exit::Success)
+}
+
+fn in_words(status: &Status) -> &'static str {
+    match status {
+        Status::Unfinished => "unfinished",
+        Status::Active => "active",
+        Status::Disabled => "switched off by the service",
+        Status::Missing => "unknown to the service",
+    }
+}
+
+async fn check(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure> {
+    let late = Arc::new(LateStore::default());
+    let host = setup.host(&args.network, Some(late.clone()))?;
+    let plugin = load(&host, &args.plugin).await?;
+    let path = args.plugin.display().to_string();
+    let triggers = host.triggers(kept(setup, &late)?);
+    let interrupt = Interrupt::listen();
+    let token = interrupt.token();
+    let failed = of_plugin(&path);
+    let mut status = triggers.check(&plugin, &args.name, &token).await.map_err(&failed)?;
+    let was = status.clone();
+    if args.repair && status != Status::Active {
+        status = triggers.repair(&plugin, &args.name, &token).await.map_err(&failed)?.status;
+    }
+    match args.format {
+        Report::Json => {
+            output::stdout_report(&json!({ "name": args.name, "was": was, "is": status }))?;
+        }
+        Report::Text if was == status => {
+            output::stdout(&format!("{}: {}\n", args.name, in_words(&status)))?;
+        }
+        Report::Text => {
+            output::stdout(&format!("{}: repaired; it was {}\n", args.name, in_words(&was)))?;
+        }
+    }
+    if status == Status::Active {
+        return Ok(Exit::Success);
+    }
+    let (plugin, name) = (shell(&path), shell(&args.name));
+    let message = format!("the subscription `{}` is {}", args.name, in_words(&status));
+    Err(Failure::new(Exit::Failed, "not-active", message)
+        .next(format!("harness trigger check {plugin} {name} --repair")))
+}
+
+async fn stop(setup: &Setup, args: StopArgs) -> Result<Exit, Failure> {
+    let late = Arc::new(LateStore::default());
+    let host = setup.host(&args.network, Some(late.clone()))?;
+    let path = args.plugin.display().to_string();
+    let kept = kept(setup, &late)?;
+    // A name that is not there is a slip of the hand, not something that is gone already.
+    kept.open(&args.name)
+        .await
+        .map_err(|error| Failure::of(&error.into(), &path).next("harness trigger list"))?;
+    if args.forget {
+        kept.remove(&args.name).await.map_err(|error| Failure::of(&error.into(), &path))?;
+    } else {
+        let plugin = load(&host, &args.plugin).await?;
+        let interrupt = Interrupt::listen();
+        let token: CancellationToken = interrupt.token();
+        host.triggers(kept).tear_down(&plugin, &args.name, &token).await.map_err(|error| {
+            let (plugin, name) = (shell(&path), shell(&args.name));
+            let mut failure = Failure::of(&error, &path);
+            failure.next.get_or_insert_with(|| {
+                format!(
+                    "try again, or forget it here: harness trigger stop {plugin} {name} --forget"
+                )
+            });
+            failure
+        })?;
+    }
+    match args.format {
+        Report::Json => {
+            output::stdout_report(&json!({ "name": args.name, "at_service": !args.forget }))?;
+        }
+        Report::Text if args.forget => {
+            output::stdout(&format!("{}: forgotten here; the service was not told\n", args.name))?;
+        }
+        Report::Text => output::stdout(&format!("{}: taken down\n", args.name))?,
+    }
+    Ok(Exit::Success)
+}

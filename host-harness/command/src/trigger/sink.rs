@@ -1,0 +1,119 @@
+//! Prints events as they come, and tells what happens besides.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use workflow_node_host::CancellationToken;
+use workflow_node_host::trigger::{Answer, EventSink, Happening, Reason, SinkError, TriggerEvent};
+
+use super::args::Lines;
+use crate::exit::Failure;
+use crate::output;
+
+/// Takes events by printing them.
+pub(super) struct Printer {
+    format: Lines,
+    /// How many are left.
+    left: Option<AtomicU64>,
+    printed: AtomicU64,
+    /// Ends the run.
+    end: CancellationToken,
+    failure: Mutex<Option<Failure>>,
+}
+
+impl Printer {
+    pub(super) fn new(format: Lines, count: Option<u64>, end: CancellationToken) -> Self {
+        Self {
+            format,
+            left: count.map(AtomicU64::new),
+            printed: AtomicU64::new(0),
+            end,
+            failure: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn printed(&self) -> u64 {
+        self.printed.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing more could be printed.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn print(&self, event: &TriggerEvent) -> Result<(), Failure> {
+        match self.format {
+            Lines::Text => output::stdout_line(event.event.get()),
+            Lines::Jsonl => {
+                output::stdout_line(&serde_json::to_string(event).map_err(Failure::internal)?)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl EventSink for Printer {
+    async fn event(&self, event: &TriggerEvent) -> Result<(), SinkError> {
+        if let Some(left) = &self.left
+            && left.load(Ordering::Relaxed) == 0
+        {
+            return Err("as many as were asked for are printed".into());
+        }
+        if let Err(failure) = self.print(event) {
+            // Nobody reads any more. The event is kept.
+            let message = failure.message.clone();
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+            self.end.cancel();
+            return Err(message.into());
+        }
+        self.printed.fetch_add(1, Ordering::Relaxed);
+        if let Some(left) = &self.left
+            && left.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            self.end.cancel();
+        }
+        Ok(())
+    }
+
+    fn happened(&self, _subscription: &str, happening: &Happening) {
+        let text = match happening {
+            Happening::Polled { new } => {
+                tracing::info!(new, "polled");
+                return;
+            }
+            Happening::Received { new } => {
+                tracing::info!(new, "received");
+                return;
+            }
+            Happening::PutAside { reason } => format!("put aside a delivery: {reason}"),
+            Happening::Repaired { was } => {
+                format!("repaired: the subscription was {}", super::in_words(was))
+            }
+            Happening::Failed { what, reason, pause } => {
+                format!("cannot {what}: {reason}; again in {} s", pause.as_secs())
+            }
+            other => format!("{other:?}"),
+        };
+        output::stderr(&format!("{}\n", output::one_line(&text)));
+    }
+}
+
+/// Tells how a delivery was answered, where it was not simply taken.
+pub(super) fn heard(_subscription: &str, answer: &Answer) {
+    let why = match &answer.reason {
+        Reason::Kept | Reason::Plugin => return,
+        Reason::Repeated => "it came before",
+        Reason::Unknown => "nobody listens at this path",
+        Reason::Method => "deliveries have another method",
+        Reason::TooLarge => "its body is too large",
+        Reason::Unsigned => "it is not signed",
+        Reason::WrongSignature => "its signature is wrong",
+        Reason::Full => "too many wait already",
+        Reason::Failed(reason) => reason,
+        _ => "of another reason",
+    };
+    let deed = if answer.is_taken() { "took no notice of" } else { "refused" };
+    let text = format!("{deed} a delivery with {}: {why}", answer.status.as_u16());
+    output::stderr(&format!("{}\n", output::one_line(&text)));
+}

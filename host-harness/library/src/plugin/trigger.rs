@@ -1,0 +1,198 @@
+//! Calls of the optional interface `trigger`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use wasmtime::Store;
+
+use super::Plugin;
+use super::call::call_triggers;
+use crate::bindings::triggers::Triggers as Bindings;
+use crate::bindings::triggers::exports::workflow::node::trigger as contract;
+use crate::description::{FieldProblem, Trigger};
+use crate::error::{Error, ErrorKind};
+use crate::execution::{Execution, FormOf, ItemError, Observer, depth_of};
+use crate::host::CallState;
+use crate::secret::Secret;
+
+pub(crate) use contract::{Health, Received, Reply};
+
+/// What a call of a trigger works with.
+pub(crate) struct TriggerCall<'a> {
+    pub(crate) trigger: &'a Trigger,
+    pub(crate) parameters: &'a Value,
+    pub(crate) callback_url: Option<&'a str>,
+    /// Without the handle of the secret.
+    pub(crate) state: Option<&'a Value>,
+    /// Signs deliveries; the guest is given a handle.
+    pub(crate) secret: Option<&'a Secret>,
+    /// Whose name and credentials it is made with.
+    pub(crate) execution: Execution,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+/// What a poll has found, as the guest gave it.
+pub(crate) struct Polled {
+    pub(crate) events: Vec<contract::Event>,
+    pub(crate) cursor: Value,
+    pub(crate) more: bool,
+}
+
+/// The outer error: it could not be asked. The inner one: what it answered.
+pub(crate) type Answered<T> = Result<Result<T, ItemError>, Error>;
+
+impl Plugin {
+    /// What is wrong with the parameters of a trigger.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such trigger.
+    pub fn validate_trigger(
+        &self,
+        trigger: &str,
+        parameters: &Value,
+    ) -> Result<Vec<FieldProblem>, Error> {
+        let trigger = self.trigger(trigger)?;
+        let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
+        Ok(form.validator.problems(parameters))
+    }
+
+    /// The state without the handle, and the secret behind it.
+    pub(crate) async fn set_up(&self, call: TriggerCall<'_>) -> Answered<(Value, Option<Secret>)> {
+        let trigger = call.trigger;
+        let answer = self
+            .ask(call, async |bindings, store, subscription| {
+                bindings.workflow_node_trigger().call_setup(store, subscription).await
+            })
+            .await?;
+        let state = match answer {
+            Ok(text) => self.json("the state", &text)?,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(Ok(self.taken_apart(trigger, state)))
+    }
+
+    pub(crate) async fn check_up(&self, call: TriggerCall<'_>) -> Answered<Health> {
+        self.ask(call, async |bindings, store, subscription| {
+            bindings.workflow_node_trigger().call_check(store, subscription).await
+        })
+        .await
+    }
+
+    pub(crate) async fn tear_down(&self, call: TriggerCall<'_>) -> Answered<()> {
+        self.ask(call, async |bindings, store, subscription| {
+            bindings.workflow_node_trigger().call_teardown(store, subscription).await
+        })
+        .await
+    }
+
+    pub(crate) async fn hand_in(
+        &self,
+        call: TriggerCall<'_>,
+        delivery: &contract::Delivery,
+    ) -> Answered<Received> {
+        self.ask(call, async |bindings, store, subscription| {
+            bindings.workflow_node_trigger().call_receive(store, subscription, delivery).await
+        })
+        .await
+    }
+
+    pub(crate) async fn ask_for_new(
+        &self,
+        call: TriggerCall<'_>,
+        cursor: Option<&Value>,
+    ) -> Answered<Polled> {
+        let cursor = cursor.map(Value::to_string);
+        let answer = self
+            .ask(call, async |bindings, store, subscription| {
+                bindings
+                    .workflow_node_trigger()
+                    .call_poll(store, subscription, cursor.as_ref())
+                    .await
+            })
+            .await?;
+        Ok(match answer {
+            Ok(page) => Ok(Polled {
+                cursor: self.json("the cursor", &page.cursor)?,
+                events: page.events,
+                more: page.more,
+            }),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn ask<T>(
+        &self,
+        asked: TriggerCall<'_>,
+        invoke: impl AsyncFnOnce(
+            &Bindings,
+            &mut Store<CallState>,
+            &contract::Subscription,
+        ) -> wasmtime::Result<Result<T, contract::Error>>,
+    ) -> Answered<T> {
+        let trigger = asked.trigger;
+        let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
+        let mut execution = asked.execution;
+        execution.action.clone_from(&trigger.name);
+        let session = self.session(&execution, Some(&trigger.slots), asked.observer).await?;
+        let subscription = contract::Subscription {
+            trigger: trigger.name.clone(),
+            version: trigger.version,
+            parameters: self.without_secrets(&form, asked.parameters).to_string(),
+            callback_url: asked.callback_url.map(str::to_owned),
+            state: asked.state.map(|state| self.put_together(trigger, state, asked.secret)),
+            options: "{}".into(),
+        };
+        let (answer, _) =
+            call_triggers(&self.shared, &self.pre, session.context, async |bindings, store| {
+                invoke(bindings, store, &subscription).await
+            })
+            .await?;
+        Ok(answer.map_err(ItemError::from))
+    }
+
+    /// The state as the guest sees it: with a handle where the description says that it stands.
+    fn put_together(&self, trigger: &Trigger, state: &Value, secret: Option<&Secret>) -> String {
+        let mut state = state.clone();
+        let rule = trigger.webhook().and_then(|webhook| webhook.signature.as_ref());
+        if let (Some(rule), Some(secret)) = (rule, secret)
+            && let Some(place) = place(&mut state, &rule.pointer)
+        {
+            let handle = self.shared.handles.keep(self.digest, &rule.secret, secret.clone());
+            *place = Value::String(handle);
+        }
+        state.to_string()
+    }
+
+    /// Takes the handle out of a state, and finds the secret behind it.
+    fn taken_apart(&self, trigger: &Trigger, mut state: Value) -> (Value, Option<Secret>) {
+        let rule = trigger.webhook().and_then(|webhook| webhook.signature.as_ref());
+        let Some(rule) = rule else { return (state, None) };
+        let Some(place) = state.pointer_mut(&rule.pointer) else { return (state, None) };
+        let handle = std::mem::take(place);
+        let secret = handle
+            .as_str()
+            .and_then(|handle| self.shared.handles.open(self.digest, &rule.secret, handle));
+        (state, secret)
+    }
+
+    fn json(&self, what: &str, text: &str) -> Result<Value, Error> {
+        let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        if depth_of(text) > self.shared.limits.json_depth {
+            return Err(broken(format!("{what} that it gave is nested too deeply")));
+        }
+        serde_json::from_str(text)
+            .map_err(|error| broken(format!("{what} that it gave is no JSON: {error}")))
+    }
+}
+
+/// The value at a pointer, made where only its last member is missing.
+fn place<'a>(state: &'a mut Value, pointer: &str) -> Option<&'a mut Value> {
+    let (parent, name) = pointer.rsplit_once('/')?;
+    let name = name.replace("~1", "/").replace("~0", "~");
+    match state.pointer_mut(parent)? {
+        Value::Object(members) => Some(members.entry(name).or_insert(Value::Null)),
+        Value::Array(list) => list.get_mut(name.parse::<usize>().ok()?),
+        _ => None,
+    }
+}

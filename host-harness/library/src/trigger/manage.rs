@@ -1,0 +1,312 @@
+//! Sets subscriptions up, looks after them, and tears them down.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::store::{TriggerStore, TriggerStoreError};
+use super::subscription::{Keep, NewEvent, NewSubscription, Status, Subscription};
+use crate::bindings::triggers::exports::workflow::node::trigger as contract;
+use crate::clock::Clock;
+use crate::description::Trigger;
+use crate::error::{Error, ErrorKind};
+use crate::execution::{Execution, ItemError, Observer, Silent, depth_of};
+use crate::host::Host;
+use crate::limits::Limits;
+use crate::plugin::{Plugin, TriggerCall, TriggerHealth};
+
+/// The subscriptions of a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Triggers(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn TriggerStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
+    pub(super) observer: Arc<dyn Observer>,
+    /// Wakes whoever works on a subscription, when something was received for it.
+    wakers: Mutex<HashMap<String, Arc<Notify>>>,
+}
+
+/// Why a subscription cannot be set up, looked after or torn down.
+pub(super) type Failure = Error;
+
+impl Host {
+    /// The subscriptions in a store.
+    pub fn triggers(&self, store: Arc<dyn TriggerStore>) -> Triggers {
+        self.triggers_observed(store, Arc::new(Silent))
+    }
+
+    /// The subscriptions in a store; an observer hears what plugins log and send for them.
+    pub fn triggers_observed(
+        &self,
+        store: Arc<dyn TriggerStore>,
+        observer: Arc<dyn Observer>,
+    ) -> Triggers {
+        Triggers(Arc::new(Inner {
+            store,
+            clock: self.shared.clock.clone(),
+            limits: self.shared.limits.clone(),
+            observer,
+            wakers: Mutex::default(),
+        }))
+    }
+}
+
+impl Triggers {
+    /// Sets a subscription up: makes it, or changes and repairs the one of this name. Doing it
+    /// twice leaves one. It is kept as [unfinished](Status::Unfinished) before the service is
+    /// asked, so that an interruption leaves nothing that could not be torn down.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin is not approved, has no such trigger or refuses the parameters, when the
+    /// service refuses, or when it tells no secret although deliveries shall be signed.
+    pub async fn set_up(
+        &self,
+        plugin: &Plugin,
+        new: NewSubscription,
+        cancellation: &CancellationToken,
+    ) -> Result<Subscription, Failure> {
+        plugin.check_approval()?;
+        let trigger = plugin.trigger(&new.trigger)?;
+        let problems = plugin.validate_trigger(&new.trigger, &new.parameters)?;
+        if !problems.is_empty() {
+            let what = format!("the parameters of `{}`", new.trigger);
+            return Err(ErrorKind::Invalid { what, problems }.into());
+        }
+        if trigger.webhook().is_some() != new.callback_url.is_some() {
+            let needs = match trigger.webhook() {
+                Some(_) => "needs a callback URL, and none was given",
+                None => "polls, and needs no callback URL",
+            };
+            return Err(ErrorKind::Trigger(format!("the trigger `{}` {needs}", new.trigger)).into());
+        }
+        let now = self.0.clock.unix_milliseconds();
+        let before = match self.0.store.open(&new.name).await {
+            Ok(keep) => Some(keep),
+            Err(TriggerStoreError::Unknown { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let node = &plugin.description().node.name;
+        if let Some(before) = &before
+            && (&before.subscription.node, &before.subscription.trigger) != (node, &new.trigger)
+        {
+            return Err(TriggerStoreError::Exists(new.name).into());
+        }
+        let replacing = before.as_ref().map(|before| before.subscription.revision);
+        let mut keep = Keep {
+            subscription: Subscription {
+                name: new.name,
+                node: node.clone(),
+                trigger: new.trigger,
+                version: trigger.version,
+                credentials: new.credentials,
+                callback_url: new.callback_url,
+                actor: new.actor,
+                workflow: new.workflow,
+                state: before.as_ref().and_then(|before| before.subscription.state.clone()),
+                cursor: None,
+                status: Status::Unfinished,
+                created_at: before.as_ref().map_or(now, |before| before.subscription.created_at),
+                updated_at: now,
+                revision: 0,
+            },
+            parameters: new.parameters,
+            secret: before.as_ref().and_then(|before| before.secret.clone()),
+            previous: before.and_then(|before| before.previous),
+        };
+        keep.subscription.revision = self.0.store.keep(keep.clone(), replacing).await?;
+        self.finish(plugin, trigger, keep, cancellation).await
+    }
+
+    /// Asks the service how a subscription is, and keeps the answer.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be asked.
+    pub async fn check(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<Status, Failure> {
+        let mut keep = self.0.store.open(name).await?;
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        if trigger.webhook().is_none() || keep.subscription.status == Status::Unfinished {
+            return Ok(keep.subscription.status);
+        }
+        let call = self.call(trigger, &keep, cancellation);
+        let health =
+            plugin.check_up(call).await?.map_err(|error| refused("check", name, &error))?;
+        let status = match health {
+            TriggerHealth::Active => Status::Active,
+            TriggerHealth::Disabled => Status::Disabled,
+            TriggerHealth::Missing => Status::Missing,
+        };
+        if status != keep.subscription.status {
+            let revision = keep.subscription.revision;
+            keep.subscription.status = status.clone();
+            keep.subscription.updated_at = self.0.clock.unix_milliseconds();
+            self.0.store.keep(keep, Some(revision)).await?;
+        }
+        Ok(status)
+    }
+
+    /// Sets up again what is kept: repairs a subscription that the service has switched off or
+    /// lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Triggers::set_up`].
+    pub async fn repair(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<Subscription, Failure> {
+        plugin.check_approval()?;
+        let keep = self.0.store.open(name).await?;
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        self.finish(plugin, trigger, keep, cancellation).await
+    }
+
+    /// Removes a subscription at the service, and then here, with all that has come for it. What is
+    /// gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed at the service: it is kept then, so that it can be tried again.
+    pub async fn tear_down(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let keep = match self.0.store.open(name).await {
+            Err(TriggerStoreError::Unknown { .. }) => return Ok(()),
+            keep => keep?,
+        };
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        if trigger.webhook().is_some() {
+            let call = self.call(trigger, &keep, cancellation);
+            plugin.tear_down(call).await?.map_err(|error| refused("tear down", name, &error))?;
+        }
+        Ok(self.0.store.remove(name).await?)
+    }
+
+    /// The subscriptions.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn list(&self) -> Result<Vec<Subscription>, Failure> {
+        Ok(self.0.store.subscriptions().await?)
+    }
+
+    /// Lets the service be asked to set it up, and keeps what comes of it.
+    async fn finish(
+        &self,
+        plugin: &Plugin,
+        trigger: &Trigger,
+        mut keep: Keep,
+        cancellation: &CancellationToken,
+    ) -> Result<Subscription, Failure> {
+        let name = keep.subscription.name.clone();
+        if let Some(webhook) = trigger.webhook() {
+            let call = self.call(trigger, &keep, cancellation);
+            let (state, secret) =
+                plugin.set_up(call).await?.map_err(|error| refused("set up", &name, &error))?;
+            keep.subscription.state = Some(state);
+            if let Some(signature) = &webhook.signature {
+                let Some(secret) = secret else {
+                    return Err(ErrorKind::Trigger(format!(
+                        "the plugin set up the subscription `{name}` without the secret `{}`: its \
+                         deliveries could not be checked. Tear it down",
+                        signature.secret
+                    ))
+                    .into());
+                };
+                let is_same = |old: &crate::Secret| old.expose() == secret.expose();
+                if let Some(old) = keep.secret.take().filter(|old| !is_same(old)) {
+                    let until =
+                        self.0.clock.unix_milliseconds().saturating_add(signature.previous_ms);
+                    keep.previous = Some((old, until));
+                }
+                keep.secret = Some(secret);
+            }
+        }
+        keep.subscription.version = trigger.version;
+        keep.subscription.status = Status::Active;
+        keep.subscription.updated_at = self.0.clock.unix_milliseconds();
+        let revision = keep.subscription.revision;
+        keep.subscription.revision = self.0.store.keep(keep.clone(), Some(revision)).await?;
+        Ok(keep.subscription)
+    }
+
+    pub(super) fn call<'a>(
+        &self,
+        trigger: &'a Trigger,
+        keep: &'a Keep,
+        cancellation: &CancellationToken,
+    ) -> TriggerCall<'a> {
+        let subscription = &keep.subscription;
+        TriggerCall {
+            trigger,
+            parameters: &keep.parameters,
+            callback_url: subscription.callback_url.as_deref(),
+            state: subscription.state.as_ref(),
+            secret: keep.secret.as_ref(),
+            execution: Execution {
+                credentials: BTreeMap::clone(&subscription.credentials),
+                actor: subscription.actor.clone(),
+                workflow: subscription.workflow.clone(),
+                cancellation: cancellation.clone(),
+                ..Execution::default()
+            },
+            observer: self.0.observer.clone(),
+        }
+    }
+
+    pub(super) fn waker(&self, name: &str) -> Arc<Notify> {
+        let mut wakers = self.0.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        wakers.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// Events of a guest, checked.
+    pub(super) fn checked(&self, events: Vec<contract::Event>) -> Result<Vec<NewEvent>, Error> {
+        let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        let mut bytes = 0;
+        let mut checked = Vec::with_capacity(events.len());
+        for event in events {
+            bytes += event.json.len();
+            if bytes > self.0.limits.output {
+                let limit = self.0.limits.output;
+                return Err(broken(format!("its events are larger than {limit} bytes")));
+            }
+            if depth_of(&event.json) > self.0.limits.json_depth {
+                return Err(broken("an event that it gave is nested too deeply".into()));
+            }
+            let json = RawValue::from_string(event.json)
+                .map_err(|error| broken(format!("an event that it gave is no JSON: {error}")))?;
+            checked.push(NewEvent {
+                json,
+                dedup_key: event.dedup_key,
+                occurred_at: event.occurred,
+            });
+        }
+        Ok(checked)
+    }
+}
+
+/// The service or the plugin says no.
+pub(super) fn refused(deed: &str, name: &str, error: &ItemError) -> Error {
+    ErrorKind::TriggerRefused(
+        format!("cannot {deed} the subscription `{name}`: {error}"),
+        Box::new(error.clone()),
+    )
+    .into()
+}

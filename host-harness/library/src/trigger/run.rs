@@ -1,0 +1,322 @@
+//! Works on what has come for a subscription, polls, looks after it, and hands events on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::manage::{Triggers, refused};
+use super::store::{Pending, TriggerStoreError};
+use super::subscription::{Status, TriggerEvent};
+use crate::error::{Error, ErrorKind};
+use crate::execution::ItemError;
+use crate::plugin::Plugin;
+
+/// How often a plugin may crash at one delivery before that is put aside.
+const MOST_CRASHES: u32 = 3;
+/// The first pause after a failure; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after failures.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How often is looked whether another process has received something.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Why an engine did not take an event. It is offered again.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Takes events. May take its time: deliveries are received meanwhile, and wait.
+#[async_trait]
+pub trait EventSink: Send + Sync + 'static {
+    /// Takes an event. It is not handed over again once this has returned `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// When it was not taken: it is offered again after a pause, and those behind it wait.
+    async fn event(&self, event: &TriggerEvent) -> Result<(), SinkError>;
+
+    /// Hears what happens to the subscription besides.
+    fn happened(&self, subscription: &str, happening: &Happening) {
+        tracing::info!(subscription, ?happening, "trigger");
+    }
+}
+
+/// What happens to a subscription that is run.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Happening {
+    /// A poll has ended, with so many events that were new.
+    Polled {
+        /// How many.
+        new: usize,
+    },
+    /// A delivery was turned into so many events that were new.
+    Received {
+        /// How many.
+        new: usize,
+    },
+    /// A delivery is put aside: the plugin cannot read it.
+    PutAside {
+        /// Why.
+        reason: String,
+    },
+    /// The service had switched the subscription off or lost it; it was repaired.
+    Repaired {
+        /// How it was.
+        was: Status,
+    },
+    /// Something failed, and is tried again after a pause.
+    Failed {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        reason: String,
+        /// When it is tried again.
+        pause: Duration,
+    },
+}
+
+/// How a subscription is run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// How often to poll; `None`: as the trigger says.
+    pub interval: Option<Duration>,
+    /// How often to ask the service how the subscription is.
+    pub check_every: Duration,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { interval: None, check_every: Duration::from_secs(15 * 60) }
+    }
+}
+
+impl Triggers {
+    /// Runs a subscription until it is cancelled: works on deliveries or polls, looks after it, and
+    /// hands events on in order. What fails is told, and tried again after a pause.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such subscription or trigger, or the plugin is not approved.
+    pub async fn run(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        sink: Arc<dyn EventSink>,
+        options: RunOptions,
+        cancellation: &CancellationToken,
+    ) -> Result<(), Error> {
+        plugin.check_approval()?;
+        let keep = self.0.store.open(name).await?;
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        let run =
+            Run { triggers: self, plugin, name, sink: &*sink, cancellation, events: Notify::new() };
+        let interval = trigger.interval().map(|own| options.interval.unwrap_or(own));
+        let source = async {
+            match interval {
+                Some(interval) => run.polls(interval).await,
+                None => tokio::join!(run.works(), run.looks_after(options.check_every)).0,
+            }
+        };
+        tokio::select! {
+            () = cancellation.cancelled() => {}
+            // What was begun is ended first: a call of the plugin hears of the cancellation itself.
+            ((), ()) = async { tokio::join!(source, run.hands_on()) } => {}
+        }
+        Ok(())
+    }
+
+    /// Lets the plugin turn what was received into events. Returns whether there was something.
+    ///
+    /// # Errors
+    ///
+    /// When it has failed at a delivery; the delivery is kept, unless the plugin cannot read it or
+    /// has crashed at it several times.
+    pub async fn work(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<Option<Happening>, Error> {
+        let Some(pending) = self.0.store.pending(name).await? else { return Ok(None) };
+        let Pending { number, delivered, failures } = pending;
+        let keep = self.0.store.open(name).await?;
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        let call = self.call(trigger, &keep, cancellation);
+        let received = plugin.hand_in(call, &delivered.into()).await;
+        let events = match received {
+            Ok(Ok(received)) => self.checked(received.events),
+            Ok(Err(error)) => Err(refused("receive for", name, &error)),
+            Err(error) => Err(error),
+        };
+        let error = match events {
+            Ok(events) => {
+                let new = self.0.store.settle(name, number, &events).await?;
+                return Ok(Some(Happening::Received { new }));
+            }
+            Err(error) => error,
+        };
+        let is_unreadable = error.item().is_some_and(|item| item.kind == "invalid-input");
+        let crashes = error.is_stopped() && !cancellation.is_cancelled();
+        let put_aside = is_unreadable || (crashes && failures + 1 >= MOST_CRASHES);
+        let reason = error.to_string();
+        if put_aside || crashes {
+            self.0.store.fail(name, number, &reason, put_aside).await?;
+        }
+        if put_aside { Ok(Some(Happening::PutAside { reason })) } else { Err(error) }
+    }
+
+    /// Polls once. Returns how many events were new, and whether there is more at once.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin or the service fails; the cursor stays where it was.
+    pub async fn poll(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(usize, bool), Error> {
+        let keep = self.0.store.open(name).await?;
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        let before = keep.subscription.cursor.as_ref();
+        let call = self.call(trigger, &keep, cancellation);
+        let polled = plugin.ask_for_new(call, before).await?;
+        let polled = polled.map_err(|error| refused("poll for", name, &error))?;
+        let events = self.checked(polled.events)?;
+        let new = self.0.store.advance(name, before, &polled.cursor, &events).await?;
+        // A cursor that does not move would be asked for ever.
+        let more = polled.more && (new > 0 || before != Some(&polled.cursor));
+        Ok((new, more))
+    }
+}
+
+/// One run of a subscription.
+struct Run<'a> {
+    triggers: &'a Triggers,
+    plugin: &'a Plugin,
+    name: &'a str,
+    sink: &'a dyn EventSink,
+    cancellation: &'a CancellationToken,
+    /// Wakes whoever hands events on.
+    events: Notify,
+}
+
+impl Run<'_> {
+    async fn works(&self) {
+        let waker = self.triggers.waker(self.name);
+        let mut failures = 0;
+        loop {
+            match self.triggers.work(self.plugin, self.name, self.cancellation).await {
+                Ok(Some(happening)) => {
+                    failures = 0;
+                    self.sink.happened(self.name, &happening);
+                    self.events.notify_one();
+                }
+                Ok(None) => {
+                    failures = 0;
+                    let clock = &self.triggers.0.clock;
+                    tokio::select! {
+                        () = waker.notified() => {}
+                        () = clock.sleep(LOOK) => {}
+                    }
+                    // A delivery that the plugin has answered has left its events at once.
+                    self.events.notify_one();
+                }
+                Err(error) => self.pause("receive", &error, &mut failures).await,
+            }
+        }
+    }
+
+    async fn polls(&self, interval: Duration) {
+        let clock = &self.triggers.0.clock;
+        let mut failures = 0;
+        loop {
+            match self.triggers.poll(self.plugin, self.name, self.cancellation).await {
+                Ok((new, more)) => {
+                    failures = 0;
+                    self.sink.happened(self.name, &Happening::Polled { new });
+                    if new > 0 {
+                        self.events.notify_one();
+                    }
+                    if !more {
+                        clock.sleep(interval).await;
+                    }
+                }
+                Err(error) => self.pause("poll", &error, &mut failures).await,
+            }
+        }
+    }
+
+    async fn looks_after(&self, every: Duration) {
+        let mut failures = 0;
+        loop {
+            match self.look().await {
+                Ok(Some(was)) => {
+                    failures = 0;
+                    self.sink.happened(self.name, &Happening::Repaired { was });
+                }
+                Ok(None) => {
+                    failures = 0;
+                    self.triggers.0.clock.sleep(every).await;
+                }
+                Err(error) => self.pause("check", &error, &mut failures).await,
+            }
+        }
+    }
+
+    /// How it was, where it had to be repaired.
+    async fn look(&self) -> Result<Option<Status>, Error> {
+        let status = self.triggers.check(self.plugin, self.name, self.cancellation).await?;
+        if status == Status::Active {
+            return Ok(None);
+        }
+        self.triggers.repair(self.plugin, self.name, self.cancellation).await?;
+        Ok(Some(status))
+    }
+
+    async fn hands_on(&self) {
+        let store = &self.triggers.0.store;
+        let mut failures = 0;
+        loop {
+            let event = match store.event(self.name).await {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    self.events.notified().await;
+                    continue;
+                }
+                Err(error) => {
+                    self.pause("read events", &error.into(), &mut failures).await;
+                    continue;
+                }
+            };
+            if let Err(error) = self.sink.event(&event).await {
+                let error = ErrorKind::Trigger(format!("an event was not taken: {error}")).into();
+                self.pause("hand on", &error, &mut failures).await;
+                continue;
+            }
+            failures = 0;
+            // Until this is written the event may come again; then it has the same number.
+            while let Err(error) = store.taken(self.name, event.number).await {
+                self.pause("note what was taken", &error.into(), &mut failures).await;
+            }
+        }
+    }
+
+    async fn pause(&self, what: &'static str, error: &Error, failures: &mut u32) {
+        let own = FIRST_PAUSE.saturating_mul(1 << (*failures).min(10)).min(LONGEST_PAUSE);
+        let asked = error.item().and_then(|item: &ItemError| item.retry_after_ms);
+        let pause = asked.map_or(own, |asked| own.max(Duration::from_millis(asked)));
+        *failures += 1;
+        let reason = error.to_string();
+        self.sink.happened(self.name, &Happening::Failed { what, reason, pause });
+        self.triggers.0.clock.sleep(pause).await;
+    }
+}
+
+impl From<TriggerStoreError> for Error {
+    fn from(error: TriggerStoreError) -> Self {
+        ErrorKind::TriggerStore(error).into()
+    }
+}

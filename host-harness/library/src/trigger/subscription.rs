@@ -1,0 +1,131 @@
+//! What is kept of a subscription, of what was delivered, and of events.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::secret::Secret;
+
+/// What a workflow wants to hear of.
+#[derive(Clone, Debug, Default)]
+pub struct NewSubscription {
+    /// Its name, unique in the store.
+    pub name: String,
+    /// The trigger's name.
+    pub trigger: String,
+    /// The trigger's parameters.
+    pub parameters: Value,
+    /// Names of credentials by slot.
+    pub credentials: BTreeMap<String, String>,
+    /// Where the service shall deliver; its own for each subscription. Needed for a webhook.
+    pub callback_url: Option<String>,
+    /// Who it is for; told to the credential source and to the audit.
+    pub actor: Option<String>,
+    /// The workflow; told to the credential source and to the audit.
+    pub workflow: Option<String>,
+}
+
+/// A subscription as it is kept, without its secrets.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Subscription {
+    /// Its name.
+    pub name: String,
+    /// The node.
+    pub node: String,
+    /// The trigger's name.
+    pub trigger: String,
+    /// The trigger's version when it was set up.
+    pub version: u32,
+    /// Names of credentials by slot.
+    pub credentials: BTreeMap<String, String>,
+    /// Where the service delivers.
+    pub callback_url: Option<String>,
+    /// Who it is for.
+    pub actor: Option<String>,
+    /// The workflow.
+    pub workflow: Option<String>,
+    /// What the plugin's last `setup` returned, without the handle of the secret.
+    pub state: Option<Value>,
+    /// Where the next poll goes on.
+    pub cursor: Option<Value>,
+    /// How it is.
+    pub status: Status,
+    /// Milliseconds since 1970.
+    pub created_at: u64,
+    /// Milliseconds since 1970.
+    pub updated_at: u64,
+    /// Raised with every change but that of the cursor.
+    pub revision: u64,
+}
+
+/// How a subscription is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum Status {
+    /// It is being set up, or that was interrupted: set it up again, or tear it down.
+    Unfinished,
+    /// Events come.
+    Active,
+    /// The service has switched it off.
+    Disabled,
+    /// The service does not know it.
+    Missing,
+}
+
+/// A subscription with its secrets, as a store keeps it.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// What is no secret.
+    pub subscription: Subscription,
+    /// The trigger's parameters. Sealed, because a form may ask for secrets.
+    pub parameters: Value,
+    /// Signs deliveries.
+    pub secret: Option<Secret>,
+    /// Signed them before, and until when (milliseconds since 1970) it is still accepted.
+    pub previous: Option<(Secret, u64)>,
+}
+
+/// What was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The request's method.
+    pub method: String,
+    /// The URL that was called.
+    pub url: String,
+    /// The headers that a plugin sees.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: Vec<u8>,
+    /// Milliseconds since 1970.
+    pub received_at: u64,
+}
+
+/// An event that is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The event, as the plugin wrote it.
+    pub json: Box<RawValue>,
+    /// The same each time that the same event comes.
+    pub dedup_key: Option<String>,
+    /// Milliseconds since 1970, by the service's clock.
+    pub occurred_at: Option<u64>,
+}
+
+/// An event for the engine.
+#[derive(Clone, Debug, Serialize)]
+pub struct TriggerEvent {
+    /// The subscription.
+    pub subscription: String,
+    /// Raised with every event of the store; the same when the event is handed over again.
+    pub number: u64,
+    /// The same each time that the same event comes from the service.
+    pub dedup_key: Option<String>,
+    /// When it happened, in milliseconds since 1970, by the service's clock.
+    pub occurred_at: Option<u64>,
+    /// When the host has kept it, in milliseconds since 1970.
+    pub received_at: u64,
+    /// The event.
+    pub event: Box<RawValue>,
+}
