@@ -44,6 +44,48 @@ fn what_is_asked_for_is_shown_in_words() {
 }
 
 #[test]
+fn many_actions_are_counted_by_what_they_do_and_named_when_asked() {
+    let world = World::new();
+    let counted = world.harness(&["approve", world.plugin()]).expect(2);
+    counted.shows("by what they do").shows("Incident notes").shows("approve").shows("--all");
+    assert!(counted.stdout.lines().count() < 200, "{counted}");
+    let named = world.harness(&["approve", world.plugin(), "--all"]).expect(2);
+    let document = world.harness(&["inspect", world.plugin(), "--format", "json"]).expect(0).json();
+    let actions = document["actions"].as_array().unwrap();
+    for action in actions {
+        named.shows(action["name"].as_str().unwrap());
+    }
+    // The last row counts all of them, effect by effect.
+    let number = |effect: &str| {
+        actions.iter().filter(|action| action["effect"] == effect).count().to_string()
+    };
+    let all = counted.stdout.lines().find(|line| line.trim().starts_with("All ")).unwrap();
+    let counts: Vec<&str> = all.split_whitespace().skip(1).collect();
+    let expected = ["read", "create", "update", "delete", "execute"].map(number);
+    assert_eq!(counts, expected);
+}
+
+#[test]
+fn many_new_actions_are_counted_and_new_addresses_are_named() {
+    let world = World::approved();
+    let text = std::fs::read_to_string(approvals(&world)).unwrap();
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let grant = &mut file["approvals"][0]["grant"];
+    grant["origins"].as_array_mut().unwrap().retain(|one| one != "https://events.pagerduty.com");
+    grant["actions"]["read"].as_array_mut().unwrap().truncate(3);
+    std::fs::write(approvals(&world), file.to_string()).unwrap();
+    let rebuilt = rebuilt(&world);
+    let rebuilt = rebuilt.to_str().unwrap();
+    let output = world.harness(&["approve", rebuilt]).expect(2);
+    output.shows("+ requests to https://events.pagerduty.com").shows("more actions, each named by");
+    assert!(!output.stdout.contains("+ the action"), "{output}");
+    world.harness(&["approve", rebuilt, "--all"]).expect(2).shows("+ the action user.list");
+    let refused = world.sends(&["run", rebuilt, "service.list"]).expect(4);
+    refused.says("asks for more").says("more");
+    assert!(refused.stderr.len() < 1_500, "{refused}");
+}
+
+#[test]
 fn approving_twice_says_so() {
     let world = World::approved();
     world.harness(&["approve", world.plugin(), "--yes"]).expect(0).shows("approved already");

@@ -6,6 +6,7 @@ fn every_command_has_help() {
     let commands: &[&[&str]] = &[
         &[],
         &["inspect"],
+        &["docs"],
         &["approve"],
         &["run"],
         &["options"],
@@ -39,7 +40,8 @@ fn every_command_has_help() {
 #[test]
 fn commands_that_take_several_arguments_give_examples() {
     let world = World::new();
-    for command in [&["run"][..], &["inspect"], &["approve"], &["options"], &["credential", "add"]]
+    for command in
+        [&["run"][..], &["inspect"], &["docs"], &["approve"], &["options"], &["credential", "add"]]
     {
         let output = world.harness(&[command, &["--help"][..]].concat()).expect(0);
         let examples = output.stdout.split_once("Example").map(|(_, rest)| rest).unwrap_or("");

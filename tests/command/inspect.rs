@@ -1,6 +1,15 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{World, assert_text};
+
+fn inspected(world: &World, name: &str) -> String {
+    world.harness(&["inspect", world.plugin(), name]).expect(0).stdout
+}
+
+fn document(world: &World, names: &[&str]) -> Value {
+    let args = [&["inspect", world.plugin()][..], names, &["--format", "json"]].concat();
+    world.harness(&args).expect(0).json()
+}
 
 #[test]
 fn a_plugin_is_shown_in_words() {
@@ -13,18 +22,117 @@ fn a_plugin_is_shown_in_words() {
 #[test]
 fn an_action_is_shown_in_full() {
     let world = World::new();
-    let output = world.harness(&["inspect", world.plugin(), "incident_note.create"]).expect(0);
-    assert_text!(world, output.stdout);
+    assert_text!(world, inspected(&world, "incident_note.create"));
+}
+
+#[test]
+fn a_resource_is_a_table_of_its_actions() {
+    let world = World::new();
+    assert_text!(world, inspected(&world, "incident_note"));
+}
+
+#[test]
+fn a_trigger_is_shown_in_full_with_how_it_is_signed() {
+    let world = World::new();
+    assert_text!(world, inspected(&world, "incident.changed"));
+    let webhook = inspected(&world, "event");
+    for text in [
+        "HMAC-SHA256 over the raw body, in hex, in the header X-PagerDuty-Signature",
+        "the secret webhook-secret",
+        "known by the header X-Webhook-Id",
+        "Known: incident.triggered, incident.acknowledged",
+        "bodies above 2 MiB are refused",
+    ] {
+        let words = webhook.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(text), "{text}\n{webhook}");
+    }
+}
+
+#[test]
+fn a_credential_type_is_shown_with_its_scopes_in_words() {
+    let world = World::new();
+    let shown = inspected(&world, "oauth2");
+    for text in [
+        "https://identity.pagerduty.com/oauth/revoke",
+        "960 requests in 1 min",
+        "client_secret: string, secret",
+        "See who is on call.",
+        "credential connect NAME --plugin",
+    ] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+}
+
+#[test]
+fn a_name_of_two_things_shows_both() {
+    let world = World::new();
+    let shown = inspected(&world, "event");
+    assert!(shown.contains("event.trigger") && shown.contains("When something happens"), "{shown}");
+    let document = document(&world, &["event"]);
+    assert_eq!(document["actions"][0]["name"], "event.trigger");
+    assert_eq!(document["trigger"]["delivery"]["kind"], "webhook");
+}
+
+#[test]
+fn forms_are_shown_with_all_that_is_inside_of_them() {
+    let world = World::new();
+    let shown = inspected(&world, "service.create");
+    for text in [
+        "escalation_policy_id: string (ID, name or address), required, has choices",
+        "  support_hours: object",
+        "      time_zone: string",
+        "type: constant or use_support_hours, default \"constant\"",
+        "harness options",
+    ] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+    let hooks = inspected(&world, "webhook_oauth_client.create");
+    assert!(hooks.contains("client_secret: string, required, secret"), "{hooks}");
 }
 
 #[test]
 fn the_real_plugin_is_shown_with_all_that_it_can_do() {
     let world = World::new();
     let output = world.harness(&["inspect", world.plugin()]).expect(0);
-    for text in
-        ["https://events.eu.pagerduty.com", "routing_key (string, secret)", "incident.create"]
-    {
+    for text in ["https://events.eu.pagerduty.com", "routing_key (string, secret)"] {
         output.shows(text);
+    }
+    // Every operation stands in the lines below its resource, after what its name begins with.
+    let words: Vec<&str> = output.stdout.split(|c: char| c.is_whitespace() || c == ',').collect();
+    let document = document(&world, &[]);
+    let actions = document["actions"].as_array().unwrap();
+    assert!(actions.len() > 400);
+    for action in actions {
+        let (prefix, operation) = action["name"].as_str().unwrap().rsplit_once('.').unwrap();
+        let prefix = format!("{prefix}:");
+        let mut after = words.iter().skip_while(|word| **word != prefix).skip(1);
+        let until_next = after.by_ref().take_while(|word| !word.ends_with(':'));
+        assert!(until_next.collect::<Vec<_>>().contains(&&operation), "{action}{output}");
+    }
+    // On few pages, however many actions there are.
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert!(lines.len() < 400, "{} lines", lines.len());
+    let groups = lines.iter().skip_while(|line| !line.contains(" actions in "));
+    let long = groups.take_while(|line| **line != "Triggers").find(|line| line.len() > 100);
+    assert!(long.is_none(), "{long:?}");
+}
+
+#[test]
+fn the_json_groups_the_actions_as_the_words_do() {
+    let world = World::new();
+    let whole = document(&world, &[]);
+    let resources = whole["resources"].as_array().unwrap();
+    assert!(resources.len() > 40);
+    for resource in [&resources[0], &resources[8]] {
+        let name = resource["name"].as_str().unwrap();
+        let alone = document(&world, &[name]);
+        assert_eq!(alone["title"], resource["title"]);
+        let of_resource = |action: &&Value| action["resource"] == name;
+        let named = |action: &Value| action["name"].clone();
+        let expected: Vec<Value> =
+            whole["actions"].as_array().unwrap().iter().filter(of_resource).map(named).collect();
+        let actual: Vec<Value> = alone["actions"].as_array().unwrap().iter().map(named).collect();
+        assert_eq!(actual, expected);
     }
 }
 
@@ -65,23 +173,45 @@ fn an_action_in_json_has_its_schemas_and_ready_commands() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn an_examples_command_runs_as_it_is_printed() {
-    let world = World::connected();
-    let args = ["inspect", world.plugin(), "service.list", "--format", "json"];
-    let document = world.harness(&args).expect(0).json();
-    for example in document["examples"].as_array().unwrap() {
-        let parameters = example["parameters"].to_string();
-        world
-            .run(&[
-                "service.list",
-                "--parameters",
-                &parameters,
-                "--credential",
-                "work",
-                "--dry-run",
-            ])
-            .expect(0);
+    let world = World::with_examples();
+    // The name that stands in the commands.
+    let key = world.simulator.us().keys().account;
+    world.connect("NAME", &key);
+    for name in ["incident_note", "on_call", "incident.create", "team_member", "tag"] {
+        let shown = document(&world, &[name]);
+        let actions = shown["actions"].as_array().cloned().unwrap_or_else(|| vec![shown]);
+        for action in actions {
+            let name = action["name"].as_str().unwrap();
+            if action["effect"] == "delete" {
+                continue;
+            }
+            let shown = inspected(&world, name);
+            let commands: Vec<&str> = shown
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("harness run "))
+                .collect();
+            assert!(!commands.is_empty(), "{name} shows how it is run");
+            for command in commands {
+                world.pasted(command).start().expect(0);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_that_lists_choices_runs_as_it_is_printed() {
+    let world = World::with_examples();
+    let key = world.simulator.us().keys().account;
+    world.connect("NAME", &key);
+    for name in ["incident.create", "event"] {
+        let shown = inspected(&world, name);
+        let command = shown.lines().find(|line| line.trim().starts_with("harness options "));
+        world.pasted(command.unwrap()).start().expect(0).shows("VALUE");
     }
 }
 
@@ -89,17 +219,34 @@ fn an_examples_command_runs_as_it_is_printed() {
 fn triggers_are_listed() {
     let world = World::with(component_build::guest("trigger-node"));
     world.harness(&["inspect", world.plugin()]).expect(0).shows("Triggers");
-    let document = world.harness(&["inspect", world.plugin(), "--format", "json"]).expect(0).json();
+    let document = document(&world, &[]);
     assert!(!document["triggers"].as_array().unwrap().is_empty(), "{document}");
 }
 
 #[test]
-fn an_unknown_action_is_bad_input_and_the_known_ones_are_named() {
+fn an_unknown_name_is_bad_input_and_near_ones_are_named() {
     let world = World::new();
-    let output = world.harness(&["inspect", world.plugin(), "incident.creat"]).expect(2);
-    output.says("there is no action `incident.creat`").says("incident.create");
+    for (given, near) in [
+        ("incident.creat", "incident.create"),
+        ("overrides", "schedule_override.list"),
+        ("create_note", "incident_note.create"),
+        ("shedule", "schedule"),
+        ("oauth", "oauth2"),
+    ] {
+        let output = world.harness(&["inspect", world.plugin(), given]).expect(2);
+        output.says(&format!("credential type `{given}`. Near it:")).says(near).says("next:");
+    }
+    world.harness(&["inspect", world.plugin(), "weather"]).expect(2).says("next: harness inspect");
     let args = ["inspect", world.plugin(), "incident.creat", "--format", "json"];
     assert_eq!(world.harness(&args).expect(2).failure()["name"], "unknown");
+}
+
+#[test]
+fn an_unknown_action_is_not_answered_with_all_that_there_are() {
+    let world = World::approved();
+    let output = world.run(&["incident.creat", "--credential", "work"]).expect(2);
+    output.says("there is no action `incident.creat`. Near it: incident.create");
+    assert!(output.stderr.len() < 600, "{output}");
 }
 
 #[test]

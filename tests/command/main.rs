@@ -5,6 +5,7 @@ mod approve;
 mod browser;
 mod connecting;
 mod credential;
+mod docs;
 mod ending;
 mod help;
 mod in_a_browser;

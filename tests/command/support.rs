@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pagerduty_simulator::{Service, Simulator};
+use pagerduty_simulator::{Builder, Service, Simulator};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,9 +23,20 @@ impl World {
 
     /// With another component.
     pub(crate) fn with(component: PathBuf) -> Self {
-        let simulator = Simulator::builder().without_rate_limits().start_blocking();
+        Self::over(component, Simulator::builder().without_rate_limits())
+    }
+
+    /// With an account in which everything is that examples name.
+    pub(crate) fn with_examples() -> Self {
+        let builder = Simulator::builder().without_rate_limits().examples(true);
+        let world = Self::over(component_build::pagerduty(), builder);
+        world.harness(&["approve", world.plugin(), "--yes"]).expect(0);
+        world
+    }
+
+    fn over(component: PathBuf, simulator: Builder) -> Self {
         let world = Self {
-            simulator: simulator.expect("the simulator starts"),
+            simulator: simulator.start_blocking().expect("the simulator starts"),
             directory: tempfile::tempdir().expect("there is a place for temporary files"),
             component,
         };
@@ -127,6 +138,30 @@ impl World {
         for mapping in self.simulator.connect_to() {
             harness.command.arg("--connect-to").arg(mapping);
         }
+        harness
+    }
+}
+
+impl World {
+    /// A command as it was printed, pasted into a shell; it sends to this world's simulator.
+    #[cfg(unix)]
+    pub(crate) fn pasted(&self, line: &str) -> Harness {
+        let mut harness = self.harness(&[]);
+        let mut shell = Command::new("sh");
+        let mut flags = format!("--ca-file '{}'", self.simulator.ca_file().display());
+        for mapping in self.simulator.connect_to() {
+            flags.push_str(&format!(" --connect-to '{mapping}'"));
+        }
+        let binary = env!("CARGO_BIN_EXE_harness");
+        let script = format!("harness() {{ '{binary}' \"$@\" {flags}; }}\n{line}");
+        shell.arg("-c").arg(script).current_dir(self.directory.path());
+        for (name, value) in harness.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        harness.command = shell;
         harness
     }
 }

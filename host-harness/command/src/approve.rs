@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _};
 
 use serde_json::json;
-use workflow_node_host::description::Delivery;
+use workflow_node_host::description::{Action, Delivery};
 use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin};
 
 use crate::cli::{ApproveArgs, Report};
 use crate::exit::{Exit, Failure, shell};
-use crate::inspect::{effect, size};
-use crate::output::{self, READING, one_line, wrapped};
+use crate::groups::groups;
+use crate::output::{self, READING, one_line, simple_table, wrapped};
 use crate::setup::Setup;
+use crate::words::{EFFECTS, effect, every, size};
 
 pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failure> {
     let plugin = setup.load(&args.plugin).await?;
@@ -24,7 +25,14 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     let growth = plugin.growth().map_err(of_plugin)?;
     let already = plugin.check_approval().is_ok();
     if args.format == Report::Text {
-        output::stdout(&shown(&plugin, &path, earlier.as_ref(), growth.as_deref(), already))?;
+        output::stdout(&shown(
+            &plugin,
+            &path,
+            earlier.as_ref(),
+            growth.as_deref(),
+            already,
+            args.all,
+        ))?;
     }
     if !already {
         if !args.yes && !confirmed(args, &path)? {
@@ -84,6 +92,7 @@ fn shown(
     earlier: Option<&Approval>,
     growth: Option<&[String]>,
     already: bool,
+    all: bool,
 ) -> String {
     let node = &plugin.description().node;
     let mut text = one_line(&format!(
@@ -96,28 +105,122 @@ fn shown(
     ));
     text.push_str(&format!("\n{}\n", plugin.digest()));
     if let (Some(earlier), Some(growth), false) = (earlier, growth, already) {
-        text.push_str(&difference(earlier, growth));
+        text.push_str(&difference(earlier, growth, path, all));
     }
-    text.push_str(&request(plugin.grant_request()));
+    text.push_str(&request(plugin, path, all));
     text
 }
 
 /// What has changed since an earlier component of the node was approved.
-fn difference(earlier: &Approval, growth: &[String]) -> String {
+fn difference(earlier: &Approval, growth: &[String], path: &str, all: bool) -> String {
     let mut text = format!("\nAnother build was approved before ({}).\n", earlier.digest);
     if growth.is_empty() {
         text.push_str("This one asks for nothing more.\n");
         return text;
     }
     text.push_str("This one asks for more:\n");
-    for line in growth {
+    // New rights over addresses, credentials and secrets are always told one by one.
+    let is_action = |line: &&String| line.starts_with(NEW_ACTION);
+    let (actions, others): (Vec<&String>, Vec<&String>) = growth.iter().partition(is_action);
+    for line in others {
         text.push_str(&point(&format!("+ {line}")));
+    }
+    if all || actions.len() <= ONE_BY_ONE {
+        for line in actions {
+            text.push_str(&point(&format!("+ {line}")));
+        }
+        return text;
+    }
+    text.push_str(&point(&format!("+ {} more actions, each named by", actions.len())));
+    text.push_str(&format!("    harness approve {} --all\n", shell(path)));
+    text
+}
+
+/// The secrets that the guest does not see, each with its places.
+fn secrets(request: &GrantRequest, all: bool) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for secret in &request.secrets {
+        if !names.contains(&secret.name.as_str()) {
+            names.push(&secret.name);
+        }
+    }
+    let mut text = String::new();
+    if !names.is_empty() {
+        text.push_str("\nSecrets are kept from it\n");
+    }
+    for name in names {
+        let of_name = || request.secrets.iter().filter(|secret| secret.name == name);
+        let answers: Vec<String> = of_name()
+            .filter_map(|secret| match (&secret.path, &secret.pointer) {
+                (Some(path), Some(pointer)) => Some(format!("in answers of {path} at {pointer}")),
+                _ => None,
+            })
+            .collect();
+        let mut places = match answers.len() {
+            number if number > PLACES && !all => vec![format!("in {number} places of answers")],
+            _ => answers,
+        };
+        if of_name().any(|secret| secret.path.is_none()) {
+            places.push("as users type it".to_owned());
+        }
+        let written: BTreeSet<String> = of_name()
+            .flat_map(|secret| &secret.placements)
+            .map(|placement| format!("written to {} at {}", placement.path, placement.pointer))
+            .collect();
+        places.extend(written);
+        text.push_str(&point(&format!("{name}: {}", places.join("; "))));
     }
     text
 }
 
+/// So many places of one secret are read one by one.
+const PLACES: usize = 3;
+
+/// How the library begins to tell of an action that was not granted.
+const NEW_ACTION: &str = "the action ";
+
+/// So many actions are read one by one.
+const ONE_BY_ONE: usize = 20;
+
+/// The actions by what they do: all of them, or how many of which resource.
+fn actions(plugin: &Plugin, path: &str, all: bool) -> String {
+    let number = plugin.description().node.actions.len();
+    if all || number <= ONE_BY_ONE {
+        let mut text = "\nIts actions\n".to_owned();
+        for (kind, actions) in &plugin.grant_request().actions {
+            let names: Vec<&str> = actions.iter().map(String::as_str).collect();
+            let kind = effect(*kind);
+            text.push_str(&point(&format!("{} {kind}: {}", names.len(), names.join(", "))));
+        }
+        return text;
+    }
+    let groups = groups(plugin.description());
+    let row = |title: &str, actions: &[&Action]| {
+        let mut row = vec![title.to_owned()];
+        row.extend(EFFECTS.map(|kind| {
+            match actions.iter().filter(|action| action.effect == kind).count() {
+                0 => "-".to_owned(),
+                number => number.to_string(),
+            }
+        }));
+        row
+    };
+    let mut rows: Vec<Vec<String>> =
+        groups.iter().map(|group| row(group.title, &group.actions)).collect();
+    rows.push(row("All", &plugin.description().node.actions.iter().collect::<Vec<_>>()));
+    let mut headers = vec!["on"];
+    headers.extend(EFFECTS.map(effect));
+    let mut text = format!("\nIts {number} actions, by what they do\n");
+    for line in simple_table(&headers, &rows).lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text.push_str(&format!("  Each by its name: harness approve {} --all\n", shell(path)));
+    text
+}
+
 /// All that is asked for, in words.
-fn request(request: &GrantRequest) -> String {
+fn request(plugin: &Plugin, path: &str, all: bool) -> String {
+    let request = plugin.grant_request();
     let mut text = "\nIt may send requests to\n".to_owned();
     for origin in &request.origins {
         text.push_str(&point(&origin.to_string()));
@@ -137,34 +240,15 @@ fn request(request: &GrantRequest) -> String {
             text.push_str(&point(&format!("with at most these {count} scopes: {list}")));
         }
     }
-    if !request.secrets.is_empty() {
-        text.push_str("\nSecrets are kept from it\n");
-    }
-    for secret in &request.secrets {
-        let mut words = match (&secret.path, &secret.pointer) {
-            (Some(path), Some(pointer)) => {
-                format!("{} in answers of {path} at {pointer}", secret.name)
-            }
-            _ => format!("{} as users type it", secret.name),
-        };
-        for placement in &secret.placements {
-            words.push_str(&format!(", written to {}{}", placement.path, placement.pointer));
-        }
-        text.push_str(&point(&words));
-    }
-    text.push_str("\nIts actions\n");
-    for (kind, actions) in &request.actions {
-        let names: Vec<&str> = actions.iter().map(String::as_str).collect();
-        let kind = effect(*kind);
-        text.push_str(&point(&format!("{} {kind}: {}", names.len(), names.join(", "))));
-    }
+    text.push_str(&secrets(request, all));
+    text.push_str(&actions(plugin, path, all));
     if !request.triggers.is_empty() {
         text.push_str("\nIts triggers\n");
     }
     for (name, delivery) in &request.triggers {
         text.push_str(&point(&match delivery {
             Delivery::Poll { interval_ms } => {
-                format!("{name}: asks every {} s", interval_ms.div_ceil(1_000))
+                format!("{name}: asks {}", every(*interval_ms))
             }
             Delivery::Webhook(webhook) => {
                 let signed = match &webhook.signature {

@@ -111,6 +111,8 @@ pub(crate) struct Network {
 pub(crate) enum Command {
     /// Show what a plugin is, what it asks for and what it can do
     Inspect(InspectArgs),
+    /// Write reference pages (Markdown) from what a plugin says about itself
+    Docs(DocsArgs),
     /// Allow a plugin what it asks for; no action of it runs before
     Approve(ApproveArgs),
     /// Run one action over one or many items
@@ -139,6 +141,7 @@ impl Command {
     pub(crate) fn format(&self) -> Format {
         match self {
             Self::Inspect(args) => args.format.into(),
+            Self::Docs(args) => args.format.into(),
             Self::Approve(args) => args.format.into(),
             Self::Run(args) => args.format,
             Self::Options(args) => args.format.into(),
@@ -180,13 +183,36 @@ impl From<Report> for Format {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  harness inspect node.wasm\n  harness inspect node.wasm \
-                        incident.create\n  harness inspect node.wasm --format json")]
+#[command(after_help = "Examples:
+  harness inspect node.wasm                     all of it, in short
+  harness inspect node.wasm incident            a resource: its actions, one by one
+  harness inspect node.wasm incident.create     an action, or a trigger, in full
+  harness inspect node.wasm oauth2              a credential type, with its scopes
+  harness inspect node.wasm --format json")]
 pub(crate) struct InspectArgs {
     /// The component, a .wasm file
     pub(crate) plugin: PathBuf,
-    /// An action to show in full
-    pub(crate) action: Option<String>,
+    /// A resource, an action, a trigger or a credential type to show in full
+    pub(crate) name: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  harness docs node.wasm --out docs/reference
+  harness docs node.wasm --out docs/reference --check     in CI: fails when they are not up to date")]
+pub(crate) struct DocsArgs {
+    /// The component, a .wasm file
+    pub(crate) plugin: PathBuf,
+    /// The directory of the pages; made where it is missing. Pages that were generated before and
+    /// belong to nothing any more are removed, other files are left alone
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write nothing; say which pages are not up to date, and fail if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
@@ -203,6 +229,9 @@ pub(crate) struct ApproveArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Name every action, and every place of a secret, however many there are
+    #[arg(long)]
+    pub(crate) all: bool,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,

@@ -10,7 +10,10 @@ mod approve;
 mod cli;
 mod completions;
 mod credential;
+mod docs;
 mod exit;
+mod form;
+mod groups;
 mod har;
 mod input;
 mod inspect;
@@ -28,6 +31,7 @@ mod store;
 mod trigger;
 mod values;
 mod webhook;
+mod words;
 
 use std::ffi::OsString;
 
@@ -68,6 +72,7 @@ async fn execute(cli: Cli, format: Format) -> Result<Exit, Failure> {
     }
     match cli.command {
         Command::Inspect(args) => inspect::run(&setup, &args).await,
+        Command::Docs(args) => docs::run(&setup, &args).await,
         Command::Approve(args) => approve::run(&setup, &args).await,
         Command::Run(args) => run::run(&setup, *args).await,
         Command::Options(args) => options::run(&setup, *args).await,

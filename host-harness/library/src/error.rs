@@ -5,6 +5,7 @@ use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
 use crate::execution::ItemError;
+use crate::near;
 use crate::trigger::TriggerStoreError;
 
 /// Why the host could not do something. What an action answers for an item is no such error, but
@@ -26,7 +27,7 @@ pub(crate) enum ErrorKind {
     Stopped(String),
     #[error("{}", not_approved(.digest, .request, .growth))]
     NotApproved { digest: Digest, request: Box<GrantRequest>, growth: Option<Vec<String>> },
-    #[error("there is no {what} `{name}`{}", one_of(.known))]
+    #[error("there is no {what} `{name}`{}", one_of(.name, .known))]
     Unknown { what: &'static str, name: String, known: Vec<String> },
     #[error("{what}: {}", list(.problems))]
     Invalid { what: String, problems: Vec<FieldProblem> },
@@ -146,11 +147,30 @@ fn list(problems: &[FieldProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn one_of(known: &[String]) -> String {
-    match known {
-        [] => String::new(),
-        known => format!(". There is: {}", known.join(", ")),
+/// More names are not read in a sentence.
+const LISTED: usize = 12;
+
+fn one_of(name: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return String::new();
     }
+    if known.len() <= LISTED {
+        return format!(". There is: {}", known.join(", "));
+    }
+    let near = near(name, known.iter().map(String::as_str));
+    match near.as_slice() {
+        [] => format!(", and none of the {} that there are is called like it", known.len()),
+        near => format!(". Near it: {}", near.join(", ")),
+    }
+}
+
+/// The first points of a list, and how many more there are.
+fn beginning(points: &[String]) -> String {
+    let more = match points.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("{}{more}", points[..points.len().min(LISTED)].join("; "))
 }
 
 fn not_approved(digest: &Digest, request: &GrantRequest, growth: &Option<Vec<String>>) -> String {
@@ -166,7 +186,7 @@ fn not_approved(digest: &Digest, request: &GrantRequest, growth: &Option<Vec<Str
         Some(growth) => format!(
             "the plugin `{name}` has changed since it was approved (now {digest}), and asks for \
              more: {}",
-            growth.join("; ")
+            beginning(growth)
         ),
     }
 }

@@ -18,6 +18,7 @@ pub mod imports;
 mod inspection;
 pub mod journal;
 mod limits;
+mod near;
 pub mod oauth;
 mod origin;
 mod path_template;
@@ -42,6 +43,7 @@ pub use execution::{
 pub use host::{Host, HostBuilder, MemoryCreator};
 pub use inspection::Surface;
 pub use limits::Limits;
+pub use near::near;
 pub use origin::{Origin, OriginError, OriginPattern};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use plugin::Plugin;

@@ -195,6 +195,7 @@ mod tests {
         labels: &[],
         detail: "",
         segments: &[],
+        also: "",
     };
 
     #[test]

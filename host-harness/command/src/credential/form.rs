@@ -10,8 +10,7 @@ use workflow_node_host::description::{CredentialType, Grant};
 use super::args::Form;
 use super::secrets::{self, Source};
 use crate::exit::Failure;
-use crate::inspect::defs;
-use crate::schema;
+use crate::{form, schema};
 
 /// The variable that holds an app's client secret, where an engine or CI brings it.
 const CLIENT_SECRET: &str = "WORKFLOW_NODE_CLIENT_SECRET";
@@ -84,7 +83,7 @@ fn fields(
     given: &[String],
     before: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
-    let shared = defs(&credential_type.fields);
+    let shared = form::own(&credential_type.fields);
     let properties = schema::properties(&credential_type.fields, &shared);
     let secret = credential_type.secret_fields();
     let mut fields = Map::new();

@@ -9,9 +9,8 @@ use workflow_node_host::Secret;
 use workflow_node_host::description::CredentialType;
 
 use crate::exit::{Exit, Failure};
-use crate::inspect::defs;
-use crate::schema;
 use crate::store::{ask, can_ask};
+use crate::{form, schema};
 
 /// Where one secret is read from.
 pub(super) enum Source {
@@ -78,7 +77,7 @@ pub(super) fn gather(
         let failure = Failure::input("secret", message);
         return Err(failure.next(format!("its secrets are {}", known.join(", "))));
     }
-    let shared = defs(&credential_type.fields);
+    let shared = form::own(&credential_type.fields);
     let required = schema::required(schema::resolved(&credential_type.fields, &shared));
     for name in required.into_iter().filter(|name| known.contains(*name)) {
         if !before.contains_key(name) {

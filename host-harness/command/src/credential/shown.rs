@@ -242,6 +242,9 @@ fn right_words(right: &Right) -> String {
     words
 }
 
+/// More actions that will not work are not read; `--format json` has them all.
+const BLOCKED: usize = 20;
+
 /// What was granted and what was not, after connecting.
 pub(super) fn outcome_text(connection: &NewConnection) -> String {
     let mut text = String::new();
@@ -254,9 +257,13 @@ pub(super) fn outcome_text(connection: &NewConnection) -> String {
         text.push_str(&rights_text(&connection.missing));
     }
     if !connection.missing.is_empty() && !connection.blocked.is_empty() {
-        let names: Vec<&str> = connection.blocked.iter().map(|(name, _)| name.as_str()).collect();
+        let names = connection.blocked.iter().map(|(name, _)| name.as_str());
+        let mut words = names.take(BLOCKED).collect::<Vec<_>>().join(", ");
+        if let Some(more) = connection.blocked.len().checked_sub(BLOCKED).filter(|more| *more > 0) {
+            words.push_str(&format!(" and {more} more"));
+        }
         text.push_str("So these actions will not work\n");
-        text.push_str(&point(&names.join(", ")));
+        text.push_str(&point(&words));
     }
     if connection.granted.is_empty() && !connection.missing.is_empty() {
         text.push_str(

@@ -17,7 +17,7 @@ use crate::cli::Format;
 use crate::exit::{Exit, Failure};
 
 pub(crate) use json::{DryRunElement, ItemLine, RecordLine, ResultElement};
-pub(crate) use table::{READING, key_texts, simple_table, wrapped};
+pub(crate) use table::{READING, fits, key_texts, points, simple_table, wide_table, wrapped};
 pub(crate) use text::{Summary, count, results};
 
 /// Writes text for people.

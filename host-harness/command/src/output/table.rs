@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
 use super::one_line;
@@ -21,15 +21,53 @@ const COLUMNS: usize = 8;
 
 /// A table with these headers.
 pub(crate) fn simple_table(headers: &[&str], rows: &[Vec<String>]) -> String {
+    table(headers, rows, None)
+}
+
+/// A table whose cells go on below, where the terminal is not wide enough. The first column, which
+/// holds what is typed, and those of single words never do.
+pub(crate) fn wide_table(headers: &[&str], rows: &[Vec<String>]) -> String {
+    table(headers, rows, Table::new().width())
+}
+
+/// Whether a table fits the terminal when its second column, which holds text, is cut down to so
+/// many characters.
+pub(crate) fn fits(headers: &[&str], rows: &[Vec<String>], text: usize) -> bool {
+    let Some(terminal) = Table::new().width() else {
+        return true;
+    };
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([headers[column].len()]).max().unwrap_or(0)
+    };
+    let widths = (0..headers.len()).map(|column| match column {
+        1 => widest(1).min(text),
+        other => widest(other),
+    });
+    widths.map(|width| width + 2).sum::<usize>() <= usize::from(terminal)
+}
+
+fn table(headers: &[&str], rows: &[Vec<String>], width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     table.set_header(headers.iter().map(|header| Cell::new(one_line(header).to_uppercase())));
     for row in rows {
         table.add_row(row.iter().map(|cell| Cell::new(one_line(cell))));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
+    }
+    for (number, column) in table.column_iter_mut().enumerate() {
+        // What is typed, and what is one word, is not broken.
+        let is_words =
+            rows.iter().any(|row| row.get(number).is_some_and(|cell| cell.contains(' ')));
+        if number == 0 || !is_words {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     let mut text = String::new();
     for line in table.lines() {
@@ -149,6 +187,20 @@ fn lines(members: &[(String, String)], value_lines: impl Fn(&str) -> Vec<String>
             text.push('\n');
             key.clear();
         }
+    }
+    text
+}
+
+/// A point of a list: its first line stands behind `first`, the others behind `below`; no line is
+/// longer than `most`, nor than the terminal is wide.
+pub(crate) fn points(words: &str, first: &str, below: &str, most: usize) -> String {
+    let left = Table::new().width().map_or(most, usize::from).min(most);
+    let lines = wrapped(words, left.saturating_sub(below.chars().count()).max(30));
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        text.push_str(if number == 0 { first } else { below });
+        text.push_str(line);
+        text.push('\n');
     }
     text
 }

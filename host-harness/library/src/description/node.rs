@@ -106,6 +106,11 @@ pub struct Action {
     pub parameters: Value,
     /// Per port the schema of one record.
     pub output: BTreeMap<String, Value>,
+    /// Whether output may arrive before the call returns: page by page.
+    #[serde(default)]
+    pub emits: bool,
+    /// What a long list is sure of, in words: how far it reaches, whether anything comes twice.
+    pub guarantee: Option<String>,
     /// Parameters that really run.
     #[serde(default)]
     pub examples: Vec<Example>,

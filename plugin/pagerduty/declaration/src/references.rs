@@ -15,7 +15,7 @@ const fn reference(
     detail: &'static str,
     segments: &'static [&'static str],
 ) -> Reference {
-    Reference { name, is_named, words, list, get, search, labels, detail, segments }
+    Reference { name, is_named, words, list, get, search, labels, detail, segments, also: "" }
 }
 
 /// Whether people give it a name of its own.
@@ -25,7 +25,7 @@ const UNNAMED: bool = false;
 /// Name, whether it is named, in words, listed by, looked up by, searched by, called by, second line, in addresses after.
 #[rustfmt::skip]
 pub(crate) static ALL: &[Reference] = &[
-    reference("incident", UNNAMED, "an incident", "incident.list", "incident.get", "", &["title"], "status", &["incidents"]),
+    Reference { also: "number", ..reference("incident", UNNAMED, "an incident", "incident.list", "incident.get", "", &["title"], "status", &["incidents"]) },
     reference("service", NAMED, "a service", "service.list", "service.get", "query", &["name"], "description", &["services", "service-directory"]),
     reference("user", NAMED, "a user", "user.list", "user.get", "query", &["name", "email"], "email", &["users"]),
     reference("team", NAMED, "a team", "team.list", "team.get", "query", &["name"], "description", &["teams"]),

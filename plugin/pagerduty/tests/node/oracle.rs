@@ -15,7 +15,7 @@ use workflow_node_sdk::testing::{Host, answer};
 use crate::support::{header, host_with};
 
 /// Operations that no action is for, with the reason.
-const EXCLUDED: &[(&str, &str)] = &[(
+pub(crate) const EXCLUDED: &[(&str, &str)] = &[(
     "createChangeEvent",
     "a pointer in the REST schema: change events are sent to the Events API, by `event.change`",
 )];
@@ -60,7 +60,7 @@ fn actions_of(operation: &Operation) -> Vec<&'static Action> {
 }
 
 /// Paths whose segments are alike, whatever stands between braces is called.
-fn same_path(one: &str, other: &str) -> bool {
+pub(crate) fn same_path(one: &str, other: &str) -> bool {
     let plain = |path: &str| -> Vec<String> {
         path.split('/')
             .map(|segment| if segment.starts_with('{') { "{}" } else { segment }.to_owned())
@@ -265,7 +265,7 @@ fn missing(
     }
 }
 
-fn assert_none(findings: &[String]) {
+pub(crate) fn assert_none(findings: &[String]) {
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Action, Delivery, Effect, Idempotency, Kind, Node, Param, Run, Signature, Trigger, Webhook,
+    Action, Delivery, Effect, Idempotency, Kind, Node, Param, Reference, Run, Signature, Trigger,
+    Webhook, guarantee,
 };
 use crate::json::{Object, constant, texts};
 
@@ -29,7 +30,7 @@ pub fn node(node: &Node) -> Value {
         members.text("description", resource.description);
         resources.push(members.build());
         for declared in resource.actions.iter().copied().flatten() {
-            actions.push(action(declared, resource.name));
+            actions.push(action(declared, resource.name, node.references));
         }
     }
     let mut members = Object::new();
@@ -51,15 +52,15 @@ pub fn node(node: &Node) -> Value {
 pub fn triggers(node: &Node) -> Value {
     let mut triggers = Vec::new();
     for declared in node.triggers {
-        triggers.push(trigger(declared));
+        triggers.push(trigger(declared, node.references));
     }
     let mut members = Object::new();
     members.set("triggers", Value::Array(triggers));
     members.build()
 }
 
-fn trigger(trigger: &Trigger) -> Value {
-    let mut members = head(&trigger.form);
+fn trigger(trigger: &Trigger, references: &[Reference]) -> Value {
+    let mut members = head(&trigger.form, references);
     members.set("output", constant(trigger.form.output));
     members.set(
         "delivery",
@@ -115,7 +116,7 @@ fn signature(signature: &Signature) -> Value {
 }
 
 /// What an action and a trigger both say.
-fn head(form: &Action) -> Object {
+fn head(form: &Action, references: &[Reference]) -> Object {
     let mut slots = Object::new();
     if !form.slot.is_empty() {
         let mut used = Object::new();
@@ -136,7 +137,7 @@ fn head(form: &Action) -> Object {
     members.text("title", form.title);
     members.text("description", form.description);
     members.set("slots", slots.build());
-    members.set("parameters", parameters(form));
+    members.set("parameters", object_schema(form.parameters, references));
     members.set("examples", Value::Array(examples));
     if !form.documentation_url.is_empty() {
         members.text("documentation_url", form.documentation_url);
@@ -144,11 +145,11 @@ fn head(form: &Action) -> Object {
     members
 }
 
-fn action(action: &Action, resource: &str) -> Value {
+fn action(action: &Action, resource: &str, references: &[Reference]) -> Value {
     let mut output = Object::new();
     output.set("main", record(action));
 
-    let mut members = head(action);
+    let mut members = head(action, references);
     members.text("resource", resource);
     members.text("effect", effect(action.effect));
     members.text("idempotency", idempotency(action.idempotency));
@@ -158,6 +159,9 @@ fn action(action: &Action, resource: &str) -> Value {
     }
     if action.run == Run::Declared && action.is_paged() {
         members.set("emits", true.into());
+    }
+    if let Some(words) = guarantee::of(action) {
+        members.text("guarantee", &words);
     }
     members.build()
 }
@@ -192,18 +196,14 @@ fn idempotency(idempotency: Idempotency) -> &'static str {
     }
 }
 
-/// The schema of one item's parameters.
-pub fn parameters(action: &Action) -> Value {
-    object_schema(action.parameters)
-}
-
-fn object_schema(parameters: &[&Param]) -> Value {
+/// The schema of parameters, or of an object's members.
+fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     let mut properties = Object::new();
     let mut required = Vec::new();
     // A JSON object has no order; a form does.
     let mut order = Vec::new();
     for param in parameters.iter().filter(|param| param.is_asked()) {
-        properties.set(param.name, param_schema(param));
+        properties.set(param.name, param_schema(param, references));
         order.push(param.name);
         if param.is_required {
             required.push(param.name);
@@ -222,8 +222,8 @@ fn object_schema(parameters: &[&Param]) -> Value {
     members.build()
 }
 
-fn param_schema(param: &Param) -> Value {
-    let mut members = kind_schema(&param.kind, param.max, param.is_nullable);
+fn param_schema(param: &Param, references: &[Reference]) -> Value {
+    let mut members = kind_schema(&param.kind, param.max, param.is_nullable, references);
     members.text("title", param.title);
     members.text("description", param.description);
     if let Some(default) = param.default {
@@ -240,6 +240,9 @@ fn param_schema(param: &Param) -> Value {
     if !param.reference.is_empty() {
         hints.set("options", true.into());
         hints.text("reference", param.reference);
+        if let Some(reference) = references.iter().find(|one| one.name == param.reference) {
+            hints.set("accepts", accepts(reference));
+        }
     } else if param.kind == Kind::LongText {
         hints.set("multiline", true.into());
     } else {
@@ -249,12 +252,21 @@ fn param_schema(param: &Param) -> Value {
     members.build()
 }
 
+/// What may stand for the thing that is meant.
+fn accepts(reference: &Reference) -> Value {
+    let mut accepts = vec!["id"];
+    accepts.extend(reference.is_named.then_some("name"));
+    accepts.extend((!reference.also.is_empty()).then_some(reference.also));
+    accepts.extend((!reference.segments.is_empty()).then_some("address"));
+    texts(&accepts)
+}
+
 /// Known values as the annotation `examples`; of a list those of its elements.
 fn suggest(members: &mut Object, param: &Param) {
     let known = texts(param.suggestions);
     match param.kind {
         Kind::List(element) => {
-            let mut items = kind_schema(element, 0, false);
+            let mut items = kind_schema(element, 0, false, &[]);
             items.set("examples", known);
             members.set("items", items.build());
         }
@@ -262,9 +274,9 @@ fn suggest(members: &mut Object, param: &Param) {
     }
 }
 
-fn kind_schema(kind: &Kind, max: u32, is_nullable: bool) -> Object {
+fn kind_schema(kind: &Kind, max: u32, is_nullable: bool, references: &[Reference]) -> Object {
     let mut members = match kind {
-        Kind::Object(parameters) => match object_schema(parameters) {
+        Kind::Object(parameters) => match object_schema(parameters, references) {
             Value::Object(members) => Object::from(members),
             _ => Object::new(),
         },
@@ -300,8 +312,10 @@ fn kind_schema(kind: &Kind, max: u32, is_nullable: bool) -> Object {
             }
             members.set("enum", values);
         }
-        Kind::List(element) => members.set("items", kind_schema(element, 0, false).build()),
-        Kind::Objects(parameters) => members.set("items", object_schema(parameters)),
+        Kind::List(element) => {
+            members.set("items", kind_schema(element, 0, false, references).build());
+        }
+        Kind::Objects(parameters) => members.set("items", object_schema(parameters, references)),
         _ => {}
     }
     let longest = match name {

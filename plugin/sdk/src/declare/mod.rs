@@ -3,6 +3,7 @@
 //! read from here, and nowhere else.
 
 pub mod document;
+mod guarantee;
 mod leak;
 mod param;
 pub(crate) mod request;
@@ -112,6 +113,9 @@ pub struct Reference {
     /// The segments after which an address of the service has the id.
     #[serde(deserialize_with = "leak::slice")]
     pub segments: &'static [&'static str],
+    /// What else the node's own code takes for it, in a word: `number`. Empty for nothing.
+    #[serde(skip)]
+    pub also: &'static str,
 }
 
 /// What an action does to the service.

@@ -96,7 +96,7 @@ impl Simple {
         order.set("order", json::texts(&names));
         let mut members = Object::new();
         members.text("type", "object");
-        members.text("title", self.title);
+        members.text("title", &[self.title, " (flat)"].concat());
         members.set("properties", properties.build());
         members.set("required", json::texts(&names));
         members.set("additionalProperties", false.into());

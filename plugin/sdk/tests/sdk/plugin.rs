@@ -195,6 +195,7 @@ pub(crate) static NODE: Node = Node {
             labels: &["name", "nickname"],
             detail: "detail",
             segments: &["things"],
+            also: "",
         },
         Reference {
             name: "part",
@@ -206,6 +207,7 @@ pub(crate) static NODE: Node = Node {
             labels: &["name"],
             detail: "",
             segments: &["parts"],
+            also: "",
         },
     ],
     resources: &[Resource {

@@ -1,0 +1,80 @@
+//! The first page: what there is, and what the words of the other pages mean.
+
+use workflow_node_host::description::Idempotency;
+
+use super::book::Book;
+use super::markdown::{code, table, text, url};
+use super::triggers;
+use crate::words::{EFFECTS, count, effect, effect_in_words, idempotency, idempotency_in_words};
+
+const IDEMPOTENCIES: [Idempotency; 4] =
+    [Idempotency::Safe, Idempotency::Idempotent, Idempotency::Keyed, Idempotency::None];
+
+pub(super) fn page(book: &Book<'_>) -> String {
+    let description = book.description;
+    let node = &description.node;
+    let mut page = format!("# {}\n\n{}\n\n", text(&node.display_name), text(&node.description));
+    let mut extent = format!("The node {}, version {}", code(&node.name), node.version);
+    extent.push_str(&format!(": {}", book.extent()));
+    if !description.triggers.is_empty() {
+        extent.push_str(&format!(", {}", count(description.triggers.len(), "trigger")));
+    }
+    page.push_str(&format!("{extent}.\n"));
+    if let Some(address) = &node.documentation_url {
+        page.push_str(&format!("The service's own documentation: {}\n", url(address)));
+    }
+    page.push_str(
+        "\n- [Credentials](credentials.md): how an account is connected, and the rights\n",
+    );
+    if !description.triggers.is_empty() {
+        page.push_str("- [Triggers](triggers.md): what starts a workflow\n");
+    }
+    if !book.records.is_empty() {
+        page.push_str("- [Records](records.md): what the actions give\n");
+    }
+    page.push_str("\n## Resources\n\n");
+    page.push_str(&resources(book));
+    if !description.triggers.is_empty() {
+        page.push_str("\n## Triggers\n\n");
+        page.push_str(&triggers::contents(&description.triggers, "triggers.md"));
+    }
+    page.push_str("\n## Words\n\nWhat an action does to the service:\n\n");
+    let rows = EFFECTS.map(|one| {
+        let number = node.actions.iter().filter(|action| action.effect == one).count();
+        vec![code(effect(one)), number.to_string(), effect_in_words(one).to_owned()]
+    });
+    page.push_str(&table(&["Effect", "Actions", "It"], &rows));
+    page.push_str("\nWhat happens when it is repeated:\n\n");
+    let rows = IDEMPOTENCIES.map(|one| {
+        let number = node.actions.iter().filter(|action| action.idempotency == one).count();
+        vec![code(idempotency(one)), number.to_string(), idempotency_in_words(one).to_owned()]
+    });
+    page.push_str(&table(&["Repeated", "Actions", "Means"], &rows));
+    page.push_str(
+        "\nA parameter that has choices lists them: `harness options PLUGIN ACTION PARAMETER \
+         --credential NAME`. An example is run so: `harness run PLUGIN ACTION --credential NAME \
+         --parameters JSON`.\n",
+    );
+    page.push_str("\n## Where it sends requests\n\n");
+    for origin in &node.origins {
+        page.push_str(&format!("- {}\n", code(&origin.to_string())));
+    }
+    page
+}
+
+fn resources(book: &Book<'_>) -> String {
+    let rows: Vec<Vec<String>> = book
+        .groups
+        .iter()
+        .map(|group| {
+            let early = group.actions.iter().filter(|action| action.early_access).count();
+            vec![
+                format!("[{}]({}.md)", text(group.title), book.page_of(group.name)),
+                group.actions.len().to_string(),
+                if early == 0 { String::new() } else { early.to_string() },
+                text(group.description),
+            ]
+        })
+        .collect();
+    table(&["Resource", "Actions", "Early access", "What it is"], &rows)
+}

@@ -1,0 +1,44 @@
+//! The page of the records that actions give, each once.
+
+use super::book::Book;
+use super::markdown::{fragment, table, text};
+use super::resource::field_rows;
+use crate::form;
+
+pub(super) fn page(book: &Book<'_>) -> String {
+    let mut page = format!(
+        "# Records\n\nWhat the actions of [{}](README.md) give, as far as a workflow can rely on \
+         it. The service may say more; that is handed on as it is.\n\n",
+        text(&book.description.node.display_name)
+    );
+    for (title, _) in &book.records {
+        page.push_str(&format!("- [{}](#{})\n", text(title), fragment(title)));
+    }
+    for (title, schema) in &book.records {
+        page.push_str(&format!("\n## {}\n\n", text(title)));
+        let description = schema.get("description").and_then(serde_json::Value::as_str);
+        if let Some(description) = description {
+            page.push_str(&format!("{}\n\n", text(description)));
+        }
+        let fields = form::fields(schema, &book.description.node.schemas);
+        let rows = field_rows(&given(fields), "");
+        if !rows.is_empty() {
+            page.push_str(&table(&["Member", "Holds", "What it is"], &rows));
+        }
+    }
+    page
+}
+
+/// Members as they are read: what is required of whom fills in a form says nothing here, and what is
+/// inside of them is a record of its own.
+pub(super) fn given(mut fields: Vec<form::Field>) -> Vec<form::Field> {
+    for field in &mut fields {
+        if !field.fields.is_empty() && !field.title.is_empty() {
+            field.kind = field.kind.replace("object", &field.title);
+        }
+        field.title.clear();
+        field.fields.clear();
+        field.is_required = false;
+    }
+    fields
+}

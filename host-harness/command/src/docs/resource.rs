@@ -1,0 +1,186 @@
+//! The page of one resource: a table of contents, then each action in full. Forms and records of
+//! triggers are written here, too.
+
+use serde_json::{Map, Value};
+use workflow_node_host::description::{Action, Effect, Example, Idempotency};
+
+use super::book::Book;
+use super::markdown::{block, code, fragment, points, table, text, url};
+use super::records;
+use crate::form::{self, Field};
+use crate::groups::Group;
+use crate::words::{any_of, count, effect, effect_in_words, idempotency, idempotency_in_words};
+
+pub(super) fn page(book: &Book<'_>, group: &Group<'_>) -> String {
+    let mut page = format!("# {}\n\n", text(group.title));
+    if !group.description.is_empty() {
+        page.push_str(&format!("{}\n\n", text(group.description)));
+    }
+    let node = &book.description.node;
+    page.push_str(&format!(
+        "{} of [{}](README.md), called {} there.\n\n",
+        count(group.actions.len(), "action"),
+        text(&node.display_name),
+        code(group.name)
+    ));
+    let rows: Vec<Vec<String>> = group
+        .actions
+        .iter()
+        .map(|action| {
+            vec![
+                format!("[{}](#{})", text(&action.title), fragment(&action.title)),
+                code(&action.name),
+                effect(action.effect).to_owned(),
+                if action.early_access { "early access".to_owned() } else { String::new() },
+            ]
+        })
+        .collect();
+    page.push_str(&table(&["Action", "Name", "Effect", "Stability"], &rows));
+    for action in &group.actions {
+        page.push_str(&action_text(book, action));
+    }
+    page
+}
+
+fn action_text(book: &Book<'_>, action: &Action) -> String {
+    let shared = &book.description.node.schemas;
+    let early = if action.early_access { " · **early access**" } else { "" };
+    let mut page = format!(
+        "\n## {}\n\n{}{early}\n\n{}\n\n",
+        text(&action.title),
+        code(&action.name),
+        text(&action.description)
+    );
+    let mut facts = vec![("Effect", effect_in_words(action.effect).to_owned())];
+    // Of what changes nothing there is no more to say.
+    if (action.effect, action.idempotency) != (Effect::Read, Idempotency::Safe) {
+        let words = idempotency_in_words(action.idempotency);
+        let name = code(idempotency(action.idempotency));
+        facts.push(("Repeated", format!("{words} ({name})")));
+    }
+    if action.early_access {
+        facts.push(("Stability", "early access: the service may still change it".to_owned()));
+    }
+    for credential in book.credentials(&action.slots) {
+        facts.push(("Credential", credential));
+    }
+    if action.emits {
+        facts.push(("Pages", "records are handed over page by page, as they come".to_owned()));
+    }
+    facts.extend(action.guarantee.iter().map(|words| ("Long lists", text(words))));
+    facts.extend(action.documentation_url.iter().map(|address| ("Read more", url(address))));
+    page.push_str(&points(&facts));
+    page.push_str(&parameters(&action.parameters, shared));
+    for (port, output) in &action.output {
+        let label = match port.as_str() {
+            "main" => "Each record".to_owned(),
+            port => format!("Each record of the port {}", code(port)),
+        };
+        page.push_str(&record(book, &label, output));
+    }
+    page.push_str(&examples(&action.examples, &action.parameters));
+    page
+}
+
+/// A form as a table, a row per field; what is inside of objects follows with its way.
+pub(super) fn parameters(schema: &Value, shared: &Map<String, Value>) -> String {
+    let fields = form::fields(schema, shared);
+    if fields.is_empty() {
+        return "\nIt takes no parameters.\n".to_owned();
+    }
+    format!("\n{}", table(&["Parameter", "Holds", "What it is"], &field_rows(&fields, "")))
+}
+
+/// The rows of fields, below the field with this way.
+pub(super) fn field_rows(fields: &[Field], way: &str) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for field in fields {
+        let name = format!("{way}{}", field.name);
+        let mut about = Vec::new();
+        if !field.title.is_empty() {
+            about.push(format!("**{}.**", text(field.title.trim_end_matches('.'))));
+        }
+        if !field.description.is_empty() {
+            about.push(text(&field.description));
+        }
+        if !field.known.is_empty() {
+            let known: Vec<String> = field.known.iter().map(|one| code(one)).collect();
+            about.push(format!("Known: {}.", known.join(", ")));
+        }
+        rows.push(vec![code(&name), holds(field), about.join(" ")]);
+        let below = if field.is_list { format!("{name}[].") } else { format!("{name}.") };
+        rows.extend(field_rows(&field.fields, &below));
+    }
+    rows
+}
+
+/// What a field holds, and all that is needed to fill it in.
+fn holds(field: &Field) -> String {
+    let values: Vec<String> = field.values.iter().map(|value| code(value)).collect();
+    let mut holds = match (values.as_slice(), field.is_list) {
+        ([], _) => text(&field.kind),
+        (values, true) => format!("list of {}", any_of(values)),
+        (values, false) => any_of(values),
+    };
+    if !field.accepts.is_empty() {
+        holds.push_str(&format!(": {}", text(&any_of(&field.accepts))));
+    }
+    let mut facts = Vec::new();
+    if field.is_required {
+        facts.push("**required**".to_owned());
+    }
+    if field.is_secret {
+        facts.push("**secret**".to_owned());
+    }
+    if !field.bounds.is_empty() {
+        facts.push(text(&field.bounds));
+    }
+    facts.extend(field.default.iter().map(|default| format!("default {}", code(default))));
+    if field.has_choices {
+        facts.push("has choices".to_owned());
+    }
+    facts.insert(0, holds);
+    facts.join(", ")
+}
+
+/// What a record looks like, as far as the schema says anything.
+pub(super) fn record(book: &Book<'_>, label: &str, schema: &Value) -> String {
+    let shared = &book.description.node.schemas;
+    let mut links = Vec::new();
+    let mut rest = String::new();
+    for part in form::alternatives(schema) {
+        if let Some(link) = book.record_link(part) {
+            links.push(link);
+            continue;
+        }
+        let fields = form::fields(part, shared);
+        let description = part.get("description").and_then(Value::as_str).unwrap_or_default();
+        if !description.is_empty() {
+            rest.push_str(&format!("\n**{label}:** {}\n", text(description)));
+        }
+        if !fields.is_empty() {
+            let head =
+                if description.is_empty() { format!("\n**{label}**\n") } else { String::new() };
+            let rows = field_rows(&records::given(fields), "");
+            rest.push_str(&format!("{head}\n{}", table(&["Member", "Holds", "What it is"], &rows)));
+        }
+    }
+    if links.is_empty() {
+        return rest;
+    }
+    format!("\n**{label}:** {}\n{rest}", any_of(&links))
+}
+
+/// Examples, each with its parameters in the order of the form.
+pub(super) fn examples(examples: &[Example], schema: &Value) -> String {
+    let mut page = String::new();
+    for example in examples {
+        let parameters = form::in_order(&example.parameters, schema);
+        page.push_str(&format!(
+            "\n**Example:** {}\n\n{}",
+            text(&example.title),
+            block("json", &format!("{parameters:#}"))
+        ));
+    }
+    page
+}

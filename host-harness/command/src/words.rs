@@ -1,0 +1,270 @@
+//! What a description says, in words: the same ones on a terminal and in reference pages.
+
+use workflow_node_host::description::{
+    Action, ClientAuthentication, Delivery, Effect, Grant, Idempotency, RateLimit, Signature,
+    SignatureEncoding, SignatureScheme, Webhook,
+};
+
+/// The effects, from harmless to not.
+pub(crate) const EFFECTS: [Effect; 5] =
+    [Effect::Read, Effect::Create, Effect::Update, Effect::Delete, Effect::Execute];
+
+pub(crate) fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "read",
+        Effect::Create => "create",
+        Effect::Update => "update",
+        Effect::Delete => "delete",
+        Effect::Execute => "execute",
+    }
+}
+
+pub(crate) fn effect_in_words(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "reads, and changes nothing",
+        Effect::Create => "creates something new",
+        Effect::Update => "changes something",
+        Effect::Delete => "removes something",
+        Effect::Execute => "does something else, or what depends on the parameters",
+    }
+}
+
+pub(crate) fn idempotency(idempotency: Idempotency) -> &'static str {
+    match idempotency {
+        Idempotency::Safe => "safe",
+        Idempotency::Idempotent => "idempotent",
+        Idempotency::Keyed => "keyed",
+        Idempotency::None => "none",
+    }
+}
+
+pub(crate) fn idempotency_in_words(kind: Idempotency) -> &'static str {
+    match kind {
+        Idempotency::Safe => "it changes nothing, so it may be repeated",
+        Idempotency::Idempotent => "twice is as once",
+        Idempotency::Keyed => "twice with the same execution id is as once",
+        Idempotency::None => {
+            "it is never repeated by itself; when its answer is lost, it fails as outcome-unknown"
+        }
+    }
+}
+
+/// The scopes that a scoped credential needs for an action, of all its slots.
+pub(crate) fn scopes(action: &Action) -> Vec<&str> {
+    action.slots.values().flat_map(|slot| &slot.scopes).map(String::as_str).collect()
+}
+
+/// Size for people.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        _ => format!("{} kB", bytes.div_ceil(1_000)),
+    }
+}
+
+/// Time for people: whole hours, minutes or seconds where it is that.
+pub(crate) fn span(milliseconds: u64) -> String {
+    let (number, unit) = match milliseconds {
+        0 => (0, "s"),
+        whole if whole.is_multiple_of(3_600_000) => (whole / 3_600_000, "h"),
+        whole if whole.is_multiple_of(60_000) => (whole / 60_000, "min"),
+        whole if whole.is_multiple_of(1_000) => (whole / 1_000, "s"),
+        other => (other, "ms"),
+    };
+    format!("{number} {unit}")
+}
+
+/// `every minute`, `every 5 min`.
+pub(crate) fn every(milliseconds: u64) -> String {
+    match milliseconds {
+        1_000 => "every second".to_owned(),
+        60_000 => "every minute".to_owned(),
+        3_600_000 => "every hour".to_owned(),
+        other => format!("every {}", span(other)),
+    }
+}
+
+/// `1 action`, `2 actions`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{s}")
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub(crate) fn any_of<T: AsRef<str>>(list: &[T]) -> String {
+    listed(list, "or")
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn all_of<T: AsRef<str>>(list: &[T]) -> String {
+    listed(list, "and")
+}
+
+fn listed<T: AsRef<str>>(list: &[T], last: &str) -> String {
+    let list: Vec<&str> = list.iter().map(AsRef::as_ref).collect();
+    match list.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+    }
+}
+
+/// How events come, in a few words.
+pub(crate) fn delivery_in_short(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::Poll { interval_ms } => format!("polls {}", every(*interval_ms)),
+        Delivery::Webhook(Webhook { signature: Some(_), .. }) => "webhook, signed".to_owned(),
+        Delivery::Webhook(Webhook { signature: None, .. }) => "webhook, NOT signed".to_owned(),
+    }
+}
+
+/// How events come, point by point.
+pub(crate) fn delivery(delivery: &Delivery) -> Vec<(&'static str, String)> {
+    match delivery {
+        Delivery::Poll { interval_ms } => {
+            let every = every(*interval_ms);
+            vec![("Delivery", format!("the service is asked {every}, unless told otherwise"))]
+        }
+        Delivery::Webhook(webhook) => webhook_points(webhook),
+    }
+}
+
+fn webhook_points(webhook: &Webhook) -> Vec<(&'static str, String)> {
+    let methods = match webhook.methods.as_slice() {
+        [] => "POST".to_owned(),
+        methods => any_of(methods),
+    };
+    let mut how = format!("webhook: the service calls, by {methods}");
+    if let Some(limit) = webhook.body_limit_bytes {
+        how.push_str(&format!("; bodies above {} are refused", size(limit)));
+    }
+    let mut points = vec![("Delivery", how)];
+    points.push((
+        "Signed",
+        webhook.signature.as_ref().map_or_else(
+            || "no: anybody who knows the address can send events".to_owned(),
+            signature_in_words,
+        ),
+    ));
+    if let Some(header) = &webhook.id_header {
+        let words = format!("a repeated delivery is known by the header {header}, and comes once");
+        points.push(("Repeated", words));
+    }
+    if let Some(within) = webhook.answer_within_ms {
+        let by = match webhook.answered_by {
+            workflow_node_host::description::AnsweredBy::Host => {
+                "the host answers as soon as a delivery is kept"
+            }
+            workflow_node_host::description::AnsweredBy::Plugin => "the plugin answers",
+        };
+        points.push(("Answered", format!("{by}; the service waits for {}", span(within))));
+    }
+    points
+}
+
+fn signature_in_words(signature: &Signature) -> String {
+    let scheme = match signature.scheme {
+        SignatureScheme::HmacSha256 => "HMAC-SHA256 over the raw body",
+    };
+    let encoding = match signature.encoding {
+        SignatureEncoding::Hex => "in hex",
+        SignatureEncoding::Base64 => "in base64",
+    };
+    let mut words = format!("{scheme}, {encoding}, in the header {}", signature.header);
+    if let Some(prefix) = &signature.prefix {
+        words.push_str(&format!(" after `{prefix}`"));
+    }
+    if let Some(separator) = &signature.separator {
+        words.push_str(&format!("; there may be several, separated by `{separator}`"));
+    }
+    words.push_str(&format!("; with the secret {}", signature.secret));
+    if signature.previous_ms > 0 {
+        let previous = span(signature.previous_ms);
+        words.push_str(&format!(", of which the one before is accepted for {previous}"));
+    }
+    words
+}
+
+/// How a secret comes to be, point by point.
+pub(crate) fn grant(grant: &Grant) -> Vec<(&'static str, String)> {
+    let mut points = vec![("Grant", grant.name().to_owned())];
+    let mut urls = |name, list: &[String]| {
+        if !list.is_empty() {
+            points.push((name, all_of(list)));
+        }
+    };
+    let client = match grant {
+        Grant::Fixed => return points,
+        Grant::AuthorizationCode {
+            authorize_urls,
+            token_urls,
+            revoke_urls,
+            client_authentication,
+            ..
+        } => {
+            urls("Consent at", authorize_urls);
+            urls("Tokens from", token_urls);
+            urls("Ended at", revoke_urls);
+            client_authentication
+        }
+        Grant::ClientCredentials { token_urls, revoke_urls, client_authentication, .. } => {
+            urls("Tokens from", token_urls);
+            urls("Ended at", revoke_urls);
+            client_authentication
+        }
+    };
+    let client = match client {
+        ClientAuthentication::ClientSecretPost => "by its secret, in the form",
+        ClientAuthentication::ClientSecretBasic => "by its secret, in the header Authorization",
+        ClientAuthentication::None => "not at all: a public client",
+    };
+    points.push(("App proves itself", client.to_owned()));
+    points
+}
+
+/// `960 requests in 1 min`.
+pub(crate) fn rate_limit(limit: &RateLimit) -> String {
+    let windows: Vec<String> = limit
+        .windows
+        .iter()
+        .map(|window| {
+            let requests = count(window.requests as usize, "request");
+            format!("{requests} in {}", span(window.milliseconds))
+        })
+        .collect();
+    all_of(&windows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_whole_where_they_can_be() {
+        assert_eq!(span(60_000), "1 min");
+        assert_eq!(span(48 * 3_600_000), "48 h");
+        assert_eq!(span(5_000), "5 s");
+        assert_eq!(span(1_500), "1500 ms");
+        assert_eq!(span(0), "0 s");
+        assert_eq!(every(60_000), "every minute");
+        assert_eq!(every(300_000), "every 5 min");
+    }
+
+    #[test]
+    fn sizes_are_told_in_few_digits() {
+        assert_eq!(size(9_999), "9999 bytes");
+        assert_eq!(size(214_001), "215 kB");
+        assert_eq!(size(2 << 20), "2 MiB");
+        assert_eq!(size(1_500_000), "1500 kB");
+    }
+
+    #[test]
+    fn lists_end_in_a_word() {
+        assert_eq!(any_of(&["a"]), "a");
+        assert_eq!(any_of(&["a", "b", "c"]), "a, b or c");
+        assert_eq!(all_of(&["a", "b"]), "a and b");
+        assert_eq!(all_of::<&str>(&[]), "");
+    }
+}

@@ -1,0 +1,94 @@
+//! What a long list is sure of, in words. It follows from how the list is paged, as the listings in
+//! [`node`](crate::node) do it.
+
+use super::{Action, Answer, Cursor, Offset, Paging, Run};
+
+/// What an action that lists records is sure of; `None` where it has no pages, and where its own
+/// code runs it.
+pub(super) fn of(action: &Action) -> Option<String> {
+    let Answer::List(_, paging) = action.route.answer else {
+        return None;
+    };
+    if action.run != Run::Declared {
+        return None;
+    }
+    match *paging {
+        Paging::None => None,
+        Paging::Limit(_, most) => {
+            Some(format!("The service gives {most} records at most, and no way to the rest."))
+        }
+        Paging::Offset(Offset { window, time: None, .. }) => Some(format!(
+            "At most {window} records: where there are more, it hands those over and then fails, \
+             so that it never ends early in silence. None comes twice, and none is missed while \
+             others arrive; one that is removed meanwhile may hide its neighbour.",
+        )),
+        Paging::Offset(Offset { window, time: Some(time), .. }) => {
+            let order = match time.oldest_first {
+                Some(_) => ", unless another order was asked for",
+                None => "",
+            };
+            Some(format!(
+                "However many there are: beyond {window} records it goes on by their time \
+                 ({}){order}. None comes twice, and none is missed while others arrive.",
+                time.field
+            ))
+        }
+        Paging::Cursor(Cursor { .. }) => Some(
+            "However many there are, from each page to the next by the service's own cursor. \
+             Whether what arrives meanwhile is among them is the service's affair."
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declare::TimeKey;
+
+    const OFFSET: Offset = Offset {
+        page: 100,
+        window: 10_000,
+        limit: "limit",
+        offset: "offset",
+        more: "more",
+        total: "total",
+        is_undocumented: false,
+        time: None,
+    };
+
+    fn words(paging: &'static Paging) -> Option<String> {
+        let action = Action::new("a.list", "", "", "GET", "/a");
+        of(&action.answer(Answer::List("a", paging)))
+    }
+
+    #[test]
+    fn a_list_says_how_far_it_reaches() {
+        static PLAIN: Paging = Paging::Offset(OFFSET);
+        static BY_TIME: Paging = Paging::Offset(Offset {
+            time: Some(TimeKey {
+                field: "created_at",
+                since: "since",
+                until: "until",
+                oldest_first: Some(("sort", "up")),
+                everything: None,
+                days: 0,
+                earliest: 0,
+            }),
+            ..OFFSET
+        });
+        static CUT: Paging = Paging::Limit("limit", 50);
+        assert!(words(&PLAIN).unwrap().starts_with("At most 10000 records"));
+        assert!(words(&BY_TIME).unwrap().contains("(created_at), unless another order"));
+        assert!(words(&CUT).unwrap().contains("50 records at most"));
+    }
+
+    #[test]
+    fn what_has_no_pages_and_what_runs_its_own_code_says_nothing() {
+        static WHOLE: Paging = Paging::None;
+        static PLAIN: Paging = Paging::Offset(OFFSET);
+        assert!(words(&WHOLE).is_none());
+        let action = Action::new("a.list", "", "", "GET", "/a").runs(Run::Custom);
+        assert!(of(&action.answer(Answer::List("a", &PLAIN))).is_none());
+    }
+}
