@@ -1,5 +1,5 @@
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pagerduty_simulator::{Fault, NewIncident};
 use serde_json::{Value, json};
@@ -16,16 +16,20 @@ fn interrupt(running: &Running) {
 
 /// Waits for so many requests to arrive.
 fn arrived(world: &World, requests: usize) {
+    let until = Instant::now() + Duration::from_secs(60);
     while world.simulator.requests().len() < requests {
+        assert!(Instant::now() < until, "fewer than {requests} requests have arrived");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Twenty notes, each of which would stand twice if it were sent twice.
+/// Twenty notes, each of which would stand twice if it were sent twice; each to an incident of its
+/// own, because notes to the same one are sent one by one.
 fn twenty(world: &World) -> String {
-    let incident = world.simulator.us().add_incident(NewIncident::default());
-    let item =
-        |index: usize| json!({ "incident_id": incident, "content": format!("note {index}") });
+    let item = |index: usize| {
+        let incident = world.simulator.us().add_incident(NewIncident::default());
+        json!({ "incident_id": incident, "content": format!("note {index}") })
+    };
     Value::Array((0..20).map(item).collect()).to_string()
 }
 

@@ -119,8 +119,7 @@ pub(super) fn names_of(
     schema: &Value,
     shared: &Map<String, Value>,
 ) -> Vec<String> {
-    let mut names: Vec<String> =
-        schema::properties(schema, shared).into_iter().map(|(name, _)| name).collect();
+    let mut names = described(records, schema, shared);
     let mut known: BTreeSet<String> = names.iter().cloned().collect();
     for name in records.iter().filter_map(Value::as_object).flat_map(Map::keys) {
         if known.insert(name.clone()) {
@@ -129,6 +128,23 @@ pub(super) fn names_of(
     }
     names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
     names
+}
+
+/// Names of the members that the schema describes. Where it has several shapes, those of the shape
+/// that has most of the members that are there.
+fn described(records: &[Value], schema: &Value, shared: &Map<String, Value>) -> Vec<String> {
+    let shapes = ["anyOf", "oneOf"]
+        .iter()
+        .find_map(|of| schema::resolved(schema, shared).get(of)?.as_array())
+        .map_or(std::slice::from_ref(schema), Vec::as_slice);
+    let names = |shape: &Value| -> Vec<String> {
+        schema::properties(shape, shared).into_iter().map(|(name, _)| name).collect()
+    };
+    let are_there = |names: &Vec<String>| {
+        names.iter().filter(|name| records.iter().any(|record| record.get(name).is_some())).count()
+    };
+    // The first of those that fit equally well, hence from the last on.
+    shapes.iter().map(names).rev().max_by_key(are_there).unwrap_or_default()
 }
 
 /// Members that make good columns: scalars that hold something. What is the same in every record
@@ -257,6 +273,16 @@ mod tests {
         let shared = json!({"thing": {"properties": {"a": {}, "b": {}, "nested": {}, "url": {}}}});
         let columns = columns_of(&records, &schema, shared.as_object().unwrap());
         assert_eq!(columns, ["a", "b", "extra", "url"]);
+    }
+
+    #[test]
+    fn of_several_shapes_the_one_counts_that_the_records_have() {
+        let schema =
+            json!({"anyOf": [{"$ref": "#/$defs/thing"}, {"properties": {"c": {}, "a": {}}}]});
+        let shared = json!({"thing": {"properties": {"b": {}, "a": {}}}});
+        let names = |record: Value| names_of(&[record], &schema, shared.as_object().unwrap());
+        assert_eq!(names(json!({"a": 1, "b": 1})), ["b", "a"]);
+        assert_eq!(names(json!({"a": 1, "c": 1})), ["c", "a"]);
     }
 
     #[test]

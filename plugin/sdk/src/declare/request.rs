@@ -363,16 +363,14 @@ mod tests {
             r#"{"thing_id":"a","parts":[{"name":"n","user_id":"P1","o":{"x":"y"},"more":{"new":1}},{}]}"#,
         );
         let parts = r#"[{"name":"n","new":1,"o":{"deep":{"x":"y"}},"type":"part","user":{"id":"P1"}},{"type":"part"}]"#;
-        assert_eq!(
-            body(&request),
-            format!(r#"{{"thing":{{"key":"k1","parts":{parts},"type":"thing"}}}}"#)
-        );
+        let whole = format!(r#"{{"thing":{{"key":"k1","parts":{parts},"type":"thing"}}}}"#);
+        assert_eq!(json::object(&body(&request)).unwrap(), json::object(&whole).unwrap());
     }
 
     #[test]
     fn what_the_declaration_does_not_know_is_passed_through() {
         let request = request(
-            r#"{"thing_id":"a","additional_fields":{"new":[1],"type":"other"},"additional_query":{"n":1,"m[]":["x","y"]}}"#,
+            r#"{"thing_id":"a","additional_fields":{"new":[1],"type":"other"},"additional_query":{"m[]":["x","y"],"n":1}}"#,
         );
         assert_eq!(request.url, "https://api.test/things/a/x?m%5B%5D=x&m%5B%5D=y&n=1");
         assert_eq!(body(&request), r#"{"thing":{"key":"k1","new":[1],"type":"other"}}"#);
