@@ -64,65 +64,122 @@ pub(crate) fn is_key_conflict(error: &Error) -> bool {
     error.kind == ErrorKind::Conflict && text::contains(&error.message, KEY_IN_USE)
 }
 
+/// What PagerDuty's codes mean where the status leaves it open.
+const CODES: &[(ErrorKind, &[&str])] = &[
+    // Of the state of a thing: an incident that is resolved, acknowledged, stale, not to be escalated
+    // or reassigned, not acknowledged, merged; a policy that has nobody on call; a window that is over.
+    (
+        ErrorKind::Conflict,
+        &["1001", "1002", "1005", "1006", "1011", "1012", "1015", "1019", "5003"],
+    ),
+    // A user, a policy, an account, a schedule, a service or anything else that is not there.
+    (ErrorKind::NotFound, &["1007", "1014", "2007", "2013", "2100", "3004", "5001", "5002"]),
+    (ErrorKind::Forbidden, &["1018", "2008", "2010", "2012", "2014", "2018", "2019"]),
+    (ErrorKind::RateLimited, &["2017", "2020"]),
+    (ErrorKind::Unavailable, &["2000"]),
+    (ErrorKind::Timeout, &["2016"]),
+];
+
 fn kind(status: u16, code: Option<&str>, read: &Reasons) -> ErrorKind {
     match (status, code) {
         (429, _) | (_, Some("2020")) => ErrorKind::RateLimited,
         (401, _) | (_, Some("2006")) => ErrorKind::Unauthenticated,
         (402 | 403, _) => ErrorKind::Forbidden,
         (404, _) => ErrorKind::NotFound,
-        (405 | 409, _) => ErrorKind::Conflict,
+        (405, _) => ErrorKind::Unsupported,
+        (409, _) => ErrorKind::Conflict,
         (408, _) => ErrorKind::Timeout,
         (500.., _) => ErrorKind::Unavailable,
-        // Of the incident's state: resolved, acknowledged, stale, not to escalate or reassign,
-        // not acknowledged, merged.
-        (_, Some("1001" | "1002" | "1005" | "1006" | "1011" | "1012" | "1019" | "5003")) => {
-            ErrorKind::Conflict
+        (400..=499, Some(code)) => {
+            let of_code = CODES.iter().find(|(_, codes)| codes.contains(&code));
+            match (code, of_code) {
+                ("2002", _) if read.says(KEY_IN_USE) => ErrorKind::Conflict,
+                // The same code is given for a From that is missing.
+                ("2016", _) if read.wants_from() => ErrorKind::InvalidInput,
+                // A login by SAML or by Google.
+                (sso, _) if sso.len() == 4 && sso.starts_with(['7', '8']) => {
+                    ErrorKind::Unauthenticated
+                }
+                (_, Some((kind, _))) => *kind,
+                _ => ErrorKind::InvalidInput,
+            }
         }
-        (_, Some("2002"))
-            if read.reasons.iter().any(|reason| text::contains(reason, KEY_IN_USE)) =>
-        {
-            ErrorKind::Conflict
-        }
-        (_, Some("1018" | "2008" | "2010" | "2012" | "2014" | "2018" | "2019")) => {
-            ErrorKind::Forbidden
-        }
-        (_, Some("2100" | "5001" | "5002")) => ErrorKind::NotFound,
-        (400..=499, _) => ErrorKind::InvalidInput,
+        (400..=499, None) => ErrorKind::InvalidInput,
         _ => ErrorKind::Unavailable,
     }
 }
 
+impl Reasons {
+    fn says(&self, part: &str) -> bool {
+        self.message.iter().chain(&self.reasons).any(|text| text::contains(text, part))
+    }
+
+    /// Whether the header From is what is missing or wrong.
+    fn wants_from(&self) -> bool {
+        ["From header", "\"From\"", "`From`"].iter().any(|words| self.says(words))
+    }
+
+    /// Whether nobody is named in whose name it is done, or nobody who is known.
+    fn wants_a_person(&self) -> bool {
+        matches!(self.code.as_deref(), Some("1008" | "1028" | "2011" | "2013")) || self.wants_from()
+    }
+}
+
 fn hint(status: u16, read: &Reasons, action: &Action, credential: &Credential) -> Option<String> {
-    let says = |part: &str| {
-        read.message.iter().chain(&read.reasons).any(|text| text::contains(text, part))
-    };
-    match (status, read.code.as_deref()) {
-        (401, _) => Some(format!(
+    match status {
+        401 => Some(format!(
             "Check that the credential is still valid, that its account is in the {} service \
              region, and that it is of the type `{}`.",
             credentials::region_in_words(credential),
             credential.credential_type,
         )),
-        (400, Some("1008" | "1028" | "2013" | "2016")) | (400, None)
-            if says("from") || read.code.is_some() =>
-        {
-            Some(
-                "Set the parameter `from`, or the credential's `from_email`, to the e-mail \
-                 address of a user of the account."
-                    .to_owned(),
-            )
+        400..=499 if read.wants_a_person() => {
+            let takes = |name: &str| action.parameters.iter().any(|param| param.name == name);
+            let parameter = if takes("requester_id") {
+                "the parameter `requester_id` to a user of the account, or "
+            } else if takes("from") {
+                "the parameter `from` or "
+            } else {
+                ""
+            };
+            Some(format!(
+                "Set {parameter}the credential's `from_email` to the e-mail address of a user of \
+                 the account."
+            ))
         }
-        (400, _) if credential.slot == "events" && says("routing_key") => Some(format!(
+        400 if credential.slot == "events" && read.says("routing_key") => Some(format!(
             "Check the integration key, and that its account is in the {} service region.",
             credentials::region_in_words(credential)
         )),
-        (402, _) => Some("The plan of the account does not include this.".to_owned()),
-        (403, _) if credential.granted_scopes.is_some() && !action.scopes.is_empty() => {
-            Some(format!("It needs the scope {}.", text::join(action.scopes, " and ")))
+        402 => Some(match ability(action) {
+            Some(ability) if !read.says(ability) => {
+                format!("The plan of the account does not include this: the ability `{ability}`.")
+            }
+            _ => "The plan of the account does not include this.".to_owned(),
+        }),
+        403 if !read.required_scopes.is_empty() => {
+            Some(needs_scopes(&text::join(&read.required_scopes, " and ")))
         }
-        (403, _) => {
-            Some("The key may be read-only, or its user may lack the role for this.".to_owned())
+        403 if credential.granted_scopes.is_some() && !action.scopes.is_empty() => {
+            Some(needs_scopes(&text::join(action.scopes, " and ")))
         }
+        403 => Some("The key may be read-only, or its user may lack the role for this.".to_owned()),
+        _ => None,
+    }
+}
+
+fn needs_scopes(scopes: &str) -> String {
+    format!("It needs the scope {scopes}.")
+}
+
+/// The ability of an account that an action needs, where that is known.
+fn ability(action: &Action) -> Option<&'static str> {
+    let resource = action.name.split('.').next().unwrap_or_default();
+    match (action.name, resource) {
+        ("incident.add_responders", _) | (_, "incident_responder") => {
+            Some("coordinated_responding")
+        }
+        (_, "team" | "team_member") => Some("teams"),
         _ => None,
     }
 }

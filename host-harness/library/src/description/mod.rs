@@ -164,7 +164,8 @@ impl Description {
         let forms = node.actions.iter().map(|action| (&action.name, &action.parameters));
         let triggers = self.triggers.iter().map(|trigger| (&trigger.name, &trigger.parameters));
         for (name, parameters) in forms.chain(triggers) {
-            let secrets = crate::egress::input_secrets(&node.schemas, parameters);
+            let secrets = crate::egress::input_secrets(&node.schemas, parameters)
+                .map_err(|problem| format!("in the parameters of `{name}`: {problem}"))?;
             if let Some(stray) = secrets.iter().find(|secret| !known(&secret.name)) {
                 return Err(format!(
                     "a parameter of `{name}` is the secret `{}`, which is not described",

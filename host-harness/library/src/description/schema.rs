@@ -85,14 +85,24 @@ impl Validator {
 
     /// Everything that is wrong with a value, at most twenty.
     pub(crate) fn problems(&self, value: &Value) -> Vec<FieldProblem> {
-        self.0
-            .iter_errors(value)
-            .take(20)
-            .map(|error| FieldProblem {
-                pointer: error.instance_path().to_string(),
-                message: shortened(&error.to_string()),
-            })
-            .collect()
+        self.problems_told(value, &|_| false)
+    }
+
+    /// As [`Validator::problems`], without the values at places of which `is_secret` holds.
+    pub(crate) fn problems_told(
+        &self,
+        value: &Value,
+        is_secret: &dyn Fn(&str) -> bool,
+    ) -> Vec<FieldProblem> {
+        let told = |error: jsonschema::ValidationError<'_>| {
+            let pointer = error.instance_path().to_string();
+            let message = match is_secret(&pointer) {
+                true => error.masked().to_string(),
+                false => error.to_string(),
+            };
+            FieldProblem { pointer, message: shortened(&message) }
+        };
+        self.0.iter_errors(value).take(20).map(told).collect()
     }
 }
 

@@ -5,9 +5,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::input_secrets::InputSecret;
 use super::judge::{Judged, refusal};
 use super::session::Policy;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
@@ -16,72 +17,6 @@ use crate::digest::Digest;
 use crate::secret::Secret;
 
 const PREFIX: &str = "secret:";
-
-/// Where the parameters of an action hold a secret.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct InputSecret {
-    /// The secret's name.
-    pub(crate) name: String,
-    /// The way to it; `*` for every element or member.
-    pub(crate) segments: Vec<String>,
-}
-
-/// How deep schemas are searched for secrets; deeper than any that loads.
-const DEEPEST: usize = 32;
-
-/// Where the parameters of a schema hold secrets, as its `x-secret` say.
-pub(crate) fn input_secrets(shared: &Map<String, Value>, parameters: &Value) -> Vec<InputSecret> {
-    let mut search = Search { shared, way: Vec::new(), found: Vec::new() };
-    search.schema(parameters, 0);
-    search.found
-}
-
-struct Search<'a> {
-    shared: &'a Map<String, Value>,
-    way: Vec<String>,
-    found: Vec<InputSecret>,
-}
-
-impl Search<'_> {
-    fn schema(&mut self, schema: &Value, depth: usize) {
-        // A schema that refers to itself ends here, too.
-        if depth > DEEPEST {
-            return;
-        }
-        if let Some(name) = schema.get("x-secret").and_then(Value::as_str) {
-            let found = InputSecret { name: name.to_owned(), segments: self.way.clone() };
-            if !self.found.contains(&found) {
-                self.found.push(found);
-            }
-        }
-        let reference = schema.get("$ref").and_then(Value::as_str);
-        let name = reference.and_then(|text| text.strip_prefix("#/$defs/"));
-        if let Some(referred) = name.and_then(|name| self.shared.get(name)) {
-            self.schema(referred, depth + 1);
-        }
-        let properties = schema.get("properties").and_then(Value::as_object);
-        for (name, property) in properties.into_iter().flatten() {
-            let name = name.replace('~', "~0").replace('/', "~1");
-            self.below(name, property, depth);
-        }
-        for member in ["items", "additionalProperties"] {
-            if let Some(schema) = schema.get(member) {
-                self.below("*".to_owned(), schema, depth);
-            }
-        }
-        for member in ["allOf", "anyOf", "oneOf"] {
-            for schema in schema.get(member).and_then(Value::as_array).into_iter().flatten() {
-                self.schema(schema, depth + 1);
-            }
-        }
-    }
-
-    fn below(&mut self, segment: String, schema: &Value, depth: usize) {
-        self.way.push(segment);
-        self.schema(schema, depth + 1);
-        self.way.pop();
-    }
-}
 
 /// How many secrets are remembered; the oldest go first.
 const MOST: usize = 10_000;

@@ -16,6 +16,7 @@
 mod echo;
 mod endpoint;
 mod handles;
+mod input_secrets;
 mod judge;
 mod pacing;
 mod placement;
@@ -25,7 +26,8 @@ mod slot;
 mod waiting;
 
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
-pub(crate) use handles::{Handles, InputSecret, input_secrets};
+pub(crate) use handles::Handles;
+pub(crate) use input_secrets::{InputSecret, input_secrets};
 pub(crate) use pacing::Pacing;
 pub(crate) use session::{Policy, Session};
 pub(crate) use slot::{SlotCredential, SlotState};

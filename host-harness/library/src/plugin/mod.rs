@@ -333,7 +333,7 @@ impl Plugin {
     pub fn validate(&self, action: &str, items: &[Value]) -> Result<Vec<Vec<FieldProblem>>, Error> {
         let action = self.action(action)?;
         let form = self.form(&FormOf::Action(action.name.clone()).key(), &action.parameters)?;
-        Ok(items.iter().map(|item| form.validator.problems(item)).collect())
+        Ok(items.iter().map(|item| form.problems(item)).collect())
     }
 
     /// What follows from the schema of the parameters of an action or a trigger; found out once per
@@ -346,7 +346,7 @@ impl Plugin {
         let shared = &self.description.node.schemas;
         let form = Arc::new(Form {
             validator: Validator::new(shared, parameters).map_err(Error::refused)?,
-            secrets: input_secrets(shared, parameters),
+            secrets: input_secrets(shared, parameters).map_err(Error::refused)?,
         });
         forms.insert(name.to_owned(), form.clone());
         Ok(form)
@@ -396,6 +396,14 @@ struct Form {
     validator: Validator,
     /// Where secrets stand in them.
     secrets: Vec<InputSecret>,
+}
+
+impl Form {
+    /// Everything that is wrong with parameters, in words that tell nothing of their secrets.
+    fn problems(&self, parameters: &Value) -> Vec<FieldProblem> {
+        let is_secret = |place: &str| self.secrets.iter().any(|secret| secret.touches(place));
+        self.validator.problems_told(parameters, &is_secret)
+    }
 }
 
 fn unknown(what: &'static str, name: &str, known: impl Iterator<Item = String>) -> Error {

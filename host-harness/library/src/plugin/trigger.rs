@@ -54,7 +54,7 @@ impl Plugin {
     ) -> Result<Vec<FieldProblem>, Error> {
         let trigger = self.trigger(trigger)?;
         let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
-        Ok(form.validator.problems(parameters))
+        Ok(form.problems(parameters))
     }
 
     /// The state without the handle, and the secret behind it.

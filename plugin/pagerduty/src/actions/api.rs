@@ -7,11 +7,13 @@ use workflow_node_sdk::node::{Outcome, Task, main};
 use workflow_node_sdk::{json, percent};
 
 pub(super) async fn request(task: Task) -> Outcome {
-    let response = task.send(build(&task)?).await?;
+    let request = build(&task)?;
+    let repeatable = request.is_repeatable();
+    let response = task.send(request).await?;
     let record = if response.body.is_empty() {
         format!(r#"{{"status":{}}}"#, response.status)
     } else {
-        response.text()?
+        task.understood(repeatable, response.text())?
     };
     Ok(vec![main(record)])
 }

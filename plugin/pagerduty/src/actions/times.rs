@@ -31,21 +31,18 @@ pub(super) async fn create_override(task: Task) -> Outcome {
         "schedule_override.create_many",
         parameters([("schedule_id", schedule), ("overrides", Value::Array(vec![one.build()]))]),
     )?;
-    let response = many.send(many.request()?).await?;
-    let made = results(&many, &response)?;
-    match made.into_iter().next() {
+    match sent(&many).await?.into_iter().next() {
         Some(Made::Override(json)) => Ok(vec![main(json)]),
         Some(Made::Refused(_, error)) => Err(error),
-        None => Err(response.unexpected("holds no override")),
+        None => Err(Error::new(ErrorKind::Internal, "an answer without overrides was let pass")),
     }
 }
 
 /// Lets several users stand in. What was made stands, also when another one was refused.
 pub(super) async fn create_overrides(task: Task) -> Outcome {
-    let response = task.send(task.request()?).await?;
     let mut outputs: Vec<OutputItem> = Vec::new();
     let mut refused = Vec::new();
-    for made in results(&task, &response)? {
+    for made in sent(&task).await? {
         match made {
             Made::Override(json) => outputs.push(main(json)),
             Made::Refused(place, error) => refused.push((place, error)),
@@ -74,10 +71,21 @@ enum Made {
     Refused(usize, Error),
 }
 
+/// Sends the declared request, and says what became of each override.
+async fn sent(task: &Task) -> Result<Vec<Made>, Error> {
+    let request = task.request()?;
+    let repeatable = request.is_repeatable();
+    let response = task.send(request).await?;
+    task.understood(repeatable, results(task, &response))
+}
+
 /// PagerDuty answers 201 with a bare list, in which each override has a status of its own.
 fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<Vec<Made>, Error> {
     let body = response.text()?;
     let elements = json::elements(&body).ok_or_else(|| response.unexpected("is no list"))?;
+    if elements.len() != task.list("overrides").len() {
+        return Err(response.unexpected("does not say of each override what became of it"));
+    }
     let mut made = Vec::with_capacity(elements.len());
     for (place, element) in elements.into_iter().enumerate() {
         let members = json::members(element.as_bytes());

@@ -230,8 +230,7 @@ fn param_schema(param: &Param, references: &[Reference]) -> Value {
         members.set("default", constant(default));
     }
     if !param.secret.is_empty() {
-        members.set("writeOnly", true.into());
-        members.text("x-secret", param.secret);
+        conceal(&mut members, param);
     }
     if !param.suggestions.is_empty() {
         suggest(&mut members, param);
@@ -259,6 +258,23 @@ fn accepts(reference: &Reference) -> Value {
     accepts.extend((!reference.also.is_empty()).then_some(reference.also));
     accepts.extend((!reference.segments.is_empty()).then_some("address"));
     texts(&accepts)
+}
+
+/// Marks a secret: the text itself, each element of a list, or each member of a map, whatever it is
+/// called. Only texts can be secrets, so nothing else is let in beside them.
+fn conceal(members: &mut Object, param: &Param) {
+    let mark = |members: &mut Object| {
+        members.set("writeOnly", true.into());
+        members.text("x-secret", param.secret);
+    };
+    let inner = match param.kind {
+        Kind::Map => "additionalProperties",
+        Kind::List(_) => "items",
+        _ => return mark(members),
+    };
+    let mut element = kind_schema(&Kind::Text, 0, false, &[]);
+    mark(&mut element);
+    members.set(inner, element.build());
 }
 
 /// Known values as the annotation `examples`; of a list those of its elements.

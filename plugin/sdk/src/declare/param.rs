@@ -206,7 +206,8 @@ impl Param {
         self
     }
 
-    /// Is the secret of this name, which the guest shall not see.
+    /// Is the secret of this name, which the guest shall not see. In a list each element is one, in
+    /// a map each member; they are texts then.
     #[must_use]
     pub const fn secret(mut self, name: &'static str) -> Self {
         self.secret = name;

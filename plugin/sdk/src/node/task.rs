@@ -186,12 +186,28 @@ impl Task {
         if response.is_success() {
             return Ok(response);
         }
-        let mut error = (self.hooks.error)(&response, self.action, &self.credential);
-        if response.status >= 500 && !repeatable {
-            error.kind = ErrorKind::OutcomeUnknown;
-            error.retry_after = None;
-        }
-        Err(self.checkable(error))
+        let error = (self.hooks.error)(&response, self.action, &self.credential);
+        // Whoever stumbled or gave up waiting may have done it before.
+        let stumbled = response.status >= 500
+            || matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Timeout);
+        if stumbled && !repeatable { Err(self.unknown(error)) } else { Err(self.checkable(error)) }
+    }
+
+    /// What is made of a successful answer to a request. Where the answer cannot be read and the
+    /// request was a write that nobody may repeat, the outcome is unknown: something said yes to
+    /// it, and whether that was the service, nobody can tell.
+    ///
+    /// # Errors
+    ///
+    /// That of `read`, of kind `outcome-unknown` after such a write.
+    pub fn understood<T>(&self, repeatable: bool, read: Result<T, Error>) -> Result<T, Error> {
+        read.map_err(|error| if repeatable { error } else { self.unknown(error) })
+    }
+
+    fn unknown(&self, mut error: Error) -> Error {
+        error.kind = ErrorKind::OutcomeUnknown;
+        error.retry_after = None;
+        self.checkable(error)
     }
 
     /// An error that tells how to find out whether the write happened, where nobody knows.
@@ -230,14 +246,7 @@ impl Task {
         let request = self.request()?;
         let repeatable = request.is_repeatable();
         let response = self.send(request).await?;
-        match self.decoded(&response) {
-            // Something said yes to the write; whether it was the service, nobody knows.
-            Err(mut error) if !repeatable => {
-                error.kind = ErrorKind::OutcomeUnknown;
-                Err(self.checkable(error))
-            }
-            outputs => outputs,
-        }
+        self.understood(repeatable, self.decoded(&response))
     }
 
     /// The output that an answer becomes.

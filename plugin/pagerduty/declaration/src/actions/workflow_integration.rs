@@ -18,6 +18,7 @@ static SECRETS: Param = Param::new(
     "Secrets",
     "What is needed to log in there, by name. The node sees handles in place of the values.",
 )
+.secret("workflow-connection-secret")
 .body("/secrets");
 static SERVICE_URL: Param =
     Param::text("service_url", "Address", "Where the tool is.").body("/service_url");
