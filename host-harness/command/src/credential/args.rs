@@ -169,7 +169,7 @@ pub(crate) struct Rights {
     /// Ask for this right, by the service's name. Repeatable
     #[arg(long, value_name = "SCOPE", conflicts_with = "actions")]
     pub(crate) scope: Vec<String>,
-    /// Ask for just what these actions need, e.g. incident.list,incident.create
+    /// Ask for just what these actions and triggers need, e.g. incident.list,incident.create
     #[arg(long = "for", value_name = "ACTION,…", value_delimiter = ',')]
     pub(crate) actions: Vec<String>,
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use end_to_end::World;
+use end_to_end::engine::Engine;
 use pagerduty_simulator::{Fault, NewIncident, Simulator};
 use serde_json::{Value, json};
 use workflow_node_host::store::{SqliteStore, StoreKey};
 use workflow_node_host::trigger::RunOptions;
 
-use super::Engine;
-
 /// Takes all that was found by polling.
-async fn taken(engine: &mut Engine<'_>, name: &str, count: usize) -> Vec<Value> {
+async fn taken(engine: &mut Engine, name: &str, count: usize) -> Vec<Value> {
     engine.run(
         name,
         RunOptions { interval: Some(Duration::from_secs(3_600)), ..RunOptions::default() },
