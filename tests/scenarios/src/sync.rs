@@ -2,6 +2,7 @@
 //! comparing both sides with what they had in common last, so that it does not matter in which order
 //! it hears of them, or how often: what it has done itself is no difference any more.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -138,11 +139,13 @@ impl Sync {
     async fn reconcile(&self, number: usize) -> Result<(), Failed> {
         let mut links = self.links.lock().await;
         let issue = self.tracker.issue(number);
-        if !links.contains_key(&number) {
-            let Some(link) = self.open(&issue, 1, 0).await? else { return Ok(()) };
-            links.insert(number, link);
-        }
-        let Some(link) = links.get_mut(&number) else { return Ok(()) };
+        let link = match links.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match self.open(&issue, 1, 0).await? {
+                Some(link) => place.insert(link),
+                None => return Ok(()),
+            },
+        };
         if self.progress(&issue, link).await? {
             let told = link.comments_told;
             let Some(next) = self.open(&issue, link.round + 1, told).await? else { return Ok(()) };
