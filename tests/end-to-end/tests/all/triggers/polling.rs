@@ -114,6 +114,7 @@ async fn updates_come_as_one_event_for_each_incident() {
     assert_eq!(told[0]["change"], "updated");
     assert_eq!(told[0]["incident"]["status"], "resolved", "{told:?}");
     assert_eq!(told[0]["incident"]["id"], *id);
+    assert_eq!(told[0]["log_entry"]["incident_id"], *id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
