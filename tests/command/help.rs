@@ -28,6 +28,13 @@ fn every_command_has_help() {
         &["credential", "import"],
         &["credential", "key-file"],
         &["credential", "rotate-key"],
+        &["trigger"],
+        &["trigger", "listen"],
+        &["trigger", "list"],
+        &["trigger", "check"],
+        &["trigger", "stop"],
+        &["webhook"],
+        &["webhook", "send"],
         &["completions"],
     ];
     for command in commands {
@@ -40,9 +47,16 @@ fn every_command_has_help() {
 #[test]
 fn commands_that_take_several_arguments_give_examples() {
     let world = World::new();
-    for command in
-        [&["run"][..], &["inspect"], &["docs"], &["approve"], &["options"], &["credential", "add"]]
-    {
+    for command in [
+        &["run"][..],
+        &["inspect"],
+        &["docs"],
+        &["approve"],
+        &["options"],
+        &["credential", "add"],
+        &["trigger", "listen"],
+        &["webhook", "send"],
+    ] {
         let output = world.harness(&[command, &["--help"][..]].concat()).expect(0);
         let examples = output.stdout.split_once("Example").map(|(_, rest)| rest).unwrap_or("");
         assert!(examples.contains(&format!("harness {}", command.join(" "))), "{output}");

@@ -2,7 +2,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use pagerduty_simulator::NewIncident;
+use pagerduty_simulator::{Fault, NewIncident};
 use serde_json::Value;
 
 use crate::support::World;
@@ -85,6 +85,26 @@ fn events_are_printed_as_lines_and_ctrl_c_takes_the_webhook_down() {
     assert!(lines[0]["number"].is_number() && lines[0]["dedup_key"].is_string(), "{lines:?}");
     assert!(said.contains("Taking it down") && said.contains("1 event\n"), "{said}");
     assert_eq!(webhooks(&world), before);
+    world.harness(&["trigger", "list"]).expect(0).says("0 subscriptions");
+}
+
+#[test]
+fn what_may_be_left_behind_is_told_with_the_command_that_removes_it() {
+    let world = World::connected();
+    // It is made, and nobody hears of it; and it cannot be removed just now.
+    world.simulator.fault(Fault::status(502).method("POST").after_apply());
+    world.simulator.fault(Fault::status(403).method("DELETE").always());
+    let plugin = world.plugin();
+    let args = ["trigger", "listen", plugin, "event", "--credential", "work", "--name", "hook"];
+    world
+        .sends(&[&args[..], &["--parameters", TRIGGERED]].concat())
+        .expect(1)
+        .says("cannot set up the subscription")
+        .says("`hook` may be left")
+        .says("harness trigger stop");
+    world.harness(&["trigger", "list"]).expect(0).says("1 subscription");
+    world.simulator.clear_faults();
+    world.sends(&["trigger", "stop", plugin, "hook"]).expect(0);
     world.harness(&["trigger", "list"]).expect(0).says("0 subscriptions");
 }
 

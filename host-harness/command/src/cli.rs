@@ -37,6 +37,7 @@ Begin here:
   harness credential key-file ~/.config/workflow-node.key
   harness credential connect work --plugin node.wasm --type api-token
   harness run node.wasm service.list --credential work
+  harness trigger listen node.wasm incident.changed --credential work
 
 Exit codes:
   0  success                       3  a credential is missing or cannot be used
@@ -47,8 +48,8 @@ Exit codes:
 #[derive(Args)]
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Common {
-    /// Where approvals and credentials are kept [default: the user's data directory; env
-    /// WORKFLOW_NODE_DATA]
+    /// Where approvals, credentials and subscriptions are kept [default: the user's data directory;
+    /// env WORKFLOW_NODE_DATA]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
@@ -67,16 +68,16 @@ pub(crate) struct Common {
     #[arg(long, global = true, conflicts_with = "key_file")]
     pub(crate) keyring: bool,
 
-    /// Act as this user of an engine: who owns private credentials, and has an own connection where
-    /// each user has
+    /// Act as this user of an engine: whose private credentials may be used, and whose connection is
+    /// meant where each user has their own
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) acting: Option<String>,
 
-    /// For authors: approve rebuilds of an approved plugin that ask for nothing new
+    /// For authors: take rebuilds of an approved plugin for approved, where they ask for nothing new
     #[arg(long, global = true)]
     pub(crate) development: bool,
 
-    /// Say more on standard error; up to three times
+    /// Say more on standard error; -vv and -vvv say still more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -85,8 +86,9 @@ pub(crate) struct Common {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct Network {
-    /// Connect to the second origin wherever a request names the first; URL, Host and certificate
-    /// stay those of the first. Repeatable
+    /// Connect to the second origin wherever a request names the first, e.g.
+    /// https://api.example.com=https://127.0.0.1:8443; URL, Host and certificate stay those of the
+    /// first. Repeatable
     #[arg(long, value_name = "ORIGIN=ORIGIN")]
     pub(crate) connect_to: Vec<ConnectTo>,
 
@@ -113,11 +115,11 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Write reference pages (Markdown) from what a plugin says about itself
     Docs(DocsArgs),
-    /// Allow a plugin what it asks for; no action of it runs before
+    /// Allow a plugin what it asks for; before that, none of its actions runs
     Approve(ApproveArgs),
     /// Run one action over one or many items
     Run(Box<RunArgs>),
-    /// List the choices of a parameter, e.g. the services that there are
+    /// List what can be chosen for a parameter, e.g. the services that there are
     Options(Box<OptionsArgs>),
     /// Connect accounts, see whether they work, share them, and end them
     #[command(subcommand)]
@@ -125,7 +127,7 @@ pub(crate) enum Command {
     /// Listen for events that start workflows, and look after what was set up for them
     #[command(subcommand)]
     Trigger(TriggerCommand),
-    /// Try out a receiver of webhooks
+    /// Try a receiver of webhooks out, with right and wrong deliveries
     #[command(subcommand)]
     Webhook(WebhookCommand),
     /// Print a shell's completion script
@@ -186,7 +188,8 @@ impl From<Report> for Format {
 #[command(after_help = "Examples:
   harness inspect node.wasm                     all of it, in short
   harness inspect node.wasm incident            a resource: its actions, one by one
-  harness inspect node.wasm incident.create     an action, or a trigger, in full
+  harness inspect node.wasm incident.create     an action in full: parameters, output, examples
+  harness inspect node.wasm incident.changed    a trigger in full: how its events come
   harness inspect node.wasm oauth2              a credential type, with its scopes
   harness inspect node.wasm --format json")]
 pub(crate) struct InspectArgs {
@@ -221,7 +224,7 @@ pub(crate) struct DocsArgs {
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  harness approve node.wasm\n  harness approve node.wasm --yes \
-                        --approvals ci/approvals.json    check the file in"
+                        --approvals ci/approvals.json    a file to check in"
 )]
 pub(crate) struct ApproveArgs {
     /// The component, a .wasm file
@@ -293,7 +296,7 @@ pub(crate) struct RunArgs {
 pub(crate) struct OptionsArgs {
     /// The component, a .wasm file
     pub(crate) plugin: PathBuf,
-    /// The action, or the trigger
+    /// The action or the trigger; `harness inspect PLUGIN` lists them
     #[arg(value_name = "ACTION|TRIGGER")]
     pub(crate) of: String,
     /// Its parameter; inside an object or a list of objects the way to it, joined by `/`

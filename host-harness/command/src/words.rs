@@ -115,8 +115,8 @@ fn listed<T: AsRef<str>>(list: &[T], last: &str) -> String {
 pub(crate) fn delivery_in_short(delivery: &Delivery) -> String {
     match delivery {
         Delivery::Poll { interval_ms } => format!("polls {}", every(*interval_ms)),
-        Delivery::Webhook(Webhook { signature: Some(_), .. }) => "webhook, signed".to_owned(),
-        Delivery::Webhook(Webhook { signature: None, .. }) => "webhook, NOT signed".to_owned(),
+        Delivery::Webhook(webhook) if webhook.signature.is_some() => "webhook, signed".to_owned(),
+        Delivery::Webhook(_) => "webhook, NOT signed".to_owned(),
     }
 }
 

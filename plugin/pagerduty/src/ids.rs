@@ -1,14 +1,12 @@
 //! What is an id, and incidents by their number.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::context;
 use workflow_node_sdk::declare::Reference;
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::node::{Credential, Task};
+use workflow_node_sdk::node::{Credential, Found, Task};
 use workflow_node_sdk::{json, time};
 
 use crate::PagerDuty;
@@ -48,7 +46,7 @@ pub(crate) fn find(
     reference: &Reference,
     name: &str,
     credential: &Rc<Credential>,
-) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>> {
+) -> Option<Found> {
     if reference.name != "incident" {
         return None;
     }

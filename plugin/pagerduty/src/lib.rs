@@ -10,8 +10,6 @@ mod ids;
 mod scopes;
 mod triggers;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -20,7 +18,7 @@ use workflow_node_sdk::declare::{Action, Reference};
 use workflow_node_sdk::error::{Error, FieldError};
 use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{
-    BatchWork, Credential, Declares, Options, OptionsQuery, Plugin, Task, Work, choices,
+    BatchWork, Credential, Declares, Found, Options, OptionsQuery, Plugin, Task, Work, choices,
 };
 use workflow_node_sdk::packed::Packed;
 use workflow_node_sdk::time;
@@ -95,11 +93,7 @@ impl Plugin for PagerDuty {
         ids::is_id(reference, text)
     }
 
-    fn find(
-        reference: &Reference,
-        name: &str,
-        credential: &Rc<Credential>,
-    ) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>> {
+    fn find(reference: &Reference, name: &str, credential: &Rc<Credential>) -> Option<Found> {
         ids::find(reference, name, credential)
     }
 

@@ -14,29 +14,29 @@ pub(crate) enum CredentialCommand {
     Connect(Box<ConnectArgs>),
     /// Store a credential whose secrets you type in, e.g. an API key
     Add(Box<AddArgs>),
-    /// Connect one again, under its name: workflows that name it go on
+    /// Connect a credential again, under its name: workflows that name it go on
     Reconnect(Box<AgainArgs>),
-    /// Ask the service for more rights, for what you want to do besides
+    /// Ask the service for more rights, e.g. for an action that lacks one
     Extend(Box<ExtendArgs>),
-    /// List what is stored, and whether it works
+    /// List the credentials, and whether they work
     List {
         /// How to print
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Show one, without its secrets
+    /// Show a credential, without its secrets
     Show {
-        /// Its name
+        /// The credential's name
         name: String,
         /// How to print
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Prove one with real requests that change nothing
+    /// Prove a credential with real requests that change nothing
     Test(Box<TestArgs>),
-    /// Change what is said about one
+    /// Change the description of a credential
     Describe {
-        /// Its name
+        /// The credential's name
         name: String,
         /// What it is for; people read it
         text: String,
@@ -44,11 +44,11 @@ pub(crate) enum CredentialCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Let others use one; nobody can read it
+    /// Let others use a credential; nobody can read it
     Share(ShareArgs),
-    /// Keep one for its owner alone
+    /// Keep a credential for its owner alone
     Unshare {
-        /// Its name
+        /// The credential's name
         name: String,
         /// Do not ask
         #[arg(long, short)]
@@ -57,16 +57,16 @@ pub(crate) enum CredentialCommand {
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Say for which actions one may be used
+    /// Say for which actions and triggers a credential may be used
     #[command(after_help = "Examples:\n  harness credential allow-actions work incident.list \
                             incident.get\n  harness credential allow-actions work --all")]
     AllowActions {
-        /// Its name
+        /// The credential's name
         name: String,
-        /// The actions
+        /// Names of actions and triggers
         #[arg(required_unless_present = "all")]
         actions: Vec<String>,
-        /// All actions
+        /// All of them
         #[arg(long, conflicts_with = "actions")]
         all: bool,
         /// How to print
@@ -75,9 +75,9 @@ pub(crate) enum CredentialCommand {
     },
     /// End the access: at the service, where that can be done from here, and always here
     Disconnect(Box<DisconnectArgs>),
-    /// Forget one and its name, without telling the service
+    /// Forget a credential and its name, without telling the service
     Remove {
-        /// Its name
+        /// The credential's name
         name: String,
         /// Do not ask
         #[arg(long, short)]
@@ -138,7 +138,7 @@ pub(crate) struct Naming {
     /// (everybody connects their own under this name)
     #[arg(long, value_name = "MODE", default_value = "private")]
     pub(crate) mode: Mode,
-    /// The actions that it may be used for [default: all]. Repeatable
+    /// An action or a trigger that it may be used for [default: all]. Repeatable
     #[arg(long = "allow-action", value_name = "ACTION")]
     pub(crate) allow_actions: Vec<String>,
 }
@@ -169,16 +169,16 @@ pub(crate) struct Rights {
     /// Ask for this right, by the service's name. Repeatable
     #[arg(long, value_name = "SCOPE", conflicts_with = "actions")]
     pub(crate) scope: Vec<String>,
-    /// Ask for just what these actions need, e.g. incident.list,incident.create
+    /// Ask for just what these actions and triggers need, e.g. incident.list,incident.create
     #[arg(long = "for", value_name = "ACTION,…", value_delimiter = ',')]
     pub(crate) actions: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Access {
-    /// See
+    /// Read only
     Read,
-    /// See and change
+    /// Read and change
     ReadWrite,
 }
 
@@ -274,7 +274,7 @@ pub(crate) struct AddArgs {
                         Its fields, the app's client id and secret, and what was asked for stay; \
                         what you give here replaces them.")]
 pub(crate) struct AgainArgs {
-    /// Its name
+    /// The credential's name
     pub(crate) name: String,
     /// The component that it is for, a .wasm file
     #[arg(long, value_name = "PLUGIN")]
@@ -296,7 +296,7 @@ pub(crate) struct AgainArgs {
 #[command(after_help = "Example:\n  harness credential extend work --plugin node.wasm --for \
                         incident.create")]
 pub(crate) struct ExtendArgs {
-    /// Its name
+    /// The credential's name
     pub(crate) name: String,
     /// The component that it is for, a .wasm file
     #[arg(long, value_name = "PLUGIN")]
@@ -324,7 +324,7 @@ pub(crate) struct ExtendArgs {
 #[derive(Args)]
 #[command(after_help = "Example:\n  harness credential test work --plugin node.wasm")]
 pub(crate) struct TestArgs {
-    /// Its name
+    /// The credential's name
     pub(crate) name: String,
     /// The component that it is for, a .wasm file
     #[arg(long, value_name = "PLUGIN")]
@@ -343,12 +343,12 @@ pub(crate) struct TestArgs {
 
 What was agreed to for one does not hold for many: the credential has to be connected again.")]
 pub(crate) struct ShareArgs {
-    /// Its name
+    /// The credential's name
     pub(crate) name: String,
     /// Everybody connects their own under this name
     #[arg(long)]
     pub(crate) per_user: bool,
-    /// The actions that it may be used for [default: as before]. Repeatable
+    /// An action or a trigger that it may be used for [default: as before]. Repeatable
     #[arg(long = "allow-action", value_name = "ACTION")]
     pub(crate) allow_actions: Vec<String>,
     /// Do not ask
@@ -364,7 +364,7 @@ pub(crate) struct ShareArgs {
                         name stays, so that `reconnect` revives what refers to it; `remove` \
                         forgets the name, too.")]
 pub(crate) struct DisconnectArgs {
-    /// Its name
+    /// The credential's name
     pub(crate) name: String,
     /// The component that it is for: it describes how the service takes tokens back
     #[arg(long, value_name = "PLUGIN")]
@@ -382,10 +382,10 @@ pub(crate) struct DisconnectArgs {
 /// What seals an exported file.
 #[derive(Args, Clone, Default)]
 pub(crate) struct SealArgs {
-    /// Read the passphrase that seals the file from this file [default: a terminal is asked]
+    /// The exported file's passphrase is read from this file [default: a terminal is asked]
     #[arg(long, value_name = "FILE", conflicts_with = "seal_key_file")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Seal it with the key in this file, as `key-file` makes them
+    /// A key instead of a passphrase, in a file as `key-file` makes them
     #[arg(long, value_name = "FILE")]
     pub(crate) seal_key_file: Option<PathBuf>,
 }

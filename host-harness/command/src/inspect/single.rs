@@ -105,7 +105,7 @@ fn trigger_text(node: &Node, trigger: &Trigger, path: &str) -> String {
     text.push_str(&choices_text(&trigger.name, &trigger.parameters, &node.schemas, path));
     text.push_str(&records_text("Event", &trigger.output, &node.schemas));
     if !trigger.examples.is_empty() {
-        text.push_str("\nExamples\n");
+        text.push_str("\nExamples, for --parameters of `harness trigger listen`\n");
     }
     for example in &trigger.examples {
         let parameters = one_line(&example.parameters.to_string());

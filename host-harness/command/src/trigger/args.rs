@@ -15,7 +15,7 @@ use crate::values::duration;
 pub(crate) enum TriggerCommand {
     /// Set a trigger up, print its events as they come, and take it down on Ctrl-C
     Listen(Box<ListenArgs>),
-    /// List the subscriptions that are kept
+    /// List the subscriptions that are kept, and how they are
     List {
         /// How to print
         #[arg(long, value_enum, default_value = "text")]
@@ -59,10 +59,13 @@ impl From<Lines> for Format {
 #[derive(Args)]
 #[command(after_help = "Examples:
   harness trigger listen node.wasm incident.changed --credential work --interval 10s
-  harness trigger listen node.wasm event --credential work --parameters '{\"events\":[\"incident.triggered\"]}' \\
+  harness trigger listen node.wasm event --credential work \\
+      --parameters '{\"events\":[\"incident.triggered\"]}' \\
       --listen 127.0.0.1:8080 --callback-url https://hooks.example.com/one
-  harness trigger listen node.wasm event … --format jsonl | jq .event      one line for each event
-  harness trigger listen node.wasm event … --name orders --keep            goes on where it ended
+  harness trigger listen node.wasm event … --format jsonl          with number, key and times
+  harness trigger listen node.wasm event … --name orders --keep    goes on where it ended
+
+Events stand on standard output, a line each; everything else on standard error.
 
 A service can call only what it reaches: with --callback-url name the public address that leads to
 --listen, e.g. of a tunnel or a reverse proxy that ends TLS. Without it the address is on this
@@ -78,16 +81,17 @@ pub(crate) struct ListenArgs {
     /// A stored credential; the slot is found by its type unless it is named. Repeatable
     #[arg(long, value_name = "[SLOT=]NAME")]
     pub(crate) credential: Vec<String>,
-    /// Name of the subscription; one that is kept under this name goes on [default: a new one]
+    /// Name of the subscription; one that is kept under this name goes on [default: a new name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Leave the subscription in place at the end: what comes meanwhile waits at the service
+    /// Leave the subscription in place at the end, to go on later; give a webhook the same --listen
+    /// again
     #[arg(long, requires = "name")]
     pub(crate) keep: bool,
     /// For a webhook: the public URL that leads to --listen
     #[arg(long, value_name = "URL")]
     pub(crate) callback_url: Option<Url>,
-    /// For a webhook: where to listen, for plain HTTP
+    /// For a webhook: where to listen, for plain HTTP; with port 0 the system chooses one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     /// For a trigger that polls: how often, e.g. 10s or 5m [default: as the trigger says]
@@ -127,7 +131,7 @@ pub(crate) struct StopArgs {
     pub(crate) plugin: PathBuf,
     /// Name of the subscription
     pub(crate) name: String,
-    /// Forget it here without telling the service, e.g. because that is gone
+    /// Forget it here without telling the service, e.g. because the account is gone
     #[arg(long)]
     pub(crate) forget: bool,
     /// How to print
@@ -154,7 +158,7 @@ impl WebhookCommand {
 /// What is made wrong with a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tamper {
-    /// One digit of the signature is another
+    /// One digit of the signature is wrong
     Signature,
     /// One byte of the body is another than was signed
     Body,
@@ -168,28 +172,30 @@ pub(crate) enum Tamper {
     Version,
     /// Half of the signature
     Truncated,
-    /// A signature that is none
+    /// Something that is no signature
     Garbage,
     /// Another method
     Method,
     /// A body above the limit
     Size,
-    /// Each of them, one after the other
+    /// All of these, one after the other
     All,
 }
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  harness webhook send node.wasm event --url http://127.0.0.1:8080/hook --body @triggered.json --secret @secret
-  harness webhook send node.wasm event --url … --body @triggered.json --subscription orders
-  harness webhook send node.wasm event --url … --body @triggered.json --secret @secret --tamper all
+  harness webhook send node.wasm event --url http://127.0.0.1:8080/hook \\
+      --body @triggered.json --secret @secret
+  harness webhook send node.wasm event … --subscription orders    signed with its secret
+  harness webhook send node.wasm event … --repeat 3               the same delivery three times
+  harness webhook send node.wasm event … --tamper all             wrong in each way
 
 Ends with 0 when the receiver did right: took what was signed (2xx), and refused (4xx) what was made
 wrong with --tamper.")]
 pub(crate) struct SendArgs {
     /// The component, a .wasm file; says how deliveries are signed
     pub(crate) plugin: PathBuf,
-    /// The trigger
+    /// The trigger, one that is a webhook
     pub(crate) trigger: String,
     /// Where to deliver
     #[arg(long, value_name = "URL")]
@@ -212,7 +218,7 @@ pub(crate) struct SendArgs {
     /// Deliver it so many times, with the same id
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
-    /// Make it wrong
+    /// Make the delivery wrong, in this way
     #[arg(long, value_enum)]
     pub(crate) tamper: Option<Tamper>,
     /// How to print

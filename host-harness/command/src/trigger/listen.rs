@@ -81,8 +81,15 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
     if let Some(credentials) = host.credentials() {
         credentials.settle().await;
     }
-    let printed = result?;
-    taken_down?;
+    let printed = match (result, taken_down) {
+        (Ok(printed), Ok(())) => printed,
+        (Ok(_), Err(failure)) | (Err(failure), Ok(())) => return Err(failure),
+        (Err(mut failure), Err(left)) => {
+            failure.message.push_str(&format!("; and `{name}` may be left: {}", left.message));
+            failure.next = left.next;
+            return Err(failure);
+        }
+    };
     output::stderr(&format!(
         "{}\n",
         output::count(usize::try_from(printed).unwrap_or(usize::MAX), "event")

@@ -111,9 +111,9 @@ pub(super) fn heard(_subscription: &str, answer: &Answer) {
         Reason::WrongSignature => "its signature is wrong",
         Reason::Full => "too many wait already",
         Reason::Failed(reason) => reason,
-        _ => "of another reason",
+        _ => "for another reason",
     };
-    let deed = if answer.is_taken() { "took no notice of" } else { "refused" };
-    let text = format!("{deed} a delivery with {}: {why}", answer.status.as_u16());
+    let deed = if answer.is_taken() { "ignored" } else { "refused" };
+    let text = format!("{deed} a delivery ({}): {why}", answer.status.as_u16());
     output::stderr(&format!("{}\n", output::one_line(&text)));
 }

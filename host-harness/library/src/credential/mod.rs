@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub use keep::CredentialStore;
 pub use status::{CredentialStatus, CredentialSummary};
-pub(crate) use status::{ended, outcome_unknown};
+pub(crate) use status::{ended, outcome_unknown, refused};
 pub use stored::{
     Claim, Connection, ConnectionKey, Dependant, Head, HeadChange, Health, LastUse, Lease,
     LeaseChange, Mode, NewCredential, Renewal, Stored,

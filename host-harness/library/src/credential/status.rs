@@ -108,7 +108,7 @@ pub(crate) fn outcome_unknown(ended: bool) -> String {
 }
 
 /// Why a credential that the service refuses must be connected again.
-fn refused() -> String {
+pub(crate) fn refused() -> String {
     "the service refused it when it was last used: it was revoked, has ended, or is for another \
      account or region"
         .to_owned()

@@ -52,6 +52,12 @@ impl Description {
         action.or_else(|| self.trigger(name).map(|trigger| &trigger.slots))
     }
 
+    /// Names of all that runs with rights: the actions, then the triggers.
+    pub(crate) fn runnable(&self) -> impl Iterator<Item = &str> {
+        let actions = self.node.actions.iter().map(|action| action.name.as_str());
+        actions.chain(self.triggers.iter().map(|trigger| trigger.name.as_str()))
+    }
+
     /// Reads and checks the documents.
     pub(crate) fn read(
         node: &str,

@@ -47,7 +47,7 @@ fn anything() -> Value {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Delivery {
     /// The service calls.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     /// The host asks.
     Poll {
         /// How often, unless the user says otherwise.

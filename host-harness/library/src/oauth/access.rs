@@ -64,9 +64,10 @@ impl CredentialManager {
     ) -> Result<Stored, CredentialError> {
         let stored = self.0.store.open(key).await?;
         let before = stored.connection.health.clone();
+        let revision = stored.connection.revision;
         let result = self.freshened(request, key, stored).await;
         if let Err(error) = &result {
-            self.announce(key, error, &before).await;
+            self.announce(key, error, &before, revision).await;
         }
         result
     }
@@ -145,10 +146,40 @@ impl CredentialManager {
         now.saturating_add(skew).saturating_add(jitter) >= ends
     }
 
+    /// Notes that the service has refused a connection that worked before.
+    async fn note_refusal(&self, key: &ConnectionKey, revision: u64) {
+        let Ok(stored) = self.0.store.open(key).await else { return };
+        let before = stored.connection.health;
+        if stored.connection.revision != revision || before != Health::Connected {
+            return;
+        }
+        let health = Health::Refused { at: self.0.clock.unix_milliseconds() };
+        if let Err(error) = self.0.store.set_health(key, revision, health).await {
+            tracing::warn!(credential = %key, %error, "that it was refused is not noted");
+            return;
+        }
+        let name = key.name.clone();
+        let error = CredentialError::Reconnect { name, reason: crate::credential::refused() };
+        self.announce(key, &error, &before, revision).await;
+    }
+
     /// After a failure that only a person can mend, those who depend on it are told.
-    async fn announce(&self, key: &ConnectionKey, error: &CredentialError, before: &Health) {
+    async fn announce(
+        &self,
+        key: &ConnectionKey,
+        error: &CredentialError,
+        before: &Health,
+        revision: u64,
+    ) {
         let CredentialError::Reconnect { reason, .. } = error else { return };
         if !matches!(before, Health::Connected | Health::RefreshOutcomeUnknown { .. }) {
+            return;
+        }
+        let told = {
+            let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.insert(key.clone(), revision)
+        };
+        if told == Some(revision) {
             return;
         }
         let event = CredentialEnded {
@@ -209,7 +240,7 @@ impl CredentialSource for CredentialManager {
         match self.renewed(self.wanted(request, &key, &stored, true)).await {
             Ok(stored) => Ok(ready(stored)),
             Err(error) => {
-                self.announce(&key, &error, &before).await;
+                self.announce(&key, &error, &before, revision).await;
                 Err(error)
             }
         }
@@ -219,16 +250,13 @@ impl CredentialSource for CredentialManager {
         let (manager, request) = (self.clone(), request.clone());
         self.0.under_way.spawn(async move {
             let Ok(key) = manager.permitted(&request).await else { return };
-            let Ok(stored) = manager.0.store.open(&key).await else { return };
-            if stored.connection.revision != revision
-                || stored.connection.health != Health::Connected
+            // One after the other, so that those who depend on it are told once.
+            let flight = manager.flight(&key);
             {
-                return;
+                let _turn = flight.lock().await;
+                manager.note_refusal(&key, revision).await;
             }
-            let health = Health::Refused { at: manager.0.clock.unix_milliseconds() };
-            if let Err(error) = manager.0.store.set_health(&key, revision, health).await {
-                tracing::warn!(credential = %key, %error, "that it was refused is not noted");
-            }
+            manager.land(&key, flight);
         });
     }
 
@@ -247,6 +275,7 @@ impl CredentialSource for CredentialManager {
                 None => return,
             }
         };
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let manager = self.clone();
         self.0.under_way.spawn(async move {
             let marked = manager.0.store.set_health(&key, revision, Health::Connected).await;

@@ -101,7 +101,8 @@ pub trait CredentialEvents: Send + Sync + 'static {
         let _ = event;
     }
 
-    /// It was found that only a person can make it work again.
+    /// It was found that only a person can make it work again: the service has refused it, or what
+    /// would renew it. One that was only refused is still tried at its next use.
     async fn needs_reconnect(&self, event: &CredentialEnded) {
         let _ = event;
     }
@@ -128,6 +129,9 @@ pub(crate) struct Inner {
     pub(crate) pending: Mutex<HashMap<String, Pending>>,
     /// Connections that the service has refused and that are not noted as working again.
     pub(crate) refused: Mutex<BTreeSet<ConnectionKey>>,
+    /// The revision of each connection whose end was told, so that it is told once, however many
+    /// calls find it.
+    pub(crate) told: Mutex<HashMap<ConnectionKey, u64>>,
     pub(crate) under_way: TaskTracker,
 }
 
@@ -157,6 +161,7 @@ impl CredentialManager {
             flights: Mutex::default(),
             pending: Mutex::default(),
             refused: Mutex::default(),
+            told: Mutex::default(),
             under_way: TaskTracker::new(),
         }))
     }

@@ -81,7 +81,7 @@ impl CredentialManager {
         })
     }
 
-    /// An order that connects again with more rights: what these actions need, and these scopes,
+    /// An order that connects again with more rights: what these actions and triggers need, and these scopes,
     /// beside what there is. The second part is what is new; where it is empty, nothing has to be
     /// asked. The request names all of them, because the new token replaces the old one; a service
     /// that remembers what was agreed to asks the person for the new ones alone.
@@ -108,7 +108,9 @@ impl CredentialManager {
             .cloned()
             .collect();
         for action in actions {
-            plugin.action(action)?;
+            if plugin.description().slots_of(action).is_none() {
+                return Err(ConnectError::Refused(rights::unknown(plugin.description(), action)));
+            }
             lacking.extend(rights::lacking(plugin.description(), described, &granted, action));
         }
         let mut order = self.order_again(key).await?;

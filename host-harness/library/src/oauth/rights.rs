@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::description::{Access, CredentialType, Description};
+use crate::near;
 
 /// A scope as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,7 +16,7 @@ pub struct Right {
     pub description: String,
     /// Whether it only reads, where that is known.
     pub access: Option<Access>,
-    /// The node's actions that need it.
+    /// The node's actions and triggers that need it.
     pub actions: Vec<String>,
 }
 
@@ -29,7 +30,7 @@ pub enum AskFor {
     Access(Access),
     /// These scopes.
     Scopes(Vec<String>),
-    /// What these actions need.
+    /// What these actions and triggers need.
     Actions(Vec<String>),
 }
 
@@ -93,17 +94,11 @@ pub(crate) fn in_words(
     let right = |scope: &String| {
         let described = credential_type.scopes.iter().find(|one| one.allows(scope));
         let alone = std::slice::from_ref(scope);
-        let actions = description
-            .node
-            .actions
-            .iter()
-            .filter(|action| {
-                let needed = needed(description, &credential_type.name, &action.name);
-                !needed.is_empty()
-                    && needed.iter().any(|need| is_granted(credential_type, alone, need))
-            })
-            .map(|action| action.name.clone())
-            .collect();
+        let needs_it = |name: &&str| {
+            let needed = needed(description, &credential_type.name, name);
+            needed.iter().any(|need| is_granted(credential_type, alone, need))
+        };
+        let actions = description.runnable().filter(needs_it).map(str::to_owned).collect();
         Right {
             scope: scope.clone(),
             description: described.map(|one| one.description.clone()).unwrap_or_default(),
@@ -114,29 +109,34 @@ pub(crate) fn in_words(
     scopes.iter().map(right).collect()
 }
 
-/// The actions that cannot be run with what was granted, each with what it lacks.
+/// The actions and triggers that cannot be run with what was granted, each with what it lacks.
 pub(crate) fn blocked(
     description: &Description,
     credential_type: &CredentialType,
     granted: &[String],
 ) -> Vec<(String, Vec<String>)> {
     description
-        .node
-        .actions
-        .iter()
-        .map(|action| {
-            let lacking = lacking(description, credential_type, granted, &action.name);
-            (action.name.clone(), lacking)
-        })
+        .runnable()
+        .map(|name| (name.to_owned(), lacking(description, credential_type, granted, name)))
         .filter(|(_, lacking)| !lacking.is_empty())
         .collect()
+}
+
+/// That there is no such action or trigger, and which names are like it.
+pub(crate) fn unknown(description: &Description, name: &str) -> String {
+    let near = near::near(name, description.runnable());
+    let mut message = format!("the node has no action or trigger `{name}`");
+    if !near.is_empty() {
+        message.push_str(&format!("; near it are {}", near.join(", ")));
+    }
+    message
 }
 
 /// The scopes that are to be asked for; `None`: what the form says.
 ///
 /// # Errors
 ///
-/// When an action is none of the node, or the type has no scope for what is wanted.
+/// When an action or a trigger is none of the node, or the type has no scope for what is wanted.
 pub(crate) fn wanted(
     description: &Description,
     credential_type: &CredentialType,
@@ -148,8 +148,8 @@ pub(crate) fn wanted(
         AskFor::Actions(actions) => {
             let mut scopes = BTreeSet::new();
             for action in actions {
-                if description.node.action(action).is_none() {
-                    return Err(format!("the node has no action `{action}`"));
+                if description.slots_of(action).is_none() {
+                    return Err(unknown(description, action));
                 }
                 scopes.extend(needed(description, &credential_type.name, action));
             }
@@ -179,10 +179,8 @@ pub(crate) fn wanted(
                 })
             };
             let scopes: BTreeSet<&str> = description
-                .node
-                .actions
-                .iter()
-                .flat_map(|action| needed(description, &credential_type.name, &action.name))
+                .runnable()
+                .flat_map(|name| needed(description, &credential_type.name, name))
                 .filter(of_access)
                 .collect();
             if scopes.is_empty() {

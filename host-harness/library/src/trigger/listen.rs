@@ -30,12 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Listener(Arc<Inner>);
 
+/// Hears how a delivery to a subscription was answered.
+type Heard = Box<dyn Fn(&str, &Answer) + Send + Sync>;
+
 struct Inner {
     triggers: Triggers,
     plugin: Plugin,
     /// The subscription of each path.
     routes: RwLock<BTreeMap<String, String>>,
-    heard: Box<dyn Fn(&str, &Answer) + Send + Sync>,
+    heard: Heard,
 }
 
 impl Listener {

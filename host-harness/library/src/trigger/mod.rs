@@ -17,6 +17,74 @@
 //! engine ends between taking it and saying so; then it comes again, with the same number and
 //! [`TriggerEvent::dedup_key`]. Events of one subscription come in the order in which they were
 //! received. One process at a time runs a subscription; any number may receive for it.
+//!
+//! An engine listens like this:
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use async_trait::async_trait;
+//! use serde_json::json;
+//! use workflow_node_host::store::{SqliteStore, StoreKey};
+//! use workflow_node_host::trigger::{
+//!     EventSink, Happening, Listener, NewSubscription, RunOptions, SinkError, TriggerEvent,
+//! };
+//! use workflow_node_host::{CancellationToken, FileApprovals, Host};
+//!
+//! struct Workflows;
+//!
+//! #[async_trait]
+//! impl EventSink for Workflows {
+//!     async fn event(&self, event: &TriggerEvent) -> Result<(), SinkError> {
+//!         // The same number is the same event: write both down in one transaction.
+//!         println!("{} {}: {}", event.subscription, event.number, event.event.get());
+//!         Ok(())
+//!     }
+//!
+//!     fn happened(&self, subscription: &str, happening: &Happening) {
+//!         eprintln!("{subscription}: {happening:?}");
+//!     }
+//! }
+//!
+//! async fn listen() -> Result<(), Box<dyn std::error::Error>> {
+//!     let key = StoreKey::from_key_file(Path::new("keys/store.key"))?;
+//!     let store = SqliteStore::open(Path::new("data/credentials.db"), key)?;
+//!     let host = Host::builder()
+//!         .approvals(Arc::new(FileApprovals::new("data/approvals.json")))
+//!         .credential_store(Arc::new(store.clone()))
+//!         .build()?;
+//!     let plugin = host.load_file("pagerduty.wasm").await?;
+//!     // One file keeps credentials and subscriptions.
+//!     let triggers = host.triggers(Arc::new(store));
+//!     let end = CancellationToken::new();
+//!
+//!     // Deliveries come through a proxy that ends TLS, and reach this socket in plain HTTP.
+//!     let listener = Listener::new(triggers.clone(), plugin.clone(), |subscription, answer| {
+//!         eprintln!("{subscription}: {} {:?}", answer.status, answer.reason);
+//!     });
+//!     listener.route("/hooks/7c1f09", "orders");
+//!     let socket = tokio::net::TcpListener::bind("127.0.0.1:8808").await?;
+//!     let serving = listener.clone();
+//!     let server = tokio::spawn(async move { serving.serve(socket).await });
+//!
+//!     let new = NewSubscription {
+//!         name: "orders".into(),
+//!         trigger: "event".into(),
+//!         parameters: json!({ "events": ["incident.triggered"] }),
+//!         credentials: [("rest".to_owned(), "work".to_owned())].into(),
+//!         callback_url: Some("https://hooks.example.com/hooks/7c1f09".into()),
+//!         actor: Some("ada".into()),
+//!         workflow: Some("tell the shop".into()),
+//!     };
+//!     triggers.set_up(&plugin, new, &end).await?;
+//!
+//!     // Until `end` is cancelled.
+//!     triggers.run(&plugin, "orders", Arc::new(Workflows), RunOptions::default(), &end).await?;
+//!     server.abort();
+//!     Ok(())
+//! }
+//! ```
 
 mod listen;
 mod manage;

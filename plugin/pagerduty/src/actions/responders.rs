@@ -36,7 +36,7 @@ pub(super) async fn add(task: Task) -> Outcome {
 pub(super) async fn declared(mut task: Task) -> Outcome {
     if task.text("requester_id").is_none() {
         let id = own_user(&task).await?;
-        task.parameters.insert("requester_id".to_owned(), id.into());
+        task.parameters.insert("requester_id".to_owned(), id);
     }
     task.run_declared().await
 }

@@ -67,7 +67,12 @@ fn event(subscription: &Subscription, change: Change) -> Result<Option<Event>, E
         return Ok(None);
     }
     let Some(entry) = latest.as_object_mut() else { return Ok(None) };
-    let incident = entry.remove("incident").unwrap_or_default();
+    // It stands beside the entry; the flat entry takes its id from it.
+    let incident = match subscription.flag("simplify") {
+        true => entry.get("incident").cloned(),
+        false => entry.remove("incident"),
+    };
+    let incident = incident.unwrap_or_default();
     for (parameter, member) in [("urgencies", "urgency"), ("statuses", "status")] {
         let value = incident.get(member).and_then(Value::as_str);
         if !is_wanted(&subscription.texts(parameter), value.into_iter()) {

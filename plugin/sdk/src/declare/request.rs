@@ -364,7 +364,7 @@ mod tests {
         );
         let parts = r#"[{"name":"n","new":1,"o":{"deep":{"x":"y"}},"type":"part","user":{"id":"P1"}},{"type":"part"}]"#;
         let whole = format!(r#"{{"thing":{{"key":"k1","parts":{parts},"type":"thing"}}}}"#);
-        assert_eq!(json::object(&body(&request)).unwrap(), json::object(&whole).unwrap());
+        assert_eq!(json::object(body(&request)).unwrap(), json::object(whole).unwrap());
     }
 
     #[test]

@@ -83,11 +83,7 @@ pub trait Plugin {
     }
 
     /// Finds the id of something by its name in a way of the node's own; `None`: by its list.
-    fn find(
-        reference: &Reference,
-        name: &str,
-        credential: &Rc<Credential>,
-    ) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>> {
+    fn find(reference: &Reference, name: &str, credential: &Rc<Credential>) -> Option<Found> {
         let _ = (reference, name, credential);
         None
     }
@@ -116,6 +112,9 @@ pub type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// An action's own code for all items under way.
 pub type BatchWork = Pin<Box<dyn Future<Output = Vec<Outcome>>>>;
+
+/// The id of something that is looked for.
+pub type Found = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
 
 /// A declaration that a component holds: as it was written (a [`Node`]), which is good for some dozen
 /// actions, or as a build script has packed it ([`Packed`](crate::packed::Packed)), for hundreds.
@@ -165,11 +164,7 @@ impl Declares for Node {
     }
 }
 
-type Find = fn(
-    &Reference,
-    &str,
-    &Rc<Credential>,
-) -> Option<Pin<Box<dyn Future<Output = Result<String, Error>>>>>;
+type Find = fn(&Reference, &str, &Rc<Credential>) -> Option<Found>;
 
 /// The hooks of a [`Plugin`], so that tasks need not be generic.
 #[derive(Clone, Copy)]

@@ -308,7 +308,8 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
     match ids.as_slice() {
         [id] => Ok((*id).to_owned()),
         [] => {
-            let mut message = ["is neither the id nor the name of ", words].concat();
+            let mut message =
+                ["`", shown(name), "` is neither the id nor the name of ", words].concat();
             if !similar.is_empty() {
                 message.push_str("; similar: ");
                 message.push_str(&text::join(&similar, ", "));
@@ -317,11 +318,17 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
         }
         several => {
             let mut message =
-                ["is the name of more than one: ", &text::join(several, ", ")].concat();
+                ["`", shown(name), "` is the name of more than one: ", &text::join(several, ", ")]
+                    .concat();
             message.push_str("; give the id");
             Err(Error::invalid("", message))
         }
     }
+}
+
+/// As much of a name as is read in a sentence.
+fn shown(name: &str) -> &str {
+    name.char_indices().nth(60).map_or(name, |(end, _)| &name[..end])
 }
 
 /// A value as a person may give it, brought into the form of an id where that needs no request.

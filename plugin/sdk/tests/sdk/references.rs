@@ -86,10 +86,10 @@ fn a_name_that_two_have_or_nobody_has_fails_and_says_which() {
         [json!({"thing_id": "billing"}), json!({"thing_id": "bill"}), json!({"thing_id": "P1"})];
     let results = call(&host, "thing.get", &items, &json!({"continue_on_fail": true}));
     let message = |index: usize| results[index].as_ref().unwrap_err().message.clone();
-    assert_eq!(message(0), "thing_id: is the name of more than one: P2, P3; give the id");
+    assert_eq!(message(0), "thing_id: `billing` is the name of more than one: P2, P3; give the id");
     assert_eq!(
         message(1),
-        "thing_id: is neither the id nor the name of a thing; similar: billing, Billing "
+        "thing_id: `bill` is neither the id nor the name of a thing; similar: billing, Billing "
     );
     assert!(results[2].is_ok());
 }

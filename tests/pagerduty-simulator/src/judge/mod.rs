@@ -4,6 +4,7 @@ pub(crate) mod body;
 mod format;
 mod multipart;
 mod query;
+mod sight;
 
 use std::time::Instant;
 
@@ -203,6 +204,7 @@ fn operate(
     let captures = matched.captures;
     let mut call = Call { operation, state, now, captures, query, body, key, user };
     engine::parents(&mut call)?;
+    sight::path(&call)?;
     let reply = routes::handler(operation)(&mut call)?;
     engine::audit::record(&mut call, &reply);
     Ok(reply)

@@ -46,6 +46,10 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
             .service(&incident.service_id)
             .is_some_and(|service| service.team_ids.iter().any(|id| teams.contains(&id.as_str())))
     };
+    let sight = call.sight();
+    let sees = |incident: &Incident| {
+        state.service(&incident.service_id).is_none_or(|service| sight.sees(&service.team_ids))
+    };
     let mut matching: Vec<usize> = state
         .incidents
         .iter()
@@ -60,6 +64,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
                     || incident.assignee_ids.iter().any(|id| users.contains(&id.as_str())))
                 && (teams.is_empty() || in_team(incident))
                 && key.is_none_or(|key| incident.incident_key == key)
+                && sees(incident)
         })
         .map(|(index, _)| index)
         .collect();

@@ -39,7 +39,11 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let users = call.query.all("user_ids[]");
 
     let mut found: Vec<OnCall<'_>> = Vec::new();
+    let sight = call.sight();
     for policy in state.policies.iter().filter(|policy| passes(&policies, &policy.id)) {
+        if !sight.sees(&policy.team_ids) {
+            continue;
+        }
         for (level, people) in policy.levels.iter().enumerate() {
             let line = |user: &str| OnCall {
                 policy: &policy.id,
@@ -55,7 +59,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
             }
             let tables = policy.schedules.get(level).into_iter().flatten();
             for schedule in tables.filter_map(|id| state.schedule(id)) {
-                if !passes(&schedules, &schedule.id) {
+                if !passes(&schedules, &schedule.id) || !sight.sees(&schedule.team_ids) {
                     continue;
                 }
                 let last = until.checked_add(days(31)).unwrap_or(Timestamp::MAX);

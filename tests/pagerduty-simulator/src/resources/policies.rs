@@ -25,12 +25,14 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let teams = call.query.all("team_ids[]");
     let users = call.query.all("user_ids[]");
     let include = call.query.includes();
+    let sight = call.sight();
     let mut matching: Vec<&EscalationPolicy> = state
         .policies
         .iter()
         .filter(|policy| {
             resembles(&policy.name, query)
                 && any_passes(&teams, &policy.team_ids)
+                && sight.sees(&policy.team_ids)
                 && (users.is_empty() || policy.levels.iter().any(|l| any_passes(&users, l)))
         })
         .collect();

@@ -69,6 +69,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let query = call.query.one("query");
     let teams = call.query.all("team_ids[]");
     let include = call.query.includes();
+    let sight = call.sight();
     let view = View {
         layers: include.contains(&"schedule_layers"),
         overrides: include.contains(&"overrides_subschedule"),
@@ -79,6 +80,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         .schedules
         .iter()
         .filter(|one| resembles(&one.name, query) && any_passes(&teams, &one.team_ids))
+        .filter(|one| sight.sees(&one.team_ids))
         .collect();
     Ok(paging::reply(call.operation, &call.page(), matching, |schedule| {
         state.schedule_view(schedule, &view).to_string()
@@ -140,6 +142,10 @@ fn read(call: &mut Call<'_>, old: Option<Schedule>) -> Result<Schedule, Refusal>
     let (id, name, overrides, teams, mut more) = match old {
         Some(old) => (Some(old.id), old.name, old.overrides, old.team_ids, old.more),
         None => (None, "Schedule".to_owned(), Vec::new(), Vec::new(), Default::default()),
+    };
+    let teams = match given["teams"].as_array() {
+        Some(given) => given.iter().filter_map(|one| text(&one["id"])).collect(),
+        None => teams,
     };
     more.extend(rest(
         &given,

@@ -31,6 +31,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let name = call.query.one("name");
     let teams = call.query.all("team_ids[]");
     let include = call.query.includes();
+    let sight = call.sight();
     let mut matching: Vec<&Service> = state
         .services
         .iter()
@@ -38,6 +39,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
             resembles(&service.name, query)
                 && name.is_none_or(|name| service.name == name)
                 && any_passes(&teams, &service.team_ids)
+                && sight.sees(&service.team_ids)
         })
         .collect();
     matching.sort_by(|one, other| one.name.cmp(&other.name));

@@ -26,8 +26,10 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
 fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let state = &*call.state;
     let query = call.query.one("query");
+    let sight = call.sight();
+    let sees = |team: &Team| sight.sees(std::slice::from_ref(&team.id));
     let matching: Vec<&Team> =
-        state.teams.iter().filter(|team| resembles(&team.name, query)).collect();
+        state.teams.iter().filter(|team| resembles(&team.name, query) && sees(team)).collect();
     Ok(paging::reply(call.operation, &call.page(), matching, |team| {
         state.team_json(team).to_string()
     }))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::get;
 use crate::world::{id, ids, reference, world};
 
 #[tokio::test]
@@ -158,4 +159,40 @@ async fn a_policy_tells_users_and_whoever_a_schedule_names() {
     assert_eq!(world.refused("DELETE", &used, Value::Null).await, (400, 2001));
     assert_eq!(world.delete("/escalation_policies/PESCALATIONPO3").await, 204);
     world.nothing_noted();
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_private_team_is_hidden_from_whom_it_is_none_of_their_business() {
+    let world = world().await;
+    let secret = json!({"team": {"type": "team", "name": "Secret", "default_role": "none"}});
+    let team = world.post("/teams", secret).await["team"]["id"].clone();
+    let teams = json!([{"id": team, "type": "team_reference"}]);
+    let schedule = json!({"schedule": {
+        "type": "schedule", "name": "Secret nights", "time_zone": "Etc/UTC", "schedule_layers": [],
+        "teams": teams,
+    }});
+    let schedule = world.post("/schedules", schedule).await["schedule"]["id"].clone();
+    let user = &world.simulator.us().users()[1];
+    assert_eq!(user.role, "user");
+    let key = world.simulator.us().mint_user_key(&user.id);
+    let path = format!("/schedules/{}", schedule.as_str().unwrap());
+    let names = async |key: &str, list: &str| {
+        let answer = get(&world.simulator, &format!("/{list}")).token(key).send().await;
+        let list = answer.json()[list].clone();
+        let has = |name: &str| list.as_array().unwrap().iter().any(|one| one["name"] == name);
+        has("Secret") || has("Secret nights")
+    };
+    let account = world.simulator.us().keys().account;
+    for list in ["teams", "schedules"] {
+        assert!(names(&account, list).await, "{list} of the account");
+        assert!(!names(&key, list).await, "{list} of somebody else");
+    }
+    let refused = get(&world.simulator, &path).token(&key).send().await;
+    assert_eq!(refused.error(), (404, 2100));
+    let member = format!("/teams/{}/users/{}", team.as_str().unwrap(), user.id);
+    world.put(&member, json!({"role": "responder"})).await;
+    assert_eq!(get(&world.simulator, &path).token(&key).send().await.status, 200);
+    for list in ["teams", "schedules"] {
+        assert!(names(&key, list).await, "{list} of a member");
+    }
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use end_to_end::World;
+use end_to_end::engine::Engine;
 use pagerduty_simulator::{Fault, NewIncident, Simulator};
 use serde_json::{Value, json};
 use workflow_node_host::store::{SqliteStore, StoreKey};
 use workflow_node_host::trigger::RunOptions;
 
-use super::Engine;
-
 /// Takes all that was found by polling.
-async fn taken(engine: &mut Engine<'_>, name: &str, count: usize) -> Vec<Value> {
+async fn taken(engine: &mut Engine, name: &str, count: usize) -> Vec<Value> {
     engine.run(
         name,
         RunOptions { interval: Some(Duration::from_secs(3_600)), ..RunOptions::default() },
@@ -115,6 +114,7 @@ async fn updates_come_as_one_event_for_each_incident() {
     assert_eq!(told[0]["change"], "updated");
     assert_eq!(told[0]["incident"]["status"], "resolved", "{told:?}");
     assert_eq!(told[0]["incident"]["id"], *id);
+    assert_eq!(told[0]["log_entry"]["incident_id"], *id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

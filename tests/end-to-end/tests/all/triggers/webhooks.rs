@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use end_to_end::World;
+use end_to_end::engine::{Engine, eventually};
 use pagerduty_simulator::{DeliveryState, Fault, Region, Simulator, WebhookSubject};
 use serde_json::{Value, json};
 use workflow_node_host::store::{SqliteStore, StoreKey};
 use workflow_node_host::trigger::{Happening, Incoming, Reason, RunOptions, Status, Triggers};
-
-use super::{Engine, eventually};
 
 /// An incident, newly made.
 async fn incident(world: &World, title: &str) -> String {
@@ -185,7 +184,7 @@ fn sign(request: &mut Incoming, signature: &str) {
 }
 
 /// A delivery as somebody else would send it.
-fn repeated(engine: &Engine<'_>, body: bytes::Bytes, id: &str) -> Incoming {
+fn repeated(engine: &Engine, body: bytes::Bytes, id: &str) -> Incoming {
     let mut headers = http::HeaderMap::new();
     headers.insert("x-webhook-id", id.parse().unwrap());
     headers.insert("x-pagerduty-signature", format!("v1={}", "0".repeat(64)).parse().unwrap());
