@@ -164,6 +164,21 @@ impl Account {
         entries.map(|entry| format!("{}_log_entry", state.log_entries[*entry].kind)).collect()
     }
 
+    /// The status updates of an incident, oldest first, as the API answers them.
+    #[must_use]
+    pub fn status_updates_of(&self, incident_id: &str) -> Vec<serde_json::Value> {
+        let state = self.state();
+        let found = state.incident_at(incident_id);
+        found.map(|index| state.incidents[index].status_updates.clone()).unwrap_or_default()
+    }
+
+    /// Everything of a collection that is kept as the API writes it, such as `/webhook_subscriptions`
+    /// or `/incident_workflows/{id}/instances`.
+    #[must_use]
+    pub fn kept(&self, collection: &str) -> Vec<serde_json::Value> {
+        self.state().store.all(collection).map(|(_, one)| one.clone()).collect()
+    }
+
     /// Adds services that are named `Service 1` and so on, and gives their ids.
     pub fn add_services(&self, count: usize) -> Vec<String> {
         let mut state = self.state();

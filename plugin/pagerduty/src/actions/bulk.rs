@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 
 use serde_json::{Map, Value};
+use workflow_node_sdk::declare::Idempotency;
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::http::Request;
+use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{Outcome, OutputItem, Task};
 use workflow_node_sdk::{context, each_bounded, json};
 
@@ -140,11 +141,19 @@ async fn at_once(tasks: &[Task], part: Vec<Change>) -> Vec<(usize, Outcome)> {
     each_bounded(
         part,
         UNDER_WAY,
-        |_, change| async move { (change.place, alone(&tasks[change.place]).await) },
+        |_, change| async move { (change.place, alone(&tasks[change.place], &change).await) },
         |_, result| results.push(result),
     )
     .await;
     results
+}
+
+/// Whether a change only brings an incident into a state: to make it twice is to make it once. Who
+/// escalates or assigns twice notifies people twice.
+fn is_repeatable(task: &Task, change: &Map<String, Value>) -> bool {
+    let notifies = ["assignments", "escalation_level", "escalation_policy"];
+    task.action.idempotency == Idempotency::Idempotent
+        && !notifies.iter().any(|name| change.contains_key(*name))
 }
 
 /// Whether PagerDuty has refused the request as a whole, so that nothing was changed.
@@ -159,6 +168,8 @@ async fn send_many(
     from: Option<&str>,
     incidents: Vec<Value>,
 ) -> Result<Vec<(String, String)>, Error> {
+    let repeatable =
+        incidents.iter().all(|one| one.as_object().is_some_and(|one| is_repeatable(task, one)));
     let mut body = json::Object::new();
     body.set("incidents", Value::Array(incidents));
     let url = [task.credential.base_url("rest")?, "/incidents"].concat();
@@ -167,9 +178,13 @@ async fn send_many(
         request = request.header("from", from);
     }
     request.body = Some(json::text(&body.build()).into_bytes());
-    // To bring incidents into a state twice is to bring them there once.
-    request.idempotency_key = Some(context::idempotency_key(task.item));
+    request.idempotency_key = repeatable.then(|| context::idempotency_key(task.item));
     let response = task.send(request).await?;
+    task.understood(repeatable, records(&response))
+}
+
+/// The incidents of an answer, each as it was written, by id.
+fn records(response: &Response) -> Result<Vec<(String, String)>, Error> {
     let members = response.members()?;
     let records = members
         .get("incidents")
@@ -196,8 +211,8 @@ fn found(task: &Task, records: &[(String, String)], incident: &str) -> Outcome {
 }
 
 /// Changes one incident. One that is in the wanted state already is no failure.
-async fn alone(task: &Task) -> Outcome {
-    let error = match task.run_declared().await {
+async fn alone(task: &Task, change: &Change) -> Outcome {
+    let error = match change_alone(task, change).await {
         Err(error) => error,
         result => return result,
     };
@@ -211,6 +226,16 @@ async fn alone(task: &Task) -> Outcome {
     }
     let incident = task.parameters.get("incident_id").cloned().unwrap_or_default();
     task.other("incident.get", parameters([("incident_id", incident)]))?.run_declared().await
+}
+
+async fn change_alone(task: &Task, change: &Change) -> Outcome {
+    let repeatable = is_repeatable(task, &change.body);
+    let mut request = task.request()?;
+    if !repeatable {
+        request.idempotency_key = None;
+    }
+    let response = task.send(request).await?;
+    task.understood(repeatable, task.decoded(&response))
 }
 
 /// Changes the incidents of one item, each in its own way. What was changed is handed over, also

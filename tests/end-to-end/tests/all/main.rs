@@ -12,4 +12,5 @@ mod scopes;
 mod secrets;
 mod support;
 mod triggers;
+mod verbs;
 mod writes;

@@ -115,6 +115,9 @@ static INCLUDE_ONE: Param = Param {
     ..INCLUDE
 };
 
+/// How to find out whether a change was made.
+const CHECK: &str = "Look at the incident with `incident.get` before you run it again.";
+
 /// A change of one incident. Many items are changed with few requests.
 const fn change(name: &'static str, title: &'static str, description: &'static str) -> Action {
     rest(name, title, description, "PUT", "/incidents/{incident_id}")
@@ -125,7 +128,13 @@ const fn change(name: &'static str, title: &'static str, description: &'static s
         .constants(&[IS_INCIDENT])
         .answer(one("incident"))
         .gives(INCIDENT)
+        .check(CHECK)
         .runs(Run::Batch)
+}
+
+/// A change that notifies people anew, as often as it is made.
+const fn notifying(name: &'static str, title: &'static str, description: &'static str) -> Action {
+    change(name, title, description).effect(Effect::Update, Idempotency::None)
 }
 
 pub(super) static ACTIONS: &[Action] = &[
@@ -367,6 +376,7 @@ pub(super) static ACTIONS: &[Action] = &[
         .body("/incidents"),
         &FROM,
     ])
+    .check(CHECK)
     .runs(Run::Custom)
     .answer(Answer::List("incidents", &workflow_node_sdk::declare::Paging::None))
     .gives(INCIDENT)
@@ -403,7 +413,7 @@ pub(super) static ACTIONS: &[Action] = &[
     .constants(&[IS_INCIDENT, ("/status", r#""triggered""#)])
     .takes(&[&INCIDENT_ID, &FROM])
     .examples(&[Example::new("It is not over", r#"{"incident_id":"QINCIDENT00003"}"#)]),
-    change(
+    notifying(
         "incident.reassign",
         "Reassign an incident",
         "Gives an incident to other users, or to another escalation policy.",
@@ -413,7 +423,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "To one user",
         r#"{"incident_id":"QINCIDENT00001","assignee_ids":["PUSER000000002"]}"#,
     )]),
-    change(
+    notifying(
         "incident.escalate",
         "Escalate an incident",
         "Notifies another level of the escalation policy at once, without waiting.",

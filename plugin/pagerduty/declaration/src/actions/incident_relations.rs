@@ -62,9 +62,11 @@ pub(super) static ACTIONS: &[Action] = &[
         "/incidents/{incident_id}/snooze",
     )
     .scopes(&["incidents.write"])
-    .effect(Effect::Update, Idempotency::Idempotent)
+    // The time counts from when it is asked for.
+    .effect(Effect::Update, Idempotency::None)
     .as_user()
     .ordered_by("incident_id")
+    .check("Look at the `pending_actions` of the incident with `incident.get` before you run it again.")
     .takes(&[
         &INCIDENT_ID,
         &Param::new(
