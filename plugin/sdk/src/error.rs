@@ -66,10 +66,15 @@ impl Error {
 
     /// What it means that a request got no answer.
     pub fn from_send(error: SendError, request: &Request) -> Self {
+        Self::of_send(error, request.reads(), request.is_repeatable())
+    }
+
+    /// What it means that a request got no answer that reads, or may be repeated.
+    pub(crate) fn of_send(error: SendError, reads: bool, repeatable: bool) -> Self {
         // With a key a lost connection is no danger: the same execution may try again. But an end
         // that was put to it from outside leaves open what happened, as without one.
         let ended = matches!(error.kind, SendErrorKind::Timeout | SendErrorKind::Cancelled);
-        let unknown = error.maybe_sent && !request.reads() && (ended || !request.is_repeatable());
+        let unknown = error.maybe_sent && !reads && (ended || !repeatable);
         let kind = match error.kind {
             // What the host refused itself was never sent.
             SendErrorKind::InvalidRequest => ErrorKind::InvalidInput,
@@ -83,7 +88,7 @@ impl Error {
             SendErrorKind::Cancelled => ErrorKind::Cancelled,
         };
         let mut message = error.message;
-        if kind == ErrorKind::OutcomeUnknown && request.is_repeatable() {
+        if kind == ErrorKind::OutcomeUnknown && repeatable {
             message.push_str("; repeating the execution under the same id cannot do it twice");
         }
         Self { retry_after: error.retry_after, ..Self::new(kind, message) }

@@ -49,13 +49,27 @@ async fn read(
             if let Paging::Limit(name, most) = paging {
                 percent::append_query(&mut request.url, name, &wanted.min(most).to_string());
             }
+            let repeatable = request.is_repeatable();
             let response = task.send(request).await?;
-            let members = response.members()?;
-            let mut page = records(&response, &members, member)?;
-            page.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
-            Ok(page.iter().map(|record| task.output(record)).collect())
+            task.understood(repeatable, whole(task, &response, member, wanted))
         }
     }
+}
+
+/// The records of an answer that has all of them.
+fn whole(
+    task: &Task,
+    response: &Response,
+    member: &str,
+    wanted: u64,
+) -> Result<Vec<OutputItem>, Error> {
+    let members = response.members()?;
+    let mut page = records(response, &members, member)?;
+    // What was written at once is told of at once, however much it is.
+    if task.action.parameters.iter().any(|param| param.name == "limit") {
+        page.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+    }
+    Ok(page.iter().map(|record| task.output(record)).collect())
 }
 
 /// How many records the parameters ask for.

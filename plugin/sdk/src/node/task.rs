@@ -158,7 +158,9 @@ impl Task {
             address if self.action.slot.is_empty() => address,
             name => self.credential.base_url(name)?,
         };
-        let is_idempotent = self.action.idempotency == Idempotency::Idempotent;
+        // Some reads are asked for with POST.
+        let is_idempotent =
+            matches!(self.action.idempotency, Idempotency::Idempotent | Idempotency::Safe);
         let has_key = self.action.route.key.is_some() || is_idempotent;
         let key = has_key.then(|| context::idempotency_key(self.item));
         let mut request =
@@ -180,9 +182,10 @@ impl Task {
         let slot = &self.credential.slot;
         request.credential = (!slot.is_empty()).then(|| slot.clone());
         let repeatable = request.is_repeatable();
-        let response = http::send(&request)
-            .await
-            .map_err(|error| self.checkable(Error::from_send(error, &request)))?;
+        let response = http::send(&request).await.map_err(|error| {
+            let reads = request.reads() || self.action.idempotency == Idempotency::Safe;
+            self.checkable(Error::of_send(error, reads, repeatable))
+        })?;
         if response.is_success() {
             return Ok(response);
         }

@@ -1,6 +1,7 @@
 //! The end-to-end tests, in one binary: it links the engine once.
 
 mod binding;
+mod bulk;
 mod egress;
 mod engine;
 mod examples;
@@ -13,4 +14,5 @@ mod secrets;
 mod support;
 mod triggers;
 mod verbs;
+mod write_once;
 mod writes;
