@@ -147,10 +147,14 @@ fn hint(status: u16, read: &Reasons, action: &Action, credential: &Credential) -
                  the account."
             ))
         }
-        400 if credential.slot == "events" && read.says("routing_key") => Some(format!(
-            "Check the integration key, and that its account is in the {} service region.",
-            credentials::region_in_words(credential)
-        )),
+        400 if credential.slot == "events"
+            && (read.says("routing_key") || read.says("routing key")) =>
+        {
+            Some(format!(
+                "Check the integration key, and that its account is in the {} service region.",
+                credentials::region_in_words(credential)
+            ))
+        }
         402 => Some(match ability(action) {
             Some(ability) if !read.says(ability) => {
                 format!("The plan of the account does not include this: the ability `{ability}`.")

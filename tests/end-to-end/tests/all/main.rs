@@ -4,6 +4,7 @@ mod binding;
 mod bulk;
 mod egress;
 mod engine;
+mod errors;
 mod examples;
 mod hostile;
 mod loading;

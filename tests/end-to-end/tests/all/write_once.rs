@@ -88,7 +88,8 @@ fn problems(world: &World, names: &BTreeSet<String>, outcome: &Outcome) -> Vec<S
     let named: Vec<&str> =
         error.message.split('`').skip(1).step_by(2).filter(|name| name.contains('.')).collect();
     let unknown: Vec<&&str> = named.iter().filter(|name| !names.contains(**name)).collect();
-    if named.is_empty() && !error.message.contains("Read with a GET") {
+    let others = ["Read with a GET", "Look at the receiver"];
+    if named.is_empty() && !others.iter().any(|words| error.message.contains(words)) {
         problems.push(format!("does not say how to check: {}", error.message));
     }
     if !unknown.is_empty() || !error.message.contains("before you run it again") {

@@ -155,6 +155,39 @@ async fn executions_that_share_a_key_stay_within_its_limit_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn executions_of_different_actions_that_share_a_key_are_paced_together_and_never_refused() {
+    use workflow_node_host::description::RateWindow;
+    let window = RateWindow { requests: 40, milliseconds: 2_000 };
+    let world =
+        World::with(Simulator::builder().rate_limit(1_200), |host| host.rate_limit(vec![window]))
+            .await;
+    let run = |action: &'static str, item: Value| {
+        let world = &world;
+        async move { world.run(action, &vec![item; 40]).await }
+    };
+    let incident = incident(&world);
+    let outcomes: [_; 3] = tokio::join!(
+        run("service.list", json!({"limit": 1})),
+        run("incident.create", incident),
+        run("user.find", json!({"email": "ada@example.com"})),
+    )
+    .into();
+    for outcome in &outcomes {
+        (0..40).for_each(|item| drop(values(outcome, item)));
+    }
+    let requests = world.simulator.requests();
+    assert_eq!(requests.len(), 120);
+    assert!(requests.iter().all(|one| one.response_status.is_some_and(|status| status < 300)));
+    let mut times: Vec<_> = requests.iter().map(|one| one.received_at).collect();
+    times.sort();
+    for (first, beyond) in times.iter().zip(&times[40..]) {
+        // The host counts when it sends; on the way, a request may gain a little on another.
+        let apart = beyond.duration_since(*first).unwrap();
+        assert!(apart > std::time::Duration::from_millis(1_900), "{apart:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_one_in_whose_name_it_is_done_is_told() {
     let world = World::new().await;
     let from = |credential: &'static str, extra: Value| {

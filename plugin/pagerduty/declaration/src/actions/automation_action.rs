@@ -245,6 +245,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/automation_actions/actions/{automation_action_id}/invocations",
     )
+    .check("Look with `automation_invocation.list` whether it has begun before you run it again.")
     .effect(Effect::Execute, Idempotency::None)
     .envelope("/invocation")
     .takes(&[

@@ -203,6 +203,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/enrichment/integrations/servicenow/credentials",
     )
+    .check("Nothing lists them. Look with `servicenow_integration.list` what uses which before you run it again; a second one beside it does no harm.")
     .scopes(&["contextual_data.write"])
     .envelope("/credentials")
     .takes(&[

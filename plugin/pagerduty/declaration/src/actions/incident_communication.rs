@@ -33,6 +33,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/incidents/{incident_id}/responder_requests",
     )
+    .check("Look at the incident's responders with `incident.get` before you run it again.")
     .scopes(&["incidents.write"])
     .effect(Effect::Execute, Idempotency::None)
     .ordered_by("incident_id")
@@ -120,6 +121,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/incidents/{incident_id}/status_updates",
     )
+    .check("Look at the log of the incident with `log_entry.of_incident` before you run it again.")
     .scopes(&["incidents.write"])
     .as_user()
     .ordered_by("incident_id")

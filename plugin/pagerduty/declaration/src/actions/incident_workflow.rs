@@ -191,6 +191,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/incident_workflows/{incident_workflow_id}/instances",
     )
+    .check("Look at the log of the incident with `log_entry.of_incident` before you run it again.")
     .scopes(&["incident_workflows:instances.write"])
     .effect(Effect::Execute, Idempotency::None)
     .envelope("/incident_workflow_instance")

@@ -485,6 +485,10 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/services/{service_id}/rules/convert",
     )
+    .check(
+        "Look with `event_orchestration.get_service_rules` whether they are there before you run it \
+         again.",
+    )
     .scopes(&["services.write"])
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&SERVICE_ID])
@@ -833,6 +837,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/service_dependencies/associate",
     )
+    .check("Look with `service_dependency.of_service` or `service_dependency.of_business_service` before you run it again.")
     .scopes(&["services.write"])
     .effect(Effect::Update, Idempotency::None)
     .takes(&[&RELATIONSHIPS.required(), &LIMIT, &ALL, &ADDITIONAL_FIELDS])
@@ -850,6 +855,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/service_dependencies/disassociate",
     )
+    .check("Look with `service_dependency.of_service` or `service_dependency.of_business_service` before you run it again.")
     .scopes(&["services.write"])
     .effect(Effect::Update, Idempotency::None)
     .takes(&[&RELATIONSHIPS.required(), &LIMIT, &ALL, &ADDITIONAL_FIELDS])

@@ -345,6 +345,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/users/{user_id}/regenerate_private_url_key",
     )
+    .check("Look at the user's `calendar_urls` with `user.get` before you run it again: it ends the new address, too.")
     .scopes(&["users.write"])
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&USER_ID])

@@ -191,6 +191,7 @@ pub(super) static API_ACTIONS: &[Action] = &[rest(
     "GET",
     "/",
 )
+.check("Read with a GET whether it has happened before you run it again.")
 .effect(Effect::Execute, Idempotency::None)
 .as_user()
 .takes(&[

@@ -221,6 +221,7 @@ pub(super) static ACTIONS: &[Action] = &[
         "POST",
         "/webhook_subscriptions/{webhook_subscription_id}/ping",
     )
+    .check("Look at the receiver whether a ping has come before you run it again.")
     .scopes(&["webhook_subscriptions.write"])
     .effect(Effect::Execute, Idempotency::None)
     .takes(&[&WEBHOOK_SUBSCRIPTION_ID.required()])
