@@ -41,6 +41,12 @@ struct One {
     key: [u8; 32],
 }
 
+/// A body in which secrets stand, and these.
+pub(super) struct Placed {
+    pub(super) body: Vec<u8>,
+    pub(super) secrets: Vec<Secret>,
+}
+
 impl Handles {
     /// Keeps a secret and names it. The same secret of the same plugin has the same handle.
     pub(crate) fn keep(&self, plugin: Digest, name: &str, secret: Secret) -> String {
@@ -144,10 +150,10 @@ impl Handles {
     }
 
     /// Fills the handles that stand where the description says; `None` when there are none.
-    pub(super) fn fill(&self, policy: &Policy, judged: &Judged) -> Option<Vec<u8>> {
+    pub(super) fn fill(&self, policy: &Policy, judged: &Judged) -> Option<Placed> {
         let body = judged.body.as_ref()?;
         let mut document: Option<Value> = None;
-        let mut any = false;
+        let mut secrets = Vec::new();
         for position in &policy.secrets {
             for placement in &position.placements {
                 let holds = placement.methods.iter().any(|one| one == judged.method.as_str())
@@ -162,13 +168,14 @@ impl Handles {
                 let segments: Vec<&str> = placement.pointer.split('/').skip(1).collect();
                 visit(document.as_mut()?, &segments, &mut |text| {
                     if let Some(secret) = self.open(policy.plugin, &position.name, text) {
-                        any = true;
                         *text = secret.expose().to_owned();
+                        secrets.push(secret);
                     }
                 });
             }
         }
-        any.then(|| document.map(|document| document.to_string().into_bytes()))?
+        let body = document.filter(|_| !secrets.is_empty())?.to_string().into_bytes();
+        Some(Placed { body, secrets })
     }
 }
 

@@ -34,6 +34,7 @@ const HOST_HEADERS: &[&str] = &[
 const HOST_HEADER_PREFIXES: &[&str] = &["proxy-", "sec-", "x-forwarded-"];
 
 /// A request that may be sent as far as it can be told without a network.
+#[derive(Clone)]
 pub(super) struct Judged {
     pub(super) method: Method,
     pub(super) url: Url,

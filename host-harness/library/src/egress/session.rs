@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderName;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::echo::EchoFilter;
 use super::judge::{Judged, judge, printable, refusal};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
@@ -26,6 +26,7 @@ use crate::execution::{Exchange, Observer};
 use crate::journal::{Journal, JournalEntry};
 use crate::limits::Limits;
 use crate::origin::OriginPattern;
+use crate::secret::Secret;
 use crate::transport::{
     SentMark, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };
@@ -222,6 +223,14 @@ impl Session {
         sent: &SentMark,
         course: &mut Course,
     ) -> Result<Response, SendError> {
+        let placed = self.handles.fill(&self.policy, judged);
+        // Taken out of the answer as a credential would be: the guest has never seen them.
+        let typed = placed.as_ref().map(|placed| {
+            EchoFilter::new(placed.secrets.iter().filter(|one| one.len() >= Secret::MINIMUM_LENGTH))
+        });
+        let filled =
+            placed.map(|placed| Judged { body: Some(placed.body.into()), ..judged.clone() });
+        let judged = filled.as_ref().unwrap_or(judged);
         let _turn = self.in_flight.acquire().await.map_err(|_| {
             refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
         })?;
@@ -281,7 +290,10 @@ impl Session {
                         }
                         None => {
                             self.note_verdict(status, slot, credential.as_deref());
-                            return self.clean(judged, response, credential.as_deref(), wait).await;
+                            let typed = typed.as_ref();
+                            return self
+                                .clean(judged, response, credential.as_deref(), typed, wait)
+                                .await;
                         }
                     }
                 }
@@ -331,22 +343,6 @@ impl Session {
         credential: Option<&SlotCredential>,
         sent: &SentMark,
     ) -> Result<TransportRequest, SendError> {
-        let with_handles = self.handles.fill(&self.policy, judged).map(Bytes::from);
-        let filled;
-        let judged = match with_handles {
-            None => judged,
-            Some(body) => {
-                filled = Judged {
-                    method: judged.method.clone(),
-                    url: judged.url.clone(),
-                    origin: judged.origin.clone(),
-                    headers: judged.headers.clone(),
-                    body: Some(body),
-                    repeatable: judged.repeatable,
-                };
-                &filled
-            }
-        };
         let (url, headers, body) = match credential {
             None => (judged.url.clone(), judged.headers.clone(), judged.body.clone()),
             Some(credential) => {
@@ -431,6 +427,7 @@ impl Session {
         judged: &Judged,
         response: TransportResponse,
         credential: Option<&SlotCredential>,
+        typed: Option<&EchoFilter>,
         wait: Option<Duration>,
     ) -> Result<Response, SendError> {
         let TransportResponse { status, headers, mut body, .. } = response;
@@ -446,7 +443,10 @@ impl Session {
             filters.push(slot.current.read().await.clone());
             filters.extend(slot.former.lock().unwrap_or_else(PoisonError::into_inner).clone());
         }
-        let all = || filters.iter().map(|one| &one.echo).chain(credential.map(|one| &one.echo));
+        let all = || {
+            let sent = credential.map(|one| &one.echo).into_iter().chain(typed);
+            filters.iter().map(|one| &one.echo).chain(sent)
+        };
         for filter in all() {
             if let Some(cleaned) = filter.clean(&body) {
                 body = cleaned;

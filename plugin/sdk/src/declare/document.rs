@@ -349,3 +349,28 @@ fn kind_schema(kind: &Kind, max: u32, is_nullable: bool, references: &[Reference
     }
     members
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema(kind: Kind) -> Value {
+        param_schema(&Param::new(kind, "key", "Key", "").max(9).secret("tool-key"), &[])
+    }
+
+    #[test]
+    fn a_secret_is_marked_where_its_texts_stand() {
+        let mark = |schema: &Value| (schema["x-secret"].clone(), schema["writeOnly"].clone());
+        let marked = (json!("tool-key"), json!(true));
+        assert_eq!(mark(&schema(Kind::Text)), marked);
+        let map = schema(Kind::Map);
+        assert_eq!(mark(&map["additionalProperties"]), marked);
+        assert_eq!(map["additionalProperties"]["type"], "string");
+        assert_eq!((mark(&map), &map["maxProperties"]), ((Value::Null, Value::Null), &json!(9)));
+        let list = schema(Kind::List(&Kind::Text));
+        assert_eq!(mark(&list["items"]), marked);
+        assert_eq!(mark(&list), (Value::Null, Value::Null));
+    }
+}

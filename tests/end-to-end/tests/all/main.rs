@@ -6,6 +6,7 @@ mod egress;
 mod engine;
 mod errors;
 mod examples;
+mod handles;
 mod hostile;
 mod loading;
 mod node;

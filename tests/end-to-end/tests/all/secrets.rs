@@ -1,34 +1,16 @@
 //! The product's heart: no credential ever stands in a guest's memory, in its output, or in
 //! anything the host writes about it. The scanner is proved on planted secrets first.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use end_to_end::scan::{NOWHERE, encodings, found};
 use end_to_end::spy::Spy;
 use end_to_end::{World, values};
 use pagerduty_simulator::{Fault, FaultAction, Simulator};
 use serde_json::json;
-use workflow_node_host::{Exchange, Execution, LogLevel, Observer, OutputRecord};
+use workflow_node_host::Execution;
 
-use crate::support::Hostile;
-
-/// Hears everything, and keeps it as text.
-#[derive(Default)]
-struct Everything(Mutex<String>);
-
-#[async_trait::async_trait]
-impl Observer for Everything {
-    async fn output(&self, _item: u32, records: &[OutputRecord]) {
-        self.0.lock().unwrap().push_str(&format!("{records:?}"));
-    }
-    fn log(&self, _level: LogLevel, message: &str, fields: &str) {
-        self.0.lock().unwrap().push_str(&format!("{message}{fields}"));
-    }
-    fn exchange(&self, exchange: &Exchange) {
-        let json = serde_json::to_string(exchange).unwrap();
-        self.0.lock().unwrap().push_str(&json);
-    }
-}
+use crate::support::{Everything, Hostile};
 
 #[test]
 fn the_scanner_finds_a_planted_secret_in_each_encoding() {
@@ -97,7 +79,7 @@ async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
             told.push_str(&format!("{tested:?}"));
         }
     }
-    told.push_str(&everything.0.lock().unwrap());
+    told.push_str(&everything.text());
     told.push_str(&serde_json::to_string(&world.audit.events()).unwrap());
     told.push_str(&serde_json::to_string(&world.journal.entries()).unwrap());
     assert!(told.contains("[credential removed]"), "the echo fault has given credentials back");

@@ -1,7 +1,8 @@
-//! The hostile plugin, approved, with a credential for the simulator.
+//! The hostile plugin, approved, with a credential for the simulator; and an observer that forgets
+//! nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use end_to_end::{host, transport};
 use pagerduty_simulator::Simulator;
@@ -9,7 +10,35 @@ use serde_json::{Map, Value, json};
 use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{Credential, MemoryCredentials};
 use workflow_node_host::transport::HttpTransportBuilder;
-use workflow_node_host::{Execution, HostBuilder, Limits, Outcome, Plugin, Secret};
+use workflow_node_host::{
+    Exchange, Execution, HostBuilder, Limits, LogLevel, Observer, Outcome, OutputRecord, Plugin,
+    Secret,
+};
+
+/// Hears everything, and keeps it as text.
+#[derive(Default)]
+pub(crate) struct Everything(Mutex<String>);
+
+#[async_trait::async_trait]
+impl Observer for Everything {
+    async fn output(&self, _item: u32, records: &[OutputRecord]) {
+        self.0.lock().unwrap().push_str(&format!("{records:?}"));
+    }
+    fn log(&self, _level: LogLevel, message: &str, fields: &str) {
+        self.0.lock().unwrap().push_str(&format!("{message}{fields}"));
+    }
+    fn exchange(&self, exchange: &Exchange) {
+        let json = serde_json::to_string(exchange).unwrap();
+        self.0.lock().unwrap().push_str(&json);
+    }
+}
+
+impl Everything {
+    /// All that was heard.
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 /// The hostile plugin in a host.
 pub(crate) struct Hostile {
