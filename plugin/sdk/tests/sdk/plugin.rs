@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, Example, Kind, Node, Offset, Paging, Param, Place, Reference, Resource,
-    Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
+    Action, Answer, Cursor, Effect, Example, Idempotency, Kind, Node, Offset, Paging, Param, Place,
+    Reference, Resource, Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
 };
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response, SendError};
@@ -87,6 +87,7 @@ static ACTIONS: &[Action] = &[
         Answer::List("records", &Paging::Offset(Offset { is_undocumented: true, ..OFFSET })),
     ),
     api("report.list", "Query", "By a body.", "POST", "/reports")
+        .effect(Effect::Read, Idempotency::Safe)
         .takes(&[&NAME.optional(), &LIMIT, &ALL])
         .answer(Answer::List(
             "data",

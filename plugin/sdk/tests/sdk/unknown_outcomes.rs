@@ -89,6 +89,21 @@ fn a_server_error_on_an_unkeyed_write_has_an_unknown_outcome() {
 }
 
 #[test]
+fn a_read_that_is_asked_for_by_post_is_no_write() {
+    let down = host(|_| Ok(answer(502, "{}")));
+    let error = call_one(&down, "report.list", json!({})).unwrap_err();
+    assert_eq!((error.kind, error.retry_after), (ErrorKind::Unavailable, Some(1_000)));
+    assert!(down.requests()[0].is_repeatable(), "the host may send it again");
+    for (kind, expected) in [
+        (SendErrorKind::Timeout, ErrorKind::Timeout),
+        (SendErrorKind::Cancelled, ErrorKind::Cancelled),
+        (SendErrorKind::Unreachable, ErrorKind::Unavailable),
+    ] {
+        assert_eq!(lost("report.list", json!({}), kind, true).kind, expected);
+    }
+}
+
+#[test]
 fn a_refused_write_has_a_known_outcome() {
     for (status, kind) in [(400, ErrorKind::InvalidInput), (429, ErrorKind::RateLimited)] {
         let host = host(move |_| Ok(answer(status, "{}")));

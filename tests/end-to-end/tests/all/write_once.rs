@@ -220,6 +220,27 @@ async fn what_brings_a_thing_into_a_state_brings_it_there_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_only_reads_is_asked_again_though_it_is_asked_for_by_post() {
+    let world = world().await;
+    let node = &world.plugin.description().node;
+    let by_post = node.actions.iter().filter(|action| {
+        action.idempotency == Idempotency::Safe && action.name.starts_with("analytics")
+    });
+    let mut asked = 0;
+    for action in by_post {
+        for (name, fault) in before_apply() {
+            world.reset();
+            world.simulator.fault(fault.method("POST"));
+            let outcome = world.run(&action.name, &[action.examples[0].parameters.clone()]).await;
+            world.simulator.clear_faults();
+            assert!(outcome.items[0].is_ok(), "{}, {name}: {:?}", action.name, outcome.items[0]);
+            asked += usize::from(writes(&world).len() == 2);
+        }
+    }
+    assert!(asked >= 15, "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_outlives_the_time_allowed_is_unknown_and_happened_at_most_once() {
     let world = world().await;
     for applied in [true, false] {
