@@ -149,11 +149,18 @@ fn field(
         bounds: bounds(property),
         has_choices: hint("options") == Some(&Value::Bool(true)),
         accepts: hint("accepts").map(accepts).unwrap_or_default(),
-        is_secret: property.get("writeOnly") == Some(&Value::Bool(true)),
+        is_secret: is_secret(property),
         is_list: items.is_some(),
         fields: members(inner, shared, left - 1),
         name,
     }
+}
+
+/// Whether it is a secret, or a list or map of them.
+fn is_secret(property: &Value) -> bool {
+    let parts = ["items", "additionalProperties"].iter().filter_map(|part| property.get(part));
+    let is = |schema: &Value| schema.get("writeOnly") == Some(&Value::Bool(true));
+    std::iter::once(property).chain(parts).any(is)
 }
 
 /// The type, where values are listed beside it.
@@ -220,6 +227,8 @@ mod tests {
                 "service": {"type": "string", "x-ui": {"options": true, "accepts": ["id", "name"]}},
                 "key": {"type": "string", "writeOnly": true, "default": "x", "maxLength": 10},
                 "kinds": {"type": "array", "items": {"type": "string", "examples": ["a"]}},
+                "logins": {"type": "object",
+                    "additionalProperties": {"type": "string", "writeOnly": true}},
             },
         });
         let fields = fields(&schema, &Map::new());
@@ -231,6 +240,7 @@ mod tests {
         assert_eq!(field("service").accepts, ["ID", "name"]);
         assert_eq!(field("key").facts(), ["secret", "at most 10 characters", "default \"x\""]);
         assert_eq!(field("kinds").known, ["a"]);
+        assert_eq!(field("logins").facts(), ["secret"]);
     }
 
     #[test]
