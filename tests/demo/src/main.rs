@@ -4,12 +4,15 @@
 
 #![allow(clippy::print_stdout, reason = "a demo is for reading")]
 
+mod going;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use going::{Going, follow};
 use pagerduty_simulator::Simulator;
 use serde_json::json;
 
@@ -67,6 +70,8 @@ impl<'a> Demo<'a> {
         write("token", &keys.user)?;
         write("wrong-token", "u+0123456789abcdefghij")?;
         write("ca.pem", simulator.ca_pem())?;
+        let app = simulator.identity().classic_app();
+        write("client-secret", &app.client_secret.unwrap_or_default())?;
         let service = &simulator.us().services()[0].id;
         let lines = ["Checkout answers 500", "Payments are slow"].map(|title| {
             json!({"title": title, "service_id": service, "urgency": "high"}).to_string() + "\n"
@@ -106,7 +111,9 @@ impl<'a> Demo<'a> {
         .await?;
         self.harness(0, &["credential", "test", "pd", "--plugin", "PLUGIN"]).await?;
 
-        heading("3. Reading and writing");
+        self.consent().await?;
+
+        heading("4. Reading and writing");
         self.run(0, "service.list", &[]).await?;
         self.run(0, "incident.create", &["--items", "@items.jsonl"]).await?;
         let incident = self.newest();
@@ -116,9 +123,10 @@ impl<'a> Demo<'a> {
         self.run(0, "incident_note.create", &["--parameters", &note]).await?;
         self.run(0, "log_entry.list", &["--parameters", r#"{"limit":5}"#]).await?;
 
+        self.hear().await?;
         self.many(&incident).await?;
 
-        heading("5. What is refused");
+        heading("7. What is refused");
         println!("A plugin sends the credential to a host outside its approval:\n");
         self.refused_host().await?;
         println!("\nA key that PagerDuty does not know:\n");
@@ -141,21 +149,80 @@ impl<'a> Demo<'a> {
         .await?;
         self.harness(1, &["run", "PLUGIN", "ability.list", "--credential", "wrong"]).await?;
 
-        heading("6. Cleaning up");
+        heading("8. Cleaning up");
+        self.harness(0, &["credential", "disconnect", "team", "--plugin", "PLUGIN", "--yes"])
+            .await?;
         self.harness(0, &["credential", "remove", "pd", "--yes"]).await?;
         let violations = self.simulator.violations();
         let judged = self.simulator.requests().len();
         println!("\nThe simulator has judged {judged} requests.");
-        // The bad key of chapter 5 is the one thing that it was to object to.
+        // The bad key of chapter 7 is the one thing that it was to object to.
         if let Some(violation) = violations.iter().find(|one| !one.contains("credential")) {
             bail!("PagerDuty would have objected: {violation}");
         }
         Ok(())
     }
 
+    /// The same account by OAuth; the demo is the person in the browser.
+    async fn consent(&self) -> Result<()> {
+        heading("3. Another by OAuth: consent in a browser, tokens that renew themselves");
+        let client_id = format!("client_id={}", self.simulator.identity().classic_app().client_id);
+        let args = [
+            "credential",
+            "connect",
+            "team",
+            "--plugin",
+            "PLUGIN",
+            "--type",
+            "oauth2",
+            "--field",
+            &client_id,
+            "--client-secret",
+            "@client-secret",
+            "--access",
+            "read-write",
+            "--no-browser",
+            "--yes",
+        ];
+        let mut connecting = self.go(&args)?;
+        let line = connecting.until("/oauth/authorize?").await?;
+        let start = line.find("https://").context("an address is shown")?;
+        let url = line[start..].split_whitespace().next().unwrap_or_default();
+        println!(
+            "\n  (Here somebody chooses their account, reads what is asked for, and consents.)\n"
+        );
+        let user = &self.simulator.us().users()[0].id;
+        let callback = self.simulator.identity().approve(url, user).map_err(anyhow::Error::msg)?;
+        follow(&callback).await?;
+        connecting.end().await
+    }
+
+    /// A webhook: set up, signed, printed, taken down.
+    async fn hear(&self) -> Result<()> {
+        heading("5. A trigger: a webhook, set up, checked by its signature, taken down");
+        let mut listening = self.go(&[
+            "trigger",
+            "listen",
+            "PLUGIN",
+            "event",
+            "--credential",
+            "team",
+            "--parameters",
+            r#"{"events":["incident.triggered"]}"#,
+            "--count",
+            "1",
+        ])?;
+        listening.until("Ctrl-C ends").await?;
+        println!("\n  (Meanwhile, something breaks.)\n");
+        let service = &self.simulator.us().services()[1].id;
+        let broken = json!({"title": "Invoices are late", "service_id": service}).to_string();
+        self.quietly("incident.create", &["--parameters", &broken]).await?;
+        listening.end().await
+    }
+
     /// Many items at once, and the same one by one.
     async fn many(&self, incident: &str) -> Result<()> {
-        heading(&format!("4. {ITEMS} items, each a request that takes {LATENCY:?}"));
+        heading(&format!("6. {ITEMS} items, each a request that takes {LATENCY:?}"));
         let items = vec![json!({ "incident_id": incident }); ITEMS];
         std::fs::write(self.place.join("many.json"), serde_json::to_vec(&items)?)?;
         self.simulator.set_latency(LATENCY);
@@ -220,6 +287,13 @@ impl<'a> Demo<'a> {
         self.harness(code, &args).await
     }
 
+    /// Shows a command and starts it.
+    fn go(&self, args: &[&str]) -> Result<Going> {
+        let shown: Vec<String> = args.iter().map(|arg| self.as_shown(arg)).collect();
+        println!("$ harness {}", shown.join(" "));
+        Going::start(&mut self.command(args)?)
+    }
+
     /// Shows a command and runs it.
     async fn harness(&self, code: u8, args: &[&str]) -> Result<()> {
         let shown: Vec<String> = args.iter().map(|arg| self.as_shown(arg)).collect();
@@ -248,9 +322,15 @@ impl<'a> Demo<'a> {
     }
 
     async fn child(&self, args: &[&str]) -> Result<std::process::Output> {
+        Ok(self.command(args)?.output().await?)
+    }
+
+    /// The command, in a process of its own.
+    fn command(&self, args: &[&str]) -> Result<tokio::process::Command> {
         let me = std::env::current_exe()?;
         let mut command = tokio::process::Command::new(me);
-        Ok(command.args(self.full(args).into_iter().skip(1)).env(AS_HARNESS, "1").output().await?)
+        command.args(self.full(args).into_iter().skip(1)).env(AS_HARNESS, "1");
+        Ok(command)
     }
 
     /// The arguments as they are: real paths, and where the simulator is.
@@ -271,7 +351,12 @@ impl<'a> Demo<'a> {
         let data = self.place.join("data");
         full.extend(["--data-dir".into(), data.into_os_string()]);
         full.extend(["--key-file".into(), self.place.join("key").into_os_string()]);
-        if matches!(args, ["run" | "options", ..] | ["credential", "test", ..]) {
+        let sends = matches!(
+            args,
+            ["run" | "options" | "trigger", ..]
+                | ["credential", "test" | "connect" | "disconnect", ..]
+        );
+        if sends {
             full.extend(["--ca-file".into(), self.place.join("ca.pem").into_os_string()]);
             for mapping in self.simulator.connect_to() {
                 full.extend(["--connect-to".into(), mapping.into()]);

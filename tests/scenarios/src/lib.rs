@@ -213,6 +213,12 @@ impl World {
         }
     }
 
+    /// What opens an incident on the first service.
+    pub fn opening(&self) -> Value {
+        let service = &self.simulator.us().services()[0].id;
+        serde_json::json!({"title": "The pipe leaks", "service_id": service})
+    }
+
     /// How a credential is, as the engine shows it.
     pub fn status(&self, name: &str) -> CredentialStatus {
         self.summary(name).status

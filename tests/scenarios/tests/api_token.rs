@@ -3,16 +3,12 @@
 
 use pagerduty_simulator::Region;
 use scenarios::{By, World, api_token, key, owned, shared};
-use serde_json::{Value, json};
+use serde_json::json;
 use workflow_node_host::credential::{CredentialStatus, Mode};
 use workflow_node_host::oauth::Principal;
 
 const ADA: By<'static> = By { user: "ada", workflow: "watch" };
 const BEN: By<'static> = By { user: "ben", workflow: "report" };
-
-fn opening(world: &World) -> Value {
-    json!({"title": "The pipe leaks", "service_id": world.simulator.us().services()[0].id})
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_users_token_acts_as_that_user_and_names_nobody() {
@@ -26,7 +22,7 @@ async fn a_users_token_acts_as_that_user_and_names_nobody() {
     let identity = world.test(BEN, "mine").await.unwrap();
     assert!(identity["summary"].as_str().unwrap().contains("Ben Okafor"), "{identity}");
     assert_eq!(identity["access"], "read-write");
-    let incident = world.ask(BEN, "mine", "incident.create", opening(&world)).await.unwrap();
+    let incident = world.ask(BEN, "mine", "incident.create", world.opening()).await.unwrap();
     let id = incident[0]["id"].clone();
     world.ask(BEN, "mine", "incident.acknowledge", json!({"incident_id": id})).await.unwrap();
     let log = json!({"incident_id": id});
@@ -45,14 +41,14 @@ async fn an_accounts_token_acts_in_the_name_that_was_given() {
     let mut order = api_token("account", Region::Us, &keys.account);
     world.connect(order.clone(), &admin).await.unwrap();
     let before = world.simulator.us().incident_count();
-    let refused = world.ask(ADA, "account", "incident.create", opening(&world)).await.unwrap_err();
+    let refused = world.ask(ADA, "account", "incident.create", world.opening()).await.unwrap_err();
     assert!(refused.message.contains("`from`"), "{}", refused.message);
     assert_eq!(world.simulator.us().incident_count(), before);
 
     order.form.fields.insert("from_email".into(), json!("ada@example.com"));
     order.replacing = true;
     world.connect(order, &admin).await.unwrap();
-    world.ask(ADA, "account", "incident.create", opening(&world)).await.unwrap();
+    world.ask(ADA, "account", "incident.create", world.opening()).await.unwrap();
     let requests = world.simulator.requests();
     assert_eq!(requests.last().unwrap().header("from"), Some("ada@example.com"));
 }
@@ -68,7 +64,7 @@ async fn a_token_that_only_reads_is_known_as_such_and_changes_nothing() {
     assert_eq!(identity["access"], "read", "{identity}");
     assert!(!world.ask(ADA, "reader", "service.list", json!({})).await.unwrap().is_empty());
     let before = world.simulator.us().incident_count();
-    let refused = world.ask(ADA, "reader", "incident.create", opening(&world)).await.unwrap_err();
+    let refused = world.ask(ADA, "reader", "incident.create", world.opening()).await.unwrap_err();
     assert_eq!(refused.kind, "forbidden", "{}", refused.message);
     assert_eq!(world.simulator.us().incident_count(), before);
 }
@@ -145,7 +141,7 @@ async fn it_is_kept_for_one_user_or_shared_with_the_workflows_of_an_app() {
     world.ask(BEN, "shared", "service.list", json!({})).await.unwrap();
     // For what it was shared, and nothing else.
     let before = world.simulator.requests().len();
-    let refused = world.ask(BEN, "shared", "incident.create", opening(&world)).await.unwrap_err();
+    let refused = world.ask(BEN, "shared", "incident.create", world.opening()).await.unwrap_err();
     assert!(refused.message.contains("service.list"), "{}", refused.message);
     assert_eq!(world.simulator.requests().len(), before);
     // Usable and no more: its end is for its owner to decide, and what is shown holds no secret.

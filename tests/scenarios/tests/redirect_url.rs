@@ -3,16 +3,12 @@
 
 use pagerduty_simulator::Region;
 use scenarios::{By, REDIRECT, World, key, owned, user_account};
-use serde_json::{Value, json};
+use serde_json::json;
 use workflow_node_host::credential::CredentialStatus;
 use workflow_node_host::description::Access;
 use workflow_node_host::oauth::{AskFor, ConnectError, Principal};
 
 const ADA: By<'static> = By { user: "ada", workflow: "watch" };
-
-fn opening(world: &World) -> Value {
-    json!({"title": "The pipe leaks", "service_id": world.simulator.us().services()[0].id})
-}
 
 fn query(url: &url::Url, name: &str) -> String {
     let found = url.query_pairs().find(|(key, _)| key == name);
@@ -40,7 +36,7 @@ async fn classic_oauth_with_read_and_write_does_both() {
     assert!(connection.missing.is_empty() && connection.blocked.is_empty());
     world.manager().keep(connection, &by).await.unwrap();
 
-    let created = world.ask(ADA, "pagerduty", "incident.create", opening(&world)).await.unwrap();
+    let created = world.ask(ADA, "pagerduty", "incident.create", world.opening()).await.unwrap();
     let log = world.simulator.us().log_of(created[0]["id"].as_str().unwrap());
     assert!(!log.is_empty());
     let me = world.ask(ADA, "pagerduty", "user.me", json!({})).await.unwrap();
@@ -67,7 +63,7 @@ async fn classic_oauth_with_read_alone_reads_and_says_what_it_will_not_do() {
     assert!(blocked.contains(&"incident.create") && !blocked.contains(&"incident.list"));
     world.manager().keep(connection, &by).await.unwrap();
     assert!(!world.ask(ADA, "reader", "service.list", json!({})).await.unwrap().is_empty());
-    let refused = world.ask(ADA, "reader", "incident.create", opening(&world)).await.unwrap_err();
+    let refused = world.ask(ADA, "reader", "incident.create", world.opening()).await.unwrap_err();
     assert!(refused.message.contains("write"), "{}", refused.message);
     assert_eq!(world.writes(), 0);
 }
@@ -89,7 +85,7 @@ async fn scoped_oauth_asks_for_what_the_actions_need_and_can_be_given_more_later
     for action in &actions {
         world.ask(ADA, "scoped", action, json!({})).await.unwrap();
     }
-    let refused = world.ask(ADA, "scoped", "incident.create", opening(&world)).await.unwrap_err();
+    let refused = world.ask(ADA, "scoped", "incident.create", world.opening()).await.unwrap_err();
     assert!(refused.message.contains("incidents.write"), "{}", refused.message);
 
     let more = ["incident.create".to_owned()];
@@ -99,7 +95,7 @@ async fn scoped_oauth_asks_for_what_the_actions_need_and_can_be_given_more_later
     order.redirect = Some(REDIRECT.parse().unwrap());
     let connection = world.press_connect(order, &user, &by).await.unwrap();
     world.manager().keep(connection, &by).await.unwrap();
-    world.ask(ADA, "scoped", "incident.create", opening(&world)).await.unwrap();
+    world.ask(ADA, "scoped", "incident.create", world.opening()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

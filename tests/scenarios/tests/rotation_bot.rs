@@ -23,7 +23,7 @@ async fn world() -> (World, Arc<Bot>) {
     world.connect(api_token("admin", Region::Us, &token), &Principal::admin()).await.unwrap();
     for schedule in world.simulator.us().schedules() {
         let rules = json!([{"escalation_delay_in_minutes": 30,
-            "targets": [{"type": "schedule_reference", "id": schedule.id}]}]);
+            "targets": [{"type": "schedule_reference", "id": schedule.name}]}]);
         let name = format!("{} first", schedule.name);
         let policy = json!({"name": name, "escalation_rules": rules});
         world.ask(BOT, "admin", "escalation_policy.create", policy).await.unwrap();

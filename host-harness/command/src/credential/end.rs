@@ -21,12 +21,13 @@ pub(crate) struct ToldOnTerminal;
 impl CredentialEvents for ToldOnTerminal {
     async fn needs_reconnect(&self, event: &CredentialEnded) {
         let workflows = names(&event.dependants);
-        let needed = if workflows.is_empty() {
-            String::new()
+        // Who runs the command reads why in its own error. Others do not.
+        if workflows.is_empty() {
+            tracing::info!(credential = event.credential, "{}", event.reason);
         } else {
-            format!("; workflows that need it: {workflows}")
-        };
-        tracing::warn!(credential = event.credential, "{}{needed}", event.reason);
+            let reason = &event.reason;
+            tracing::warn!(credential = event.credential, "{reason}; needed by {workflows}");
+        }
     }
 }
 

@@ -297,7 +297,7 @@ impl Plugin {
         };
         let shared = &self.description.node.schemas;
         let known = schema::with_choices(shared, parameters);
-        if !known.contains(&query.parameter) {
+        if !known.contains(&without_places(&query.parameter)) {
             return Err(unknown("parameter with choices", &query.parameter, known.into_iter()));
         }
         let mut execution = context.clone();
@@ -389,6 +389,13 @@ impl Plugin {
     fn pure(&self) -> WorkflowNodeCtx {
         pure(&self.shared)
     }
+}
+
+/// The names on the way to a parameter, without the places in lists: `rules/targets/id` of
+/// `rules/0/targets/1/id`.
+fn without_places(path: &str) -> String {
+    let is_place = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+    path.split('/').filter(|step| !is_place(step)).collect::<Vec<_>>().join("/")
 }
 
 /// What follows from the schema of parameters.

@@ -521,6 +521,7 @@ fn every_reference_has_a_list_that_exists_and_every_parameter_a_reference_that_e
     fn visit(params: &[&Param], used: &mut BTreeSet<&'static str>) {
         for param in params {
             used.insert(param.reference);
+            used.extend(param.reference_by.iter().map(|(_, reference)| reference));
             visit(param.members(), used);
         }
     }
@@ -550,7 +551,6 @@ const WITHOUT_CHOICES: &[&str] = &[
     "source_id",
     "subscribable_id",
     "subscribable_object_id",
-    "subscriber_id",
 ];
 
 #[test]
@@ -558,7 +558,7 @@ fn every_parameter_that_names_something_has_choices() {
     fn visit(action: &str, params: &[&Param], findings: &mut Vec<String>) {
         for param in params {
             let names = param.name.ends_with("_id") || param.name.ends_with("_ids");
-            if names && param.reference.is_empty() && !WITHOUT_CHOICES.contains(&param.name) {
+            if names && !param.refers() && !WITHOUT_CHOICES.contains(&param.name) {
                 findings.push(format!("{action}: {}", param.name));
             }
             visit(action, param.members(), findings);

@@ -242,6 +242,12 @@ fn param_schema(param: &Param, references: &[Reference]) -> Value {
         if let Some(reference) = references.iter().find(|one| one.name == param.reference) {
             hints.set("accepts", accepts(reference));
         }
+    } else if let Some((_, first)) = param.reference_by.first() {
+        hints.set("options", true.into());
+        hints.text("depends_on", param.decided_by);
+        if let Some(reference) = references.iter().find(|one| one.name == *first) {
+            hints.set("accepts", accepts(reference));
+        }
     } else if param.kind == Kind::LongText {
         hints.set("multiline", true.into());
     } else {

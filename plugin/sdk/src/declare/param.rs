@@ -1,6 +1,7 @@
 //! Parameters: what one holds, and where in the request it goes.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::leak;
 
@@ -91,6 +92,11 @@ pub struct Param {
     /// Of what it is an id (a [`Reference`](super::Reference) of the node), or empty. It has
     /// choices then, and takes a name or an address for the id.
     pub reference: &'static str,
+    /// Where that depends on another member beside it: that member, or empty.
+    pub decided_by: &'static str,
+    /// What each of that member's values says that it is an id of.
+    #[serde(deserialize_with = "leak::slice")]
+    pub reference_by: &'static [(&'static str, &'static str)],
     /// JSON text, shown in the form; the service's own default, never sent by us.
     #[serde(skip)]
     pub default: Option<&'static str>,
@@ -121,6 +127,8 @@ impl Param {
             is_required: false,
             is_nullable: false,
             reference: "",
+            decided_by: "",
+            reference_by: &[],
             default: None,
             max: 0,
             suggestions: &[],
@@ -183,6 +191,30 @@ impl Param {
     pub const fn reference(mut self, name: &'static str) -> Self {
         self.reference = name;
         self
+    }
+
+    /// Is the id of what another member beside it says: `("type", &[("user_reference", "user")])`.
+    #[must_use]
+    pub const fn reference_by(
+        mut self,
+        member: &'static str,
+        references: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.decided_by = member;
+        self.reference_by = references;
+        self
+    }
+
+    /// Whether it is the id of something.
+    pub fn refers(&self) -> bool {
+        !self.reference.is_empty() || !self.reference_by.is_empty()
+    }
+
+    /// Of what it is an id, beside these members; empty where that is nothing, or not decided.
+    pub fn reference_beside(&self, members: &Map<String, Value>) -> &'static str {
+        let decided = members.get(self.decided_by).and_then(Value::as_str);
+        let found = decided.and_then(|value| self.reference_by.iter().find(|one| one.0 == value));
+        found.map_or(self.reference, |(_, reference)| reference)
     }
 
     /// What happens when it is absent.

@@ -105,7 +105,7 @@ fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error>
     let param = action.and_then(|action| find(action.parameters, &query.parameter));
     let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
     match param {
-        Some(param) if !param.reference.is_empty() => Ok(param),
+        Some(param) if param.refers() => Ok(param),
         Some(_) => refuse(format!("`{}` has no choices", query.parameter)),
         None => {
             let OptionsQuery { action, parameter, .. } = query;
@@ -114,17 +114,40 @@ fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error>
     }
 }
 
-/// A parameter by its path: `rules/targets/user_id` is a member of a member.
+/// A parameter by its path: `rules/targets/user_id` is a member of a member. Places in lists may be
+/// named, and change nothing: `rules/0/targets/1/user_id`.
 fn find(params: &[&'static Param], path: &str) -> Option<&'static Param> {
     let (name, rest) = match path.split_once('/') {
         Some((name, rest)) => (name, Some(rest)),
         None => (path, None),
     };
+    if let (true, Some(rest)) = (is_place(name), rest) {
+        return find(params, rest);
+    }
     let param = params.iter().copied().find(|param| param.name == name)?;
     match rest {
         None => Some(param),
         Some(rest) => find(param.members(), rest),
     }
+}
+
+/// Whether a step of a path is a place in a list.
+fn is_place(step: &str) -> bool {
+    !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What the form holds beside a parameter, where the path says which element it belongs to.
+fn beside<'a>(parameters: &'a Map<String, Value>, path: &str) -> Option<&'a Map<String, Value>> {
+    let Some((step, rest)) = path.split_once('/') else {
+        return Some(parameters);
+    };
+    let (value, rest) = match (parameters.get(step)?, rest.split_once('/')) {
+        (Value::Array(list), Some((place, rest))) if is_place(place) => {
+            (list.get(place.parse::<usize>().ok()?)?, rest)
+        }
+        (value, _) => (value, rest),
+    };
+    beside(value.as_object()?, rest)
 }
 
 /// The choices that follow from a parameter's reference.
@@ -136,7 +159,13 @@ fn find(params: &[&'static Param], path: &str) -> Option<&'static Param> {
 pub async fn choices<P: Plugin>(query: OptionsQuery) -> Result<Options, Error> {
     let hooks = Hooks::of::<P>();
     let param = declared(hooks, &query)?;
-    let reference = hooks.declaration.reference(param.reference).ok_or_else(|| {
+    let beside = beside(&query.parameters, &query.parameter);
+    let name = beside.map_or(param.reference, |members| param.reference_beside(members));
+    if name.is_empty() {
+        let message = ["choose `", param.decided_by, "` first: the choices depend on it"];
+        return Err(Error::invalid(["/", param.decided_by].concat(), message.concat()));
+    }
+    let reference = hooks.declaration.reference(name).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, ["`", param.name, "` has no choices"].concat())
     })?;
     load(hooks, reference, param, query).await
@@ -280,7 +309,8 @@ async fn stale(
     parents: &Map<String, Value>,
     credential: &Rc<Credential>,
 ) -> Result<Vec<Value>, Error> {
-    let values = match query.parameters.get(param.name) {
+    let held = beside(&query.parameters, &query.parameter);
+    let values = match held.and_then(|members| members.get(param.name)) {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
         None => return Ok(Vec::new()),

@@ -103,6 +103,7 @@ impl Visitor<'_> {
         at: &str,
     ) -> Result<(), Error> {
         for param in declared {
+            let reference = param.reference_beside(given);
             let Some(value) = given.get_mut(param.name) else {
                 continue;
             };
@@ -120,10 +121,10 @@ impl Visitor<'_> {
                     _ => {}
                 }
             }
-            if param.reference.is_empty() {
+            if reference.is_empty() {
                 continue;
             }
-            let Some(reference) = self.hooks.declaration.reference(param.reference) else {
+            let Some(reference) = self.hooks.declaration.reference(reference) else {
                 continue;
             };
             match value {

@@ -142,6 +142,9 @@ static ACTIONS: &[Action] = &[
             Kind::Objects(&[
                 &Param::text("part_id", "Part", "Which.").reference("part"),
                 &Param::text("thing_id", "Thing", "Where to.").reference("thing"),
+                &Param::text("kind", "Kind", "What `id` is of."),
+                &Param::text("id", "Which", "A thing or a part.")
+                    .reference_by("kind", &[("a_thing", "thing"), ("a_part", "part")]),
             ]),
             "moves",
             "Moves",

@@ -132,6 +132,22 @@ fn names_are_resolved_in_lists_in_objects_and_among_something_else() {
     assert!(error.message.contains("`thing_id` is not there"), "{}", error.message);
 }
 
+#[test]
+fn what_a_member_beside_it_says_decides_what_is_looked_for() {
+    let host = things();
+    let item = json!({"moves": [
+        {"kind": "a_thing", "id": "shop"}, {"kind": "other", "id": "shop"}, {"id": "shop"},
+    ]});
+    call_one(&host, "thing.move", item).unwrap();
+    let request = host.requests().pop().unwrap();
+    let body: Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
+    let ids: Vec<&Value> = body["moves"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, ["P1", "shop", "shop"]);
+    let item = json!({"moves": [{"kind": "a_part", "id": "door"}]});
+    let error = call_one(&host, "thing.move", item).unwrap_err();
+    assert!(error.message.contains("`thing_id` is not there"), "{}", error.message);
+}
+
 fn load(host: &Host, query: Value) -> Result<Value, workflow_node_sdk::Error> {
     let answer = host.run(|| node::load_options::<Things>(query.to_string()))?;
     Ok(serde_json::from_str(&answer).unwrap())
@@ -186,6 +202,28 @@ fn choices_that_depend_on_another_field_ask_for_it_first() {
         "parameters": {"thing_id": "P1"}, "search": "window",
     });
     assert_eq!(load(&host, query).unwrap()["choices"], json!([]));
+}
+
+#[test]
+fn choices_follow_from_the_element_that_is_meant() {
+    let host = things();
+    let parameters = json!({"thing_id": "P1", "moves": [
+        {"kind": "a_thing", "id": "P9"}, {"kind": "a_part"}, {},
+    ]});
+    let ask = |parameter: &str| {
+        load(
+            &host,
+            json!({"action": "thing.move", "parameter": parameter, "parameters": parameters}),
+        )
+    };
+    let things = ask("moves/0/id").unwrap();
+    assert_eq!(things["choices"][0]["value"], "P1");
+    assert_eq!(things["stale"], json!(["P9"]));
+    assert_eq!(ask("moves/1/id").unwrap()["choices"], json!([{"value": "X1", "label": "door"}]));
+    for undecided in ["moves/2/id", "moves/7/id", "moves/id"] {
+        let error = ask(undecided).unwrap_err();
+        assert_eq!(error.message, "kind: choose `kind` first: the choices depend on it");
+    }
 }
 
 #[test]

@@ -30,7 +30,8 @@ static ADDITIONAL_FIELDS_FILTER: Param = Param::new(
 .query("additional_fields[]");
 static SUBSCRIBERS: Param = Param::new(
     Kind::Objects(&[
-        &Param::text("subscriber_id", "Subscriber", "ID of the user or team."),
+        &Param::text("subscriber_id", "Subscriber", "The user or team.")
+            .reference_by("subscriber_type", &[("user", "user"), ("team", "team")]),
         &Param::new(Kind::OneOf(&["user", "team"]), "subscriber_type", "Kind", "A user or a team."),
     ]),
     "subscribers",

@@ -91,7 +91,13 @@ static ASSOCIATIONS: Param = Param::new(
             "A service or an event orchestration.",
         )
         .required(),
-        &Param::text("id", "Which", "ID of the service or event orchestration.").required(),
+        &Param::text("id", "Which", "The service or event orchestration.").required().reference_by(
+            "type",
+            &[
+                ("service_reference", "service"),
+                ("event_orchestration_reference", "event_orchestration"),
+            ],
+        ),
     ]),
     "associations",
     "Where",

@@ -42,7 +42,10 @@ static ESCALATION_RULES: Param = Param::new(
                     "A user or a schedule.",
                 )
                 .required(),
-                &Param::text("id", "Who", "ID of the user or schedule.").required(),
+                &Param::text("id", "Who", "The user or schedule.").required().reference_by(
+                    "type",
+                    &[("user_reference", "user"), ("schedule_reference", "schedule")],
+                ),
             ]),
             "targets",
             "Who",

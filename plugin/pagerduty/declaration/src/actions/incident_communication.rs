@@ -6,6 +6,10 @@ use super::rest;
 use crate::paging::{one, undocumented, whole_list};
 use crate::parameters::{ADDITIONAL_FIELDS, ADDITIONAL_QUERY, ALL, FROM, INCIDENT_ID, LIMIT};
 
+/// Whom a kind of responder means.
+const RESPONDERS: &[(&str, &str)] =
+    &[("user_reference", "user"), ("escalation_policy_reference", "escalation_policy")];
+
 static REQUESTER_ID: Param = Param::text(
     "requester_id",
     "Requester",
@@ -15,7 +19,8 @@ static REQUESTER_ID: Param = Param::text(
 .body("/requester_id");
 static SUBSCRIBERS: Param = Param::new(
     Kind::Objects(&[
-        &Param::text("subscriber_id", "Subscriber", "ID of the user or team."),
+        &Param::text("subscriber_id", "Subscriber", "The user or team.")
+            .reference_by("subscriber_type", &[("user", "user"), ("team", "team")]),
         &Param::new(Kind::OneOf(&["user", "team"]), "subscriber_type", "Kind", "A user or a team."),
     ]),
     "subscribers",
@@ -52,8 +57,9 @@ pub(super) static ACTIONS: &[Action] = &[
                 )
                 .required()
                 .body("/responder_request_target/type"),
-                &Param::text("id", "Who", "ID of the user or escalation policy.")
+                &Param::text("id", "Who", "The user or escalation policy.")
                     .required()
+                    .reference_by("type", RESPONDERS)
                     .body("/responder_request_target/id"),
             ]),
             "responder_request_targets",
@@ -93,7 +99,9 @@ pub(super) static ACTIONS: &[Action] = &[
                     "A user or an escalation policy.",
                 )
                 .required(),
-                &Param::text("id", "Who", "ID of the user or escalation policy.").required(),
+                &Param::text("id", "Who", "The user or escalation policy.")
+                    .required()
+                    .reference_by("type", RESPONDERS),
             ]),
             "responder_request_targets",
             "Whom",

@@ -259,11 +259,22 @@ static VALUE: Param = Param::text("value", "Value", "The value.").max(200).body(
 static FIELD_OPTION_ID: Param = Param::text("field_option_id", "Value", "The value that is meant.")
     .reference("service_field_option")
     .at(Place::Path);
+/// What a kind of service in a dependency means.
+const SERVICE_KINDS: &[(&str, &str)] = &[
+    ("service", "service"),
+    ("service_reference", "service"),
+    ("technical_service", "service"),
+    ("technical_service_reference", "service"),
+    ("business_service", "business_service"),
+    ("business_service_reference", "business_service"),
+];
 static RELATIONSHIPS: Param = Param::new(
     Kind::Objects(&[
         &Param::new(
             Kind::Object(&[
-                &Param::text("id", "Which", "ID of the service.").required(),
+                &Param::text("id", "Which", "The service.")
+                    .required()
+                    .reference_by("type", SERVICE_KINDS),
                 &Param::text("type", "Kind", "E.g. service or business_service.").required(),
             ]),
             "supporting_service",
@@ -273,7 +284,9 @@ static RELATIONSHIPS: Param = Param::new(
         .required(),
         &Param::new(
             Kind::Object(&[
-                &Param::text("id", "Which", "ID of the service.").required(),
+                &Param::text("id", "Which", "The service.")
+                    .required()
+                    .reference_by("type", SERVICE_KINDS),
                 &Param::text("type", "Kind", "E.g. service or business_service.").required(),
             ]),
             "dependent_service",

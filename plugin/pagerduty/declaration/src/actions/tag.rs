@@ -17,8 +17,12 @@ static ENTITY_TYPE: Param = Param::new(
     "Users, teams or escalation policies.",
 )
 .at(Place::Path);
-static ENTITY_ID: Param =
-    Param::text("entity_id", "Which", "ID of the user, team or escalation policy.").at(Place::Path);
+static ENTITY_ID: Param = Param::text("entity_id", "Which", "The user, team or escalation policy.")
+    .reference_by(
+        "entity_type",
+        &[("users", "user"), ("teams", "team"), ("escalation_policies", "escalation_policy")],
+    )
+    .at(Place::Path);
 
 pub(super) static ACTIONS: &[Action] = &[
     rest(
