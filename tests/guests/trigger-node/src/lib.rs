@@ -8,7 +8,6 @@ mod bindings {
     wit_bindgen::generate!({
         path: "../../../wit",
         world: "plugin-with-triggers",
-        
     });
 }
 
