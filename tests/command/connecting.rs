@@ -584,6 +584,8 @@ fn rights_are_chosen_only_where_there_are_some() {
     ];
     world.harness(&args).expect(2).says("has no rights to choose");
     let app = world.simulator.identity().classic_app();
-    connect(&world, "work", &app, &["--for", "no.action"]).expect(2).says("no action `no.action`");
+    connect(&world, "work", &app, &["--for", "no.action"])
+        .expect(2)
+        .says("no action or trigger `no.action`");
     connect(&world, "work", &app, &["--scope", "everything"]).expect(2).says("no scope");
 }
