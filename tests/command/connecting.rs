@@ -1,5 +1,7 @@
 //! Connecting by OAuth: what is shown before, what comes of it, and what is refused.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use pagerduty_simulator::{App, Region};
@@ -376,11 +378,15 @@ fn o4_the_listener_answers_one_path_and_get_and_reflects_nothing() {
     }
     // Who says nothing is cut off, and keeps nobody from coming through.
     let started = Instant::now();
-    let slow = std::thread::spawn(move || exchange(&authority, "GET /callback?x=1 HTTP/1.1\r\n"));
+    let mut slow = TcpStream::connect(&authority).unwrap();
+    slow.write_all(b"GET /callback?x=1 HTTP/1.1\r\n").unwrap();
     let user = world.simulator.us().users()[0].id.clone();
     let callback = world.simulator.identity().deny(&waiting.url).unwrap();
     let page = get(&format!("{callback}&error_description={evil}"));
-    assert_eq!(slow.join().unwrap(), "");
+    // It is closed, politely or not, and nothing was said to it.
+    let mut answer = String::new();
+    let _closed = slow.read_to_string(&mut answer);
+    assert_eq!(answer, "");
     assert!(started.elapsed() < Duration::from_secs(8));
     assert!(!page.contains("evil") && !page.contains(&user), "{page}");
     for header in [
