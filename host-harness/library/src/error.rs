@@ -32,6 +32,8 @@ pub(crate) enum ErrorKind {
     #[error("{what}: {}", list(.problems))]
     Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
+    Items(String),
+    #[error("{0}")]
     Credential(#[from] CredentialError),
     #[error("{0}")]
     CredentialUnusable(String),
@@ -88,6 +90,7 @@ impl Error {
             *self.0,
             ErrorKind::Unknown { .. }
                 | ErrorKind::Invalid { .. }
+                | ErrorKind::Items(_)
                 | ErrorKind::Read { .. }
                 | ErrorKind::Trigger(_)
                 | ErrorKind::TriggerStore(
@@ -129,6 +132,7 @@ impl Error {
             ErrorKind::NotApproved { .. } => "not-approved",
             ErrorKind::Unknown { .. } => "unknown",
             ErrorKind::Invalid { .. } => "invalid-input",
+            ErrorKind::Items(_) => "items",
             ErrorKind::Credential(CredentialError::InsufficientScope { .. }) => {
                 "insufficient-scope"
             }

@@ -203,11 +203,79 @@ pub struct Outcome {
     /// Why the plugin was stopped, if it was. What it had emitted stands.
     pub stopped: Option<Error>,
     /// How many requests were judged.
-    pub requests: u32,
+    pub requests: u64,
     /// From the first to the last moment.
     pub duration: Duration,
     /// Largest linear memory of the guest, in bytes.
     pub memory: usize,
+    /// How much of it the guest asked for after it was instantiated, in bytes.
+    pub memory_growth: usize,
+}
+
+/// What an [`ExecutionStream`](crate::ExecutionStream) yields.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ExecutionEvent {
+    /// An item has yielded a record. Records of an item come in order; those of different items may
+    /// be mixed.
+    Record {
+        /// Position of the item, counted from 0.
+        item: u32,
+        /// The record.
+        record: OutputRecord,
+    },
+    /// An item is finished, and all of its records have come. With an error: what it yielded before
+    /// stands.
+    ItemFinished {
+        /// Position of the item, counted from 0.
+        item: u32,
+        /// How many records it has yielded.
+        records: u64,
+        /// Why it failed.
+        error: Option<ItemError>,
+    },
+    /// The execution has ended. Items that were not begun are not told one by one: they are those
+    /// from [`ExecutionEnd::items`] on.
+    End(ExecutionEnd),
+}
+
+/// What has come of an execution whose items have been told one by one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ExecutionEnd {
+    /// Its ID.
+    pub id: String,
+    /// How many items are finished.
+    pub items: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// Why it ended before its items did: the plugin was stopped, a credential was missing, or the
+    /// items could not be read.
+    pub stopped: Option<Error>,
+    /// How many requests were judged.
+    pub requests: u64,
+    /// From the first to the last moment.
+    pub duration: Duration,
+    /// Largest linear memory of the guest, in bytes.
+    pub memory: usize,
+    /// How much of it the guest asked for after it was instantiated, in bytes.
+    pub memory_growth: usize,
+}
+
+impl ExecutionEnd {
+    /// Of an execution of which nothing is known but why it ended.
+    pub(crate) fn broken(error: Error) -> Self {
+        Self {
+            id: String::new(),
+            items: 0,
+            failed: 0,
+            stopped: Some(error),
+            requests: 0,
+            duration: Duration::ZERO,
+            memory: 0,
+            memory_growth: 0,
+        }
+    }
 }
 
 /// How much a guest's log line matters.
@@ -256,13 +324,18 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn begin(request: &Request, started: u64) -> Self {
+    /// With headers and bodies only where they are wanted.
+    pub(crate) fn begin(request: &Request, started: u64, wants_bodies: bool) -> Self {
+        let (headers, body) = match wants_bodies {
+            true => (request.headers.clone(), request.body.as_deref().and_then(text)),
+            false => (Vec::new(), None),
+        };
         Self {
             started,
             method: request.method.clone(),
             url: request.url.clone(),
-            headers: request.headers.clone(),
-            body: request.body.clone().and_then(|body| String::from_utf8(body).ok()),
+            headers,
+            body,
             slot: request.credential.clone(),
             status: None,
             response_headers: Vec::new(),
@@ -278,6 +351,7 @@ impl Exchange {
     pub(crate) fn end(
         mut self,
         result: &Result<Response, SendError>,
+        wants_bodies: bool,
         attempts: u32,
         version: &str,
         duration: Duration,
@@ -289,8 +363,10 @@ impl Exchange {
             Ok(response) => {
                 self.maybe_sent = true;
                 self.status = Some(response.status);
-                self.response_headers = response.headers.clone();
-                self.response_body = String::from_utf8(response.body.clone()).ok();
+                if wants_bodies {
+                    self.response_headers.clone_from(&response.headers);
+                    self.response_body = text(&response.body);
+                }
             }
             Err(error) => {
                 self.maybe_sent = error.maybe_sent;
@@ -299,6 +375,10 @@ impl Exchange {
         }
         self
     }
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
 /// Hears what happens while a call runs. Every method has a default that does nothing.
@@ -330,13 +410,22 @@ pub trait Observer: Send + Sync + 'static {
     fn exchange(&self, exchange: &Exchange) {
         let _ = exchange;
     }
+
+    /// Whether an [`Exchange`] shall hold headers and bodies; copying them takes time.
+    fn wants_bodies(&self) -> bool {
+        true
+    }
 }
 
 /// Hears nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
-impl Observer for Silent {}
+impl Observer for Silent {
+    fn wants_bodies(&self) -> bool {
+        false
+    }
+}
 
 /// Whose form it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
@@ -287,6 +287,8 @@ pub(crate) struct CallState {
     pub(crate) node: WorkflowNodeCtx,
     pub(crate) wasi: WasiState,
     pub(crate) memory: crate::plugin::MemoryLimit,
+    /// When the call that runs was begun.
+    pub(crate) started: Instant,
 }
 
 impl WorkflowNodeView for CallState {

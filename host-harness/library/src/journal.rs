@@ -23,6 +23,8 @@ pub enum JournalEntry {
         plugin: String,
         /// The action.
         action: String,
+        /// Position of the first item, of those that this call is about.
+        first_item: u32,
         /// The seed of `random`.
         seed: u64,
         /// The clock at the beginning.

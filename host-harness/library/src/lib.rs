@@ -8,6 +8,7 @@ mod bindings;
 mod cache;
 mod clock;
 pub mod credential;
+mod deadline;
 pub mod description;
 mod digest;
 mod egress;
@@ -37,7 +38,7 @@ pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
 pub use error::Error;
 pub use execution::{
-    Exchange, Execution, FormOf, ItemError, ItemOutcome, LogLevel, Observer, OptionsQuery, Outcome,
+    Exchange, Execution, ExecutionEnd, ExecutionEvent, FormOf, ItemError, ItemOutcome, LogLevel, Observer, OptionsQuery, Outcome,
     OutputRecord, Silent,
 };
 pub use host::{Host, HostBuilder, MemoryCreator};
@@ -46,7 +47,7 @@ pub use limits::Limits;
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginPattern};
 pub use path_template::{PathTemplate, PathTemplateError};
-pub use plugin::Plugin;
+pub use plugin::{ExecutionStream, Plugin};
 pub use secret::Secret;
 
 /// Ends an execution from outside.

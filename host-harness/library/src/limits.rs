@@ -10,9 +10,16 @@ pub struct Limits {
     pub memory: usize,
     /// Time that the guest itself may compute, waiting not counted.
     pub guest_time: Duration,
-    /// The whole call.
+    /// The whole execution, where its items are a list.
     pub total_time: Duration,
-    /// Requests of the call, repetitions by the host not counted.
+    /// Time in which an item must finish, where an execution's items are a stream.
+    pub stall_time: Duration,
+    /// Items that the guest is handed at once. It is called as often as there are portions.
+    pub portion_items: usize,
+    /// Bytes of parameters that the guest is handed at once, and bytes for the sake of keeping as
+    /// many items under way as the execution asks for.
+    pub portion_bytes: (usize, usize),
+    /// Requests for a portion of items, repetitions by the host not counted.
     pub requests: u32,
     /// Requests under way at once; the others wait.
     pub concurrent_requests: usize,
@@ -22,7 +29,7 @@ pub struct Limits {
     pub response_body: usize,
     /// Headers of a request: number, and bytes of names and values.
     pub request_headers: (usize, usize),
-    /// All output, in bytes of JSON.
+    /// All output that is kept for the outcome, in bytes of JSON. For a stream: of a portion.
     pub output: usize,
     /// Nesting of any JSON document that a guest hands over.
     pub json_depth: usize,
@@ -41,6 +48,9 @@ impl Default for Limits {
             memory: 64 * MIB,
             guest_time: Duration::from_secs(10),
             total_time: Duration::from_secs(300),
+            stall_time: Duration::from_secs(300),
+            portion_items: 1_024,
+            portion_bytes: (128 * 1024, 4 * MIB),
             requests: 10_000,
             concurrent_requests: 64,
             request_body: 8 * MIB,

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::declare::{Action, Node, Resource, document};
+use crate::declare::{Action, Node, document};
 use crate::json;
-use crate::packed::{Actions, Part, Table};
+use crate::packed::Table;
 
 /// The best that deflate does.
 const LEVEL: u8 = 10;
@@ -38,12 +38,19 @@ pub fn write(node: &'static Node) {
 ///
 /// When the files cannot be written.
 pub fn write_to(directory: &Path, node: &'static Node) {
-    let described = json::text(&document::node(node));
-    let triggers = json::text(&document::triggers(node));
+    let mut parameters = Parameters::default();
+    let actions = parameters.forms(node.actions());
+    let triggers = parameters.forms(node.triggers.iter().map(|trigger| &trigger.form));
+    let references = node.references.iter().map(|one| (one.name, packed(one))).collect();
+    let unnamed: Vec<_> = parameters.all.into_iter().map(|data| ("", data)).collect();
     for (name, bytes) in [
-        ("node.table", table(node)),
-        ("node.json.deflated", deflated(described)),
-        ("triggers.json.deflated", deflated(triggers)),
+        ("node.name", node.name.into()),
+        ("actions.table", actions),
+        ("triggers.table", triggers),
+        ("references.table", by_name(references)),
+        ("parameters.table", Table::write(&unnamed)),
+        ("node.json.deflated", deflated(json::text(&document::node(node)))),
+        ("triggers.json.deflated", deflated(json::text(&document::triggers(node)))),
     ] {
         let path = directory.join(name);
         std::fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -54,37 +61,36 @@ fn deflated(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     miniz_oxide::deflate::compress_to_vec(bytes.as_ref(), LEVEL)
 }
 
-fn table(node: &'static Node) -> Vec<u8> {
-    let actions = |resource: &Resource| resource.actions.iter().copied().flatten();
-    let parts = node.resources.iter().map(|resource| part(actions(resource))).collect();
-    let triggers = part(node.triggers.iter().map(|trigger| &trigger.form));
-    let references = deflated(packed(&node.references)).leak();
-    packed(&Table { node: node.name, references, parts, triggers })
+/// Parameters of all forms, each once.
+#[derive(Default)]
+struct Parameters {
+    numbers: BTreeMap<Vec<u8>, u16>,
+    all: Vec<Vec<u8>>,
 }
 
-fn part(forms: impl Iterator<Item = &'static Action>) -> Part {
-    let mut places: BTreeMap<Vec<u8>, u16> = BTreeMap::new();
-    let mut params: Vec<&'static [u8]> = Vec::new();
-    let mut actions: Vec<&'static [u8]> = Vec::new();
-    let mut names = Vec::new();
-    for action in forms {
-        let mut used = Vec::with_capacity(action.parameters.len());
-        for param in action.parameters {
-            let bytes = packed(param);
-            let next = u16::try_from(params.len()).expect("there are fewer than 65,536 parameters");
-            let place = *places.entry(bytes.clone()).or_insert_with(|| {
-                params.push(bytes.leak());
-                next
-            });
-            used.push(place);
+impl Parameters {
+    fn forms(&mut self, forms: impl Iterator<Item = &'static Action>) -> Vec<u8> {
+        let mut entries = Vec::new();
+        for action in forms {
+            let numbers: Vec<u16> =
+                action.parameters.iter().map(|param| self.number(packed(param))).collect();
+            entries.push((action.name, packed(&(action, numbers))));
         }
-        names.push(action.name);
-        actions.push(packed(&(action, used)).leak());
+        by_name(entries)
     }
-    Part {
-        names: names.join("\n").leak(),
-        deflated: deflated(packed(&Actions { params, actions })).leak(),
+
+    fn number(&mut self, param: Vec<u8>) -> u16 {
+        let next = u16::try_from(self.all.len()).expect("there are fewer than 65,536 parameters");
+        *self.numbers.entry(param).or_insert_with_key(|param| {
+            self.all.push(param.clone());
+            next
+        })
     }
+}
+
+fn by_name(mut entries: Vec<(&str, Vec<u8>)>) -> Vec<u8> {
+    entries.sort();
+    Table::write(&entries)
 }
 
 fn packed(value: &impl Serialize) -> Vec<u8> {

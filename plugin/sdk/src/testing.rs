@@ -44,6 +44,8 @@ struct State {
 
 thread_local! {
     static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
+    /// The host that guest code ran against last: another host stands for another instance.
+    static LAST: RefCell<Option<Host>> = const { RefCell::new(None) };
 }
 
 /// An answer with a JSON body.
@@ -139,8 +141,12 @@ impl Host {
         self.0.borrow_mut().is_cancelled = true;
     }
 
-    /// Runs guest code against this host.
+    /// Runs guest code against this host. All runs against one host are calls of one instance.
     pub fn run<T>(&self, guest: impl FnOnce() -> T) -> T {
+        let last = LAST.replace(Some(self.clone()));
+        if last.is_none_or(|last| !Rc::ptr_eq(&last.0, &self.0)) {
+            crate::node::resolve::forget();
+        }
         CURRENT.with_borrow_mut(|current| *current = Some(self.clone()));
         let output = guest();
         CURRENT.with_borrow_mut(|current| *current = None);

@@ -83,6 +83,11 @@ impl Validator {
             .map_err(|error| error.to_string())
     }
 
+    /// Whether nothing is wrong with a value; quicker than asking what is.
+    pub(crate) fn is_valid(&self, value: &Value) -> bool {
+        self.0.is_valid(value)
+    }
+
     /// Everything that is wrong with a value, at most twenty.
     pub(crate) fn problems(&self, value: &Value) -> Vec<FieldProblem> {
         self.problems_told(value, &|_| false)

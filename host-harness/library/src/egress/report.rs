@@ -33,7 +33,8 @@ impl Report<'_> {
         let Some(exchange) = self.exchange.take() else { return };
         let session = self.session;
         let duration = session.clock.monotonic().saturating_sub(self.started);
-        let exchange = exchange.end(result, course.attempts, course.version, duration);
+        let wants_bodies = session.observer.wants_bodies();
+        let exchange = exchange.end(result, wants_bodies, course.attempts, course.version, duration);
         let url = url::Url::parse(&exchange.url).ok();
         let (verdict, reason) = match result {
             Ok(_) => (Verdict::Answered, None),

@@ -20,6 +20,7 @@ use crate::audit::AuditSink;
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 use crate::clock::Clock;
 use crate::credential::CredentialSource;
+use crate::deadline::Deadline;
 use crate::description::{CredentialType, SecretPosition};
 use crate::digest::Digest;
 use crate::execution::{Exchange, Observer};
@@ -70,8 +71,7 @@ pub(crate) struct Session {
     pub(crate) in_flight: Semaphore,
     pub(crate) requests: AtomicU32,
     pub(crate) cancellation: CancellationToken,
-    /// On the clock's monotonic scale.
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline: Arc<Deadline>,
     pub(crate) action: String,
     pub(crate) execution: String,
     pub(crate) actor: Option<String>,
@@ -85,13 +85,11 @@ impl Session {
     pub(crate) async fn send(&self, ticket: u64, request: Request) -> Result<Response, SendError> {
         let started = self.clock.monotonic();
         let time = self.clock.unix_milliseconds();
-        let shown = Exchange::begin(&request, time);
+        let shown = Exchange::begin(&request, time, self.observer.wants_bodies());
         let slot = request.credential.clone();
         let timeout = request.timeout.map(Duration::from_millis);
-        let deadline = match (self.deadline, timeout.map(|timeout| started + timeout)) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        let end = self.deadline.moment();
+        let deadline = Some(timeout.map_or(end, |timeout| end.min(started + timeout)));
         let mut course = Course::default();
         // Neither URL nor headers: a span goes wherever an engine sends its traces.
         let span = tracing::info_span!("request", ticket, method = %printable(&shown.method));

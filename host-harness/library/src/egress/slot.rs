@@ -1,7 +1,7 @@
 //! The slots of a running execution and the credentials in them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 use tokio::sync::RwLock;
@@ -61,5 +61,16 @@ impl SlotState {
     ) -> Self {
         let current = RwLock::new(Arc::new(credential));
         Self { request, pacer, current, former: Mutex::default() }
+    }
+
+    /// Takes over the credentials that an earlier part of the execution has used: their secrets are
+    /// still taken out of answers.
+    pub(crate) async fn succeed(&mut self, earlier: &Self) {
+        let former = self.former.get_mut().unwrap_or_else(PoisonError::into_inner);
+        former.clone_from(&earlier.former.lock().unwrap_or_else(PoisonError::into_inner));
+        let last = earlier.current.read().await.clone();
+        if last.revision != self.current.get_mut().revision {
+            former.push(last);
+        }
     }
 }

@@ -88,8 +88,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         total: Option<u64>,
         message: String,
     ) -> wasmtime::Result<()> {
-        self.ctx.progress = self.ctx.progress.max(done);
-        self.ctx.observer.progress(self.ctx.progress, total, &one_line(&message));
+        self.ctx.progressed(done, total, &one_line(&message));
         Ok(())
     }
 
@@ -99,9 +98,10 @@ impl context::Host for WorkflowNodeCtxView<'_> {
             wasmtime::bail!("`context.emit` for item {item}, but the call has {items}");
         };
         let mut records = Vec::with_capacity(outputs.len());
+        let mut bytes = 0;
         for output in outputs {
-            self.ctx.output_bytes += output.json.len();
-            if self.ctx.output_bytes > self.ctx.limits.output {
+            bytes += output.json.len();
+            if self.ctx.output_bytes + bytes > self.ctx.limits.output {
                 wasmtime::bail!("the output is larger than {} bytes", self.ctx.limits.output);
             }
             if !self.ctx.ports.contains(&output.port) {
@@ -112,7 +112,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
             }
             records.push(OutputRecord::checked(output, self.ctx.limits.json_depth)?);
         }
-        self.ctx.emit(position, records).await;
+        self.ctx.emit(position, records, bytes).await;
         Ok(())
     }
 

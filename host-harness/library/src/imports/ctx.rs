@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::egress::Session;
 use crate::execution::{Observer, OutputRecord};
 use crate::journal::{Journal, JournalEntry};
@@ -28,10 +29,11 @@ pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
 pub struct WorkflowNodeCtx {
     /// `None` in a pure call (`describe`, `configure`), which can send nothing.
     session: Option<Arc<Session>>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
     journal: Arc<dyn Journal>,
     cancellation: CancellationToken,
+    ends: Arc<Deadline>,
     pub(super) limits: Limits,
     pub(super) credentials: BTreeMap<String, CredentialView>,
     execution: String,
@@ -53,10 +55,11 @@ pub struct WorkflowNodeCtx {
     pub(super) output_bytes: usize,
     pub(super) log_lines: u32,
     pub(super) log_bytes: usize,
-    pub(super) progress: u64,
+    progress: u64,
     /// The execution's item behind each item of the guest.
     pub(super) positions: Vec<u32>,
     pub(super) ports: BTreeSet<String>,
+    place: Option<Place>,
 
     /// Wall-clock time that the guest spent waiting in host calls.
     waited: Duration,
@@ -69,25 +72,33 @@ pub(crate) struct Parts {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) cancellation: CancellationToken,
+    pub(crate) deadline: Arc<Deadline>,
     pub(crate) limits: Limits,
     pub(crate) credentials: BTreeMap<String, CredentialView>,
     pub(crate) execution: String,
     pub(crate) seed: u64,
     pub(crate) positions: Vec<u32>,
     pub(crate) ports: BTreeSet<String>,
+    pub(crate) place: Option<Place>,
+}
+
+/// What part of an execution a call is; `None` where it is all of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Items that calls before it have finished.
+    pub(crate) before: u64,
+    /// Items of the execution, where their number is known.
+    pub(crate) total: Option<u64>,
 }
 
 impl WorkflowNodeCtx {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { session, clock, observer, journal, cancellation, .. } = parts;
         let now = clock.unix_milliseconds();
-        let deadline = session.as_ref().and_then(|session| session.deadline).map(|deadline| {
-            let left = deadline.saturating_sub(clock.monotonic());
-            now + u64::try_from(left.as_millis()).unwrap_or(u64::MAX / 2)
-        });
-        Self {
+        let mut context = Self {
             now,
-            deadline,
+            deadline: None,
+            ends: parts.deadline,
             cancelled: cancellation.is_cancelled(),
             session,
             clock,
@@ -111,8 +122,11 @@ impl WorkflowNodeCtx {
             progress: 0,
             positions: parts.positions,
             ports: parts.ports,
+            place: parts.place,
             waited: Duration::ZERO,
-        }
+        };
+        context.observe_time();
+        context
     }
 
     /// How long the guest has waited in host calls.
@@ -165,12 +179,7 @@ impl WorkflowNodeCtx {
     pub(super) fn after(&mut self, duration: Duration) -> u64 {
         let clock = self.clock.clone();
         let cancellation = self.cancellation.clone();
-        let left = self
-            .session
-            .as_ref()
-            .and_then(|session| session.deadline)
-            .map(|deadline| deadline.saturating_sub(clock.monotonic()));
-        let duration = left.map_or(duration, |left| duration.min(left));
+        let duration = duration.min(self.ends.left());
         self.start(async move {
             tokio::select! {
                 () = cancellation.cancelled() => {}
@@ -219,16 +228,16 @@ impl WorkflowNodeCtx {
         self.answers.remove(&ticket)
     }
 
-    pub(super) async fn emit(&mut self, item: u32, records: Vec<OutputRecord>) {
+    /// `bytes`: of the records' JSON.
+    pub(super) async fn emit(&mut self, item: u32, records: Vec<OutputRecord>, bytes: usize) {
         let count = records.len();
         let started = Instant::now();
         self.observer.output(item, &records).await;
         self.waited += started.elapsed();
         self.observe_time();
         if self.observer.keeps_output() {
+            self.output_bytes += bytes;
             self.emitted.entry(item).or_default().extend(records);
-        } else {
-            self.emitted.entry(item).or_default();
         }
         self.note(JournalEntry::Emitted { item, records: count }).await;
     }
@@ -264,6 +273,25 @@ impl WorkflowNodeCtx {
     fn observe_time(&mut self) {
         self.now = self.now.max(self.clock.unix_milliseconds());
         self.cancelled = self.cancellation.is_cancelled();
+        self.deadline = self.session.is_some().then(|| {
+            let left = u64::try_from(self.ends.left().as_millis()).unwrap_or(u64::MAX);
+            self.now.saturating_add(left)
+        });
+    }
+
+    /// Notes how far the guest is. Each item that it finishes postpones the end of a call that has
+    /// a stall limit.
+    pub(super) fn progressed(&mut self, done: u64, total: Option<u64>, message: &str) {
+        let most = u64::try_from(self.positions.len()).unwrap_or(u64::MAX);
+        if done > self.progress && self.progress < most {
+            self.ends.item_finished();
+        }
+        self.progress = self.progress.max(done);
+        let (done, total) = match self.place {
+            None => (self.progress, total),
+            Some(Place { before, total }) => (before + self.progress.min(most), total),
+        };
+        self.observer.progress(done, total, message);
     }
 
     pub(crate) async fn note(&self, entry: JournalEntry) {
@@ -295,13 +323,23 @@ impl WorkflowNodeCtx {
         self.tasks.shutdown().await;
     }
 
-    /// Bytes of JSON that were emitted.
+    /// Counts output of earlier calls against the limit.
+    pub(crate) fn count_output(&mut self, bytes: usize) {
+        self.output_bytes += bytes;
+    }
+
+    /// Bytes of JSON that were emitted and are kept.
     pub(crate) fn output_bytes(&self) -> usize {
         self.output_bytes
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// When the call ends.
+    pub(crate) fn ends(&self) -> &Arc<Deadline> {
+        &self.ends
     }
 
     pub(crate) fn cancellation(&self) -> &CancellationToken {

@@ -31,7 +31,7 @@ mod wasi;
 use wasmtime::component::{HasData, Linker};
 
 pub use ctx::WorkflowNodeCtx;
-pub(crate) use ctx::{Emitted, Parts};
+pub(crate) use ctx::{Emitted, Parts, Place};
 pub(crate) use wasi::{WasiState, add_wasi_to_linker};
 
 use crate::bindings::workflow::node;

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
+use crate::bindings::exports::workflow::node::node::Call;
 use crate::bindings::triggers::Triggers;
+use crate::bindings::workflow::node::types::{Error as GuestError, OutputItem};
 use crate::bindings::{Plugin as Bindings, PluginPre};
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Silent, depth_of};
 use crate::host::{CallState, Shared};
@@ -21,8 +24,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A context that can send nothing, for `describe` and `configure`.
 pub(super) fn pure(shared: &Shared) -> WorkflowNodeCtx {
-    let mut limits = shared.limits.clone();
-    limits.total_time = limits.total_time.min(Duration::from_secs(30));
+    let limits = shared.limits.clone();
+    let total = limits.total_time.min(Duration::from_secs(30));
     let journal: Arc<dyn Journal> = Arc::new(NoJournal);
     WorkflowNodeCtx::new(crate::imports::Parts {
         session: None,
@@ -30,12 +33,14 @@ pub(super) fn pure(shared: &Shared) -> WorkflowNodeCtx {
         observer: Arc::new(Silent),
         journal,
         cancellation: CancellationToken::new(),
+        deadline: Deadline::after(shared.clock.clone(), total),
         limits,
         credentials: BTreeMap::new(),
         execution: String::new(),
         seed: 0,
         positions: Vec::new(),
         ports: BTreeSet::new(),
+        place: None,
     })
 }
 
@@ -119,23 +124,21 @@ impl ResourceLimiter for MemoryLimit {
 }
 
 fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
-    let (memory, guest_time, host_call) = {
-        let limits = context.limits();
-        (limits.memory, limits.guest_time, limits.host_call)
-    };
+    let (memory, host_call) = (context.limits().memory, context.limits().host_call);
     let state = CallState {
         node: context,
         wasi: WasiState::new(),
         memory: MemoryLimit { most: memory, total: 0, refused: false },
+        started: Instant::now(),
     };
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(host_call);
     store.set_epoch_deadline(1);
-    let started = std::time::Instant::now();
     store.epoch_deadline_callback(move |store| {
-        let waited = store.data().node.waited();
-        if started.elapsed().saturating_sub(waited) > guest_time {
+        let CallState { node, started, .. } = store.data();
+        let guest_time = node.limits().guest_time;
+        if started.elapsed().saturating_sub(node.waited()) > guest_time {
             wasmtime::bail!("it computed for longer than {guest_time:?}");
         }
         // Other work of the executor gets its turn while a guest computes.
@@ -147,6 +150,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
 /// A call that ended.
 pub(super) struct Ended {
     pub(super) emitted: Emitted,
+    /// Linear memory of the instance, in bytes.
     pub(super) memory: usize,
     pub(super) output_bytes: usize,
 }
@@ -170,7 +174,7 @@ pub(super) async fn call<T>(
     context: WorkflowNodeCtx,
     invoke: impl AsyncFnOnce(&Bindings, &mut Store<CallState>) -> wasmtime::Result<T>,
 ) -> Result<(T, Ended), Stopped> {
-    run(shared, context, async |store| {
+    run(&mut new_store(shared, context), async |store| {
         let bindings = pre.instantiate_async(&mut *store).await?;
         invoke(&bindings, store).await
     })
@@ -184,7 +188,7 @@ pub(super) async fn call_triggers<T>(
     context: WorkflowNodeCtx,
     invoke: impl AsyncFnOnce(&Triggers, &mut Store<CallState>) -> wasmtime::Result<T>,
 ) -> Result<(T, Ended), Stopped> {
-    run(shared, context, async |store| {
+    run(&mut new_store(shared, context), async |store| {
         let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
         let bindings = Triggers::new(&mut *store, &instance)?;
         invoke(&bindings, store).await
@@ -192,26 +196,87 @@ pub(super) async fn call_triggers<T>(
     .await
 }
 
-/// Runs one call. The store is dropped afterwards, whatever happened: an instance that trapped or
-/// was abandoned is never used again.
+/// What `execute` returns.
+pub(super) type GuestResults = Result<Vec<Result<Vec<OutputItem>, GuestError>>, GuestError>;
+
+/// An instance that serves the portions of one execution, one after the other. It is never used
+/// for another execution, and never again after a call was stopped.
+pub(super) struct Instance {
+    store: Store<CallState>,
+    bindings: Bindings,
+    /// Linear memory after instantiation, in bytes.
+    initial: usize,
+}
+
+impl Instance {
+    /// Makes an instance and runs its first call. The instance comes back only from a call that
+    /// ended.
+    pub(super) async fn begin(
+        shared: &Shared,
+        pre: &PluginPre<CallState>,
+        context: WorkflowNodeCtx,
+        portion: &Call,
+    ) -> Result<(GuestResults, Ended, Self), Stopped> {
+        let mut store = new_store(shared, context);
+        let ((results, bindings, initial), ended) = run(&mut store, async |store| {
+            let bindings = pre.instantiate_async(&mut *store).await?;
+            let initial = store.data().memory.total;
+            let results = bindings.workflow_node_node().call_execute(store, portion).await?;
+            Ok((results, bindings, initial))
+        })
+        .await?;
+        Ok((results, ended, Self { store, bindings, initial }))
+    }
+
+    /// Runs a further call.
+    pub(super) async fn go_on(
+        mut self,
+        context: WorkflowNodeCtx,
+        portion: &Call,
+    ) -> Result<(GuestResults, Ended, Self), Stopped> {
+        let Self { store, bindings, .. } = &mut self;
+        let host_call = context.limits().host_call;
+        let state = store.data_mut();
+        state.node = context;
+        state.started = Instant::now();
+        store.set_hostcall_fuel(host_call);
+        let (results, ended) = run(store, async |store| {
+            bindings.workflow_node_node().call_execute(store, portion).await
+        })
+        .await?;
+        Ok((results, ended, self))
+    }
+
+    /// Linear memory above what the instance began with, in bytes.
+    pub(super) fn memory_growth(&self) -> usize {
+        self.store.data().memory.total - self.initial
+    }
+}
+
+/// Runs one call in a store. A store whose call was stopped is dropped with it: an instance that
+/// trapped or was abandoned is never used again.
 async fn run<T>(
-    shared: &Shared,
-    context: WorkflowNodeCtx,
+    store: &mut Store<CallState>,
     invoke: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
 ) -> Result<(T, Ended), Stopped> {
-    let total = context.limits().total_time;
+    let context = &store.data().node;
+    let (clock, deadline) = (context.clock.clone(), context.ends().clone());
     let cancellation = context.cancellation().clone();
-    let mut store = new_store(shared, context);
-    let clock = shared.clock.clone();
     let over = async {
-        tokio::select! {
-            () = clock.sleep(total) => {}
-            () = cancellation.cancelled() => {}
+        loop {
+            tokio::select! {
+                () = deadline.passed() => {}
+                () = cancellation.cancelled() => {}
+            }
+            clock.sleep(GRACE).await;
+            // An item that finished meanwhile may have postponed the deadline.
+            if cancellation.is_cancelled() || deadline.left().is_zero() {
+                return;
+            }
         }
-        clock.sleep(GRACE).await;
     };
     let result = tokio::select! {
-        result = invoke(&mut store) => result.map_err(|error| trap_text(&error)),
+        result = invoke(store) => result.map_err(|error| trap_text(&error)),
         () = over => Err(format!("it did not return within {GRACE:?} after its time was over")),
     };
     let state = store.data_mut();

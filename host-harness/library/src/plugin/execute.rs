@@ -1,22 +1,33 @@
-//! Runs an action: validates the items, hands the good ones to the guest, and puts together what
-//! comes of each.
+//! Runs an action: validates the items, hands the good ones to the guest in portions, and puts
+//! together what comes of each.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::Plugin;
-use super::call::{Stopped, call};
+use super::call::{GuestResults, Instance, Stopped};
+use super::session::{Part, Prepared, execution_id};
+use super::{Form, Plugin};
 use crate::bindings::exports::workflow::node::node::Call;
+use crate::deadline::Deadline;
 use crate::description::{Action, FieldProblem};
+use crate::egress::Session;
 use crate::error::{Error, ErrorKind};
 use crate::execution::{
     Execution, FormOf, ItemError, ItemOutcome, Observer, Outcome, OutputRecord, Silent,
 };
+use crate::imports::{Emitted, Place};
 use crate::journal::JournalEntry;
 use crate::limits::Limits;
+
+/// An instance whose memory has grown by more than this part of the limit serves no further
+/// portion: what its author leaks ends with it.
+const REUSED_MEMORY: usize = 4;
+
+const ANOTHER_FAILED: &str = "not begun, because another item failed";
 
 impl Plugin {
     /// Runs an action.
@@ -28,8 +39,9 @@ impl Plugin {
         self.execute_observed(execution, Arc::new(Silent)).await
     }
 
-    /// Runs an action, telling an observer what happens meanwhile. Items are validated first: one
-    /// that is wrong stops all, or with `continue_on_fail` fails alone.
+    /// Runs an action and collects what comes of it, telling an observer what happens meanwhile.
+    /// Items are validated first: one that is wrong stops all, or with `continue_on_fail` fails
+    /// alone. For more items than fit into memory see [`Plugin::stream`].
     ///
     /// # Errors
     ///
@@ -37,101 +49,234 @@ impl Plugin {
     /// A plugin that is stopped half-way is an [`Outcome`].
     pub async fn execute_observed(
         &self,
-        execution: Execution,
+        mut execution: Execution,
         observer: Arc<dyn Observer>,
     ) -> Result<Outcome, Error> {
-        let action = self.action(&execution.action)?;
-        let problems = self.validate(&action.name, &execution.items)?;
-        if !execution.continue_on_fail {
-            let flat: Vec<FieldProblem> = problems
+        let items = std::mem::take(&mut execution.items);
+        let total = items.len();
+        let limits = execution.limits.as_ref().unwrap_or(&self.shared.limits);
+        let end = Deadline::after(self.shared.clock.clone(), limits.total_time);
+        let place = (total > limits.portion_items).then(|| u64::try_from(total).ok());
+        let mut run = Run::new(self, execution, observer, End::At(end), place)?;
+        if !run.execution.continue_on_fail {
+            let problems: Vec<FieldProblem> = items
                 .iter()
                 .enumerate()
-                .flat_map(|(index, problems)| {
-                    problems.iter().map(move |problem| FieldProblem {
+                .flat_map(|(index, item)| {
+                    run.form.problems(item).into_iter().map(move |problem| FieldProblem {
                         pointer: format!("/{index}{}", problem.pointer),
-                        message: problem.message.clone(),
+                        message: problem.message,
                     })
                 })
                 .collect();
-            if !flat.is_empty() {
+            if !problems.is_empty() {
                 let what = "the items do not fit the action (item, parameter)".to_owned();
-                return Err(ErrorKind::Invalid { what, problems: flat }.into());
+                return Err(ErrorKind::Invalid { what, problems }.into());
+            }
+            run.is_valid = true;
+        }
+        let mut outcomes = Vec::with_capacity(total);
+        let mut items = items.into_iter().peekable();
+        loop {
+            let mut portion = Portion::default();
+            while portion.has_room(run.limits.portion_items, run.concurrency(), &run.limits)
+                && let Some(item) = items.next()
+            {
+                portion.push(item);
+            }
+            match run.portion(portion.items).await {
+                Ok(of_portion) => outcomes.extend(of_portion),
+                Err(error) if outcomes.is_empty() => return Err(error),
+                Err(error) => run.stopped = Some(error),
+            }
+            if items.peek().is_none() || run.is_over() {
+                break;
             }
         }
-        // Items that are wrong are not handed to the guest; `positions` leads back.
-        let positions: Vec<usize> =
-            (0..execution.items.len()).filter(|index| problems[*index].is_empty()).collect();
-        let form = self.form(&FormOf::Action(action.name.clone()).key(), &action.parameters)?;
-        let session =
-            self.session_for(&execution, Some(&action.slots), observer, &positions).await?;
-        let started = self.shared.clock.monotonic();
-        let id = session.id.clone();
-        let requests = session.session.clone();
-        let limits = requests.limits.clone();
-        let options = serde_json::json!({
-            "continue_on_fail": execution.continue_on_fail,
-            "concurrency": execution.concurrency,
-        });
-        let guest_call = Call {
-            node: self.description.node.name.clone(),
-            version: action.version,
-            action: action.name.clone(),
-            items: positions
-                .iter()
-                .map(|index| self.without_secrets(&form, &execution.items[*index]).to_string())
-                .collect(),
-            options: without_nulls(options).to_string(),
-        };
-        let span = tracing::info_span!(
-            "execute", node = %guest_call.node, action = %guest_call.action,
-            execution = %id, items = guest_call.items.len()
-        );
-        let called = call(&self.shared, &self.pre, session.context, async |bindings, store| {
-            bindings.workflow_node_node().call_execute(store, &guest_call).await
-        })
-        .instrument(span)
-        .await;
-        let mut outcome = Outcome {
-            id,
-            items: Vec::with_capacity(execution.items.len()),
+        let not_begun = ItemOutcome { output: Vec::new(), error: Some(run.not_begun()) };
+        outcomes.resize(total, not_begun);
+        Ok(run.outcome(outcomes))
+    }
+}
+
+/// Items that the guest is handed at once.
+#[derive(Default)]
+pub(super) struct Portion {
+    pub(super) items: Vec<Value>,
+    bytes: usize,
+}
+
+impl Portion {
+    /// Whether another item belongs into it: so many by number and bytes, but enough to keep
+    /// `concurrency` items under way.
+    pub(super) fn has_room(&self, most: usize, concurrency: usize, limits: &Limits) -> bool {
+        let (soft, hard) = limits.portion_bytes;
+        let count = self.items.len();
+        count == 0
+            || (count < most.max(concurrency)
+                && self.bytes < if count < concurrency { hard } else { soft })
+    }
+
+    pub(super) fn push(&mut self, item: Value) {
+        self.bytes += weight(&item);
+        self.items.push(item);
+    }
+}
+
+/// About how long a value is as JSON text.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len() + 3,
+        Value::Array(list) => 2 + list.iter().map(weight).sum::<usize>(),
+        Value::Object(members) => {
+            2 + members.iter().map(|(name, value)| name.len() + 4 + weight(value)).sum::<usize>()
+        }
+    }
+}
+
+/// When the calls of an execution end.
+pub(super) enum End {
+    /// All at this moment.
+    At(Arc<Deadline>),
+    /// Each when none of its items has finished for so long.
+    Stalled(Duration),
+}
+
+/// One execution under way.
+pub(super) struct Run<'a> {
+    plugin: &'a Plugin,
+    action: &'a Action,
+    form: Arc<Form>,
+    pub(super) execution: Execution,
+    observer: Arc<dyn Observer>,
+    end: End,
+    pub(super) limits: Limits,
+    id: String,
+    started: Duration,
+    /// Whether the items have been validated already.
+    is_valid: bool,
+    /// The execution's number of items, where it is known; `None` where one call has all of them.
+    place: Option<Option<u64>>,
+    /// Position of the next item.
+    next: u32,
+    instance: Option<Instance>,
+    session: Option<Arc<Session>>,
+    pub(super) failed: u64,
+    pub(super) stopped: Option<Error>,
+    requests: u64,
+    output_bytes: usize,
+    memory: usize,
+    memory_growth: usize,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        plugin: &'a Plugin,
+        execution: Execution,
+        observer: Arc<dyn Observer>,
+        end: End,
+        place: Option<Option<u64>>,
+    ) -> Result<Self, Error> {
+        let action = plugin.action(&execution.action)?;
+        let form = FormOf::Action(action.name.clone()).key();
+        Ok(Self {
+            form: plugin.form(&form, &action.parameters)?,
+            plugin,
+            action,
+            limits: execution.limits.clone().unwrap_or_else(|| plugin.shared.limits.clone()),
+            id: execution_id(&execution),
+            started: plugin.shared.clock.monotonic(),
+            execution,
+            observer,
+            end,
+            is_valid: false,
+            place,
+            next: 0,
+            instance: None,
+            session: None,
+            failed: 0,
             stopped: None,
-            requests: requests.requests.load(Ordering::Relaxed),
-            duration: self.shared.clock.monotonic().saturating_sub(started),
+            requests: 0,
+            output_bytes: 0,
             memory: 0,
+            memory_growth: 0,
+        })
+    }
+
+    /// How many items may be under way at once, as far as the host knows.
+    pub(super) fn concurrency(&self) -> usize {
+        self.execution.concurrency.unwrap_or(self.limits.concurrent_requests)
+    }
+
+    /// Position of the next item.
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Whether nothing more is begun.
+    pub(super) fn is_over(&self) -> bool {
+        self.stopped.is_some()
+            || self.execution.cancellation.is_cancelled()
+            || (self.failed > 0 && !self.execution.continue_on_fail)
+    }
+
+    /// Why an item was not begun.
+    pub(super) fn not_begun(&self) -> ItemError {
+        ItemError::cancelled(match (&self.stopped, self.execution.cancellation.is_cancelled()) {
+            (Some(error), _) => format!("not begun, because {error}"),
+            (None, true) => "not begun, because the run was cancelled".to_owned(),
+            (None, false) => ANOTHER_FAILED.to_owned(),
+        })
+    }
+
+    /// Runs the next items; one outcome each, in order.
+    ///
+    /// # Errors
+    ///
+    /// When none of them was begun: the plugin is not approved, a credential is missing.
+    pub(super) async fn portion(&mut self, items: Vec<Value>) -> Result<Vec<ItemOutcome>, Error> {
+        let first = self.next;
+        let count = u32::try_from(items.len()).map_err(Error::internal)?;
+        let Some(next) = first.checked_add(count) else {
+            return Err(Error::internal("an execution has at most 4,294,967,295 items"));
         };
-        let (results, mut emitted) = match called {
-            Ok((result, ended)) => {
-                outcome.memory = ended.memory;
-                let results = match result {
-                    Ok(results) => {
-                        let given = ended.output_bytes;
-                        self.checked_results(action, results, positions.len(), &limits, given)
-                    }
-                    Err(error) => Ok(Results::Whole(error.into())),
-                };
-                match results {
-                    Ok(results) => (results, ended.emitted),
-                    Err(error) => {
-                        let whole = Results::Whole(ItemError::new("internal", error.to_string()));
-                        outcome.stopped = Some(error);
-                        (whole, ended.emitted)
-                    }
+        let problems: Vec<Vec<FieldProblem>> = match self.is_valid {
+            true => vec![Vec::new(); items.len()],
+            false => items.iter().map(|item| self.form.problems(item)).collect(),
+        };
+        let wrong = problems.iter().filter(|of_item| !of_item.is_empty()).count() as u64;
+        let begins = wrong == 0 || self.execution.continue_on_fail;
+        let mut positions = Vec::with_capacity(items.len());
+        let mut texts = Vec::with_capacity(items.len());
+        if begins {
+            for (position, (item, problems)) in (first..next).zip(items.iter().zip(&problems)) {
+                if problems.is_empty() {
+                    positions.push(position);
+                    texts.push(self.plugin.text_without_secrets(&self.form, item));
                 }
             }
-            Err(Stopped { error, emitted }) => {
-                let message = format!("{error}; what it had sent may have happened");
-                outcome.stopped = Some(error);
-                (Results::Whole(ItemError::new("internal", message)), emitted)
-            }
+        }
+        // Without a good item there is nothing to call for, except that an empty execution finds
+        // out whether it could run.
+        let mut called = match begins && (!positions.is_empty() || items.is_empty()) {
+            true => self.call(texts, positions).await?,
+            false => Called {
+                results: Results::Whole(ItemError::cancelled(ANOTHER_FAILED)),
+                emitted: Emitted::new(),
+            },
         };
-        let mut results = results.into_iter(positions.len());
-        for (index, problems) in problems.into_iter().enumerate() {
+        self.next = next;
+        let good = problems.iter().filter(|problems| problems.is_empty()).count();
+        let mut results = called.results.into_iter(good);
+        let mut outcomes = Vec::with_capacity(items.len());
+        for (position, problems) in (first..next).zip(problems) {
             if !problems.is_empty() {
-                outcome.items.push(invalid_item(&problems));
+                outcomes.push(invalid_item(&problems));
                 continue;
             }
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            let mut output = emitted.remove(&index).unwrap_or_default();
+            let mut output = called.emitted.remove(&position).unwrap_or_default();
             let error = match results.next() {
                 Some(Ok(records)) => {
                     output.extend(records);
@@ -140,26 +285,143 @@ impl Plugin {
                 Some(Err(error)) => Some(error),
                 None => Some(ItemError::new("internal", "the plugin gave no result")),
             };
-            outcome.items.push(ItemOutcome { output, error });
+            outcomes.push(ItemOutcome { output, error });
         }
-        let ended = JournalEntry::Ended {
-            items: outcome.items.iter().map(ItemOutcome::is_ok).collect(),
-            error: outcome.stopped.as_ref().map(|error| Value::String(error.to_string())),
-        };
-        if let Err(error) = self.shared.journal.append(ended).await {
-            tracing::error!(%error, "the journal cannot be written");
-        }
-        Ok(outcome)
+        self.failed += outcomes.iter().filter(|outcome| !outcome.is_ok()).count() as u64;
+        Ok(outcomes)
     }
 
-    /// Results as the contract wants them: one per item, known ports, JSON.
+    /// Calls the guest with some items.
+    async fn call(&mut self, items: Vec<String>, positions: Vec<u32>) -> Result<Called, Error> {
+        let plugin = self.plugin;
+        let shared = &plugin.shared;
+        let count = items.len();
+        let deadline = match &self.end {
+            End::At(deadline) => deadline.clone(),
+            End::Stalled(time) => Deadline::stalled_for(shared.clock.clone(), *time),
+        };
+        let before = u64::from(self.next);
+        let part = Part {
+            id: self.id.clone(),
+            positions,
+            place: self.place.map(|total| Place { before, total }),
+            deadline,
+            former: self.session.as_deref(),
+        };
+        let (slots, observer) = (Some(&self.action.slots), self.observer.clone());
+        let Prepared { session, mut context } =
+            plugin.session_for(&self.execution, slots, observer, part).await?;
+        self.session = Some(session.clone());
+        context.count_output(self.output_bytes);
+        let call = Call {
+            node: plugin.description.node.name.clone(),
+            version: self.action.version,
+            action: self.action.name.clone(),
+            items,
+            options: without_nulls(serde_json::json!({
+                "continue_on_fail": self.execution.continue_on_fail,
+                "concurrency": self.execution.concurrency,
+            }))
+            .to_string(),
+        };
+        let span = tracing::info_span!(
+            "execute", node = %call.node, action = %call.action, execution = %self.id,
+            items = count
+        );
+        let called = match self.instance.take() {
+            Some(instance) => instance.go_on(context, &call).instrument(span).await,
+            None => Instance::begin(shared, &plugin.pre, context, &call).instrument(span).await,
+        };
+        self.requests += u64::from(session.requests.load(Ordering::Relaxed));
+        let called = match called {
+            Ok((results, ended, instance)) => {
+                self.memory = self.memory.max(ended.memory);
+                self.memory_growth = self.memory_growth.max(instance.memory_growth());
+                if instance.memory_growth() <= self.limits.memory / REUSED_MEMORY {
+                    self.instance = Some(instance);
+                }
+                let results = self.checked(results, count, ended.output_bytes);
+                Called { results, emitted: ended.emitted }
+            }
+            Err(Stopped { error, emitted }) => {
+                let message = format!("{error}; what it had sent may have happened");
+                self.stopped = Some(error);
+                Called { results: Results::Whole(ItemError::new("internal", message)), emitted }
+            }
+        };
+        let ended = JournalEntry::Ended {
+            items: called.results.succeeded(count),
+            error: self.stopped.as_ref().map(|error| Value::String(error.to_string())),
+        };
+        if let Err(error) = shared.journal.append(ended).await {
+            tracing::error!(%error, "the journal cannot be written");
+        }
+        Ok(called)
+    }
+
+    fn checked(&mut self, results: GuestResults, items: usize, emitted: usize) -> Results {
+        let results = match results {
+            Ok(results) => results,
+            Err(error) => return Results::Whole(error.into()),
+        };
+        let mut bytes = emitted;
+        match checked_results(self.action, results, items, &self.limits, &mut bytes) {
+            Ok(results) => {
+                // What an engine has taken counts no more.
+                self.output_bytes = if self.observer.keeps_output() { bytes } else { 0 };
+                results
+            }
+            Err(error) => {
+                let whole = Results::Whole(ItemError::new("internal", error.to_string()));
+                self.stopped = Some(error);
+                whole
+            }
+        }
+    }
+
+    fn duration(&self) -> Duration {
+        self.plugin.shared.clock.monotonic().saturating_sub(self.started)
+    }
+
+    fn outcome(self, items: Vec<ItemOutcome>) -> Outcome {
+        Outcome {
+            duration: self.duration(),
+            id: self.id,
+            items,
+            stopped: self.stopped,
+            requests: self.requests,
+            memory: self.memory,
+            memory_growth: self.memory_growth,
+        }
+    }
+
+    pub(super) fn end(self) -> crate::execution::ExecutionEnd {
+        crate::execution::ExecutionEnd {
+            duration: self.duration(),
+            id: self.id,
+            items: u64::from(self.next),
+            failed: self.failed,
+            stopped: self.stopped,
+            requests: self.requests,
+            memory: self.memory,
+            memory_growth: self.memory_growth,
+        }
+    }
+}
+
+/// What came of a call.
+struct Called {
+    results: Results,
+    emitted: Emitted,
+}
+
+/// Results as the contract wants them: one per item, known ports, JSON.
     fn checked_results(
-        &self,
         action: &Action,
         results: Vec<GuestResult>,
         items: usize,
         limits: &Limits,
-        mut bytes: usize,
+        bytes: &mut usize,
     ) -> Result<Results, Error> {
         let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
         if results.len() != items {
@@ -172,8 +434,8 @@ impl Plugin {
                 Ok(outputs) => {
                     let mut records = Vec::with_capacity(outputs.len());
                     for output in outputs {
-                        bytes += output.json.len();
-                        if bytes > limits.output {
+                        *bytes += output.json.len();
+                        if *bytes > limits.output {
                             let limit = limits.output;
                             return Err(broken(format!("its output is larger than {limit} bytes")));
                         }
@@ -193,7 +455,6 @@ impl Plugin {
         }
         Ok(Results::PerItem(checked))
     }
-}
 
 type GuestResult = Result<
     Vec<crate::bindings::workflow::node::types::OutputItem>,
@@ -208,6 +469,14 @@ enum Results {
 }
 
 impl Results {
+    /// Per item whether it succeeded; empty where the call as a whole failed.
+    fn succeeded(&self, items: usize) -> Vec<bool> {
+        match self {
+            Self::PerItem(results) => results.iter().map(Result::is_ok).collect(),
+            Self::Whole(_) => vec![false; items],
+        }
+    }
+
     fn into_iter(self, items: usize) -> std::vec::IntoIter<Result<Vec<OutputRecord>, ItemError>> {
         match self {
             Self::PerItem(results) => results.into_iter(),

@@ -3,6 +3,7 @@
 mod call;
 mod execute;
 mod session;
+mod stream;
 mod trigger;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
+pub use stream::ExecutionStream;
 pub(crate) use call::{MemoryLimit, describe};
 use call::{call, pure};
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
@@ -352,6 +354,14 @@ impl Plugin {
         Ok(form)
     }
 
+    /// An item's parameters as the guest may see them, as JSON text.
+    fn text_without_secrets(&self, form: &Form, parameters: &Value) -> String {
+        match form.secrets.is_empty() {
+            true => parameters.to_string(),
+            false => self.without_secrets(form, parameters).to_string(),
+        }
+    }
+
     /// Parameters as the guest may see them: handles in place of secrets.
     fn without_secrets(&self, form: &Form, parameters: &Value) -> Value {
         let mut parameters = parameters.clone();
@@ -408,6 +418,9 @@ struct Form {
 impl Form {
     /// Everything that is wrong with parameters, in words that tell nothing of their secrets.
     fn problems(&self, parameters: &Value) -> Vec<FieldProblem> {
+        if self.validator.is_valid(parameters) {
+            return Vec::new();
+        }
         let is_secret = |place: &str| self.secrets.iter().any(|secret| secret.touches(place));
         self.validator.problems_told(parameters, &is_secret)
     }

@@ -11,47 +11,58 @@ use super::{Plugin, unknown};
 use crate::audit::{CredentialDeed, CredentialEvent};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::credential::{CredentialError, CredentialRequest};
+use crate::deadline::Deadline;
 use crate::description::SlotUse;
 use crate::digest::Digest;
 use crate::egress::{Session, SlotCredential, SlotState};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, Observer};
-use crate::imports::WorkflowNodeCtx;
+use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::JournalEntry;
 
 type Slots = BTreeMap<String, SlotUse>;
 
 impl Plugin {
-    /// `slots`: those that what is run may use; `None`: whichever the execution fills.
+    /// `uses`: the slots that what is run may use; `None`: whichever the execution fills.
     pub(super) async fn session(
         &self,
         execution: &Execution,
-        slots: Option<&Slots>,
+        uses: Option<&Slots>,
         observer: Arc<dyn Observer>,
     ) -> Result<Prepared, Error> {
-        let all: Vec<usize> = (0..execution.items.len()).collect();
-        self.session_for(execution, slots, observer, &all).await
+        let clock = self.shared.clock.clone();
+        let limits = execution.limits.as_ref().unwrap_or(&self.shared.limits);
+        let part = Part {
+            id: execution_id(execution),
+            positions: positions(0..execution.items.len())?,
+            place: None,
+            deadline: Deadline::after(clock, limits.total_time),
+            former: None,
+        };
+        self.session_for(execution, uses, observer, part).await
     }
 
-    /// `positions`: which of the execution's items the guest is handed, in order.
     pub(super) async fn session_for(
         &self,
         execution: &Execution,
         uses: Option<&Slots>,
         observer: Arc<dyn Observer>,
-        positions: &[usize],
+        part: Part<'_>,
     ) -> Result<Prepared, Error> {
         self.check_approval()?;
         let shared = &self.shared;
         let limits = execution.limits.clone().unwrap_or_else(|| shared.limits.clone());
-        let id = execution.id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+        let Part { id, positions, place, deadline, former } = part;
         if let Some(uses) = uses {
             self.check_slots(uses, execution)?;
         }
         let mut slots = BTreeMap::new();
         let mut views = BTreeMap::new();
         for (slot, name) in &execution.credentials {
-            let (state, view) = self.fill_slot(slot, name, execution, uses.is_some()).await?;
+            let (mut state, view) = self.fill_slot(slot, name, execution, uses.is_some()).await?;
+            if let Some(former) = former.and_then(|session| session.slots.get(slot)) {
+                state.succeed(former).await;
+            }
             slots.insert(slot.clone(), state);
             views.insert(slot.clone(), view);
         }
@@ -69,7 +80,7 @@ impl Plugin {
             in_flight: Semaphore::new(limits.concurrent_requests),
             requests: AtomicU32::new(0),
             cancellation: execution.cancellation.clone(),
-            deadline: Some(shared.clock.monotonic() + limits.total_time),
+            deadline: deadline.clone(),
             limits: limits.clone(),
             action: execution.action.clone(),
             execution: id.clone(),
@@ -77,14 +88,13 @@ impl Plugin {
             workflow: execution.workflow.clone(),
             dry_run: execution.dry_run,
         });
-        let seed = {
-            let digest = Digest::of(id.as_bytes()).hex();
-            u64::from_str_radix(&digest[..16], 16).unwrap_or_default()
-        };
+        let first = positions.first().copied().unwrap_or_default();
+        let seed = seed(&id, first);
         let started = JournalEntry::Started {
             execution: id.clone(),
             plugin: self.digest.to_string(),
             action: execution.action.clone(),
+            first_item: first,
             seed,
             now: shared.clock.unix_milliseconds(),
         };
@@ -97,15 +107,13 @@ impl Plugin {
             observer,
             journal: shared.journal.clone(),
             cancellation: execution.cancellation.clone(),
+            deadline,
             limits,
             credentials: views,
             execution: id.clone(),
             seed,
-            positions: positions
-                .iter()
-                .map(|position| u32::try_from(*position))
-                .collect::<Result<_, _>>()
-                .map_err(Error::internal)?,
+            positions,
+            place,
             ports: self
                 .description
                 .node
@@ -113,7 +121,7 @@ impl Plugin {
                 .map(|action| action.output.keys().cloned().collect())
                 .unwrap_or_default(),
         });
-        Ok(Prepared { id, session, context })
+        Ok(Prepared { session, context })
     }
 
     /// The slots that the execution fills are used, and the required ones are filled.
@@ -232,9 +240,40 @@ impl Plugin {
     }
 }
 
+/// What part of an execution a session is for.
+pub(super) struct Part<'a> {
+    /// The execution's ID.
+    pub(super) id: String,
+    /// The execution's item behind each item of the guest.
+    pub(super) positions: Vec<u32>,
+    pub(super) place: Option<Place>,
+    pub(super) deadline: Arc<Deadline>,
+    /// The session of the part before.
+    pub(super) former: Option<&'a Session>,
+}
+
+/// The ID that the engine gives, or a new one.
+pub(super) fn execution_id(execution: &Execution) -> String {
+    execution.id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()))
+}
+
+/// Positions of items, as the contract counts them.
+pub(super) fn positions(of: impl Iterator<Item = usize>) -> Result<Vec<u32>, Error> {
+    of.map(|position| u32::try_from(position).map_err(Error::internal)).collect()
+}
+
+/// What `random` begins with: the same each time that the same items are run under the same ID, and
+/// another for each part.
+fn seed(execution: &str, first_item: u32) -> u64 {
+    let digest = match first_item {
+        0 => Digest::of(execution.as_bytes()),
+        first => Digest::of(format!("{execution}\n{first}").as_bytes()),
+    };
+    u64::from_str_radix(&digest.hex()[..16], 16).unwrap_or_default()
+}
+
 /// A session with the context that a guest is given.
 pub(super) struct Prepared {
-    pub(super) id: String,
     pub(super) session: Arc<Session>,
     pub(super) context: WorkflowNodeCtx,
 }

@@ -16,6 +16,10 @@ use crate::json;
 /// How many items are under way at once when the engine does not say.
 const DEFAULT_CONCURRENCY: usize = 64;
 
+/// Bytes of finished items' output that a call keeps until it returns. What exceeds them is emitted
+/// as soon as its item is finished, so that memory does not grow with the number of items.
+const KEPT_OUTPUT: usize = 64 * 1024;
+
 #[doc(hidden)]
 pub fn execute<P: Plugin>(call: Call) -> Result<Vec<Outcome>, Error> {
     run(Hooks::of::<P>(), call)
@@ -116,6 +120,7 @@ async fn all(
         }
     } else {
         let mut done = 0;
+        let mut kept = 0;
         let queue = RefCell::new(Queue::default());
         each_bounded(
             tasks,
@@ -134,8 +139,18 @@ async fn all(
                     (place, outcome)
                 }
             },
-            |_, (place, outcome)| {
-                failed.set(failed.get() || outcome.is_err());
+            |_, (place, mut outcome)| {
+                match &mut outcome {
+                    Ok(outputs) => {
+                        let bytes: usize = outputs.iter().map(|output| output.json.len()).sum();
+                        if kept + bytes > KEPT_OUTPUT {
+                            context::emit(place, &std::mem::take(outputs));
+                        } else {
+                            kept += bytes;
+                        }
+                    }
+                    Err(_) => failed.set(true),
+                }
                 outcomes[place as usize] = Some(outcome);
                 done += 1;
                 if total > 1 {

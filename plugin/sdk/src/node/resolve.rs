@@ -1,6 +1,8 @@
 //! Names and addresses in place of ids. A parameter that refers to something takes its id, its name
 //! where only one has it, or its address at the service; what is sent is the id.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -17,82 +19,199 @@ const LOOKUPS: usize = 8;
 /// How many candidates a message names.
 const CANDIDATES: usize = 5;
 
+/// How many names are remembered. A stream with more distinct names forgets all and starts over,
+/// so that memory stays flat.
+const REMEMBERED: usize = 1_024;
+
 type Items = [Result<Map<String, Value>, Error>];
 
-/// What has been found by name, in the order of the names: each is looked up once per call.
-type Found = Vec<(Wanted, Result<String, Error>)>;
+/// The ID that belongs to a name, or why there is none.
+type Found = Result<String, Error>;
 
-/// A name that is to be looked up: of what, among what, and the name.
+thread_local! {
+    /// Names that were looked up. An instance serves one execution, whose items may come in several
+    /// calls; each name is looked up once.
+    static REMEMBERS: RefCell<BTreeMap<Lookup, Found>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Starts over, as a new instance would.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn forget() {
+    REMEMBERS.with_borrow_mut(BTreeMap::clear);
+}
+
+/// A name to look up.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Wanted {
+struct Lookup {
     reference: &'static str,
     /// Parameters that the list is read with.
     among: Vec<(&'static str, String)>,
     name: String,
 }
 
-/// Replaces names and addresses by ids. An item whose names cannot be resolved fails.
+/// A name that an item gives where an ID belongs.
+struct Named {
+    item: usize,
+    /// The way from the item's parameters to the name.
+    at: Vec<Step>,
+    reference: &'static Reference,
+    name: String,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Member(&'static str),
+    Element(usize),
+}
+
+/// Replaces names and addresses by IDs. An item whose names cannot be resolved fails.
 pub(crate) async fn names(
     hooks: Hooks,
     action: &'static Action,
     credential: &Rc<Credential>,
     items: &mut Items,
 ) {
-    // First what stands for itself, then what is found among something else.
+    if !refers(action.parameters) {
+        return;
+    }
+    let mut named = Vec::new();
+    for (index, item) in items.iter_mut().enumerate() {
+        let Ok(parameters) = item else { continue };
+        let before = named.len();
+        let mut visitor = Visitor { hooks, item: index, named: &mut named, at: Vec::new() };
+        if let Err(error) = visitor.members(action.parameters, parameters) {
+            named.truncate(before);
+            *item = Err(error);
+        }
+    }
+    // First names that are found in a list of their own, then those that are found among the parts
+    // of something that may have been named, too.
     for is_nested in [false, true] {
-        let mut found = Found::new();
-        let mut wanted = Vec::new();
-        for item in items.iter_mut() {
-            let Ok(parameters) = item else { continue };
-            let all = parameters.clone();
-            let mut visitor =
-                Visitor { hooks, all: &all, is_nested, wanted: &mut wanted, found: None };
-            if let Err(error) = visitor.members(action.parameters, parameters, "") {
-                *item = Err(error);
+        let mut lookups = Vec::new();
+        for one in &named {
+            let parents = parents(hooks, one.reference);
+            if parents.is_empty() == is_nested {
+                continue;
+            }
+            let Some(Ok(parameters)) = items.get(one.item) else { continue };
+            match one.lookup(&parents, parameters) {
+                Ok(lookup) => lookups.push((one, lookup)),
+                Err(error) => items[one.item] = Err(error),
             }
         }
-        wanted.sort();
-        wanted.dedup();
-        if wanted.is_empty() {
-            continue;
-        }
-        each_bounded(
-            wanted,
-            LOOKUPS,
-            |_, wanted| async move {
-                let id = look_up(hooks, credential, &wanted).await;
-                (wanted, id)
-            },
-            |_, found_one| found.push(found_one),
-        )
-        .await;
-        found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for item in items.iter_mut() {
-            let Ok(parameters) = item else { continue };
-            let all = parameters.clone();
-            let mut none = Vec::new();
-            let mut visitor =
-                Visitor { hooks, all: &all, is_nested, wanted: &mut none, found: Some(&found) };
-            if let Err(error) = visitor.members(action.parameters, parameters, "") {
-                *item = Err(error);
+        look_up_all(hooks, credential, lookups.iter().map(|(_, lookup)| lookup)).await;
+        for (one, lookup) in &lookups {
+            let Some(found) = REMEMBERS.with_borrow(|known| known.get(lookup).cloned()) else {
+                continue;
+            };
+            let Ok(parameters) = &mut items[one.item] else { continue };
+            match found {
+                Ok(id) => one.replace(parameters, id),
+                Err(error) if error.kind == ErrorKind::InvalidInput => {
+                    items[one.item] = Err(Error::invalid(one.pointer(), error.message));
+                }
+                Err(error) => items[one.item] = Err(error),
             }
         }
     }
+    // What may succeed another time is tried again for the next items.
+    REMEMBERS.with_borrow_mut(|known| {
+        known.retain(|_, found| {
+            found.as_ref().map_or_else(|error| error.kind == ErrorKind::InvalidInput, |_| true)
+        });
+    });
 }
 
-fn find<'a>(found: &'a Found, wanted: &Wanted) -> Option<&'a Result<String, Error>> {
-    let at = found.binary_search_by(|(one, _)| one.cmp(wanted)).ok()?;
-    found.get(at).map(|(_, id)| id)
+/// Looks up what is not known yet, each once.
+async fn look_up_all(
+    hooks: Hooks,
+    credential: &Rc<Credential>,
+    lookups: impl Iterator<Item = &Lookup>,
+) {
+    let unknown = REMEMBERS.with_borrow_mut(|known| {
+        if known.len() > REMEMBERED {
+            known.clear();
+        }
+        let mut unknown: Vec<&Lookup> =
+            lookups.filter(|lookup| !known.contains_key(lookup)).collect();
+        unknown.sort();
+        unknown.dedup();
+        unknown
+    });
+    each_bounded(
+        unknown,
+        LOOKUPS,
+        |_, lookup| async move { (lookup, look_up(hooks, credential, lookup).await) },
+        |_, (lookup, found)| {
+            REMEMBERS.with_borrow_mut(|known| known.insert(lookup.clone(), found));
+        },
+    )
+    .await;
 }
 
-/// Visits the references in an item: collects what must be looked up, or puts in what was found.
+/// Whether any of these parameters, or of their members, is the ID of something.
+fn refers(parameters: &[&Param]) -> bool {
+    parameters.iter().any(|param| param.refers() || refers(param.members()))
+}
+
+impl Named {
+    fn lookup(
+        &self,
+        parents: &[&'static str],
+        parameters: &Map<String, Value>,
+    ) -> Result<Lookup, Error> {
+        let mut among = Vec::with_capacity(parents.len());
+        for parent in parents {
+            let Some(Value::String(id)) = parameters.get(*parent) else {
+                let message =
+                    ["is a name, and `", parent, "` is not there to look it up: give the id"];
+                return Err(Error::invalid(self.pointer(), message.concat()));
+            };
+            among.push((*parent, id.clone()));
+        }
+        Ok(Lookup { reference: self.reference.name, among, name: self.name.clone() })
+    }
+
+    fn replace(&self, parameters: &mut Map<String, Value>, id: String) {
+        let mut steps = self.at.iter();
+        let Some(Step::Member(name)) = steps.next() else { return };
+        let mut place = parameters.get_mut(*name);
+        for step in steps {
+            place = place.and_then(|value| match step {
+                Step::Member(name) => value.get_mut(*name),
+                Step::Element(index) => value.get_mut(*index),
+            });
+        }
+        if let Some(place) = place {
+            *place = Value::String(id);
+        }
+    }
+
+    fn pointer(&self) -> String {
+        pointer(&self.at)
+    }
+}
+
+fn pointer(steps: &[Step]) -> String {
+    let mut pointer = String::new();
+    for step in steps {
+        pointer.push('/');
+        match step {
+            Step::Member(name) => pointer.push_str(name),
+            Step::Element(index) => pointer.push_str(&index.to_string()),
+        }
+    }
+    pointer
+}
+
+/// Visits the references in an item: brings IDs and addresses into their plain form, and collects
+/// the names.
 struct Visitor<'a> {
     hooks: Hooks,
-    /// All parameters of the item, for lists that are read with some of them.
-    all: &'a Map<String, Value>,
-    is_nested: bool,
-    wanted: &'a mut Vec<Wanted>,
-    found: Option<&'a Found>,
+    item: usize,
+    named: &'a mut Vec<Named>,
+    /// The way to the value that is visited.
+    at: Vec<Step>,
 }
 
 impl Visitor<'_> {
@@ -100,90 +219,68 @@ impl Visitor<'_> {
         &mut self,
         declared: &[&'static Param],
         given: &mut Map<String, Value>,
-        at: &str,
     ) -> Result<(), Error> {
         for param in declared {
+            let members = param.members();
+            if members.is_empty() && !param.refers() {
+                continue;
+            }
             let reference = param.reference_beside(given);
             let Some(value) = given.get_mut(param.name) else {
                 continue;
             };
-            let at = [at, "/", param.name].concat();
-            if !param.members().is_empty() {
-                match value {
-                    Value::Object(inner) => self.members(param.members(), inner, &at)?,
-                    Value::Array(list) => {
-                        for one in list {
-                            if let Value::Object(inner) = one {
-                                self.members(param.members(), inner, &at)?;
-                            }
-                        }
-                    }
-                    _ => {}
-                }
+            self.at.push(Step::Member(param.name));
+            if !members.is_empty() {
+                self.each(value, &mut |visitor, one| match one {
+                    Value::Object(inner) => visitor.members(members, inner),
+                    _ => Ok(()),
+                })?;
             }
-            if reference.is_empty() {
-                continue;
+            if !reference.is_empty()
+                && let Some(reference) = self.hooks.declaration.reference(reference)
+            {
+                self.each(value, &mut |visitor, one| visitor.one(reference, one))?;
             }
-            let Some(reference) = self.hooks.declaration.reference(reference) else {
-                continue;
-            };
-            match value {
-                Value::Array(list) => {
-                    for one in list {
-                        self.one(reference, one, &at)?;
-                    }
-                }
-                one => self.one(reference, one, &at)?,
-            }
+            self.at.pop();
         }
         Ok(())
     }
 
-    fn one(
+    /// Visits the elements of a list, or the one value itself.
+    fn each(
         &mut self,
-        reference: &'static Reference,
         value: &mut Value,
-        at: &str,
+        visit: &mut dyn FnMut(&mut Self, &mut Value) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let Value::Array(list) = value else {
+            return visit(self, value);
+        };
+        for (index, one) in list.iter_mut().enumerate() {
+            self.at.push(Step::Element(index));
+            visit(self, one)?;
+            self.at.pop();
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, reference: &'static Reference, value: &mut Value) -> Result<(), Error> {
         let Value::String(text) = value else {
             return Ok(());
         };
-        let name = match read(self.hooks, reference, text) {
+        match read(self.hooks, reference, text) {
             Ok(Given::Id(id)) => {
                 if let Some(id) = id {
                     *text = id;
                 }
-                return Ok(());
+                Ok(())
             }
-            Ok(Given::Name(name)) => name,
-            Err(message) => return Err(Error::invalid(at, message)),
-        };
-        let parents = parents(self.hooks, reference);
-        if parents.is_empty() == self.is_nested {
-            return Ok(());
+            Ok(Given::Name(name)) => {
+                let at = self.at.clone();
+                self.named.push(Named { item: self.item, at, reference, name });
+                Ok(())
+            }
+            Err(message) => Err(Error::invalid(pointer(&self.at), message)),
         }
-        let mut among = Vec::with_capacity(parents.len());
-        for parent in parents {
-            let Some(Value::String(id)) = self.all.get(parent) else {
-                let message =
-                    ["is a name, and `", parent, "` is not there to look it up: give the id"];
-                return Err(Error::invalid(at, message.concat()));
-            };
-            among.push((parent, id.clone()));
-        }
-        let wanted = Wanted { reference: reference.name, among, name };
-        match self.found {
-            None => self.wanted.push(wanted),
-            Some(found) => match find(found, &wanted) {
-                Some(Ok(id)) => *text = id.clone(),
-                Some(Err(error)) if error.kind == ErrorKind::InvalidInput => {
-                    return Err(Error::invalid(at, error.message.clone()));
-                }
-                Some(Err(error)) => return Err(error.clone()),
-                None => {}
-            },
-        }
-        Ok(())
     }
 }
 
@@ -246,11 +343,7 @@ pub(super) fn parents(hooks: Hooks, reference: &Reference) -> Vec<&'static str> 
     parents
 }
 
-async fn look_up(
-    hooks: Hooks,
-    credential: &Rc<Credential>,
-    wanted: &Wanted,
-) -> Result<String, Error> {
+async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> Found {
     let Some(reference) = hooks.declaration.reference(wanted.reference) else {
         return Err(Error::new(ErrorKind::Internal, "a parameter refers to nothing declared"));
     };

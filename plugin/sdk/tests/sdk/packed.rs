@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use workflow_node_sdk::declare::{Action, Kind, Param};
 use workflow_node_sdk::node::{self, Declares};
 use workflow_node_sdk::pack;
-use workflow_node_sdk::packed::Packed;
+use workflow_node_sdk::packed::{Packed, Table};
 
 use crate::plugin::{NODE, Things};
 
@@ -55,10 +55,15 @@ fn bare_param(param: &Param) -> Param {
 fn every_action_and_reference_is_read_as_it_was_written() {
     let place = Place::new();
     pack::write_to(&place.0, &NODE);
+    let table = |name: &str| Table(place.read(name));
     let packed: &'static Packed = Box::leak(Box::new(Packed {
-        table: place.read("node.table"),
+        name: std::str::from_utf8(place.read("node.name")).unwrap(),
+        actions: table("actions.table"),
+        triggers: table("triggers.table"),
+        references: table("references.table"),
+        parameters: table("parameters.table"),
         node: place.read("node.json.deflated"),
-        triggers: place.read("triggers.json.deflated"),
+        trigger_document: place.read("triggers.json.deflated"),
     }));
     let declaration: &'static dyn Declares = packed;
     assert_eq!(declaration.name(), "things");
@@ -86,5 +91,7 @@ fn every_action_and_reference_is_read_as_it_was_written() {
         let read = declaration.reference(written.name).unwrap();
         assert_eq!(format!("{read:?}"), format!("{written:?}"));
     }
+    let get = |name| declaration.action(name).unwrap();
+    assert!(std::ptr::eq(get("thing.get"), get("thing.get")), "an action is read once");
     assert!(declaration.action("thing.fly").is_none() && declaration.reference("x").is_none());
 }

@@ -1,0 +1,239 @@
+//! Executions as streams: items come in one by one, what comes of them goes out as it comes.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::Plugin;
+use super::execute::{End, Portion, Run};
+use crate::error::{Error, ErrorKind};
+use crate::execution::{
+    Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemOutcome, LogLevel, Observer,
+    OutputRecord,
+};
+
+/// Events that wait to be taken before the guest is held up.
+const WAITING: usize = 64;
+
+/// How long a portion of a stream should take: so often an engine hears which items are finished.
+const PORTION_TIME: Duration = Duration::from_secs(1);
+
+impl Plugin {
+    /// Runs an action over a stream of items. Events come while it runs; an engine that takes them
+    /// slowly slows the plugin, and dropping the stream ends the execution. Memory does not grow
+    /// with the number of items: the guest is handed portions of them, at most
+    /// [`Limits::portion_items`](crate::Limits::portion_items) at once.
+    ///
+    /// Items are validated portion by portion, and an item that is wrong fails like any other.
+    /// Instead of [`Limits::total_time`](crate::Limits::total_time) holds
+    /// [`Limits::stall_time`](crate::Limits::stall_time); requests are counted per portion; output
+    /// that was handed on does not count against the limit of output.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was run: there is no such action, the plugin is not approved, or the execution
+    /// has items of its own. What happens later is told by [`ExecutionEvent::End`].
+    pub fn stream<S, E>(
+        &self,
+        execution: Execution,
+        items: S,
+        observer: Arc<dyn Observer>,
+    ) -> Result<ExecutionStream, Error>
+    where
+        S: Stream<Item = Result<Value, E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        self.action(&execution.action)?;
+        self.check_approval()?;
+        if !execution.items.is_empty() {
+            return Err(ErrorKind::Items("the execution has items of its own, beside the stream".into())
+                .into());
+        }
+        let (sender, events) = mpsc::channel(WAITING);
+        let plugin = self.clone();
+        let driver = tokio::spawn(async move {
+            let end = drive(&plugin, execution, items, observer, &sender).await;
+            // Whoever has dropped the stream does not ask.
+            drop(sender.send(ExecutionEvent::End(end)).await);
+        });
+        Ok(ExecutionStream { events, driver, has_ended: false })
+    }
+}
+
+/// The events of an execution; see [`Plugin::stream`]. Ends after [`ExecutionEvent::End`], which
+/// always comes. Dropping it ends the execution.
+#[derive(Debug)]
+pub struct ExecutionStream {
+    events: mpsc::Receiver<ExecutionEvent>,
+    driver: JoinHandle<()>,
+    has_ended: bool,
+}
+
+impl Stream for ExecutionStream {
+    type Item = ExecutionEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let event = std::task::ready!(self.events.poll_recv(context));
+        if let Some(ExecutionEvent::End(_)) = &event {
+            self.has_ended = true;
+        }
+        if event.is_none() && !self.has_ended {
+            self.has_ended = true;
+            let error = Error::internal("the execution ended without a result");
+            return Poll::Ready(Some(ExecutionEvent::End(ExecutionEnd::broken(error))));
+        }
+        Poll::Ready(event)
+    }
+}
+
+impl Drop for ExecutionStream {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+async fn drive<E: std::error::Error + Send + Sync + 'static>(
+    plugin: &Plugin,
+    execution: Execution,
+    items: impl Stream<Item = Result<Value, E>> + Send,
+    observer: Arc<dyn Observer>,
+    events: &mpsc::Sender<ExecutionEvent>,
+) -> ExecutionEnd {
+    let handed = Arc::new(HandsOut {
+        observer,
+        events: events.clone(),
+        emitted: Mutex::default(),
+    });
+    let stall = execution.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
+    let cancellation = execution.cancellation.clone();
+    let run = Run::new(plugin, execution, handed.clone(), End::Stalled(stall), Some(None));
+    let mut run = match run {
+        Ok(run) => run,
+        Err(error) => return ExecutionEnd::broken(error),
+    };
+    let mut items = std::pin::pin!(items.fuse());
+    let concurrency = run.concurrency();
+    let mut size = (4 * concurrency).clamp(16, run.limits.portion_items);
+    while !run.is_over() {
+        let mut portion = Portion::default();
+        let mut broken = None;
+        while broken.is_none() && portion.has_room(size, concurrency, &run.limits) {
+            // The first item is waited for; the others are taken if they are there.
+            let next = if portion.items.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = cancellation.cancelled() => None,
+                    next = items.next() => next,
+                }
+            } else {
+                items.next().now_or_never().flatten()
+            };
+            match next {
+                Some(Ok(item)) => portion.push(item),
+                Some(Err(error)) => broken = Some(error),
+                None => break,
+            }
+        }
+        if portion.items.is_empty() && broken.is_none() {
+            break;
+        }
+        let (first, begun) = (run.next(), plugin.shared.clock.monotonic());
+        if !portion.items.is_empty() {
+            match run.portion(portion.items).await {
+                Ok(outcomes) => {
+                    if !handed.finish(first, outcomes).await {
+                        break;
+                    }
+                }
+                Err(error) => run.stopped = Some(error),
+            }
+        }
+        let took = plugin.shared.clock.monotonic().saturating_sub(begun);
+        size = resized(size, took).clamp(concurrency, run.limits.portion_items.max(concurrency));
+        if let Some(error) = broken {
+            let message = format!("item {} cannot be read: {error}", run.next());
+            run.stopped.get_or_insert(ErrorKind::Items(message).into());
+        }
+    }
+    run.end()
+}
+
+/// How many items the next portion should have, if `size` took so long: at most twice as many.
+fn resized(size: usize, took: Duration) -> usize {
+    let fits = PORTION_TIME.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is bounded.
+    #[allow(clippy::cast_precision_loss)] // Thousands.
+    let fitting = (size as f64 * fits.min(2.0)) as usize;
+    fitting.max(1)
+}
+
+/// Turns what an observer is told of output into events.
+struct HandsOut {
+    observer: Arc<dyn Observer>,
+    events: mpsc::Sender<ExecutionEvent>,
+    /// How many records of an item were handed out before it was finished.
+    emitted: Mutex<BTreeMap<u32, u64>>,
+}
+
+impl HandsOut {
+    /// Hands out the rest of each item, and that it is finished. False when nobody listens.
+    async fn finish(&self, first: u32, outcomes: Vec<ItemOutcome>) -> bool {
+        let mut emitted =
+            std::mem::take(&mut *self.emitted.lock().unwrap_or_else(PoisonError::into_inner));
+        for (item, outcome) in (first..).zip(outcomes) {
+            let mut records = emitted.remove(&item).unwrap_or_default();
+            for record in outcome.output {
+                records += 1;
+                if self.events.send(ExecutionEvent::Record { item, record }).await.is_err() {
+                    return false;
+                }
+            }
+            let event = ExecutionEvent::ItemFinished { item, records, error: outcome.error };
+            if self.events.send(event).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+#[async_trait]
+impl Observer for HandsOut {
+    async fn output(&self, item: u32, records: &[OutputRecord]) {
+        for record in records {
+            let event = ExecutionEvent::Record { item, record: record.clone() };
+            // Whoever has dropped the stream has ended the execution, too.
+            drop(self.events.send(event).await);
+        }
+        let mut emitted = self.emitted.lock().unwrap_or_else(PoisonError::into_inner);
+        *emitted.entry(item).or_default() += records.len() as u64;
+    }
+
+    fn keeps_output(&self) -> bool {
+        false
+    }
+
+    fn progress(&self, done: u64, total: Option<u64>, message: &str) {
+        self.observer.progress(done, total, message);
+    }
+
+    fn log(&self, level: LogLevel, message: &str, fields: &str) {
+        self.observer.log(level, message, fields);
+    }
+
+    fn exchange(&self, exchange: &Exchange) {
+        self.observer.exchange(exchange);
+    }
+
+    fn wants_bodies(&self) -> bool {
+        self.observer.wants_bodies()
+    }
+}
