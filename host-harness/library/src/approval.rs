@@ -2,9 +2,10 @@
 //! runs before an approval for exactly this component.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -201,19 +202,21 @@ impl ApprovalsError {
 
 /// Where approvals are kept.
 pub trait Approvals: Send + Sync + 'static {
-    /// The approval of a component.
+    /// The approval of a component. Asked before each call. As long as the approval is the same,
+    /// return the same `Arc`: the host compares a grant with what the plugin requests only when it
+    /// sees another.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError>;
+    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError>;
 
     /// The latest approval of any component of this node, to show what has changed since.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError>;
+    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError>;
 
     /// Keeps an approval.
     ///
@@ -225,21 +228,22 @@ pub trait Approvals: Send + Sync + 'static {
 
 /// Approvals in memory, for tests and examples.
 #[derive(Debug, Default)]
-pub struct MemoryApprovals(Mutex<Vec<Approval>>);
+pub struct MemoryApprovals(Mutex<Vec<Arc<Approval>>>);
 
 impl Approvals for MemoryApprovals {
-    fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError> {
+    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
         let approvals = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         Ok(approvals.iter().rev().find(|approval| approval.digest == *digest).cloned())
     }
 
-    fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError> {
+    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
         let approvals = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         Ok(approvals.iter().rev().find(|approval| approval.grant.node == node).cloned())
     }
 
     fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(approval);
+        let mut approvals = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        approvals.push(Arc::new(approval));
         Ok(())
     }
 }
@@ -249,18 +253,47 @@ impl Approvals for MemoryApprovals {
 pub struct FileApprovals {
     path: PathBuf,
     writing: Mutex<()>,
+    /// What the file held when it was read last.
+    read: Mutex<Option<(Version, Vec<Arc<Approval>>)>>,
 }
 
-#[derive(Default, Deserialize, Serialize)]
-struct File {
-    #[serde(default)]
-    approvals: Vec<Approval>,
+/// Tells whether a file is the one that was read before: it is replaced whenever it changes.
+#[derive(Clone, Debug, PartialEq)]
+struct Version {
+    changed: SystemTime,
+    length: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Version {
+    fn of(file: &std::fs::Metadata) -> std::io::Result<Self> {
+        Ok(Self {
+            changed: file.modified()?,
+            length: file.len(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(file),
+        })
+    }
+
+    /// Whether a later change would show. Right after a change, the next one may carry the same
+    /// time: file systems count in steps of some milliseconds.
+    fn is_settled(&self) -> bool {
+        const STEP: Duration = Duration::from_secs(2);
+        self.changed.elapsed().is_ok_and(|elapsed| elapsed > STEP)
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct File<T> {
+    #[serde(default = "Vec::new")]
+    approvals: Vec<T>,
 }
 
 impl FileApprovals {
     /// Approvals in this file; made when the first is recorded.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), writing: Mutex::new(()) }
+        Self { path: path.into(), writing: Mutex::new(()), read: Mutex::default() }
     }
 
     /// The file.
@@ -268,27 +301,54 @@ impl FileApprovals {
         &self.path
     }
 
-    fn read(&self) -> Result<File, ApprovalsError> {
-        match std::fs::read(&self.path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.error(error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
+    fn read(&self) -> Result<Vec<Arc<Approval>>, ApprovalsError> {
+        match self.read_file() {
+            Ok(approvals) => Ok(approvals),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(self.error(error)),
         }
+    }
+
+    fn read_file(&self) -> std::io::Result<Vec<Arc<Approval>>> {
+        let mut file = std::fs::File::open(&self.path)?;
+        let version = Version::of(&file.metadata()?)?;
+        let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, approvals)) = &*last
+            && *known == version
+            && version.is_settled()
+        {
+            return Ok(approvals.clone());
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let File::<Approval> { approvals } = serde_json::from_slice(&text)?;
+        let mut approvals: Vec<Arc<Approval>> = approvals.into_iter().map(Arc::new).collect();
+        if let Some((_, known)) = &*last {
+            // What has not changed stays the same `Arc`.
+            for approval in &mut approvals {
+                if let Some(same) = known.iter().find(|one| one == &approval) {
+                    *approval = same.clone();
+                }
+            }
+        }
+        *last = Some((version, approvals.clone()));
+        Ok(approvals)
     }
 
     fn error(&self, problem: impl ToString) -> ApprovalsError {
         ApprovalsError::new(format!("in {}", self.path.display()), problem.to_string())
     }
 
-    fn write(&self, file: &File) -> std::io::Result<()> {
+    fn write(&self, approvals: &[Arc<Approval>]) -> std::io::Result<()> {
         let directory = match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         std::fs::create_dir_all(directory)?;
         let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
+        let file = File { approvals: approvals.iter().map(|one| &**one).collect() };
         let mut target = std::fs::File::create(&temporary)?;
-        target.write_all(&serde_json::to_vec_pretty(file)?)?;
+        target.write_all(&serde_json::to_vec_pretty(&file)?)?;
         target.write_all(b"\n")?;
         target.sync_all()?;
         std::fs::rename(&temporary, &self.path)
@@ -296,19 +356,19 @@ impl FileApprovals {
 }
 
 impl Approvals for FileApprovals {
-    fn approval(&self, digest: &Digest) -> Result<Option<Approval>, ApprovalsError> {
-        Ok(self.read()?.approvals.into_iter().rev().find(|approval| approval.digest == *digest))
+    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+        Ok(self.read()?.into_iter().rev().find(|approval| approval.digest == *digest))
     }
 
-    fn latest(&self, node: &str) -> Result<Option<Approval>, ApprovalsError> {
-        Ok(self.read()?.approvals.into_iter().rev().find(|approval| approval.grant.node == node))
+    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+        Ok(self.read()?.into_iter().rev().find(|approval| approval.grant.node == node))
     }
 
     fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
-        let _writing = self.writing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut file = self.read()?;
-        file.approvals.retain(|known| known.digest != approval.digest);
-        file.approvals.push(approval);
-        self.write(&file).map_err(|error| self.error(error))
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut approvals = self.read()?;
+        approvals.retain(|known| known.digest != approval.digest);
+        approvals.push(Arc::new(approval));
+        self.write(&approvals).map_err(|error| self.error(error))
     }
 }

@@ -93,18 +93,28 @@ impl OutputRecord {
 
 /// How deep brackets nest in JSON text.
 pub(crate) fn depth_of(json: &str) -> usize {
+    let bytes = json.as_bytes();
     let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json.bytes() {
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
+            // Most of a record is text: its end is looked for, not each of its bytes at.
+            b'"' => loop {
+                let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) else {
+                    return deepest;
+                };
+                at += found + 1;
+                if bytes[at - 1] == b'"' {
+                    break;
+                }
+                at = bytes.len().min(at + 1);
+            },
+            b'[' | b'{' => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
@@ -497,5 +507,9 @@ mod tests {
     fn brackets_in_strings_do_not_nest() {
         assert_eq!(depth_of(r#"{"a":"[[[{\"[","b":[1,{}]}"#), 3);
         assert_eq!(depth_of("1"), 0);
+        assert_eq!(depth_of(r#"["a\\",["\\\"[[["]]"#), 2);
+        for cut in [r#"["#, r#"["a"#, r#"["a\"#, r#"["\"["#] {
+            assert_eq!(depth_of(cut), 1, "{cut}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
 use crate::description::{Description, RateWindow};
 use crate::digest::Digest;
-use crate::egress::{Handles, Pacing};
+use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::error::{Error, ErrorKind};
 use crate::imports::{
     WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, add_to_linker,
@@ -236,6 +236,7 @@ impl HostBuilder {
             clock,
             pacing: Pacing::new(self.rate_limit),
             handles: Arc::new(Handles::default()),
+            echoes: Arc::new(EchoFilters::default()),
             development: self.development,
         });
         tick(&shared);
@@ -264,6 +265,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pacing: Pacing,
     pub(crate) handles: Arc<Handles>,
+    pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) development: bool,
 }
 

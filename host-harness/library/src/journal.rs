@@ -88,6 +88,12 @@ pub trait Journal: Send + Sync + 'static {
     ///
     /// When it could not be written.
     async fn append(&self, entry: JournalEntry) -> std::io::Result<()>;
+
+    /// Whether entries are kept. Where they are not, the host does not make them: an answer's body
+    /// need not be copied.
+    fn is_kept(&self) -> bool {
+        true
+    }
 }
 
 /// Keeps nothing. The default.
@@ -98,6 +104,10 @@ pub struct NoJournal;
 impl Journal for NoJournal {
     async fn append(&self, _entry: JournalEntry) -> std::io::Result<()> {
         Ok(())
+    }
+
+    fn is_kept(&self) -> bool {
+        false
     }
 }
 

@@ -38,8 +38,8 @@ pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
 pub use error::Error;
 pub use execution::{
-    Exchange, Execution, ExecutionEnd, ExecutionEvent, FormOf, ItemError, ItemOutcome, LogLevel, Observer, OptionsQuery, Outcome,
-    OutputRecord, Silent,
+    Exchange, Execution, ExecutionEnd, ExecutionEvent, FormOf, ItemError, ItemOutcome, LogLevel,
+    Observer, OptionsQuery, Outcome, OutputRecord, Silent,
 };
 pub use host::{Host, HostBuilder, MemoryCreator};
 pub use inspection::Surface;

@@ -9,6 +9,11 @@ use crate::json::{self, Members};
 
 pub use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 
+/// Whether a method changes nothing.
+pub(crate) fn reads(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS")
+}
+
 impl Request {
     /// A request without headers, body and credential.
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
@@ -32,7 +37,7 @@ impl Request {
 
     /// Whether its method changes nothing.
     pub fn reads(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        reads(&self.method)
     }
 
     /// Whether sending it again has no second effect: it reads, or it carries a key.

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use pagerduty_simulator::Simulator;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use workflow_node_host::audit::TracingAudit;
+use workflow_node_host::journal::NoJournal;
 use workflow_node_host::transport::{HttpTransport, SentMark, Transport as _, TransportRequest};
 use workflow_node_host::{Execution, Host, Limits};
 
@@ -42,7 +45,14 @@ impl Bench {
     async fn new() -> Self {
         let simulator = Simulator::builder().without_rate_limits().without_recording();
         let limits = Limits { concurrent_requests: CONCURRENCY, ..Limits::default() };
-        let world = World::with(simulator, |host| host.rate_limit(Vec::new()).limits(limits)).await;
+        // As an engine runs it: what a test keeps would grow with every iteration.
+        let world = World::with(simulator, |host| {
+            host.rate_limit(Vec::new())
+                .limits(limits)
+                .journal(Arc::new(NoJournal))
+                .audit(Arc::new(TracingAudit))
+        })
+        .await;
         let floor = end_to_end::transport(&world.simulator).build().expect("a transport");
         let token = world.us().keys().user;
         let incident = world.us().incidents()[0].id.clone();

@@ -7,12 +7,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -26,8 +29,68 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 const COMPONENT: &AsciiSet =
     &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
 
+/// Filters of credentials that were used lately, so that an execution need not build its own.
+pub(crate) struct EchoFilters {
+    /// Keeps what is known of secrets here from being compared with anything outside.
+    salt: [u8; 32],
+    known: Mutex<Vec<Known>>,
+}
+
+struct Known {
+    secrets: [u8; 32],
+    used: Instant,
+    filter: Arc<EchoFilter>,
+}
+
+impl EchoFilters {
+    /// How many filters are kept.
+    const MOST: usize = 256;
+    /// How long one is kept after its last use: it holds the credential's secrets.
+    const KEPT: Duration = Duration::from_secs(300);
+
+    /// The filter for these secrets.
+    pub(crate) fn of<'a>(
+        &self,
+        secrets: impl Iterator<Item = &'a Secret> + Clone,
+    ) -> Arc<EchoFilter> {
+        let mut hash = Sha256::new_with_prefix(self.salt);
+        for secret in secrets.clone() {
+            hash.update(secret.expose().len().to_le_bytes());
+            hash.update(secret.expose());
+        }
+        let key: [u8; 32] = hash.finalize().into();
+        let now = Instant::now();
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().iter_mut().find(|known| known.secrets == key) {
+            known.used = now;
+            return known.filter.clone();
+        }
+        let filter = Arc::new(EchoFilter::new(secrets));
+        let mut all = lock();
+        all.retain(|known| now.duration_since(known.used) < Self::KEPT);
+        if all.len() >= Self::MOST {
+            all.sort_by_key(|known| known.used);
+            all.remove(0);
+        }
+        all.push(Known { secrets: key, used: now, filter: filter.clone() });
+        filter
+    }
+}
+
+impl Default for EchoFilters {
+    fn default() -> Self {
+        Self { salt: rand::random(), known: Mutex::default() }
+    }
+}
+
 /// Finds the secrets of one credential.
-pub(crate) struct EchoFilter(Option<AhoCorasick>, Vec<Zeroizing<String>>);
+pub(crate) struct EchoFilter {
+    /// `None` where there are no secrets.
+    patterns: Option<AhoCorasick>,
+    lower_case: Vec<Zeroizing<String>>,
+    /// No shorter text can hold a secret, in bytes.
+    shortest: usize,
+}
 
 impl EchoFilter {
     /// A filter for these secrets.
@@ -35,28 +98,31 @@ impl EchoFilter {
         let secrets: Vec<&Secret> = secrets.into_iter().collect();
         let patterns: BTreeSet<Vec<u8>> =
             secrets.iter().flat_map(|secret| encodings(secret.expose())).collect();
-        let lower = secrets
+        let lower_case = secrets
             .iter()
             .map(|secret| Zeroizing::new(secret.expose().to_ascii_lowercase()))
             .collect();
+        let shortest = patterns.iter().map(Vec::len).min().unwrap_or(usize::MAX);
         if patterns.is_empty() {
-            return Self(None, lower);
+            return Self { patterns: None, lower_case, shortest };
         }
         // Building fails only for sizes far beyond what secrets have; without a filter nothing
         // may pass, so that would rather be a panic than a leak.
         let filter = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            // Built for every execution: an automaton that is quick to build beats one that is
-            // quicker to run.
+            // A DFA would run a little quicker, but takes many times as long to build, and memory.
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(patterns)
             .expect("secrets are short");
-        Self(Some(filter), lower)
+        Self { patterns: Some(filter), lower_case, shortest }
     }
 
     /// The bytes without the secrets, or `None` when there are none in them.
     pub(crate) fn clean(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let filter = self.0.as_ref()?;
+        if bytes.len() < self.shortest {
+            return None;
+        }
+        let filter = self.patterns.as_ref()?;
         let mut found = filter.find_iter(bytes).peekable();
         found.peek()?;
         let mut clean = Vec::with_capacity(bytes.len());
@@ -72,9 +138,13 @@ impl EchoFilter {
 
     /// Whether a text in which case means nothing (a header's name) is without the secrets.
     pub(crate) fn clean_any_case(&self, text: &str) -> bool {
-        let Some(filter) = self.0.as_ref() else { return true };
+        if text.len() < self.shortest {
+            return true;
+        }
+        let Some(filter) = self.patterns.as_ref() else { return true };
         let lower = text.to_ascii_lowercase();
-        !self.1.iter().any(|secret| lower.contains(secret.as_str())) && !filter.is_match(text)
+        !self.lower_case.iter().any(|secret| lower.contains(secret.as_str()))
+            && !filter.is_match(text)
     }
 
     /// The text without the secrets.

@@ -25,6 +25,7 @@ mod session;
 mod slot;
 mod waiting;
 
+pub(crate) use echo::EchoFilters;
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
 pub(crate) use handles::Handles;
 pub(crate) use input_secrets::{InputSecret, input_secrets};

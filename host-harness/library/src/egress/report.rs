@@ -34,7 +34,8 @@ impl Report<'_> {
         let session = self.session;
         let duration = session.clock.monotonic().saturating_sub(self.started);
         let wants_bodies = session.observer.wants_bodies();
-        let exchange = exchange.end(result, wants_bodies, course.attempts, course.version, duration);
+        let exchange =
+            exchange.end(result, wants_bodies, course.attempts, course.version, duration);
         let url = url::Url::parse(&exchange.url).ok();
         let (verdict, reason) = match result {
             Ok(_) => (Verdict::Answered, None),

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::echo::EchoFilter;
+use super::echo::{EchoFilter, EchoFilters};
 use super::judge::{Judged, judge, printable, refusal};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
@@ -67,6 +67,7 @@ pub(crate) struct Session {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) handles: Arc<Handles>,
+    pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) limits: Limits,
     pub(crate) in_flight: Semaphore,
     pub(crate) requests: AtomicU32,
@@ -138,18 +139,24 @@ impl Session {
             }
             return Err(refusal(SendErrorKind::Cancelled, "a dry run sends nothing"));
         }
-        let entry = JournalEntry::Intent {
-            ticket,
-            method: judged.method.to_string(),
-            url: judged.url.to_string(),
-            repeatable: judged.repeatable,
-        };
-        if let Err(error) = self.journal.append(entry).await {
-            let message = format!("the journal cannot be written ({error}); nothing was sent");
-            return Err(refusal(SendErrorKind::Cancelled, message));
+        let is_journaled = self.journal.is_kept();
+        if is_journaled {
+            let entry = JournalEntry::Intent {
+                ticket,
+                method: judged.method.to_string(),
+                url: judged.url.to_string(),
+                repeatable: judged.repeatable,
+            };
+            if let Err(error) = self.journal.append(entry).await {
+                let message = format!("the journal cannot be written ({error}); nothing was sent");
+                return Err(refusal(SendErrorKind::Cancelled, message));
+            }
         }
         let attempts = self.attempts(&judged, slot, credential, deadline, sent, course);
         let result = self.bounded(deadline, sent, attempts).await;
+        if !is_journaled {
+            return result;
+        }
         let entry = match &result {
             Ok(response) => JournalEntry::Answer {
                 ticket,
@@ -406,7 +413,7 @@ impl Session {
         match self.credentials.refreshed(&slot.request, stale.revision).await {
             Ok(newer) if newer.revision != stale.revision => {
                 let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
-                let newer = Arc::new(SlotCredential::new(newer, credential_type));
+                let newer = Arc::new(SlotCredential::new(newer, credential_type, &self.echoes));
                 let former = std::mem::replace(&mut *current, newer);
                 slot.former.lock().unwrap_or_else(PoisonError::into_inner).push(former);
                 Some(current.clone())
@@ -436,15 +443,21 @@ impl Session {
         }
         // Every credential of the execution, not only the one that was sent: an answer may give
         // back what another request brought.
-        let mut filters = Vec::with_capacity(self.slots.len());
-        for slot in self.slots.values() {
-            filters.push(slot.current.read().await.clone());
-            filters.extend(slot.former.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        }
-        let all = || {
-            let sent = credential.map(|one| &one.echo).into_iter().chain(typed);
-            filters.iter().map(|one| &one.echo).chain(sent)
+        let mut filters: Vec<Arc<EchoFilter>> = Vec::with_capacity(self.slots.len() + 1);
+        let mut add = |filter: &Arc<EchoFilter>| {
+            if !filters.iter().any(|known| Arc::ptr_eq(known, filter)) {
+                filters.push(filter.clone());
+            }
         };
+        for slot in self.slots.values() {
+            add(&slot.current.read().await.echo);
+            let former = slot.former.lock().unwrap_or_else(PoisonError::into_inner);
+            former.iter().for_each(|one| add(&one.echo));
+        }
+        if let Some(sent) = credential {
+            add(&sent.echo);
+        }
+        let all = || filters.iter().map(|filter| &**filter).chain(typed);
         for filter in all() {
             if let Some(cleaned) = filter.clean(&body) {
                 body = cleaned;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Map, Value};
 use tokio::sync::RwLock;
 
-use super::echo::EchoFilter;
+use super::echo::{EchoFilter, EchoFilters};
 use super::pacing::Pacer;
 use crate::credential::{Credential, CredentialRequest};
 use crate::description::{CredentialType, Placement, RateLimit};
@@ -23,12 +23,16 @@ pub(crate) struct SlotCredential {
     pub(crate) rate_limit: Option<RateLimit>,
     pub(super) revision: u64,
     pub(super) is_oauth: bool,
-    pub(super) echo: EchoFilter,
+    pub(super) echo: Arc<EchoFilter>,
 }
 
 impl SlotCredential {
-    pub(crate) fn new(credential: Credential, credential_type: &CredentialType) -> Self {
-        let echo = EchoFilter::new(credential.secrets.values());
+    pub(crate) fn new(
+        credential: Credential,
+        credential_type: &CredentialType,
+        filters: &EchoFilters,
+    ) -> Self {
+        let echo = filters.of(credential.secrets.values());
         Self {
             echo,
             name: credential.name,

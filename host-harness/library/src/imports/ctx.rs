@@ -14,6 +14,7 @@ use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
+use crate::digest::hex;
 use crate::egress::Session;
 use crate::execution::{Observer, OutputRecord};
 use crate::journal::{Journal, JournalEntry};
@@ -265,9 +266,7 @@ impl WorkflowNodeCtx {
         hash.update(self.execution.len().to_le_bytes());
         hash.update(self.execution.as_bytes());
         hash.update(item.to_le_bytes());
-        let hex: String =
-            hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("wf-{hex}")
+        format!("wf-{}", hex(&hash.finalize()[..16]))
     }
 
     fn observe_time(&mut self) {
@@ -295,6 +294,9 @@ impl WorkflowNodeCtx {
     }
 
     pub(crate) async fn note(&self, entry: JournalEntry) {
+        if !self.journal.is_kept() {
+            return;
+        }
         if let Err(error) = self.journal.append(entry).await {
             tracing::error!(%error, "the journal cannot be written");
         }

@@ -416,45 +416,45 @@ struct Called {
 }
 
 /// Results as the contract wants them: one per item, known ports, JSON.
-    fn checked_results(
-        action: &Action,
-        results: Vec<GuestResult>,
-        items: usize,
-        limits: &Limits,
-        bytes: &mut usize,
-    ) -> Result<Results, Error> {
-        let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
-        if results.len() != items {
-            return Err(broken(format!("it gave {} results for {items} items", results.len())));
-        }
-        let mut checked = Vec::with_capacity(items);
-        for result in results {
-            checked.push(match result {
-                Err(error) => Err(error.into()),
-                Ok(outputs) => {
-                    let mut records = Vec::with_capacity(outputs.len());
-                    for output in outputs {
-                        *bytes += output.json.len();
-                        if *bytes > limits.output {
-                            let limit = limits.output;
-                            return Err(broken(format!("its output is larger than {limit} bytes")));
-                        }
-                        if !action.output.contains_key(&output.port) {
-                            let port = &output.port;
-                            return Err(broken(format!(
-                                "it gave output on the port `{port}`, which `{}` does not have",
-                                action.name
-                            )));
-                        }
-                        let record = OutputRecord::checked(output, limits.json_depth);
-                        records.push(record.map_err(|error| broken(error.to_string()))?);
-                    }
-                    Ok(records)
-                }
-            });
-        }
-        Ok(Results::PerItem(checked))
+fn checked_results(
+    action: &Action,
+    results: Vec<GuestResult>,
+    items: usize,
+    limits: &Limits,
+    bytes: &mut usize,
+) -> Result<Results, Error> {
+    let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
+    if results.len() != items {
+        return Err(broken(format!("it gave {} results for {items} items", results.len())));
     }
+    let mut checked = Vec::with_capacity(items);
+    for result in results {
+        checked.push(match result {
+            Err(error) => Err(error.into()),
+            Ok(outputs) => {
+                let mut records = Vec::with_capacity(outputs.len());
+                for output in outputs {
+                    *bytes += output.json.len();
+                    if *bytes > limits.output {
+                        let limit = limits.output;
+                        return Err(broken(format!("its output is larger than {limit} bytes")));
+                    }
+                    if !action.output.contains_key(&output.port) {
+                        let port = &output.port;
+                        return Err(broken(format!(
+                            "it gave output on the port `{port}`, which `{}` does not have",
+                            action.name
+                        )));
+                    }
+                    let record = OutputRecord::checked(output, limits.json_depth);
+                    records.push(record.map_err(|error| broken(error.to_string()))?);
+                }
+                Ok(records)
+            }
+        });
+    }
+    Ok(Results::PerItem(checked))
+}
 
 type GuestResult = Result<
     Vec<crate::bindings::workflow::node::types::OutputItem>,

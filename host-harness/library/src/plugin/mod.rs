@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
-pub use stream::ExecutionStream;
 pub(crate) use call::{MemoryLimit, describe};
 use call::{call, pure};
+pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
 use crate::approval::{Approval, GrantRequest};
@@ -46,6 +46,8 @@ pub struct Plugin {
     pre: PluginPre<CallState>,
     description: Arc<Description>,
     request: Arc<GrantRequest>,
+    /// The approval that was found to grant all of it.
+    checked: Arc<Mutex<Option<Arc<Approval>>>>,
     forms: Arc<Mutex<HashMap<String, Arc<Form>>>>,
     /// What every execution may do at most.
     policy: Arc<Policy>,
@@ -74,6 +76,7 @@ impl Plugin {
             }),
             description: Arc::new(description),
             request: Arc::new(request),
+            checked: Arc::default(),
             forms: Arc::default(),
         }
     }
@@ -163,11 +166,19 @@ impl Plugin {
     /// [`Error::is_not_approved`] when it is not.
     pub fn check_approval(&self) -> Result<(), Error> {
         let approval = self.shared.approvals.approval(&self.digest).map_err(ErrorKind::from)?;
-        // The digest names the component, and a component describes itself the same way each time;
-        // a file of approvals that was tampered with still grants no more than was asked for.
-        if approval.is_some_and(|approval| self.request.growth_over(&approval.grant).is_empty()) {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(approval), Some(checked)) = (&approval, &*checked)
+            && Arc::ptr_eq(approval, checked)
+        {
             return Ok(());
         }
+        // The digest names the component, and a component describes itself the same way each time;
+        // a file of approvals that was tampered with still grants no more than was asked for.
+        *checked = approval.filter(|one| self.request.growth_over(&one.grant).is_empty());
+        if checked.is_some() {
+            return Ok(());
+        }
+        drop(checked);
         let growth = self.growth()?;
         if self.shared.development && growth.as_ref().is_some_and(Vec::is_empty) {
             tracing::warn!(

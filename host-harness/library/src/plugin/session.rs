@@ -77,6 +77,7 @@ impl Plugin {
             journal: shared.journal.clone(),
             observer: observer.clone(),
             handles: shared.handles.clone(),
+            echoes: shared.echoes.clone(),
             in_flight: Semaphore::new(limits.concurrent_requests),
             requests: AtomicU32::new(0),
             cancellation: execution.cancellation.clone(),
@@ -235,7 +236,7 @@ impl Plugin {
             granted_scopes: credential.granted_scopes.clone(),
         };
         let pacer = shared.pacing.pacer(&request.node, name, credential_type.rate_limit.as_ref());
-        let credential = SlotCredential::new(credential, credential_type);
+        let credential = SlotCredential::new(credential, credential_type, &shared.echoes);
         Ok((SlotState::new(request, pacer, credential), view))
     }
 }

@@ -54,8 +54,10 @@ impl Plugin {
         self.action(&execution.action)?;
         self.check_approval()?;
         if !execution.items.is_empty() {
-            return Err(ErrorKind::Items("the execution has items of its own, beside the stream".into())
-                .into());
+            return Err(ErrorKind::Items(
+                "the execution has items of its own, beside the stream".into(),
+            )
+            .into());
         }
         let (sender, events) = mpsc::channel(WAITING);
         let plugin = self.clone();
@@ -107,11 +109,7 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
     observer: Arc<dyn Observer>,
     events: &mpsc::Sender<ExecutionEvent>,
 ) -> ExecutionEnd {
-    let handed = Arc::new(HandsOut {
-        observer,
-        events: events.clone(),
-        emitted: Mutex::default(),
-    });
+    let handed = Arc::new(HandsOut { observer, events: events.clone(), emitted: Mutex::default() });
     let stall = execution.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
     let cancellation = execution.cancellation.clone();
     let run = Run::new(plugin, execution, handed.clone(), End::Stalled(stall), Some(None));

@@ -158,14 +158,15 @@ impl Task {
             address if self.action.slot.is_empty() => address,
             name => self.credential.base_url(name)?,
         };
-        // Some reads are asked for with POST.
+        // Some reads are asked for with POST. A request whose method reads needs no key.
         let is_idempotent =
-            matches!(self.action.idempotency, Idempotency::Idempotent | Idempotency::Safe);
+            matches!(self.action.idempotency, Idempotency::Idempotent | Idempotency::Safe)
+                && !http::reads(self.action.route.method);
         let has_key = self.action.route.key.is_some() || is_idempotent;
         let key = has_key.then(|| context::idempotency_key(self.item));
         let mut request =
             declare::request::build(self.action, base, &self.parameters, key.as_deref())?;
-        if is_idempotent && !request.reads() && request.idempotency_key.is_none() {
+        if is_idempotent && request.idempotency_key.is_none() {
             request.idempotency_key = key;
         }
         Ok(request)
@@ -244,7 +245,8 @@ impl Task {
     pub async fn run_declared(&self) -> Outcome {
         if let Answer::List(member, paging) = self.action.route.answer {
             let emit = |outputs: Vec<OutputItem>| context::emit(self.item, &outputs);
-            return listing::list(self, member, *paging, &emit).await;
+            // Boxed, so that actions that list nothing do not make room for it.
+            return Box::pin(listing::list(self, member, *paging, &emit)).await;
         }
         let request = self.request()?;
         let repeatable = request.is_repeatable();
