@@ -16,6 +16,7 @@ mod run_input;
 mod run_output;
 mod run_sending;
 mod run_stopping;
+mod run_stream;
 mod secrets;
 mod sharing;
 mod support;

@@ -195,8 +195,9 @@ impl Harness {
         let mut child = self.command.spawn().expect("the command starts");
         if let Some(text) = self.stdin {
             let mut stdin = child.stdin.take().expect("standard input is a pipe");
-            // A command that refuses its arguments does not read.
-            let _read = stdin.write_all(text.as_bytes()).is_ok();
+            // In a thread, because a command may write before it has read everything. One that
+            // refuses its arguments does not read.
+            std::thread::spawn(move || stdin.write_all(text.as_bytes()).is_ok());
         }
         Running { command: format!("{:?}", self.command), child }
     }

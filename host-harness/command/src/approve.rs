@@ -28,7 +28,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
         output::stdout(&shown(
             &plugin,
             &path,
-            earlier.as_ref(),
+            earlier.as_deref(),
             growth.as_deref(),
             already,
             args.all,

@@ -90,7 +90,8 @@ impl Failure {
         } else {
             Exit::Internal
         };
-        let exit = if error.item().is_some() { Exit::Failed } else { exit };
+        let failed = error.item().is_some() || error.is_timeout();
+        let exit = if failed { Exit::Failed } else { exit };
         let mut failure = Self::new(exit, error.name(), error.to_string());
         failure.cause = error.item().cloned().map(Box::new);
         failure.problems = error.problems().to_vec();

@@ -1,12 +1,195 @@
 //! Reads parameters and items. Knows JSON, and nothing of actions.
 
-use std::io::Read as _;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::task::Poll;
+
+use futures_util::Stream;
 
 use serde_json::{Map, Value};
 
 use crate::exit::Failure;
 
 type Object = Map<String, Value>;
+
+/// The longest line of JSON Lines, in bytes.
+const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+
+/// How many items, and about how many bytes of them, are read ahead at once.
+const READ_AHEAD: (usize, usize) = (512, 256 * 1024);
+
+/// Items, read at once or one by one.
+pub(crate) enum Source {
+    List(Vec<Value>),
+    Lines(Lines),
+}
+
+/// Where items come from for an output that is a line per record: JSON Lines are read one by one,
+/// so that there may be any number of them.
+pub(crate) fn source(parameters: Option<&str>, items: Option<&str>) -> Result<Source, Failure> {
+    let file = items.and_then(|items| items.strip_prefix('@')).map(PathBuf::from);
+    if file.is_none() && items != Some("-") {
+        return self::items(parameters, items).map(Source::List);
+    }
+    let lines = Lines::open(self::parameters(parameters)?, file)?;
+    Ok(match lines.is_array {
+        false => Source::Lines(lines),
+        true => Source::List(lines.array()?),
+    })
+}
+
+/// Items in JSON Lines, each laid over the parameters of all.
+pub(crate) struct Lines {
+    reader: Box<dyn BufRead + Send>,
+    parameters: Object,
+    /// `None` for standard input.
+    file: Option<PathBuf>,
+    line: usize,
+    is_array: bool,
+    has_failed: bool,
+}
+
+/// Why an item cannot be read.
+#[derive(Debug)]
+pub(crate) struct LineError(String);
+
+impl std::fmt::Display for LineError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LineError {}
+
+impl Lines {
+    fn open(parameters: Object, file: Option<PathBuf>) -> Result<Self, Failure> {
+        let place = place(file.as_deref());
+        let unreadable = |error: io::Error| {
+            Failure::input("unreadable", format!("--items: {place} cannot be read: {error}"))
+        };
+        let mut reader: Box<dyn BufRead + Send> = match &file {
+            Some(file) => Box::new(BufReader::new(File::open(file).map_err(unreadable)?)),
+            None => Box::new(BufReader::new(io::stdin())),
+        };
+        let mut line = 0;
+        let is_array = loop {
+            let ahead = reader.fill_buf().map_err(unreadable)?;
+            let ahead = ahead.strip_prefix("\u{feff}".as_bytes()).unwrap_or(ahead);
+            match ahead.iter().position(|byte| !byte.is_ascii_whitespace()) {
+                Some(first) => break ahead[first] == b'[',
+                None if ahead.is_empty() => break false,
+                None => {
+                    line += ahead.iter().filter(|byte| **byte == b'\n').count();
+                    let blank = ahead.len();
+                    reader.consume(blank);
+                }
+            }
+        };
+        Ok(Self { reader, parameters, file, line, is_array, has_failed: false })
+    }
+
+    /// The same items from the beginning, where they are in a file.
+    pub(crate) fn again(&self) -> Result<Option<Self>, Failure> {
+        match self.file.as_deref().filter(|file| file.is_file()) {
+            Some(file) => Self::open(self.parameters.clone(), Some(file.to_owned())).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All items of a JSON array.
+    fn array(mut self) -> Result<Vec<Value>, Failure> {
+        let place = place(self.file.as_deref());
+        let mut text = String::new();
+        self.reader.read_to_string(&mut text).map_err(|error| {
+            Failure::input("unreadable", format!("--items: {place} cannot be read: {error}"))
+        })?;
+        laid_over(&self.parameters, &text, &place)
+    }
+
+    fn read(&mut self) -> Result<Option<Value>, String> {
+        loop {
+            let mut line = Vec::new();
+            let mut reader = (&mut self.reader).take(LONGEST_LINE);
+            let length = reader.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
+            if length == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            if length as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
+                return Err(format!("it is longer than {} MiB", LONGEST_LINE >> 20));
+            }
+            let text = std::str::from_utf8(&line).map_err(|_| "it is not UTF-8".to_owned())?;
+            let text = without_mark(text);
+            if text.trim().is_empty() {
+                continue;
+            }
+            let mut item = self.parameters.clone();
+            item.extend(object(text)?);
+            return Ok(Some(Value::Object(item)));
+        }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Result<Value, LineError>;
+
+    /// The next item. Ends after an error.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        self.read().transpose().map(|item| {
+            item.map_err(|problem| {
+                self.has_failed = true;
+                let place = place(self.file.as_deref());
+                LineError(format!("the items in {place}: line {}: {problem}", self.line))
+            })
+        })
+    }
+}
+
+/// Items as a stream. Reading may block, so a thread reads ahead.
+pub(crate) fn stream(
+    items: impl Iterator<Item = Result<Value, LineError>> + Send + 'static,
+) -> impl Stream<Item = Result<Value, LineError>> + Send {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<_>>(2);
+    std::thread::spawn(move || {
+        let (most, most_bytes) = READ_AHEAD;
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for item in items {
+            bytes += item.as_ref().map_or(0, |item| item.to_string().len());
+            batch.push(item);
+            if (batch.len() == most || bytes >= most_bytes)
+                && sender.blocking_send(std::mem::take(&mut batch)).is_err()
+            {
+                return;
+            }
+            if batch.is_empty() {
+                bytes = 0;
+            }
+        }
+        // Nobody waits for it where the run has ended.
+        drop(sender.blocking_send(batch));
+    });
+    let mut ready = VecDeque::new();
+    futures_util::stream::poll_fn(move |context| {
+        loop {
+            if let Some(item) = ready.pop_front() {
+                return Poll::Ready(Some(item));
+            }
+            match std::task::ready!(receiver.poll_recv(context)) {
+                Some(batch) => ready = batch.into(),
+                None => return Poll::Ready(None),
+            }
+        }
+    })
+}
+
+fn place(file: Option<&Path>) -> String {
+    file.map_or("standard input".to_owned(), |file| file.display().to_string())
+}
 
 /// One object per item: `--items` laid over `--parameters`; a single item where there is no
 /// `--items`.
@@ -21,7 +204,12 @@ pub(crate) fn items(parameters: Option<&str>, items: Option<&str>) -> Result<Vec
                 .next("write --items @FILE or --items -; a single item stands in --parameters"));
         }
     };
-    let items = parse_items(&text)
+    laid_over(&parameters, &text, &place)
+}
+
+/// The items in a text, each laid over the parameters of all.
+fn laid_over(parameters: &Object, text: &str, place: &str) -> Result<Vec<Value>, Failure> {
+    let items = parse_items(text)
         .map_err(|problem| Failure::input("items", format!("the items in {place}: {problem}")))?;
     let laid_over = |item: Object| {
         let mut whole = parameters.clone();

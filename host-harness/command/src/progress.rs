@@ -11,13 +11,17 @@ use crate::output::one_line;
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(crate) fn start(items: usize) -> Self {
+    /// `items`: how many there are, where that is known.
+    pub(crate) fn start(items: Option<usize>) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let total = u64::try_from(items).unwrap_or(u64::MAX);
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{spinner} {pos}/{len} items  {elapsed}  {msg}");
+        let total = items.map(|items| u64::try_from(items).unwrap_or(u64::MAX));
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template(match total {
+            Some(_) => "{spinner} {pos}/{len} items  {elapsed}  {msg}",
+            None => "{spinner} {human_pos} items  {elapsed}  {per_sec}  {msg}",
+        });
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(100));
         Self(bar)

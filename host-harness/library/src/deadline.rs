@@ -13,12 +13,15 @@ pub(crate) struct Deadline {
     at: AtomicU64,
     /// How long the call may go on after an item has finished; `None` for a fixed deadline.
     stall: Option<Duration>,
+    /// It is never later, in nanoseconds.
+    latest: u64,
 }
 
 impl Deadline {
     /// A fixed moment on the clock's monotonic scale.
     pub(crate) fn at(clock: Arc<dyn Clock>, moment: Duration) -> Arc<Self> {
-        Arc::new(Self { clock, at: AtomicU64::new(nanoseconds(moment)), stall: None })
+        let latest = nanoseconds(moment);
+        Arc::new(Self { clock, at: AtomicU64::new(latest), stall: None, latest })
     }
 
     /// A moment from now.
@@ -27,10 +30,15 @@ impl Deadline {
         Self::at(clock, moment)
     }
 
-    /// The moment when no item has finished for `stall`.
-    pub(crate) fn stalled_for(clock: Arc<dyn Clock>, stall: Duration) -> Arc<Self> {
-        let at = AtomicU64::new(nanoseconds(clock.monotonic() + stall));
-        Arc::new(Self { clock, at, stall: Some(stall) })
+    /// The moment when no item has finished for `stall`, but at the latest this one.
+    pub(crate) fn stalled_for(
+        clock: Arc<dyn Clock>,
+        stall: Duration,
+        latest: Option<Duration>,
+    ) -> Arc<Self> {
+        let latest = latest.map_or(u64::MAX, nanoseconds);
+        let at = AtomicU64::new(nanoseconds(clock.monotonic() + stall).min(latest));
+        Arc::new(Self { clock, at, stall: Some(stall), latest })
     }
 
     /// The moment, on the clock's monotonic scale.
@@ -47,7 +55,7 @@ impl Deadline {
     pub(crate) fn item_finished(&self) {
         if let Some(stall) = self.stall {
             let later = nanoseconds(self.clock.monotonic() + stall);
-            self.at.fetch_max(later, Ordering::Relaxed);
+            self.at.fetch_max(later.min(self.latest), Ordering::Relaxed);
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) enum ErrorKind {
     Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
     Items(String),
+    #[error("the time ran out after {0} items")]
+    TimeRanOut(u32),
     #[error("{0}")]
     Credential(#[from] CredentialError),
     #[error("{0}")]
@@ -72,6 +74,11 @@ impl Error {
     /// The guest trapped, ran too long or used too much.
     pub fn is_stopped(&self) -> bool {
         matches!(*self.0, ErrorKind::Stopped(_))
+    }
+
+    /// The time that the engine gave ran out before all items were run.
+    pub fn is_timeout(&self) -> bool {
+        matches!(*self.0, ErrorKind::TimeRanOut(_))
     }
 
     /// Nobody has approved this component.
@@ -133,6 +140,7 @@ impl Error {
             ErrorKind::Unknown { .. } => "unknown",
             ErrorKind::Invalid { .. } => "invalid-input",
             ErrorKind::Items(_) => "items",
+            ErrorKind::TimeRanOut(_) => "timeout",
             ErrorKind::Credential(CredentialError::InsufficientScope { .. }) => {
                 "insufficient-scope"
             }

@@ -37,6 +37,8 @@ pub struct Execution {
     pub workflow: Option<String>,
     /// Narrows the approved origins; `None` does not narrow, empty denies all.
     pub allow: Option<Vec<OriginPattern>>,
+    /// Ends it after so long, however its items come; `None`: as the limits say.
+    pub timeout: Option<Duration>,
     /// What it may use; `None`: the host's limits.
     pub limits: Option<Limits>,
     /// Ends it from outside.

@@ -38,21 +38,22 @@ impl<'a> ResultElement<'a> {
             }
         }
         let output = (outcome.is_ok() || !main.is_empty()).then_some(main);
-        Self { item, status: status(outcome), error: outcome.error.as_ref(), output, outputs }
+        let status = if outcome.is_ok() { "ok" } else { "error" };
+        Self { item, status, error: outcome.error.as_ref(), output, outputs }
     }
 }
 
 /// A line of `jsonl` for a record.
 #[derive(Serialize)]
 pub(crate) struct RecordLine<'a> {
-    item: usize,
+    item: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<&'a str>,
     output: &'a RawValue,
 }
 
 impl<'a> RecordLine<'a> {
-    pub(crate) fn new(item: usize, record: &'a OutputRecord) -> Self {
+    pub(crate) fn new(item: u32, record: &'a OutputRecord) -> Self {
         let port = (record.port != MAIN).then_some(record.port.as_str());
         Self { item, port, output: &record.json }
     }
@@ -61,7 +62,7 @@ impl<'a> RecordLine<'a> {
 /// A line of `jsonl` that ends an item.
 #[derive(Serialize)]
 pub(crate) struct ItemLine<'a> {
-    item: usize,
+    item: u32,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a ItemError>,
@@ -70,8 +71,9 @@ pub(crate) struct ItemLine<'a> {
 }
 
 impl<'a> ItemLine<'a> {
-    pub(crate) fn new(item: usize, outcome: &'a ItemOutcome, records: u64) -> Self {
-        Self { item, status: status(outcome), error: outcome.error.as_ref(), records }
+    pub(crate) fn new(item: u32, error: Option<&'a ItemError>, records: u64) -> Self {
+        let status = if error.is_none() { "ok" } else { "error" };
+        Self { item, status, error, records }
     }
 }
 
@@ -85,10 +87,6 @@ pub(crate) struct DryRunElement {
     /// `None` where only the parameters were checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) requests: Option<Vec<Value>>,
-}
-
-fn status(outcome: &ItemOutcome) -> &'static str {
-    if outcome.is_ok() { "ok" } else { "error" }
 }
 
 /// The same document with harmful characters escaped. Outside of strings JSON has none of them but

@@ -38,6 +38,40 @@ pub(crate) fn stdout_line(document: &str) -> Result<(), Failure> {
     stdout_json(&json::one_line(document))
 }
 
+/// JSON documents, a line each, that are written together.
+#[derive(Default)]
+pub(crate) struct JsonLines(String);
+
+impl JsonLines {
+    /// How many bytes are gathered before they are written.
+    const GATHERED: usize = 64 * 1024;
+
+    /// Adds a line.
+    pub(crate) fn push(&mut self, line: &impl Serialize) -> Result<(), Failure> {
+        let document = serde_json::to_string(line).map_err(Failure::internal)?;
+        self.0.push_str(&json::harmless(&json::one_line(&document)));
+        self.0.push('\n');
+        Ok(())
+    }
+
+    /// Whether it is time to write them.
+    pub(crate) fn are_many(&self) -> bool {
+        self.0.len() >= Self::GATHERED
+    }
+
+    /// Whether nothing is to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes them.
+    pub(crate) fn write(&mut self) -> Result<(), Failure> {
+        let written = write(self.0.as_bytes());
+        self.0.clear();
+        written
+    }
+}
+
 /// Writes a report of a command as JSON.
 pub(crate) fn stdout_report(report: &impl Serialize) -> Result<(), Failure> {
     stdout_json(&serde_json::to_string_pretty(report).map_err(Failure::internal)?)

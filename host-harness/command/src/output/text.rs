@@ -9,7 +9,7 @@ use workflow_node_host::{ItemOutcome, Outcome};
 
 use super::one_line;
 use super::table::{columns_of, key_values, names_of, scalar, table_of};
-use crate::run::Sent;
+use crate::run::{Sent, Tally};
 
 /// More failed items are not read one by one.
 const LISTED: usize = 20;
@@ -100,7 +100,7 @@ impl Summary<'_> {
             duration_in_words(self.outcome.duration)
         ));
         if let Some(sent) = &self.interrupted {
-            text.push_str(&format!("{}\n", sent.in_words(self.outcome)));
+            text.push_str(&format!("{}\n", sent.in_words(Tally::of(self.outcome))));
         }
         let unknown = items.iter().filter_map(|item| item.error.as_ref());
         if unknown.into_iter().any(|error| error.kind == "outcome-unknown") {

@@ -73,7 +73,7 @@ pub(super) async fn run(
         }
         let execution = alone(plugin, &execution, item, parameters)?;
         let items = execution.items.len();
-        let watch = Arc::new(Watch::new(args, items, execution.cancellation.clone()));
+        let watch = Arc::new(Watch::new(args, Some(items)));
         let outcome = plugin.execute_observed(execution, watch.clone()).await;
         watch.end();
         let outcome =

@@ -1,27 +1,35 @@
 //! `harness run`: one execution, from its items to its exit code.
 
 mod dry;
+mod stream;
 mod watch;
 
 use std::sync::Arc;
 
 use workflow_node_host::description::FieldProblem;
-use workflow_node_host::{Error, Limits, Outcome, Plugin};
+use workflow_node_host::{Error, Outcome, Plugin};
 
 use crate::cli::{Format, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::har::Archive;
+use crate::input::Source;
 use crate::interrupt::Interrupt;
 use crate::output::{self, ResultElement, Summary};
 use crate::setup::{Setup, load};
 use crate::store::LateStore;
 use crate::{input, slots};
 
-pub(crate) use watch::Sent;
 use watch::Watch;
+pub(crate) use watch::{Sent, Tally};
 
 pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
-    let items = input::items(args.parameters.as_deref(), args.items.as_deref())?;
+    let streams = args.format == Format::Jsonl && !args.dry_run;
+    let source = match streams {
+        true => input::source(args.parameters.as_deref(), args.items.as_deref())?,
+        false => {
+            input::items(args.parameters.as_deref(), args.items.as_deref()).map(Source::List)?
+        }
+    };
     let store = Arc::new(LateStore::default());
     let host = setup.host(&args.network, Some(store.clone()))?;
     let plugin = load(&host, &args.plugin).await?;
@@ -36,8 +44,17 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     let action = plugin.action(&args.action).map_err(of_plugin)?;
 
     // Input, approval, credential, in this order: each is cheaper to put right than the next.
-    let problems = plugin.validate(&action.name, &items).map_err(of_plugin)?;
+    let problems = match &source {
+        Source::List(items) => plugin.validate(&action.name, items).map_err(of_plugin)?,
+        Source::Lines(_) => Vec::new(),
+    };
     refuse_invalid(&args, &problems)?;
+    if let Source::Lines(lines) = &source
+        && !args.continue_on_fail
+        && let Some(lines) = lines.again()?
+    {
+        refuse_invalid_lines(&args, stream::problems(&plugin, &action.name, lines)?)?;
+    }
     if args.dry_run && args.credential.is_empty() && action.slots.values().any(|one| one.required) {
         return dry::checked_only(&args, &problems);
     }
@@ -50,30 +67,44 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     execution.continue_on_fail = args.continue_on_fail;
     execution.concurrency = args.concurrency.map(usize::from);
     execution.id.clone_from(&args.execution_id);
-    execution.limits = args.timeout.map(|total_time| Limits { total_time, ..Limits::default() });
+    execution.timeout = args.timeout;
     let archive = args.trace.as_deref().map(Archive::create).transpose()?;
     let interrupt = Interrupt::listen();
     execution.cancellation = interrupt.token();
-    if args.dry_run {
-        return dry::run(&args, &plugin, execution, items, &problems, archive, &store).await;
-    }
-
+    let watch = Arc::new(Watch::new(&args, stream::count(&source)));
+    let settle = async || {
+        watch.end();
+        // A token that is being renewed is waited for: its answer would be lost otherwise.
+        if let Some(credentials) = host.credentials() {
+            credentials.settle().await;
+        }
+    };
+    let items = match source {
+        Source::List(items) if args.dry_run => {
+            return dry::run(&args, &plugin, execution, items, &problems, archive, &store).await;
+        }
+        Source::List(items) if !streams => items,
+        source => {
+            let streamed = stream::run(&plugin, execution, source, &watch).await;
+            settle().await;
+            let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
+            let streamed = streamed?;
+            archived?;
+            let interrupted = interrupt.happened().then(|| watch.sent());
+            return stream::verdict(streamed, interrupted, &args.plugin.display().to_string());
+        }
+    };
     execution.items = items;
-    let watch = Arc::new(Watch::new(&args, execution.items.len(), interrupt.token()));
     let executed = plugin.execute_observed(execution, watch.clone()).await;
-    watch.end();
-    // A token that is being renewed is waited for: its answer would be lost otherwise.
-    if let Some(credentials) = host.credentials() {
-        credentials.settle().await;
-    }
+    settle().await;
     // Neither may keep the other from being written.
     let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
     let mut outcome = executed.map_err(of_plugin)?;
-    print(&args, &plugin, &outcome, &watch)?;
+    print(&args, &plugin, &outcome)?;
     archived?;
     let interrupted = interrupt.happened().then(|| watch.sent());
     if args.format == Format::Text {
-        let records = watch.records(&outcome);
+        let records = outcome.items.iter().map(|item| item.output.len() as u64).sum();
         output::stderr(&Summary { outcome: &outcome, records, interrupted }.text());
     }
     if let Some(error) = outcome.stopped.take() {
@@ -87,42 +118,57 @@ fn refuse_invalid(args: &RunArgs, problems: &[Vec<FieldProblem>]) -> Result<(), 
     if args.continue_on_fail || problems.iter().all(Vec::is_empty) {
         return Ok(());
     }
-    let wrong = problems.iter().filter(|of_item| !of_item.is_empty()).count();
-    let items = output::count(wrong, "item");
-    let verb = if wrong == 1 { "does" } else { "do" };
-    let message = format!("{items} {verb} not fit the action `{}`; nothing was sent", args.action);
-    let mut failure = Failure::input("invalid-input", message);
-    failure.problems = problems
+    let flat = problems
         .iter()
         .enumerate()
-        .flat_map(|(index, of_item)| of_item.iter().map(move |problem| (index, problem)))
-        .map(|(index, problem)| FieldProblem {
-            pointer: format!("/{index}{}", problem.pointer),
-            message: problem.message.clone(),
-        })
+        .flat_map(|(index, of_item)| of_item.iter().map(move |problem| (index, problem.clone())))
         .collect();
-    let plugin = crate::exit::shell(&args.plugin.display().to_string());
-    Err(failure.next(format!("harness inspect {plugin} {}", args.action)))
+    let wrong = problems.iter().filter(|of_item| !of_item.is_empty()).count();
+    Err(invalid_items(args, output::count(wrong, "item"), wrong == 1, flat))
 }
 
-fn print(args: &RunArgs, plugin: &Plugin, outcome: &Outcome, watch: &Watch) -> Result<(), Failure> {
-    match args.format {
-        Format::Text => {
-            let action = plugin.action(&args.action).map_err(Failure::internal)?;
-            let shared = &plugin.description().node.schemas;
-            output::stdout(&output::results(outcome, action, shared))
-        }
-        Format::Json => {
-            let elements: Result<Vec<String>, _> = outcome
-                .items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| serde_json::to_string(&ResultElement::new(index, item)))
-                .collect();
-            output::stdout_json(&array(&elements.map_err(Failure::internal)?))
-        }
-        Format::Jsonl => watch.print_rest(outcome),
+/// As [`refuse_invalid`], for items in a file; not all of its problems may be known.
+fn refuse_invalid_lines(
+    args: &RunArgs,
+    problems: Vec<(usize, FieldProblem)>,
+) -> Result<(), Failure> {
+    let (Some(first), Some(last)) = (problems.first(), problems.last()) else { return Ok(()) };
+    let is_one = first.0 == last.0;
+    let items = if is_one { "1 item" } else { "some items" };
+    Err(invalid_items(args, items.to_owned(), is_one, problems))
+}
+
+fn invalid_items(
+    args: &RunArgs,
+    items: String,
+    is_one: bool,
+    problems: Vec<(usize, FieldProblem)>,
+) -> Failure {
+    let verb = if is_one { "does" } else { "do" };
+    let message = format!("{items} {verb} not fit the action `{}`; nothing was sent", args.action);
+    let mut failure = Failure::input("invalid-input", message);
+    let placed = |(index, problem): (usize, FieldProblem)| FieldProblem {
+        pointer: format!("/{index}{}", problem.pointer),
+        message: problem.message,
+    };
+    failure.problems = problems.into_iter().map(placed).collect();
+    let plugin = crate::exit::shell(&args.plugin.display().to_string());
+    failure.next(format!("harness inspect {plugin} {}", args.action))
+}
+
+fn print(args: &RunArgs, plugin: &Plugin, outcome: &Outcome) -> Result<(), Failure> {
+    if args.format == Format::Text {
+        let action = plugin.action(&args.action).map_err(Failure::internal)?;
+        let shared = &plugin.description().node.schemas;
+        return output::stdout(&output::results(outcome, action, shared));
     }
+    let elements: Result<Vec<String>, _> = outcome
+        .items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| serde_json::to_string(&ResultElement::new(index, item)))
+        .collect();
+    output::stdout_json(&array(&elements.map_err(Failure::internal)?))
 }
 
 /// An array with an element a line: what people look at and programs can cut.
@@ -144,7 +190,7 @@ fn verdict(args: &RunArgs, outcome: &Outcome, interrupted: Option<Sent>) -> Resu
         return Ok(Exit::Failed);
     }
     let mut failure = match interrupted {
-        Some(sent) => Failure::new(Exit::Failed, "interrupted", sent.in_words(outcome)),
+        Some(sent) => Failure::new(Exit::Failed, "interrupted", sent.in_words(Tally::of(outcome))),
         None => {
             let message = format!("{} of {} items failed", failed.len(), outcome.items.len());
             Failure::new(Exit::Failed, "items-failed", message)

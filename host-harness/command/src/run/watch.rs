@@ -1,14 +1,12 @@
-//! Listens to a running execution: streams records, shows progress, counts and keeps requests.
+//! Listens to a running execution: shows progress, counts and keeps requests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use workflow_node_host::{CancellationToken, Exchange, LogLevel, Observer, Outcome, OutputRecord};
+use workflow_node_host::{Exchange, ItemError, LogLevel, Observer, Outcome};
 
-use crate::cli::{Format, RunArgs};
-use crate::exit::Failure;
-use crate::output::{self, ItemLine, RecordLine};
+use crate::cli::RunArgs;
+use crate::output;
 use crate::progress::Progress;
 
 /// What has become of the requests of an interrupted run.
@@ -19,30 +17,50 @@ pub(crate) struct Sent {
     not: u64,
 }
 
+/// How many items have ended how, and how many requests were made for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) requests: u64,
+}
+
+impl Tally {
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        let mut tally = Self { requests: outcome.requests, ..Self::default() };
+        outcome.items.iter().for_each(|item| tally.add(item.error.as_ref()));
+        tally
+    }
+
+    /// Counts an item that is finished.
+    pub(crate) fn add(&mut self, error: Option<&ItemError>) {
+        match error {
+            None => self.succeeded += 1,
+            Some(error) if error.kind == "cancelled" => self.cancelled += 1,
+            Some(_) => self.failed += 1,
+        }
+    }
+}
+
 impl Sent {
-    pub(crate) fn in_words(self, outcome: &Outcome) -> String {
+    pub(crate) fn in_words(self, tally: Tally) -> String {
         // A request whose end was not heard of had begun.
         let heard = self.answered + self.possibly + self.not;
-        let possibly = self.possibly + u64::from(outcome.requests).saturating_sub(heard);
-        let ended = outcome.items.iter().filter(|item| item.is_ok()).count();
-        let cancelled = |item: &&workflow_node_host::ItemOutcome| {
-            item.error.as_ref().is_some_and(|error| error.kind == "cancelled")
-        };
-        let cancelled = outcome.items.iter().filter(cancelled).count();
-        let failed = outcome.items.len() - ended - cancelled;
+        let possibly = self.possibly + tally.requests.saturating_sub(heard);
         format!(
-            "interrupted: {} answered, {possibly} possibly sent, {} not sent; {} succeeded, {failed} \
-             failed, {cancelled} cancelled",
+            "interrupted: {} answered, {possibly} possibly sent, {} not sent; {} succeeded, {} \
+             failed, {} cancelled",
             output::count(self.answered, "request"),
             self.not,
-            output::count(ended, "item"),
+            output::count(tally.succeeded, "item"),
+            tally.failed,
+            tally.cancelled,
         )
     }
 }
 
 pub(super) struct Watch {
-    format: Format,
-    cancellation: CancellationToken,
     progress: Progress,
     keeps_exchanges: bool,
     state: Mutex<State>,
@@ -53,19 +71,15 @@ pub(super) struct Watch {
 struct State {
     exchanges: Vec<Exchange>,
     sent: Sent,
-    /// Records that were printed as they came, per item.
-    streamed: Vec<u64>,
-    failure: Option<Failure>,
 }
 
 impl Watch {
-    pub(super) fn new(args: &RunArgs, items: usize, cancellation: CancellationToken) -> Self {
+    /// `items`: how many there are, where that is known.
+    pub(super) fn new(args: &RunArgs, items: Option<usize>) -> Self {
         Self {
-            format: args.format,
-            cancellation,
             progress: Progress::start(items),
             keeps_exchanges: args.trace.is_some() || args.dry_run,
-            state: Mutex::new(State { streamed: vec![0; items], ..State::default() }),
+            state: Mutex::default(),
             answered: AtomicU64::new(0),
         }
     }
@@ -87,65 +101,13 @@ impl Watch {
         std::mem::take(&mut self.state().exchanges)
     }
 
-    /// All records of a run, streamed or not.
-    pub(super) fn records(&self, outcome: &Outcome) -> u64 {
-        let kept: usize = outcome.items.iter().map(|item| item.output.len()).sum();
-        let streamed: u64 = self.state().streamed.iter().sum();
-        streamed + u64::try_from(kept).unwrap_or(u64::MAX)
-    }
-
-    /// Lines of the records that only came with the results, then a line per item.
-    pub(super) fn print_rest(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let mut state = self.state();
-        if let Some(failure) = state.failure.take() {
-            return Err(failure);
-        }
-        for (index, item) in outcome.items.iter().enumerate() {
-            for record in &item.output {
-                print_line(&RecordLine::new(index, record))?;
-                state.streamed[index] += 1;
-            }
-        }
-        for (index, item) in outcome.items.iter().enumerate() {
-            print_line(&ItemLine::new(index, item, state.streamed[index]))?;
-        }
-        Ok(())
+    /// Writes something else while progress is shown.
+    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.progress.aside(write)
     }
 }
 
-fn print_line(line: &impl serde::Serialize) -> Result<(), Failure> {
-    output::stdout_line(&serde_json::to_string(line).map_err(Failure::internal)?)
-}
-
-#[async_trait]
 impl Observer for Watch {
-    async fn output(&self, item: u32, records: &[OutputRecord]) {
-        if self.format != Format::Jsonl {
-            return;
-        }
-        let item = usize::try_from(item).unwrap_or(usize::MAX);
-        let mut state = self.state();
-        let printed = self.progress.aside(|| {
-            records.iter().try_for_each(|record| print_line(&RecordLine::new(item, record)))
-        });
-        match printed {
-            Ok(()) => {
-                if let Some(streamed) = state.streamed.get_mut(item) {
-                    *streamed += u64::try_from(records.len()).unwrap_or(u64::MAX);
-                }
-            }
-            Err(failure) => {
-                // Nobody reads any more: what is not begun need not be.
-                state.failure.get_or_insert(failure);
-                self.cancellation.cancel();
-            }
-        }
-    }
-
-    fn keeps_output(&self) -> bool {
-        self.format != Format::Jsonl
-    }
-
     fn progress(&self, done: u64, total: Option<u64>, message: &str) {
         self.progress.tell(done, total, message);
     }
@@ -174,5 +136,9 @@ impl Observer for Watch {
         if self.keeps_exchanges {
             state.exchanges.push(exchange.clone());
         }
+    }
+
+    fn wants_bodies(&self) -> bool {
+        self.keeps_exchanges
     }
 }

@@ -55,7 +55,8 @@ impl Plugin {
         let items = std::mem::take(&mut execution.items);
         let total = items.len();
         let limits = execution.limits.as_ref().unwrap_or(&self.shared.limits);
-        let end = Deadline::after(self.shared.clock.clone(), limits.total_time);
+        let time = execution.timeout.unwrap_or(limits.total_time);
+        let end = Deadline::after(self.shared.clock.clone(), time);
         let place = (total > limits.portion_items).then(|| u64::try_from(total).ok());
         let mut run = Run::new(self, execution, observer, End::At(end), place)?;
         if !run.execution.continue_on_fail {
@@ -159,6 +160,8 @@ pub(super) struct Run<'a> {
     is_valid: bool,
     /// The execution's number of items, where it is known; `None` where one call has all of them.
     place: Option<Option<u64>>,
+    /// Nothing is begun after this moment.
+    latest: Option<Duration>,
     /// Position of the next item.
     next: u32,
     instance: Option<Instance>,
@@ -188,6 +191,7 @@ impl<'a> Run<'a> {
             limits: execution.limits.clone().unwrap_or_else(|| plugin.shared.limits.clone()),
             id: execution_id(&execution),
             started: plugin.shared.clock.monotonic(),
+            latest: execution.timeout.map(|time| plugin.shared.clock.monotonic() + time),
             execution,
             observer,
             end,
@@ -219,7 +223,13 @@ impl<'a> Run<'a> {
     pub(super) fn is_over(&self) -> bool {
         self.stopped.is_some()
             || self.execution.cancellation.is_cancelled()
+            || self.is_late()
             || (self.failed > 0 && !self.execution.continue_on_fail)
+    }
+
+    /// Whether the time that the engine gave has passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.latest.is_some_and(|latest| self.plugin.shared.clock.monotonic() >= latest)
     }
 
     /// Why an item was not begun.
@@ -227,6 +237,7 @@ impl<'a> Run<'a> {
         ItemError::cancelled(match (&self.stopped, self.execution.cancellation.is_cancelled()) {
             (Some(error), _) => format!("not begun, because {error}"),
             (None, true) => "not begun, because the run was cancelled".to_owned(),
+            (None, false) if self.is_late() => "not begun, because the time ran out".to_owned(),
             (None, false) => ANOTHER_FAILED.to_owned(),
         })
     }
@@ -298,7 +309,7 @@ impl<'a> Run<'a> {
         let count = items.len();
         let deadline = match &self.end {
             End::At(deadline) => deadline.clone(),
-            End::Stalled(time) => Deadline::stalled_for(shared.clock.clone(), *time),
+            End::Stalled(time) => Deadline::stalled_for(shared.clock.clone(), *time, self.latest),
         };
         let before = u64::from(self.next);
         let part = Part {

@@ -161,6 +161,9 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
             run.stopped.get_or_insert(ErrorKind::Items(message).into());
         }
     }
+    if run.is_late() && run.stopped.is_none() {
+        run.stopped = Some(ErrorKind::TimeRanOut(run.next()).into());
+    }
     run.end()
 }
 

@@ -358,7 +358,7 @@ async fn a_name_that_is_not_clear_is_refused_before_anything_is_sent() {
         let outcome = world.run("incident.reassign", &[parameters]).await;
         let refused = error(&outcome, 0).clone();
         assert_eq!(refused.kind, "invalid-input", "{assignee}");
-        assert_eq!(refused.detail.as_ref().unwrap()["errors"][0]["pointer"], "/assignee_ids");
+        assert_eq!(refused.detail.as_ref().unwrap()["errors"][0]["pointer"], "/assignee_ids/0");
         refused.message
     };
     let several = refused("Sam Twin").await;
