@@ -1,23 +1,21 @@
 //! What a plugin says about itself, checked against the contract's JSON Schemas.
 
 mod credential_type;
-mod node;
+mod icon;
 pub(crate) mod schema;
 mod trigger;
 
-pub use credential_type::{
-    Access, ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration,
-    Placement, PlacementKind, RateLimit, RateWindow, Scope,
-};
-pub use node::{
-    Action, Effect, Example, Idempotency, Node, SecretPlacement, SecretPosition, Slot, SlotUse,
-};
-pub use schema::FieldProblem;
-pub use trigger::{
-    AnsweredBy, Delivery, Signature, SignatureEncoding, SignatureScheme, Trigger, Webhook,
-};
-
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use credential_type::check_configuration;
+pub use schema::FieldProblem;
+pub use workflow_node_documents::{
+    Access, Action, AnsweredBy, AuthorizationCode, ClientAuthentication, ClientCredentials,
+    Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect, Example, Grant,
+    Idempotency, Json, Node, OauthConfiguration, PkceMethod, Placement, PlacementKind, Poll,
+    RateLimit, RateWindow, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition,
+    Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers, Webhook,
+};
 
 /// Everything a plugin describes.
 #[derive(Clone, Debug)]
@@ -80,25 +78,13 @@ impl Description {
         credential_types: &str,
         triggers: Option<&str>,
     ) -> Result<Self, DescriptionError> {
-        let wrong = |document| {
-            move |error: serde_json::Error| DescriptionError {
-                document,
-                problem: error.to_string(),
-            }
-        };
-        #[derive(serde::Deserialize)]
-        struct Types {
-            credential_types: Vec<CredentialType>,
+        fn parsed<D: Document>(text: &str) -> Result<D, DescriptionError> {
+            D::from_json(text)
+                .map_err(|error| DescriptionError { document: D::NAME, problem: error.to_string() })
         }
-        let node: Node = serde_json::from_str(node).map_err(wrong("node.json"))?;
-        let types: Types =
-            serde_json::from_str(credential_types).map_err(wrong("credential-type.json"))?;
-        #[derive(Default, serde::Deserialize)]
-        struct Triggers {
-            triggers: Vec<Trigger>,
-        }
-        let triggers: Option<Triggers> =
-            triggers.map(serde_json::from_str).transpose().map_err(wrong("trigger.json"))?;
+        let node: Node = parsed(node)?;
+        let types: CredentialTypes = parsed(credential_types)?;
+        let triggers: Option<Triggers> = triggers.map(parsed).transpose()?;
         let triggers = triggers.unwrap_or_default().triggers;
         let mut by_name = BTreeMap::new();
         for credential_type in types.credential_types {
@@ -121,13 +107,14 @@ impl Description {
             .map_err(|problem| DescriptionError { document: "trigger.json", problem })?;
         self.credential_types
             .values()
-            .try_for_each(CredentialType::check)
+            .try_for_each(credential_type::check)
             .map_err(|problem| DescriptionError { document: "credential-type.json", problem })
     }
 
     fn check_node(&self) -> Result<(), String> {
         let node = &self.node;
         let mut names = BTreeSet::new();
+        node.icon.as_deref().map_or(Ok(()), icon::check)?;
         for (slot_name, slot) in &node.slots {
             for credential_type in &slot.credential_types {
                 if !self.credential_types.contains_key(credential_type) {
@@ -152,6 +139,9 @@ impl Description {
             }
             let validator = schema::Validator::new(&node.schemas, &action.parameters)
                 .map_err(|error| format!("the parameters of `{}`: {error}", action.name))?;
+            if let Some(place) = schema::file_mark(&node.schemas, &action.parameters) {
+                return Err(refused_file(&format!("the action `{}`", action.name), &place));
+            }
             for (port, output) in &action.output {
                 schema::Validator::new(&node.schemas, output).map_err(|error| {
                     format!("the output `{port}` of `{}`: {error}", action.name)
@@ -191,4 +181,12 @@ impl Description {
         }
         Ok(())
     }
+}
+
+/// A form that takes a file cannot be filled without the import that the contract reserves for it.
+fn refused_file(whose: &str, place: &str) -> String {
+    format!(
+        "{whose} takes a file in `{place}` (marked `x-file`), and this host does not support the \
+         import `files`"
+    )
 }
