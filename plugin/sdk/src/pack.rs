@@ -3,7 +3,7 @@
 //! ```no_run
 //! # use workflow_node_sdk::declare::Node;
 //! # static NODE: Node = Node { name: "", version: 1, display_name: "", description: "",
-//! #     documentation_url: "", origins: &[], slots: &[], schemas: &[], secrets: "[]",
+//! #     documentation_url: "", icon: None, categories: &[], aliases: &[], origins: &[], slots: &[], schemas: &[], secrets: Vec::new,
 //! #     references: &[], resources: &[], triggers: &[] };
 //! workflow_node_sdk::pack::write(&NODE);
 //! ```
@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use workflow_node_documents::Document as _;
 
 use crate::declare::{Action, Node, Resource, document};
-use crate::json;
 use crate::packed::{Actions, Part, Table};
 
 /// The best that deflate does.
@@ -38,8 +38,8 @@ pub fn write(node: &'static Node) {
 ///
 /// When the files cannot be written.
 pub fn write_to(directory: &Path, node: &'static Node) {
-    let described = json::text(&document::node(node));
-    let triggers = json::text(&document::triggers(node));
+    let described = document::node(node).to_json();
+    let triggers = document::triggers(node).to_json();
     for (name, bytes) in [
         ("node.table", table(node)),
         ("node.json.deflated", deflated(described)),

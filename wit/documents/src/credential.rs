@@ -1,9 +1,11 @@
 //! The documents about one credential: `schemas/configuration.json`, `schemas/grant.json`, and
 //! `schemas/identity.json`.
 
+use serde_json::{Map, Value};
+
+use crate::OriginPattern;
 use crate::members::document;
 use crate::text::names;
-use crate::{Json, OriginPattern};
 
 document! {
     /// What follows from the fields of a credential: where it may be sent.
@@ -19,8 +21,10 @@ document! {
         map {
             /// Base URLs, by names that the node's code uses.
             base_urls: String,
+        }
+        object {
             /// Other values that the node's code uses. They are not secret.
-            values: Json,
+            values,
         }
     }
 }
@@ -55,8 +59,30 @@ document! {
             /// The granted scopes.
             scopes: Vec<String> = Vec::new(),
             /// The claims of the ID token that the credential type names.
-            claims: crate::Extra = crate::Extra::new(),
+            claims: Map<String, Value> = Map::new(),
         }
+    }
+}
+
+impl TokenGrant {
+    /// Reads a grant that was parsed before. For components: serde's readers of typed members, with
+    /// their messages, take 40 kB.
+    pub fn from_value(value: Value) -> Option<Self> {
+        let Value::Object(mut members) = value else { return None };
+        let (Value::Array(list), Value::Object(claims)) =
+            (members.remove("scopes")?, members.remove("claims")?)
+        else {
+            return None;
+        };
+        let mut grant = Self::default().claims(claims);
+        for scope in list {
+            let Value::String(scope) = scope else { return None };
+            grant.scopes.push(scope);
+        }
+        for (name, value) in members {
+            grant.extra.insert(name, value.into());
+        }
+        Some(grant)
     }
 }
 

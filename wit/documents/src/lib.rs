@@ -5,6 +5,7 @@ mod call;
 mod credential;
 mod credential_type;
 mod document;
+mod extra;
 mod form;
 mod json;
 mod members;
@@ -15,8 +16,6 @@ mod path_template;
 mod text;
 mod trigger;
 
-use std::collections::BTreeMap;
-
 pub use call::{CallOptions, TriggerOptions};
 pub use credential::{
     Account, Configuration, CredentialAccess, Identity, OauthConfiguration, TokenGrant, User,
@@ -26,6 +25,7 @@ pub use credential_type::{
     CredentialTypes, Grant, PkceMethod, Placement, PlacementKind, RateLimit, RateWindow, Scope,
 };
 pub use document::{Document, SCHEMAS};
+pub use extra::Extra;
 pub use form::{FieldBuilder, FormBuilder};
 pub use json::{Json, Schema, SchemaError, Schemas};
 pub use node::{
@@ -39,6 +39,3 @@ pub use trigger::{
     AnsweredBy, Delivery, Poll, Signature, SignatureEncoding, SignatureScheme, Trigger, Triggers,
     Webhook,
 };
-
-/// Members of an open object that this version does not define.
-pub type Extra = BTreeMap<String, Json>;

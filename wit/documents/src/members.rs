@@ -33,6 +33,7 @@ pub(crate) fn read<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
 /// | `number` | as `optional` | `None` | `T` |
 /// | `list` | unless empty | empty | elements |
 /// | `map` | unless empty | empty | pairs of a name and a value |
+/// | `object` | unless empty | empty | pairs of a name and any value |
 /// | `default` | unless the default | the default | `T` |
 macro_rules! document {
     (
@@ -45,6 +46,7 @@ macro_rules! document {
             $(number { $($(#[$n_about:meta])* $n:ident: $N:ty,)* })?
             $(list { $($(#[$l_about:meta])* $l:ident: $L:ty,)* })?
             $(map { $($(#[$m_about:meta])* $m:ident: $M:ty,)* })?
+            $(object { $($(#[$j_about:meta])* $j:ident,)* })?
             $(default { $($(#[$d_about:meta])* $d:ident: $D:ty,)* })?
         }
     ) => {
@@ -60,6 +62,7 @@ macro_rules! document {
                 $($($(#[$n_about])* pub $n: Option<$N>,)*)?
                 $($($(#[$l_about])* pub $l: Vec<$L>,)*)?
                 $($($(#[$m_about])* pub $m: ::std::collections::BTreeMap<String, $M>,)*)?
+                $($($(#[$j_about])* pub $j: ::serde_json::Map<String, ::serde_json::Value>,)*)?
                 $($($(#[$d_about])* pub $d: $D,)*)?
             }
         }
@@ -76,6 +79,7 @@ macro_rules! document {
                     $($($n: None,)*)?
                     $($($l: Vec::new(),)*)?
                     $($($m: ::std::collections::BTreeMap::new(),)*)?
+                    $($($j: ::serde_json::Map::new(),)*)?
                     $($($d: <$D>::default(),)*)?
                 } {} }
             }
@@ -108,7 +112,10 @@ macro_rules! document {
                 $(#[$l_about])*
                 #[must_use]
                 pub fn $l(mut self, $l: impl IntoIterator<Item = impl Into<$L>>) -> Self {
-                    self.$l = $l.into_iter().map(Into::into).collect();
+                    self.$l.clear();
+                    for element in $l {
+                        self.$l.push(element.into());
+                    }
                     self
                 }
             )*)?
@@ -119,7 +126,24 @@ macro_rules! document {
                     mut self,
                     $m: impl IntoIterator<Item = (impl Into<String>, impl Into<$M>)>,
                 ) -> Self {
-                    self.$m = $m.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+                    self.$m.clear();
+                    for (name, value) in $m {
+                        self.$m.insert(name.into(), value.into());
+                    }
+                    self
+                }
+            )*)?
+            $($(
+                $(#[$j_about])*
+                #[must_use]
+                pub fn $j(
+                    mut self,
+                    $j: impl IntoIterator<Item = (impl Into<String>, impl Into<::serde_json::Value>)>,
+                ) -> Self {
+                    self.$j.clear();
+                    for (name, value) in $j {
+                        self.$j.insert(name.into(), value.into());
+                    }
                     self
                 }
             )*)?
@@ -161,6 +185,11 @@ macro_rules! document {
                     }
                 )*)?
                 $($(
+                    if !self.$j.is_empty() {
+                        members.serialize_entry(stringify!($j), &self.$j)?;
+                    }
+                )*)?
+                $($(
                     if self.$d != <$D>::default() {
                         members.serialize_entry(stringify!($d), &self.$d)?;
                     }
@@ -194,6 +223,9 @@ macro_rules! document {
                         $($(let mut $n: Option<Option<$N>> = None;)*)?
                         $($(let mut $l: Option<Vec<$L>> = None;)*)?
                         $($(let mut $m: Option<::std::collections::BTreeMap<String, $M>> = None;)*)?
+                        $($(
+                            let mut $j: Option<::serde_json::Map<String, ::serde_json::Value>> = None;
+                        )*)?
                         $($(let mut $d: Option<$D> = None;)*)?
                         let mut extra = $crate::Extra::new();
                         while let Some(member) = members.next_key::<String>()? {
@@ -205,6 +237,7 @@ macro_rules! document {
                                 $($(stringify!($n) => read(&mut members, &mut $n, stringify!($n))?,)*)?
                                 $($(stringify!($l) => read(&mut members, &mut $l, stringify!($l))?,)*)?
                                 $($(stringify!($m) => read(&mut members, &mut $m, stringify!($m))?,)*)?
+                                $($(stringify!($j) => read(&mut members, &mut $j, stringify!($j))?,)*)?
                                 $($(stringify!($d) => read(&mut members, &mut $d, stringify!($d))?,)*)?
                                 _ => $crate::members::document! {
                                     @unknown $kind $Name members member extra
@@ -219,6 +252,7 @@ macro_rules! document {
                             $($($n: $n.flatten(),)*)?
                             $($($l: $l.unwrap_or_default(),)*)?
                             $($($m: $m.unwrap_or_default(),)*)?
+                            $($($j: $j.unwrap_or_default(),)*)?
                             $($($d: $d.unwrap_or_default(),)*)?
                         } { extra } })
                     }
@@ -231,7 +265,7 @@ macro_rules! document {
         $crate::members::document! { @extra $kind $Name [
             $($(stringify!($r),)*)? $($(stringify!($e),)*)? $($(stringify!($p),)*)?
             $($(stringify!($o),)*)? $($(stringify!($n),)*)? $($(stringify!($l),)*)?
-            $($(stringify!($m),)*)? $($(stringify!($d),)*)?
+            $($(stringify!($m),)*)? $($(stringify!($j),)*)? $($(stringify!($d),)*)?
         ] }
     };
 
@@ -263,7 +297,7 @@ macro_rules! document {
     }};
 
     (@write open $self:ident $members:ident) => {
-        for (name, value) in &$self.extra {
+        for (name, value) in $self.extra.iter() {
             $members.serialize_entry(name, value)?;
         }
     };

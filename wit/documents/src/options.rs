@@ -1,7 +1,8 @@
 //! The documents about choices of a form field: `schemas/options-query.json` and
 //! `schemas/options.json`.
 
-use crate::Json;
+use serde_json::Value;
+
 use crate::members::document;
 
 document! {
@@ -28,9 +29,9 @@ document! {
             /// Maximum number of choices.
             limit: u64,
         }
-        map {
+        object {
             /// What the form holds so far.
-            parameters: Json,
+            parameters,
         }
     }
 }
@@ -46,9 +47,47 @@ impl OptionsQuery {
         Self::new(parameter).trigger(trigger)
     }
 
+    /// Reads a query that was parsed before. For components: serde's readers of typed members, with
+    /// their messages, take 40 kB.
+    pub fn from_value(value: Value) -> Option<Self> {
+        let Value::Object(members) = value else { return None };
+        let mut query = Self::new("");
+        let mut is_complete = false;
+        for (name, value) in members {
+            match (name.as_str(), value) {
+                ("parameter", Value::String(text)) => {
+                    query.parameter = text;
+                    is_complete = true;
+                }
+                ("action", value) => query.action = text(value)?,
+                ("trigger", value) => query.trigger = text(value)?,
+                ("search", value) => query.search = text(value)?,
+                ("cursor", value) => query.cursor = text(value)?,
+                ("version", Value::Null) | ("limit", Value::Null) => {}
+                ("version", value) => query.version = Some(value.as_u64()?.try_into().ok()?),
+                ("limit", value) => query.limit = Some(value.as_u64()?),
+                ("parameters", Value::Object(parameters)) => query.parameters = parameters,
+                ("parameter" | "parameters", _) => return None,
+                (_, value) => {
+                    query.extra.insert(name, value.into());
+                }
+            }
+        }
+        is_complete.then_some(query)
+    }
+
     /// Name of the action or trigger that the form belongs to; empty if the query names none.
     pub fn form(&self) -> &str {
         self.action.as_deref().or(self.trigger.as_deref()).unwrap_or_default()
+    }
+}
+
+/// A text or nothing; `None` for anything else.
+fn text(value: Value) -> Option<Option<String>> {
+    match value {
+        Value::Null => Some(None),
+        Value::String(text) => Some(Some(text)),
+        _ => None,
     }
 }
 
@@ -66,7 +105,7 @@ document! {
         }
         list {
             /// Values of the form that are not choices anymore.
-            stale: Json,
+            stale: Value,
         }
     }
 }
@@ -76,7 +115,7 @@ document! {
     open struct Choice {
         required {
             /// The value that the parameter is set to.
-            value: Json,
+            value: Value,
             /// What a form shows.
             label: String,
         }

@@ -164,41 +164,46 @@ impl FromStr for OriginPattern {
     type Err = OriginError;
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let wrong = |reason| OriginError { text: text.into(), reason };
+        Self::parse(text).map_err(|reason| OriginError { text: text.into(), reason })
+    }
+}
+
+impl OriginPattern {
+    fn parse(text: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = match text.split_once("://") {
             None => (Scheme::Https, text),
             Some(("https", rest)) => (Scheme::Https, rest),
             Some(("http", rest)) => (Scheme::Http, rest),
-            Some(_) => return Err(wrong("the scheme is neither https nor http")),
+            Some(_) => return Err("the scheme is neither https nor http"),
         };
         let (below, authority) = match rest.strip_prefix("*.") {
             Some(authority) => (true, authority),
             None => (false, rest),
         };
         if authority.contains('*') {
-            return Err(wrong("only a leading `*.` is a wildcard"));
+            return Err("only a leading `*.` is a wildcard");
         }
         if authority.contains(['/', '?', '#', '@', '\\'])
             || authority.chars().any(char::is_whitespace)
         {
-            return Err(wrong("it has more than a scheme, a host, and a port"));
+            return Err("it has more than a scheme, a host, and a port");
         }
-        let (host, port) = parts(authority).map_err(wrong)?;
+        let (host, port) = parts(authority)?;
         let port = match port {
-            Some(digits) => read_port(digits).ok_or_else(|| wrong("the port is not a number"))?,
+            Some(digits) => read_port(digits).ok_or("the port is not a number")?,
             None => scheme.default_port(),
         };
-        let host = Host::parse(host).map_err(wrong)?;
+        let host = Host::parse(host)?;
         let host = match host {
             Host::Name(name) => {
                 // A trailing dot is the DNS root, not a label of its own.
                 if below && !name.trim_end_matches('.').contains('.') {
-                    return Err(wrong("a wildcard for a whole top-level domain allows too much"));
+                    return Err("a wildcard for a whole top-level domain allows too much");
                 }
                 name
             }
             Host::Address(_) if below => {
-                return Err(wrong("a wildcard needs a host name after it"));
+                return Err("a wildcard needs a host name after it");
             }
             Host::Address(address) => address,
         };

@@ -193,3 +193,27 @@ fn a_new_kind_is_refused_by_its_name() {
     let error = Triggers::from_json(&trigger.to_string()).unwrap_err().to_string();
     assert!(error.contains("queue"), "{error}");
 }
+
+/// The readers for components agree with the others, also about what they refuse.
+#[test]
+fn a_parsed_document_is_read_like_its_text() {
+    fn check<D: Document + PartialEq + std::fmt::Debug>(read: fn(Value) -> Option<D>) {
+        let changes = [json!(null), json!(1), json!(-1), json!("x"), json!([1]), json!({"a": 1})];
+        for document in documents::<D>(|choices| choices.unknown = true) {
+            let text = |document: &Value| D::from_json(&document.to_string()).ok();
+            assert_eq!(read(document.clone()), text(&document), "{document}");
+            for name in document.as_object().unwrap().keys() {
+                let mut changed = document.clone();
+                changed.as_object_mut().unwrap().remove(name);
+                assert_eq!(read(changed.clone()), text(&changed), "{changed}");
+                for change in &changes {
+                    changed[name] = change.clone();
+                    assert_eq!(read(changed.clone()), text(&changed), "{changed}");
+                }
+            }
+        }
+        assert_eq!(read(json!([])), None);
+    }
+    check(OptionsQuery::from_value);
+    check(TokenGrant::from_value);
+}

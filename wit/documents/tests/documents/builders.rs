@@ -6,7 +6,7 @@ use workflow_node_documents::{
     Access, Account, Action, AnsweredBy, AuthorizationCode, CallOptions, Choice,
     ClientAuthentication, ClientCredentials, Configuration, CredentialAccess, CredentialType,
     CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder, FormBuilder, Grant,
-    Idempotency, Identity, Json, Node, OauthConfiguration, Options, OptionsQuery, OriginPattern,
+    Idempotency, Identity, Node, OauthConfiguration, Options, OptionsQuery, OriginPattern,
     PathTemplate, Placement, Poll, RateLimit, RateWindow, Resource, Schema, Schemas, Scope,
     SecretPlacement, SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse,
     TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
@@ -169,7 +169,7 @@ fn a_configuration() {
 
 #[test]
 fn a_token_grant() {
-    let claims = [("sub".to_owned(), Json::from("u"))].into();
+    let claims = serde_json::Map::from_iter([("sub".to_owned(), json!("u"))]);
     check(&[
         TokenGrant::default(),
         TokenGrant::default().scopes(vec!["read".to_owned()]).claims(claims),
