@@ -190,3 +190,98 @@ fn refused_file(whose: &str, place: &str) -> String {
          import `files`"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Description;
+
+    const NO_TYPES: &str = r#"{"credential_types":[]}"#;
+
+    fn node() -> Value {
+        json!({
+            "name": "pager", "version": 1, "display_name": "Pager", "description": "A node.",
+            "origins": ["https://api.test"], "slots": {},
+            "schemas": {"attachment": {"type": "object", "x-file": true}},
+            "actions": [{
+                "name": "note.create", "version": 1, "title": "Create", "description": "Creates.",
+                "slots": {}, "effect": "create", "idempotency": "none",
+                "parameters": {"type": "object", "properties": {"text": {"type": "string"}}},
+                "output": {"main": {"type": "object"}},
+            }],
+        })
+    }
+
+    fn read(node: &Value) -> Result<Description, String> {
+        Description::read(&node.to_string(), NO_TYPES, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_form_that_takes_a_file_is_refused_by_its_mark() {
+        assert!(read(&node()).is_ok());
+        let mut attaching = node();
+        attaching["actions"][0]["parameters"]["properties"]["logs"] =
+            json!({"type": "array", "items": {"$ref": "#/$defs/attachment"}});
+        let error = read(&attaching).unwrap_err();
+        assert_eq!(
+            error,
+            "node.json: the action `note.create` takes a file in `logs` (marked `x-file`), and this \
+             host does not support the import `files`"
+        );
+
+        let triggers = json!({"triggers": [{
+            "name": "file.changed", "version": 1, "title": "Changed", "description": "Starts.",
+            "parameters": {"properties": {"like": {"x-file": true}}},
+            "delivery": {"kind": "poll", "interval_ms": 1000},
+        }]});
+        let error = Description::read(&node().to_string(), NO_TYPES, Some(&triggers.to_string()));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`file.changed` takes a file in `like`"), "{error}");
+
+        let types = json!({"credential_types": [{
+            "name": "key-file", "version": 1, "display_name": "Key", "description": "A key.",
+            "fields": {"properties": {"key": {"x-file": true, "writeOnly": true}}},
+            "grant": {"kind": "fixed"}, "origins": ["https://api.test"],
+            "placements": [{"kind": "header", "name": "x", "value": "{key}",
+                "origins": ["https://api.test"], "path": "/**"}],
+        }]});
+        let error = Description::read(&node().to_string(), &types.to_string(), None);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`key-file` takes a file in `key`"), "{error}");
+    }
+
+    #[test]
+    fn an_icon_is_small_svg_text() {
+        let with = |icon: &str| {
+            let mut node = node();
+            node["icon"] = json!(icon);
+            node["categories"] = json!(["incident-management"]);
+            node["aliases"] = json!(["on call"]);
+            read(&node)
+        };
+        let svg =
+            |inside: &str| format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{inside}</svg>");
+        let node = with(&svg("<path/>")).unwrap().node;
+        assert_eq!(node.icon.as_deref(), Some(svg("<path/>").as_str()));
+        assert_eq!((node.categories.len(), node.aliases.len()), (1, 1));
+        assert!(with("data:image/png;base64,iVBORw0KGgo").is_err());
+        // Characters are counted by the schema, bytes by the host.
+        assert!(with(&svg(&" ".repeat(9_000))).is_err());
+        let error = with(&svg(&"\u{1f514}".repeat(2_100))).unwrap_err();
+        assert!(error.contains("at most 8192 are accepted"), "{error}");
+    }
+
+    #[test]
+    fn a_member_that_a_host_does_not_know_is_kept_or_refused_as_the_contract_says() {
+        let mut newer = node();
+        newer["from_the_future"] = json!({"a": 1.50});
+        newer["actions"][0]["cost"] = json!(2);
+        let described = read(&newer).unwrap().node;
+        assert_eq!(described.extra().get("from_the_future").unwrap().value(), &json!({"a": 1.50}));
+        assert_eq!(described.actions[0].extra().get("cost").unwrap().text(), "2");
+        newer["secrets"] = json!([{"name": "key", "description": "A key.", "placements": [],
+            "rule": "new"}]);
+        assert!(read(&newer).unwrap_err().contains("rule"));
+    }
+}

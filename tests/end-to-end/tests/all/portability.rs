@@ -22,7 +22,7 @@ async fn the_component_imports_the_contract_and_the_standard_library_only() {
 #[test]
 fn the_component_is_small() {
     let size = std::fs::metadata(component_build::pagerduty()).unwrap().len();
-    assert!(size <= 600_000, "the component has {size} bytes");
+    assert!(size <= 620_000, "the component has {size} bytes");
 }
 
 #[test]
