@@ -63,8 +63,12 @@ pub(crate) fn value(root: &Value, schema: &Value, choices: &mut Choices) -> Valu
         "array" => array(root, schema, choices),
         "string" => text(schema, choices).into(),
         "integer" => {
-            let least = schema.get("minimum").and_then(Value::as_u64).unwrap_or(0);
-            (least + choices.below(100) as u64).into()
+            let bound = |keyword| schema.get(keyword).and_then(Value::as_u64);
+            let least = bound("minimum").unwrap_or(0);
+            match choices.below(4) {
+                0 => bound("maximum").expect("every integer has a maximum").into(),
+                _ => (least + choices.below(100) as u64).into(),
+            }
         }
         "boolean" => (choices.below(2) == 0).into(),
         "null" => Value::Null,
