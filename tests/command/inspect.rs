@@ -20,6 +20,21 @@ fn a_plugin_is_shown_in_words() {
 }
 
 #[test]
+fn categories_and_aliases_are_shown_and_the_markup_of_an_icon_is_not() {
+    let world = World::new();
+    let shown = world.harness(&["inspect", world.plugin()]).expect(0).stdout;
+    for text in ["Categories", "incident-management", "Aliases", "incident response", "SVG, "] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+    let document = document(&world, &[]);
+    assert_eq!(document["categories"][0], "incident-management");
+    assert_eq!(document["aliases"][0], "PD");
+    assert_eq!(document["icon"]["media_type"], "image/svg+xml");
+    assert!(document["icon"]["bytes"].as_u64().unwrap() > 100);
+    assert!(!shown.contains("<svg") && !document.to_string().contains("<svg"));
+}
+
+#[test]
 fn an_action_is_shown_in_full() {
     let world = World::new();
     assert_text!(world, inspected(&world, "incident_note.create"));

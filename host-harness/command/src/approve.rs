@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure, shell};
 use crate::groups::groups;
 use crate::output::{self, READING, one_line, simple_table, wrapped};
 use crate::setup::Setup;
-use crate::words::{EFFECTS, effect, every, size};
+use crate::words::{EFFECTS, delivery_in_short, effect, every, size};
 
 pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failure> {
     let plugin = setup.load(&args.plugin).await?;
@@ -247,9 +247,7 @@ fn request(plugin: &Plugin, path: &str, all: bool) -> String {
     }
     for (name, delivery) in &request.triggers {
         text.push_str(&point(&match delivery {
-            Delivery::Poll { interval_ms } => {
-                format!("{name}: asks {}", every(*interval_ms))
-            }
+            Delivery::Poll(poll) => format!("{name}: asks {}", every(poll.interval_ms)),
             Delivery::Webhook(webhook) => {
                 let signed = match &webhook.signature {
                     Some(signature) => format!("signed, in {}", signature.header),
@@ -257,6 +255,7 @@ fn request(plugin: &Plugin, path: &str, all: bool) -> String {
                 };
                 format!("{name}: sets up deliveries at the service, {signed}")
             }
+            other => format!("{name}: {}", delivery_in_short(other)),
         }));
     }
     text.push('\n');

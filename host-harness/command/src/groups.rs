@@ -22,7 +22,7 @@ pub(crate) fn groups(description: &Description) -> Vec<Group<'_>> {
         .map(|resource| Group {
             name: &resource.name,
             title: &resource.title,
-            description: &resource.description,
+            description: resource.description.as_deref().unwrap_or_default(),
             actions: Vec::new(),
         })
         .collect();

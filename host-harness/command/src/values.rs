@@ -19,7 +19,7 @@ impl std::str::FromStr for RateLimit {
             let requests: u32 = requests.parse().ok()?;
             let seconds: u32 = seconds.parse().ok()?;
             (requests > 0 && seconds > 0)
-                .then_some(RateWindow { requests, milliseconds: u64::from(seconds) * 1_000 })
+                .then_some(RateWindow::new(requests, u64::from(seconds) * 1_000))
         });
         window
             .map(|window| Self(vec![window]))
@@ -51,7 +51,7 @@ mod tests {
     fn a_rate_limit_is_requests_in_seconds_or_none() {
         let windows = |text: &str| text.parse::<RateLimit>().map(|limit| limit.0);
         assert_eq!(windows("none"), Ok(Vec::new()));
-        assert_eq!(windows("100/60"), Ok(vec![RateWindow { requests: 100, milliseconds: 60_000 }]));
+        assert_eq!(windows("100/60"), Ok(vec![RateWindow::new(100, 60_000)]));
         for text in ["", "100", "0/60", "100/0", "a/b", "-1/5"] {
             assert!(windows(text).is_err(), "{text}");
         }

@@ -1,8 +1,8 @@
 //! What a description says, in words: the same ones on a terminal and in reference pages.
 
 use workflow_node_host::description::{
-    Action, ClientAuthentication, Delivery, Effect, Grant, Idempotency, RateLimit, Signature,
-    SignatureEncoding, SignatureScheme, Webhook,
+    Action, AnsweredBy, ClientAuthentication, Delivery, Effect, Grant, Idempotency, RateLimit,
+    Signature, SignatureEncoding, SignatureScheme, Webhook,
 };
 
 /// The effects, from harmless to not.
@@ -10,13 +10,7 @@ pub(crate) const EFFECTS: [Effect; 5] =
     [Effect::Read, Effect::Create, Effect::Update, Effect::Delete, Effect::Execute];
 
 pub(crate) fn effect(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Read => "read",
-        Effect::Create => "create",
-        Effect::Update => "update",
-        Effect::Delete => "delete",
-        Effect::Execute => "execute",
-    }
+    effect.as_str()
 }
 
 pub(crate) fn effect_in_words(effect: Effect) -> &'static str {
@@ -25,17 +19,12 @@ pub(crate) fn effect_in_words(effect: Effect) -> &'static str {
         Effect::Create => "creates something new",
         Effect::Update => "changes something",
         Effect::Delete => "removes something",
-        Effect::Execute => "does something else, or what depends on the parameters",
+        _ => "does something else, or what depends on the parameters",
     }
 }
 
 pub(crate) fn idempotency(idempotency: Idempotency) -> &'static str {
-    match idempotency {
-        Idempotency::Safe => "safe",
-        Idempotency::Idempotent => "idempotent",
-        Idempotency::Keyed => "keyed",
-        Idempotency::None => "none",
-    }
+    idempotency.as_str()
 }
 
 pub(crate) fn idempotency_in_words(kind: Idempotency) -> &'static str {
@@ -43,9 +32,7 @@ pub(crate) fn idempotency_in_words(kind: Idempotency) -> &'static str {
         Idempotency::Safe => "it changes nothing, so it may be repeated",
         Idempotency::Idempotent => "twice is as once",
         Idempotency::Keyed => "twice with the same execution id is as once",
-        Idempotency::None => {
-            "it is never repeated by itself; when its answer is lost, it fails as outcome-unknown"
-        }
+        _ => "it is never repeated by itself; when its answer is lost, it fails as outcome-unknown",
     }
 }
 
@@ -114,20 +101,22 @@ fn listed<T: AsRef<str>>(list: &[T], last: &str) -> String {
 /// How events come, in a few words.
 pub(crate) fn delivery_in_short(delivery: &Delivery) -> String {
     match delivery {
-        Delivery::Poll { interval_ms } => format!("polls {}", every(*interval_ms)),
+        Delivery::Poll(poll) => format!("polls {}", every(poll.interval_ms)),
         Delivery::Webhook(webhook) if webhook.signature.is_some() => "webhook, signed".to_owned(),
         Delivery::Webhook(_) => "webhook, NOT signed".to_owned(),
+        _ => "in a way that this version does not know".to_owned(),
     }
 }
 
 /// How events come, point by point.
 pub(crate) fn delivery(delivery: &Delivery) -> Vec<(&'static str, String)> {
     match delivery {
-        Delivery::Poll { interval_ms } => {
-            let every = every(*interval_ms);
+        Delivery::Poll(poll) => {
+            let every = every(poll.interval_ms);
             vec![("Delivery", format!("the service is asked {every}, unless told otherwise"))]
         }
         Delivery::Webhook(webhook) => webhook_points(webhook),
+        other => vec![("Delivery", delivery_in_short(other))],
     }
 }
 
@@ -154,10 +143,8 @@ fn webhook_points(webhook: &Webhook) -> Vec<(&'static str, String)> {
     }
     if let Some(within) = webhook.answer_within_ms {
         let by = match webhook.answered_by {
-            workflow_node_host::description::AnsweredBy::Host => {
-                "the host answers as soon as a delivery is kept"
-            }
-            workflow_node_host::description::AnsweredBy::Plugin => "the plugin answers",
+            AnsweredBy::Plugin => "the plugin answers",
+            _ => "the host answers as soon as a delivery is kept",
         };
         points.push(("Answered", format!("{by}; the service waits for {}", span(within))));
     }
@@ -167,10 +154,12 @@ fn webhook_points(webhook: &Webhook) -> Vec<(&'static str, String)> {
 fn signature_in_words(signature: &Signature) -> String {
     let scheme = match signature.scheme {
         SignatureScheme::HmacSha256 => "HMAC-SHA256 over the raw body",
+        other => other.as_str(),
     };
     let encoding = match signature.encoding {
         SignatureEncoding::Hex => "in hex",
         SignatureEncoding::Base64 => "in base64",
+        other => other.as_str(),
     };
     let mut words = format!("{scheme}, {encoding}, in the header {}", signature.header);
     if let Some(prefix) = &signature.prefix {
@@ -196,29 +185,24 @@ pub(crate) fn grant(grant: &Grant) -> Vec<(&'static str, String)> {
         }
     };
     let client = match grant {
-        Grant::Fixed => return points,
-        Grant::AuthorizationCode {
-            authorize_urls,
-            token_urls,
-            revoke_urls,
-            client_authentication,
-            ..
-        } => {
-            urls("Consent at", authorize_urls);
-            urls("Tokens from", token_urls);
-            urls("Ended at", revoke_urls);
-            client_authentication
+        Grant::AuthorizationCode(grant) => {
+            urls("Consent at", &grant.authorize_urls);
+            urls("Tokens from", &grant.token_urls);
+            urls("Ended at", &grant.revoke_urls);
+            grant.client_authentication
         }
-        Grant::ClientCredentials { token_urls, revoke_urls, client_authentication, .. } => {
-            urls("Tokens from", token_urls);
-            urls("Ended at", revoke_urls);
-            client_authentication
+        Grant::ClientCredentials(grant) => {
+            urls("Tokens from", &grant.token_urls);
+            urls("Ended at", &grant.revoke_urls);
+            grant.client_authentication
         }
+        _ => return points,
     };
     let client = match client {
         ClientAuthentication::ClientSecretPost => "by its secret, in the form",
         ClientAuthentication::ClientSecretBasic => "by its secret, in the header Authorization",
         ClientAuthentication::None => "not at all: a public client",
+        other => other.as_str(),
     };
     points.push(("App proves itself", client.to_owned()));
     points

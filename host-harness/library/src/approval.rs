@@ -140,7 +140,6 @@ impl GrantRequest {
         for (effect, asked) in &self.actions {
             let had = granted.actions.get(effect);
             for name in asked.iter().filter(|name| had.is_none_or(|had| !had.contains(*name))) {
-                let effect = format!("{effect:?}").to_lowercase();
                 growth.push(format!("the action {name} (effect: {effect})"));
             }
         }
@@ -149,9 +148,8 @@ impl GrantRequest {
                 (None, Delivery::Webhook(_)) => {
                     growth.push(format!("the trigger {name} (sets up deliveries at the service)"));
                 }
-                (None, Delivery::Poll { .. }) => {
-                    growth.push(format!("the trigger {name} (polls)"));
-                }
+                (None, Delivery::Poll(_)) => growth.push(format!("the trigger {name} (polls)")),
+                (None, _) => growth.push(format!("the trigger {name}")),
                 (Some(had), asked) if !is_no_laxer(had, asked) => {
                     growth.push(format!("the trigger {name} with other rules for deliveries"));
                 }
@@ -165,7 +163,7 @@ impl GrantRequest {
 /// Whether deliveries are checked at least as they were when it was granted.
 fn is_no_laxer(had: &Delivery, asked: &Delivery) -> bool {
     match (had, asked) {
-        (Delivery::Poll { .. }, Delivery::Poll { .. }) => true,
+        (Delivery::Poll(_), Delivery::Poll(_)) => true,
         (Delivery::Webhook(had), Delivery::Webhook(asked)) => had.signature == asked.signature,
         _ => false,
     }

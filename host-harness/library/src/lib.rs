@@ -22,7 +22,6 @@ mod limits;
 mod near;
 pub mod oauth;
 mod origin;
-mod path_template;
 mod plugin;
 mod secret;
 #[cfg(feature = "store")]
@@ -45,10 +44,10 @@ pub use host::{Host, HostBuilder, MemoryCreator};
 pub use inspection::Surface;
 pub use limits::Limits;
 pub use near::near;
-pub use origin::{Origin, OriginError, OriginPattern};
-pub use path_template::{PathTemplate, PathTemplateError};
+pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};
 pub use secret::Secret;
+pub use workflow_node_documents::{PathTemplate, PathTemplateError};
 
 /// Ends an execution from outside.
 pub use tokio_util::sync::CancellationToken;

@@ -1,81 +1,35 @@
-//! The four credential types: their description, what follows from their fields, and how each is
-//! proved.
+//! What follows from the fields of a credential, and how each type is proved.
 
 use std::rc::Rc;
 
+use pagerduty_declaration::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL, scopes};
 use serde_json::{Map, Value};
 use workflow_node_sdk::context;
+use workflow_node_sdk::documents::{
+    Account, Configuration, CredentialAccess, Identity, OauthConfiguration, OriginPattern,
+    TokenGrant, User,
+};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, send};
 use workflow_node_sdk::json;
 use workflow_node_sdk::node::{Credential, Plugin, Task};
 
-use crate::{PagerDuty, answers, scopes};
+use crate::{PagerDuty, answers};
 
-/// Per region: its name in a form, in words, and the origins of its two APIs.
-const REGIONS: &[Region] = &[
-    Region {
-        name: "us",
-        words: "US",
-        rest: "https://api.pagerduty.com",
-        events: "https://events.pagerduty.com",
-    },
-    Region {
-        name: "eu",
-        words: "EU",
-        rest: "https://api.eu.pagerduty.com",
-        events: "https://events.eu.pagerduty.com",
-    },
-];
-
-#[derive(PartialEq)]
-struct Region {
-    name: &'static str,
-    words: &'static str,
-    rest: &'static str,
-    events: &'static str,
-}
-
-const AUTHORIZE_URL: &str = "https://identity.pagerduty.com/oauth/authorize";
-const TOKEN_URL: &str = "https://identity.pagerduty.com/oauth/token";
-/// Known from other programs; PagerDuty's documents do not name it.
-const REVOKE_URL: &str = "https://identity.pagerduty.com/oauth/revoke";
-
-/// The document: each type's own members stand in `credential_types.json`; what types share, and
-/// the scopes, is filled in.
-pub(crate) fn describe() -> String {
-    let mut document = json::constant(include_str!("credential_types.json"));
-    let shared = json::constant(
-        r#"{"region":{"type":"string","enum":["us","eu"],"default":"us","title":"Service region","description":"Where the account lives: `eu` if its address ends in eu.pagerduty.com."},
-"from_email":{"type":"string","format":"email","maxLength":320,"title":"Act as","description":"E-mail address of the PagerDuty user in whose name incidents are changed. Needed with an account's key or an app's token."}}"#,
-    );
-    if let Some(Value::Array(types)) = document.get_mut("credential_types") {
-        for credential_type in types {
-            let Value::Object(members) = credential_type else {
-                continue;
-            };
-            if let Some(Value::Object(fields)) = members.get_mut("fields") {
-                fields.insert("$defs".to_owned(), shared.clone());
-            }
-            if let Some(Value::Array(listed)) = members.get_mut("scopes") {
-                if listed.is_empty() {
-                    scopes::classic(listed);
-                }
-                scopes::scoped(listed);
-            }
-        }
-    }
-    json::text(&document)
+/// An origin of a region.
+fn origin(text: &str) -> OriginPattern {
+    let Ok(origin) = text.parse() else { unreachable!("a region has origins") };
+    origin
 }
 
 /// What follows from a credential's fields, and of a token's ID token once there is one.
 pub(crate) fn configure(
     credential_type: &str,
     fields: &Map<String, Value>,
-    grant: Option<&Value>,
-) -> Result<Value, Vec<FieldError>> {
+    grant: Option<&TokenGrant>,
+) -> Result<Configuration, Vec<FieldError>> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let claims = grant.and_then(|grant| grant.get("claims"));
+    let claims = grant.map(|grant| &grant.claims);
     let region = match (claims.and_then(claimed_region), fields.get("region")) {
         (Some(region), _) => region,
         (None, None) => &REGIONS[0],
@@ -95,7 +49,7 @@ pub(crate) fn configure(
         }
     }
     let account;
-    let mut oauth = json::Object::new();
+    let mut authorize_url = None;
     match credential_type {
         "api-token" | "events-integration" => scopes.clear(),
         "oauth2" => {
@@ -106,7 +60,7 @@ pub(crate) fn configure(
                     _ => return Err(wrong("/access", "must be read or read-write")),
                 });
             }
-            oauth.text("authorize_url", AUTHORIZE_URL);
+            authorize_url = Some(AUTHORIZE_URL.to_owned());
         }
         "oauth2-app" => {
             if scopes.is_empty() {
@@ -117,35 +71,32 @@ pub(crate) fn configure(
         }
         other => return Err(wrong("", &format!("there is no credential type `{other}`"))),
     }
-    let (api, origin) = match credential_type {
+    let (api, base) = match credential_type {
         "events-integration" => ("events", region.events),
         _ => ("rest", region.rest),
     };
-    let mut base_urls = json::Object::new();
-    base_urls.text(api, origin);
-    let mut values = json::Object::new();
-    values.text("region", region.name);
+    let mut configuration = Configuration::new([origin(base)]).base_urls([(api, base)]);
+    let mut set = |name: &str, value: &str| {
+        configuration.values.insert(name.to_owned(), Value::from(value));
+    };
+    set("region", region.name);
     for name in ["subdomain", "account_id", "user_id"] {
         if let Some(value) = claims.and_then(|claims| claims.get(name)?.as_str()) {
-            values.text(name, value);
+            set(name, value);
         }
     }
-    let mut configuration = json::Object::new();
-    configuration.set("base_urls", base_urls.build());
-    configuration.set("audiences", json::texts(&[origin]));
-    configuration.set("values", values.build());
     if !scopes.is_empty() {
-        oauth.text("token_url", TOKEN_URL);
-        oauth.text("revoke_url", REVOKE_URL);
-        oauth.set("scopes", json::texts(&scopes));
-        configuration.set("oauth", oauth.build());
+        let scopes: Vec<String> = scopes.into_iter().map(str::to_owned).collect();
+        let mut oauth = OauthConfiguration::new(TOKEN_URL, scopes).revoke_url(REVOKE_URL);
+        oauth.authorize_url = authorize_url;
+        configuration.oauth = Some(oauth);
     }
-    Ok(configuration.build())
+    Ok(configuration)
 }
 
 /// The region that an ID token is for: its audience holds the address of the region's API. What
 /// the claim `region` says of the EU is not documented, so it is asked second.
-fn claimed_region(claims: &Value) -> Option<&'static Region> {
+fn claimed_region(claims: &Map<String, Value>) -> Option<&'static Region> {
     let audience = claims.get("aud");
     let names = |origin: &str| match audience {
         Some(Value::Array(list)) => list.iter().any(|one| is_at(one, origin)),
@@ -201,10 +152,8 @@ fn hint_at_other_region(credential: &Credential) -> String {
 }
 
 /// Proves a credential with requests that change nothing.
-pub(crate) async fn test(credential: Credential) -> Result<Value, Error> {
-    let mut identity = json::Object::new();
-    let mut warnings = Vec::new();
-    let mut access = "unknown";
+pub(crate) async fn test(credential: Credential) -> Result<Identity, Error> {
+    let mut identity = Identity::new("").access(CredentialAccess::Unknown);
     let proved = if credential.credential_type == "events-integration" {
         test_routing_key(&credential).await.map(|()| {
             " accepts the key for events. Which service it belongs to, and whether an event opens \
@@ -213,8 +162,7 @@ pub(crate) async fn test(credential: Credential) -> Result<Value, Error> {
         })
     } else {
         let credential = Rc::new(credential.clone());
-        let rest = test_rest(&credential, &mut identity, &mut warnings, &mut access);
-        rest.await
+        test_rest(&credential, &mut identity).await
     };
     let summary = proved.map_err(|mut error| {
         let has_region = credential.field("region").is_some();
@@ -224,11 +172,8 @@ pub(crate) async fn test(credential: Credential) -> Result<Value, Error> {
         error
     })?;
     let region = region_in_words(&credential);
-    identity.set("summary", ["PagerDuty ", region, &summary].concat().into());
-    identity.text("region", region);
-    identity.text("access", access);
-    identity.set("warnings", json::texts(&warnings));
-    Ok(identity.build())
+    identity.summary = ["PagerDuty ", region, &summary].concat();
+    Ok(identity.region(region))
 }
 
 /// Roles that change nothing, whatever their key would allow.
@@ -236,26 +181,25 @@ const READING_ROLES: &[&str] = &["read_only_user", "read_only_limited_user", "ob
 
 /// Asks what only an accepted key or token is told, and whose it is. Returns the rest of the
 /// summary.
-async fn test_rest(
-    credential: &Rc<Credential>,
-    identity: &mut json::Object,
-    warnings: &mut Vec<String>,
-    access: &mut &'static str,
-) -> Result<String, Error> {
+async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Result<String, Error> {
     let mut account = Account::default();
     if let Some(values) = credential.configuration.get("values") {
         let text = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
-        account = Account { id: text("account_id"), subdomain: text("subdomain") };
+        account.id = text("account_id");
+        account.subdomain = text("subdomain");
     }
     // Proves keys and tokens of every kind, and shows what the plan allows.
     match read(credential, "ability.list").await {
         Ok(body) => {
-            if let Some(abilities @ Value::Array(_)) = body.get("abilities") {
-                identity.set("abilities", abilities.clone());
+            if let Some(Value::Array(abilities)) = body.get("abilities") {
+                for ability in abilities {
+                    identity.abilities.extend(ability.as_str().map(str::to_owned));
+                }
             }
         }
         Err(error) if error.kind == ErrorKind::Forbidden => {
-            warnings
+            identity
+                .warnings
                 .push(["the abilities of the account are not shown: ", &error.message].concat());
         }
         Err(error) => return Err(error),
@@ -267,15 +211,15 @@ async fn test_rest(
         Ok(body) => {
             if let Some(user) = body.get("user") {
                 let text = |name| user.get(name).and_then(Value::as_str);
-                let mut members = json::Object::new();
-                for name in ["id", "name", "email", "role"] {
-                    if let Some(value) = text(name) {
-                        members.text(name, value);
-                    }
-                }
-                identity.set("user", members.build());
+                let owned = |name| text(name).map(str::to_owned);
+                let mut described = User::default();
+                described.id = owned("id");
+                described.name = owned("name");
+                described.email = owned("email");
+                described.role = owned("role");
+                identity.user = Some(described);
                 role = text("role").map(str::to_owned);
-                account.learn(text("html_url"));
+                learn(&mut account, text("html_url"));
                 let name = text("name").unwrap_or("a user");
                 let email = text("email").unwrap_or("?");
                 named = Some([name, " <", email, ">"].concat());
@@ -283,7 +227,7 @@ async fn test_rest(
         }
         Err(error) if matches!(error.kind, ErrorKind::InvalidInput | ErrorKind::NotFound) => {}
         Err(error) if error.kind == ErrorKind::Forbidden => {
-            warnings.push(["the user is not shown: ", &error.message].concat());
+            identity.warnings.push(["the user is not shown: ", &error.message].concat());
         }
         Err(error) => return Err(error),
     }
@@ -291,23 +235,23 @@ async fn test_rest(
         && let Ok(body) = read_one(credential, "service.list").await
         && let Some(Value::Array(services)) = body.get("services")
     {
-        account.learn(services.first().and_then(|service| service.get("html_url")?.as_str()));
+        let first = services.first().and_then(|service| service.get("html_url")?.as_str());
+        learn(&mut account, first);
     }
-    *access = may_write(credential, role.as_deref()).await;
-    let whose = account.in_words();
-    if let Some(account) = account.document() {
-        identity.set("account", account);
-    }
-    let does = match *access {
-        "read" => " It can only read.",
-        "read-write" => " It can read and change.",
+    let access = may_write(credential, role.as_deref()).await;
+    let whose = in_words(&account);
+    identity.access = Some(access);
+    identity.account = (account.id.is_some() || account.subdomain.is_some()).then_some(account);
+    let does = match access {
+        CredentialAccess::Read => " It can only read.",
+        CredentialAccess::ReadWrite => " It can read and change.",
         _ => "",
     };
     if let Some(named) = named {
         // Whom a role hides something from is told by nobody else.
         if !matches!(role.as_deref(), Some("admin" | "owner")) {
             let role = role.as_deref().unwrap_or("unknown");
-            warnings.push(format!(
+            identity.warnings.push(format!(
                 "it sees what this user sees (role {role}): a user who is no administrator does \
                  not see every schedule, and nothing of teams that are private"
             ));
@@ -318,7 +262,7 @@ async fn test_rest(
     Ok(match credential.field("from_email") {
         Some(email) => [&nobodys, ", and changes incidents as ", email, ".", does].concat(),
         None => {
-            warnings.push(
+            identity.warnings.push(
                 "it belongs to no user and has no e-mail address to act as: changing incidents \
                  needs the parameter `from`"
                     .to_owned(),
@@ -328,61 +272,42 @@ async fn test_rest(
     })
 }
 
-/// Whose account it is.
-#[derive(Default)]
-struct Account {
-    id: Option<String>,
-    subdomain: Option<String>,
+/// Learns the subdomain of an account from the address of any record.
+fn learn(account: &mut Account, html_url: Option<&str>) {
+    if account.subdomain.is_some() {
+        return;
+    }
+    let host = html_url.and_then(|url| url.strip_prefix("https://")?.split('/').next());
+    if let Some(host) = host
+        && host.ends_with(".pagerduty.com")
+        && let Some((subdomain, _)) = host.split_once('.')
+    {
+        account.subdomain = Some(subdomain.to_owned());
+    }
 }
 
-impl Account {
-    /// Learns the subdomain from the address of any record.
-    fn learn(&mut self, html_url: Option<&str>) {
-        if self.subdomain.is_some() {
-            return;
-        }
-        let host = html_url.and_then(|url| url.strip_prefix("https://")?.split('/').next());
-        if let Some(host) = host
-            && host.ends_with(".pagerduty.com")
-            && let Some((subdomain, _)) = host.split_once('.')
-        {
-            self.subdomain = Some(subdomain.to_owned());
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match &self.subdomain {
-            Some(subdomain) => [" for the account ", subdomain].concat(),
-            None => String::new(),
-        }
-    }
-
-    fn document(&self) -> Option<Value> {
-        let mut members = json::Object::new();
-        for (name, value) in [("id", &self.id), ("subdomain", &self.subdomain)] {
-            if let Some(value) = value {
-                members.text(name, value);
-            }
-        }
-        (self.id.is_some() || self.subdomain.is_some()).then(|| members.build())
+fn in_words(account: &Account) -> String {
+    match &account.subdomain {
+        Some(subdomain) => [" for the account ", subdomain].concat(),
+        None => String::new(),
     }
 }
 
 /// Whether it may change anything: from its scopes and its user's role where they say so, else from
 /// how PagerDuty refuses an incident that lacks everything. A key that only reads is told so before
 /// the body is looked at.
-async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> &'static str {
+async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> CredentialAccess {
     if role.is_some_and(|role| READING_ROLES.contains(&role)) {
-        return "read";
+        return CredentialAccess::Read;
     }
     if let Some(granted) = &credential.granted_scopes {
         return match scopes::allow_writing(granted) {
-            Some(true) => "read-write",
-            Some(false) => "read",
-            None => "unknown",
+            Some(true) => CredentialAccess::ReadWrite,
+            Some(false) => CredentialAccess::Read,
+            None => CredentialAccess::Unknown,
         };
     }
-    let Ok(base) = credential.base_url("rest") else { return "unknown" };
+    let Ok(base) = credential.base_url("rest") else { return CredentialAccess::Unknown };
     let mut request = Request::new("POST", [base, "/incidents"].concat())
         .header("content-type", "application/json")
         .header("accept", crate::ACCEPT);
@@ -392,9 +317,9 @@ async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> &'static 
     request.body = Some(b"{}".to_vec());
     request.credential = Some(credential.slot.clone());
     match send(&request).await.map(|response| response.status) {
-        Ok(400) => "read-write",
-        Ok(403) => "read",
-        _ => "unknown",
+        Ok(400) => CredentialAccess::ReadWrite,
+        Ok(403) => CredentialAccess::Read,
+        _ => CredentialAccess::Unknown,
     }
 }
 
@@ -445,7 +370,8 @@ mod tests {
     use super::*;
 
     fn configured(credential_type: &str, fields: &Value) -> Result<Value, Vec<FieldError>> {
-        configure(credential_type, fields.as_object().unwrap(), None)
+        let configuration = configure(credential_type, fields.as_object().unwrap(), None)?;
+        Ok(serde_json::to_value(configuration).unwrap())
     }
 
     #[test]
@@ -482,8 +408,11 @@ mod tests {
     fn an_id_token_decides_the_region_and_names_the_account() {
         let with = |claims: Value| {
             let fields = json!({"client_id": "c"});
-            let grant = json!({"scopes": ["openid", "read"], "claims": claims});
-            configure("oauth2", fields.as_object().unwrap(), Some(&grant)).unwrap()
+            let grant = TokenGrant::default()
+                .scopes(vec!["openid".to_owned(), "read".to_owned()])
+                .claims(claims.as_object().unwrap().clone());
+            let configured = configure("oauth2", fields.as_object().unwrap(), Some(&grant));
+            serde_json::to_value(configured.unwrap()).unwrap()
         };
         let eu = with(json!({"aud": ["c", "https://api.eu.pagerduty.com"], "subdomain": "acme",
             "account_id": "PA1", "user_id": "PU1", "region": "somewhere"}));

@@ -7,7 +7,6 @@ mod actions;
 mod answers;
 mod credentials;
 mod ids;
-mod scopes;
 mod triggers;
 
 use std::rc::Rc;
@@ -15,6 +14,8 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 use workflow_node_sdk::context;
 use workflow_node_sdk::declare::{Action, Reference};
+use workflow_node_sdk::deflated;
+use workflow_node_sdk::documents::{Configuration, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, FieldError};
 use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{
@@ -31,6 +32,10 @@ const CHOICES_AHEAD: i64 = 180 * 86_400;
 
 static PACKED: Packed = workflow_node_sdk::packed!();
 
+/// The document, which the build script has written.
+const CREDENTIAL_TYPES: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/credential-types.json.deflated"));
+
 /// The node.
 pub struct PagerDuty;
 
@@ -39,19 +44,19 @@ impl Plugin for PagerDuty {
         &PACKED
     }
 
-    fn credential_types() -> String {
-        credentials::describe()
+    fn describe_credential_types() -> String {
+        deflated::text(CREDENTIAL_TYPES)
     }
 
     fn configure(
         credential_type: &str,
         fields: &Map<String, Value>,
-        grant: Option<&Value>,
-    ) -> Result<Value, Vec<FieldError>> {
+        grant: Option<&TokenGrant>,
+    ) -> Result<Configuration, Vec<FieldError>> {
         credentials::configure(credential_type, fields, grant)
     }
 
-    async fn test(credential: Credential) -> Result<Value, Error> {
+    async fn test(credential: Credential) -> Result<Identity, Error> {
         credentials::test(credential).await
     }
 

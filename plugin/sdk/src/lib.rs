@@ -4,6 +4,7 @@
 
 pub mod context;
 pub mod declare;
+pub mod deflated;
 pub mod error;
 mod executor;
 mod host;
@@ -25,6 +26,7 @@ pub use error::{Error, ErrorKind};
 pub use executor::{block_on, each_bounded};
 pub use futures_util::{future::join_all, stream};
 pub use serde_json::{Map, Value};
+pub use workflow_node_documents as documents;
 
 /// The generated bindings of the contract; [`export_node!`] refers to them.
 #[doc(hidden)]
@@ -119,7 +121,7 @@ macro_rules! export_node {
             }
             impl contract::credential_type::Guest for Component {
                 fn describe() -> String {
-                    <$plugin as $crate::node::Plugin>::credential_types()
+                    $crate::node::credential_types::<$plugin>()
                 }
                 fn configure(
                     credential_type: String,

@@ -3,7 +3,7 @@
 //! ```no_run
 //! # use workflow_node_sdk::declare::Node;
 //! # static NODE: Node = Node { name: "", version: 1, display_name: "", description: "",
-//! #     documentation_url: "", origins: &[], slots: &[], schemas: &[], secrets: "[]",
+//! #     documentation_url: "", icon: None, categories: &[], aliases: &[], origins: &[], slots: &[], schemas: &[], secrets: Vec::new,
 //! #     references: &[], resources: &[], triggers: &[] };
 //! workflow_node_sdk::pack::write(&NODE);
 //! ```
@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use workflow_node_documents::Document as _;
 
 use crate::declare::{Action, Node, document};
-use crate::json;
 use crate::packed::Table;
 
 /// The best that deflate does.
@@ -49,8 +49,8 @@ pub fn write_to(directory: &Path, node: &'static Node) {
         ("triggers.table", triggers),
         ("references.table", by_name(references)),
         ("parameters.table", Table::write(&unnamed)),
-        ("node.json.deflated", deflated(json::text(&document::node(node)))),
-        ("triggers.json.deflated", deflated(json::text(&document::triggers(node)))),
+        ("node.json.deflated", deflated(document::node(node).to_json())),
+        ("triggers.json.deflated", deflated(document::triggers(node).to_json())),
     ] {
         let path = directory.join(name);
         std::fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

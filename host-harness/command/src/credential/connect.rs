@@ -129,14 +129,13 @@ impl Made<'_> {
         let (manager, by) = (world.manager()?, setup.principal());
         let key = ConnectionKey { name: order.name.clone(), user: order.user.clone() };
         let credential_type = credential_type(plugin, &order.credential_type, path)?;
-        let connection = match credential_type.grant {
+        let connection = match &credential_type.grant {
             Grant::Fixed => manager.connect_fixed(plugin, order, &by).await.map_err(failed)?,
-            Grant::ClientCredentials { .. } => {
+            Grant::ClientCredentials(_) => {
                 manager.connect_app(plugin, order, &by).await.map_err(failed)?
             }
-            Grant::AuthorizationCode { .. } => {
-                browser::connection(manager, plugin, order, &by, browser, format).await?
-            }
+            // An authorization code; the library refuses a grant that it does not know.
+            _ => browser::connection(manager, plugin, order, &by, browser, format).await?,
         };
         let connection = match browser::confirmed(connection, browser, format) {
             Ok(connection) => connection,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use workflow_node_host::Secret;
 use workflow_node_host::credential::CredentialForm;
-use workflow_node_host::description::{CredentialType, Grant};
+use workflow_node_host::description::CredentialType;
 
 use super::args::Form;
 use super::secrets::{self, Source};
@@ -69,11 +69,7 @@ impl Given {
 }
 
 fn client_secret_field(credential_type: &CredentialType) -> Option<&str> {
-    match &credential_type.grant {
-        Grant::Fixed => None,
-        Grant::AuthorizationCode { client_secret_field, .. } => client_secret_field.as_deref(),
-        Grant::ClientCredentials { client_secret_field, .. } => Some(client_secret_field),
-    }
+    credential_type.grant.client_secret_field()
 }
 
 /// `--field K=V`, each as its schema wants it, over what was there; required fields that were not

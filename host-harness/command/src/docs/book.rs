@@ -25,7 +25,7 @@ impl<'a> Book<'a> {
     pub(super) fn new(description: &'a Description) -> Self {
         let mut book = Self { description, groups: groups(description), records: Vec::new() };
         let node = &description.node;
-        for (name, schema) in &node.schemas {
+        for (name, schema) in node.schemas.iter() {
             let title = schema.get("title").and_then(Value::as_str).unwrap_or(name);
             book.records.push((title.to_owned(), schema));
         }

@@ -91,6 +91,12 @@ pub(super) fn plugin(plugin: &Plugin) -> Value {
         "display_name": node.display_name,
         "description": node.description,
         "documentation_url": node.documentation_url,
+        // The markup is untrusted and not for terminals or logs.
+        "icon": node.icon.as_ref().map(|icon| {
+            json!({ "media_type": "image/svg+xml", "bytes": icon.len() })
+        }),
+        "categories": node.categories,
+        "aliases": node.aliases,
         "digest": plugin.digest(),
         "size": plugin.surface().size,
         "approved": plugin.check_approval().is_ok(),
@@ -165,7 +171,7 @@ fn action_document(plugin: &Plugin, action: &Action, path: &str) -> Value {
     let mut document = action_head(action);
     document["description"] = json!(action.description);
     document["documentation_url"] = json!(action.documentation_url);
-    document["parameters"] = action.parameters.clone();
+    document["parameters"] = json!(action.parameters);
     document["output"] = json!(action.output);
     document["emits"] = json!(action.emits);
     document["guarantee"] = json!(action.guarantee);

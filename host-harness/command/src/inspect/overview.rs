@@ -65,6 +65,13 @@ fn head(plugin: &Plugin, node: &Node, is_approved: bool) -> String {
         pair("About", node.description.clone()),
     ];
     head.extend(node.documentation_url.iter().map(|url| pair("Read more", url.clone())));
+    for (key, words) in [("Categories", &node.categories), ("Aliases", &node.aliases)] {
+        if !words.is_empty() {
+            head.push(pair(key, join(words)));
+        }
+    }
+    // The markup is untrusted and not for a terminal.
+    head.extend(node.icon.iter().map(|icon| pair("Icon", format!("SVG, {}", size(icon.len())))));
     head.extend([
         pair("Digest", plugin.digest().to_string()),
         pair("Size", size(plugin.surface().size)),

@@ -30,7 +30,7 @@ pub(crate) fn results(outcome: &Outcome, action: &Action, shared: &Map<String, V
         if headed {
             text.push_str(&format!("port {}\n", one_line(port)));
         }
-        let schema = action.output.get(port).unwrap_or(&Value::Null);
+        let schema = action.output.get(port).map_or(&Value::Null, |schema| schema.value());
         let several = outcome.items.len() > 1;
         text.push_str(&records_text(&records, several.then_some(&items[..]), schema, shared));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use workflow_node_host::description::{FieldProblem, Placement, PlacementKind};
-use workflow_node_host::{Exchange, Execution, ItemError, Origin, Plugin};
+use workflow_node_host::{Exchange, Execution, ItemError, Origin, OriginOfUrl as _, Plugin};
 
 use super::array;
 use super::watch::Watch;
@@ -245,5 +245,6 @@ fn place(request: &mut Value, placement: &Placement, name: &str) {
                 parent.insert(member, json!(value));
             }
         }
+        _ => {}
     }
 }

@@ -1,23 +1,21 @@
 //! What a plugin says about itself, checked against the contract's JSON Schemas.
 
 mod credential_type;
-mod node;
+mod icon;
 pub(crate) mod schema;
 mod trigger;
 
-pub use credential_type::{
-    Access, ClientAuthentication, Configuration, CredentialType, Grant, OauthConfiguration,
-    Placement, PlacementKind, RateLimit, RateWindow, Scope,
-};
-pub use node::{
-    Action, Effect, Example, Idempotency, Node, SecretPlacement, SecretPosition, Slot, SlotUse,
-};
-pub use schema::FieldProblem;
-pub use trigger::{
-    AnsweredBy, Delivery, Signature, SignatureEncoding, SignatureScheme, Trigger, Webhook,
-};
-
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use credential_type::check_configuration;
+pub use schema::FieldProblem;
+pub use workflow_node_documents::{
+    Access, Action, AnsweredBy, AuthorizationCode, ClientAuthentication, ClientCredentials,
+    Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect, Example, Grant,
+    Idempotency, Json, Node, OauthConfiguration, PkceMethod, Placement, PlacementKind, Poll,
+    RateLimit, RateWindow, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition,
+    Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers, Webhook,
+};
 
 /// Everything a plugin describes.
 #[derive(Clone, Debug)]
@@ -80,25 +78,13 @@ impl Description {
         credential_types: &str,
         triggers: Option<&str>,
     ) -> Result<Self, DescriptionError> {
-        let wrong = |document| {
-            move |error: serde_json::Error| DescriptionError {
-                document,
-                problem: error.to_string(),
-            }
-        };
-        #[derive(serde::Deserialize)]
-        struct Types {
-            credential_types: Vec<CredentialType>,
+        fn parsed<D: Document>(text: &str) -> Result<D, DescriptionError> {
+            D::from_json(text)
+                .map_err(|error| DescriptionError { document: D::NAME, problem: error.to_string() })
         }
-        let node: Node = serde_json::from_str(node).map_err(wrong("node.json"))?;
-        let types: Types =
-            serde_json::from_str(credential_types).map_err(wrong("credential-type.json"))?;
-        #[derive(Default, serde::Deserialize)]
-        struct Triggers {
-            triggers: Vec<Trigger>,
-        }
-        let triggers: Option<Triggers> =
-            triggers.map(serde_json::from_str).transpose().map_err(wrong("trigger.json"))?;
+        let node: Node = parsed(node)?;
+        let types: CredentialTypes = parsed(credential_types)?;
+        let triggers: Option<Triggers> = triggers.map(parsed).transpose()?;
         let triggers = triggers.unwrap_or_default().triggers;
         let mut by_name = BTreeMap::new();
         for credential_type in types.credential_types {
@@ -121,13 +107,14 @@ impl Description {
             .map_err(|problem| DescriptionError { document: "trigger.json", problem })?;
         self.credential_types
             .values()
-            .try_for_each(CredentialType::check)
+            .try_for_each(credential_type::check)
             .map_err(|problem| DescriptionError { document: "credential-type.json", problem })
     }
 
     fn check_node(&self) -> Result<(), String> {
         let node = &self.node;
         let mut names = BTreeSet::new();
+        node.icon.as_deref().map_or(Ok(()), icon::check)?;
         for (slot_name, slot) in &node.slots {
             for credential_type in &slot.credential_types {
                 if !self.credential_types.contains_key(credential_type) {
@@ -152,6 +139,9 @@ impl Description {
             }
             let validator = schema::Validator::new(&node.schemas, &action.parameters)
                 .map_err(|error| format!("the parameters of `{}`: {error}", action.name))?;
+            if let Some(place) = schema::file_mark(&node.schemas, &action.parameters) {
+                return Err(refused_file(&format!("the action `{}`", action.name), &place));
+            }
             for (port, output) in &action.output {
                 schema::Validator::new(&node.schemas, output).map_err(|error| {
                     format!("the output `{port}` of `{}`: {error}", action.name)
@@ -190,5 +180,108 @@ impl Description {
             }
         }
         Ok(())
+    }
+}
+
+/// A form that takes a file cannot be filled without the import that the contract reserves for it.
+fn refused_file(whose: &str, place: &str) -> String {
+    format!(
+        "{whose} takes a file in `{place}` (marked `x-file`), and this host does not support the \
+         import `files`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Description;
+
+    const NO_TYPES: &str = r#"{"credential_types":[]}"#;
+
+    fn node() -> Value {
+        json!({
+            "name": "pager", "version": 1, "display_name": "Pager", "description": "A node.",
+            "origins": ["https://api.test"], "slots": {},
+            "schemas": {"attachment": {"type": "object", "x-file": true}},
+            "actions": [{
+                "name": "note.create", "version": 1, "title": "Create", "description": "Creates.",
+                "slots": {}, "effect": "create", "idempotency": "none",
+                "parameters": {"type": "object", "properties": {"text": {"type": "string"}}},
+                "output": {"main": {"type": "object"}},
+            }],
+        })
+    }
+
+    fn read(node: &Value) -> Result<Description, String> {
+        Description::read(&node.to_string(), NO_TYPES, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_form_that_takes_a_file_is_refused_by_its_mark() {
+        assert!(read(&node()).is_ok());
+        let mut attaching = node();
+        attaching["actions"][0]["parameters"]["properties"]["logs"] =
+            json!({"type": "array", "items": {"$ref": "#/$defs/attachment"}});
+        let error = read(&attaching).unwrap_err();
+        assert_eq!(
+            error,
+            "node.json: the action `note.create` takes a file in `logs` (marked `x-file`), and this \
+             host does not support the import `files`"
+        );
+
+        let triggers = json!({"triggers": [{
+            "name": "file.changed", "version": 1, "title": "Changed", "description": "Starts.",
+            "parameters": {"properties": {"like": {"x-file": true}}},
+            "delivery": {"kind": "poll", "interval_ms": 1000},
+        }]});
+        let error = Description::read(&node().to_string(), NO_TYPES, Some(&triggers.to_string()));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`file.changed` takes a file in `like`"), "{error}");
+
+        let types = json!({"credential_types": [{
+            "name": "key-file", "version": 1, "display_name": "Key", "description": "A key.",
+            "fields": {"properties": {"key": {"x-file": true, "writeOnly": true}}},
+            "grant": {"kind": "fixed"}, "origins": ["https://api.test"],
+            "placements": [{"kind": "header", "name": "x", "value": "{key}",
+                "origins": ["https://api.test"], "path": "/**"}],
+        }]});
+        let error = Description::read(&node().to_string(), &types.to_string(), None);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("`key-file` takes a file in `key`"), "{error}");
+    }
+
+    #[test]
+    fn an_icon_is_small_svg_text() {
+        let with = |icon: &str| {
+            let mut node = node();
+            node["icon"] = json!(icon);
+            node["categories"] = json!(["incident-management"]);
+            node["aliases"] = json!(["on call"]);
+            read(&node)
+        };
+        let svg =
+            |inside: &str| format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{inside}</svg>");
+        let node = with(&svg("<path/>")).unwrap().node;
+        assert_eq!(node.icon.as_deref(), Some(svg("<path/>").as_str()));
+        assert_eq!((node.categories.len(), node.aliases.len()), (1, 1));
+        assert!(with("data:image/png;base64,iVBORw0KGgo").is_err());
+        // Characters are counted by the schema, bytes by the host.
+        assert!(with(&svg(&" ".repeat(9_000))).is_err());
+        let error = with(&svg(&"\u{1f514}".repeat(2_100))).unwrap_err();
+        assert!(error.contains("at most 8192 are accepted"), "{error}");
+    }
+
+    #[test]
+    fn a_member_that_a_host_does_not_know_is_kept_or_refused_as_the_contract_says() {
+        let mut newer = node();
+        newer["from_the_future"] = json!({"a": 1.50});
+        newer["actions"][0]["cost"] = json!(2);
+        let described = read(&newer).unwrap().node;
+        assert_eq!(described.extra().get("from_the_future").unwrap().value(), &json!({"a": 1.50}));
+        assert_eq!(described.actions[0].extra().get("cost").unwrap().text(), "2");
+        newer["secrets"] = json!([{"name": "key", "description": "A key.", "placements": [],
+            "rule": "new"}]);
+        assert!(read(&newer).unwrap_err().contains("rule"));
     }
 }

@@ -9,26 +9,6 @@ use serde_json::{Map, Value};
 
 use super::DescriptionError;
 
-macro_rules! contract_schemas {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../wit/schemas/", $name)))),*]
-    };
-}
-
-/// The contract's schemas, by file name.
-const SCHEMAS: &[(&str, &str)] = contract_schemas![
-    "call-options.json",
-    "configuration.json",
-    "credential-type.json",
-    "grant.json",
-    "identity.json",
-    "node.json",
-    "options-query.json",
-    "options.json",
-    "trigger-options.json",
-    "trigger.json",
-];
-
 /// One thing that is wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FieldProblem {
@@ -150,6 +130,87 @@ fn choices(
     }
 }
 
+/// Where a form takes a file (`x-file`): the names on the way to it, joined by `/`. The mark is
+/// reserved for an import that this host does not have.
+pub(crate) fn file_mark(shared: &Map<String, Value>, schema: &Value) -> Option<String> {
+    let mut search = FileMarks { shared, followed: BTreeSet::new() };
+    search.in_schema(schema, "")
+}
+
+struct FileMarks<'a> {
+    shared: &'a Map<String, Value>,
+    /// Shared schemas that were searched, so that references in a circle end.
+    followed: BTreeSet<&'a str>,
+}
+
+/// Keywords that hold a schema.
+const ONE: [&str; 11] = [
+    "additionalProperties",
+    "contains",
+    "contentSchema",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+/// Keywords that hold a list of schemas.
+const LIST: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+/// Keywords that hold schemas by name.
+const NAMED: [&str; 5] =
+    ["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"];
+
+impl<'a> FileMarks<'a> {
+    fn in_schema(&mut self, schema: &'a Value, way: &str) -> Option<String> {
+        let members = schema.as_object()?;
+        if members.get("x-file").is_some_and(|mark| mark != &Value::Bool(false)) {
+            return Some(if way.is_empty() {
+                "the whole of it".to_owned()
+            } else {
+                way.to_owned()
+            });
+        }
+        for (keyword, value) in members {
+            let found = match keyword.as_str() {
+                "$ref" | "$dynamicRef" => self.in_reference(value.as_str()?, way),
+                keyword if ONE.contains(&keyword) => self.in_schema(value, way),
+                keyword if LIST.contains(&keyword) => {
+                    value.as_array()?.iter().find_map(|one| self.in_schema(one, way))
+                }
+                keyword if NAMED.contains(&keyword) => {
+                    value.as_object()?.iter().find_map(|(name, one)| match keyword {
+                        "properties" if way.is_empty() => self.in_schema(one, name),
+                        "properties" => self.in_schema(one, &format!("{way}/{name}")),
+                        _ => self.in_schema(one, way),
+                    })
+                }
+                _ => None,
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// References into the form itself lead to what is searched anyway; others lead to the shared
+    /// schemas, a pointer to one of them, an anchor to any.
+    fn in_reference(&mut self, reference: &str, way: &str) -> Option<String> {
+        let shared = self.shared;
+        let name = reference.strip_prefix("#/$defs/").map(|rest| rest.split('/').next());
+        let is_anchor = reference.starts_with('#') && !reference.starts_with("#/");
+        shared.iter().filter(|(own, _)| is_anchor || name == Some(Some(own.as_str()))).find_map(
+            |(own, schema)| match self.followed.insert(own.as_str()) {
+                true => self.in_schema(schema, way),
+                false => None,
+            },
+        )
+    }
+}
+
 /// A value of megabytes must not become an error message of megabytes.
 fn shortened(message: &str) -> String {
     const MOST: usize = 300;
@@ -163,7 +224,7 @@ fn shortened(message: &str) -> String {
 pub(crate) fn checked(name: &'static str, text: &str) -> Result<Value, DescriptionError> {
     static COMPILED: OnceLock<HashMap<&'static str, Validator>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
-        SCHEMAS
+        workflow_node_documents::SCHEMAS
             .iter()
             .map(|(name, text)| {
                 let schema = serde_json::from_str(text).expect("the contract's schemas are JSON");
@@ -181,4 +242,51 @@ pub(crate) fn checked(name: &'static str, text: &str) -> Result<Value, Descripti
     }
     let list: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
     Err(wrong(list.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(schema: Value) -> Option<String> {
+        let shared = json!({
+            "attachment": {"type": "object", "x-file": true},
+            "message": {"properties": {"attached": {"items": {"$ref": "#/$defs/attachment"}}}},
+            "circle": {"properties": {"again": {"$ref": "#/$defs/circle"}}},
+        });
+        file_mark(shared.as_object().unwrap(), &schema)
+    }
+
+    #[test]
+    fn a_form_that_takes_a_file_is_found() {
+        let mark = json!({"x-file": true});
+        for (schema, place) in [
+            (mark.clone(), "the whole of it"),
+            (json!({"properties": {"csv": mark}}), "csv"),
+            (json!({"properties": {"a": {"properties": {"b": {"items": mark}}}}}), "a/b"),
+            (json!({"properties": {"a": {"anyOf": [{"type": "null"}, mark]}}}), "a"),
+            (json!({"properties": {"a": {"$ref": "#/$defs/attachment"}}}), "a"),
+            (json!({"properties": {"m": {"$ref": "#/$defs/message"}}}), "m/attached"),
+            (json!({"properties": {"a": {"x-file": {"max_bytes": 1}}}}), "a"),
+            (json!({"properties": {"a": {"$ref": "#/$defs/own"}}, "$defs": {"own": mark}}), ""),
+        ] {
+            let place = if place.is_empty() { "the whole of it" } else { place };
+            assert_eq!(found(schema.clone()).as_deref(), Some(place), "{schema}");
+        }
+    }
+
+    #[test]
+    fn other_forms_are_not() {
+        for schema in [
+            json!(true),
+            json!({"properties": {"x-file": {"type": "string"}}}),
+            json!({"properties": {"a": {"default": {"x-file": true}, "examples": [{"x-file": 1}]}}}),
+            json!({"properties": {"a": {"x-file": false}}}),
+            json!({"properties": {"a": {"$ref": "#/$defs/circle"}}}),
+        ] {
+            assert_eq!(found(schema.clone()), None, "{schema}");
+        }
+    }
 }

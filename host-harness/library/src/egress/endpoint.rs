@@ -14,7 +14,7 @@ use crate::audit::{AuditEvent, AuditSink, Verdict, path_without_ids};
 use crate::clock::Clock;
 use crate::description::Configuration;
 use crate::digest::Digest;
-use crate::origin::{Origin, OriginPattern};
+use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
 use crate::transport::{
     SentMark, Transport, TransportErrorKind, TransportRequest, TransportResponse,
 };

@@ -9,7 +9,7 @@ use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::PlacementKind;
 use crate::limits::Limits;
-use crate::origin::{Origin, OriginPattern};
+use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
 
 /// Headers that belong to the host or to the connection. Whatever begins with `proxy-`, `sec-` or
 /// `x-forwarded-` does, too.

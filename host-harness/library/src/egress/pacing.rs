@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn pacer(requests: u32, milliseconds: u64) -> Pacer {
-        Pacer::new(vec![RateWindow { requests, milliseconds }])
+        Pacer::new(vec![RateWindow::new(requests, milliseconds)])
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn write(
             members.insert(name, Value::String((*value).clone()));
             filled.body = Some(Bytes::from(document.to_string()));
         }
+        _ => return Err(unusable(credential, "this host does not know its kind of placement")),
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::audit::{AuditEvent, Verdict, path_without_ids};
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::execution::Exchange;
-use crate::origin::Origin;
+use crate::origin::{Origin, OriginOfUrl as _};
 use crate::transport::SentMark;
 
 /// What has become of a request, for audit and journal.

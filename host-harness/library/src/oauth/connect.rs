@@ -16,7 +16,7 @@ use super::order::{ConnectOrder, Draft, check_redirect, client_id};
 use super::outcome::NewConnection;
 use super::rights::{self, Right};
 use super::wire::Refusal;
-use crate::description::Grant;
+use crate::description::{Grant, PkceMethod};
 use crate::plugin::Plugin;
 use crate::secret::Secret;
 
@@ -60,11 +60,10 @@ impl CredentialManager {
         by: &Principal,
     ) -> Result<Authorization, ConnectError> {
         let described = self.described(plugin, &order)?;
-        let Grant::AuthorizationCode { pkce, id_token_claims, .. } = &described.grant else {
+        let Grant::AuthorizationCode(grant) = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
-        // The schema knows no other; a description that was stored before would.
-        if pkce != "S256" {
+        if grant.pkce != PkceMethod::S256 {
             return Err(ConnectError::Refused("only PKCE with S256 is used".to_owned()));
         }
         let mut warnings = Vec::new();
@@ -84,7 +83,7 @@ impl CredentialManager {
                 ConnectError::Refused("the page to consent on is no https address".to_owned())
             })?;
         let state = random_text()?;
-        let nonce = if id_token_claims.is_empty() { None } else { Some(random_text()?) };
+        let nonce = if grant.id_token_claims.is_empty() { None } else { Some(random_text()?) };
         let client = client_id(&described.grant, &draft.form)
             .ok_or_else(|| ConnectError::Refused("the app's client id is missing".to_owned()))?;
         let (challenge, verifier) = oauth2::PkceCodeChallenge::new_random_sha256_len(48);
@@ -161,17 +160,17 @@ impl CredentialManager {
         let wrong = |why: &'static str| ConnectError::Callback(why.to_owned());
         let Pending { plugin, order, draft, redirect, verifier, nonce, .. } = pending;
         let described = self.described(&plugin, &order)?;
-        let Grant::AuthorizationCode { issuers, iss_in_response, .. } = &described.grant else {
+        let Grant::AuthorizationCode(grant) = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
         if !callback.is_at(&redirect) {
             return Err(wrong("it came to another address than the one that was given"));
         }
         match callback.issuer().map_err(wrong)? {
-            Some(issuer) if !issuers.is_empty() && !issuers.contains(&issuer) => {
+            Some(issuer) if !grant.issuers.is_empty() && !grant.issuers.contains(&issuer) => {
                 return Err(wrong("another service than the one that was asked has answered"));
             }
-            None if *iss_in_response => {
+            None if grant.iss_in_response => {
                 return Err(wrong(
                     "it does not say who has answered, and this service always does",
                 ));

@@ -258,11 +258,7 @@ pub(crate) fn check_redirect(
 
 /// The app's client id.
 pub(crate) fn client_id(grant: &Grant, form: &CredentialForm) -> Option<String> {
-    let field = match grant {
-        Grant::Fixed => return None,
-        Grant::AuthorizationCode { client_id_field, .. }
-        | Grant::ClientCredentials { client_id_field, .. } => client_id_field,
-    };
+    let field = grant.client_id_field()?;
     match form.secrets.get(field) {
         Some(secret) => Some(secret.expose().to_owned()),
         None => form.fields.get(field)?.as_str().map(str::to_owned),

@@ -151,12 +151,13 @@ impl CredentialManager {
         let (mut granted, mut expires_at, mut lifetime) = (None, None, None);
         if let Some(tokens) = tokens {
             let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
-            if let Grant::AuthorizationCode { issuers, id_token_claims, .. } = &described.grant
+            if let Grant::AuthorizationCode(grant) = &described.grant
                 && let Some(token) = &tokens.id_token
             {
                 let client = client_id(&described.grant, &form).unwrap_or_default();
+                let issuers = &grant.issuers;
                 let expected = Expected { issuers, client_id: &client, nonce, now: now / 1_000 };
-                identity = id_token::claims(token.expose(), &expected, id_token_claims)
+                identity = id_token::claims(token.expose(), &expected, &grant.id_token_claims)
                     .map_err(|why| ConnectError::IdToken(why.to_owned()))?;
             }
             lifetime =

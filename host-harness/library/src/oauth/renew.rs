@@ -281,10 +281,8 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
 
 /// How long a spent refresh token is still accepted, where the type says so.
 fn grace(credential_type: &CredentialType) -> Option<Duration> {
-    match credential_type.grant {
-        Grant::AuthorizationCode { refresh_grace_ms, .. } => {
-            refresh_grace_ms.map(Duration::from_millis)
-        }
+    match &credential_type.grant {
+        Grant::AuthorizationCode(grant) => grant.refresh_grace_ms.map(Duration::from_millis),
         _ => None,
     }
 }

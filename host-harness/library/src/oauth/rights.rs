@@ -68,6 +68,7 @@ pub(crate) fn is_granted(
     granted.iter().filter_map(|one| described(one)?.covers).any(|covers| match covers {
         Access::Write => access.is_some(),
         Access::Read => access == Some(Access::Read),
+        _ => false,
     })
 }
 

@@ -138,11 +138,7 @@ impl Wire<'_> {
     }
 
     pub(crate) fn client_id(&self) -> Option<&str> {
-        let field = match self.grant {
-            Grant::Fixed => return None,
-            Grant::AuthorizationCode { client_id_field, .. }
-            | Grant::ClientCredentials { client_id_field, .. } => client_id_field,
-        };
+        let field = self.grant.client_id_field()?;
         match self.secrets.get(field) {
             Some(secret) => Some(secret.expose()),
             None => self.fields.get(field)?.as_str(),
@@ -150,15 +146,12 @@ impl Wire<'_> {
     }
 
     fn client(&self) -> Result<Client, Refusal> {
-        let (authentication, secret_field) = match self.grant {
-            Grant::Fixed => return Err(denied("it has no OAuth grant")),
-            Grant::AuthorizationCode { client_authentication, client_secret_field, .. } => {
-                (*client_authentication, client_secret_field.as_deref())
-            }
-            Grant::ClientCredentials { client_authentication, client_secret_field, .. } => {
-                (*client_authentication, Some(client_secret_field.as_str()))
-            }
+        let authentication = match self.grant {
+            Grant::AuthorizationCode(grant) => grant.client_authentication,
+            Grant::ClientCredentials(grant) => grant.client_authentication,
+            _ => return Err(denied("it has no OAuth grant")),
         };
+        let secret_field = self.grant.client_secret_field();
         let id = self.client_id().ok_or_else(|| denied("the app's client id is missing"))?;
         let oauth = self.configuration.oauth.as_ref();
         let oauth = oauth.ok_or_else(|| denied("it is not configured for OAuth"))?;
@@ -179,6 +172,7 @@ impl Wire<'_> {
                         client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
                 }
             }
+            other => return Err(denied(format!("it authenticates by {other}"))),
         }
         Ok(client)
     }

@@ -234,7 +234,7 @@ impl Plugin {
             .map_err(|error| Error::from(ErrorKind::Description(error)))?;
         let configuration: Configuration =
             serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
-        described.allows(&configuration).map_err(|problem| {
+        crate::description::check_configuration(described, &configuration).map_err(|problem| {
             Error::refused(format!("its configuration goes beyond its description: {problem}"))
         })?;
         Ok(configuration)

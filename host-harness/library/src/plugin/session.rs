@@ -209,11 +209,12 @@ impl Plugin {
             }
         }
         // What was stored is checked again: the description may have become narrower since.
-        credential_type.allows(&credential.configuration).map_err(|problem| {
-            unusable(format!(
-                "it goes beyond the plugin's description ({problem}): connect it again"
-            ))
-        })?;
+        crate::description::check_configuration(credential_type, &credential.configuration)
+            .map_err(|problem| {
+                unusable(format!(
+                    "it goes beyond the plugin's description ({problem}): connect it again"
+                ))
+            })?;
         let known_secrets = credential_type.secret_fields();
         if let Some(short) = credential
             .secrets

@@ -16,7 +16,7 @@ use url::{Host, Url};
 
 use super::decode::chain;
 use super::{TransportError, TransportErrorKind, judge_address};
-use crate::origin::{Origin, OriginError};
+use crate::origin::{Origin, OriginError, OriginOfUrl as _};
 
 /// How long one connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ use url::Url;
 use super::connector::{ConnectTo, Connector, Resolver, SystemResolver};
 use super::decode::{self, chain};
 use super::{Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse};
-use crate::origin::Origin;
+use crate::origin::{Origin, OriginOfUrl as _};
 
 /// How long an unused HTTP/1.1 connection is kept.
 const IDLE: Duration = Duration::from_secs(30);

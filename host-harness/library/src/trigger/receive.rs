@@ -163,7 +163,7 @@ impl Triggers {
     /// Why a delivery is not taken: in the order of what costs least.
     fn refusal(&self, webhook: &Webhook, keep: &Keep, incoming: &Incoming) -> Option<Answer> {
         let refuse = |status, reason| Some(Answer::of(status, reason));
-        if !webhook.takes(&incoming.method) {
+        if !webhook.takes(incoming.method.as_str()) {
             return refuse(StatusCode::METHOD_NOT_ALLOWED, Reason::Method);
         }
         if incoming.body.len() > webhook.body_limit_bytes.unwrap_or(LARGEST).min(LARGEST) {

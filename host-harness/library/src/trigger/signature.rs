@@ -58,7 +58,10 @@ pub fn verify(
         return Err(SignatureError::Missing { header: rule.header.clone() });
     }
     found.truncate(MOST);
-    let SignatureScheme::HmacSha256 = rule.scheme;
+    // A scheme that is not checked here is not satisfied.
+    if rule.scheme != SignatureScheme::HmacSha256 {
+        return Err(SignatureError::Wrong);
+    }
     for secret in secrets {
         let mac = hmac_sha256(secret, body);
         if found.iter().any(|signature| mac.clone().verify_slice(signature).is_ok()) {
@@ -70,11 +73,10 @@ pub fn verify(
 
 /// The value of the signature's header for a body: what a service would send.
 pub fn sign(rule: &Signature, body: &[u8], secret: &Secret) -> String {
-    let SignatureScheme::HmacSha256 = rule.scheme;
     let bytes = hmac_sha256(secret, body).finalize().into_bytes();
     let text = match rule.encoding {
-        SignatureEncoding::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         SignatureEncoding::Base64 => STANDARD.encode(bytes),
+        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     };
     format!("{}{text}", rule.prefix.as_deref().unwrap_or_default())
 }
@@ -98,6 +100,7 @@ fn decoded(rule: &Signature, text: &str) -> Option<Vec<u8>> {
                 .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
                 .collect::<Option<_>>()?
         }
+        _ => return None,
     };
     // A shorter one would be compared in part only.
     (bytes.len() == 32).then_some(bytes)
@@ -111,16 +114,15 @@ mod tests {
     use super::*;
 
     fn rule() -> Signature {
-        Signature {
-            scheme: SignatureScheme::HmacSha256,
-            header: "X-PagerDuty-Signature".into(),
-            encoding: SignatureEncoding::Hex,
-            prefix: Some("v1=".into()),
-            separator: Some(",".into()),
-            secret: "webhook-secret".into(),
-            pointer: "/secret".into(),
-            previous_ms: 0,
-        }
+        Signature::new(
+            SignatureScheme::HmacSha256,
+            "X-PagerDuty-Signature",
+            SignatureEncoding::Hex,
+            "webhook-secret",
+            "/secret",
+        )
+        .prefix("v1=")
+        .separator(",")
     }
 
     fn headers(value: &str) -> HeaderMap {

@@ -2,19 +2,25 @@
 //! script of the node packs it; forms, validation, requests, documentation and tests follow from it.
 //!
 //! What an action does that is more than its request stands in the node's own code, under the same
-//! name. This crate never becomes part of a component.
+//! name. Of this crate, only the regions and the scopes become part of a component: its build script
+//! uses the rest.
 
 #![deny(missing_docs)]
 
 mod actions;
+mod credential_types;
 mod flat;
 mod paging;
 mod parameters;
 mod records;
 mod references;
+mod regions;
+pub mod scopes;
 mod secrets;
 mod triggers;
 
+pub use credential_types::credential_types;
+pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 pub use triggers::EVENT_TYPES;
 use workflow_node_sdk::declare::{Node, Slot};
 
@@ -35,6 +41,9 @@ pub static NODE: Node = Node {
                   account, in the US or the EU service region, through the REST API and the Events \
                   API.",
     documentation_url: "https://developer.pagerduty.com/docs/introduction",
+    icon: Some(include_str!("icon.svg")),
+    categories: &["incident-management", "on-call", "monitoring"],
+    aliases: &["PD", "paging", "alerting", "on-call schedules", "incident response", "AIOps"],
     origins: ORIGINS,
     slots: &[
         Slot {
@@ -49,7 +58,7 @@ pub static NODE: Node = Node {
         },
     ],
     schemas: records::SHARED,
-    secrets: secrets::SECRETS,
+    secrets: secrets::secrets,
     references: references::ALL,
     resources: actions::RESOURCES,
     triggers: triggers::ALL,

@@ -3,7 +3,8 @@
 use pagerduty::PagerDuty;
 use pagerduty_declaration::NODE;
 use serde_json::{Value, json};
-use workflow_node_sdk::node::{self, Plugin};
+use workflow_node_sdk::documents::{self, Document as _};
+use workflow_node_sdk::node::{self, Plugin as _};
 
 /// Checks a document against a schema of the contract.
 pub(crate) fn assert_valid(name: &str, document: &Value) {
@@ -26,7 +27,7 @@ fn described() -> Value {
 }
 
 fn credential_types() -> Value {
-    serde_json::from_str(&PagerDuty::credential_types()).unwrap()
+    serde_json::from_str(&node::credential_types::<PagerDuty>()).unwrap()
 }
 
 /// A schema of the node with what it may refer to.
@@ -45,7 +46,7 @@ fn the_descriptions_are_valid_documents() {
 #[test]
 fn the_descriptions_are_the_same_on_every_call() {
     assert_eq!(node::describe::<PagerDuty>(), node::describe::<PagerDuty>());
-    assert_eq!(PagerDuty::credential_types(), PagerDuty::credential_types());
+    assert_eq!(node::credential_types::<PagerDuty>(), node::credential_types::<PagerDuty>());
 }
 
 #[test]
@@ -184,4 +185,33 @@ fn the_forms_of_credentials_accept_what_people_type() {
         let validator = jsonschema::validator_for(&described["fields"]).unwrap();
         assert_eq!(validator.is_valid(&fields), is_valid, "{name} {fields}");
     }
+}
+
+/// What the node writes passes through the types of the contract unchanged, and nothing in it is
+/// unknown to them.
+#[test]
+fn the_documents_pass_through_the_types_unchanged() {
+    let written = node::describe::<PagerDuty>();
+    let described = documents::Node::from_json(&written).unwrap();
+    assert_eq!(described.to_json(), written);
+    assert!(described.extra().is_empty());
+    assert!(described.actions.iter().all(|action| action.extra().is_empty()));
+
+    let written = node::credential_types::<PagerDuty>();
+    let types = documents::CredentialTypes::from_json(&written).unwrap();
+    assert_eq!(types.to_json(), written);
+    assert_eq!(types, pagerduty_declaration::credential_types());
+
+    let written = PagerDuty::declaration().describe_triggers();
+    let triggers = documents::Triggers::from_json(&written).unwrap();
+    assert_eq!(triggers.to_json(), written);
+    assert_valid("trigger", &serde_json::from_str(&written).unwrap());
+}
+
+#[test]
+fn the_icon_is_small_svg() {
+    let described = described();
+    let icon = described["icon"].as_str().unwrap();
+    assert!(icon.starts_with("<svg ") && icon.len() < 1_000);
+    assert!(!icon.contains("href") && !icon.contains("script"));
 }

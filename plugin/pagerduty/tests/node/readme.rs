@@ -3,7 +3,7 @@
 use pagerduty::PagerDuty;
 use pagerduty_declaration::NODE;
 use serde_json::Value;
-use workflow_node_sdk::node::Plugin;
+use workflow_node_sdk::node;
 
 const README: &str = include_str!("../../README.md");
 
@@ -32,7 +32,7 @@ fn the_table_of_actions_is_the_declaration() {
 
 #[test]
 fn the_table_of_credential_types_is_the_description() {
-    let types: Value = serde_json::from_str(&PagerDuty::credential_types()).unwrap();
+    let types: Value = serde_json::from_str(&node::credential_types::<PagerDuty>()).unwrap();
     let expected: Vec<_> = types["credential_types"]
         .as_array()
         .unwrap()

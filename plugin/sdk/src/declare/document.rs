@@ -1,169 +1,149 @@
 //! The declaration as the documents of `schemas/node.json` and `schemas/trigger.json`.
 
 use serde_json::Value;
+use workflow_node_documents as documents;
+use workflow_node_documents::{OriginPattern, Schema, Schemas, SlotUse};
 
 use super::{
-    Action, Delivery, Effect, Idempotency, Kind, Node, Param, Reference, Run, Signature, Trigger,
-    Webhook, guarantee,
+    Action, Delivery, Effect, Example, Idempotency, Kind, Node, Param, Reference, Run, Signature,
+    Trigger, Webhook, guarantee,
 };
 use crate::json::{Object, constant, texts};
 
 /// The whole node.
-pub fn node(node: &Node) -> Value {
-    let mut slots = Object::new();
-    for slot in node.slots {
-        let mut members = Object::new();
-        members.set("credential_types", texts(slot.credential_types));
-        members.text("description", slot.description);
-        slots.set(slot.name, members.build());
-    }
-    let mut schemas = Object::new();
-    for (name, text) in node.schemas {
-        schemas.set(name, constant(text));
+///
+/// # Panics
+///
+/// When the declaration names something that is not an origin.
+pub fn node(node: &Node) -> documents::Node {
+    let mut origins = Vec::new();
+    for origin in node.origins {
+        let origin: OriginPattern = origin.parse().expect("a declaration names origins");
+        origins.push(origin);
     }
     let mut resources = Vec::new();
     let mut actions = Vec::new();
     for resource in node.resources {
-        let mut members = Object::new();
-        members.text("name", resource.name);
-        members.text("title", resource.title);
-        members.text("description", resource.description);
-        resources.push(members.build());
+        let described = documents::Resource::new(resource.name, resource.title);
+        resources.push(described.description(resource.description));
         for declared in resource.actions.iter().copied().flatten() {
             actions.push(action(declared, resource.name, node.references));
         }
     }
-    let mut members = Object::new();
-    members.text("name", node.name);
-    members.set("version", node.version.into());
-    members.text("display_name", node.display_name);
-    members.text("description", node.description);
-    members.text("documentation_url", node.documentation_url);
-    members.set("origins", texts(node.origins));
-    members.set("slots", slots.build());
-    members.set("schemas", schemas.build());
-    members.set("secrets", constant(node.secrets));
-    members.set("resources", Value::Array(resources));
-    members.set("actions", Value::Array(actions));
-    members.build()
+    let mut document =
+        documents::Node::new(node.name, node.display_name, node.description, origins, actions)
+            .version(node.version)
+            .schemas(Schemas::from_iter(
+                node.schemas.iter().map(|(name, text)| (*name, schema(constant(text)))),
+            ))
+            .secrets((node.secrets)())
+            .resources(resources)
+            .categories(node.categories.iter().copied())
+            .aliases(node.aliases.iter().copied());
+    document.documentation_url = given(node.documentation_url);
+    document.icon = node.icon.map(str::to_owned);
+    for slot in node.slots {
+        let types: Vec<String> = slot.credential_types.iter().map(|&name| name.into()).collect();
+        document = document.slot(slot.name, documents::Slot::new(types, slot.description));
+    }
+    document
 }
 
 /// The triggers.
-pub fn triggers(node: &Node) -> Value {
-    let mut triggers = Vec::new();
-    for declared in node.triggers {
-        triggers.push(trigger(declared, node.references));
-    }
-    let mut members = Object::new();
-    members.set("triggers", Value::Array(triggers));
-    members.build()
+pub fn triggers(node: &Node) -> documents::Triggers {
+    let triggers = node.triggers.iter().map(|declared| trigger(declared, node.references));
+    documents::Triggers::default().triggers(triggers.collect())
 }
 
-fn trigger(trigger: &Trigger, references: &[Reference]) -> Value {
-    let mut members = head(&trigger.form, references);
-    members.set("output", constant(trigger.form.output));
-    members.set(
-        "delivery",
-        match &trigger.delivery {
-            Delivery::Webhook(declared) => webhook(declared),
-            Delivery::Poll(seconds) => {
-                let mut members = Object::new();
-                members.text("kind", "poll");
-                members.set("interval_ms", (u64::from(*seconds) * 1_000).into());
-                members.build()
-            }
-        },
-    );
-    members.build()
+/// A text that a declaration gives, or leaves empty.
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn webhook(webhook: &Webhook) -> Value {
-    let mut members = Object::new();
-    members.text("kind", "webhook");
+/// A schema that the declaration holds or that is built here.
+fn schema(value: Value) -> Schema {
+    value.try_into().expect("a declaration holds schemas")
+}
+
+fn trigger(trigger: &Trigger, references: &[Reference]) -> documents::Trigger {
+    let form = &trigger.form;
+    let delivery: documents::Delivery = match &trigger.delivery {
+        Delivery::Webhook(declared) => webhook(declared).into(),
+        Delivery::Poll(seconds) => documents::Poll::new(u64::from(*seconds) * 1_000).into(),
+    };
+    let parameters = schema(object_schema(form.parameters, references));
+    let mut document =
+        documents::Trigger::new(form.name, form.title, form.description, parameters, delivery)
+            .version(form.version)
+            .output(schema(constant(form.output)))
+            .slots(slot(form))
+            .examples(examples(form.examples));
+    document.documentation_url = given(form.documentation_url);
+    document
+}
+
+fn webhook(webhook: &Webhook) -> documents::Webhook {
+    let mut document = documents::Webhook::default();
     if webhook.body_limit > 0 {
-        members.set("body_limit_bytes", webhook.body_limit.into());
-    }
-    if let Some(declared) = &webhook.signature {
-        members.set("signature", signature(declared));
-    }
-    if !webhook.id_header.is_empty() {
-        members.text("id_header", webhook.id_header);
+        document = document.body_limit_bytes(webhook.body_limit as usize);
     }
     if webhook.answer_within_ms > 0 {
-        members.set("answer_within_ms", webhook.answer_within_ms.into());
+        document = document.answer_within_ms(webhook.answer_within_ms.into());
     }
     if webhook.is_answered_by_plugin {
-        members.text("answered_by", "plugin");
+        document = document.answered_by(documents::AnsweredBy::Plugin);
     }
-    members.build()
+    document.signature = webhook.signature.as_ref().map(signature);
+    document.id_header = given(webhook.id_header);
+    document
 }
 
-fn signature(signature: &Signature) -> Value {
-    let mut members = Object::new();
-    members.text("scheme", "hmac-sha256");
-    members.text("header", signature.header);
-    members.text("encoding", if signature.is_base64 { "base64" } else { "hex" });
-    if !signature.prefix.is_empty() {
-        members.text("prefix", signature.prefix);
-    }
-    if !signature.separator.is_empty() {
-        members.text("separator", signature.separator);
-    }
-    members.text("secret", signature.secret);
-    members.text("pointer", signature.pointer);
-    members.set("previous_ms", signature.previous_ms.into());
-    members.build()
+fn signature(signature: &Signature) -> documents::Signature {
+    let encoding = match signature.is_base64 {
+        true => documents::SignatureEncoding::Base64,
+        false => documents::SignatureEncoding::Hex,
+    };
+    let scheme = documents::SignatureScheme::HmacSha256;
+    let (header, secret) = (signature.header, signature.secret);
+    let mut document =
+        documents::Signature::new(scheme, header, encoding, secret, signature.pointer)
+            .previous_ms(signature.previous_ms.into());
+    document.prefix = given(signature.prefix);
+    document.separator = given(signature.separator);
+    document
 }
 
-/// What an action and a trigger both say.
-fn head(form: &Action, references: &[Reference]) -> Object {
-    let mut slots = Object::new();
-    if !form.slot.is_empty() {
-        let mut used = Object::new();
-        used.set("required", true.into());
-        used.set("scopes", texts(form.scopes));
-        slots.set(form.slot, used.build());
-    }
-    let mut examples = Vec::new();
-    for example in form.examples {
-        let mut members = Object::new();
-        members.text("title", example.title);
-        members.set("parameters", constant(example.parameters));
-        examples.push(members.build());
-    }
-    let mut members = Object::new();
-    members.text("name", form.name);
-    members.set("version", form.version.into());
-    members.text("title", form.title);
-    members.text("description", form.description);
-    members.set("slots", slots.build());
-    members.set("parameters", object_schema(form.parameters, references));
-    members.set("examples", Value::Array(examples));
-    if !form.documentation_url.is_empty() {
-        members.text("documentation_url", form.documentation_url);
-    }
-    members
+/// The slot that a form uses, if it uses one.
+fn slot(form: &Action) -> Option<(&'static str, SlotUse)> {
+    let used = SlotUse::default().required(true).scopes(form.scopes.iter().copied());
+    (!form.slot.is_empty()).then_some((form.slot, used))
 }
 
-fn action(action: &Action, resource: &str, references: &[Reference]) -> Value {
-    let mut output = Object::new();
-    output.set("main", record(action));
+fn examples(examples: &[Example]) -> Vec<documents::Example> {
+    let example =
+        |example: &Example| documents::Example::new(example.title, constant(example.parameters));
+    examples.iter().map(example).collect()
+}
 
-    let mut members = head(action, references);
-    members.text("resource", resource);
-    members.text("effect", effect(action.effect));
-    members.text("idempotency", idempotency(action.idempotency));
-    members.set("output", output.build());
-    if action.is_early_access {
-        members.set("early_access", true.into());
-    }
-    if action.run == Run::Declared && action.is_paged() {
-        members.set("emits", true.into());
-    }
-    if let Some(words) = guarantee::of(action) {
-        members.text("guarantee", &words);
-    }
-    members.build()
+fn action(action: &Action, resource: &str, references: &[Reference]) -> documents::Action {
+    let mut document = documents::Action::new(
+        action.name,
+        action.title,
+        action.description,
+        effect(action.effect),
+        idempotency(action.idempotency),
+        schema(object_schema(action.parameters, references)),
+    )
+    .version(action.version)
+    .slots(slot(action).into_iter().map(|(name, used)| (name.to_owned(), used)).collect())
+    .port("main", schema(record(action)))
+    .resource(resource)
+    .examples(examples(action.examples))
+    .early_access(action.is_early_access)
+    .emits(action.run == Run::Declared && action.is_paged());
+    document.documentation_url = given(action.documentation_url);
+    document.guarantee = guarantee::of(action);
+    document
 }
 
 /// The schema of one output record: as the service writes it, or flat.
@@ -177,22 +157,22 @@ fn record(action: &Action) -> Value {
     members.build()
 }
 
-fn effect(effect: Effect) -> &'static str {
+fn effect(effect: Effect) -> documents::Effect {
     match effect {
-        Effect::Read => "read",
-        Effect::Create => "create",
-        Effect::Update => "update",
-        Effect::Delete => "delete",
-        Effect::Execute => "execute",
+        Effect::Read => documents::Effect::Read,
+        Effect::Create => documents::Effect::Create,
+        Effect::Update => documents::Effect::Update,
+        Effect::Delete => documents::Effect::Delete,
+        Effect::Execute => documents::Effect::Execute,
     }
 }
 
-fn idempotency(idempotency: Idempotency) -> &'static str {
+fn idempotency(idempotency: Idempotency) -> documents::Idempotency {
     match idempotency {
-        Idempotency::Safe => "safe",
-        Idempotency::Idempotent => "idempotent",
-        Idempotency::Keyed => "keyed",
-        Idempotency::None => "none",
+        Idempotency::Safe => documents::Idempotency::Safe,
+        Idempotency::Idempotent => documents::Idempotency::Idempotent,
+        Idempotency::Keyed => documents::Idempotency::Keyed,
+        Idempotency::None => documents::Idempotency::None,
     }
 }
 

@@ -13,6 +13,7 @@ mod trigger;
 pub(crate) mod validate;
 
 use serde::{Deserialize, Serialize};
+use workflow_node_documents::SecretPosition;
 
 pub use param::{Kind, Param, Place};
 pub use route::{Answer, Cursor, Offset, Paging, Route, TimeKey};
@@ -32,15 +33,20 @@ pub struct Node {
     pub description: &'static str,
     /// Where a person reads more; https.
     pub documentation_url: &'static str,
+    /// Icon: SVG text of at most 8 KiB. Hosts show it only as an image.
+    pub icon: Option<&'static str>,
+    /// Categories that catalogs list the node under, in lower case.
+    pub categories: &'static [&'static str],
+    /// Other words that people search for.
+    pub aliases: &'static [&'static str],
     /// Every origin it may ever talk to.
     pub origins: &'static [&'static str],
     /// The places for credentials.
     pub slots: &'static [Slot],
     /// Schemas shared by name (JSON text); actions refer to them as `#/$defs/NAME`.
     pub schemas: &'static [(&'static str, &'static str)],
-    /// Positions in answers and requests that hold secrets (a JSON array, as in
-    /// `schemas/node.json`).
-    pub secrets: &'static str,
+    /// Where responses and requests hold secrets.
+    pub secrets: fn() -> Vec<SecretPosition>,
     /// What parameters may refer to.
     pub references: &'static [Reference],
     /// The resources, in the order in which a menu shows them.

@@ -14,6 +14,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
+use workflow_node_documents::{
+    Configuration, CredentialTypes, Document as _, Identity, TokenGrant,
+};
 
 use crate::declare::{Action, Node, Reference, document};
 use crate::error::{Error, ErrorKind, FieldError};
@@ -36,8 +39,17 @@ pub trait Plugin {
     /// The declaration: a [`Node`], or what a build script has packed of one.
     fn declaration() -> &'static dyn Declares;
 
-    /// The credential types (a document of `schemas/credential-type.json`).
-    fn credential_types() -> String;
+    /// The credential types. By default there are none.
+    fn credential_types() -> CredentialTypes {
+        CredentialTypes::default()
+    }
+
+    /// The document of `schemas/credential-type.json`. A build script can write
+    /// [`credential_types`](Self::credential_types) instead, so that the code that builds them is
+    /// not part of the component.
+    fn describe_credential_types() -> String {
+        Self::credential_types().to_json()
+    }
 
     /// The configuration that follows from a credential's fields; see the contract.
     ///
@@ -47,11 +59,11 @@ pub trait Plugin {
     fn configure(
         credential_type: &str,
         fields: &Map<String, Value>,
-        grant: Option<&Value>,
-    ) -> Result<Value, Vec<FieldError>>;
+        grant: Option<&TokenGrant>,
+    ) -> Result<Configuration, Vec<FieldError>>;
 
-    /// Proves a credential with real calls (a document of `schemas/identity.json`).
-    fn test(credential: Credential) -> impl Future<Output = Result<Value, Error>>;
+    /// Proves a credential with real calls.
+    fn test(credential: Credential) -> impl Future<Output = Result<Identity, Error>>;
 
     /// Completes a request that follows from the declaration: headers of the service, and whose
     /// name it acts in.
@@ -144,11 +156,11 @@ impl Declares for Node {
     }
 
     fn describe(&self) -> String {
-        json::text(&document::node(self))
+        document::node(self).to_json()
     }
 
     fn describe_triggers(&self) -> String {
-        json::text(&document::triggers(self))
+        document::triggers(self).to_json()
     }
 
     fn action(&self, name: &str) -> Option<&'static Action> {
@@ -203,6 +215,11 @@ pub fn describe<P: Plugin>() -> String {
 }
 
 #[doc(hidden)]
+pub fn credential_types<P: Plugin>() -> String {
+    P::describe_credential_types()
+}
+
+#[doc(hidden)]
 pub fn configure<P: Plugin>(
     credential_type: String,
     fields: String,
@@ -212,14 +229,14 @@ pub fn configure<P: Plugin>(
         || vec![FieldError { pointer: String::new(), message: "is no JSON object".to_owned() }];
     let fields = json::object(&fields).ok_or_else(wrong)?;
     let grant = match grant {
-        Some(text) => Some(json::value(&text).ok_or_else(wrong)?),
+        Some(text) => Some(json::value(&text).and_then(TokenGrant::from_value).ok_or_else(wrong)?),
         None => None,
     };
-    P::configure(&credential_type, &fields, grant.as_ref()).map(|value| json::text(&value))
+    P::configure(&credential_type, &fields, grant.as_ref()).map(|value| value.to_json())
 }
 
 #[doc(hidden)]
 pub fn test<P: Plugin>(slot: String) -> Result<String, Error> {
     let credential = Credential::in_slot(&slot)?;
-    block_on(P::test(credential)).map(|identity| json::text(&identity))
+    block_on(P::test(credential)).map(|identity| identity.to_json())
 }

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
+use workflow_node_documents::Document as _;
+pub use workflow_node_documents::{Choice, Options, OptionsQuery};
 
 use super::resolve::{parents, plain_id};
 use super::{Credential, Hooks, Plugin, Task};
@@ -20,96 +22,25 @@ const CHECKED: usize = 20;
 /// How many choices a page has at most, when the query does not say.
 const PAGE: u64 = 100;
 
-/// What a form asks for the choices of a field.
-#[derive(Clone, Debug)]
-pub struct OptionsQuery {
-    /// The action's name, or the trigger's.
-    pub action: String,
-    /// The parameter's name.
-    pub parameter: String,
-    /// What the form holds so far.
-    pub parameters: Map<String, Value>,
-    /// What the user typed.
-    pub search: Option<String>,
-    /// From the last answer.
-    pub cursor: Option<String>,
-    /// How many at most.
-    pub limit: Option<u64>,
-}
-
-/// Choices of a field.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// In the order to show.
-    pub choices: Vec<Choice>,
-    /// Given to the next query for more.
-    pub next_cursor: Option<String>,
-    /// Values that the form holds and the service does not know any more.
-    pub stale: Vec<Value>,
-}
-
-/// One choice.
-#[derive(Clone, Debug)]
-pub struct Choice {
-    /// What the parameter is set to.
-    pub value: Value,
-    /// What a form shows.
-    pub label: String,
-    /// A second line.
-    pub description: Option<String>,
-}
-
 #[doc(hidden)]
 pub fn load_options<P: Plugin>(query: String) -> Result<String, Error> {
-    let query =
-        json::object(&query).ok_or_else(|| Error::invalid("", "the query is no JSON object"))?;
-    let text = |name: &str| query.get(name).and_then(Value::as_str).map(str::to_owned);
-    let query = OptionsQuery {
-        action: text("action").or_else(|| text("trigger")).unwrap_or_default(),
-        parameter: text("parameter").unwrap_or_default(),
-        parameters: match query.get("parameters") {
-            Some(Value::Object(parameters)) => parameters.clone(),
-            _ => Map::new(),
-        },
-        search: text("search"),
-        cursor: text("cursor"),
-        limit: query.get("limit").and_then(Value::as_u64),
-    };
+    let query = json::value(&query).and_then(OptionsQuery::from_value);
+    let query = query.ok_or_else(|| Error::invalid("", "the query is malformed"))?;
     declared(Hooks::of::<P>(), &query)?;
-    let options = block_on(P::options(query))?;
-    let mut choices = Vec::new();
-    for choice in options.choices {
-        let mut members = json::Object::new();
-        members.set("value", choice.value);
-        members.set("label", choice.label.into());
-        if let Some(description) = choice.description {
-            members.set("description", description.into());
-        }
-        choices.push(members.build());
-    }
-    let mut members = json::Object::new();
-    members.set("choices", Value::Array(choices));
-    if let Some(cursor) = options.next_cursor {
-        members.set("next_cursor", cursor.into());
-    }
-    if !options.stale.is_empty() {
-        members.set("stale", Value::Array(options.stale));
-    }
-    Ok(json::text(&members.build()))
+    Ok(block_on(P::options(query))?.to_json())
 }
 
 /// What the parameter of a query refers to.
 fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error> {
-    let action = hooks.declaration.action(&query.action);
-    let action = action.or_else(|| hooks.declaration.trigger(&query.action));
+    let action = hooks.declaration.action(query.form());
+    let action = action.or_else(|| hooks.declaration.trigger(query.form()));
     let param = action.and_then(|action| find(action.parameters, &query.parameter));
     let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
     match param {
         Some(param) if param.refers() => Ok(param),
         Some(_) => refuse(format!("`{}` has no choices", query.parameter)),
         None => {
-            let OptionsQuery { action, parameter, .. } = query;
-            refuse(format!("there is no parameter `{parameter}` of `{action}`"))
+            refuse(format!("there is no parameter `{}` of `{}`", query.parameter, query.form()))
         }
     }
 }
@@ -268,7 +199,9 @@ async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Resul
             .filter(|next| !next.is_empty()),
         _ => None,
     };
-    Ok(Options { choices, next_cursor, stale: Vec::new() })
+    let mut options = Options::default().choices(choices);
+    options.next_cursor = next_cursor;
+    Ok(options)
 }
 
 fn read(
@@ -293,11 +226,10 @@ fn choice(record: &Value, reference: &Reference) -> Option<Choice> {
         |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let id = text("id")?;
     let label = reference.labels.iter().find_map(|label| text(label));
-    Some(Choice {
-        value: id.into(),
-        label: label.or_else(|| text("summary")).unwrap_or(id).to_owned(),
-        description: text(reference.detail).map(str::to_owned),
-    })
+    let label = label.or_else(|| text("summary")).unwrap_or(id);
+    let mut choice = Choice::new(id, label);
+    choice.description = text(reference.detail).map(str::to_owned);
+    Some(choice)
 }
 
 /// The values of the form that the service does not know any more.

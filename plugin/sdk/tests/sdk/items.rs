@@ -172,11 +172,14 @@ fn a_credential_is_configured_from_its_fields_and_its_grant() {
     let configured = |fields: &str, grant: Option<&str>| {
         node::configure::<Things>("key".into(), fields.into(), grant.map(str::to_owned))
     };
-    let configuration = configured(r#"{"a":1}"#, Some(r#"{"scopes":[]}"#)).unwrap();
+    let grant = r#"{"scopes":["read"],"claims":{"sub":"u"}}"#;
+    let configuration = configured(r#"{"a":1}"#, Some(grant)).unwrap();
     let configuration: Value = serde_json::from_str(&configuration).unwrap();
-    assert_eq!(configuration, json!({"fields": {"a": 1}, "grant": {"scopes": []}, "type": "key"}));
+    let grant: Value = serde_json::from_str(grant).unwrap();
+    assert_eq!(configuration["values"], json!({"fields": {"a": 1}, "grant": grant, "type": "key"}));
     assert!(configured("[]", None).is_err());
     assert!(configured("{}", Some("{")).is_err());
+    assert!(configured("{}", Some(r#"{"scopes":[]}"#)).is_err());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use workflow_node_sdk::declare::{
     Action, Answer, Cursor, Effect, Example, Idempotency, Kind, Node, Offset, Paging, Param, Place,
     Reference, Resource, Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
 };
+use workflow_node_sdk::documents::{Configuration, Identity, OriginPattern, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response, SendError};
 use workflow_node_sdk::node::{
@@ -184,10 +185,13 @@ pub(crate) static NODE: Node = Node {
     display_name: "Things",
     description: "Things of a test.",
     documentation_url: "https://api.test/documentation",
+    icon: Some(r#"<svg xmlns="http://www.w3.org/2000/svg"/>"#),
+    categories: &["tests"],
+    aliases: &["objects"],
     origins: &["https://api.test", "https://open.test"],
     slots: &[Slot { name: "main", description: "A key.", credential_types: &["key"] }],
     schemas: &[("thing", r#"{"type":"object"}"#)],
-    secrets: "[]",
+    secrets: Vec::new,
     references: &[
         Reference {
             name: "thing",
@@ -228,20 +232,18 @@ impl Plugin for Things {
         &NODE
     }
 
-    fn credential_types() -> String {
-        r#"{"credential_types":[]}"#.to_owned()
-    }
-
     fn configure(
         credential_type: &str,
         fields: &Map<String, Value>,
-        grant: Option<&Value>,
-    ) -> Result<Value, Vec<FieldError>> {
-        Ok(json!({"type": credential_type, "fields": fields, "grant": grant}))
+        grant: Option<&TokenGrant>,
+    ) -> Result<Configuration, Vec<FieldError>> {
+        let values = json!({"type": credential_type, "fields": fields, "grant": grant});
+        let api: OriginPattern = "https://api.test".parse().unwrap();
+        Ok(Configuration::new([api]).values(values.as_object().unwrap().clone()))
     }
 
-    async fn test(credential: Credential) -> Result<Value, Error> {
-        Ok(json!({"summary": credential.credential_type}))
+    async fn test(credential: Credential) -> Result<Identity, Error> {
+        Ok(Identity::new(credential.credential_type))
     }
 
     fn prepare(request: &mut Request, _: &Action, _: &Credential) -> Result<(), Error> {

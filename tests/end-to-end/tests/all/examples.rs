@@ -41,7 +41,7 @@ fn examples(plugin: &Plugin, found: &mut Found) -> VecDeque<Example> {
         all.extend(action.examples.iter().map(|example| Example {
             action: action.name.clone(),
             title: example.title.clone(),
-            parameters: example.parameters.clone(),
+            parameters: example.parameters.value().clone(),
         }));
     }
     all
@@ -51,7 +51,7 @@ fn examples(plugin: &Plugin, found: &mut Found) -> VecDeque<Example> {
 fn validator(plugin: &Plugin, action: &str) -> jsonschema::Validator {
     let node = &plugin.description().node;
     let action = node.actions.iter().find(|one| one.name == action).expect("it is described");
-    let mut schema = action.output["main"].clone();
+    let mut schema = action.output["main"].value().clone();
     schema["$defs"] = json!(node.schemas);
     jsonschema::validator_for(&schema).expect("its output is a schema")
 }

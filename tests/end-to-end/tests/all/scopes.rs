@@ -79,7 +79,7 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
         let reads = slot_use.scopes.iter().all(|scope| scope.ends_with(".read"));
         for name in ["scoped", "classic"] {
             let mut execution = Execution::new(&action.name).credential("rest", name);
-            let example = action.examples.first().map(|example| example.parameters.clone());
+            let example = action.examples.first().map(|example| example.parameters.value().clone());
             execution.items = vec![example.unwrap_or_else(|| json!({}))];
             let outcome = plugin.execute(execution).await;
             if reads {

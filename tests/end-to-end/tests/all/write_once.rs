@@ -31,7 +31,7 @@ fn actions(world: &World, idempotency: Idempotency) -> Vec<(String, Value)> {
         .filter(|action| action.idempotency == idempotency && action.effect != Effect::Read);
     of_kind
         .map(|action| {
-            let mut examples = action.examples.iter().map(|example| &example.parameters);
+            let mut examples = action.examples.iter().map(|example| example.parameters.value());
             let example = examples.find(|parameters| writes(parameters));
             (action.name.clone(), example.expect("an example that writes").clone())
         })
@@ -231,7 +231,8 @@ async fn what_only_reads_is_asked_again_though_it_is_asked_for_by_post() {
         for (name, fault) in before_apply() {
             world.reset();
             world.simulator.fault(fault.method("POST"));
-            let outcome = world.run(&action.name, &[action.examples[0].parameters.clone()]).await;
+            let outcome =
+                world.run(&action.name, &[action.examples[0].parameters.value().clone()]).await;
             world.simulator.clear_faults();
             assert!(outcome.items[0].is_ok(), "{}, {name}: {:?}", action.name, outcome.items[0]);
             asked += usize::from(writes(&world).len() == 2);

@@ -129,7 +129,7 @@ async fn a_wait_beyond_the_deadline_is_handed_to_the_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn executions_that_share_a_key_stay_within_its_limit_together() {
     use workflow_node_host::description::RateWindow;
-    let window = RateWindow { requests: 30, milliseconds: 60_000 };
+    let window = RateWindow::new(30, 60_000);
     let world =
         World::with(Simulator::builder().rate_limit(30), |host| host.rate_limit(vec![window]))
             .await;
@@ -157,7 +157,7 @@ async fn executions_that_share_a_key_stay_within_its_limit_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn executions_of_different_actions_that_share_a_key_are_paced_together_and_never_refused() {
     use workflow_node_host::description::RateWindow;
-    let window = RateWindow { requests: 40, milliseconds: 2_000 };
+    let window = RateWindow::new(40, 2_000);
     let world =
         World::with(Simulator::builder().rate_limit(1_200), |host| host.rate_limit(vec![window]))
             .await;

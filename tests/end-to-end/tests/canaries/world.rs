@@ -244,7 +244,7 @@ impl World {
             .iter()
             .filter(|action| action.slots.contains_key(slot))
             .map(|action| {
-                let example = action.examples.first().map(|one| one.parameters.clone());
+                let example = action.examples.first().map(|one| one.parameters.value().clone());
                 (action.name.clone(), example.unwrap_or_else(|| json!({})))
             })
             .collect()

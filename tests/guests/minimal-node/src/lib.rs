@@ -2,6 +2,7 @@
 //! has no credential types.
 
 use workflow_node_sdk::declare::{Action, Example, Node, Param, Resource, Run};
+use workflow_node_sdk::documents::{Configuration, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{Credential, Declares, Plugin, Task, Work, main};
@@ -15,10 +16,13 @@ static NODE: Node = Node {
     display_name: "Minimal",
     description: "The least that is a node.",
     documentation_url: "https://example.com/minimal",
+    icon: None,
+    categories: &[],
+    aliases: &[],
     origins: &["https://example.com"],
     slots: &[],
     schemas: &[],
-    secrets: "[]",
+    secrets: Vec::new,
     references: &[],
     resources: &[Resource {
         name: "echo",
@@ -41,20 +45,16 @@ impl Plugin for Minimal {
         &NODE
     }
 
-    fn credential_types() -> String {
-        r#"{"credential_types":[]}"#.to_owned()
-    }
-
     fn configure(
         credential_type: &str,
         _fields: &Map<String, Value>,
-        _grant: Option<&Value>,
-    ) -> Result<Value, Vec<FieldError>> {
+        _grant: Option<&TokenGrant>,
+    ) -> Result<Configuration, Vec<FieldError>> {
         let message = ["there is no credential type `", credential_type, "`"].concat();
         Err(vec![FieldError { pointer: String::new(), message }])
     }
 
-    async fn test(_credential: Credential) -> Result<Value, Error> {
+    async fn test(_credential: Credential) -> Result<Identity, Error> {
         Err(Error::new(ErrorKind::Unsupported, "there are no credentials to test"))
     }
 

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::service::Whim;
 use super::world::{World, app, description, fast, new, now};
 use crate::credential::{CredentialError, CredentialSource as _};
+use crate::description::check_configuration;
 use crate::origin::OriginPattern;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +125,7 @@ fn o8_neither_rights_nor_redirect_nor_pkce_are_the_running_guests_to_choose() {
             "oauth": {"authorize_url": "https://id.test/authorize",
                 "token_url": "https://id.test/token", "scopes": ["items.read"]}});
         change(&mut configuration);
-        described.allows(&serde_json::from_value(configuration).unwrap())
+        check_configuration(described, &serde_json::from_value(configuration).unwrap())
     };
     assert!(configured(&|_| {}).is_ok());
     for (pointer, value) in [

@@ -1,7 +1,6 @@
 //! The scopes of Scoped OAuth, and the two of Classic User OAuth.
 
-use serde_json::Value;
-use workflow_node_sdk::json;
+use workflow_node_sdk::documents::{Access, Scope};
 
 /// Resource, in words, and which of `.read` and `.write` it has.
 const SCOPED: &[(&str, &str, &str)] = &[
@@ -49,45 +48,44 @@ const SCOPED: &[(&str, &str, &str)] = &[
     ("workflow_integrations:connections", "connections of workflow integrations", "rw"),
 ];
 
-/// The scopes of Scoped OAuth, as the document wants them.
-pub(crate) fn scoped(scopes: &mut Vec<Value>) {
+/// The scopes of Scoped OAuth.
+pub fn scoped() -> Vec<Scope> {
+    let mut scopes = Vec::new();
     for (resource, words, access) in SCOPED {
         for letter in access.chars() {
             let (suffix, verb, access) = match letter {
-                'r' => (".read", "See ", "read"),
-                _ => (".write", "Change ", "write"),
+                'r' => (".read", "See ", Access::Read),
+                _ => (".write", "Change ", Access::Write),
             };
-            let name = [resource, suffix].concat();
-            scopes.push(scope(&name, &[verb, words, "."].concat(), access));
+            let scope = Scope::new([resource, suffix].concat(), [verb, words, "."].concat());
+            scopes.push(scope.access(access));
         }
     }
+    scopes
 }
 
-/// The scopes of Classic User OAuth.
-pub(crate) fn classic(scopes: &mut Vec<Value>) {
-    for (name, words) in CLASSIC {
-        let mut scope = json::Object::new();
-        scope.text("name", name);
-        scope.text("description", words);
-        scope.text("covers", name);
-        scopes.push(scope.build());
+/// The scopes of Classic User OAuth. `write` includes `read`.
+pub fn classic() -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    for (access, words) in CLASSIC {
+        scopes.push(Scope::new(access.as_str(), *words).covers(*access));
     }
+    scopes
 }
 
-/// Name and words. `write` includes `read`.
-const CLASSIC: &[(&str, &str)] = &[
-    ("read", "See everything that the user sees."),
-    ("write", "See and change everything that the user may."),
+const CLASSIC: &[(Access, &str)] = &[
+    (Access::Read, "See everything that the user sees."),
+    (Access::Write, "See and change everything that the user may."),
 ];
 
 /// Whether a name is a scope of Classic User OAuth.
-pub(crate) fn is_classic(name: &str) -> bool {
-    CLASSIC.iter().any(|(known, _)| *known == name)
+pub fn is_classic(name: &str) -> bool {
+    CLASSIC.iter().any(|(known, _)| known.as_str() == name)
 }
 
 /// Whether scopes, as they were granted, allow anything to be changed; `None` where only the
 /// service knows.
-pub(crate) fn allow_writing(granted: &[String]) -> Option<bool> {
+pub fn allow_writing(granted: &[String]) -> Option<bool> {
     let mut known = false;
     for scope in granted {
         if scope == "write" || scope.ends_with(".write") {
@@ -99,7 +97,7 @@ pub(crate) fn allow_writing(granted: &[String]) -> Option<bool> {
 }
 
 /// Whether a name is a scope of Scoped OAuth.
-pub(crate) fn is_scoped(name: &str) -> bool {
+pub fn is_scoped(name: &str) -> bool {
     for (resource, _, access) in SCOPED {
         let letter = match name.strip_prefix(resource) {
             Some(".read") => 'r',
@@ -109,12 +107,4 @@ pub(crate) fn is_scoped(name: &str) -> bool {
         return access.contains(letter);
     }
     false
-}
-
-fn scope(name: &str, description: &str, access: &str) -> Value {
-    let mut scope = json::Object::new();
-    scope.text("name", name);
-    scope.text("description", description);
-    scope.text("access", access);
-    scope.build()
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A template that a URL's path matches or does not. `{name}` stands for one segment that is not
-/// empty and holds no encoded slash or backslash (a server may decode it into a path); a final
-/// `/**` for any rest. Segments are compared after percent-decoding, so that `%72outing` is no way
-/// around a template, and case matters.
+/// A template that the path of a URL matches or does not match.
+///
+/// `{name}` stands for one segment that is not empty and contains no encoded slash or backslash (a
+/// server may decode it into a path). A final `/**` stands for any rest. Segments are compared
+/// after percent-decoding, so that `%72outing` does not bypass a template. Matching is
+/// case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PathTemplate {
     segments: Vec<Segment>,
@@ -19,16 +21,21 @@ enum Segment {
     Any(String),
 }
 
-/// Why a text is no path template.
+/// Why a text is not a path template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no path template: {reason}")]
+#[error("`{text}` is not a path template: {reason}")]
 pub struct PathTemplateError {
     text: String,
     reason: &'static str,
 }
 
 impl PathTemplate {
-    /// Whether a URL's path (as it stands in the URL, percent-encoded) matches.
+    /// The template that every path matches: `/**`.
+    pub const fn everything() -> Self {
+        Self { segments: Vec::new(), open: true }
+    }
+
+    /// Whether the path of a URL (percent-encoded, as in the URL) matches.
     pub fn matches(&self, path: &str) -> bool {
         let Some(path) = path.strip_prefix('/') else {
             return false;
@@ -52,7 +59,7 @@ impl PathTemplate {
         self.open || given.next().is_none()
     }
 
-    /// Whether it matches every path.
+    /// Whether every path matches.
     pub fn is_everything(&self) -> bool {
         self.open && self.segments.is_empty()
     }
@@ -64,15 +71,13 @@ impl FromStr for PathTemplate {
     fn from_str(text: &str) -> Result<Self, PathTemplateError> {
         let wrong = |reason| PathTemplateError { text: text.into(), reason };
         let Some(rest) = text.strip_prefix('/') else {
-            return Err(wrong("it begins with /"));
+            return Err(wrong("it must begin with `/`"));
         };
         let (rest, open) = match rest.strip_suffix("**") {
-            Some("") => {
-                return Ok(Self { segments: Vec::new(), open: true });
-            }
+            Some("") => return Ok(Self::everything()),
             Some(rest) => match rest.strip_suffix('/') {
                 Some(rest) => (rest, true),
-                None => return Err(wrong("`**` stands alone in the last segment")),
+                None => return Err(wrong("`**` must be the whole last segment")),
             },
             None => (rest, false),
         };
@@ -80,10 +85,10 @@ impl FromStr for PathTemplate {
             .split('/')
             .map(|segment| {
                 match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-                    Some("") => Err(wrong("a place holder has a name")),
+                    Some("") => Err(wrong("a placeholder needs a name")),
                     Some(name) => Ok(Segment::Any(name.into())),
                     None if segment.contains(['{', '}', '*', '?', '#', '%']) => {
-                        Err(wrong("a segment is a word or a {name}"))
+                        Err(wrong("a segment is either a word or a `{name}`"))
                     }
                     None => Ok(Segment::Exactly(segment.into())),
                 }
@@ -105,8 +110,7 @@ impl fmt::Display for PathTemplate {
     }
 }
 
-crate::origin::text_form!(PathTemplate);
-use serde::{Deserialize, Serialize};
+crate::text::text_form!(PathTemplate);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,30 @@
+//! The documents that a host passes with calls: `schemas/call-options.json` and
+//! `schemas/trigger-options.json`.
+
+use crate::members::document;
+
+document! {
+    /// How the engine wants a call of `node.execute` to run.
+    #[derive(Default)]
+    open struct CallOptions {
+        number {
+            /// Maximum number of items that run concurrently.
+            concurrency: u64,
+        }
+        default {
+            /// Whether the other items run after one has failed.
+            continue_on_fail: bool,
+        }
+    }
+}
+
+document! {
+    /// What the host tells a trigger in addition to its parameters.
+    #[derive(Default)]
+    open struct TriggerOptions {
+        number {
+            /// About how many events one poll should yield at most.
+            limit: u64,
+        }
+    }
+}

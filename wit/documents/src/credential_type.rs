@@ -1,0 +1,557 @@
+//! The document of `schemas/credential-type.json`.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::members::document;
+use crate::text::names;
+use crate::{Origin, OriginPattern, PathTemplate, Schema};
+
+document! {
+    /// The credential types of a plugin.
+    #[derive(Default)]
+    open struct CredentialTypes {
+        preset {
+            /// The credential types, in the author's order.
+            credential_types: Vec<CredentialType> = Vec::new(),
+        }
+    }
+}
+
+document! {
+    /// A type of credential: what users enter, and where the host writes it.
+    open struct CredentialType {
+        required {
+            /// Name of the credential type, in lower case.
+            name: String,
+            /// Name of the credential type for people.
+            display_name: String,
+            /// What the credential is.
+            description: String,
+            /// The form: the schema of an object whose secrets are strings marked `writeOnly`.
+            fields: Schema,
+            /// How the secret is obtained.
+            grant: Grant,
+            /// Every origin that the credential may ever be sent to.
+            origins: Vec<OriginPattern>,
+            /// Where the host writes the credential.
+            placements: Vec<Placement>,
+        }
+        preset {
+            /// Version of the credential type, raised when stored credentials no longer work.
+            version: u32 = 1,
+        }
+        optional {
+            /// Page with further information; https.
+            documentation_url: String,
+            /// Rate limit of the service for one credential.
+            rate_limit: RateLimit,
+        }
+        list {
+            /// Scopes that may be requested.
+            scopes: Scope,
+        }
+    }
+}
+
+impl CredentialType {
+    /// Names of the secret fields of the form.
+    pub fn secret_fields(&self) -> BTreeSet<String> {
+        self.properties()
+            .into_iter()
+            .flatten()
+            .filter(|(_, field)| field.get("writeOnly") == Some(&Value::Bool(true)))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// The fields of the form by name; `None` if the form is not an object schema with properties.
+    pub fn properties(&self) -> Option<&Map<String, Value>> {
+        self.fields.get("properties")?.as_object()
+    }
+
+    /// Names of the secrets that the grant yields in addition to those of the form.
+    pub fn grant_secrets(&self) -> &'static [&'static str] {
+        match self.grant {
+            Grant::Fixed => &[],
+            Grant::AuthorizationCode(_) => &["access_token", "refresh_token", "id_token"],
+            Grant::ClientCredentials(_) => &["access_token"],
+        }
+    }
+}
+
+/// How the secret is obtained.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "AnyGrant", into = "AnyGrant")]
+#[non_exhaustive]
+pub enum Grant {
+    /// The user enters it.
+    Fixed,
+    /// OAuth 2.0 authorization code with PKCE (RFC 6749 section 4.1, RFC 7636).
+    AuthorizationCode(Box<AuthorizationCode>),
+    /// OAuth 2.0 client credentials (RFC 6749 section 4.4).
+    ClientCredentials(Box<ClientCredentials>),
+}
+
+/// `Fixed` needs braces to refuse unknown members.
+#[derive(Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum AnyGrant {
+    Fixed {},
+    AuthorizationCode(Box<AuthorizationCode>),
+    ClientCredentials(Box<ClientCredentials>),
+}
+
+impl From<AnyGrant> for Grant {
+    fn from(grant: AnyGrant) -> Self {
+        match grant {
+            AnyGrant::Fixed {} => Self::Fixed,
+            AnyGrant::AuthorizationCode(grant) => Self::AuthorizationCode(grant),
+            AnyGrant::ClientCredentials(grant) => Self::ClientCredentials(grant),
+        }
+    }
+}
+
+impl From<Grant> for AnyGrant {
+    fn from(grant: Grant) -> Self {
+        match grant {
+            Grant::Fixed => Self::Fixed {},
+            Grant::AuthorizationCode(grant) => Self::AuthorizationCode(grant),
+            Grant::ClientCredentials(grant) => Self::ClientCredentials(grant),
+        }
+    }
+}
+
+impl From<AuthorizationCode> for Grant {
+    fn from(grant: AuthorizationCode) -> Self {
+        Self::AuthorizationCode(Box::new(grant))
+    }
+}
+
+impl From<ClientCredentials> for Grant {
+    fn from(grant: ClientCredentials) -> Self {
+        Self::ClientCredentials(Box::new(grant))
+    }
+}
+
+document! {
+    /// OAuth 2.0 authorization code with PKCE.
+    closed struct AuthorizationCode {
+        required {
+            /// Pages on which the user consents.
+            authorize_urls: Vec<String>,
+            /// Token endpoints.
+            token_urls: Vec<String>,
+            /// How the client authenticates.
+            client_authentication: ClientAuthentication,
+            /// Field of the form that holds the client ID.
+            client_id_field: String,
+        }
+        preset {
+            /// Method of PKCE.
+            pkce: PkceMethod = PkceMethod::S256,
+        }
+        optional {
+            /// Field of the form that holds the client secret.
+            client_secret_field: String,
+            /// Field of the form that takes the scopes to request.
+            scopes_field: String,
+        }
+        number {
+            /// How long the service accepts a spent refresh token, in milliseconds.
+            refresh_grace_ms: u64,
+        }
+        list {
+            /// Revocation endpoints.
+            revoke_urls: String,
+            /// Claims of the ID token that are passed to `configure`. A change of their values
+            /// means another account or user.
+            id_token_claims: String,
+            /// Accepted issuers of ID tokens and authorization responses; empty for any.
+            issuers: String,
+        }
+        default {
+            /// Whether every authorization response names its issuer (RFC 9207). One that does not
+            /// is refused.
+            iss_in_response: bool,
+        }
+    }
+}
+
+document! {
+    /// OAuth 2.0 client credentials.
+    closed struct ClientCredentials {
+        required {
+            /// Token endpoints.
+            token_urls: Vec<String>,
+            /// How the client authenticates.
+            client_authentication: ClientAuthentication,
+            /// Field of the form that holds the client ID.
+            client_id_field: String,
+            /// Field of the form that holds the client secret.
+            client_secret_field: String,
+        }
+        optional {
+            /// Field of the form that takes the scopes to request.
+            scopes_field: String,
+        }
+        list {
+            /// Revocation endpoints.
+            revoke_urls: String,
+        }
+    }
+}
+
+names! {
+    /// Method of PKCE.
+    pub enum PkceMethod {
+        /// SHA-256 (RFC 7636 section 4.2).
+        S256 = "S256",
+    }
+}
+
+names! {
+    /// How an OAuth client authenticates (names of RFC 7591).
+    pub enum ClientAuthentication {
+        /// By its secret in the form body.
+        ClientSecretPost = "client_secret_post",
+        /// By its secret in HTTP Basic.
+        ClientSecretBasic = "client_secret_basic",
+        /// Not at all: a public client.
+        None = "none",
+    }
+}
+
+impl Grant {
+    /// Every URL that the host talks to, or sends the user to, for this grant.
+    pub fn endpoints(&self) -> Vec<&str> {
+        let lists: &[&Vec<String>] = match self {
+            Self::Fixed => &[],
+            Self::AuthorizationCode(grant) => {
+                &[&grant.authorize_urls, &grant.token_urls, &grant.revoke_urls]
+            }
+            Self::ClientCredentials(grant) => &[&grant.token_urls, &grant.revoke_urls],
+        };
+        lists.iter().flat_map(|list| list.iter().map(String::as_str)).collect()
+    }
+
+    /// Field of the form that holds the client ID; `None` for a fixed secret.
+    pub fn client_id_field(&self) -> Option<&str> {
+        match self {
+            Self::Fixed => None,
+            Self::AuthorizationCode(grant) => Some(&grant.client_id_field),
+            Self::ClientCredentials(grant) => Some(&grant.client_id_field),
+        }
+    }
+
+    /// Field of the form that holds the client secret.
+    pub fn client_secret_field(&self) -> Option<&str> {
+        match self {
+            Self::Fixed => None,
+            Self::AuthorizationCode(grant) => grant.client_secret_field.as_deref(),
+            Self::ClientCredentials(grant) => Some(&grant.client_secret_field),
+        }
+    }
+
+    /// Field of the form that takes the scopes to request.
+    pub fn scopes_field(&self) -> Option<&str> {
+        match self {
+            Self::Fixed => None,
+            Self::AuthorizationCode(grant) => grant.scopes_field.as_deref(),
+            Self::ClientCredentials(grant) => grant.scopes_field.as_deref(),
+        }
+    }
+
+    /// The grant in the words of the RFCs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fixed => "a secret that the user types in",
+            Self::AuthorizationCode(_) => "OAuth 2.0 authorization code with PKCE",
+            Self::ClientCredentials(_) => "OAuth 2.0 client credentials",
+        }
+    }
+}
+
+document! {
+    /// A scope that may be requested.
+    closed struct Scope {
+        required {
+            /// Name of the scope, where `{field}` stands for a field of the form.
+            name: String,
+            /// What the scope allows.
+            description: String,
+        }
+        optional {
+            /// Whether it allows changes.
+            access: Access,
+            /// Access of the other scopes that this one includes.
+            covers: Access,
+        }
+    }
+}
+
+names! {
+    /// What a scope allows.
+    pub enum Access {
+        /// Reading.
+        Read = "read",
+        /// Changing. A scope that covers this covers reading as well.
+        Write = "write",
+    }
+}
+
+impl Scope {
+    /// Whether a scope is this one or fits its pattern.
+    pub fn allows(&self, scope: &str) -> bool {
+        let mut rest = scope;
+        let mut parts = self.name.split('{');
+        let Some(after) = parts.next().and_then(|literal| rest.strip_prefix(literal)) else {
+            return false;
+        };
+        rest = after;
+        for part in parts {
+            let Some((_, literal)) = part.split_once('}') else {
+                return false;
+            };
+            let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            let word = rest.bytes().take_while(|byte| is_word(*byte)).count();
+            if word == 0 {
+                return false;
+            }
+            let Some(after) = rest[word..].strip_prefix(literal) else {
+                return false;
+            };
+            rest = after;
+        }
+        rest.is_empty()
+    }
+}
+
+/// Where the host writes a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "AnyPlacement", into = "AnyPlacement")]
+#[non_exhaustive]
+pub struct Placement {
+    /// What is written to.
+    pub kind: PlacementKind,
+    /// What is written, where `{field}` stands for a field of the form or a token.
+    pub value: String,
+    /// Methods of the requests; empty for every method.
+    pub methods: Vec<String>,
+    /// Origins of the requests.
+    pub origins: Vec<OriginPattern>,
+    /// Path of the requests.
+    pub path: PathTemplate,
+}
+
+/// What a placement writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlacementKind {
+    /// A request header.
+    Header {
+        /// Name of the header.
+        name: String,
+    },
+    /// A query parameter.
+    Query {
+        /// Name of the parameter.
+        name: String,
+    },
+    /// A string in a JSON body.
+    Body {
+        /// Position of the string (RFC 6901). Its parent must exist.
+        pointer: String,
+    },
+}
+
+/// The members of a placement, whichever kind it is.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct AnyPlacement {
+    kind: AnyKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    value: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    methods: Vec<String>,
+    origins: Vec<OriginPattern>,
+    path: PathTemplate,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum AnyKind {
+    Header,
+    Query,
+    Body,
+}
+
+impl TryFrom<AnyPlacement> for Placement {
+    type Error = &'static str;
+
+    fn try_from(any: AnyPlacement) -> Result<Self, &'static str> {
+        let kind = match (any.kind, any.name, any.pointer) {
+            (AnyKind::Header, Some(name), None) => PlacementKind::Header { name },
+            (AnyKind::Query, Some(name), None) => PlacementKind::Query { name },
+            (AnyKind::Body, None, Some(pointer)) => PlacementKind::Body { pointer },
+            (AnyKind::Header | AnyKind::Query, ..) => {
+                return Err("a placement in a header or a query has a `name` and no `pointer`");
+            }
+            (AnyKind::Body, ..) => {
+                return Err("a placement in a body has a `pointer` and no `name`");
+            }
+        };
+        let AnyPlacement { value, methods, origins, path, .. } = any;
+        Ok(Self { kind, value, methods, origins, path })
+    }
+}
+
+impl From<Placement> for AnyPlacement {
+    fn from(placement: Placement) -> Self {
+        let (kind, name, pointer) = match placement.kind {
+            PlacementKind::Header { name } => (AnyKind::Header, Some(name), None),
+            PlacementKind::Query { name } => (AnyKind::Query, Some(name), None),
+            PlacementKind::Body { pointer } => (AnyKind::Body, None, Some(pointer)),
+        };
+        let Placement { value, methods, origins, path, .. } = placement;
+        Self { kind, name, pointer, value, methods, origins, path }
+    }
+}
+
+impl Placement {
+    fn new(kind: PlacementKind, value: impl Into<String>, origins: Vec<OriginPattern>) -> Self {
+        let path = PathTemplate::everything();
+        Self { kind, value: value.into(), methods: Vec::new(), origins, path }
+    }
+
+    /// In a header of every request to these origins.
+    pub fn header(
+        name: impl Into<String>,
+        value: impl Into<String>,
+        origins: impl Into<Vec<OriginPattern>>,
+    ) -> Self {
+        Self::new(PlacementKind::Header { name: name.into() }, value, origins.into())
+    }
+
+    /// In a query parameter of every request to these origins.
+    pub fn query(
+        name: impl Into<String>,
+        value: impl Into<String>,
+        origins: impl Into<Vec<OriginPattern>>,
+    ) -> Self {
+        Self::new(PlacementKind::Query { name: name.into() }, value, origins.into())
+    }
+
+    /// At a position (RFC 6901) in the JSON body of every request to these origins.
+    pub fn body(
+        pointer: impl Into<String>,
+        value: impl Into<String>,
+        origins: impl Into<Vec<OriginPattern>>,
+    ) -> Self {
+        Self::new(PlacementKind::Body { pointer: pointer.into() }, value, origins.into())
+    }
+
+    /// Only in requests with these methods.
+    #[must_use]
+    pub fn methods(mut self, methods: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Only in requests whose path matches.
+    #[must_use]
+    pub fn path(mut self, path: PathTemplate) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// Whether it applies to a request.
+    pub fn holds_for(&self, method: &str, origin: &Origin, path: &str) -> bool {
+        (self.methods.is_empty() || self.methods.iter().any(|one| one == method))
+            && self.origins.iter().any(|pattern| pattern.matches(origin))
+            && self.path.matches(path)
+    }
+
+    /// The names between braces.
+    pub fn fields(&self) -> Vec<&str> {
+        self.value
+            .split('{')
+            .skip(1)
+            .filter_map(|part| part.split_once('}').map(|(name, _)| name))
+            .collect()
+    }
+
+    /// The placement in words, for a person who approves it.
+    pub fn in_words(&self) -> String {
+        let place = match &self.kind {
+            PlacementKind::Header { name } => format!("in the header {name}"),
+            PlacementKind::Query { name } => format!("in the query parameter {name}"),
+            PlacementKind::Body { pointer } => format!("in the body at {pointer}"),
+        };
+        let methods = match self.methods.as_slice() {
+            [] => "every".to_owned(),
+            methods => format!("every {}", methods.join(" or ")),
+        };
+        let to = self
+            .origins
+            .iter()
+            .map(|origin| {
+                if self.path.is_everything() {
+                    origin.to_string()
+                } else {
+                    format!("{origin}{}", self.path)
+                }
+            })
+            .collect::<Vec<_>>()
+            .join(" and ");
+        format!("{place} of {methods} request to {to}, as `{}`", self.value)
+    }
+}
+
+document! {
+    /// Rate limit of a service for one credential.
+    open struct RateLimit {
+        required {
+            /// All of them apply.
+            windows: Vec<RateWindow>,
+        }
+        optional {
+            /// Header with the number of requests that are left.
+            remaining_header: String,
+            /// Header with the number of seconds to wait, in addition to `Retry-After`.
+            retry_after_header: String,
+        }
+    }
+}
+
+document! {
+    /// How many requests are allowed in how long a time.
+    open struct RateWindow {
+        exact {
+            /// Number of requests.
+            requests: u32,
+            /// Length of the window, in milliseconds.
+            milliseconds: u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scope;
+
+    #[test]
+    fn a_scope_pattern_takes_words_only() {
+        let scope = |name: &str| Scope::new(name, "");
+        assert!(scope("as_account-{region}.{subdomain}").allows("as_account-us.acme-1"));
+        assert!(!scope("as_account-{region}.{subdomain}").allows("as_account-us."));
+        assert!(!scope("as_account-{region}.{subdomain}").allows("as_account-us.acme write"));
+        assert!(scope("read").allows("read"));
+        assert!(!scope("read").allows("reader"));
+    }
+}

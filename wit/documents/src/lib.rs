@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod call;
+mod credential;
+mod credential_type;
+mod document;
+mod extra;
+mod form;
+mod json;
+mod members;
+mod node;
+mod options;
+mod origin;
+mod path_template;
+mod text;
+mod trigger;
+
+pub use call::{CallOptions, TriggerOptions};
+pub use credential::{
+    Account, Configuration, CredentialAccess, Identity, OauthConfiguration, TokenGrant, User,
+};
+pub use credential_type::{
+    Access, AuthorizationCode, ClientAuthentication, ClientCredentials, CredentialType,
+    CredentialTypes, Grant, PkceMethod, Placement, PlacementKind, RateLimit, RateWindow, Scope,
+};
+pub use document::{Document, SCHEMAS};
+pub use extra::Extra;
+pub use form::{FieldBuilder, FormBuilder};
+pub use json::{Json, Schema, SchemaError, Schemas};
+pub use node::{
+    Action, Effect, Example, ICON_LIMIT, Idempotency, Node, Resource, SecretPlacement,
+    SecretPosition, Slot, SlotUse,
+};
+pub use options::{Choice, Options, OptionsQuery};
+pub use origin::{Origin, OriginError, OriginPattern, Scheme};
+pub use path_template::{PathTemplate, PathTemplateError};
+pub use trigger::{
+    AnsweredBy, Delivery, Poll, Signature, SignatureEncoding, SignatureScheme, Trigger, Triggers,
+    Webhook,
+};
