@@ -22,13 +22,57 @@ pub(crate) struct Cache {
     directory: PathBuf,
 }
 
-/// What is kept beside the machine code.
-#[derive(Deserialize, Serialize)]
+/// What is kept beside the machine code. In the file, the documents follow a line that says how
+/// long each of them is, so that they are read as they are.
 pub(crate) struct Documents {
     pub(crate) surface: Surface,
     pub(crate) node: String,
     pub(crate) credential_types: String,
     pub(crate) triggers: Option<String>,
+}
+
+/// The first line of a file of documents.
+#[derive(Deserialize, Serialize)]
+struct Head {
+    surface: Surface,
+    /// Bytes of the node's document, and of that of its credential types.
+    lengths: (usize, usize),
+    has_triggers: bool,
+}
+
+impl Documents {
+    fn read(mut text: String) -> Option<Self> {
+        let (line, _) = text.split_once('\n')?;
+        let Head { surface, lengths: (node, types), has_triggers } =
+            serde_json::from_str(line).ok()?;
+        let start = line.len() + 1;
+        let end = start.checked_add(node)?.checked_add(types)?;
+        let triggers = text.get(end..)?.to_owned();
+        text.truncate(end);
+        let credential_types = text.get(start + node..)?.to_owned();
+        text.truncate(start + node);
+        text.drain(..start);
+        Some(Self {
+            surface,
+            node: text,
+            credential_types,
+            triggers: has_triggers.then_some(triggers),
+        })
+    }
+
+    fn write(&self) -> io::Result<Vec<u8>> {
+        let head = Head {
+            surface: self.surface.clone(),
+            lengths: (self.node.len(), self.credential_types.len()),
+            has_triggers: self.triggers.is_some(),
+        };
+        let mut text = serde_json::to_vec(&head)?;
+        text.push(b'\n');
+        for document in [Some(&self.node), Some(&self.credential_types), self.triggers.as_ref()] {
+            text.extend(document.into_iter().flat_map(|document| document.as_bytes()));
+        }
+        Ok(text)
+    }
 }
 
 impl Cache {
@@ -49,8 +93,8 @@ impl Cache {
 
     /// The component and its documents, if both are here.
     pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<(Component, Documents)> {
-        let documents = std::fs::read(self.path(digest, "json")).ok()?;
-        let documents = serde_json::from_slice(&documents).ok()?;
+        let documents = std::fs::read_to_string(self.path(digest, "documents")).ok()?;
+        let documents = Documents::read(documents)?;
         let path = self.path(digest, "cwasm");
         #[allow(unsafe_code)]
         // SAFETY: the file is one that `store` has written: it lies in a directory that only this
@@ -69,7 +113,7 @@ impl Cache {
     ) -> io::Result<()> {
         let code = component.serialize().map_err(|error| io::Error::other(error.to_string()))?;
         self.write(&self.path(digest, "cwasm"), &code)?;
-        self.write(&self.path(digest, "json"), &serde_json::to_vec(documents)?)
+        self.write(&self.path(digest, "documents"), &documents.write()?)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

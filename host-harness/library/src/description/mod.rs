@@ -7,6 +7,8 @@ mod trigger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 pub(crate) use credential_type::check_configuration;
 pub use schema::FieldProblem;
 pub use workflow_node_documents::{
@@ -124,6 +126,12 @@ impl Description {
                     ));
                 }
             }
+        }
+        let reference = |name: &String| json!({ "$ref": format!("#/$defs/{name}") });
+        let all: Vec<_> = node.schemas.keys().map(reference).collect();
+        if !all.is_empty() {
+            schema::Validator::new(&node.schemas, &json!({ "allOf": all }))
+                .map_err(|error| format!("the shared schemas: {error}"))?;
         }
         for action in &node.actions {
             if !names.insert(&action.name) {

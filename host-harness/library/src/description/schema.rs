@@ -41,8 +41,8 @@ impl Validator {
                 members
             }
         };
-        if !shared.is_empty() {
-            let mut defs = shared.clone();
+        let mut defs = needed(shared, schema);
+        if !defs.is_empty() {
             if let Some(Value::Object(own)) = document.remove("$defs") {
                 defs.extend(own);
             }
@@ -89,6 +89,44 @@ impl Validator {
         };
         self.0.iter_errors(value).take(20).map(told).collect()
     }
+}
+
+/// The shared schemas that a schema refers to, and those that they refer to in turn. A schema with
+/// references of another kind than `#/$defs/NAME` gets all of them.
+fn needed(shared: &Map<String, Value>, schema: &Value) -> Map<String, Value> {
+    const PREFIX: &str = "#/$defs/";
+    let mut needed = Map::new();
+    let mut unseen = vec![schema];
+    while let Some(value) = unseen.pop() {
+        match value {
+            Value::Array(list) => unseen.extend(list),
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let (true, Value::String(text)) = (name.starts_with('$'), value) else {
+                        unseen.push(value);
+                        continue;
+                    };
+                    let referred = match name.as_str() {
+                        "$schema" | "$comment" => continue,
+                        "$ref" => text.strip_prefix(PREFIX),
+                        _ => None,
+                    };
+                    let referred = referred.and_then(|rest| rest.split('/').next());
+                    let Some(referred) = referred.filter(|name| !name.contains(['~', '%'])) else {
+                        return shared.clone();
+                    };
+                    if let Some(definition) = shared.get(referred)
+                        && !needed.contains_key(referred)
+                    {
+                        needed.insert(referred.to_owned(), definition.clone());
+                        unseen.push(definition);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    needed
 }
 
 /// The parameters of a form that have choices: their names, inside objects and lists of objects
