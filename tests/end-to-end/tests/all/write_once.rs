@@ -231,7 +231,8 @@ async fn what_only_reads_is_asked_again_though_it_is_asked_for_by_post() {
         for (name, fault) in before_apply() {
             world.reset();
             world.simulator.fault(fault.method("POST"));
-            let outcome = world.run(&action.name, &[action.examples[0].parameters.value().clone()]).await;
+            let outcome =
+                world.run(&action.name, &[action.examples[0].parameters.value().clone()]).await;
             world.simulator.clear_faults();
             assert!(outcome.items[0].is_ok(), "{}, {name}: {:?}", action.name, outcome.items[0]);
             asked += usize::from(writes(&world).len() == 2);
