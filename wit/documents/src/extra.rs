@@ -1,5 +1,7 @@
 //! Members that this version does not define.
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
 use crate::Json;
 
 /// Members of an open object that this version does not define, by name.
@@ -40,5 +42,15 @@ impl Extra {
             Some(at) => self.0.insert(at, (name, value)),
             None => self.0.push((name, value)),
         }
+    }
+}
+
+impl Serialize for Extra {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        for (name, value) in self.iter() {
+            members.serialize_entry(name, value)?;
+        }
+        members.end()
     }
 }

@@ -1,6 +1,5 @@
 //! JSON that is kept as text until somebody looks into it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -9,6 +8,8 @@ use std::sync::{LazyLock, OnceLock};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
+
+use crate::Extra;
 
 /// A JSON value, kept as the text that was read and parsed the first time that it is looked into.
 ///
@@ -216,9 +217,11 @@ impl fmt::Debug for Schemas {
 
 impl<N: Into<String>> FromIterator<(N, Schema)> for Schemas {
     fn from_iter<I: IntoIterator<Item = (N, Schema)>>(schemas: I) -> Self {
-        let schemas: BTreeMap<String, Schema> =
-            schemas.into_iter().map(|(name, schema)| (name.into(), schema)).collect();
-        let Ok(text) = to_raw_value(&schemas) else { unreachable!("every schema can be written") };
+        let mut by_name = Extra::new();
+        for (name, schema) in schemas {
+            by_name.insert(name.into(), schema.0);
+        }
+        let Ok(text) = to_raw_value(&by_name) else { unreachable!("every schema can be written") };
         Self(Json { text, value: OnceLock::new() })
     }
 }

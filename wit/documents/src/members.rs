@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::de::{Error, MapAccess};
 
+use crate::{AnsweredBy, Schema, Schemas};
+
 /// Reads the value of a member into its slot. A member that occurs twice is refused, because two
 /// readers could disagree about which one counts.
 pub(crate) fn read<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
@@ -15,6 +17,42 @@ pub(crate) fn read<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
     }
     *slot = Some(members.next_value()?);
     Ok(())
+}
+
+/// Whether a member has its default and need not be written. Comparing with `Default::default()`
+/// would make every component parse schemas.
+pub(crate) trait IsDefault {
+    fn is_default(&self) -> bool;
+}
+
+impl IsDefault for bool {
+    fn is_default(&self) -> bool {
+        !self
+    }
+}
+
+impl IsDefault for u64 {
+    fn is_default(&self) -> bool {
+        *self == 0
+    }
+}
+
+impl IsDefault for AnsweredBy {
+    fn is_default(&self) -> bool {
+        *self == Self::Host
+    }
+}
+
+impl IsDefault for Schema {
+    fn is_default(&self) -> bool {
+        self.text() == "true"
+    }
+}
+
+impl IsDefault for Schemas {
+    fn is_default(&self) -> bool {
+        self.text() == "{}"
+    }
 }
 
 /// Defines an object of a document: the struct, `new`, a setter for each other member, and
@@ -190,7 +228,7 @@ macro_rules! document {
                     }
                 )*)?
                 $($(
-                    if self.$d != <$D>::default() {
+                    if !$crate::members::IsDefault::is_default(&self.$d) {
                         members.serialize_entry(stringify!($d), &self.$d)?;
                     }
                 )*)?

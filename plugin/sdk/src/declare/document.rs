@@ -18,8 +18,10 @@ use crate::json::{Object, constant, texts};
 pub fn node(node: &Node) -> documents::Node {
     let mut origins = Vec::new();
     for origin in node.origins {
-        let origin: OriginPattern = origin.parse().expect("a declaration names origins");
-        origins.push(origin);
+        let Ok(pattern) = origin.parse::<OriginPattern>() else {
+            panic!("the declaration names `{origin}`, which is not an origin")
+        };
+        origins.push(pattern);
     }
     let mut resources = Vec::new();
     let mut actions = Vec::new();
@@ -62,7 +64,10 @@ fn given(text: &str) -> Option<String> {
 
 /// A schema that the declaration holds or that is built here.
 fn schema(value: Value) -> Schema {
-    value.try_into().expect("a declaration holds schemas")
+    let Ok(schema) = value.try_into() else {
+        panic!("the declaration has a schema that is neither an object nor a Boolean")
+    };
+    schema
 }
 
 fn trigger(trigger: &Trigger, references: &[Reference]) -> documents::Trigger {
@@ -135,7 +140,6 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
         schema(object_schema(action.parameters, references)),
     )
     .version(action.version)
-    .slots(slot(action).into_iter().map(|(name, used)| (name.to_owned(), used)).collect())
     .port("main", schema(record(action)))
     .resource(resource)
     .examples(examples(action.examples))
@@ -143,7 +147,10 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
     .emits(action.run == Run::Declared && action.is_paged());
     document.documentation_url = given(action.documentation_url);
     document.guarantee = guarantee::of(action);
-    document
+    match slot(action) {
+        Some((name, used)) => document.slot(name, used),
+        None => document,
+    }
 }
 
 /// The schema of one output record: as the service writes it, or flat.
