@@ -1,5 +1,6 @@
 //! Path templates: `/services/{id}/integrations`, `/**`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,7 +46,12 @@ impl PathTemplate {
             let Some(text) = given.next() else {
                 return false;
             };
-            let Ok(decoded) = percent_encoding::percent_decode_str(text).decode_utf8() else {
+            // Every request is compared with every template of its plugin: most segments are plain.
+            let decoded = match text.contains('%') {
+                false => Ok(Cow::Borrowed(text)),
+                true => percent_encoding::percent_decode_str(text).decode_utf8(),
+            };
+            let Ok(decoded) = decoded else {
                 return false;
             };
             let fits = match segment {
