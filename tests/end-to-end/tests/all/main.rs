@@ -14,6 +14,7 @@ mod node;
 mod portability;
 mod scopes;
 mod secrets;
+mod streams;
 mod support;
 mod triggers;
 mod verbs;
