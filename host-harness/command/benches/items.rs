@@ -64,7 +64,7 @@ impl Bench<'_> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         command.args(args).env("WORKFLOW_NODE_DATA", self.directory.join("data"));
         command.env("WORKFLOW_NODE_KEY", "5a".repeat(32)).stdout(Stdio::null());
-        if args[0] != "approve" {
+        if args[0] == "run" {
             command.arg("--ca-file").arg(self.simulator.ca_file());
             for mapping in self.simulator.connect_to() {
                 command.arg("--connect-to").arg(mapping.to_string());
