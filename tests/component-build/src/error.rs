@@ -9,6 +9,11 @@ use std::process::ExitStatus;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// The workspace was not found.
+    NoWorkspace {
+        /// Where the search started: names, and paths where known.
+        searched: Vec<(&'static str, Option<PathBuf>)>,
+    },
     /// There is no crate of this name among the guests.
     NoSuchGuest {
         /// As asked for.
@@ -65,6 +70,21 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoWorkspace { searched } => {
+                let searched: Vec<String> = searched
+                    .iter()
+                    .map(|(name, path)| match path {
+                        Some(path) => format!("{name} ({})", path.display()),
+                        None => format!("{name} (not set)"),
+                    })
+                    .collect();
+                write!(
+                    formatter,
+                    "cannot find the workspace with plugin/pagerduty above {}. Start the program \
+                     with cargo, or in a directory of the checkout.",
+                    searched.join(", ")
+                )
+            }
             Self::NoSuchGuest { name, guests } => {
                 write!(formatter, "there is no guest `{name}` in {}", guests.display())
             }

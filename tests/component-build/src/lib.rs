@@ -6,10 +6,13 @@
 //! outer cargo was told (coverage, clippy, other flags) does not reach the build, and no path of
 //! this machine stands in its result: the same sources give the same bytes.
 //!
+//! The workspace is found at run time, so that a copied checkout builds its own sources.
+//!
 //! This crate knows where components lie, and nothing of what they do.
 
 mod cargo;
 mod error;
+mod root;
 mod target;
 
 use std::collections::BTreeMap;
@@ -24,13 +27,22 @@ const TARGET: &str = "wasm32-wasip2";
 /// The profile of `Cargo.toml` that they are built with.
 const PROFILE: &str = "component";
 
-/// The root of the workspace, as it was when this crate was compiled.
+/// The root of the workspace that the running program belongs to.
+///
+/// # Panics
+///
+/// If there is no workspace above the manifest directory that cargo sets, the current directory, or
+/// the executable.
 pub fn workspace_root() -> &'static Path {
+    find_workspace_root().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn find_workspace_root() -> Result<&'static Path, Error> {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
-    ROOT.get_or_init(|| {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        here.ancestors().nth(2).unwrap_or(here).to_owned()
-    })
+    match ROOT.get() {
+        Some(root) => Ok(root),
+        None => root::find().map(|root| ROOT.get_or_init(|| root).as_path()),
+    }
 }
 
 /// The PagerDuty component, built if it is not up to date.
@@ -55,9 +67,9 @@ pub fn guest(name: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// When the target cannot be added or the build fails.
+/// When the workspace is not found, the target cannot be added, or the build fails.
 pub fn build_pagerduty() -> Result<PathBuf, Error> {
-    build_once(workspace_root(), "pagerduty-node", "pagerduty")
+    build_once(find_workspace_root()?, "pagerduty-node", "pagerduty")
 }
 
 /// As [`guest`].
@@ -66,7 +78,7 @@ pub fn build_pagerduty() -> Result<PathBuf, Error> {
 ///
 /// As [`build_pagerduty`]; also when there is no such crate.
 pub fn build_guest(name: &str) -> Result<PathBuf, Error> {
-    let guests = workspace_root().join("tests").join("guests");
+    let guests = find_workspace_root()?.join("tests").join("guests");
     if !guests.join(name).join("Cargo.toml").is_file() {
         return Err(Error::NoSuchGuest { name: name.to_owned(), guests });
     }
