@@ -11,7 +11,6 @@ mod manifest;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use plan::{Plan, Unit};
 
@@ -27,72 +26,70 @@ fn all_commands_share_the_dependencies() {
         update();
     }
     let plans = plan::all("--locked");
-    let mut findings = String::new();
-    let mut compiled = BTreeMap::new();
-    for plan in &plans {
-        compare(plan, &mut compiled, &mut findings);
+    let mut findings = different_features(&plans);
+    if findings.is_empty() {
+        findings = different_units(&plans);
     }
     for name in unused(&plans) {
-        let _ = writeln!(findings, "{name} is listed, but no other crate depends on it");
+        findings.push(format!("{name} is listed, but no other crate depends on it"));
     }
     assert!(
         findings.is_empty(),
-        "The features in tests/features/Cargo.toml are out of date:\n{findings}\
-         To update them, run: {UPDATE}"
+        "The features in tests/features/Cargo.toml are out of date:\n{}\n\
+         To update them, run: {UPDATE}",
+        findings.join("\n")
     );
 }
 
-/// The units of each part of a package, with the command that compiles the part first.
-type Compiled<'a> = BTreeMap<[&'a str; 4], (&'a str, Vec<&'a Unit>)>;
+/// Reports packages that are compiled with more than one set of features.
+fn different_features(plans: &[Plan]) -> Vec<String> {
+    let mut packages: BTreeMap<String, BTreeMap<&BTreeSet<String>, &str>> = BTreeMap::new();
+    for (plan, unit) in units(plans) {
+        packages.entry(unit.package()).or_default().entry(&unit.features).or_insert(&plan.command);
+    }
+    let mut findings = Vec::new();
+    for (package, sets) in packages.iter().filter(|(_, sets)| sets.len() > 1) {
+        let all: BTreeSet<&String> = sets.keys().copied().flatten().collect();
+        for (features, command) in sets {
+            let missing: Vec<_> = all.iter().filter(|one| !features.contains(**one)).collect();
+            if !missing.is_empty() {
+                findings.push(format!(
+                    "{package} is compiled without the features {missing:?} by `{command}`, and \
+                     with them elsewhere"
+                ));
+            }
+        }
+    }
+    findings
+}
 
-/// Reports the units of `plan` that an earlier command compiles differently.
-fn compare<'a>(plan: &'a Plan, compiled: &mut Compiled<'a>, findings: &mut String) {
-    let mut rebuilt = BTreeSet::new();
-    let mut causes = BTreeSet::new();
-    let mut new: Compiled<'a> = BTreeMap::new();
-    for unit in &plan.units {
-        let Some((first, known)) = compiled.get(&unit.part()) else {
-            new.entry(unit.part()).or_insert((&plan.command, Vec::new())).1.push(unit);
-            continue;
-        };
-        if known.iter().any(|known| known.identity == unit.identity) {
-            continue;
-        }
-        if known.iter().any(|known| known.features == unit.features) {
-            rebuilt.insert(unit.package());
-            continue;
-        }
-        let known = &known[0].features;
-        causes.insert(format!(
-            "`{}` compiles {} with different features than `{first}`: added {:?}, missing {:?}\n",
-            plan.command,
-            unit.package(),
-            unit.features.difference(known).collect::<Vec<_>>(),
-            known.difference(&unit.features).collect::<Vec<_>>(),
-        ));
+/// Reports packages that are compiled more than once for another reason: their settings, or a
+/// dependency that differs.
+fn different_units(plans: &[Plan]) -> Vec<String> {
+    let mut parts: BTreeMap<[&str; 4], BTreeMap<u64, &str>> = BTreeMap::new();
+    for (plan, unit) in units(plans) {
+        parts.entry(unit.part()).or_default().entry(unit.identity).or_insert(&plan.command);
     }
-    compiled.extend(new);
-    findings.extend(causes);
-    if !rebuilt.is_empty() {
-        let rebuilt: Vec<_> = rebuilt.into_iter().collect();
-        let _ = writeln!(
-            findings,
-            "`{}` compiles these crates again because their dependencies differ: {}",
-            plan.command,
-            rebuilt.join(", ")
-        );
-    }
+    let different = parts.iter().filter(|(_, identities)| identities.len() > 1);
+    different
+        .map(|([name, version, kind, _], identities)| {
+            let commands: BTreeSet<_> = identities.values().collect();
+            format!("{name} {version} ({kind}) is compiled in different ways by {commands:?}")
+        })
+        .collect()
+}
+
+fn units(plans: &[Plan]) -> impl Iterator<Item = (&Plan, &Unit)> {
+    plans.iter().flat_map(|plan| plan.units.iter().map(move |unit| (plan, unit)))
 }
 
 /// Packages that only `workspace-features` depends on.
 fn unused(plans: &[Plan]) -> BTreeSet<String> {
     let used: BTreeSet<&str> =
         plans.iter().flat_map(|plan| &plan.used).map(String::as_str).collect();
-    plans
-        .iter()
-        .flat_map(|plan| &plan.units)
-        .filter(|unit| !used.contains(unit.id.as_str()))
-        .map(Unit::package)
+    units(plans)
+        .filter(|(_, unit)| !used.contains(unit.id.as_str()))
+        .map(|(_, unit)| unit.package())
         .collect()
 }
 
@@ -103,7 +100,7 @@ fn update() {
     for _ in 0..ROUNDS {
         let plans = plan::all("--offline");
         let mut sets: BTreeMap<(&str, &str), BTreeSet<&BTreeSet<String>>> = BTreeMap::new();
-        for unit in plans.iter().flat_map(|plan| &plan.units) {
+        for (_, unit) in units(&plans) {
             sets.entry((&unit.name, &unit.version)).or_default().insert(&unit.features);
         }
         let before = listed.clone();

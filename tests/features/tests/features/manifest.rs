@@ -1,7 +1,6 @@
 //! The generated part of the manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 
 const MARKER: &str = "# --- generated ---\n";
@@ -25,23 +24,21 @@ pub(crate) fn write(listed: &Listed) {
 fn entry(one: (&(String, String), &BTreeSet<String>), listed: &Listed) -> String {
     let ((name, version), features) = one;
     let requirement = requirement(version);
-    let mut entry = String::new();
+    let mut fields = Vec::new();
+    let mut key = name.clone();
     if listed.keys().filter(|(other, _)| other == name).count() > 1 {
-        let suffix = requirement.replace('.', "_");
-        let _ = write!(entry, "{name}-{suffix} = {{ package = \"{name}\", ");
-    } else {
-        let _ = write!(entry, "{name} = {{ ");
+        key = format!("{name}-{}", requirement.replace('.', "_"));
+        fields.push(format!("package = \"{name}\""));
     }
-    let _ = write!(entry, "version = \"{requirement}\"");
+    fields.push(format!("version = \"{requirement}\""));
     if !features.contains("default") {
-        entry.push_str(", default-features = false");
+        fields.push("default-features = false".to_owned());
     }
     let features: Vec<_> = features.iter().filter(|feature| *feature != "default").collect();
     if !features.is_empty() {
-        let _ = write!(entry, ", features = {features:?}");
+        fields.push(format!("features = {features:?}"));
     }
-    entry.push_str(" }\n");
-    entry
+    format!("{key} = {{ {} }}\n", fields.join(", "))
 }
 
 /// The shortest requirement that matches the versions compatible with `version`.
