@@ -67,7 +67,7 @@ impl Bench<'_> {
         if args[0] == "run" {
             command.arg("--ca-file").arg(self.simulator.ca_file());
             for mapping in self.simulator.connect_to() {
-                command.arg("--connect-to").arg(mapping.to_string());
+                command.arg("--connect-to").arg(&mapping);
             }
         }
         command

@@ -301,7 +301,7 @@ fn no_count_of_what_calls_cost_has_grown() {
     for (action, item) in
         [("incident.get", &get), ("incident.create", &create), ("service.get", &named)]
     {
-        let one = costs.call(&mut costs.instance(answer), action, &[item.clone()]);
+        let one = costs.call(&mut costs.instance(answer), action, std::slice::from_ref(item));
         let many = costs.call(&mut costs.instance(answer), action, &vec![item.clone(); 201]);
         for (name, one, many) in [
             ("fuel", one.fuel, many.fuel),
