@@ -39,8 +39,8 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// When nothing was run: there is no such action, the plugin is not approved, or the execution
-    /// has items of its own. What happens later is told by [`ExecutionEvent::End`].
+    /// If nothing was run: the action is unknown, the plugin is not approved, or the execution has
+    /// items of its own. [`ExecutionEvent::End`] reports what stops the execution later.
     pub fn stream<S, E>(
         &self,
         execution: Execution,
@@ -63,7 +63,7 @@ impl Plugin {
         let plugin = self.clone();
         let driver = tokio::spawn(async move {
             let end = drive(&plugin, execution, items, observer, &sender).await;
-            // Whoever has dropped the stream does not ask.
+            // The send fails if the stream was dropped.
             drop(sender.send(ExecutionEvent::End(end)).await);
         });
         Ok(ExecutionStream { events, driver, has_ended: false })
@@ -109,7 +109,8 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
     observer: Arc<dyn Observer>,
     events: &mpsc::Sender<ExecutionEvent>,
 ) -> ExecutionEnd {
-    let handed = Arc::new(HandsOut { observer, events: events.clone(), emitted: Mutex::default() });
+    let handed =
+        Arc::new(EventObserver { observer, events: events.clone(), emitted: Mutex::default() });
     let stall = execution.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
     let cancellation = execution.cancellation.clone();
     let run = Run::new(plugin, execution, handed.clone(), End::Stalled(stall), Some(None));
@@ -176,16 +177,16 @@ fn resized(size: usize, took: Duration) -> usize {
     fitting.max(1)
 }
 
-/// Turns what an observer is told of output into events.
-struct HandsOut {
+/// Sends emitted output as events and passes everything else to the engine's observer.
+struct EventObserver {
     observer: Arc<dyn Observer>,
     events: mpsc::Sender<ExecutionEvent>,
-    /// How many records of an item were handed out before it was finished.
+    /// Number of records of each unfinished item that were sent.
     emitted: Mutex<BTreeMap<u32, u64>>,
 }
 
-impl HandsOut {
-    /// Hands out the rest of each item, and that it is finished. False when nobody listens.
+impl EventObserver {
+    /// Sends the remaining records of each item and its end. Returns false if the stream was dropped.
     async fn finish(&self, first: u32, outcomes: Vec<ItemOutcome>) -> bool {
         let mut emitted =
             std::mem::take(&mut *self.emitted.lock().unwrap_or_else(PoisonError::into_inner));
@@ -207,11 +208,11 @@ impl HandsOut {
 }
 
 #[async_trait]
-impl Observer for HandsOut {
+impl Observer for EventObserver {
     async fn output(&self, item: u32, records: &[OutputRecord]) {
         for record in records {
             let event = ExecutionEvent::Record { item, record: record.clone() };
-            // Whoever has dropped the stream has ended the execution, too.
+            // The send fails if the stream was dropped, which also ends the execution.
             drop(self.events.send(event).await);
         }
         let mut emitted = self.emitted.lock().unwrap_or_else(PoisonError::into_inner);
