@@ -1,5 +1,7 @@
 //! `run --format jsonl` over JSON Lines: any number of items, read one by one.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -77,4 +79,23 @@ fn the_time_that_a_run_may_take_holds_for_a_stream_too() {
     let input = lines(&world, 5_000);
     let output = world.run(&args("-", &["--timeout", "1s"])).stdin(&input).expect(1);
     assert!(output.stderr.contains("time"), "{output}");
+}
+
+#[test]
+fn an_item_runs_as_soon_as_its_line_arrives() {
+    let world = World::connected();
+    let mut running = world.run(&args("-", &[])).start_with_input();
+    let mut input = running.child.stdin.take().unwrap();
+    let mut output = BufReader::new(running.child.stdout.take().unwrap());
+    for item in 0..3 {
+        input.write_all(lines(&world, 1).as_bytes()).unwrap();
+        for key in ["output", "status"] {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!((&line["item"], line.get(key).is_some()), (&json!(item), true));
+        }
+    }
+    drop(input);
+    assert!(running.child.wait().unwrap().success());
 }

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 
-use futures_util::Stream;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 
 use serde_json::{Map, Value};
 
@@ -17,8 +18,11 @@ type Object = Map<String, Value>;
 /// The longest line of JSON Lines, in bytes.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
-/// How many items, and about how many bytes of them, are read ahead at once.
-const READ_AHEAD: (usize, usize) = (512, 256 * 1024);
+/// Bytes that are read ahead.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// Items as they are read.
+pub(crate) type ItemStream = BoxStream<'static, Result<Value, LineError>>;
 
 /// Items, read at once or one by one.
 pub(crate) enum Source {
@@ -42,7 +46,7 @@ pub(crate) fn source(parameters: Option<&str>, items: Option<&str>) -> Result<So
 
 /// Items in JSON Lines, each laid over the parameters of all.
 pub(crate) struct Lines {
-    reader: Box<dyn BufRead + Send>,
+    reader: BufReader<Box<dyn Read + Send>>,
     parameters: Object,
     /// `None` for standard input.
     file: Option<PathBuf>,
@@ -69,10 +73,11 @@ impl Lines {
         let unreadable = |error: io::Error| {
             Failure::input("unreadable", format!("--items: {place} cannot be read: {error}"))
         };
-        let mut reader: Box<dyn BufRead + Send> = match &file {
-            Some(file) => Box::new(BufReader::new(File::open(file).map_err(unreadable)?)),
-            None => Box::new(BufReader::new(io::stdin())),
+        let input: Box<dyn Read + Send> = match &file {
+            Some(file) => Box::new(File::open(file).map_err(unreadable)?),
+            None => Box::new(io::stdin()),
         };
+        let mut reader = BufReader::with_capacity(READ_AHEAD, input);
         let mut line = 0;
         let is_array = loop {
             let ahead = reader.fill_buf().map_err(unreadable)?;
@@ -106,6 +111,11 @@ impl Lines {
             Failure::input("unreadable", format!("--items: {place} cannot be read: {error}"))
         })?;
         laid_over(&self.parameters, &text, &place)
+    }
+
+    /// Whether the next line can be read without waiting for input.
+    fn is_ready(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
     }
 
     fn read(&mut self) -> Result<Option<Value>, String> {
@@ -150,31 +160,29 @@ impl Iterator for Lines {
     }
 }
 
-/// Items as a stream. Reading may block, so a thread reads ahead.
-pub(crate) fn stream(
-    items: impl Iterator<Item = Result<Value, LineError>> + Send + 'static,
-) -> impl Stream<Item = Result<Value, LineError>> + Send {
+/// Items as a stream. Reading lines may block, so a thread does it. It passes on what it has read
+/// before it waits for input, so that the items of a slow producer run as they arrive.
+pub(crate) fn stream(source: Source) -> ItemStream {
+    let mut lines = match source {
+        Source::List(items) => {
+            return futures_util::stream::iter(items.into_iter().map(Ok)).boxed();
+        }
+        Source::Lines(lines) => lines,
+    };
     let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<_>>(2);
     std::thread::spawn(move || {
-        let (most, most_bytes) = READ_AHEAD;
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        for item in items {
-            bytes += item.as_ref().map_or(0, |item| item.to_string().len());
+        let mut batch = Vec::new();
+        while let Some(item) = lines.next() {
             batch.push(item);
-            if (batch.len() == most || bytes >= most_bytes)
-                && sender.blocking_send(std::mem::take(&mut batch)).is_err()
-            {
+            // The receiver is gone when the run has ended.
+            if !lines.is_ready() && sender.blocking_send(std::mem::take(&mut batch)).is_err() {
                 return;
             }
-            if batch.is_empty() {
-                bytes = 0;
-            }
         }
-        // Nobody waits for it where the run has ended.
         drop(sender.blocking_send(batch));
     });
     let mut ready = VecDeque::new();
-    futures_util::stream::poll_fn(move |context| {
+    let lines = futures_util::stream::poll_fn(move |context| {
         loop {
             if let Some(item) = ready.pop_front() {
                 return Poll::Ready(Some(item));
@@ -184,7 +192,8 @@ pub(crate) fn stream(
                 None => return Poll::Ready(None),
             }
         }
-    })
+    });
+    lines.boxed()
 }
 
 fn place(file: Option<&Path>) -> String {

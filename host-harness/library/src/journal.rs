@@ -72,7 +72,7 @@ pub enum JournalEntry {
     },
     /// The call has ended.
     Ended {
-        /// Per item whether it succeeded; empty when the call as a whole failed.
+        /// Whether each item of the call succeeded. None did if the call as a whole failed.
         items: Vec<bool>,
         /// Why the call as a whole failed.
         error: Option<Value>,

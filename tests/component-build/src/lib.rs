@@ -31,8 +31,8 @@ const PROFILE: &str = "component";
 ///
 /// # Panics
 ///
-/// If there is no workspace above the manifest directory that cargo sets, the current directory, or
-/// the executable.
+/// If neither the manifest directory that cargo sets, nor the current directory, nor the executable
+/// is inside the workspace.
 pub fn workspace_root() -> &'static Path {
     find_workspace_root().unwrap_or_else(|error| panic!("{error}"))
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use serde_json::Value;
 use workflow_node_host::description::FieldProblem;
 use workflow_node_host::{Execution, ExecutionEnd, ExecutionEvent, Observer, Plugin};
 
 use super::watch::{Tally, Watch};
 use crate::exit::{Exit, Failure};
-use crate::input::{LineError, Lines, Source};
+use crate::input::{Lines, Source};
 use crate::output::{self, ItemLine, JsonLines, RecordLine};
 
 /// How many failed items the last error names.
@@ -40,12 +39,8 @@ pub(super) async fn run(
 ) -> Result<Streamed, Failure> {
     let cancellation = execution.cancellation.clone();
     let observer: Arc<dyn Observer> = watch.clone();
-    let items: Box<dyn Iterator<Item = Result<Value, LineError>> + Send> = match source {
-        Source::List(items) => Box::new(items.into_iter().map(Ok)),
-        Source::Lines(lines) => Box::new(lines),
-    };
     let mut events = plugin
-        .stream(execution, crate::input::stream(items), observer)
+        .stream(execution, crate::input::stream(source), observer)
         .map_err(|error| Failure::of(&error, ""))?;
     let mut lines = JsonLines::default();
     let mut tally = Tally::default();

@@ -26,7 +26,7 @@ pub(super) fn check(described: &CredentialType) -> Result<(), String> {
         for field in placement.fields() {
             if !properties.contains_key(field) && !tokens.contains(&field) {
                 return Err(format!(
-                    "a placement of `{name}` writes `{{{field}}}`, which is no field"
+                    "a placement of `{name}` writes `{{{field}}}`, but the type has no such field"
                 ));
             }
         }
@@ -37,7 +37,7 @@ pub(super) fn check(described: &CredentialType) -> Result<(), String> {
         for origin in &placement.origins {
             if !described.origins.iter().any(|own| own.covers(origin)) {
                 return Err(format!(
-                    "a placement of `{name}` is for {origin}, which is no origin of it"
+                    "a placement of `{name}` is for {origin}, which its origins do not include"
                 ));
             }
         }

@@ -480,7 +480,7 @@ enum Results {
 }
 
 impl Results {
-    /// Per item whether it succeeded; empty where the call as a whole failed.
+    /// Whether each item succeeded. None did if the call as a whole failed.
     fn succeeded(&self, items: usize) -> Vec<bool> {
         match self {
             Self::PerItem(results) => results.iter().map(Result::is_ok).collect(),

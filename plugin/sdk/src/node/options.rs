@@ -39,9 +39,7 @@ fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error>
     match param {
         Some(param) if param.refers() => Ok(param),
         Some(_) => refuse(format!("`{}` has no choices", query.parameter)),
-        None => {
-            refuse(format!("there is no parameter `{}` of `{}`", query.parameter, query.form()))
-        }
+        None => refuse(format!("`{1}` has no parameter `{0}`", query.parameter, query.form())),
     }
 }
 

@@ -3,7 +3,7 @@
 //! answers at once, in the order of the requests. A count that grows by more than a fifth over the
 //! committed baseline fails.
 //!
-//! `UPDATE_COSTS=1 cargo test -p end-to-end --test all costs` writes the baseline anew.
+//! `UPDATE_COSTS=1 cargo test -p end-to-end --test all costs` updates the baseline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
