@@ -104,5 +104,5 @@ fn completions_are_made_for_the_common_shells() {
 #[tokio::test]
 async fn a_program_can_call_the_command_without_starting_a_process() {
     let args = ["harness", "rum"];
-    assert_eq!(harness::run(args.map(Into::into)).await, 2);
+    assert_eq!(harness::run(args.map(Into::into), None).await, 2);
 }

@@ -77,9 +77,23 @@ pub(crate) struct Common {
     #[arg(long, global = true)]
     pub(crate) development: bool,
 
+    /// Where plugins run: in worker processes that hold no credential, or in this process, which
+    /// protects less [default: process where the system has them; env WORKFLOW_NODE_ISOLATION]
+    #[arg(long, global = true, value_name = "MODE", value_enum)]
+    pub(crate) isolation: Option<IsolationMode>,
+
     /// Say more on standard error; -vv and -vvv say still more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// Where plugins run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IsolationMode {
+    /// In worker processes (Linux)
+    Process,
+    /// In the process of the command
+    None,
 }
 
 /// Options of commands that send requests.

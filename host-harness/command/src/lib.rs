@@ -34,16 +34,37 @@ mod webhook;
 mod words;
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::Parser as _;
+use workflow_node_host::WorkerCommand;
 
 use cli::{Cli, Command, Format};
 use exit::{Exit, Failure};
 
+/// The argument with which the command starts itself as a worker.
+const WORKER: &str = "__worker";
+
+/// Runs a worker, if this process was started as one by [`own_worker`]. A program that uses
+/// [`own_worker`] calls this first in `main`, before it starts a thread or opens a file.
+pub fn run_as_worker() -> Option<ExitCode> {
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER) {
+        return Some(workflow_node_host::worker::run());
+    }
+    None
+}
+
+/// Starts workers with the executable of this process; `None` where workers are not available.
+pub fn own_worker() -> Option<WorkerCommand> {
+    let worker = WorkerCommand::current().ok()?.argument(WORKER);
+    cfg!(target_os = "linux").then_some(worker)
+}
+
 /// Runs the command: `args` begin with the program's name. Writes to standard output and standard
-/// error, and returns the exit code: 0 success, 1 an item failed, 2 bad input, 3 no usable
+/// error, runs guests in processes of `worker`, and returns the exit code: 0 success, 1 an item failed, 2 bad input, 3 no usable
 /// credential, 4 the plugin was refused or stopped, 5 anything else.
-pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+pub async fn run(args: impl IntoIterator<Item = OsString>, worker: Option<WorkerCommand>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -51,7 +72,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let format = cli.command.format();
     logging::start(cli.common.verbose, format);
-    match execute(cli, format).await {
+    match execute(cli, format, worker).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
             output::failure(&failure, format);
@@ -60,8 +81,8 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-async fn execute(cli: Cli, format: Format) -> Result<Exit, Failure> {
-    let setup = setup::Setup::new(cli.common)?;
+async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Result<Exit, Failure> {
+    let setup = setup::Setup::new(cli.common, worker)?;
     if setup.development && !matches!(cli.command, Command::Completions { .. }) {
         output::warning(
             "development",

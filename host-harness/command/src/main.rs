@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
+fn main() -> ExitCode {
+    harness::run_as_worker().unwrap_or_else(run)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    ExitCode::from(harness::run(std::env::args_os()).await)
+async fn run() -> ExitCode {
+    ExitCode::from(harness::run(std::env::args_os(), harness::own_worker()).await)
 }

@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
 use url::Url;
 use workflow_node_host::oauth::Principal;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
-use workflow_node_host::{Execution, FileApprovals, Host, Plugin};
+use workflow_node_host::{Execution, FileApprovals, Host, Isolation, Plugin, WorkerCommand};
 
-use crate::cli::{Common, Network};
+use crate::cli::{Common, IsolationMode, Network};
 use crate::credential::ToldOnTerminal;
 use crate::exit::{Exit, Failure};
 use crate::store::LateStore;
+
+/// Chooses where plugins run.
+const ISOLATION: &str = "WORKFLOW_NODE_ISOLATION";
 
 /// What all commands share.
 pub(crate) struct Setup {
@@ -22,10 +26,12 @@ pub(crate) struct Setup {
     /// Who acts, in an engine's terms.
     pub(crate) actor: Option<String>,
     pub(crate) development: bool,
+    isolation: Isolation,
 }
 
 impl Setup {
-    pub(crate) fn new(common: Common) -> Result<Self, Failure> {
+    /// `worker`: how a worker is started, where that is possible.
+    pub(crate) fn new(common: Common, worker: Option<WorkerCommand>) -> Result<Self, Failure> {
         let data = common
             .data_dir
             .or_else(|| variable("WORKFLOW_NODE_DATA"))
@@ -40,7 +46,8 @@ impl Setup {
             .unwrap_or_else(|| data.join("approvals.json"));
         let key_file = common.key_file.or_else(|| variable("WORKFLOW_NODE_KEY_FILE"));
         let (keyring, actor, development) = (common.keyring, common.acting, common.development);
-        Ok(Self { data, approvals, key_file, keyring, actor, development })
+        let isolation = isolation(common.isolation, worker)?;
+        Ok(Self { data, approvals, key_file, keyring, actor, development, isolation })
     }
 
     /// Who asks: the user that was named, or whoever owns the store.
@@ -68,7 +75,8 @@ impl Setup {
         let mut builder = Host::builder()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
             .transport(Arc::new(transport(network)?))
-            .development(self.development);
+            .development(self.development)
+            .isolation(self.isolation.clone());
         if let Some(cache) = cache() {
             builder = builder.cache_directory(cache);
         }
@@ -138,6 +146,33 @@ fn cache() -> Option<PathBuf> {
             tracing::debug!(%error, "compiled components are not kept");
             None
         }
+    }
+}
+
+/// Where plugins run, as the option or the environment says.
+fn isolation(
+    chosen: Option<IsolationMode>,
+    worker: Option<WorkerCommand>,
+) -> Result<Isolation, Failure> {
+    let mode = match (chosen, variable(ISOLATION)) {
+        (Some(mode), _) => Some(mode),
+        (None, Some(value)) => {
+            let value = value.display().to_string();
+            let mode = IsolationMode::from_str(&value, false).map_err(|_| {
+                Failure::input("usage", format!("`{ISOLATION}` is `{value}`"))
+                    .next("set it to `process` or `none`")
+            })?;
+            Some(mode)
+        }
+        (None, None) => None,
+    };
+    match (mode, worker) {
+        (Some(IsolationMode::Process), None) => {
+            Err(Failure::input("usage", "this system has no worker processes; they need Linux")
+                .next("use `--isolation none`"))
+        }
+        (Some(IsolationMode::None), _) | (None, None) => Ok(Isolation::InProcessUnapproved),
+        (Some(IsolationMode::Process) | None, Some(worker)) => Ok(Isolation::Process(worker)),
     }
 }
 

@@ -14,10 +14,20 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 use workflow_node_host::credential::{Credential, CredentialForm, MemoryCredentials};
 use workflow_node_host::transport::HttpTransport;
-use workflow_node_host::{Execution, Host, Secret};
+use workflow_node_host::{Execution, Host, Isolation, Secret, WorkerCommand};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Nodes run in worker processes: this program, started with another argument.
+    #[cfg(target_os = "linux")]
+    if std::env::args().nth(1).as_deref() == Some("worker") {
+        workflow_node_host::worker::run();
+        return Ok(());
+    }
+    run()
+}
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let [_, plugin, ca_file, simulator] =
         <[String; 4]>::try_from(std::env::args().collect::<Vec<_>>())
             .map_err(|_| "usage: embed PLUGIN CA_FILE ORIGIN < KEY")?;
@@ -30,8 +40,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .ca_pem(std::fs::read(ca_file)?)
         .connect_to(format!("https://api.pagerduty.com={simulator}").parse()?)
         .build()?;
-    let host =
-        Host::builder().credentials(credentials.clone()).transport(Arc::new(transport)).build()?;
+    let host = Host::builder()
+        .isolation(Isolation::Process(WorkerCommand::current()?.argument("worker")))
+        .credentials(credentials.clone())
+        .transport(Arc::new(transport))
+        .build()?;
 
     // Loading grants nothing. An operator looks at what the plugin asks for, and approves it.
     let plugin = host.load_file(plugin).await?;

@@ -5,7 +5,7 @@ wasmtime::component::bindgen!({
     world: "plugin",
     imports: { default: async | trappable },
     exports: { default: async },
-    additional_derives: [Clone, PartialEq],
+    additional_derives: [Clone, PartialEq, serde::Deserialize, serde::Serialize],
 });
 
 /// The optional interface `trigger`, bound where a component exports it.
@@ -21,6 +21,6 @@ pub(crate) mod triggers {
         world: "host:triggers/triggers",
         with: { "workflow:node/types@0.1.0": crate::bindings::workflow::node::types },
         exports: { default: async },
-        additional_derives: [Clone, PartialEq],
+        additional_derives: [Clone, PartialEq, serde::Deserialize, serde::Serialize],
     });
 }

@@ -104,6 +104,14 @@ impl Cache {
         Some((component, documents))
     }
 
+    /// The code of a component, open for reading, and its documents, if both are here.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_entry(&self, digest: &Digest) -> Option<(std::fs::File, Documents)> {
+        let documents = std::fs::read_to_string(self.path(digest, "documents")).ok()?;
+        let code = std::fs::File::open(self.path(digest, "cwasm")).ok()?;
+        Some((code, Documents::read(documents)?))
+    }
+
     /// Keeps a component and its documents. Failing costs only time later.
     pub(crate) fn store(
         &self,
@@ -120,6 +128,60 @@ impl Cache {
         let temporary = path.with_extension(format!("{:016x}.tmp", rand::random::<u64>()));
         std::fs::write(&temporary, bytes)?;
         std::fs::rename(&temporary, path)
+    }
+}
+
+/// A file for the code of a component that is being compiled: in the cache, or in memory where
+/// there is none.
+#[cfg(target_os = "linux")]
+pub(crate) struct NewCode {
+    file: std::fs::File,
+    /// The cache, the path of the file, and where it belongs.
+    place: Option<(Cache, PathBuf, Digest)>,
+}
+
+#[cfg(target_os = "linux")]
+impl NewCode {
+    pub(crate) fn create(cache: Option<&Cache>, digest: &Digest) -> io::Result<Self> {
+        let Some(cache) = cache else {
+            let file = rustix::fs::memfd_create("code", rustix::fs::MemfdFlags::CLOEXEC)?;
+            return Ok(Self { file: file.into(), place: None });
+        };
+        let temporary = format!("{:016x}.tmp", rand::random::<u64>());
+        let path = cache.path(digest, &temporary);
+        let file = std::fs::File::create_new(&path)?;
+        Ok(Self { file, place: Some((cache.clone(), path, *digest)) })
+    }
+
+    /// The file, for the compiler to write.
+    pub(crate) fn file(&self) -> &std::fs::File {
+        &self.file
+    }
+
+    /// The same file for a worker that runs the code, and must not change it.
+    pub(crate) fn read_only(&self) -> io::Result<std::fs::File> {
+        use std::os::fd::AsRawFd as _;
+        match &self.place {
+            Some((_, path, _)) => std::fs::File::open(path),
+            None => std::fs::File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd())),
+        }
+    }
+
+    /// Keeps the code and its documents, where there is a cache. Failing costs only time later.
+    pub(crate) fn keep(mut self, documents: &Documents) -> io::Result<()> {
+        let Some((cache, path, digest)) = self.place.take() else { return Ok(()) };
+        std::fs::rename(path, cache.path(&digest, "cwasm"))?;
+        cache.write(&cache.path(&digest, "documents"), &documents.write()?)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for NewCode {
+    fn drop(&mut self) {
+        if let Some((_, path, _)) = &self.place {
+            // The component was refused; the file is of no use.
+            drop(std::fs::remove_file(path));
+        }
     }
 }
 

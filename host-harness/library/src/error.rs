@@ -66,6 +66,14 @@ impl Error {
         ErrorKind::Internal(reason.to_string()).into()
     }
 
+    /// Why the component is refused, without saying that it is.
+    pub(crate) fn into_refusal(self) -> String {
+        match *self.0 {
+            ErrorKind::Refused(reason) => reason,
+            kind => kind.to_string(),
+        }
+    }
+
     /// The component is none, imports what it may not, is too large, or describes itself wrongly.
     pub fn is_refused(&self) -> bool {
         matches!(*self.0, ErrorKind::Refused(_) | ErrorKind::Description(_))

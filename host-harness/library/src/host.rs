@@ -10,7 +10,6 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::approval::{Approvals, GrantRequest, MemoryApprovals};
 use crate::audit::{AuditSink, TracingAudit};
-use crate::bindings::PluginPre;
 use crate::cache::{Cache, Documents};
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
@@ -23,14 +22,19 @@ use crate::imports::{
     add_wasi_to_linker,
 };
 use crate::inspection::{Surface, inspect};
+use crate::isolation::Isolation;
+#[cfg(target_os = "linux")]
+use crate::isolation::Workers;
 use crate::journal::{Journal, NoJournal};
-use crate::limits::Limits;
+use crate::limits::{Limits, WorkerLimits};
 use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
-use crate::plugin::Plugin;
+#[cfg(target_os = "linux")]
+use crate::plugin::Program;
+use crate::plugin::{Guest, Linked, Plugin};
 use crate::transport::{HttpTransport, Transport};
 
 /// How often the engine looks whether a guest has computed long enough.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// Stack of a guest, in bytes.
 const WASM_STACK: usize = 512 * 1024;
 /// Stack of a fiber: the guest's, and room for host functions at its edge.
@@ -38,6 +42,20 @@ const ASYNC_STACK: usize = WASM_STACK + 1024 * 1024;
 
 /// Makes the memories of guests; see [`HostBuilder::memory_creator`].
 pub use wasmtime::MemoryCreator;
+
+/// How components are compiled and run, in whichever process.
+pub(crate) fn engine_config() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(ASYNC_STACK)
+        // Frames tell an author where a guest trapped. Core dumps, which would hold its memory,
+        // are not compiled in.
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
+    config
+}
 
 /// Builds a [`Host`].
 #[derive(Default)]
@@ -56,6 +74,8 @@ pub struct HostBuilder {
     rate_limit: Option<Vec<RateWindow>>,
     development: bool,
     memory_creator: Option<Arc<dyn MemoryCreator>>,
+    isolation: Isolation,
+    worker_limits: WorkerLimits,
 }
 
 impl HostBuilder {
@@ -156,10 +176,25 @@ impl HostBuilder {
         self
     }
 
-    /// Allocates the linear memories of guests, so that a test can read all of them.
+    /// Allocates the linear memories of guests, so that a test can read all of them. Not for
+    /// [`Isolation::Process`]: workers allocate their own.
     #[must_use]
     pub fn memory_creator(mut self, creator: Arc<dyn MemoryCreator>) -> Self {
         self.memory_creator = Some(creator);
+        self
+    }
+
+    /// Where guests run. Default: [`Isolation::InProcess`].
+    #[must_use]
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Limits of the processes that run guests.
+    #[must_use]
+    pub fn worker_limits(mut self, limits: WorkerLimits) -> Self {
+        self.worker_limits = limits;
         self
     }
 
@@ -169,15 +204,10 @@ impl HostBuilder {
     ///
     /// When the engine or the transport cannot be made, or the cache directory not be used.
     pub fn build(self) -> Result<Host, Error> {
-        let mut config = Config::new();
-        config
-            .wasm_component_model(true)
-            .epoch_interruption(true)
-            .max_wasm_stack(WASM_STACK)
-            .async_stack_size(ASYNC_STACK)
-            // Frames tell an author where a guest trapped. Core dumps, which would hold its memory,
-            // are not compiled in.
-            .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
+        let mut config = engine_config();
+        if self.memory_creator.is_some() && matches!(self.isolation, Isolation::Process(_)) {
+            return Err(Error::internal("a memory creator cannot serve worker processes"));
+        }
         if let Some(creator) = self.memory_creator {
             // A creator knows nothing of guard pages and copy-on-write images.
             config
@@ -222,6 +252,17 @@ impl HostBuilder {
             (None, Some(manager)) => Arc::new(manager.clone()),
             (None, None) => Arc::new(MemoryCredentials::default()),
         };
+        #[cfg(target_os = "linux")]
+        let workers = match &self.isolation {
+            Isolation::Process(command) => {
+                Some(Workers::new(command.clone(), self.worker_limits).map_err(Error::internal)?)
+            }
+            _ => None,
+        };
+        #[cfg(not(target_os = "linux"))]
+        if matches!(self.isolation, Isolation::Process(_)) {
+            return Err(Error::internal("worker processes are available on Linux only"));
+        }
         let shared = Arc::new(Shared {
             engine,
             linker,
@@ -238,6 +279,9 @@ impl HostBuilder {
             handles: Arc::new(Handles::default()),
             echoes: Arc::new(EchoFilters::default()),
             development: self.development,
+            loads_unapproved: matches!(self.isolation, Isolation::InProcessUnapproved),
+            #[cfg(target_os = "linux")]
+            workers,
         });
         tick(&shared);
         Ok(Host { shared })
@@ -267,6 +311,10 @@ pub(crate) struct Shared {
     pub(crate) handles: Arc<Handles>,
     pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) development: bool,
+    /// Whether components that are not approved are compiled and run in this process.
+    loads_unapproved: bool,
+    #[cfg(target_os = "linux")]
+    pub(crate) workers: Option<Arc<Workers>>,
 }
 
 /// Advances the engine's epoch until the host is gone.
@@ -275,6 +323,10 @@ fn tick(shared: &Arc<Shared>) {
     let spawned = std::thread::Builder::new().name("workflow-node-tick".into()).spawn(move || {
         while let Some(shared) = weak.upgrade() {
             shared.engine.increment_epoch();
+            #[cfg(target_os = "linux")]
+            if let Some(workers) = &shared.workers {
+                workers.reap();
+            }
             drop(shared);
             std::thread::sleep(TICK);
         }
@@ -305,6 +357,16 @@ impl WasiView for CallState {
     }
 }
 
+/// The description in the cache, if this version can read it.
+fn read_cached(digest: &Digest, documents: &Documents) -> Option<Description> {
+    let Documents { node, credential_types, triggers, .. } = documents;
+    let description = Description::read_checked(node, credential_types, triggers.as_deref());
+    if description.is_err() {
+        tracing::warn!(%digest, "the cached description cannot be read; compiling again");
+    }
+    description.ok()
+}
+
 impl Host {
     /// Starts a builder.
     pub fn builder() -> HostBuilder {
@@ -315,6 +377,16 @@ impl Host {
     /// without one.
     pub fn credentials(&self) -> Option<&CredentialManager> {
         self.shared.manager.as_ref()
+    }
+
+    /// Process IDs of the workers, those that are idle included; empty without
+    /// [`Isolation::Process`].
+    pub fn worker_processes(&self) -> Vec<u32> {
+        #[cfg(target_os = "linux")]
+        if let Some(workers) = &self.shared.workers {
+            return workers.processes();
+        }
+        Vec::new()
     }
 
     /// Loads a plugin from a file.
@@ -336,24 +408,27 @@ impl Host {
     /// Loads a plugin: inspects it, compiles it (or takes it from the cache), asks it twice to
     /// describe itself, and checks the description. Grants nothing.
     ///
+    /// With [`Isolation::Process`] all of this happens in worker processes; with
+    /// [`Isolation::InProcess`] only components that are approved are loaded.
+    ///
     /// # Errors
     ///
     /// When the plugin is refused or stopped; see [`Error::is_refused`], [`Error::is_stopped`].
     pub async fn load(&self, bytes: Vec<u8>) -> Result<Plugin, Error> {
         let digest = Digest::of(&bytes);
+        #[cfg(target_os = "linux")]
+        if let Some(workers) = &self.shared.workers {
+            return self.load_isolated(workers, digest, bytes).await;
+        }
+        if !self.shared.loads_unapproved {
+            self.check_approved(&digest)?;
+        }
         if let Some((component, documents)) =
             self.shared.cache.as_ref().and_then(|cache| cache.load(&self.shared.engine, &digest))
+            && let Some(description) = read_cached(&digest, &documents)
         {
-            let description = Description::read_checked(
-                &documents.node,
-                &documents.credential_types,
-                documents.triggers.as_deref(),
-            );
-            if let Ok(description) = description {
-                let pre = self.prepare(&component)?;
-                return Ok(self.plugin(digest, documents.surface, pre, description));
-            }
-            tracing::warn!(%digest, "the cached description cannot be read; compiling anew");
+            let linked = self.link(&component, &documents.surface)?;
+            return Ok(self.plugin(digest, documents.surface, Guest::Local(linked), description));
         }
         let shared = self.shared.clone();
         let compiled = tokio::task::spawn_blocking(move || {
@@ -363,35 +438,94 @@ impl Host {
             Ok::<_, Error>((surface, component))
         });
         let (surface, component) = compiled.await.map_err(Error::internal)??;
-        let pre = self.prepare(&component)?;
+        let guest = Guest::Local(self.link(&component, &surface)?);
+        let documents = self.describe(&guest, surface).await?;
+        let description = Description::read(
+            &documents.node,
+            &documents.credential_types,
+            documents.triggers.as_deref(),
+        )
+        .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        if let Some(cache) = &self.shared.cache
+            && let Err(error) = cache.store(&digest, &component, &documents)
+        {
+            tracing::warn!(%error, "the compiled component cannot be kept");
+        }
+        Ok(self.plugin(digest, documents.surface, guest, description))
+    }
+
+    /// Loads a plugin without compiling, running, or checking anything of it in this process.
+    #[cfg(target_os = "linux")]
+    async fn load_isolated(
+        &self,
+        workers: &Arc<Workers>,
+        digest: Digest,
+        bytes: Vec<u8>,
+    ) -> Result<Plugin, Error> {
+        let program = |code, surface: &Surface| {
+            let has_triggers = surface.exports("trigger");
+            Guest::Remote(Program::new(workers.clone(), digest, code, has_triggers))
+        };
+        if let Some((code, documents)) =
+            self.shared.cache.as_ref().and_then(|cache| cache.open_entry(&digest))
+            && let Some(description) = read_cached(&digest, &documents)
+        {
+            let guest = program(code, &documents.surface);
+            return Ok(self.plugin(digest, documents.surface, guest, description));
+        }
+        crate::inspection::check_size(bytes.len() as u64)?;
+        let output = crate::cache::NewCode::create(self.shared.cache.as_ref(), &digest)
+            .map_err(Error::internal)?;
+        let mut compiler = workers.compiler(bytes.len())?;
+        let surface = compiler.compile(bytes, output.file()).await?;
+        let guest = program(output.read_only().map_err(Error::internal)?, &surface);
+        let documents = self.describe(&guest, surface).await?;
+        let (node, types) = (&documents.node, &documents.credential_types);
+        compiler.check(node, types, documents.triggers.as_deref()).await?;
+        drop(compiler);
+        let description = Description::read_checked(node, types, documents.triggers.as_deref())
+            .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        if let Err(error) = output.keep(&documents) {
+            tracing::warn!(%error, "the compiled component cannot be kept");
+        }
+        Ok(self.plugin(digest, documents.surface, guest, description))
+    }
+
+    /// Asks a component to describe itself, twice.
+    async fn describe(&self, guest: &Guest, surface: Surface) -> Result<Documents, Error> {
         let (node, credential_types, triggers) =
-            crate::plugin::describe(&self.shared, &pre, &surface).await?;
-        let again = crate::plugin::describe(&self.shared, &pre, &surface).await?;
+            crate::plugin::describe(&self.shared, guest, &surface).await?;
+        let again = crate::plugin::describe(&self.shared, guest, &surface).await?;
         if (&node, &credential_types, &triggers) != (&again.0, &again.1, &again.2) {
             return Err(Error::refused(
                 "it describes itself differently each time it is asked: what is approved would \
                  not be what runs",
             ));
         }
-        let description = Description::read(&node, &credential_types, triggers.as_deref())
-            .map_err(|error| Error::from(ErrorKind::Description(error)))?;
-        if let Some(cache) = &self.shared.cache {
-            let documents =
-                Documents { surface: surface.clone(), node, credential_types, triggers };
-            if let Err(error) = cache.store(&digest, &component, &documents) {
-                tracing::warn!(%error, "the compiled component cannot be kept");
-            }
-        }
-        Ok(self.plugin(digest, surface, pre, description))
+        Ok(Documents { surface, node, credential_types, triggers })
     }
 
-    fn prepare(&self, component: &Component) -> Result<PluginPre<CallState>, Error> {
+    /// Without workers, nothing of a component is compiled or run before it is approved.
+    fn check_approved(&self, digest: &Digest) -> Result<(), Error> {
+        let approval = self.shared.approvals.approval(digest).map_err(ErrorKind::from)?;
+        match approval {
+            Some(_) => Ok(()),
+            None => Err(Error::refused(format!(
+                "the component {digest} is not approved, and this host has no worker processes to \
+                 compile and inspect it in. Give it a worker executable \
+                 (`HostBuilder::isolation(Isolation::Process(…))`), or choose \
+                 `Isolation::InProcessUnapproved` if you trust every component that is loaded"
+            ))),
+        }
+    }
+
+    fn link(&self, component: &Component, surface: &Surface) -> Result<Linked<CallState>, Error> {
         let pre = self
             .shared
             .linker
             .instantiate_pre(component)
             .map_err(|error| Error::refused(format!("it cannot be linked: {error:#}")))?;
-        PluginPre::new(pre).map_err(|error| {
+        Linked::new(pre, surface.exports("trigger")).map_err(|error| {
             Error::refused(format!("its exports are not the contract's: {error:#}"))
         })
     }
@@ -400,10 +534,10 @@ impl Host {
         &self,
         digest: Digest,
         surface: Surface,
-        pre: PluginPre<CallState>,
+        guest: Guest,
         description: Description,
     ) -> Plugin {
         let request = GrantRequest::of(&description);
-        Plugin::new(self.shared.clone(), digest, surface, pre, description, request)
+        Plugin::new(self.shared.clone(), digest, surface, guest, description, request)
     }
 }

@@ -17,6 +17,7 @@ mod execution;
 mod host;
 pub mod imports;
 mod inspection;
+mod isolation;
 pub mod journal;
 mod limits;
 mod near;
@@ -42,7 +43,10 @@ pub use execution::{
 };
 pub use host::{Host, HostBuilder, MemoryCreator};
 pub use inspection::Surface;
-pub use limits::Limits;
+#[cfg(target_os = "linux")]
+pub use isolation::worker;
+pub use isolation::{Isolation, WorkerCommand};
+pub use limits::{Limits, WorkerLimits};
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};

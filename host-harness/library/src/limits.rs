@@ -41,6 +41,59 @@ pub struct Limits {
     pub host_call: usize,
 }
 
+/// Limits of the processes that run guests, for all executions of a host; see
+/// [`Isolation`](crate::Isolation).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WorkerLimits {
+    /// Workers that run executions at once. Further executions wait, within the time they have.
+    /// Each costs some 10 MiB beside the guest's own memory.
+    pub workers: usize,
+    /// Workers that are kept for the next execution of the same plugin and user.
+    pub idle: usize,
+    /// How long an idle worker is kept.
+    pub idle_time: Duration,
+    /// Executions that a worker serves before another replaces it.
+    pub executions: u32,
+    /// Time to validate, compile, and check a component, for each started MiB of it.
+    pub compile_time: Duration,
+    /// Memory to validate and compile a component, in bytes: at least so much, and so much for
+    /// each byte of it.
+    pub compile_memory: (u64, u64),
+    /// Memory of a worker beside [`Limits::memory`], in bytes: its code, and messages under way.
+    pub memory: u64,
+}
+
+impl Default for WorkerLimits {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            workers: 128,
+            idle: 16,
+            idle_time: Duration::from_secs(30),
+            executions: 1_000,
+            // Optimized, a MiB takes about half a second; unoptimized builds and busy machines,
+            // some ten times as long.
+            compile_time: Duration::from_secs(20),
+            // Cranelift takes about 40 bytes for each byte of a component.
+            compile_memory: (512 * MIB, 128),
+            memory: 256 * MIB,
+        }
+    }
+}
+
+impl WorkerLimits {
+    pub(crate) fn compile_time_of(&self, size: usize) -> Duration {
+        let started = size / (1024 * 1024) + 1;
+        self.compile_time.saturating_mul(u32::try_from(started).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn compile_memory_of(&self, size: usize) -> u64 {
+        let (least, each) = self.compile_memory;
+        least.max(each.saturating_mul(size as u64))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;

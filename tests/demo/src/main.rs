@@ -19,10 +19,18 @@ use serde_json::json;
 const ITEMS: usize = 200;
 const LATENCY: Duration = Duration::from_millis(50);
 
+fn main() -> Result<ExitCode> {
+    match harness::run_as_worker() {
+        Some(code) => Ok(code),
+        None => run(),
+    }
+}
+
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
+async fn run() -> Result<ExitCode> {
     if std::env::var_os(AS_HARNESS).is_some() {
-        return Ok(ExitCode::from(harness::run(std::env::args_os()).await));
+        let code = harness::run(std::env::args_os(), harness::own_worker()).await;
+        return Ok(ExitCode::from(code));
     }
     let plugin = component_build::build_pagerduty()?;
     let hostile = component_build::build_guest("hostile")?;
@@ -298,7 +306,7 @@ impl<'a> Demo<'a> {
     async fn harness(&self, code: u8, args: &[&str]) -> Result<()> {
         let shown: Vec<String> = args.iter().map(|arg| self.as_shown(arg)).collect();
         println!("$ harness {}", shown.join(" "));
-        let got = harness::run(self.full(args)).await;
+        let got = harness::run(self.full(args), harness::own_worker()).await;
         println!();
         if got != code {
             bail!("`harness {}` ended with {got}, not {code}", shown.join(" "));

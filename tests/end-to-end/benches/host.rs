@@ -63,7 +63,7 @@ impl Bench {
         let bytes = std::fs::read(&self.component).expect("the component");
         let mut group = criterion.benchmark_group("load");
         group.sample_size(10);
-        let plain = Host::builder().build().expect("a host");
+        let plain = Host::builder().isolation(end_to_end::isolation()).build().expect("a host");
         group.bench_function("compile", |bencher| {
             bencher.to_async(runtime).iter(|| async {
                 plain.load(bytes.clone()).await.expect("it loads");

@@ -6,7 +6,7 @@ pub mod scan;
 pub mod spy;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pagerduty_simulator::{Account, Builder, Keys, Simulator};
@@ -15,7 +15,9 @@ use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{Credential, MemoryCredentials};
 use workflow_node_host::journal::MemoryJournal;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
-use workflow_node_host::{Execution, Host, HostBuilder, Limits, Outcome, Plugin, Secret};
+use workflow_node_host::{
+    Execution, Host, HostBuilder, Isolation, Limits, Outcome, Plugin, Secret, WorkerCommand,
+};
 
 /// Everything that a test of the node needs.
 pub struct World {
@@ -42,7 +44,28 @@ pub fn cache_directory() -> PathBuf {
 
 /// A host that keeps compiled components.
 pub fn host() -> HostBuilder {
-    Host::builder().cache_directory(cache_directory())
+    Host::builder().cache_directory(cache_directory()).isolation(isolation())
+}
+
+/// The variable that chooses where guests run: `process`, or anything else for in-process.
+pub const ISOLATION: &str = "WORKFLOW_NODE_TEST_ISOLATION";
+
+/// Whether guests run in worker processes.
+pub fn is_isolated() -> bool {
+    std::env::var_os(ISOLATION).is_some_and(|value| value == "process")
+}
+
+/// Where guests run, as the environment says.
+pub fn isolation() -> Isolation {
+    if is_isolated() { Isolation::Process(worker()) } else { Isolation::InProcessUnapproved }
+}
+
+/// The worker of these tests.
+pub fn worker() -> WorkerCommand {
+    // Cargo builds it beside the tests.
+    let tests = std::env::current_exe().expect("the path of the tests");
+    let directory = tests.parent().and_then(Path::parent).expect("the build's directory");
+    WorkerCommand::new(directory.join("end-to-end-worker"))
 }
 
 /// A transport that reaches the simulator under PagerDuty's names.

@@ -1,11 +1,13 @@
-//! Linear memories that can be read after the guest is gone.
+//! Guests' memories, to be searched: linear memories that can be read after the guest is gone, or
+//! all that a worker process holds.
 
 #![allow(unsafe_code)] // wasmtime's traits for host memories are unsafe to implement.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
+use workflow_node_host::{Host, HostBuilder};
 
 /// Room of one memory: more than any limit in these tests, so that none ever moves.
 const CAPACITY: usize = 80 << 20;
@@ -65,9 +67,12 @@ unsafe impl LinearMemory for Memory {
     }
 }
 
-/// Makes memories and remembers them all.
+/// Makes memories and remembers them all, or reads those of worker processes.
 #[derive(Default)]
-pub struct Spy(Mutex<Vec<Arc<Room>>>);
+pub struct Spy {
+    rooms: Mutex<Vec<Arc<Room>>>,
+    host: OnceLock<Host>,
+}
 
 // SAFETY: see `Memory`.
 unsafe impl MemoryCreator for Spy {
@@ -80,20 +85,64 @@ unsafe impl MemoryCreator for Spy {
         _guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
         let room = Arc::new(Room::new(minimum));
-        self.0.lock().expect("nobody panics with it").push(room.clone());
+        self.rooms.lock().expect("nobody panics with it").push(room.clone());
         Ok(Box::new(Memory(room)))
     }
 }
 
 impl Spy {
-    /// The bytes of every memory that was made since the last time, which are then forgotten.
+    /// Lets a host show the memories of its guests.
+    pub fn watch(self: &Arc<Self>, builder: HostBuilder) -> HostBuilder {
+        if crate::is_isolated() { builder } else { builder.memory_creator(self.clone()) }
+    }
+
+    /// The host whose workers are read, where guests run in workers.
+    pub fn attach(&self, host: &Host) {
+        assert!(self.host.set(host.clone()).is_ok(), "a spy watches one host");
+    }
+
+    /// The bytes of every memory that was made since the last time, which are then forgotten; of
+    /// every worker, where guests run in workers.
     pub fn take(&self) -> Vec<Vec<u8>> {
-        let rooms = std::mem::take(&mut *self.0.lock().expect("nobody panics with it"));
+        if crate::is_isolated() {
+            return self.memories();
+        }
+        let rooms = std::mem::take(&mut *self.rooms.lock().expect("nobody panics with it"));
         rooms.iter().map(|room| room.read()).collect()
     }
 
-    /// The bytes of every memory that was ever made.
+    /// The bytes of every memory that was ever made; of every worker, where guests run in workers.
     pub fn memories(&self) -> Vec<Vec<u8>> {
-        self.0.lock().expect("nobody panics with it").iter().map(|room| room.read()).collect()
+        if crate::is_isolated() {
+            let host = self.host.get().expect("a host is attached");
+            return host.worker_processes().into_iter().filter_map(read_process).collect();
+        }
+        self.rooms.lock().expect("nobody panics with it").iter().map(|room| room.read()).collect()
     }
+}
+
+/// All memory of a process that it could have written: its heap, its stacks, the memories of its
+/// guests. What is mapped from files and cannot be written holds nothing that was not in the file.
+/// `None` when the process has ended.
+pub fn read_process(process: u32) -> Option<Vec<u8>> {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
+    let memory = std::fs::File::open(format!("/proc/{process}/mem")).ok()?;
+    let mut all = Vec::new();
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (range, permissions) = (words.next()?, words.next()?);
+        let path = words.nth(3).unwrap_or_default();
+        let is_from_file = path.starts_with('/') && !permissions.contains('w');
+        if !permissions.starts_with('r') || is_from_file || path.starts_with("[v") {
+            continue;
+        }
+        let (start, end) = range.split_once('-')?;
+        let [start, end] = [start, end].map(|one| u64::from_str_radix(one, 16).unwrap_or(0));
+        let at = all.len();
+        all.resize(at + usize::try_from(end - start).ok()?, 0);
+        // A mapping that has gone meanwhile reads as nothing.
+        let read = std::os::unix::fs::FileExt::read_at(&memory, &mut all[at..], start);
+        all.truncate(at + read.unwrap_or(0));
+    }
+    Some(all)
 }

@@ -5,6 +5,7 @@ mod icon;
 pub(crate) mod schema;
 mod trigger;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -35,7 +36,7 @@ pub struct Description {
 #[error("{document}: {problem}")]
 pub struct DescriptionError {
     /// Which document.
-    pub document: &'static str,
+    pub document: Cow<'static, str>,
     /// What is wrong with it.
     pub problem: String,
 }
@@ -81,8 +82,10 @@ impl Description {
         triggers: Option<&str>,
     ) -> Result<Self, DescriptionError> {
         fn parsed<D: Document>(text: &str) -> Result<D, DescriptionError> {
-            D::from_json(text)
-                .map_err(|error| DescriptionError { document: D::NAME, problem: error.to_string() })
+            D::from_json(text).map_err(|error| DescriptionError {
+                document: D::NAME.into(),
+                problem: error.to_string(),
+            })
         }
         let node: Node = parsed(node)?;
         let types: CredentialTypes = parsed(credential_types)?;
@@ -93,7 +96,7 @@ impl Description {
             let name = credential_type.name.clone();
             if by_name.insert(name.clone(), credential_type).is_some() {
                 return Err(DescriptionError {
-                    document: "credential-type.json",
+                    document: "credential-type.json".into(),
                     problem: format!("two credential types are called `{name}`"),
                 });
             }
@@ -104,13 +107,13 @@ impl Description {
     /// What a schema cannot say: names are unique, references lead somewhere, secrets are placed
     /// within the credential's own origins.
     fn check(&self) -> Result<(), DescriptionError> {
-        self.check_node().map_err(|problem| DescriptionError { document: "node.json", problem })?;
+        self.check_node()
+            .map_err(|problem| DescriptionError { document: "node.json".into(), problem })?;
         trigger::check(&self.triggers, &self.node, &self.node.schemas)
-            .map_err(|problem| DescriptionError { document: "trigger.json", problem })?;
-        self.credential_types
-            .values()
-            .try_for_each(credential_type::check)
-            .map_err(|problem| DescriptionError { document: "credential-type.json", problem })
+            .map_err(|problem| DescriptionError { document: "trigger.json".into(), problem })?;
+        self.credential_types.values().try_for_each(credential_type::check).map_err(|problem| {
+            DescriptionError { document: "credential-type.json".into(), problem }
+        })
     }
 
     fn check_node(&self) -> Result<(), String> {

@@ -270,7 +270,7 @@ pub(crate) fn checked(name: &'static str, text: &str) -> Result<Value, Descripti
             })
             .collect()
     });
-    let wrong = |problem: String| DescriptionError { document: name, problem };
+    let wrong = |problem: String| DescriptionError { document: name.into(), problem };
     let value: Value =
         serde_json::from_str(text).map_err(|error| wrong(format!("is no JSON: {error}")))?;
     let validator = &compiled[name];

@@ -39,10 +39,7 @@ impl http::Host for WorkflowNodeCtxView<'_> {
     ) -> wasmtime::Result<Result<http::Response, http::SendError>> {
         match self.ctx.take(ticket) {
             Some(answer) => Ok(answer),
-            None => wasmtime::bail!(
-                "`http.take` of ticket {ticket}, which `completions.next` has not named or whose \
-                 answer was taken before"
-            ),
+            None => Err(not_named(ticket)),
         }
     }
 
@@ -129,11 +126,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
     }
 
     async fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
-        const MOST: u32 = 1_024;
-        if length > MOST {
-            wasmtime::bail!("`context.random` of {length} bytes; at most {MOST} are given at once");
-        }
-        Ok(self.ctx.random(length as usize))
+        Ok(self.ctx.random(random_length(length)?))
     }
 
     async fn idempotency_key(&mut self, item: u32) -> wasmtime::Result<String> {
@@ -157,6 +150,23 @@ impl WorkflowNodeCtxView<'_> {
         }
         Ok(())
     }
+}
+
+/// Why `http.take` traps.
+pub(crate) fn not_named(ticket: u64) -> wasmtime::Error {
+    wasmtime::format_err!(
+        "`http.take` of ticket {ticket}, which `completions.next` has not named or whose answer \
+         was taken before"
+    )
+}
+
+/// How many bytes of chance a guest is given at once.
+pub(crate) fn random_length(length: u32) -> wasmtime::Result<usize> {
+    const MOST: u32 = 1_024;
+    if length > MOST {
+        wasmtime::bail!("`context.random` of {length} bytes; at most {MOST} are given at once");
+    }
+    Ok(length as usize)
 }
 
 /// Foreign text for a terminal or a log: one line, no control characters, no tricks with the

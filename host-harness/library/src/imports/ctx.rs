@@ -46,6 +46,8 @@ pub struct WorkflowNodeCtx {
     answers: HashMap<u64, Result<Response, SendError>>,
     tasks: JoinSet<()>,
     finished: (UnboundedSender<Finished>, UnboundedReceiver<Finished>),
+    /// Taken from `finished`, and not named yet.
+    looked_at: Option<Finished>,
 
     /// As the guest sees them; they change only while it waits.
     pub(super) now: u64,
@@ -61,6 +63,7 @@ pub struct WorkflowNodeCtx {
     pub(super) positions: Vec<u32>,
     pub(super) ports: BTreeSet<String>,
     place: Option<Place>,
+    is_timeless: bool,
 
     /// Wall-clock time that the guest spent waiting in host calls.
     waited: Duration,
@@ -81,6 +84,8 @@ pub(crate) struct Parts {
     pub(crate) positions: Vec<u32>,
     pub(crate) ports: BTreeSet<String>,
     pub(crate) place: Option<Place>,
+    /// The guest's clock stands still: what it returns must not depend on time.
+    pub(crate) is_timeless: bool,
 }
 
 /// What part of an execution a call is; `None` where it is all of it.
@@ -95,9 +100,8 @@ pub(crate) struct Place {
 impl WorkflowNodeCtx {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { session, clock, observer, journal, cancellation, .. } = parts;
-        let now = clock.unix_milliseconds();
         let mut context = Self {
-            now,
+            now: 0,
             deadline: None,
             ends: parts.deadline,
             cancelled: cancellation.is_cancelled(),
@@ -116,6 +120,7 @@ impl WorkflowNodeCtx {
             answers: HashMap::new(),
             tasks: JoinSet::new(),
             finished: unbounded_channel(),
+            looked_at: None,
             emitted: BTreeMap::new(),
             output_bytes: 0,
             log_lines: 0,
@@ -124,6 +129,7 @@ impl WorkflowNodeCtx {
             positions: parts.positions,
             ports: parts.ports,
             place: parts.place,
+            is_timeless: parts.is_timeless,
             waited: Duration::ZERO,
         };
         context.observe_time();
@@ -197,7 +203,11 @@ impl WorkflowNodeCtx {
             if self.open.is_empty() {
                 break None;
             }
-            let Some((ticket, answer)) = self.finished.1.recv().await else {
+            let finished = match self.looked_at.take() {
+                Some(finished) => Some(finished),
+                None => self.finished.1.recv().await,
+            };
+            let Some((ticket, answer)) = finished else {
                 break None;
             };
             // A ticket that was cancelled after it had finished is not named.
@@ -218,6 +228,37 @@ impl WorkflowNodeCtx {
         named
     }
 
+    /// Whether [`Self::next`] would name a ticket without waiting.
+    pub(crate) fn has_finished(&mut self) -> bool {
+        loop {
+            if let Some((ticket, _)) = &self.looked_at
+                && self.open.contains_key(ticket)
+            {
+                return true;
+            }
+            match self.finished.1.try_recv() {
+                Ok(finished) => self.looked_at = Some(finished),
+                Err(_) => {
+                    self.looked_at = None;
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// What the guest sees of time.
+    pub(crate) fn seen(&self) -> (u64, bool, Option<u64>) {
+        (self.now, self.cancelled, self.deadline)
+    }
+
+    /// What a worker answers a guest without asking the host: the seed, the idempotency key of
+    /// each item, and the credentials as the guest sees them.
+    pub(crate) fn known(&self) -> (u64, Vec<String>, &BTreeMap<String, CredentialView>) {
+        let items = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
+        let keys = (0..items).map(|item| self.idempotency_key(item)).collect();
+        (self.seed, keys, &self.credentials)
+    }
+
     pub(super) fn cancel(&mut self, ticket: u64) {
         if let Some(task) = self.open.remove(&ticket) {
             task.abort();
@@ -225,7 +266,7 @@ impl WorkflowNodeCtx {
         self.answers.remove(&ticket);
     }
 
-    pub(super) fn take(&mut self, ticket: u64) -> Option<Result<Response, SendError>> {
+    pub(crate) fn take(&mut self, ticket: u64) -> Option<Result<Response, SendError>> {
         self.answers.remove(&ticket)
     }
 
@@ -244,17 +285,7 @@ impl WorkflowNodeCtx {
     }
 
     pub(super) fn random(&mut self, length: usize) -> Vec<u8> {
-        // SHA-256 over seed and counter: the same for ever, whatever library changes its generator.
-        let mut bytes = Vec::with_capacity(length + 32);
-        while bytes.len() < length {
-            let mut hash = Sha256::new();
-            hash.update(self.seed.to_le_bytes());
-            hash.update(self.drawn.to_le_bytes());
-            self.drawn += 1;
-            bytes.extend_from_slice(&hash.finalize());
-        }
-        bytes.truncate(length);
-        bytes
+        draw(self.seed, &mut self.drawn, length)
     }
 
     /// The same for every repetition of the item, different for every other.
@@ -270,6 +301,9 @@ impl WorkflowNodeCtx {
     }
 
     fn observe_time(&mut self) {
+        if self.is_timeless {
+            return;
+        }
         self.now = self.now.max(self.clock.unix_milliseconds());
         self.cancelled = self.cancellation.is_cancelled();
         self.deadline = self.session.is_some().then(|| {
@@ -303,6 +337,21 @@ impl WorkflowNodeCtx {
     }
 }
 
+/// Bytes of chance: SHA-256 over seed and counter, the same for ever, whatever library changes its
+/// generator.
+pub(crate) fn draw(seed: u64, drawn: &mut u64, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length + 32);
+    while bytes.len() < length {
+        let mut hash = Sha256::new();
+        hash.update(seed.to_le_bytes());
+        hash.update(drawn.to_le_bytes());
+        *drawn += 1;
+        bytes.extend_from_slice(&hash.finalize());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
 fn no_network() -> SendError {
     SendError {
         kind: crate::bindings::workflow::node::http::SendErrorKind::Denied,
@@ -320,6 +369,11 @@ impl WorkflowNodeCtx {
 }
 
 impl WorkflowNodeCtx {
+    /// Who runs the execution; `None` for calls that belong to none.
+    pub(crate) fn actor(&self) -> Option<&str> {
+        self.session.as_ref()?.actor.as_deref()
+    }
+
     /// Ends what the guest left open, and waits until each has been told to the audit.
     pub(crate) async fn abandon_open_tickets(&mut self) {
         self.tasks.shutdown().await;

@@ -30,8 +30,9 @@ mod wasi;
 
 use wasmtime::component::{HasData, Linker};
 
+pub(crate) use calls::{not_named, random_length};
 pub use ctx::WorkflowNodeCtx;
-pub(crate) use ctx::{Emitted, Parts, Place};
+pub(crate) use ctx::{Emitted, Parts, Place, draw};
 pub(crate) use wasi::{WasiState, add_wasi_to_linker};
 
 use crate::bindings::workflow::node;

@@ -1,4 +1,7 @@
-//! Calls into a guest: a store of its own for each, bounded in memory and time, dropped afterwards.
+//! Calls into a guest: an instance of its own for each, bounded in memory and time, dropped afterwards.
+
+#[cfg(target_os = "linux")]
+pub(crate) mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,10 +10,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-use crate::bindings::exports::workflow::node::node::Call;
-use crate::bindings::triggers::Triggers;
-use crate::bindings::workflow::node::types::{Error as GuestError, OutputItem};
-use crate::bindings::{Plugin as Bindings, PluginPre};
+use super::invocation::{Exports, GuestResults, Invocation, Linked, Returned};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Silent, depth_of};
@@ -41,31 +41,25 @@ pub(super) fn pure(shared: &Shared) -> WorkflowNodeCtx {
         positions: Vec::new(),
         ports: BTreeSet::new(),
         place: None,
+        is_timeless: true,
     })
 }
 
 /// Asks a plugin to describe itself.
 pub(crate) async fn describe(
     shared: &Arc<Shared>,
-    pre: &PluginPre<CallState>,
+    guest: &Guest,
     surface: &Surface,
 ) -> Result<(String, String, Option<String>), Error> {
-    let (node, _) = call(shared, pre, pure(shared), async |bindings, store| {
-        bindings.workflow_node_node().call_describe(store).await
-    })
-    .await?;
-    let (credential_types, _) = call(shared, pre, pure(shared), async |bindings, store| {
-        bindings.workflow_node_credential_type().call_describe(store).await
-    })
-    .await?;
-    let triggers = if surface.exports("trigger") {
-        let (triggers, _) = call_triggers(shared, pre, pure(shared), async |bindings, store| {
-            bindings.workflow_node_trigger().call_describe(store).await
-        })
-        .await?;
-        Some(triggers)
-    } else {
-        None
+    let ask = async |invocation| {
+        let (text, _) = call(shared, guest, pure(shared), &invocation, Returned::text).await?;
+        Ok::<_, Error>(text)
+    };
+    let node = ask(Invocation::DescribeNode).await?;
+    let credential_types = ask(Invocation::DescribeCredentialTypes).await?;
+    let triggers = match surface.exports("trigger") {
+        true => Some(ask(Invocation::DescribeTriggers).await?),
+        false => None,
     };
     for document in [Some(&node), Some(&credential_types), triggers.as_ref()].into_iter().flatten()
     {
@@ -81,6 +75,26 @@ pub(crate) struct MemoryLimit {
     most: usize,
     total: usize,
     refused: bool,
+}
+
+impl MemoryLimit {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, total: 0, refused: false }
+    }
+
+    /// Linear memory in use, in bytes.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Why a call was stopped: for want of memory, where that was refused.
+    pub(crate) fn explain(&self, cause: String) -> String {
+        if !self.refused {
+            return cause;
+        }
+        let most = self.most / (1024 * 1024);
+        format!("it wanted more than {most} MiB of memory ({cause})")
+    }
 }
 
 impl ResourceLimiter for MemoryLimit {
@@ -128,7 +142,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
     let state = CallState {
         node: context,
         wasi: WasiState::new(),
-        memory: MemoryLimit { most: memory, total: 0, refused: false },
+        memory: MemoryLimit::new(memory),
         started: Instant::now(),
     };
     let mut store = Store::new(&shared.engine, state);
@@ -161,49 +175,70 @@ pub(super) struct Stopped {
     pub(super) emitted: Emitted,
 }
 
+impl Stopped {
+    /// The result of another kind of call came back, which cannot happen to an honest worker.
+    fn unexpected(emitted: Emitted) -> Self {
+        let error = ErrorKind::Stopped("it returned the result of another call".into());
+        Self { error: error.into(), emitted }
+    }
+}
+
 impl From<Stopped> for Error {
     fn from(stopped: Stopped) -> Self {
         stopped.error
     }
 }
 
-/// Runs one call of a node in an instance of its own.
+/// Where the code of a component runs.
+#[derive(Clone)]
+pub(crate) enum Guest {
+    /// In this process.
+    Local(Linked<CallState>),
+    /// In workers.
+    #[cfg(target_os = "linux")]
+    Remote(Arc<remote::Program>),
+}
+
+/// Makes one call in an instance of its own. `expect` takes the result of this kind of call.
 pub(super) async fn call<T>(
     shared: &Shared,
-    pre: &PluginPre<CallState>,
+    guest: &Guest,
     context: WorkflowNodeCtx,
-    invoke: impl AsyncFnOnce(&Bindings, &mut Store<CallState>) -> wasmtime::Result<T>,
+    invocation: &Invocation,
+    expect: impl FnOnce(Returned) -> Option<T>,
 ) -> Result<(T, Ended), Stopped> {
-    run(&mut new_store(shared, context), async |store| {
-        let bindings = pre.instantiate_async(&mut *store).await?;
-        invoke(&bindings, store).await
-    })
-    .await
+    let (returned, ended) = match guest {
+        Guest::Local(linked) => {
+            run(&mut new_store(shared, context), async |store| {
+                let exports = linked.instantiate(store).await?;
+                invocation.invoke(&exports, store).await
+            })
+            .await?
+        }
+        #[cfg(target_os = "linux")]
+        Guest::Remote(program) => {
+            let (returned, ended, _) =
+                remote::Instance::begin(program, context, invocation).await?;
+            (returned, ended)
+        }
+    };
+    match expect(returned) {
+        Some(value) => Ok((value, ended)),
+        None => Err(Stopped::unexpected(ended.emitted)),
+    }
 }
-
-/// Runs one call of the optional interface `trigger` in an instance of its own.
-pub(super) async fn call_triggers<T>(
-    shared: &Shared,
-    pre: &PluginPre<CallState>,
-    context: WorkflowNodeCtx,
-    invoke: impl AsyncFnOnce(&Triggers, &mut Store<CallState>) -> wasmtime::Result<T>,
-) -> Result<(T, Ended), Stopped> {
-    run(&mut new_store(shared, context), async |store| {
-        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
-        let bindings = Triggers::new(&mut *store, &instance)?;
-        invoke(&bindings, store).await
-    })
-    .await
-}
-
-/// What `execute` returns.
-pub(super) type GuestResults = Result<Vec<Result<Vec<OutputItem>, GuestError>>, GuestError>;
 
 /// An instance that serves the portions of one execution, one after the other. It is never used
 /// for another execution, and never again after a call was stopped.
-pub(super) struct Instance {
+pub(super) enum Instance {
+    Local(Box<LocalInstance>),
+    #[cfg(target_os = "linux")]
+    Remote(remote::Instance),
+}
+
+pub(super) struct LocalInstance {
     store: Store<CallState>,
-    bindings: Bindings,
+    exports: Exports,
     /// Linear memory after instantiation, in bytes.
     initial: usize,
 }
@@ -213,56 +248,87 @@ impl Instance {
     /// ended.
     pub(super) async fn begin(
         shared: &Shared,
-        pre: &PluginPre<CallState>,
+        guest: &Guest,
         context: WorkflowNodeCtx,
-        portion: &Call,
+        portion: &Invocation,
     ) -> Result<(GuestResults, Ended, Self), Stopped> {
+        let linked = match guest {
+            Guest::Local(linked) => linked,
+            #[cfg(target_os = "linux")]
+            Guest::Remote(program) => {
+                let begun = remote::Instance::begin(program, context, portion).await?;
+                return Self::remote(begun);
+            }
+        };
         let mut store = new_store(shared, context);
-        let ((results, bindings, initial), ended) = run(&mut store, async |store| {
-            let bindings = pre.instantiate_async(&mut *store).await?;
+        let ((returned, exports, initial), ended) = run(&mut store, async |store| {
+            let exports = linked.instantiate(store).await?;
             let initial = store.data().memory.total;
-            let results = bindings.workflow_node_node().call_execute(store, portion).await?;
-            Ok((results, bindings, initial))
+            let returned = portion.invoke(&exports, store).await?;
+            Ok((returned, exports, initial))
         })
         .await?;
-        Ok((results, ended, Self { store, bindings, initial }))
+        match returned.executed() {
+            Some(results) => {
+                let instance = LocalInstance { store, exports, initial };
+                Ok((results, ended, Self::Local(Box::new(instance))))
+            }
+            None => Err(Stopped::unexpected(ended.emitted)),
+        }
     }
 
     /// Runs a further call.
     pub(super) async fn go_on(
-        mut self,
+        self,
         context: WorkflowNodeCtx,
-        portion: &Call,
+        portion: &Invocation,
     ) -> Result<(GuestResults, Ended, Self), Stopped> {
-        let Self { store, bindings, .. } = &mut self;
+        let mut local = match self {
+            Self::Local(local) => local,
+            #[cfg(target_os = "linux")]
+            Self::Remote(instance) => {
+                return Self::remote(instance.go_on(context, portion).await?);
+            }
+        };
+        let LocalInstance { store, exports, .. } = &mut *local;
         let host_call = context.limits().host_call;
         let state = store.data_mut();
         state.node = context;
         state.started = Instant::now();
         store.set_hostcall_fuel(host_call);
-        let (results, ended) = run(store, async |store| {
-            bindings.workflow_node_node().call_execute(store, portion).await
-        })
-        .await?;
-        Ok((results, ended, self))
+        let (returned, ended) =
+            run(store, async |store| portion.invoke(exports, store).await).await?;
+        match returned.executed() {
+            Some(results) => Ok((results, ended, Self::Local(local))),
+            None => Err(Stopped::unexpected(ended.emitted)),
+        }
     }
 
     /// Linear memory above what the instance began with, in bytes.
     pub(super) fn memory_growth(&self) -> usize {
-        self.store.data().memory.total - self.initial
+        match self {
+            Self::Local(local) => local.store.data().memory.total - local.initial,
+            #[cfg(target_os = "linux")]
+            Self::Remote(instance) => instance.memory_growth(),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn remote(
+        (returned, ended, instance): (Returned, Ended, remote::Instance),
+    ) -> Result<(GuestResults, Ended, Self), Stopped> {
+        match returned.executed() {
+            Some(results) => Ok((results, ended, Self::Remote(instance))),
+            None => Err(Stopped::unexpected(ended.emitted)),
+        }
     }
 }
 
-/// Runs one call in a store. A store whose call was stopped is dropped with it: an instance that
-/// trapped or was abandoned is never used again.
-async fn run<T>(
-    store: &mut Store<CallState>,
-    invoke: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
-) -> Result<(T, Ended), Stopped> {
-    let context = &store.data().node;
+/// Waits until a call must have returned.
+fn over(context: &WorkflowNodeCtx) -> impl Future<Output = ()> + use<> {
     let (clock, deadline) = (context.clock.clone(), context.ends().clone());
     let cancellation = context.cancellation().clone();
-    let over = async {
+    async move {
         loop {
             tokio::select! {
                 () = deadline.passed() => {}
@@ -274,10 +340,23 @@ async fn run<T>(
                 return;
             }
         }
-    };
+    }
+}
+
+fn not_returned() -> String {
+    format!("it did not return within {GRACE:?} after its time was over")
+}
+
+/// Runs one call in a store. A store whose call was stopped is dropped with it: an instance that
+/// trapped or was abandoned is never used again.
+async fn run<T>(
+    store: &mut Store<CallState>,
+    invoke: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
+) -> Result<(T, Ended), Stopped> {
+    let over = over(&store.data().node);
     let result = tokio::select! {
         result = invoke(store) => result.map_err(|error| trap_text(&error)),
-        () = over => Err(format!("it did not return within {GRACE:?} after its time was over")),
+        () = over => Err(not_returned()),
     };
     let state = store.data_mut();
     state.node.abandon_open_tickets().await;
@@ -288,18 +367,15 @@ async fn run<T>(
     };
     match result {
         Ok(value) => Ok((value, ended)),
-        Err(mut message) => {
-            if state.memory.refused {
-                let most = state.memory.most / (1024 * 1024);
-                message = format!("it wanted more than {most} MiB of memory ({message})");
-            }
+        Err(message) => {
+            let message = state.memory.explain(message);
             Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted: ended.emitted })
         }
     }
 }
 
 /// The cause of a trap, without the frames.
-fn trap_text(error: &wasmtime::Error) -> String {
+pub(crate) fn trap_text(error: &wasmtime::Error) -> String {
     let mut causes: Vec<String> = error
         .chain()
         .map(ToString::to_string)

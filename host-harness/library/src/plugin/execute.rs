@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use super::call::{GuestResults, Instance, Stopped};
+use super::call::{Instance, Stopped};
+use super::invocation::{GuestResults, Invocation};
 use super::session::{Part, Prepared, execution_id};
 use super::{Form, Plugin};
 use crate::bindings::exports::workflow::node::node::Call;
@@ -339,9 +340,10 @@ impl<'a> Run<'a> {
             "execute", node = %call.node, action = %call.action, execution = %self.id,
             items = count
         );
+        let call = Invocation::Execute(call);
         let called = match self.instance.take() {
             Some(instance) => instance.go_on(context, &call).instrument(span).await,
-            None => Instance::begin(shared, &plugin.pre, context, &call).instrument(span).await,
+            None => Instance::begin(shared, &plugin.guest, context, &call).instrument(span).await,
         };
         self.requests += u64::from(session.requests.load(Ordering::Relaxed));
         let called = match called {

@@ -2,6 +2,7 @@
 
 mod call;
 mod execute;
+mod invocation;
 mod session;
 mod stream;
 mod trigger;
@@ -11,13 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
-pub(crate) use call::{MemoryLimit, describe};
+#[cfg(target_os = "linux")]
+pub(crate) use call::remote::Program;
+pub(crate) use call::{Guest, MemoryLimit, describe, trap_text};
 use call::{call, pure};
+pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
 use crate::approval::{Approval, GrantRequest};
-use crate::bindings::PluginPre;
 use crate::credential::CredentialForm;
 use crate::description::schema::{self, Validator};
 use crate::description::{
@@ -27,7 +30,7 @@ use crate::digest::Digest;
 use crate::egress::{InputSecret, Policy, input_secrets};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent};
-use crate::host::{CallState, Shared};
+use crate::host::Shared;
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
 
@@ -43,7 +46,7 @@ pub struct Plugin {
     shared: Arc<Shared>,
     digest: Digest,
     surface: Arc<Surface>,
-    pre: PluginPre<CallState>,
+    guest: Guest,
     description: Arc<Description>,
     request: Arc<GrantRequest>,
     /// The approval that was found to grant all of it.
@@ -58,7 +61,7 @@ impl Plugin {
         shared: Arc<Shared>,
         digest: Digest,
         surface: Surface,
-        pre: PluginPre<CallState>,
+        guest: Guest,
         description: Description,
         request: GrantRequest,
     ) -> Self {
@@ -66,7 +69,7 @@ impl Plugin {
             shared,
             digest,
             surface: Arc::new(surface),
-            pre,
+            guest,
             policy: Arc::new(Policy {
                 plugin: digest,
                 node: description.node.name.clone(),
@@ -214,12 +217,9 @@ impl Plugin {
             schema::checked("grant.json", grant)
                 .map_err(|error| Error::from(ErrorKind::Description(error)))?;
         }
+        let invocation = Invocation::Configure { credential_type: name, fields, grant };
         let (configured, _) =
-            call(&self.shared, &self.pre, self.pure(), async |bindings, store| {
-                let exports = bindings.workflow_node_credential_type();
-                exports.call_configure(store, &name, &fields, grant.as_ref()).await
-            })
-            .await?;
+            call(&self.shared, &self.guest, self.pure(), &invocation, Returned::configured).await?;
         let text = configured.map_err(|errors| {
             let problems = errors
                 .into_iter()
@@ -273,11 +273,10 @@ impl Plugin {
         execution.action = crate::oauth::TEST.into();
         execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
+        let invocation = Invocation::Test { slot };
         let (result, _) =
-            call(&self.shared, &self.pre, session.context, async |bindings, store| {
-                bindings.workflow_node_credential_type().call_test(store, &slot).await
-            })
-            .await?;
+            call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
+                .await?;
         match result {
             Ok(text) => {
                 let value = schema::checked("identity.json", &text)
@@ -323,11 +322,10 @@ impl Plugin {
             query.parameters = parameters;
         }
         let query = serde_json::to_string(&query).map_err(Error::internal)?;
+        let invocation = Invocation::LoadOptions { query };
         let (result, _) =
-            call(&self.shared, &self.pre, session.context, async |bindings, store| {
-                bindings.workflow_node_node().call_load_options(store, &query).await
-            })
-            .await?;
+            call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
+                .await?;
         match result {
             Ok(text) => {
                 let value = schema::checked("options.json", &text)
@@ -402,7 +400,8 @@ impl Plugin {
     ///
     /// When the guest is stopped.
     pub async fn instantiate(&self) -> Result<(), Error> {
-        call(&self.shared, &self.pre, self.pure(), async |_, _| Ok(())).await?;
+        let invocation = Invocation::Instantiate;
+        call(&self.shared, &self.guest, self.pure(), &invocation, Returned::nothing).await?;
         Ok(())
     }
 

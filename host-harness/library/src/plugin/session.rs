@@ -115,6 +115,7 @@ impl Plugin {
             seed,
             positions,
             place,
+            is_timeless: false,
             ports: self
                 .description
                 .node

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use wasmtime::Store;
 
 use super::Plugin;
-use super::call::call_triggers;
-use crate::bindings::triggers::Triggers as Bindings;
+use super::call::call;
+use super::invocation::{Invocation, Returned};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::description::{FieldProblem, Trigger};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, FormOf, ItemError, Observer, depth_of};
-use crate::host::CallState;
 use crate::secret::Secret;
 
 pub(crate) use contract::{Health, Received, Reply};
@@ -60,11 +58,7 @@ impl Plugin {
     /// The state without the handle, and the secret behind it.
     pub(crate) async fn set_up(&self, call: TriggerCall<'_>) -> Answered<(Value, Option<Secret>)> {
         let trigger = call.trigger;
-        let answer = self
-            .ask(call, async |bindings, store, subscription| {
-                bindings.workflow_node_trigger().call_setup(store, subscription).await
-            })
-            .await?;
+        let answer = self.ask(call, Invocation::SetUp, Returned::document).await?;
         let state = match answer {
             Ok(text) => self.json("the state", &text)?,
             Err(error) => return Ok(Err(error)),
@@ -73,17 +67,11 @@ impl Plugin {
     }
 
     pub(crate) async fn check_up(&self, call: TriggerCall<'_>) -> Answered<Health> {
-        self.ask(call, async |bindings, store, subscription| {
-            bindings.workflow_node_trigger().call_check(store, subscription).await
-        })
-        .await
+        self.ask(call, Invocation::Check, Returned::health).await
     }
 
     pub(crate) async fn tear_down(&self, call: TriggerCall<'_>) -> Answered<()> {
-        self.ask(call, async |bindings, store, subscription| {
-            bindings.workflow_node_trigger().call_teardown(store, subscription).await
-        })
-        .await
+        self.ask(call, Invocation::TearDown, Returned::done).await
     }
 
     pub(crate) async fn hand_in(
@@ -91,9 +79,12 @@ impl Plugin {
         call: TriggerCall<'_>,
         delivery: &contract::Delivery,
     ) -> Answered<Received> {
-        self.ask(call, async |bindings, store, subscription| {
-            bindings.workflow_node_trigger().call_receive(store, subscription, delivery).await
-        })
+        let delivery = delivery.clone();
+        self.ask(
+            call,
+            |subscription| Invocation::Receive(subscription, delivery),
+            Returned::received,
+        )
         .await
     }
 
@@ -104,12 +95,7 @@ impl Plugin {
     ) -> Answered<Polled> {
         let cursor = cursor.map(Value::to_string);
         let answer = self
-            .ask(call, async |bindings, store, subscription| {
-                bindings
-                    .workflow_node_trigger()
-                    .call_poll(store, subscription, cursor.as_ref())
-                    .await
-            })
+            .ask(call, |subscription| Invocation::Poll(subscription, cursor), Returned::page)
             .await?;
         Ok(match answer {
             Ok(page) => Ok(Polled {
@@ -124,11 +110,8 @@ impl Plugin {
     async fn ask<T>(
         &self,
         asked: TriggerCall<'_>,
-        invoke: impl AsyncFnOnce(
-            &Bindings,
-            &mut Store<CallState>,
-            &contract::Subscription,
-        ) -> wasmtime::Result<Result<T, contract::Error>>,
+        invocation: impl FnOnce(contract::Subscription) -> Invocation,
+        expect: impl FnOnce(Returned) -> Option<Result<T, contract::Error>>,
     ) -> Answered<T> {
         let trigger = asked.trigger;
         let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
@@ -143,11 +126,9 @@ impl Plugin {
             state: asked.state.map(|state| self.put_together(trigger, state, asked.secret)),
             options: "{}".into(),
         };
+        let invocation = invocation(subscription);
         let (answer, _) =
-            call_triggers(&self.shared, &self.pre, session.context, async |bindings, store| {
-                invoke(bindings, store, &subscription).await
-            })
-            .await?;
+            call(&self.shared, &self.guest, session.context, &invocation, expect).await?;
         Ok(answer.map_err(ItemError::from))
     }
 

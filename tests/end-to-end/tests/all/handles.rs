@@ -25,10 +25,9 @@ impl Watched {
     async fn new() -> Self {
         let spy = Arc::new(Spy::default());
         let simulator = Simulator::builder().examples(true).without_rate_limits();
-        let memories = spy.clone();
-        let world =
-            World::with(simulator, |host| host.rate_limit(Vec::new()).memory_creator(memories))
-                .await;
+        let watched = spy.clone();
+        let world = World::with(simulator, |host| watched.watch(host.rate_limit(Vec::new()))).await;
+        spy.attach(&world.host);
         Self { world, spy, told: String::new() }
     }
 

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use end_to_end::host;
+use end_to_end::{host, isolation};
 use serde_json::json;
 use workflow_node_host::{
     Approvals, Error, Execution, FileApprovals, Host, MemoryApprovals, Plugin,
 };
 
 async fn refused(bytes: Vec<u8>) -> String {
-    let error = Host::builder().build().unwrap().load(bytes).await.expect_err("it is refused");
+    let error = Host::builder()
+        .isolation(isolation())
+        .build()
+        .unwrap()
+        .load(bytes)
+        .await
+        .expect_err("it is refused");
     assert!(error.is_refused(), "{error}");
     error.to_string()
 }
@@ -68,7 +74,7 @@ async fn async_functions_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_component_never_brings_the_host_down() {
     let whole = std::fs::read(component_build::guest("minimal-node")).unwrap();
-    let host = Host::builder().build().unwrap();
+    let host = Host::builder().isolation(isolation()).build().unwrap();
     for cut in [8, 100, whole.len() / 2, whole.len() - 1] {
         assert!(host.load(whole[..cut].to_vec()).await.is_err());
     }

@@ -9,6 +9,7 @@ mod errors;
 mod examples;
 mod handles;
 mod hostile;
+mod isolation;
 mod loading;
 mod node;
 mod portability;

@@ -25,8 +25,8 @@ fn the_scanner_finds_a_planted_secret_in_each_encoding() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scanner_finds_what_stands_in_a_guests_memory() {
     let spy = Arc::new(Spy::default());
-    let hostile =
-        Hostile::with(|transport| transport, |host| host.memory_creator(spy.clone())).await;
+    let hostile = Hostile::with(|transport| transport, |host| spy.watch(host)).await;
+    spy.attach(&hostile.host);
     let planted = "planted-canary-0123456789";
     let item = json!({"case": "hoard-secret", "text": planted});
     let outcome = hostile.execute("hostile.misbehave", item).await;
@@ -37,7 +37,8 @@ async fn the_scanner_finds_what_stands_in_a_guests_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
     let spy = Arc::new(Spy::default());
-    let world = World::with(Simulator::builder(), |host| host.memory_creator(spy.clone())).await;
+    let world = World::with(Simulator::builder(), |host| spy.watch(host)).await;
+    spy.attach(&world.host);
     let everything = Arc::new(Everything::default());
     let incident = json!({"title": "t", "service_id": world.us().services()[0].id});
     let faults = [
@@ -86,7 +87,8 @@ async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
 
     let keys = world.us().keys();
     let memories = spy.memories();
-    assert!(memories.len() > 40 && memories.iter().all(|memory| memory.len() > 1_000));
+    let least = if end_to_end::is_isolated() { 1 } else { 40 };
+    assert!(memories.len() >= least && memories.iter().all(|memory| memory.len() > 1_000));
     for secret in [&keys.user, &keys.account, &keys.account_read_only, &keys.routing] {
         assert_eq!(found(secret, told.as_bytes()), NOWHERE, "in what was told");
         for memory in &memories {

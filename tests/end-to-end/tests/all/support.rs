@@ -11,8 +11,8 @@ use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{Credential, MemoryCredentials};
 use workflow_node_host::transport::HttpTransportBuilder;
 use workflow_node_host::{
-    Exchange, Execution, HostBuilder, Limits, LogLevel, Observer, Outcome, OutputRecord, Plugin,
-    Secret,
+    Exchange, Execution, Host, HostBuilder, Limits, LogLevel, Observer, Outcome, OutputRecord,
+    Plugin, Secret,
 };
 
 /// Hears everything, and keeps it as text.
@@ -43,6 +43,7 @@ impl Everything {
 /// The hostile plugin in a host.
 pub(crate) struct Hostile {
     pub(crate) simulator: Simulator,
+    pub(crate) host: Host,
     pub(crate) plugin: Plugin,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) token: String,
@@ -86,7 +87,7 @@ impl Hostile {
                 revision: 1,
             });
         }
-        Self { simulator, plugin, audit, token }
+        Self { simulator, host, plugin, audit, token }
     }
 
     /// Sends a request and returns the record of what came of it.

@@ -110,7 +110,9 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
         }
         world.reconnect_what_is_dead().await;
     }
-    assert!(memories > 1_500, "{memories} guests");
+    // A worker serves many guests, one after the other.
+    let least = if end_to_end::is_isolated() { 50 } else { 1_500 };
+    assert!(memories > least, "{memories} memories");
     assert!(told.contains("[credential removed]"), "the echo has given credentials back");
     told.push_str(&everything.text());
     told.push_str(&format!("{:?}{:?}", world.audit.events(), world.audit.credential_events()));
@@ -174,7 +176,8 @@ async fn the_scanner_finds_a_leak_planted_in_each_place() {
     let spy = Arc::new(Spy::default());
     let simulator = Simulator::builder().start().await.unwrap();
     let transport = transport(&simulator).build().unwrap();
-    let host = host().transport(Arc::new(transport)).memory_creator(spy.clone()).build().unwrap();
+    let host = spy.watch(host()).transport(Arc::new(transport)).build().unwrap();
+    spy.attach(&host);
     let hostile = host.load_file(component_build::guest("hostile")).await.unwrap();
     hostile.approve(None).unwrap();
     let everything = Arc::new(Everything::default());

@@ -118,14 +118,15 @@ impl World {
         let (audit, journal) =
             (Arc::new(MemoryAudit::default()), Arc::new(MemoryJournal::default()));
         let spy = Arc::new(Spy::default());
-        let host = host()
+        let host = spy
+            .watch(host())
             .transport(Arc::new(transport(&simulator).build().unwrap()))
             .credential_store(Arc::new(store.clone()))
             .audit(audit.clone())
             .journal(journal.clone())
-            .memory_creator(spy.clone())
             .build()
             .unwrap();
+        spy.attach(&host);
         let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
         plugin.approve(None).unwrap();
         let identity = simulator.identity();

@@ -257,6 +257,13 @@ fn misbehave(
             };
             yes(&seen.to_string())
         }
+        "hoard-and-wait" => {
+            let text = item.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+            std::hint::black_box(text.into_bytes().leak());
+            timer::after(3_600_000);
+            completions::next();
+            yes("{}")
+        }
         "hoard-secret" => {
             // Keeps what it is told where a scan of its memory must find it.
             let text = item.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();

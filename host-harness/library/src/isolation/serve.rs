@@ -1,0 +1,174 @@
+//! Answers the imports of a guest in a worker, for the time of one call. Each is answered by the
+//! function that answers an in-process guest, so that both are checked the same way.
+
+use std::io;
+use std::os::fd::AsFd as _;
+
+use super::Lease;
+use super::wire::{self, FromWorker, Named, Seen, ToWorker};
+use crate::bindings::workflow::node::{completions, context, http, timer};
+use crate::imports::{WorkflowNodeCtx, WorkflowNodeCtxView};
+use crate::plugin::{Invocation, Returned, trap_text};
+
+/// Answers that are sent to a worker at once, as far as it has not asked for them: their bytes, and
+/// their number.
+const AHEAD: (usize, usize) = (256 * 1024, 64);
+
+/// What a call returned.
+pub(crate) struct Finished {
+    pub(crate) returned: Returned,
+    /// Linear memory of the instance: now, and when it was made.
+    pub(crate) memory: usize,
+    pub(crate) initial: usize,
+}
+
+/// A call to be made.
+pub(crate) struct Asked<'a> {
+    pub(crate) invocation: &'a Invocation,
+    /// Whether the instance of the last call serves this one.
+    pub(crate) reuse: bool,
+}
+
+impl Lease {
+    /// Gives the worker the code that it runs.
+    ///
+    /// # Errors
+    ///
+    /// The outer error is the worker's, the inner one the component's.
+    pub(crate) async fn load(
+        &mut self,
+        code: &std::fs::File,
+        has_triggers: bool,
+        data: u64,
+    ) -> io::Result<Result<(), String>> {
+        let mut link = self.link()?;
+        link.send(&ToWorker::Load { has_triggers, data }).await?;
+        link.send_files(&[code.as_fd()]).await?;
+        match link.receive(wire::OVERHEAD).await? {
+            FromWorker::Loaded(loaded) => Ok(loaded),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Makes a call and answers what the guest asks meanwhile. When this fails, or is dropped, the
+    /// worker must not be used again.
+    ///
+    /// # Errors
+    ///
+    /// Why the call was stopped.
+    pub(crate) async fn call(
+        &mut self,
+        asked: Asked<'_>,
+        context: &mut WorkflowNodeCtx,
+    ) -> Result<Finished, String> {
+        let limits = context.limits();
+        let most = limits.host_call.saturating_add(wire::OVERHEAD);
+        let (seed, keys, credentials) = context.known();
+        let call = wire::Call {
+            invocation: asked.invocation.clone(),
+            reuse: asked.reuse,
+            memory: limits.memory as u64,
+            guest_time_ms: u64::try_from(limits.guest_time.as_millis()).unwrap_or(u64::MAX),
+            host_call: limits.host_call as u64,
+            seed,
+            keys,
+            credentials: credentials
+                .iter()
+                .map(|(slot, view)| (slot.clone(), view.clone()))
+                .collect(),
+            seen: seen(context),
+        };
+        let broken = |error: io::Error| error.to_string();
+        let mut link = self.link().map_err(broken)?;
+        link.send(&ToWorker::Call(Box::new(call))).await.map_err(broken)?;
+        loop {
+            let message = link.receive::<FromWorker>(most).await.map_err(broken)?;
+            let message = match message {
+                FromWorker::Returned { returned, memory, initial } => {
+                    let [memory, initial] =
+                        [memory, initial].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+                    return Ok(Finished { returned, memory, initial: initial.min(memory) });
+                }
+                FromWorker::Stopped { message } => {
+                    return Err(message.chars().take(1_000).collect());
+                }
+                import => import,
+            };
+            match answer(message, context).await {
+                Ok(Some(answer)) => link.send(&answer).await.map_err(broken)?,
+                Ok(None) => {}
+                Err(error) => return Err(trap_text(&error)),
+            }
+        }
+    }
+}
+
+fn unexpected() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the worker has sent what was not asked for")
+}
+
+fn seen(context: &WorkflowNodeCtx) -> Seen {
+    let (now, cancelled, deadline) = context.seen();
+    Seen { now, cancelled, deadline }
+}
+
+/// Does what an import does, and says what the worker is answered.
+async fn answer(
+    message: FromWorker,
+    context: &mut WorkflowNodeCtx,
+) -> wasmtime::Result<Option<ToWorker>> {
+    let mut view = WorkflowNodeCtxView { ctx: context };
+    match message {
+        FromWorker::Submit(request) => {
+            http::Host::submit(&mut view, request.into()).await?;
+        }
+        FromWorker::After(duration) => {
+            timer::Host::after(&mut view, duration).await?;
+        }
+        FromWorker::Cancel(ticket) => completions::Host::cancel(&mut view, ticket).await?,
+        FromWorker::Log { level, message, fields } => {
+            context::Host::log(&mut view, level, message, fields).await?;
+        }
+        FromWorker::Progress { done, total, message } => {
+            context::Host::progress(&mut view, done, total, message).await?;
+        }
+        FromWorker::Next => return Ok(Some(ToWorker::Named(named(context).await?))),
+        FromWorker::Send(request) => {
+            let answer = http::Host::send(&mut view, request.into()).await?;
+            return Ok(Some(ToWorker::Answer(answer.into(), seen(context))));
+        }
+        FromWorker::Emit { item, outputs } => {
+            context::Host::emit(&mut view, item, outputs).await?;
+            return Ok(Some(ToWorker::Seen(seen(context))));
+        }
+        FromWorker::Key(item) => {
+            let key = context::Host::idempotency_key(&mut view, item).await?;
+            return Ok(Some(ToWorker::Key(key)));
+        }
+        FromWorker::Compiled(_)
+        | FromWorker::Checked(_)
+        | FromWorker::Loaded(_)
+        | FromWorker::Returned { .. }
+        | FromWorker::Stopped { .. } => {
+            return Err(wasmtime::Error::from(unexpected()));
+        }
+    }
+    Ok(None)
+}
+
+/// Waits for a ticket, and adds those that have finished by then.
+async fn named(context: &mut WorkflowNodeCtx) -> wasmtime::Result<Vec<Named>> {
+    let (most_bytes, most) = AHEAD;
+    let (mut named, mut bytes) = (Vec::new(), 0);
+    while named.is_empty() || (bytes < most_bytes && named.len() < most && context.has_finished()) {
+        let mut view = WorkflowNodeCtxView { ctx: context };
+        let Some(ticket) = completions::Host::next(&mut view).await? else { break };
+        let answer = context.take(ticket);
+        bytes += match &answer {
+            Some(Ok(response)) => response.body.len() + 1_024,
+            _ => 1_024,
+        };
+        named.push(Named { ticket, answer: answer.map(Into::into), seen: seen(context) });
+    }
+    Ok(named)
+}

@@ -1,0 +1,190 @@
+//! The messages between the host and a worker, and how they are framed.
+//!
+//! A frame is a length (4 bytes, little-endian) and a message in postcard's format. The host trusts
+//! nothing that a worker sends: a frame is bounded before it is read, and every import is checked
+//! by the functions that check an in-process guest.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::bindings::workflow::node::context::{CredentialView, Level};
+use crate::bindings::workflow::node::http::{Request, Response, SendError};
+use crate::bindings::workflow::node::types::OutputItem;
+use crate::inspection::Surface;
+use crate::plugin::{Invocation, Returned};
+
+/// Bytes of a frame's length.
+pub(super) const PREFIX: usize = 4;
+/// What a frame may hold beside the data that [`crate::Limits::host_call`] bounds.
+pub(super) const OVERHEAD: usize = 1024 * 1024;
+
+/// From the host to a worker.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) enum ToWorker {
+    /// Compile a component. Two descriptors follow: the component, and the file for the code.
+    /// `data`: bytes of memory that the worker may use.
+    Compile { data: u64 },
+    /// Check the documents of a component.
+    Check { node: String, credential_types: String, triggers: Option<String> },
+    /// Load compiled code. Its descriptor follows.
+    Load { has_triggers: bool, data: u64 },
+    /// Make a call.
+    Call(Box<Call>),
+    /// Drop the instance of the last call.
+    Reset,
+    /// Answer to [`FromWorker::Next`]: finished tickets in order; none when none is open.
+    Named(Vec<Named>),
+    /// Answer to [`FromWorker::Send`].
+    Answer(Answer, Seen),
+    /// Answer to [`FromWorker::Emit`].
+    Seen(Seen),
+    /// Answer to [`FromWorker::Key`].
+    Key(String),
+}
+
+/// A call of an export.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Call {
+    pub(super) invocation: Invocation,
+    /// Whether the instance of the last call serves this one.
+    pub(super) reuse: bool,
+    /// Limits that the worker keeps itself; see [`crate::Limits`].
+    pub(super) memory: u64,
+    pub(super) guest_time_ms: u64,
+    pub(super) host_call: u64,
+    pub(super) seed: u64,
+    /// Idempotency keys by item.
+    pub(super) keys: Vec<String>,
+    pub(super) credentials: Vec<(String, CredentialView)>,
+    pub(super) seen: Seen,
+}
+
+/// What a guest sees of time. It changes only while the guest waits.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Seen {
+    pub(crate) now: u64,
+    pub(crate) cancelled: bool,
+    pub(crate) deadline: Option<u64>,
+}
+
+/// A finished ticket.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Named {
+    pub(super) ticket: u64,
+    /// `None` for a timer.
+    pub(super) answer: Option<Answer>,
+    pub(super) seen: Seen,
+}
+
+/// The answer to a request. The body is apart, because serde writes a list of bytes one by one.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Answer(Result<(Response, ByteBuf), SendError>);
+
+impl From<Result<Response, SendError>> for Answer {
+    fn from(answer: Result<Response, SendError>) -> Self {
+        Self(answer.map(|mut response| {
+            let body = ByteBuf::from(std::mem::take(&mut response.body));
+            (response, body)
+        }))
+    }
+}
+
+impl From<Answer> for Result<Response, SendError> {
+    fn from(answer: Answer) -> Self {
+        answer.0.map(|(response, body)| Response { body: body.into_vec(), ..response })
+    }
+}
+
+/// A request of a guest, with its body apart.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Requested(Request, Option<ByteBuf>);
+
+impl From<Request> for Requested {
+    fn from(mut request: Request) -> Self {
+        let body = request.body.take().map(ByteBuf::from);
+        Self(request, body)
+    }
+}
+
+impl From<Requested> for Request {
+    fn from(requested: Requested) -> Self {
+        Self { body: requested.1.map(ByteBuf::into_vec), ..requested.0 }
+    }
+}
+
+/// From a worker to the host.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) enum FromWorker {
+    Compiled(Result<Surface, String>),
+    /// The document and what is wrong with it.
+    Checked(Result<(), (String, String)>),
+    Loaded(Result<(), String>),
+
+    // Imports. Tickets are counted by both sides.
+    Submit(Requested),
+    After(u64),
+    Cancel(u64),
+    Log {
+        level: Level,
+        message: String,
+        fields: String,
+    },
+    Progress {
+        done: u64,
+        total: Option<u64>,
+        message: String,
+    },
+    Next,
+    Send(Requested),
+    Emit {
+        item: u32,
+        outputs: Vec<OutputItem>,
+    },
+    /// The idempotency key of an item that the call does not have.
+    Key(u32),
+
+    /// The call has ended.
+    Returned {
+        returned: Returned,
+        memory: u64,
+        initial: u64,
+    },
+    /// The call was stopped, and the instance is gone.
+    Stopped {
+        message: String,
+    },
+}
+
+/// Appends a frame.
+pub(super) fn encode(message: &impl Serialize, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let start = buffer.len();
+    buffer.extend([0; PREFIX]);
+    let full = std::mem::take(buffer);
+    *buffer = postcard::to_extend(message, full).map_err(io::Error::other)?;
+    let length = u32::try_from(buffer.len() - start - PREFIX).map_err(io::Error::other)?;
+    buffer[start..start + PREFIX].copy_from_slice(&length.to_le_bytes());
+    Ok(())
+}
+
+/// Reads the message of a frame.
+pub(super) fn decode<'a, T: Deserialize<'a>>(frame: &'a [u8]) -> io::Result<T> {
+    match postcard::take_from_bytes(frame) {
+        Ok((message, [])) => Ok(message),
+        Ok(_) => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is longer than its message"))
+        }
+        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+    }
+}
+
+/// The length in a frame's prefix.
+pub(super) fn length(prefix: [u8; PREFIX], most: usize) -> io::Result<usize> {
+    let length = u32::from_le_bytes(prefix) as usize;
+    if length > most {
+        let message = format!("a frame of {length} bytes; at most {most} are read");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(length)
+}

@@ -1,0 +1,130 @@
+//! Calls into a guest that runs in a worker.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::{Ended, Stopped, not_returned, over};
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind};
+use crate::imports::{Emitted, WorkflowNodeCtx};
+use crate::isolation::{Asked, Finished, Lease, Owner, Workers};
+use crate::plugin::{Invocation, Returned};
+
+/// The code of a component, as workers load it.
+pub(crate) struct Program {
+    workers: Arc<Workers>,
+    plugin: Digest,
+    /// Open for reading only.
+    code: File,
+    has_triggers: bool,
+}
+
+impl Program {
+    pub(crate) fn new(
+        workers: Arc<Workers>,
+        plugin: Digest,
+        code: File,
+        has_triggers: bool,
+    ) -> Arc<Self> {
+        Arc::new(Self { workers, plugin, code, has_triggers })
+    }
+
+    /// A worker that has loaded the code.
+    async fn lease(&self, context: &WorkflowNodeCtx) -> Result<Lease, Error> {
+        let data = self.workers.limits().memory.saturating_add(context.limits().memory as u64);
+        let owner =
+            Owner { plugin: self.plugin, principal: context.actor().map(str::to_owned), data };
+        let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
+        if !is_loaded {
+            lease
+                .load(&self.code, self.has_triggers, data)
+                .await
+                .map_err(|error| ErrorKind::Stopped(error.to_string()))?
+                .map_err(Error::refused)?;
+        }
+        Ok(lease)
+    }
+}
+
+/// An instance in a worker. The worker is given back with it.
+pub(crate) struct Instance {
+    lease: Option<Lease>,
+    memory: usize,
+    initial: usize,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
+impl Instance {
+    /// Makes an instance and runs its first call.
+    pub(crate) async fn begin(
+        program: &Program,
+        mut context: WorkflowNodeCtx,
+        invocation: &Invocation,
+    ) -> Result<(Returned, Ended, Self), Stopped> {
+        let over = over(&context);
+        let leased = tokio::select! {
+            leased = program.lease(&context) => leased,
+            () = over => Err(Error::from(ErrorKind::Stopped(
+                "its time was over before a worker was free".into(),
+            ))),
+        };
+        let lease = leased.map_err(|error| Stopped { error, emitted: Emitted::new() })?;
+        run(lease, &mut context, Asked { invocation, reuse: false }).await
+    }
+
+    /// Runs a further call in the same instance.
+    pub(crate) async fn go_on(
+        mut self,
+        mut context: WorkflowNodeCtx,
+        invocation: &Invocation,
+    ) -> Result<(Returned, Ended, Self), Stopped> {
+        match self.lease.take() {
+            Some(lease) => run(lease, &mut context, Asked { invocation, reuse: true }).await,
+            None => Err(Stopped {
+                error: Error::internal("the worker is gone"),
+                emitted: Emitted::new(),
+            }),
+        }
+    }
+
+    /// Linear memory above what the instance began with, in bytes.
+    pub(crate) fn memory_growth(&self) -> usize {
+        self.memory - self.initial
+    }
+}
+
+async fn run(
+    mut lease: Lease,
+    context: &mut WorkflowNodeCtx,
+    asked: Asked<'_>,
+) -> Result<(Returned, Ended, Instance), Stopped> {
+    let over = over(context);
+    let result = tokio::select! {
+        result = lease.call(asked, context) => result,
+        () = over => Err(not_returned()),
+    };
+    // A worker whose call was stopped is killed before anything else is waited for.
+    let kept = match result {
+        Ok(finished) => Ok((finished, lease)),
+        Err(message) => {
+            drop(lease);
+            Err(message)
+        }
+    };
+    context.abandon_open_tickets().await;
+    let emitted = context.take_emitted();
+    match kept {
+        Ok((Finished { returned, memory, initial }, lease)) => {
+            let ended = Ended { emitted, memory, output_bytes: context.output_bytes() };
+            Ok((returned, ended, Instance { lease: Some(lease), memory, initial }))
+        }
+        Err(message) => Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted }),
+    }
+}
