@@ -226,6 +226,7 @@ impl HostBuilder {
             engine,
             linker,
             cache,
+            handles: Arc::new(Handles::new(self.limits.handles)),
             limits: self.limits,
             transport,
             credentials,
@@ -235,7 +236,6 @@ impl HostBuilder {
             journal: self.journal.unwrap_or_else(|| Arc::new(NoJournal)),
             clock,
             pacing: Pacing::new(self.rate_limit),
-            handles: Arc::new(Handles::default()),
             echoes: Arc::new(EchoFilters::default()),
             development: self.development,
         });

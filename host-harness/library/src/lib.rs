@@ -23,6 +23,7 @@ mod near;
 pub mod oauth;
 mod origin;
 mod plugin;
+mod principal;
 mod secret;
 #[cfg(feature = "store")]
 pub mod store;
@@ -46,6 +47,7 @@ pub use limits::Limits;
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};
+pub use principal::{Principal, Tenant, User};
 pub use secret::Secret;
 pub use workflow_node_documents::{PathTemplate, PathTemplateError};
 

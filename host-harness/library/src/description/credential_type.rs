@@ -4,7 +4,8 @@ use serde_json::Map;
 use url::Url;
 
 use super::schema::{Validator, file_mark};
-use super::{Configuration, CredentialType, Grant, refused_file};
+use super::{Configuration, CredentialType, Grant, PlacementKind, refused_file};
+use crate::egress::{is_hosts, overrides_method};
 use crate::origin::{Origin, OriginOfUrl as _};
 
 /// Checks that the form is a schema, and that every placement writes a secret of the form or the
@@ -33,6 +34,19 @@ pub(super) fn check(described: &CredentialType) -> Result<(), String> {
         if !placement.fields().iter().any(|field| placed.contains(*field) || tokens.contains(field))
         {
             return Err(format!("a placement of `{name}` writes no secret"));
+        }
+        let foreign = match &placement.kind {
+            // A session cookie is a credential like any other; everything else is the host's.
+            PlacementKind::Header { name } => {
+                (is_hosts(name) && !name.eq_ignore_ascii_case("cookie")).then_some(name)
+            }
+            PlacementKind::Query { name } => overrides_method(name).then_some(name),
+            _ => None,
+        };
+        if let Some(written) = foreign {
+            return Err(format!(
+                "a placement of `{name}` writes `{written}`, which belongs to the host"
+            ));
         }
         for origin in &placement.origins {
             if !described.origins.iter().any(|own| own.covers(origin)) {

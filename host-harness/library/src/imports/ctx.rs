@@ -344,6 +344,11 @@ impl WorkflowNodeCtx {
         &self.ends
     }
 
+    /// What the call sends with; `None` in a pure call.
+    pub(crate) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
+    }
+
     pub(crate) fn cancellation(&self) -> &CancellationToken {
         &self.cancellation
     }

@@ -262,6 +262,13 @@ async fn run<T>(
     let context = &store.data().node;
     let (clock, deadline) = (context.clock.clone(), context.ends().clone());
     let cancellation = context.cancellation().clone();
+    let session = context.session().cloned();
+    let ended = async {
+        match &session {
+            Some(session) => session.ending.ended().await,
+            None => std::future::pending().await,
+        }
+    };
     let over = async {
         loop {
             tokio::select! {
@@ -277,7 +284,13 @@ async fn run<T>(
     };
     let result = tokio::select! {
         result = invoke(store) => result.map_err(|error| trap_text(&error)),
+        reason = ended => Err(reason),
         () = over => Err(format!("it did not return within {GRACE:?} after its time was over")),
+    };
+    // A guest may return before anybody has looked.
+    let result = match session.as_ref().and_then(|session| session.ending.reason()) {
+        Some(reason) => Err(reason.to_owned()),
+        None => result,
     };
     let state = store.data_mut();
     state.node.abandon_open_tickets().await;

@@ -24,12 +24,13 @@ use crate::description::{
     Action, Configuration, CredentialType, Description, FieldProblem, Trigger,
 };
 use crate::digest::Digest;
-use crate::egress::{InputSecret, Policy, input_secrets};
+use crate::egress::{Holder, InputSecret, Policy, input_secrets};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent};
 use crate::host::{CallState, Shared};
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
+use crate::principal::Principal;
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -319,7 +320,9 @@ impl Plugin {
         let form = self.form(&query.of.key(), parameters)?;
         let mut query = query.clone();
         let filled = Value::Object(std::mem::take(&mut query.parameters));
-        if let Value::Object(parameters) = self.without_secrets(&form, &filled) {
+        if let Value::Object(parameters) =
+            self.without_secrets(&form, &context.principal(), &filled)
+        {
             query.parameters = parameters;
         }
         let query = serde_json::to_string(&query).map_err(Error::internal)?;
@@ -366,18 +369,40 @@ impl Plugin {
     }
 
     /// An item's parameters as the guest may see them, as JSON text.
-    fn text_without_secrets(&self, form: &Form, parameters: &Value) -> String {
+    fn text_without_secrets(&self, form: &Form, by: &Principal, parameters: &Value) -> String {
         match form.secrets.is_empty() {
             true => parameters.to_string(),
-            false => self.without_secrets(form, parameters).to_string(),
+            false => self.without_secrets(form, by, parameters).to_string(),
         }
     }
 
     /// Parameters as the guest may see them: handles in place of secrets.
-    fn without_secrets(&self, form: &Form, parameters: &Value) -> Value {
+    fn without_secrets(&self, form: &Form, by: &Principal, parameters: &Value) -> Value {
         let mut parameters = parameters.clone();
-        self.shared.handles.hide(self.digest, &form.secrets, &mut parameters);
+        self.shared.handles.hide(&self.holder(by), &form.secrets, &mut parameters);
         parameters
+    }
+
+    /// Whom the handles of a user of this plugin are for.
+    fn holder(&self, by: &Principal) -> Holder {
+        Holder { plugin: self.digest, principal: by.clone() }
+    }
+
+    /// Everything that is wrong with parameters that a user runs this plugin with.
+    fn problems(&self, form: &Form, by: &Principal, parameters: &Value) -> Vec<FieldProblem> {
+        let mut problems = form.problems(parameters);
+        let holder = self.holder(by);
+        let unknown = self.shared.handles.unknown(&holder, &form.secrets, parameters);
+        problems.extend(unknown.into_iter().map(|secret| FieldProblem {
+            pointer: format!("/{}", secret.segments.join("/")),
+            message: format!(
+                "is a handle of the secret `{}` that is not known to this host. A handle is valid \
+                 for the plugin and the user that it was made for, until the host ends. Read or \
+                 enter the secret again",
+                secret.name
+            ),
+        }));
+        problems
     }
 
     /// A context for a store of the engine's own, with the slots of an execution filled; see

@@ -14,7 +14,7 @@ use crate::credential::{CredentialError, CredentialRequest};
 use crate::deadline::Deadline;
 use crate::description::SlotUse;
 use crate::digest::Digest;
-use crate::egress::{Session, SlotCredential, SlotState};
+use crate::egress::{Ending, Session, SlotCredential, SlotState};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, Observer};
 use crate::imports::{Place, WorkflowNodeCtx};
@@ -80,6 +80,9 @@ impl Plugin {
             echoes: shared.echoes.clone(),
             in_flight: Semaphore::new(limits.concurrent_requests),
             requests: AtomicU32::new(0),
+            echoed: AtomicU32::new(0),
+            ending: Ending::default(),
+            principal: execution.principal(),
             cancellation: execution.cancellation.clone(),
             deadline: deadline.clone(),
             limits: limits.clone(),

@@ -12,6 +12,7 @@ mod hostile;
 mod loading;
 mod node;
 mod portability;
+mod rights;
 mod scopes;
 mod secrets;
 mod streams;
