@@ -3,6 +3,7 @@
 use serde_json::Map;
 use url::Url;
 
+use super::authorize;
 use super::schema::{Validator, file_mark};
 use super::{Configuration, CredentialType, Grant, PlacementKind, refused_file};
 use crate::egress::{is_hosts, overrides_method};
@@ -21,6 +22,7 @@ pub(super) fn check(described: &CredentialType) -> Result<(), String> {
     let Some(properties) = described.properties() else {
         return Err(format!("the fields of `{name}` are no object schema with properties"));
     };
+    authorize::check(&described.grant).map_err(|problem| format!("`{name}`: {problem}"))?;
     let placed = described.secret_fields();
     let tokens = described.grant_secrets();
     for placement in &described.placements {
@@ -100,26 +102,7 @@ pub(crate) fn check_configuration(
     {
         return Err("an OAuth endpoint is not described".into());
     }
-    const DEFINED: &[&str] = &[
-        "response_type",
-        "client_id",
-        "client_secret",
-        "redirect_uri",
-        "scope",
-        "state",
-        "code_challenge",
-        "code_challenge_method",
-        "code_verifier",
-        "grant_type",
-        "code",
-        "nonce",
-        "response_mode",
-        "request",
-        "request_uri",
-    ];
-    if let Some(name) = oauth.parameters.keys().find(|name| DEFINED.contains(&name.as_str())) {
-        return Err(format!("the OAuth parameter `{name}` belongs to the host"));
-    }
+    authorize::check_parameters(&described.grant, &oauth.parameters)?;
     for scope in &oauth.scopes {
         if !described.scopes.iter().any(|known| known.allows(scope)) {
             return Err(format!("the scope `{scope}` is not described"));

@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex};
 use end_to_end::{World, error};
 use pagerduty_simulator::{Fault, FaultAction};
 use serde_json::{Value, json};
+use workflow_node_host::Host;
+use workflow_node_host::credential::CredentialForm;
+use workflow_node_host::oauth::{ConnectOrder, Principal};
+use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 
 use crate::support::Hostile;
 
@@ -204,4 +208,69 @@ async fn an_error_answer_that_cannot_be_searched_for_secrets_is_withheld() {
         assert_eq!(record["status"], status, "{record}");
         assert!(record["body"].as_str().unwrap().contains("withheld"), "{record}");
     }
+}
+
+fn open(directory: &std::path::Path) -> SqliteStore {
+    let key = StoreKey::generate().unwrap();
+    let cost = PassphraseCost::for_tests();
+    SqliteStore::open_with_cost(&directory.join("credentials.db"), key, cost).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configure_cannot_add_a_parameter_to_a_consent_that_was_not_approved() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(directory.path()));
+    let host: Host = end_to_end::host().credential_store(store).build().unwrap();
+    let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
+    plugin.approve(None).unwrap();
+    let manager = host.credentials().unwrap();
+    let begin = async |name: &str, value: &str| {
+        let order = ConnectOrder {
+            name: "work".into(),
+            credential_type: "account".into(),
+            form: CredentialForm {
+                fields: end_to_end::object(json!({"client_id": "c", "extra": {name: value}})),
+                ..CredentialForm::default()
+            },
+            redirect: Some("https://example.com/callback".parse().unwrap()),
+            ..ConnectOrder::default()
+        };
+        let begun = manager.begin(&plugin, order, &Principal::user("ada")).await;
+        begun.map(|begun| begun.url.to_string()).map_err(|error| error.to_string())
+    };
+    for name in [
+        "authorization_details",
+        "user_scope",
+        "optional_scope",
+        "include_granted_scopes",
+        "claims",
+        "resource",
+        "audience",
+        "prompt",
+        "id_token_hint",
+        "login_hint",
+        "acr_values",
+        "dpop_jkt",
+        "scope",
+        "SCOPE",
+        "Scope",
+        "scope ",
+        " scope",
+        "scope\t",
+        "%73cope",
+        "scope%20",
+        "sco\u{200b}pe",
+        "\u{17f}cope",
+        "scope[]",
+        "redirect_uri",
+        "REDIRECT_URI",
+        "access_type ",
+        "ACCESS_TYPE",
+    ] {
+        let refusal = begin(name, "offline").await.expect_err(name);
+        assert!(refusal.contains("OAuth parameter"), "{name}: {refusal}");
+    }
+    assert!(begin("access_type", "online").await.is_err());
+    let url = begin("access_type", "offline").await.unwrap();
+    assert!(url.contains("access_type=offline") && url.matches("scope=").count() == 1, "{url}");
 }
