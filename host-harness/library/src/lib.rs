@@ -31,8 +31,8 @@ pub mod transport;
 pub mod trigger;
 
 pub use approval::{
-    Approval, Approvals, ApprovalsError, CredentialGrant, FileApprovals, GrantRequest,
-    MemoryApprovals,
+    Approval, Approvals, ApprovalsError, CredentialGrant, Disabled, FileApprovals, GrantRequest,
+    MemoryApprovals, PluginName, Withheld,
 };
 pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};

@@ -97,6 +97,12 @@ fn judge_origin(
             names(&policy.origins)
         ));
     }
+    if session.approval.withheld.holds_back(origin) {
+        return denied(crate::approval::withheld(
+            &format!("requests to {origin}"),
+            &format!("--without-origin {origin}"),
+        ));
+    }
     if let Some(operator) = &session.operator
         && !allowed(operator)
     {

@@ -16,6 +16,7 @@ use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
 use super::waiting::{LONGEST_WAIT, backoff, milliseconds, retry_after};
 use super::{Handles, Holder, placement};
+use crate::approval::{Approval, Approvals, until_disabled};
 use crate::audit::AuditSink;
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 use crate::clock::Clock;
@@ -58,6 +59,10 @@ pub(crate) struct Policy {
 /// Everything that a request of one execution needs.
 pub(crate) struct Session {
     pub(crate) policy: Arc<Policy>,
+    /// What was granted, less what is withheld.
+    pub(crate) approval: Arc<Approval>,
+    /// Where an operator says that the plugin is disabled.
+    pub(crate) approvals: Arc<dyn Approvals>,
     /// The operator's list for this execution; `None` does not narrow.
     pub(crate) operator: Option<Vec<OriginPattern>>,
     pub(crate) slots: BTreeMap<String, SlotState>,
@@ -484,6 +489,19 @@ impl Session {
             ));
         }
         Ok(Response { status: status.as_u16(), headers, body, retry_after: wait.map(milliseconds) })
+    }
+
+    /// Waits until the execution is ended from within the host or by an operator, and says why.
+    pub(crate) async fn ended(&self) -> String {
+        let (digest, node) = (&self.policy.plugin, &self.policy.node);
+        tokio::select! {
+            reason = self.ending.ended() => reason,
+            disabled = until_disabled(&*self.approvals, digest, node) => {
+                let by = disabled.by.map(|by| format!(" by {by}")).unwrap_or_default();
+                self.ending.end(format!("`{}` was disabled{by}", disabled.plugin));
+                self.ending.ended().await
+            }
+        }
     }
 
     /// Whom the handles of this execution are for.

@@ -265,7 +265,7 @@ async fn run<T>(
     let session = context.session().cloned();
     let ended = async {
         match &session {
-            Some(session) => session.ending.ended().await,
+            Some(session) => session.ended().await,
             None => std::future::pending().await,
         }
     };

@@ -16,6 +16,7 @@ const CREDENTIAL_TYPES: &str = r#"{"credential_types":[{
 "name":"token","version":1,"display_name":"Token","description":"A token.",
 "fields":{"type":"object","properties":{"token":{"type":"string","writeOnly":true}},"required":["token"]},
 "grant":{"kind":"fixed"},"origins":["https://api.pagerduty.com","https://api.eu.pagerduty.com"],
+"rate_limit":{"windows":[{"requests":1000,"milliseconds":1000}]},
 "placements":[{"kind":"header","name":"Authorization","value":"Token token={token}","origins":["https://api.pagerduty.com","https://api.eu.pagerduty.com"],"path":"/**"}]
 },{
 "name":"key","version":1,"display_name":"Key","description":"A key in the body.",
@@ -40,7 +41,7 @@ const NODE: &str = r#"{
  {"name":"integration-key","description":"A key.","methods":["GET"],"origins":["https://api.pagerduty.com"],"path":"/services/{id}","pointer":"/service/integrations/*/integration_key",
   "placements":[{"methods":["POST"],"origins":["https://events.pagerduty.com"],"path":"/v2/enqueue","pointer":"/routing_key"}]}],
 "actions":[
- {"name":"hostile.request","version":1,"title":"Request","description":"Sends any request.","slots":{"rest":{"required":false},"events":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object"},"output":{"main":{}}},
+ {"name":"hostile.request","version":1,"title":"Request","description":"Sends any request.","slots":{"rest":{"required":false},"events":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object","properties":{"password":{"type":"string","x-secret":"integration-key"}}},"output":{"main":{}}},
  {"name":"hostile.misbehave","version":1,"title":"Misbehave","description":"Breaks the contract.","slots":{"rest":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object"},"output":{"main":{}}}
 ]}"#;
 
