@@ -190,3 +190,78 @@ fn development_mode_refuses_a_rebuild_that_asks_for_more() {
     world.sends(&[&run[..], &["--development"]].concat()).expect(4).says("asks for more");
     assert!(world.simulator.requests().is_empty());
 }
+
+#[test]
+fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
+    let world = World::with(component_build::guest("hostile"));
+    let plugin = world.plugin();
+    let withheld = ["--without-origin", "https://inside.example.com", "--without-scope", "read"];
+    let output = world.harness(&[&["approve", plugin, "--yes"], &withheld[..]].concat()).expect(0);
+    output.shows("Not granted").shows("requests to https://inside.example.com");
+    output.shows("the scope read of account");
+    let file: Value =
+        serde_json::from_str(&std::fs::read_to_string(approvals(&world)).unwrap()).unwrap();
+    let recorded = &file["approvals"][0]["withheld"];
+    assert_eq!(recorded["origins"][0], "https://inside.example.com");
+    assert_eq!(recorded["scopes"]["account"][0], "read");
+    let shown = world.harness(&["inspect", plugin]).expect(0);
+    shown.shows("yes, but not requests to https://inside.example.com");
+    let document = world.harness(&["inspect", plugin, "--format", "json"]).expect(0).json();
+    assert_eq!(&document["withheld"], recorded);
+
+    // Another approval withholds more, and grants nothing of what was withheld.
+    let more = ["approve", plugin, "--yes", "--without-effect", "execute"];
+    world.harness(&more).expect(0).shows("actions that execute").shows("inside.example.com");
+    world.harness(&["approve", plugin]).expect(0).shows("approved already");
+    let run = world.harness(&["run", plugin, "hostile.request"]).expect(4);
+    run.says("has not granted").says("--without-effect execute").says("--in-full");
+    // A later build keeps what was withheld.
+    let rebuilt = rebuilt(&world);
+    let rebuilt = rebuilt.to_str().unwrap();
+    world.harness(&["approve", rebuilt, "--yes"]).expect(0).shows("actions that execute");
+    world.harness(&["run", rebuilt, "hostile.request"]).expect(4).says("--without-effect execute");
+    // All of it, when somebody says so.
+    let full = world.harness(&["approve", rebuilt, "--yes", "--in-full"]).expect(0);
+    assert!(!full.stdout.contains("Not granted"), "{full}");
+    world
+        .harness(&["run", rebuilt, "hostile.misbehave", "--parameters", r#"{"case":"chance"}"#])
+        .expect(0);
+}
+
+#[test]
+fn a_slip_of_the_pen_withholds_nothing_and_approves_nothing() {
+    let world = World::with(component_build::guest("hostile"));
+    for (option, value) in [
+        ("--without-origin", "https://insid.example.com"),
+        ("--without-scope", "raed"),
+        ("--without-scope", "acount:read"),
+        ("--without-action", "hostile.reqest"),
+        ("--without-effect", "exceute"),
+    ] {
+        world.harness(&["approve", world.plugin(), "--yes", option, value]).expect(2);
+        assert!(!approvals(&world).exists(), "{option} {value}");
+    }
+}
+
+#[test]
+fn a_plugin_is_disabled_by_name_or_digest_until_it_is_enabled() {
+    let world = World::with(component_build::guest("hostile"));
+    let plugin = world.plugin();
+    world.harness(&["plugin", "disable", "hostile"]).expect(2).says("never approved");
+    world.harness(&["approve", plugin, "--yes"]).expect(0);
+    let file: Value =
+        serde_json::from_str(&std::fs::read_to_string(approvals(&world)).unwrap()).unwrap();
+    let digest = file["approvals"][0]["digest"].as_str().unwrap().to_owned();
+    let parameters = r#"{"case":"chance"}"#;
+    let run = ["run", plugin, "hostile.misbehave", "--parameters", parameters];
+    for name in ["hostile", digest.as_str()] {
+        world.harness(&run).expect(0);
+        world.harness(&["plugin", "disable", name]).expect(0).shows("Disabled");
+        world.harness(&run).expect(4).says(&format!("harness plugin enable {name}"));
+        world.harness(&["inspect", plugin]).expect(0).shows("disabled by an operator");
+        world.harness(&["approve", plugin, "--yes"]).expect(4).says("disabled");
+        world.harness(&["plugin", "enable", name]).expect(0).shows("Enabled");
+    }
+    world.harness(&["plugin", "enable", "hostile"]).expect(0).shows("was not disabled");
+    world.harness(&run).expect(0);
+}

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _};
 
 use serde_json::json;
-use workflow_node_host::description::{Action, Delivery};
-use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin};
+use workflow_node_host::description::{Action, AnsweredBy, Delivery};
+use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Withheld};
 
 use crate::cli::{ApproveArgs, Report};
 use crate::exit::{Exit, Failure, shell};
@@ -23,7 +23,22 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
         .latest(&plugin.grant_request().node)
         .map_err(|error| Failure::input("approvals", error.to_string()))?;
     let growth = plugin.growth().map_err(of_plugin)?;
-    let already = plugin.check_approval().is_ok();
+    let mut withheld = Withheld::default();
+    if let Some(earlier) = earlier.as_deref().filter(|_| !args.in_full) {
+        withheld.extend(earlier.withheld.clone());
+        withheld.restrict(plugin.grant_request());
+    }
+    withheld.extend(asked_to_withhold(plugin.grant_request(), args)?);
+    withheld
+        .check(plugin.grant_request())
+        .map_err(|problem| Failure::input("withheld", problem))?;
+    let already = match plugin.approval() {
+        Ok(approval) => approval.withheld == withheld,
+        Err(error) if error.is_disabled() => {
+            return Err(of_plugin(error));
+        }
+        Err(_) => false,
+    };
     if args.format == Report::Text {
         output::stdout(&shown(
             &plugin,
@@ -33,6 +48,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
             already,
             args.all,
         ))?;
+        output::stdout(&withheld_in_words(&withheld))?;
     }
     if !already {
         if !args.yes && !confirmed(args, &path)? {
@@ -40,8 +56,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
                 Failure::new(Exit::Plugin, "not-approved", "not approved; nothing changed");
             return Err(failure);
         }
-        let by = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-        plugin.approve(by.filter(|name| !name.is_empty())).map_err(of_plugin)?;
+        plugin.approve_without(withheld.clone(), approver()).map_err(of_plugin)?;
     }
     let file = setup.approvals.display();
     match args.format {
@@ -57,9 +72,60 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
             "earlier": earlier.map(|approval| approval.digest),
             "growth": growth,
             "grant": plugin.grant_request(),
+            "withheld": withheld,
         }))?,
     }
     Ok(Exit::Success)
+}
+
+/// The user of the operating system, for the record.
+pub(crate) fn approver() -> Option<String> {
+    let user = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    user.filter(|name| !name.is_empty())
+}
+
+/// What the options withhold.
+fn asked_to_withhold(request: &GrantRequest, args: &ApproveArgs) -> Result<Withheld, Failure> {
+    let mut withheld = Withheld {
+        origins: args.without_origin.clone(),
+        effects: args.without_effect.iter().copied().collect(),
+        actions: args.without_action.iter().cloned().collect(),
+        scopes: BTreeMap::new(),
+    };
+    for text in &args.without_scope {
+        // A scope may hold a colon itself.
+        let of_one =
+            text.split_once(':').filter(|(name, _)| request.credentials.contains_key(*name));
+        let types: Vec<(&str, &str)> = match of_one {
+            Some(one) => vec![one],
+            None => request
+                .credentials
+                .iter()
+                .filter(|(_, grant)| grant.scopes.contains(text))
+                .map(|(name, _)| (name.as_str(), text.as_str()))
+                .collect(),
+        };
+        if types.is_empty() {
+            let message = format!("the plugin does not ask for the scope `{text}`");
+            return Err(Failure::input("withheld", message));
+        }
+        for (name, scope) in types {
+            withheld.scopes.entry(name.to_owned()).or_default().insert(scope.to_owned());
+        }
+    }
+    Ok(withheld)
+}
+
+fn withheld_in_words(withheld: &Withheld) -> String {
+    if withheld.is_empty() {
+        return String::new();
+    }
+    let mut text = "Not granted\n".to_owned();
+    for line in withheld.in_words() {
+        text.push_str(&point(&line));
+    }
+    text.push('\n');
+    text
 }
 
 fn confirmed(args: &ApproveArgs, path: &str) -> Result<bool, Failure> {
@@ -239,6 +305,10 @@ fn request(plugin: &Plugin, path: &str, all: bool) -> String {
             let list = folded(&credential.scopes).join(", ");
             text.push_str(&point(&format!("with at most these {count} scopes: {list}")));
         }
+        for (name, values) in credential.authorize_parameters() {
+            let values = values.join(" or ");
+            text.push_str(&point(&format!("and a consent may be asked for with {name}={values}")));
+        }
     }
     text.push_str(&secrets(request, all));
     text.push_str(&actions(plugin, path, all));
@@ -253,7 +323,11 @@ fn request(plugin: &Plugin, path: &str, all: bool) -> String {
                     Some(signature) => format!("signed, in {}", signature.header),
                     None => "NOT signed".to_owned(),
                 };
-                format!("{name}: sets up deliveries at the service, {signed}")
+                let answered = match webhook.answered_by {
+                    AnsweredBy::Plugin => ", answered by the plugin itself",
+                    _ => "",
+                };
+                format!("{name}: sets up deliveries at the service, {signed}{answered}")
             }
             other => format!("{name}: {}", delivery_in_short(other)),
         }));

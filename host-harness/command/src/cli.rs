@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use workflow_node_host::OriginPattern;
+use workflow_node_host::description::Effect;
 use workflow_node_host::transport::ConnectTo;
+use workflow_node_host::{OriginPattern, PluginName};
 
 use crate::credential::args::CredentialCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
-use crate::values::{RateLimit, duration};
+use crate::values::{RateLimit, duration, effect};
 
 #[derive(Parser)]
 #[command(
@@ -131,6 +132,9 @@ pub(crate) enum Command {
     Docs(DocsArgs),
     /// Allow a plugin what it asks for; before that, none of its actions runs
     Approve(ApproveArgs),
+    /// Stop plugins from running, and let them run again
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Run one action over one or many items
     Run(Box<RunArgs>),
     /// List what can be chosen for a parameter, e.g. the services that there are
@@ -159,6 +163,7 @@ impl Command {
             Self::Inspect(args) => args.format.into(),
             Self::Docs(args) => args.format.into(),
             Self::Approve(args) => args.format.into(),
+            Self::Plugin(command) => command.format().into(),
             Self::Run(args) => args.format,
             Self::Options(args) => args.format.into(),
             Self::Credential(command) => command.format().into(),
@@ -238,7 +243,12 @@ pub(crate) struct DocsArgs {
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  harness approve node.wasm\n  harness approve node.wasm --yes \
-                        --approvals ci/approvals.json    a file to check in"
+                        --approvals ci/approvals.json    a file to check in\n  harness approve \
+                        node.wasm --without-effect delete --without-origin https://eu.example.com\n\n\
+                        What you withhold stays withheld, also from later builds, until you \
+                        approve with --in-full. Effects and actions are the plugin's own words \
+                        about itself: to withhold them binds an honest plugin. Origins and scopes \
+                        bind any."
 )]
 pub(crate) struct ApproveArgs {
     /// The component, a .wasm file
@@ -249,6 +259,52 @@ pub(crate) struct ApproveArgs {
     /// Name every action, and every place of a secret, however many there are
     #[arg(long)]
     pub(crate) all: bool,
+    /// Withhold requests to this origin, e.g. https://eu.example.com or https://*.example.com.
+    /// Repeatable
+    #[arg(long, value_name = "ORIGIN", help_heading = "What is not granted")]
+    pub(crate) without_origin: Vec<OriginPattern>,
+    /// Withhold all actions with this effect: read, create, update, delete, or execute. A trigger
+    /// that sets up deliveries counts as create, another as read. Repeatable
+    #[arg(long, value_name = "EFFECT", value_parser = effect, help_heading = "What is not granted")]
+    pub(crate) without_effect: Vec<Effect>,
+    /// Withhold this scope, of one credential type or of all that have it. Repeatable
+    #[arg(long, value_name = "[TYPE:]SCOPE", help_heading = "What is not granted")]
+    pub(crate) without_scope: Vec<String>,
+    /// Withhold this action or trigger. Repeatable
+    #[arg(long, value_name = "ACTION", help_heading = "What is not granted")]
+    pub(crate) without_action: Vec<String>,
+    /// Grant what was withheld before; without this it stays withheld
+    #[arg(long, help_heading = "What is not granted")]
+    pub(crate) in_full: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PluginCommand {
+    /// End what a plugin runs, in every process that uses this file of approvals, and refuse to run
+    /// more. Its approvals stay
+    #[command(after_help = "Examples:\n  harness plugin disable pagerduty        every build\n  \
+                            harness plugin disable sha256:…         one build")]
+    Disable(PluginArgs),
+    /// Let a plugin run again
+    Enable(PluginArgs),
+}
+
+impl PluginCommand {
+    fn format(&self) -> Report {
+        match self {
+            Self::Disable(args) | Self::Enable(args) => args.format,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct PluginArgs {
+    /// Name of the node, or digest of a component
+    #[arg(value_name = "NAME|DIGEST")]
+    pub(crate) plugin: PluginName,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,

@@ -81,7 +81,12 @@ impl Failure {
 
     /// An error of the library about this plugin.
     pub(crate) fn of(error: &Error, plugin: &str) -> Self {
-        let exit = if error.is_refused() || error.is_stopped() || error.is_not_approved() {
+        let exit = if error.is_refused()
+            || error.is_stopped()
+            || error.is_not_approved()
+            || error.is_disabled()
+            || error.is_withheld()
+        {
             Exit::Plugin
         } else if error.is_credential() {
             Exit::Credential

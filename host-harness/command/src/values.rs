@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use workflow_node_host::description::RateWindow;
+use workflow_node_host::description::{Effect, RateWindow};
+
+use crate::words::EFFECTS;
 
 /// Windows to pace by instead of those that a credential type describes.
 #[derive(Clone, Debug)]
@@ -32,6 +34,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "write it with its unit, e.g. 30s or 5m".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
+}
+
+/// An effect, by its name.
+pub(crate) fn effect(text: &str) -> Result<Effect, String> {
+    let named = EFFECTS.into_iter().find(|one| one.as_str() == text);
+    named.ok_or_else(|| format!("choose one of {}", EFFECTS.map(Effect::as_str).join(", ")))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The library's errors: opaque, with predicates; the kind can grow.
 
-use crate::approval::{ApprovalsError, GrantRequest};
+use crate::approval::{ApprovalsError, Disabled, GrantRequest};
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
@@ -27,6 +27,10 @@ pub(crate) enum ErrorKind {
     Stopped(String),
     #[error("{}", not_approved(.digest, .request, .growth))]
     NotApproved { digest: Digest, request: Box<GrantRequest>, growth: Option<Vec<String>> },
+    #[error("the plugin is disabled. To let it run again: harness plugin enable {}", .0.plugin)]
+    Disabled(Disabled),
+    #[error("{0}")]
+    Withheld(String),
     #[error("there is no {what} `{name}`{}", one_of(.name, .known))]
     Unknown { what: &'static str, name: String, known: Vec<String> },
     #[error("{what}: {}", list(.problems))]
@@ -94,6 +98,17 @@ impl Error {
         matches!(*self.0, ErrorKind::NotApproved { .. })
     }
 
+    /// An operator has disabled the plugin.
+    pub fn is_disabled(&self) -> bool {
+        matches!(*self.0, ErrorKind::Disabled(_))
+    }
+
+    /// It needs a right that the plugin asks for and the operator has withheld. The message names the
+    /// option that withholds it.
+    pub fn is_withheld(&self) -> bool {
+        matches!(*self.0, ErrorKind::Withheld(_))
+    }
+
     /// A credential is missing or cannot be used.
     pub fn is_credential(&self) -> bool {
         matches!(*self.0, ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_))
@@ -145,6 +160,8 @@ impl Error {
             ErrorKind::Refused(_) | ErrorKind::Description(_) => "plugin-refused",
             ErrorKind::Stopped(_) => "plugin-stopped",
             ErrorKind::NotApproved { .. } => "not-approved",
+            ErrorKind::Disabled(_) => "plugin-disabled",
+            ErrorKind::Withheld(_) => "withheld",
             ErrorKind::Unknown { .. } => "unknown",
             ErrorKind::Invalid { .. } => "invalid-input",
             ErrorKind::Items(_) => "items",

@@ -14,6 +14,7 @@ use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, Out
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::origin::OriginPattern;
+use crate::principal::Principal;
 
 /// One call of one action over any number of items.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +59,11 @@ impl Execution {
     pub fn item(mut self, parameters: Value) -> Self {
         self.items.push(parameters);
         self
+    }
+
+    /// Who runs it.
+    pub(crate) fn principal(&self) -> Principal {
+        self.actor.clone().map(Principal::from).unwrap_or_default()
     }
 
     /// Fills a slot.

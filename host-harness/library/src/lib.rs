@@ -24,6 +24,7 @@ mod near;
 pub mod oauth;
 mod origin;
 mod plugin;
+mod principal;
 mod secret;
 #[cfg(feature = "store")]
 pub mod store;
@@ -31,8 +32,8 @@ pub mod transport;
 pub mod trigger;
 
 pub use approval::{
-    Approval, Approvals, ApprovalsError, CredentialGrant, FileApprovals, GrantRequest,
-    MemoryApprovals,
+    Approval, Approvals, ApprovalsError, CredentialGrant, Disabled, FileApprovals, GrantRequest,
+    MemoryApprovals, PluginName, Withheld,
 };
 pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
@@ -50,6 +51,7 @@ pub use limits::{Limits, WorkerLimits};
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};
+pub use principal::{Principal, Tenant, User};
 pub use secret::Secret;
 pub use workflow_node_documents::{PathTemplate, PathTemplateError};
 

@@ -39,6 +39,13 @@ pub struct Limits {
     pub attempts: u32,
     /// Data that one host call may take from the guest, in bytes.
     pub host_call: usize,
+    /// Secrets behind handles that are kept for one plugin and one user; the oldest go first. Far
+    /// more than a workflow passes on. Holds for the host, not for an execution.
+    pub handles: usize,
+    /// Echoes of credentials that are taken out of the answers of one execution. What is taken out
+    /// tells a plugin that its guess was right, so an execution does not go on guessing for ever. A
+    /// service that names the credential in each answer stays far below it.
+    pub echoes: u32,
 }
 
 /// Limits of the processes that run guests, for all executions of a host; see
@@ -114,6 +121,8 @@ impl Default for Limits {
             log: (1_000, 256 * 1024),
             attempts: 4,
             host_call: 64 * MIB,
+            handles: 10_000,
+            echoes: 1_000,
         }
     }
 }

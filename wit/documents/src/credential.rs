@@ -45,7 +45,8 @@ document! {
             revoke_url: String,
         }
         map {
-            /// Additional parameters of the authorization request.
+            /// Additional parameters of the authorization request, each with one of the values that the
+            /// credential type describes.
             parameters: String,
         }
     }

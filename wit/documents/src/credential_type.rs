@@ -171,11 +171,27 @@ document! {
             id_token_claims: String,
             /// Accepted issuers of ID tokens and authorization responses; empty for any.
             issuers: String,
+            /// Additional parameters that an authorization request may have.
+            authorize_parameters: AuthorizeParameter,
         }
         default {
             /// Whether every authorization response names its issuer (RFC 9207). One that does not
             /// is refused.
             iss_in_response: bool,
+        }
+    }
+}
+
+document! {
+    /// A parameter that an authorization request may have, in addition to those of the host.
+    closed struct AuthorizeParameter {
+        required {
+            /// Name of the parameter.
+            name: String,
+            /// What the parameter does, for a person who approves it.
+            description: String,
+            /// The values that it may have.
+            values: Vec<String>,
         }
     }
 }

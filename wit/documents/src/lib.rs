@@ -21,8 +21,9 @@ pub use credential::{
     Account, Configuration, CredentialAccess, Identity, OauthConfiguration, TokenGrant, User,
 };
 pub use credential_type::{
-    Access, AuthorizationCode, ClientAuthentication, ClientCredentials, CredentialType,
-    CredentialTypes, Grant, PkceMethod, Placement, PlacementKind, RateLimit, RateWindow, Scope,
+    Access, AuthorizationCode, AuthorizeParameter, ClientAuthentication, ClientCredentials,
+    CredentialType, CredentialTypes, Grant, PkceMethod, Placement, PlacementKind, RateLimit,
+    RateWindow, Scope,
 };
 pub use document::{Document, SCHEMAS};
 pub use extra::Extra;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use workflow_node_host::Plugin;
 use workflow_node_host::description::{Action, CredentialType, Node, SlotUse, Trigger};
+use workflow_node_host::{Error, Plugin};
 
 use super::{Named, example_command};
 use crate::groups::Group;
@@ -73,6 +73,7 @@ fn trigger_document(trigger: &Trigger) -> Value {
 
 /// A whole plugin.
 pub(super) fn plugin(plugin: &Plugin) -> Value {
+    let approval = plugin.approval();
     let node: &Node = &plugin.description().node;
     let slots: Map<String, Value> = node
         .slots
@@ -99,7 +100,10 @@ pub(super) fn plugin(plugin: &Plugin) -> Value {
         "aliases": node.aliases,
         "digest": plugin.digest(),
         "size": plugin.surface().size,
-        "approved": plugin.check_approval().is_ok(),
+        "approved": approval.is_ok(),
+        "disabled": approval.as_ref().is_err_and(Error::is_disabled),
+        // What an operator has not granted.
+        "withheld": approval.as_ref().ok().map(|approval| &approval.withheld),
         "imports": plugin.surface().imports,
         "exports": plugin.surface().exports,
         "origins": node.origins,

@@ -1,7 +1,9 @@
 //! A whole plugin on a page or two, however many actions it has.
 
-use workflow_node_host::Plugin;
+use std::sync::Arc;
+
 use workflow_node_host::description::{Action, CredentialType, Node, Trigger};
+use workflow_node_host::{Approval, Error, Plugin};
 
 use crate::exit::shell;
 use crate::groups::{Group, groups};
@@ -21,8 +23,8 @@ const SCOPES: usize = 12;
 pub(super) fn text(plugin: &Plugin, path: &str) -> String {
     let description = plugin.description();
     let node = &description.node;
-    let is_approved = plugin.check_approval().is_ok();
-    let mut text = head(plugin, node, is_approved);
+    let approval = plugin.approval();
+    let mut text = head(plugin, node, &approval);
     for credential_type in description.credential_types.values() {
         text.push_str(&credential_type_text(credential_type));
     }
@@ -52,13 +54,19 @@ pub(super) fn text(plugin: &Plugin, path: &str) -> String {
         (false, false) => "an action, a trigger or a credential type",
     };
     text.push_str(&format!("\nOne in full, {kinds}:\n  harness inspect {} NAME\n", shell(path)));
-    if !is_approved {
+    if approval.as_ref().is_err_and(|error| !error.is_disabled()) {
         text.push_str(&format!("Approve it:\n  harness approve {}\n", shell(path)));
     }
     text
 }
 
-fn head(plugin: &Plugin, node: &Node, is_approved: bool) -> String {
+fn head(plugin: &Plugin, node: &Node, approval: &Result<Arc<Approval>, Error>) -> String {
+    let approved = match approval {
+        Ok(approval) if approval.withheld.is_empty() => "yes".to_owned(),
+        Ok(approval) => format!("yes, but not {}", approval.withheld.in_words().join("; ")),
+        Err(error) if error.is_disabled() => "disabled by an operator".to_owned(),
+        Err(_) => "no".to_owned(),
+    };
     let pair = |key: &str, value: String| (key.to_owned(), value);
     let mut head = vec![
         pair("Node", format!("{} ({}), version {}", node.name, node.display_name, node.version)),
@@ -75,7 +83,7 @@ fn head(plugin: &Plugin, node: &Node, is_approved: bool) -> String {
     head.extend([
         pair("Digest", plugin.digest().to_string()),
         pair("Size", size(plugin.surface().size)),
-        pair("Approved", if is_approved { "yes" } else { "no" }.to_owned()),
+        pair("Approved", approved),
         pair("Requests to", join(&node.origins)),
         pair("Imports", join(&plugin.surface().imports)),
     ]);

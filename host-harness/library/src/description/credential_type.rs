@@ -3,8 +3,10 @@
 use serde_json::Map;
 use url::Url;
 
+use super::authorize;
 use super::schema::{Validator, file_mark};
-use super::{Configuration, CredentialType, Grant, refused_file};
+use super::{Configuration, CredentialType, Grant, PlacementKind, refused_file};
+use crate::egress::{is_hosts, overrides_method};
 use crate::origin::{Origin, OriginOfUrl as _};
 
 /// Checks that the form is a schema, and that every placement writes a secret of the form or the
@@ -20,6 +22,7 @@ pub(super) fn check(described: &CredentialType) -> Result<(), String> {
     let Some(properties) = described.properties() else {
         return Err(format!("the fields of `{name}` are no object schema with properties"));
     };
+    authorize::check(&described.grant).map_err(|problem| format!("`{name}`: {problem}"))?;
     let placed = described.secret_fields();
     let tokens = described.grant_secrets();
     for placement in &described.placements {
@@ -33,6 +36,19 @@ pub(super) fn check(described: &CredentialType) -> Result<(), String> {
         if !placement.fields().iter().any(|field| placed.contains(*field) || tokens.contains(field))
         {
             return Err(format!("a placement of `{name}` writes no secret"));
+        }
+        let foreign = match &placement.kind {
+            // A session cookie is a credential like any other; everything else is the host's.
+            PlacementKind::Header { name } => {
+                (is_hosts(name) && !name.eq_ignore_ascii_case("cookie")).then_some(name)
+            }
+            PlacementKind::Query { name } => overrides_method(name).then_some(name),
+            _ => None,
+        };
+        if let Some(written) = foreign {
+            return Err(format!(
+                "a placement of `{name}` writes `{written}`, which belongs to the host"
+            ));
         }
         for origin in &placement.origins {
             if !described.origins.iter().any(|own| own.covers(origin)) {
@@ -86,26 +102,7 @@ pub(crate) fn check_configuration(
     {
         return Err("an OAuth endpoint is not described".into());
     }
-    const DEFINED: &[&str] = &[
-        "response_type",
-        "client_id",
-        "client_secret",
-        "redirect_uri",
-        "scope",
-        "state",
-        "code_challenge",
-        "code_challenge_method",
-        "code_verifier",
-        "grant_type",
-        "code",
-        "nonce",
-        "response_mode",
-        "request",
-        "request_uri",
-    ];
-    if let Some(name) = oauth.parameters.keys().find(|name| DEFINED.contains(&name.as_str())) {
-        return Err(format!("the OAuth parameter `{name}` belongs to the host"));
-    }
+    authorize::check_parameters(&described.grant, &oauth.parameters)?;
     for scope in &oauth.scopes {
         if !described.scopes.iter().any(|known| known.allows(scope)) {
             return Err(format!("the scope `{scope}` is not described"));

@@ -1,5 +1,6 @@
 //! What a plugin says about itself, checked against the contract's JSON Schemas.
 
+mod authorize;
 mod credential_type;
 mod icon;
 pub(crate) mod schema;
@@ -13,11 +14,12 @@ use serde_json::json;
 pub(crate) use credential_type::check_configuration;
 pub use schema::FieldProblem;
 pub use workflow_node_documents::{
-    Access, Action, AnsweredBy, AuthorizationCode, ClientAuthentication, ClientCredentials,
-    Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect, Example, Grant,
-    Idempotency, Json, Node, OauthConfiguration, PkceMethod, Placement, PlacementKind, Poll,
-    RateLimit, RateWindow, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition,
-    Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers, Webhook,
+    Access, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, ClientAuthentication,
+    ClientCredentials, Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect,
+    Example, Grant, Idempotency, Json, Node, OauthConfiguration, PkceMethod, Placement,
+    PlacementKind, Poll, RateLimit, RateWindow, Resource, Schema, Schemas, Scope, SecretPlacement,
+    SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger,
+    Triggers, Webhook,
 };
 
 /// Everything a plugin describes.

@@ -1,12 +1,17 @@
-//! Takes a credential out of an answer that gives it back: its exact value, and these encodings of
-//! it: JSON string escapes (as few as possible, `/` too, `<>&'` as `\u003c`, all but ASCII, every
-//! character), each also inside another JSON string, percent-encoding (of all but unreserved
-//! characters, as `encodeURIComponent`, of all but alphanumerics, as a form does), base64 and
-//! base64url at each of the three alignments, hexadecimal in both cases, HTML character references,
-//! and the value reversed. Altered or partial echoes pass; SECURITY.md says so.
+//! Takes a credential out of an answer that gives it back: its exact value and many encodings of it.
+//!
+//! Two ways work together. Encodings in which every character depends on its neighbors (base64,
+//! base32, hexadecimal, the reversed text) are patterns of their own. Encodings that write one
+//! character at a time (JSON escapes, HTML character references, percent-encoding, quoted-printable)
+//! are undone first, so that it does not matter which characters a service escapes, in which case,
+//! or with how many leading zeros: see [`super::unescape`]. Line breaks within an encoded text are
+//! left out of account.
+//!
+//! Altered and partial echoes pass; SECURITY.md says so.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,12 +23,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::unescape::{Escapes, unescaped, without_breaks};
 use crate::secret::Secret;
 
 /// What stands in the place of an echo.
 pub(crate) const REMOVED: &str = "[credential removed]";
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How often escapes within escapes are undone, e.g. JSON that is sent as text in JSON.
+const LAYERS: usize = 3;
+
+/// Bytes that are searched at once where escapes have to be undone, so that an answer of nothing but
+/// escapes takes no more memory than another.
+const WINDOW: usize = 64 * 1024;
+
+/// No character of a secret takes more bytes in an encoding that is looked for.
+const LONGEST_ESCAPE: usize = 40;
 
 /// What ECMAScript's `encodeURIComponent` leaves alone.
 const COMPONENT: &AsciiSet =
@@ -90,6 +106,8 @@ pub(crate) struct EchoFilter {
     lower_case: Vec<Zeroizing<String>>,
     /// No shorter text can hold a secret, in bytes.
     shortest: usize,
+    /// No encoded secret is longer, in bytes.
+    longest: usize,
 }
 
 impl EchoFilter {
@@ -103,8 +121,10 @@ impl EchoFilter {
             .map(|secret| Zeroizing::new(secret.expose().to_ascii_lowercase()))
             .collect();
         let shortest = patterns.iter().map(Vec::len).min().unwrap_or(usize::MAX);
+        let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
+        let longest = longest.saturating_mul(LONGEST_ESCAPE);
         if patterns.is_empty() {
-            return Self { patterns: None, lower_case, shortest };
+            return Self { patterns: None, lower_case, shortest, longest };
         }
         // Building fails only for sizes far beyond what secrets have; without a filter nothing
         // may pass, so that would rather be a panic than a leak.
@@ -114,26 +134,86 @@ impl EchoFilter {
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(patterns)
             .expect("secrets are short");
-        Self { patterns: Some(filter), lower_case, shortest }
+        Self { patterns: Some(filter), lower_case, shortest, longest }
     }
 
     /// The bytes without the secrets, or `None` when there are none in them.
     pub(crate) fn clean(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        if bytes.len() < self.shortest {
+        let found = self.find(bytes);
+        if found.is_empty() {
             return None;
         }
-        let filter = self.patterns.as_ref()?;
-        let mut found = filter.find_iter(bytes).peekable();
-        found.peek()?;
         let mut clean = Vec::with_capacity(bytes.len());
         let mut from = 0;
         for echo in found {
-            clean.extend_from_slice(&bytes[from..echo.start()]);
+            clean.extend_from_slice(&bytes[from..echo.start]);
             clean.extend_from_slice(REMOVED.as_bytes());
-            from = echo.end();
+            from = echo.end;
         }
         clean.extend_from_slice(&bytes[from..]);
         Some(clean)
+    }
+
+    /// Where secrets stand in bytes: in order, apart from one another.
+    fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let Some(filter) = self.patterns.as_ref().filter(|_| bytes.len() >= self.shortest) else {
+            return Vec::new();
+        };
+        let mut found: Vec<Range<usize>> =
+            filter.find_iter(bytes).map(|echo| echo.range()).collect();
+        if Escapes::any(bytes) {
+            let overlap = self.longest.max(1_024);
+            let step = WINDOW.max(3 * overlap);
+            let mut start = 0;
+            while start < bytes.len() {
+                let end = bytes.len().min(start + step + overlap);
+                self.find_escaped(filter, &bytes[start..end], start, &mut found);
+                start += step;
+            }
+        }
+        found.sort_by_key(|echo| echo.start);
+        let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
+        for echo in found {
+            match apart.last_mut() {
+                Some(last) if echo.start < last.end => last.end = last.end.max(echo.end),
+                _ => apart.push(echo),
+            }
+        }
+        apart
+    }
+
+    /// Finds secrets in which characters are escaped or lines are broken.
+    fn find_escaped(
+        &self,
+        filter: &AhoCorasick,
+        window: &[u8],
+        at: usize,
+        found: &mut Vec<Range<usize>>,
+    ) {
+        // Quoted-printable shares its mark with the `=` of queries: it is undone on its own.
+        for first in [Escapes::Common, Escapes::QuotedPrintable] {
+            let mut layers = Vec::new();
+            let mut text = window.to_vec();
+            for layer in 0..=LAYERS {
+                if layer > 0 {
+                    let escapes = if layer == 1 { first } else { Escapes::Common };
+                    let Some((plain, map)) = unescaped(&text, escapes) else { break };
+                    text = plain;
+                    layers.push(map);
+                    let echoes = filter.find_iter(&text).map(|echo| echo.range());
+                    found.extend(echoes.map(|echo| shifted(back(echo, &layers), at)));
+                }
+                if let Some((joined, map)) = without_breaks(&text) {
+                    layers.push(map);
+                    let echoes = filter.find_iter(&joined).map(|echo| echo.range());
+                    found.extend(echoes.map(|echo| shifted(back(echo, &layers), at)));
+                    layers.pop();
+                }
+                if layer == 0 && !first.are_in(&text) {
+                    break;
+                }
+            }
+        }
     }
 
     /// Whether a text in which case means nothing (a header's name) is without the secrets.
@@ -156,6 +236,16 @@ impl EchoFilter {
     }
 }
 
+/// A place of the innermost layer as a place of the text that was looked at.
+fn back(echo: Range<usize>, layers: &[super::unescape::Map]) -> Range<usize> {
+    layers.iter().rev().fold(echo, |echo, map| map.source(echo))
+}
+
+fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
+}
+
+/// The encodings of a secret that are looked for as they are.
 fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
     let mut all: Vec<String> = vec![secret.to_owned(), secret.chars().rev().collect()];
@@ -204,8 +294,24 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
             hex
         })
     };
-    all.push(hex(false));
-    all.push(hex(true));
+    for upper in [false, true] {
+        let digits = hex(upper);
+        for separator in [":", " ", "-"] {
+            let pairs: Vec<&str> = (0..bytes.len()).map(|at| &digits[2 * at..2 * at + 2]).collect();
+            all.push(pairs.join(separator));
+        }
+        all.push(digits);
+    }
+    // Five bytes are eight characters: what stands around touches the characters at the ends.
+    for offset in 0..5_usize {
+        let mut padded = vec![0; offset];
+        padded.extend_from_slice(bytes);
+        let encoded = base32(&padded);
+        let start = (offset * 8).div_ceil(5);
+        let end = padded.len() * 8 / 5;
+        all.push(encoded[start..end].to_ascii_lowercase());
+        all.push(encoded[start..end].to_owned());
+    }
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         for offset in 0..3_usize {
             // What is encoded before and after the secret touches the characters at its ends.
@@ -225,10 +331,32 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     for quote in ["'", "&#39;", "&#x27;", "&apos;"] {
         all.push(html.replace('\'', quote));
     }
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| secret.encode_utf16().flat_map(bytes).collect();
     all.into_iter()
-        .filter(|text| text.len() >= Secret::MINIMUM_LENGTH - 1)
         .map(String::into_bytes)
+        .chain([utf_16(u16::to_le_bytes), utf_16(u16::to_be_bytes)])
+        .filter(|text: &Vec<u8>| text.len() >= Secret::MINIMUM_LENGTH - 1)
         .collect()
+}
+
+/// Base32 of RFC 4648, without padding.
+fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut held, mut bits) = (0_u32, 0);
+    for byte in bytes {
+        held = held << 8 | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(ALPHABET[(held >> bits & 31) as usize]));
+        }
+        held &= (1 << bits) - 1;
+    }
+    if bits > 0 {
+        text.push(char::from(ALPHABET[(held << (5 - bits) & 31) as usize]));
+    }
+    text
 }
 
 fn lower_hex(percent_encoded: &str) -> String {
@@ -253,6 +381,84 @@ mod tests {
 
     fn escapes(text: &str) -> String {
         text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+    }
+
+    fn wrapped(text: &str, width: usize, line_break: &str) -> String {
+        let characters: Vec<char> = text.chars().collect();
+        let lines: Vec<String> =
+            characters.chunks(width).map(|line| line.iter().collect()).collect();
+        lines.join(line_break)
+    }
+
+    #[test]
+    fn an_echo_whose_characters_are_escaped_one_by_one_is_removed() {
+        let secret = "Pass+word/1 \"\u{e9}\u{1f511}<&>";
+        let by_character =
+            |write: fn(char) -> String| secret.chars().map(write).collect::<String>();
+        let by_unit =
+            |write: fn(u16) -> String| secret.encode_utf16().map(write).collect::<String>();
+        let by_byte = |write: fn(u8) -> String| secret.bytes().map(write).collect::<String>();
+        for text in [
+            by_unit(|unit| format!("\\u{unit:04X}")),
+            by_unit(|unit| format!("\\u{unit:04x}")),
+            by_character(|c| match c.is_ascii_alphanumeric() {
+                true => c.to_string(),
+                false => {
+                    c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04X}")).collect()
+                }
+            }),
+            by_unit(|unit| format!("\\\\u{unit:04X}")),
+            by_character(|c| format!("\\u{{{:X}}}", c as u32)),
+            by_character(|c| format!("&#{};", c as u32)),
+            by_character(|c| format!("&#{:07};", c as u32)),
+            by_character(|c| format!("&#x{:x};", c as u32)),
+            by_character(|c| format!("&#X{:X};", c as u32)),
+            by_character(|c| format!("&#x{:06X};", c as u32)),
+            by_character(|c| format!("&amp;#{};", c as u32)),
+            by_byte(|byte| format!("%{byte:02x}")),
+            by_byte(|byte| format!("%{byte:02X}")),
+            by_byte(|byte| format!("%25{byte:02X}")),
+            by_byte(|byte| format!("\\x{byte:02x}")),
+            by_byte(|byte| format!("={byte:02X}")),
+            by_byte(|byte| format!("{byte:02X} ")),
+            by_byte(|byte| format!("{byte:02x}:")),
+        ] {
+            let whole = format!("{{\"token\":\"{text}\",\"rest\":1}}");
+            let cleaned = clean(secret, &whole);
+            assert!(cleaned.contains(REMOVED), "{text}");
+            let rest = cleaned.replace(REMOVED, "");
+            assert!(rest.len() < 30, "{text}: {rest}");
+            assert!(cleaned.starts_with("{\"token\":\"") && cleaned.ends_with(",\"rest\":1}"));
+        }
+    }
+
+    #[test]
+    fn an_encoded_echo_is_removed_however_its_lines_are_wrapped() {
+        let secret = "canary-Q2FuYXJ5-secret+/0123456789-canary-Q2FuYXJ5";
+        for around in ["", "a", "ab"] {
+            let encoded = STANDARD.encode(format!("{around}{secret}{around}"));
+            for width in [1, 4, 7, 19, 64, 76] {
+                for line_break in ["\n", "\r\n", "\r\n ", "\\r\\n", "\\n", "&#10;", "%0D%0A"] {
+                    let text = format!("before {} after", wrapped(&encoded, width, line_break));
+                    let cleaned = clean(secret, &text);
+                    assert!(cleaned.contains(REMOVED), "{width} {line_break:?}: {cleaned}");
+                    let rest = cleaned.replace(REMOVED, "").replace(line_break, "");
+                    assert!(rest.len() < 25, "{width} {line_break:?}: {cleaned}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_echo_is_removed_wherever_it_stands_in_a_long_answer() {
+        let secret = "canary-secret-0123456789";
+        let escaped: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for before in [0, WINDOW - 100, WINDOW - 10, WINDOW, WINDOW + 30, 3 * WINDOW - 40] {
+            let text = format!("{}{escaped}{}", "%41".repeat(before / 3), "%42".repeat(50_000));
+            let cleaned = clean(secret, &text);
+            let left = cleaned.replace("%41", "").replace("%42", "");
+            assert_eq!(left, REMOVED, "{before}");
+        }
     }
 
     #[test]

@@ -215,6 +215,15 @@ impl Endpoints {
         url: &str,
     ) -> Result<(), String> {
         let approval = self.approvals.approval(&plugin).map_err(|error| error.to_string())?;
+        let origin = Url::parse(url).ok().and_then(|url| Origin::of(&url));
+        if let (Some(approval), Some(origin)) = (&approval, &origin)
+            && approval.withheld.holds_back(origin)
+        {
+            return Err(crate::approval::withheld(
+                &format!("requests to {origin}"),
+                &format!("--without-origin {origin}"),
+            ));
+        }
         let is_approved = approval.is_some_and(|approval| {
             approval
                 .grant

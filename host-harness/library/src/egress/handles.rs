@@ -14,31 +14,59 @@ use super::session::Policy;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
 use crate::description::SecretPosition;
 use crate::digest::Digest;
+use crate::principal::Principal;
 use crate::secret::Secret;
 
 const PREFIX: &str = "secret:";
 
-/// How many secrets are remembered; the oldest go first.
-const MOST: usize = 10_000;
+/// How many hexadecimal digits follow the prefix.
+const DIGITS: usize = 32;
 
-/// The secrets behind handles. A handle is unguessable, and means something only to the plugin
-/// that it was made for; it lives as long as the host.
-#[derive(Default)]
-pub(crate) struct Handles(Mutex<Held>);
+/// The secrets behind handles. A handle is unguessable, and means something only to the holder that
+/// it was made for. It lives as long as the host, unless its holder has made too many since.
+pub(crate) struct Handles {
+    /// How many secrets are kept for one holder; its oldest go first.
+    most: usize,
+    held: Mutex<HashMap<Holder, Held>>,
+}
+
+/// Whom handles are for: a plugin that runs for a user. No other holder can use them, and none can
+/// drive them out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Holder {
+    pub(crate) plugin: Digest,
+    pub(crate) principal: Principal,
+}
 
 #[derive(Default)]
 struct Held {
     by_handle: HashMap<String, One>,
-    /// The handle of a secret, by a digest of plugin, name and secret.
+    /// The handle of a secret, by a digest of name and secret.
     by_secret: HashMap<[u8; 32], String>,
     oldest_first: VecDeque<String>,
 }
 
 struct One {
-    plugin: Digest,
     name: String,
     secret: Secret,
     key: [u8; 32],
+}
+
+/// Stands in the place of an answer that could not be searched for the secrets that it may hold.
+const WITHHELD: &str = "[withheld: this answer may hold a secret, and is not JSON]";
+
+/// Whether a text is or was meant as a handle. What it stood for cannot be told when it is unknown,
+/// so it is never sent as it is.
+pub(super) fn looks_like_handle(text: &str) -> bool {
+    text.starts_with(PREFIX) || holds_handle(text.as_bytes())
+}
+
+/// Whether bytes hold a whole handle, wherever it stands.
+pub(super) fn holds_handle(bytes: &[u8]) -> bool {
+    memchr::memmem::find_iter(bytes, PREFIX).any(|at| {
+        let digits = bytes[at + PREFIX.len()..].iter().take(DIGITS);
+        digits.filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() == DIGITS
+    })
 }
 
 /// A body in which secrets stand, and these.
@@ -48,28 +76,33 @@ pub(super) struct Placed {
 }
 
 impl Handles {
-    /// Keeps a secret and names it. The same secret of the same plugin has the same handle.
-    pub(crate) fn keep(&self, plugin: Digest, name: &str, secret: Secret) -> String {
+    /// Keeps at most so many secrets for each holder.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most: most.max(1), held: Mutex::default() }
+    }
+
+    /// Keeps a secret and names it. The same secret of the same holder has the same handle.
+    pub(crate) fn keep(&self, holder: &Holder, name: &str, secret: Secret) -> String {
         let key = {
             let mut hash = Sha256::new();
-            hash.update(plugin.hex());
             hash.update(name.len().to_le_bytes());
             hash.update(name);
             hash.update(secret.expose());
             hash.finalize().into()
         };
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = all.entry(holder.clone()).or_default();
         if let Some(handle) = held.by_secret.get(&key) {
             return handle.clone();
         }
-        if held.oldest_first.len() >= MOST
+        if held.oldest_first.len() >= self.most
             && let Some(oldest) = held.oldest_first.pop_front()
             && let Some(one) = held.by_handle.remove(&oldest)
         {
             held.by_secret.remove(&one.key);
         }
-        let handle = format!("{PREFIX}{:032x}", rand::random::<u128>());
-        let one = One { plugin, name: name.to_owned(), secret, key };
+        let handle = format!("{PREFIX}{:0DIGITS$x}", rand::random::<u128>());
+        let one = One { name: name.to_owned(), secret, key };
         held.by_handle.insert(handle.clone(), one);
         held.by_secret.insert(key, handle.clone());
         held.oldest_first.push_back(handle.clone());
@@ -77,23 +110,44 @@ impl Handles {
     }
 
     /// Replaces secrets that a user has given by handles, before a guest sees them. A handle that
-    /// an earlier call of the same plugin has given out stays as it is.
-    pub(crate) fn hide(&self, plugin: Digest, positions: &[InputSecret], parameters: &mut Value) {
+    /// an earlier call of the same holder has been given stays as it is. So does one that is unknown
+    /// (see [`Handles::unknown`]): it is no secret, and it is not sent.
+    pub(crate) fn hide(&self, holder: &Holder, positions: &[InputSecret], parameters: &mut Value) {
         for position in positions {
             let segments: Vec<&str> = position.segments.iter().map(String::as_str).collect();
             visit(parameters, &segments, &mut |text| {
-                if self.open(plugin, &position.name, text).is_none() {
-                    *text = self.keep(plugin, &position.name, Secret::new(text.as_str()));
+                if !looks_like_handle(text) {
+                    *text = self.keep(holder, &position.name, Secret::new(text.as_str()));
                 }
             });
         }
     }
 
+    /// Names of the secrets for which a user has given a handle that is unknown.
+    pub(crate) fn unknown<'a>(
+        &self,
+        holder: &Holder,
+        positions: &'a [InputSecret],
+        parameters: &Value,
+    ) -> Vec<&'a InputSecret> {
+        positions
+            .iter()
+            .filter(|position| {
+                let segments: Vec<&str> = position.segments.iter().map(String::as_str).collect();
+                let mut unknown = false;
+                look(parameters, &segments, &mut |text| {
+                    unknown |= looks_like_handle(text)
+                        && self.open(holder, &position.name, text).is_none();
+                });
+                unknown
+            })
+            .collect()
+    }
+
     /// The secret behind a text that is a handle of this name.
-    pub(crate) fn open(&self, plugin: Digest, name: &str, text: &str) -> Option<Secret> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let one =
-            held.by_handle.get(text).filter(|one| one.plugin == plugin && one.name == name)?;
+    pub(crate) fn open(&self, holder: &Holder, name: &str, text: &str) -> Option<Secret> {
+        let all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = all.get(holder)?.by_handle.get(text).filter(|one| one.name == name)?;
         Some(one.secret.clone())
     }
 
@@ -101,6 +155,7 @@ impl Handles {
     pub(super) fn replace(
         &self,
         policy: &Policy,
+        holder: &Holder,
         judged: &Judged,
         is_success: bool,
         body: &[u8],
@@ -127,7 +182,8 @@ impl Handles {
             Err(_) if is_success => {
                 return Err(wrong("the answer may hold a secret, but is no JSON".into()));
             }
-            Err(_) => return Ok(None),
+            // The status says what failed; the text could hold the secret anywhere.
+            Err(_) => return Ok(Some(WITHHELD.as_bytes().to_vec())),
         };
         let mut any = false;
         for position in positions {
@@ -136,7 +192,7 @@ impl Handles {
             let mut found = false;
             visit(&mut document, &segments, &mut |text| {
                 found = true;
-                *text = self.keep(policy.plugin, &position.name, Secret::new(text.as_str()));
+                *text = self.keep(holder, &position.name, Secret::new(text.as_str()));
             });
             any |= found;
             if is_success && position.required && !found {
@@ -150,32 +206,91 @@ impl Handles {
     }
 
     /// Fills the handles that stand where the description says; `None` when there are none.
-    pub(super) fn fill(&self, policy: &Policy, judged: &Judged) -> Option<Placed> {
-        let body = judged.body.as_ref()?;
-        let mut document: Option<Value> = None;
+    ///
+    /// # Errors
+    ///
+    /// When a text there looks like a handle and is unknown, and when a handle stands anywhere else:
+    /// the service would take the handle itself for the secret.
+    pub(super) fn fill(
+        &self,
+        policy: &Policy,
+        holder: &Holder,
+        judged: &Judged,
+    ) -> Result<Option<Placed>, SendError> {
         let mut secrets = Vec::new();
-        for position in &policy.secrets {
-            for placement in &position.placements {
-                let holds = placement.methods.iter().any(|one| one == judged.method.as_str())
-                    && placement.origins.iter().any(|origin| origin.matches(&judged.origin))
-                    && placement.path.matches(judged.url.path());
-                if !holds {
-                    continue;
-                }
-                if document.is_none() {
-                    document = serde_json::from_slice(body).ok();
-                }
-                let segments: Vec<&str> = placement.pointer.split('/').skip(1).collect();
-                visit(document.as_mut()?, &segments, &mut |text| {
-                    if let Some(secret) = self.open(policy.plugin, &position.name, text) {
-                        *text = secret.expose().to_owned();
-                        secrets.push(secret);
-                    }
-                });
-            }
+        let mut filled = None;
+        if let Some(body) = &judged.body {
+            let document = self.fill_body(policy, holder, judged, body, &mut secrets)?;
+            filled = document.map(|document| document.to_string().into_bytes());
         }
-        let body = document.filter(|_| !secrets.is_empty())?.to_string().into_bytes();
-        Some(Placed { body, secrets })
+        let body = filled.as_deref().or(judged.body.as_deref()).unwrap_or_default();
+        let url = percent_encoding::percent_decode_str(judged.url.as_str()).collect::<Vec<u8>>();
+        let stray = holds_handle(body)
+            || holds_handle(&url)
+            || judged.headers.values().any(|value| holds_handle(value.as_bytes()));
+        if stray {
+            return Err(refusal(
+                SendErrorKind::InvalidRequest,
+                "the request holds the handle of a secret where the plugin's description has no \
+                 place for one; the service would take the handle itself for the secret. It was \
+                 not sent",
+            ));
+        }
+        Ok(filled.map(|body| Placed { body, secrets }))
+    }
+
+    fn fill_body(
+        &self,
+        policy: &Policy,
+        holder: &Holder,
+        judged: &Judged,
+        body: &[u8],
+        secrets: &mut Vec<Secret>,
+    ) -> Result<Option<Value>, SendError> {
+        let places: Vec<_> = policy
+            .secrets
+            .iter()
+            .flat_map(|position| position.placements.iter().map(move |place| (position, place)))
+            .filter(|(_, place)| {
+                place.methods.iter().any(|one| one == judged.method.as_str())
+                    && place.origins.iter().any(|origin| origin.matches(&judged.origin))
+                    && place.path.matches(judged.url.path())
+            })
+            .collect();
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let Ok(mut document) = serde_json::from_slice::<Value>(body) else { return Ok(None) };
+        let mut unknown = None;
+        for (position, place) in &places {
+            let segments: Vec<&str> = place.pointer.split('/').skip(1).collect();
+            visit(&mut document, &segments, &mut |text| {
+                if !looks_like_handle(text) {
+                    return;
+                }
+                if let Some(secret) = self.open(holder, &position.name, text) {
+                    *text = secret.expose().to_owned();
+                    secrets.push(secret);
+                } else if !places.iter().any(|(other, _)| {
+                    // One that shares its place with another secret is filled by the other's rule.
+                    self.open(holder, &other.name, text).is_some()
+                }) {
+                    unknown = Some(&position.name);
+                }
+            });
+        }
+        if let Some(name) = unknown {
+            return Err(refusal(
+                SendErrorKind::InvalidRequest,
+                format!(
+                    "the handle of the secret `{name}` is unknown. A handle is valid for the \
+                     plugin and the user that it was made for, until the host ends or {} newer \
+                     handles were made. Read or enter the secret again. The request was not sent",
+                    self.most
+                ),
+            ));
+        }
+        Ok((!secrets.is_empty()).then_some(document))
     }
 }
 
@@ -189,6 +304,40 @@ fn plain_path(path: &str) -> String {
             plain
         },
     )
+}
+
+/// Looks at every non-empty text at a pointer in which `*` stands for every element or member.
+fn look(value: &Value, segments: &[&str], found: &mut impl FnMut(&str)) {
+    let Some((first, rest)) = segments.split_first() else {
+        if let Value::String(text) = value
+            && !text.is_empty()
+        {
+            found(text);
+        }
+        return;
+    };
+    match (value, *first) {
+        (Value::Array(list), "*") => list.iter().for_each(|one| look(one, rest, found)),
+        (Value::Object(members), "*") => {
+            members.values().for_each(|one| look(one, rest, found));
+        }
+        (Value::Array(list), index) => {
+            if let Some(one) = index.parse().ok().and_then(|index: usize| list.get(index)) {
+                look(one, rest, found);
+            }
+        }
+        (Value::Object(members), name) => {
+            if let Some(one) = members.get(&unescaped(name)) {
+                look(one, rest, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A name of a pointer as it is written in a document.
+fn unescaped(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
 }
 
 /// Visits every non-empty text at a pointer in which `*` stands for every element or member.
@@ -212,11 +361,50 @@ fn visit(value: &mut Value, segments: &[&str], found: &mut impl FnMut(&mut Strin
             }
         }
         (Value::Object(members), name) => {
-            let name = name.replace("~1", "/").replace("~0", "~");
-            if let Some(one) = members.get_mut(&name) {
+            if let Some(one) = members.get_mut(&unescaped(name)) {
                 visit(one, rest, found);
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(plugin: &str, user: &str) -> Holder {
+        Holder { plugin: Digest::of(plugin.as_bytes()), principal: Principal::user(user) }
+    }
+
+    #[test]
+    fn no_plugin_and_no_user_drives_out_the_handles_of_another() {
+        let handles = Handles::new(3);
+        let ada = holder("a", "ada");
+        let handle = handles.keep(&ada, "key", Secret::new("the-secret"));
+        for other in [holder("b", "ada"), holder("a", "bob")] {
+            for n in 0..10 {
+                handles.keep(&other, "key", Secret::new(format!("another-secret-{n}").as_str()));
+            }
+            assert!(handles.open(&other, "key", &handle).is_none());
+        }
+        assert_eq!(handles.open(&ada, "key", &handle).unwrap().expose(), "the-secret");
+        // Its own newer ones do.
+        for n in 0..3 {
+            handles.keep(&ada, "key", Secret::new(format!("newer-secret-{n}").as_str()));
+        }
+        assert!(handles.open(&ada, "key", &handle).is_none());
+    }
+
+    #[test]
+    fn tenants_have_handles_of_their_own() {
+        let handles = Handles::new(3);
+        let of = |tenant: &str| Holder {
+            plugin: Digest::of(b"a"),
+            principal: Principal::of(tenant, "ada"),
+        };
+        let handle = handles.keep(&of("one"), "key", Secret::new("the-secret"));
+        assert!(handles.open(&of("two"), "key", &handle).is_none());
+        assert_ne!(handles.keep(&of("two"), "key", Secret::new("the-secret")), handle);
     }
 }

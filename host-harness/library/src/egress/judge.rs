@@ -4,34 +4,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
+use super::headers::{canonical, is_hosts, overrides_method};
 use super::session::{Policy, Session};
 use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::PlacementKind;
 use crate::limits::Limits;
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
-
-/// Headers that belong to the host or to the connection. Whatever begins with `proxy-`, `sec-` or
-/// `x-forwarded-` does, too.
-const HOST_HEADERS: &[&str] = &[
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "http2-settings",
-    "if-range",
-    "keep-alive",
-    "range",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-];
-const HOST_HEADER_PREFIXES: &[&str] = &["proxy-", "sec-", "x-forwarded-"];
 
 /// A request that may be sent as far as it can be told without a network.
 #[derive(Clone)]
@@ -118,6 +97,12 @@ fn judge_origin(
             names(&policy.origins)
         ));
     }
+    if session.approval.withheld.holds_back(origin) {
+        return denied(crate::approval::withheld(
+            &format!("requests to {origin}"),
+            &format!("--without-origin {origin}"),
+        ));
+    }
     if let Some(operator) = &session.operator
         && !allowed(operator)
     {
@@ -156,6 +141,13 @@ fn parse_url(text: &str) -> Result<Url, String> {
     }
     if url.fragment().is_some() {
         return Err("the URL has a fragment, which is never sent".into());
+    }
+    if let Some((name, _)) = url.query_pairs().find(|(name, _)| overrides_method(name)) {
+        return Err(format!(
+            "the query parameter `{}` replaces the method of the request. Send the request with \
+             the method that is meant",
+            printable(&name)
+        ));
     }
     let authority = text
         .split_once("://")
@@ -196,12 +188,10 @@ fn judge_headers(
     let mut judged = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let lower = name.to_ascii_lowercase();
-        let is_hosts = HOST_HEADERS.contains(&lower.as_str())
-            || HOST_HEADER_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
-        if is_hosts {
+        if is_hosts(&name) {
             return Err(format!("the header `{}` belongs to the host", printable(&name)));
         }
-        if let Some(owner) = placed_by(&lower, policy) {
+        if let Some(owner) = placed_by(&name, policy) {
             return Err(format!(
                 "the header `{}` belongs to credentials of type `{owner}`: name a slot instead",
                 printable(&name)
@@ -220,14 +210,16 @@ fn judge_headers(
     Ok(judged)
 }
 
-/// The credential type of the plugin that writes this header, whatever the request.
-fn placed_by<'a>(lower: &str, policy: &'a Policy) -> Option<&'a str> {
+/// The credential type of the plugin that writes this header, whatever the request and however the
+/// header is spelled.
+fn placed_by<'a>(name: &str, policy: &'a Policy) -> Option<&'a str> {
+    let asked = canonical(name);
     policy.credential_types.iter().find_map(|(name, credential_type)| {
         credential_type
             .placements
             .iter()
             .any(|placement| match &placement.kind {
-                PlacementKind::Header { name } => name.eq_ignore_ascii_case(lower),
+                PlacementKind::Header { name } => canonical(name) == asked,
                 _ => false,
             })
             .then_some(name.as_str())

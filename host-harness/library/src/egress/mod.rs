@@ -16,6 +16,7 @@
 mod echo;
 mod endpoint;
 mod handles;
+mod headers;
 mod input_secrets;
 mod judge;
 mod pacing;
@@ -23,12 +24,14 @@ mod placement;
 mod report;
 mod session;
 mod slot;
+mod unescape;
 mod waiting;
 
 pub(crate) use echo::EchoFilters;
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
-pub(crate) use handles::Handles;
+pub(crate) use handles::{Handles, Holder};
+pub(crate) use headers::{is_hosts, overrides_method};
 pub(crate) use input_secrets::{InputSecret, input_secrets};
 pub(crate) use pacing::Pacing;
-pub(crate) use session::{Policy, Session};
+pub(crate) use session::{Ending, Policy, Session};
 pub(crate) use slot::{SlotCredential, SlotState};

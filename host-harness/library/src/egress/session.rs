@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::HeaderName;
@@ -15,7 +15,8 @@ use super::judge::{Judged, judge, printable, refusal};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
 use super::waiting::{LONGEST_WAIT, backoff, milliseconds, retry_after};
-use super::{Handles, placement};
+use super::{Handles, Holder, placement};
+use crate::approval::{Approval, Approvals, until_disabled};
 use crate::audit::AuditSink;
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 use crate::clock::Clock;
@@ -27,6 +28,7 @@ use crate::execution::{Exchange, Observer};
 use crate::journal::{Journal, JournalEntry};
 use crate::limits::Limits;
 use crate::origin::OriginPattern;
+use crate::principal::Principal;
 use crate::secret::Secret;
 use crate::transport::{
     SentMark, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
@@ -57,6 +59,10 @@ pub(crate) struct Policy {
 /// Everything that a request of one execution needs.
 pub(crate) struct Session {
     pub(crate) policy: Arc<Policy>,
+    /// What was granted, less what is withheld.
+    pub(crate) approval: Arc<Approval>,
+    /// Where an operator says that the plugin is disabled.
+    pub(crate) approvals: Arc<dyn Approvals>,
     /// The operator's list for this execution; `None` does not narrow.
     pub(crate) operator: Option<Vec<OriginPattern>>,
     pub(crate) slots: BTreeMap<String, SlotState>,
@@ -71,6 +77,11 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     pub(crate) in_flight: Semaphore,
     pub(crate) requests: AtomicU32,
+    /// Answers out of which an echo of a credential was taken.
+    pub(crate) echoed: AtomicU32,
+    pub(crate) ending: Ending,
+    /// Who runs it.
+    pub(crate) principal: Principal,
     pub(crate) cancellation: CancellationToken,
     pub(crate) deadline: Arc<Deadline>,
     pub(crate) action: String,
@@ -134,6 +145,7 @@ impl Session {
         let judged = judge(request, self, credential.as_deref())?;
         if self.dry_run {
             // Fill to find out whether it can be filled; show nothing of it.
+            self.handles.fill(&self.policy, &self.holder(), &judged)?;
             if let Some(credential) = &credential {
                 placement::fill(&judged, credential)?;
             }
@@ -214,6 +226,7 @@ impl Session {
             () = self.cancellation.cancelled() => {
                 ended(SendErrorKind::Cancelled, "the run was cancelled")
             }
+            reason = self.ending.ended() => ended(SendErrorKind::Cancelled, &reason),
             result = attempts => result,
             () = at_deadline => ended(SendErrorKind::Timeout, "the time allowed ran out"),
         }
@@ -228,10 +241,11 @@ impl Session {
         sent: &SentMark,
         course: &mut Course,
     ) -> Result<Response, SendError> {
-        let placed = self.handles.fill(&self.policy, judged);
+        let placed = self.handles.fill(&self.policy, &self.holder(), judged)?;
         // Taken out of the answer as a credential would be: the guest has never seen them.
         let typed = placed.as_ref().map(|placed| {
-            EchoFilter::new(placed.secrets.iter().filter(|one| one.len() >= Secret::MINIMUM_LENGTH))
+            let long = placed.secrets.iter().filter(|one| one.len() >= Secret::MINIMUM_LENGTH);
+            Arc::new(EchoFilter::new(long))
         });
         let filled =
             placed.map(|placed| Judged { body: Some(placed.body.into()), ..judged.clone() });
@@ -432,52 +446,142 @@ impl Session {
         judged: &Judged,
         response: TransportResponse,
         credential: Option<&SlotCredential>,
-        typed: Option<&EchoFilter>,
+        typed: Option<&Arc<EchoFilter>>,
         wait: Option<Duration>,
     ) -> Result<Response, SendError> {
         let TransportResponse { status, headers, mut body, .. } = response;
-        if let Some(replaced) =
-            self.handles.replace(&self.policy, judged, status.is_success(), &body)?
-        {
+        if let Some(replaced) = self.handles.replace(
+            &self.policy,
+            &self.holder(),
+            judged,
+            status.is_success(),
+            &body,
+        )? {
             body = replaced;
         }
-        // Every credential of the execution, not only the one that was sent: an answer may give
-        // back what another request brought.
+        // Every credential of the execution that is sent to this origin, not only the one that was:
+        // an answer may give back what another request brought. No other answer is searched. It
+        // cannot hold what was never sent there, and what is taken out of it would tell a plugin
+        // which of its guesses was right.
         let mut filters: Vec<Arc<EchoFilter>> = Vec::with_capacity(self.slots.len() + 1);
-        let mut add = |filter: &Arc<EchoFilter>| {
-            if !filters.iter().any(|known| Arc::ptr_eq(known, filter)) {
-                filters.push(filter.clone());
+        let mut add = |credential: &SlotCredential| {
+            let is_sent_here =
+                credential.audiences.iter().any(|audience| audience.matches(&judged.origin));
+            if is_sent_here && !filters.iter().any(|known| Arc::ptr_eq(known, &credential.echo)) {
+                filters.push(credential.echo.clone());
             }
         };
         for slot in self.slots.values() {
-            add(&slot.current.read().await.echo);
+            add(&*slot.current.read().await);
             let former = slot.former.lock().unwrap_or_else(PoisonError::into_inner);
-            former.iter().for_each(|one| add(&one.echo));
+            former.iter().for_each(|one| add(one));
         }
         if let Some(sent) = credential {
-            add(&sent.echo);
+            add(sent);
         }
-        let all = || filters.iter().map(|filter| &**filter).chain(typed);
-        for filter in all() {
-            if let Some(cleaned) = filter.clean(&body) {
-                body = cleaned;
-            }
+        filters.extend(typed.cloned());
+        let (body, headers, is_echo) = cleaned(filters, body, headers).await;
+        if is_echo && self.echoed.fetch_add(1, Ordering::Relaxed) >= self.limits.echoes {
+            self.ending.end(format!(
+                "more than {} answers gave a credential back; a plugin must not go on finding out \
+                 what is taken out of them. Limit: `echoes`",
+                self.limits.echoes
+            ));
         }
-        let headers = headers
-            .iter()
-            .filter(|(name, _)| !DROPPED.contains(&name.as_str()))
-            // A name has no room for a mark: the header goes.
-            .filter(|(name, _)| all().all(|filter| filter.clean_any_case(name.as_str())))
-            .map(|(name, value)| {
-                let mut value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                for filter in all() {
-                    value = filter.clean_text(&value);
-                }
-                (name.as_str().to_owned(), value)
-            })
-            .collect();
         Ok(Response { status: status.as_u16(), headers, body, retry_after: wait.map(milliseconds) })
     }
+
+    /// Waits until the execution is ended from within the host or by an operator, and says why.
+    pub(crate) async fn ended(&self) -> String {
+        let (digest, node) = (&self.policy.plugin, &self.policy.node);
+        tokio::select! {
+            reason = self.ending.ended() => reason,
+            disabled = until_disabled(&*self.approvals, digest, node) => {
+                let by = disabled.by.map(|by| format!(" by {by}")).unwrap_or_default();
+                self.ending.end(format!("`{}` was disabled{by}", disabled.plugin));
+                self.ending.ended().await
+            }
+        }
+    }
+
+    /// Whom the handles of this execution are for.
+    fn holder(&self) -> Holder {
+        Holder { plugin: self.policy.plugin, principal: self.principal.clone() }
+    }
+}
+
+/// Ends an execution from within the host, with a reason that is not the engine's.
+#[derive(Default)]
+pub(crate) struct Ending {
+    token: CancellationToken,
+    reason: OnceLock<String>,
+}
+
+impl Ending {
+    /// Ends it. Only the first reason counts.
+    pub(crate) fn end(&self, reason: String) {
+        self.reason.get_or_init(|| reason);
+        self.token.cancel();
+    }
+
+    /// Why it was ended, once it was.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.get().map(String::as_str)
+    }
+
+    /// Waits until it was ended, and says why.
+    pub(crate) async fn ended(&self) -> String {
+        self.token.cancelled().await;
+        self.reason.get().cloned().unwrap_or_default()
+    }
+}
+
+/// Bodies above this size are not searched on an executor's thread.
+const SEARCHED_AT_ONCE: usize = 64 * 1024;
+
+/// An answer without echoes, and whether there were any.
+async fn cleaned(
+    filters: Vec<Arc<EchoFilter>>,
+    body: Vec<u8>,
+    headers: http::HeaderMap,
+) -> (Vec<u8>, Vec<(String, String)>, bool) {
+    let of_body = |filters: &[Arc<EchoFilter>], mut body: Vec<u8>| {
+        let mut any = false;
+        for filter in filters {
+            if let Some(cleaned) = filter.clean(&body) {
+                (body, any) = (cleaned, true);
+            }
+        }
+        (body, any)
+    };
+    let (body, mut any) = match body.len() > SEARCHED_AT_ONCE && !filters.is_empty() {
+        false => of_body(&filters, body),
+        true => {
+            let own = filters.clone();
+            let searched = tokio::task::spawn_blocking(move || of_body(&own, body)).await;
+            // A search that ended early has found nothing out: nothing of the answer is passed on.
+            searched.unwrap_or_default()
+        }
+    };
+    let mut kept = Vec::with_capacity(headers.len());
+    for (name, value) in &headers {
+        if DROPPED.contains(&name.as_str()) {
+            continue;
+        }
+        // A name has no room for a mark: the header goes.
+        if !filters.iter().all(|filter| filter.clean_any_case(name.as_str())) {
+            any = true;
+            continue;
+        }
+        let mut value = value.as_bytes().to_vec();
+        for filter in &filters {
+            if let Some(cleaned) = filter.clean(&value) {
+                (value, any) = (cleaned, true);
+            }
+        }
+        kept.push((name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned()));
+    }
+    (body, kept, any)
 }
 
 fn unanswered(

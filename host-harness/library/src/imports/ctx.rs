@@ -369,11 +369,6 @@ impl WorkflowNodeCtx {
 }
 
 impl WorkflowNodeCtx {
-    /// Who runs the execution; `None` for calls that belong to none.
-    pub(crate) fn actor(&self) -> Option<&str> {
-        self.session.as_ref()?.actor.as_deref()
-    }
-
     /// Ends what the guest left open, and waits until each has been told to the audit.
     pub(crate) async fn abandon_open_tickets(&mut self) {
         self.tasks.shutdown().await;
@@ -396,6 +391,11 @@ impl WorkflowNodeCtx {
     /// When the call ends.
     pub(crate) fn ends(&self) -> &Arc<Deadline> {
         &self.ends
+    }
+
+    /// What the call sends with; `None` in a pure call.
+    pub(crate) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.as_ref()
     }
 
     pub(crate) fn cancellation(&self) -> &CancellationToken {

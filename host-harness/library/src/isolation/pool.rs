@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{WorkerCommand, wire};
 use crate::digest::Digest;
 use crate::limits::WorkerLimits;
+use crate::principal::Principal;
 
 /// Whose a worker is. It never serves anybody else: should a guest take its worker over, it meets
 /// only what the same plugin would have been given for the same user.
@@ -24,7 +25,7 @@ use crate::limits::WorkerLimits;
 pub(crate) struct Owner {
     pub(crate) plugin: Digest,
     /// The principal of the execution; `None` for calls without one.
-    pub(crate) principal: Option<String>,
+    pub(crate) principal: Option<Principal>,
     /// Memory that the worker may use, in bytes.
     pub(crate) data: u64,
 }

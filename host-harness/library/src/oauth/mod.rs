@@ -55,7 +55,7 @@ mod order;
 mod outcome;
 mod page;
 mod renew;
-mod rights;
+pub(crate) mod rights;
 #[cfg(test)]
 mod tests;
 mod wire;

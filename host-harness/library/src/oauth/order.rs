@@ -187,6 +187,15 @@ impl CredentialManager {
         }
         let configuration = plugin.connect(&described.name, &form).await?;
         let asked = configuration.oauth.as_ref().map(|oauth| oauth.scopes.clone());
+        let approval = plugin.approval()?;
+        approval
+            .withheld
+            .check_scopes(
+                &described.name,
+                asked.iter().flatten().map(String::as_str),
+                |scope, withheld| rights::is_granted(described, &[scope.to_owned()], withheld),
+            )
+            .map_err(ConnectError::Refused)?;
         Ok(Draft { form, configuration, asked: asked.unwrap_or_default(), before })
     }
 

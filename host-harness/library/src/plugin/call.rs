@@ -324,27 +324,46 @@ impl Instance {
     }
 }
 
-/// Waits until a call must have returned.
-fn over(context: &WorkflowNodeCtx) -> impl Future<Output = ()> + use<> {
+/// Waits until a call must have returned, and says why: its plugin was disabled, or its time is
+/// over.
+fn over(context: &WorkflowNodeCtx) -> impl Future<Output = String> + use<> {
     let (clock, deadline) = (context.clock.clone(), context.ends().clone());
     let cancellation = context.cancellation().clone();
+    let session = context.session().cloned();
     async move {
-        loop {
-            tokio::select! {
-                () = deadline.passed() => {}
-                () = cancellation.cancelled() => {}
+        let disabled = async {
+            match &session {
+                Some(session) => session.ended().await,
+                None => std::future::pending().await,
             }
-            clock.sleep(GRACE).await;
-            // An item that finished meanwhile may have postponed the deadline.
-            if cancellation.is_cancelled() || deadline.left().is_zero() {
-                return;
+        };
+        let late = async {
+            loop {
+                tokio::select! {
+                    () = deadline.passed() => {}
+                    () = cancellation.cancelled() => {}
+                }
+                clock.sleep(GRACE).await;
+                // An item that finished meanwhile may have postponed the deadline.
+                if cancellation.is_cancelled() || deadline.left().is_zero() {
+                    return;
+                }
             }
+        };
+        tokio::select! {
+            reason = disabled => reason,
+            () = late => format!("it did not return within {GRACE:?} after its time was over"),
         }
     }
 }
 
-fn not_returned() -> String {
-    format!("it did not return within {GRACE:?} after its time was over")
+/// The result of a call, unless its plugin was disabled meanwhile: a guest may return before
+/// anybody has looked.
+fn unless_disabled<T>(context: &WorkflowNodeCtx, result: Result<T, String>) -> Result<T, String> {
+    match context.session().and_then(|session| session.ending.reason()) {
+        Some(reason) => Err(reason.to_owned()),
+        None => result,
+    }
 }
 
 /// Runs one call in a store. A store whose call was stopped is dropped with it: an instance that
@@ -356,8 +375,9 @@ async fn run<T>(
     let over = over(&store.data().node);
     let result = tokio::select! {
         result = invoke(store) => result.map_err(|error| trap_text(&error)),
-        () = over => Err(not_returned()),
+        reason = over => Err(reason),
     };
+    let result = unless_disabled(&store.data().node, result);
     let state = store.data_mut();
     state.node.abandon_open_tickets().await;
     let ended = Ended {

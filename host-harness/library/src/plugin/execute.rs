@@ -65,7 +65,7 @@ impl Plugin {
                 .iter()
                 .enumerate()
                 .flat_map(|(index, item)| {
-                    run.form.problems(item).into_iter().map(move |problem| FieldProblem {
+                    run.problems(item).into_iter().map(move |problem| FieldProblem {
                         pointer: format!("/{index}{}", problem.pointer),
                         message: problem.message,
                     })
@@ -210,6 +210,10 @@ impl<'a> Run<'a> {
         })
     }
 
+    fn problems(&self, item: &Value) -> Vec<FieldProblem> {
+        self.plugin.problems(&self.form, &self.execution.principal(), item)
+    }
+
     /// How many items may be under way at once, as far as the host knows.
     pub(super) fn concurrency(&self) -> usize {
         self.execution.concurrency.unwrap_or(self.limits.concurrent_requests)
@@ -256,17 +260,18 @@ impl<'a> Run<'a> {
         };
         let problems: Vec<Vec<FieldProblem>> = match self.is_valid {
             true => vec![Vec::new(); items.len()],
-            false => items.iter().map(|item| self.form.problems(item)).collect(),
+            false => items.iter().map(|item| self.problems(item)).collect(),
         };
         let wrong = problems.iter().filter(|of_item| !of_item.is_empty()).count() as u64;
         let begins = wrong == 0 || self.execution.continue_on_fail;
         let mut positions = Vec::with_capacity(items.len());
         let mut texts = Vec::with_capacity(items.len());
+        let by = self.execution.principal();
         if begins {
             for (position, (item, problems)) in (first..next).zip(items.iter().zip(&problems)) {
                 if problems.is_empty() {
                     positions.push(position);
-                    texts.push(self.plugin.text_without_secrets(&self.form, item));
+                    texts.push(self.plugin.text_without_secrets(&self.form, &by, item));
                 }
             }
         }

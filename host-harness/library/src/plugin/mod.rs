@@ -20,19 +20,20 @@ pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
-use crate::approval::{Approval, GrantRequest};
+use crate::approval::{Approval, GrantRequest, Withheld, until_disabled};
 use crate::credential::CredentialForm;
 use crate::description::schema::{self, Validator};
 use crate::description::{
     Action, Configuration, CredentialType, Description, FieldProblem, Trigger,
 };
 use crate::digest::Digest;
-use crate::egress::{InputSecret, Policy, input_secrets};
+use crate::egress::{Holder, InputSecret, Policy, input_secrets};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent};
 use crate::host::Shared;
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
+use crate::principal::Principal;
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -142,9 +143,25 @@ impl Plugin {
     ///
     /// When it cannot be recorded.
     pub fn approve(&self, approved_by: Option<String>) -> Result<(), Error> {
+        self.approve_without(Withheld::default(), approved_by)
+    }
+
+    /// Records that an operator grants what this component asks for, less what is withheld.
+    ///
+    /// # Errors
+    ///
+    /// When something is withheld that the component does not ask for, or when the approval cannot be
+    /// recorded.
+    pub fn approve_without(
+        &self,
+        withheld: Withheld,
+        approved_by: Option<String>,
+    ) -> Result<(), Error> {
+        withheld.check(&self.request).map_err(ErrorKind::Items)?;
         let approval = Approval {
             digest: self.digest,
             grant: (*self.request).clone(),
+            withheld,
             approved_at: self.shared.clock.unix_milliseconds(),
             approved_by,
         };
@@ -162,26 +179,25 @@ impl Plugin {
         Ok(latest.map(|approval| self.request.growth_over(&approval.grant)))
     }
 
-    /// Whether this component is approved.
+    /// Whether this component is approved, and not disabled.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_approved`] when it is not.
+    /// [`Error::is_not_approved`] when it is not, [`Error::is_disabled`] when it is disabled.
     pub fn check_approval(&self) -> Result<(), Error> {
-        let approval = self.shared.approvals.approval(&self.digest).map_err(ErrorKind::from)?;
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(approval), Some(checked)) = (&approval, &*checked)
-            && Arc::ptr_eq(approval, checked)
-        {
-            return Ok(());
+        self.approval().map(drop)
+    }
+
+    /// The approval of this component, with what is withheld.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::check_approval`].
+    pub fn approval(&self) -> Result<Arc<Approval>, Error> {
+        self.check_enabled()?;
+        if let Some(approval) = self.recorded()? {
+            return Ok(approval);
         }
-        // The digest names the component, and a component describes itself the same way each time;
-        // a file of approvals that was tampered with still grants no more than was asked for.
-        *checked = approval.filter(|one| self.request.growth_over(&one.grant).is_empty());
-        if checked.is_some() {
-            return Ok(());
-        }
-        drop(checked);
         let growth = self.growth()?;
         if self.shared.development && growth.as_ref().is_some_and(Vec::is_empty) {
             tracing::warn!(
@@ -189,10 +205,66 @@ impl Plugin {
                 "DEVELOPMENT MODE: a rebuild that asks for nothing new is approved without anybody \
                  having looked at it"
             );
-            return self.approve(Some("development mode".into()));
+            let latest =
+                self.shared.approvals.latest(&self.request.node).map_err(ErrorKind::from)?;
+            // What was withheld from the last build is withheld from this one, as far as it still
+            // asks for it.
+            let mut withheld = latest.map(|latest| latest.withheld.clone()).unwrap_or_default();
+            withheld.restrict(&self.request);
+            self.approve_without(withheld, Some("development mode".into()))?;
+            if let Some(approval) = self.recorded()? {
+                return Ok(approval);
+            }
         }
         let request = Box::new((*self.request).clone());
         Err(ErrorKind::NotApproved { digest: self.digest, request, growth }.into())
+    }
+
+    /// The approval of exactly this component, where one is recorded that grants what it asks for.
+    fn recorded(&self) -> Result<Option<Arc<Approval>>, Error> {
+        let approval = self.shared.approvals.approval(&self.digest).map_err(ErrorKind::from)?;
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(approval), Some(checked)) = (&approval, &*checked)
+            && Arc::ptr_eq(approval, checked)
+        {
+            return Ok(Some(approval.clone()));
+        }
+        // The digest names the component, and a component describes itself the same way each time;
+        // a file of approvals that was tampered with still grants no more than was asked for.
+        *checked = approval
+            .filter(|one| self.request.growth_over(&one.grant.completed(&self.request)).is_empty());
+        Ok(checked.clone())
+    }
+
+    fn check_enabled(&self) -> Result<(), Error> {
+        let node = &self.request.node;
+        let disabled =
+            self.shared.approvals.disabled(&self.digest, node).map_err(ErrorKind::from)?;
+        match disabled {
+            Some(disabled) => Err(ErrorKind::Disabled(disabled).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until an operator has disabled this component, and says so.
+    pub(crate) async fn is_disabled(&self) -> Error {
+        let approvals = &*self.shared.approvals;
+        let disabled = until_disabled(approvals, &self.digest, &self.request.node).await;
+        ErrorKind::Disabled(disabled).into()
+    }
+
+    /// Whether an action or a trigger may run, as far as the operator has a say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::check_approval`], and [`Error::is_withheld`] when it was not granted.
+    pub(crate) fn check_run(&self, name: &str) -> Result<Arc<Approval>, Error> {
+        let approval = self.approval()?;
+        approval
+            .withheld
+            .check_run(&self.description, name)
+            .map_err(|problem| Error::from(ErrorKind::Withheld(problem)))?;
+        Ok(approval)
     }
 
     /// What follows from the fields of a credential: where it may be sent, and for OAuth the
@@ -318,7 +390,9 @@ impl Plugin {
         let form = self.form(&query.of.key(), parameters)?;
         let mut query = query.clone();
         let filled = Value::Object(std::mem::take(&mut query.parameters));
-        if let Value::Object(parameters) = self.without_secrets(&form, &filled) {
+        if let Value::Object(parameters) =
+            self.without_secrets(&form, &context.principal(), &filled)
+        {
             query.parameters = parameters;
         }
         let query = serde_json::to_string(&query).map_err(Error::internal)?;
@@ -364,18 +438,40 @@ impl Plugin {
     }
 
     /// An item's parameters as the guest may see them, as JSON text.
-    fn text_without_secrets(&self, form: &Form, parameters: &Value) -> String {
+    fn text_without_secrets(&self, form: &Form, by: &Principal, parameters: &Value) -> String {
         match form.secrets.is_empty() {
             true => parameters.to_string(),
-            false => self.without_secrets(form, parameters).to_string(),
+            false => self.without_secrets(form, by, parameters).to_string(),
         }
     }
 
     /// Parameters as the guest may see them: handles in place of secrets.
-    fn without_secrets(&self, form: &Form, parameters: &Value) -> Value {
+    fn without_secrets(&self, form: &Form, by: &Principal, parameters: &Value) -> Value {
         let mut parameters = parameters.clone();
-        self.shared.handles.hide(self.digest, &form.secrets, &mut parameters);
+        self.shared.handles.hide(&self.holder(by), &form.secrets, &mut parameters);
         parameters
+    }
+
+    /// Whom the handles of a user of this plugin are for.
+    fn holder(&self, by: &Principal) -> Holder {
+        Holder { plugin: self.digest, principal: by.clone() }
+    }
+
+    /// Everything that is wrong with parameters that a user runs this plugin with.
+    fn problems(&self, form: &Form, by: &Principal, parameters: &Value) -> Vec<FieldProblem> {
+        let mut problems = form.problems(parameters);
+        let holder = self.holder(by);
+        let unknown = self.shared.handles.unknown(&holder, &form.secrets, parameters);
+        problems.extend(unknown.into_iter().map(|secret| FieldProblem {
+            pointer: format!("/{}", secret.segments.join("/")),
+            message: format!(
+                "is a handle of the secret `{}` that is not known to this host. A handle is valid \
+                 for the plugin and the user that it was made for, until the host ends. Read or \
+                 enter the secret again",
+                secret.name
+            ),
+        }));
+        problems
     }
 
     /// A context for a store of the engine's own, with the slots of an execution filled; see

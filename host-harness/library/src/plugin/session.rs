@@ -8,17 +8,19 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{Plugin, unknown};
+use crate::approval::Approval;
 use crate::audit::{CredentialDeed, CredentialEvent};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::credential::{CredentialError, CredentialRequest};
 use crate::deadline::Deadline;
 use crate::description::SlotUse;
 use crate::digest::Digest;
-use crate::egress::{Session, SlotCredential, SlotState};
+use crate::egress::{Ending, Session, SlotCredential, SlotState};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, Observer};
 use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::JournalEntry;
+use crate::oauth::rights;
 
 type Slots = BTreeMap<String, SlotUse>;
 
@@ -49,7 +51,7 @@ impl Plugin {
         observer: Arc<dyn Observer>,
         part: Part<'_>,
     ) -> Result<Prepared, Error> {
-        self.check_approval()?;
+        let approval = self.check_run(&execution.action)?;
         let shared = &self.shared;
         let limits = execution.limits.clone().unwrap_or_else(|| shared.limits.clone());
         let Part { id, positions, place, deadline, former } = part;
@@ -59,7 +61,8 @@ impl Plugin {
         let mut slots = BTreeMap::new();
         let mut views = BTreeMap::new();
         for (slot, name) in &execution.credentials {
-            let (mut state, view) = self.fill_slot(slot, name, execution, uses.is_some()).await?;
+            let (mut state, view) =
+                self.fill_slot(slot, name, execution, &approval, uses.is_some()).await?;
             if let Some(former) = former.and_then(|session| session.slots.get(slot)) {
                 state.succeed(former).await;
             }
@@ -68,6 +71,8 @@ impl Plugin {
         }
         let session = Arc::new(Session {
             policy: self.policy.clone(),
+            approval,
+            approvals: shared.approvals.clone(),
             operator: execution.allow.clone(),
             slots,
             transport: shared.transport.clone(),
@@ -80,6 +85,9 @@ impl Plugin {
             echoes: shared.echoes.clone(),
             in_flight: Semaphore::new(limits.concurrent_requests),
             requests: AtomicU32::new(0),
+            echoed: AtomicU32::new(0),
+            ending: Ending::default(),
+            principal: execution.principal(),
             cancellation: execution.cancellation.clone(),
             deadline: deadline.clone(),
             limits: limits.clone(),
@@ -166,6 +174,7 @@ impl Plugin {
         slot: &str,
         name: &str,
         execution: &Execution,
+        approval: &Approval,
         must_fit: bool,
     ) -> Result<(SlotState, CredentialView), Error> {
         let shared = &self.shared;
@@ -216,6 +225,14 @@ impl Plugin {
                     "it goes beyond the plugin's description ({problem}): connect it again"
                 ))
             })?;
+        if credential.granted_scopes.is_some() {
+            let needed =
+                rights::needed(&self.description, &credential_type.name, &execution.action);
+            approval
+                .withheld
+                .check_scopes(&credential_type.name, needed, |scope, withheld| scope == withheld)
+                .map_err(|problem| Error::from(ErrorKind::Withheld(problem)))?;
+        }
         let known_secrets = credential_type.secret_fields();
         if let Some(short) = credential
             .secrets

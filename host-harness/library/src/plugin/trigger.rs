@@ -11,6 +11,7 @@ use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::description::{FieldProblem, Trigger};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, FormOf, ItemError, Observer, depth_of};
+use crate::principal::Principal;
 use crate::secret::Secret;
 
 pub(crate) use contract::{Health, Received, Reply};
@@ -58,12 +59,13 @@ impl Plugin {
     /// The state without the handle, and the secret behind it.
     pub(crate) async fn set_up(&self, call: TriggerCall<'_>) -> Answered<(Value, Option<Secret>)> {
         let trigger = call.trigger;
+        let by = call.execution.principal();
         let answer = self.ask(call, Invocation::SetUp, Returned::document).await?;
         let state = match answer {
             Ok(text) => self.json("the state", &text)?,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(Ok(self.taken_apart(trigger, state)))
+        Ok(Ok(self.taken_apart(trigger, &by, state)))
     }
 
     pub(crate) async fn check_up(&self, call: TriggerCall<'_>) -> Answered<Health> {
@@ -116,14 +118,15 @@ impl Plugin {
         let trigger = asked.trigger;
         let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
         let mut execution = asked.execution;
+        let by = execution.principal();
         execution.action.clone_from(&trigger.name);
         let session = self.session(&execution, Some(&trigger.slots), asked.observer).await?;
         let subscription = contract::Subscription {
             trigger: trigger.name.clone(),
             version: trigger.version,
-            parameters: self.without_secrets(&form, asked.parameters).to_string(),
+            parameters: self.without_secrets(&form, &by, asked.parameters).to_string(),
             callback_url: asked.callback_url.map(str::to_owned),
-            state: asked.state.map(|state| self.put_together(trigger, state, asked.secret)),
+            state: asked.state.map(|state| self.put_together(trigger, &by, state, asked.secret)),
             options: "{}".into(),
         };
         let invocation = invocation(subscription);
@@ -133,27 +136,38 @@ impl Plugin {
     }
 
     /// The state as the guest sees it: with a handle where the description says that it stands.
-    fn put_together(&self, trigger: &Trigger, state: &Value, secret: Option<&Secret>) -> String {
+    fn put_together(
+        &self,
+        trigger: &Trigger,
+        by: &Principal,
+        state: &Value,
+        secret: Option<&Secret>,
+    ) -> String {
         let mut state = state.clone();
         let rule = trigger.webhook().and_then(|webhook| webhook.signature.as_ref());
         if let (Some(rule), Some(secret)) = (rule, secret)
             && let Some(place) = place(&mut state, &rule.pointer)
         {
-            let handle = self.shared.handles.keep(self.digest, &rule.secret, secret.clone());
+            let handle = self.shared.handles.keep(&self.holder(by), &rule.secret, secret.clone());
             *place = Value::String(handle);
         }
         state.to_string()
     }
 
     /// Takes the handle out of a state, and finds the secret behind it.
-    fn taken_apart(&self, trigger: &Trigger, mut state: Value) -> (Value, Option<Secret>) {
+    fn taken_apart(
+        &self,
+        trigger: &Trigger,
+        by: &Principal,
+        mut state: Value,
+    ) -> (Value, Option<Secret>) {
         let rule = trigger.webhook().and_then(|webhook| webhook.signature.as_ref());
         let Some(rule) = rule else { return (state, None) };
         let Some(place) = state.pointer_mut(&rule.pointer) else { return (state, None) };
         let handle = std::mem::take(place);
         let secret = handle
             .as_str()
-            .and_then(|handle| self.shared.handles.open(self.digest, &rule.secret, handle));
+            .and_then(|handle| self.shared.handles.open(&self.holder(by), &rule.secret, handle));
         (state, secret)
     }
 

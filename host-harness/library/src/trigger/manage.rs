@@ -73,6 +73,7 @@ impl Triggers {
     ) -> Result<Subscription, Failure> {
         plugin.check_approval()?;
         let trigger = plugin.trigger(&new.trigger)?;
+        plugin.check_run(&trigger.name)?;
         let problems = plugin.validate_trigger(&new.trigger, &new.parameters)?;
         if !problems.is_empty() {
             let what = format!("the parameters of `{}`", new.trigger);

@@ -133,6 +133,7 @@ impl Triggers {
             keep => keep?,
         };
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        plugin.check_run(&trigger.name)?;
         let Some(webhook) = trigger.webhook() else {
             return Ok(Answer::of(StatusCode::NOT_FOUND, Reason::Unknown));
         };

@@ -110,6 +110,7 @@ impl Triggers {
         plugin.check_approval()?;
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        plugin.check_run(&trigger.name)?;
         let run =
             Run { triggers: self, plugin, name, sink: &*sink, cancellation, events: Notify::new() };
         let interval = trigger.interval().map(|own| options.interval.unwrap_or(own));
@@ -121,6 +122,7 @@ impl Triggers {
         };
         tokio::select! {
             () = cancellation.cancelled() => {}
+            error = plugin.is_disabled() => return Err(error),
             // What was begun is ended first: a call of the plugin hears of the cancellation itself.
             ((), ()) = async { tokio::join!(source, run.hands_on()) } => {}
         }

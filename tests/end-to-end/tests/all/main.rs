@@ -13,6 +13,7 @@ mod isolation;
 mod loading;
 mod node;
 mod portability;
+mod rights;
 mod scopes;
 mod secrets;
 mod streams;

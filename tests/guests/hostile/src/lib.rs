@@ -16,12 +16,21 @@ const CREDENTIAL_TYPES: &str = r#"{"credential_types":[{
 "name":"token","version":1,"display_name":"Token","description":"A token.",
 "fields":{"type":"object","properties":{"token":{"type":"string","writeOnly":true}},"required":["token"]},
 "grant":{"kind":"fixed"},"origins":["https://api.pagerduty.com","https://api.eu.pagerduty.com"],
+"rate_limit":{"windows":[{"requests":1000,"milliseconds":1000}]},
 "placements":[{"kind":"header","name":"Authorization","value":"Token token={token}","origins":["https://api.pagerduty.com","https://api.eu.pagerduty.com"],"path":"/**"}]
 },{
 "name":"key","version":1,"display_name":"Key","description":"A key in the body.",
 "fields":{"type":"object","properties":{"key":{"type":"string","writeOnly":true}},"required":["key"]},
 "grant":{"kind":"fixed"},"origins":["https://events.pagerduty.com"],
 "placements":[{"kind":"body","pointer":"/routing_key","value":"{key}","methods":["POST"],"origins":["https://events.pagerduty.com"],"path":"/v2/enqueue"}]
+},{
+"name":"account","version":1,"display_name":"Account","description":"OAuth.",
+"fields":{"type":"object","properties":{"client_id":{"type":"string"},"extra":{"type":"object"}}},
+"grant":{"kind":"authorization-code","authorize_urls":["https://identity.example.com/authorize"],"token_urls":["https://identity.example.com/token"],"pkce":"S256","client_authentication":"none","client_id_field":"client_id",
+"authorize_parameters":[{"name":"access_type","description":"Asks for a refresh token.","values":["offline"]}]},
+"scopes":[{"name":"read","description":"Reads."}],
+"origins":["https://api.pagerduty.com"],
+"placements":[{"kind":"header","name":"X-Token","value":"Bearer {access_token}","origins":["https://api.pagerduty.com"],"path":"/**"}]
 }]}"#;
 
 const NODE: &str = r#"{
@@ -32,7 +41,7 @@ const NODE: &str = r#"{
  {"name":"integration-key","description":"A key.","methods":["GET"],"origins":["https://api.pagerduty.com"],"path":"/services/{id}","pointer":"/service/integrations/*/integration_key",
   "placements":[{"methods":["POST"],"origins":["https://events.pagerduty.com"],"path":"/v2/enqueue","pointer":"/routing_key"}]}],
 "actions":[
- {"name":"hostile.request","version":1,"title":"Request","description":"Sends any request.","slots":{"rest":{"required":false},"events":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object"},"output":{"main":{}}},
+ {"name":"hostile.request","version":1,"title":"Request","description":"Sends any request.","slots":{"rest":{"required":false},"events":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object","properties":{"password":{"type":"string","x-secret":"integration-key"}}},"output":{"main":{}}},
  {"name":"hostile.misbehave","version":1,"title":"Misbehave","description":"Breaks the contract.","slots":{"rest":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object"},"output":{"main":{}}}
 ]}"#;
 
@@ -50,6 +59,13 @@ impl exports::credential_type::Guest for Hostile {
         let fields = json::object(&fields).unwrap_or_default();
         if let Some(Value::String(audience)) = fields.get("audience") {
             return Ok(format!(r#"{{"audiences":["{audience}"]}}"#));
+        }
+        if credential_type == "account" {
+            // It asks for whatever `extra` says.
+            let extra = fields.get("extra").cloned().unwrap_or_else(|| Map::new().into());
+            return Ok(format!(
+                r#"{{"audiences":["https://api.pagerduty.com"],"oauth":{{"authorize_url":"https://identity.example.com/authorize","token_url":"https://identity.example.com/token","scopes":["read"],"parameters":{extra}}}}}"#
+            ));
         }
         Ok(match credential_type.as_str() {
             "key" => r#"{"audiences":["https://events.pagerduty.com"]}"#,

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 use workflow_node_documents::{
-    Access, Account, Action, AnsweredBy, AuthorizationCode, CallOptions, Choice,
-    ClientAuthentication, ClientCredentials, Configuration, CredentialAccess, CredentialType,
-    CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder, FormBuilder, Grant,
-    Idempotency, Identity, Node, OauthConfiguration, Options, OptionsQuery, OriginPattern,
-    PathTemplate, Placement, Poll, RateLimit, RateWindow, Resource, Schema, Schemas, Scope,
-    SecretPlacement, SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse,
-    TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
+    Access, Account, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, CallOptions,
+    Choice, ClientAuthentication, ClientCredentials, Configuration, CredentialAccess,
+    CredentialType, CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder,
+    FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration, Options, OptionsQuery,
+    OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateWindow, Resource, Schema, Schemas,
+    Scope, SecretPlacement, SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot,
+    SlotUse, TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
 };
 
 use crate::published::{assert_valid, missing, schema};
@@ -117,6 +117,11 @@ fn credential_types() {
         .revoke_urls(urls())
         .id_token_claims(["aud"])
         .issuers(urls())
+        .authorize_parameters([AuthorizeParameter::new(
+            "access_type",
+            "Asks for a refresh token.",
+            ["offline".to_owned()],
+        )])
         .iss_in_response(true);
     let app =
         ClientCredentials::new(urls(), ClientAuthentication::ClientSecretBasic, "id", "secret");

@@ -133,6 +133,7 @@ pub(super) fn manager(
         .record(Approval {
             digest: digest(),
             grant: GrantRequest::of(description),
+            withheld: Default::default(),
             approved_at: 0,
             approved_by: None,
         })

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{Ended, Stopped, not_returned, over};
+use super::{Ended, Stopped, over, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::imports::{Emitted, WorkflowNodeCtx};
@@ -33,7 +33,7 @@ impl Program {
     async fn lease(&self, context: &WorkflowNodeCtx) -> Result<Lease, Error> {
         let data = self.workers.limits().memory.saturating_add(context.limits().memory as u64);
         let owner =
-            Owner { plugin: self.plugin, principal: context.actor().map(str::to_owned), data };
+            Owner { plugin: self.plugin, principal: context.session().map(|session| session.principal.clone()), data };
         let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
         if !is_loaded {
             lease
@@ -71,9 +71,9 @@ impl Instance {
         let over = over(&context);
         let leased = tokio::select! {
             leased = program.lease(&context) => leased,
-            () = over => Err(Error::from(ErrorKind::Stopped(
-                "its time was over before a worker was free".into(),
-            ))),
+            reason = over => Err(Error::from(ErrorKind::Stopped(format!(
+                "{reason}; it had no worker yet"
+            )))),
         };
         let lease = leased.map_err(|error| Stopped { error, emitted: Emitted::new() })?;
         run(lease, &mut context, Asked { invocation, reuse: false }).await
@@ -108,8 +108,9 @@ async fn run(
     let over = over(context);
     let result = tokio::select! {
         result = lease.call(asked, context) => result,
-        () = over => Err(not_returned()),
+        reason = over => Err(reason),
     };
+    let result = unless_disabled(context, result);
     // A worker whose call was stopped is killed before anything else is waited for.
     let kept = match result {
         Ok(finished) => Ok((finished, lease)),

@@ -1,0 +1,193 @@
+//! Approvals in a JSON file.
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Approval, Approvals, ApprovalsError, Disabled, PluginName};
+use crate::digest::Digest;
+
+/// Approvals in a JSON file, which can be checked in.
+#[derive(Debug)]
+pub struct FileApprovals {
+    path: PathBuf,
+    writing: Mutex<()>,
+    /// What the file held when it was read last.
+    read: Mutex<Option<(Version, Contents)>>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    approvals: Vec<Arc<Approval>>,
+    disabled: Vec<Disabled>,
+}
+
+/// Tells whether a file is the one that was read before: it is replaced whenever it changes.
+#[derive(Clone, Debug, PartialEq)]
+struct Version {
+    changed: SystemTime,
+    length: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Version {
+    fn of(file: &std::fs::Metadata) -> std::io::Result<Self> {
+        Ok(Self {
+            changed: file.modified()?,
+            length: file.len(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(file),
+        })
+    }
+
+    /// Whether a later change would show. Right after a change, the next one may carry the same
+    /// time: file systems count in steps of some milliseconds.
+    fn is_settled(&self) -> bool {
+        const STEP: Duration = Duration::from_secs(2);
+        self.changed.elapsed().is_ok_and(|elapsed| elapsed > STEP)
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct File<T> {
+    #[serde(default = "Vec::new")]
+    approvals: Vec<T>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    disabled: Vec<Disabled>,
+}
+
+impl FileApprovals {
+    /// Approvals in this file; made when the first is recorded.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), writing: Mutex::new(()), read: Mutex::default() }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&self) -> Result<Contents, ApprovalsError> {
+        match self.read_file() {
+            Ok(contents) => Ok(contents),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Contents::default()),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    fn read_file(&self) -> std::io::Result<Contents> {
+        let mut file = std::fs::File::open(&self.path)?;
+        let version = Version::of(&file.metadata()?)?;
+        let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, contents)) = &*last
+            && *known == version
+            && version.is_settled()
+        {
+            return Ok(contents.clone());
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let File::<Approval> { approvals, disabled } = serde_json::from_slice(&text)?;
+        let mut approvals: Vec<Arc<Approval>> = approvals.into_iter().map(Arc::new).collect();
+        if let Some((_, known)) = &*last {
+            // What has not changed stays the same `Arc`.
+            for approval in &mut approvals {
+                if let Some(same) = known.approvals.iter().find(|one| one == &approval) {
+                    *approval = same.clone();
+                }
+            }
+        }
+        let contents = Contents { approvals, disabled };
+        *last = Some((version, contents.clone()));
+        Ok(contents)
+    }
+
+    fn error(&self, problem: impl ToString) -> ApprovalsError {
+        ApprovalsError::new(format!("in {}", self.path.display()), problem.to_string())
+    }
+
+    /// Changes the file.
+    fn change<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> Result<T, ApprovalsError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another process may write at the same time. The file itself is replaced, so that a lock on
+        // it would be a lock on what was.
+        let lock = self.lock().map_err(|error| self.error(error))?;
+        let mut contents = self.read()?;
+        let value = change(&mut contents);
+        self.write(&contents).map_err(|error| self.error(error))?;
+        drop(lock);
+        Ok(value)
+    }
+
+    /// Holds the right to change the file until it is dropped.
+    fn lock(&self) -> std::io::Result<std::fs::File> {
+        std::fs::create_dir_all(self.directory())?;
+        let lock = std::fs::File::create(self.path.with_extension("lock"))?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    fn directory(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    fn write(&self, contents: &Contents) -> std::io::Result<()> {
+        let temporary = self.path.with_extension(format!("{}.tmp", std::process::id()));
+        let file = File {
+            approvals: contents.approvals.iter().map(|one| &**one).collect(),
+            disabled: contents.disabled.clone(),
+        };
+        let mut target = std::fs::File::create(&temporary)?;
+        target.write_all(&serde_json::to_vec_pretty(&file)?)?;
+        target.write_all(b"\n")?;
+        target.sync_all()?;
+        std::fs::rename(&temporary, &self.path)
+    }
+}
+
+impl Approvals for FileApprovals {
+    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+        let approvals = self.read()?.approvals;
+        Ok(approvals.into_iter().rev().find(|approval| approval.digest == *digest))
+    }
+
+    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+        let approvals = self.read()?.approvals;
+        Ok(approvals.into_iter().rev().find(|approval| approval.grant.node == node))
+    }
+
+    fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
+        self.change(|contents| {
+            contents.approvals.retain(|known| known.digest != approval.digest);
+            contents.approvals.push(Arc::new(approval));
+        })
+    }
+
+    fn disabled(&self, digest: &Digest, node: &str) -> Result<Option<Disabled>, ApprovalsError> {
+        let disabled = self.read()?.disabled;
+        Ok(disabled.into_iter().find(|one| one.plugin.names(digest, node)))
+    }
+
+    fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
+        self.change(|contents| {
+            contents.disabled.retain(|one| one.plugin != disabled.plugin);
+            contents.disabled.push(disabled);
+        })
+    }
+
+    fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
+        self.change(|contents| {
+            let before = contents.disabled.len();
+            contents.disabled.retain(|one| one.plugin != *plugin);
+            contents.disabled.len() < before
+        })
+    }
+}
