@@ -85,8 +85,6 @@ pub(super) fn begin(readable: &[BorrowedFd<'_>], data: u64) -> io::Result<()> {
     setrlimit(Resource::Nofile, hard(DESCRIPTORS))?;
     setrlimit(Resource::Msgqueue, hard(0))?;
     setrlimit(Resource::Memlock, hard(0))?;
-    // A worker yields to its host when both want to compute.
-    rustix::process::nice(5).ok();
     leave_namespaces();
     restrict(readable).map_err(io::Error::other)
 }
