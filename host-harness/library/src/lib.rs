@@ -42,7 +42,7 @@ pub use execution::{
 };
 pub use host::{Host, HostBuilder, MemoryCreator};
 pub use inspection::Surface;
-pub use limits::Limits;
+pub use limits::{ConnectionLimits, Limits};
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};

@@ -64,3 +64,47 @@ impl Default for Limits {
         }
     }
 }
+
+/// Limits of the connections of an [`HttpTransport`](crate::transport::HttpTransport), over all
+/// executions. A plugin beyond its own limits waits for itself; others go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections open at once, of all plugins. 512: half of the 1,024 descriptors that a process
+    /// usually may have.
+    pub open: usize,
+    /// Connections open at once, of one plugin. 256: enough for four executions with 64 requests in
+    /// flight each over HTTP/1.1; over HTTP/2 one is enough for all of them.
+    pub open_per_plugin: usize,
+    /// Idle connections, of all plugins. 256: the other half of `open` can be opened without closing
+    /// one first.
+    pub idle: usize,
+    /// Idle connections of one plugin. 64: as many as an execution has requests in flight.
+    pub idle_per_plugin: usize,
+    /// Origins to which a plugin has idle connections. 16: services have a few hosts; one that has
+    /// hundreds gains nothing from keeping them all open.
+    pub idle_origins_per_plugin: usize,
+    /// How long a connection may be idle before it is closed. 30 s: most services close theirs
+    /// after 60 s or more, so that the host is the one who closes.
+    pub idle_time: Duration,
+    /// Name look-ups under way at once, of all plugins. 64: each may hold a thread for as long as
+    /// the system's resolver takes, up to half a minute where a name server does not answer.
+    pub lookups: usize,
+    /// Name look-ups under way at once, of one plugin. 16: a quarter, so that a plugin whose name
+    /// servers do not answer leaves the others theirs.
+    pub lookups_per_plugin: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            open: 512,
+            open_per_plugin: 256,
+            idle: 256,
+            idle_per_plugin: 64,
+            idle_origins_per_plugin: 16,
+            idle_time: Duration::from_secs(30),
+            lookups: 64,
+            lookups_per_plugin: 16,
+        }
+    }
+}

@@ -356,6 +356,7 @@ impl Session {
             }
         };
         Ok(TransportRequest {
+            plugin: self.policy.plugin.to_string(),
             pool: credential.map(|credential| credential.name.clone()).unwrap_or_default(),
             method: judged.method.clone(),
             url,

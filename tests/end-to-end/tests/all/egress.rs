@@ -340,6 +340,7 @@ async fn an_explicit_proxy_is_asked_to_connect_and_sees_no_credential() {
         .build()
         .unwrap();
     let request = |url: &str| TransportRequest {
+        plugin: String::new(),
         pool: String::new(),
         method: "GET".parse().unwrap(),
         url: url.parse().unwrap(),
