@@ -47,6 +47,11 @@ pub(crate) enum ErrorKind {
     TriggerRefused(String, Box<ItemError>),
     #[error("{0}")]
     TriggerStore(TriggerStoreError),
+    #[error(
+        "Cannot start the thread that interrupts plugins: {0}. Allow this process more threads or \
+         more memory"
+    )]
+    Ticker(std::io::Error),
     #[error("{0}")]
     Internal(String),
 }
@@ -150,7 +155,7 @@ impl Error {
             ErrorKind::TriggerRefused(_, error) => error.kind,
             ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
             ErrorKind::TriggerStore(_) => "trigger-store",
-            ErrorKind::Internal(_) => "internal",
+            ErrorKind::Ticker(_) | ErrorKind::Internal(_) => "internal",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A host: one engine, its services, and the plugins that it loads.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
@@ -29,8 +29,6 @@ use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
 use crate::plugin::Plugin;
 use crate::transport::{HttpTransport, Transport};
 
-/// How often the engine looks whether a guest has computed long enough.
-const TICK: Duration = Duration::from_millis(10);
 /// Stack of a guest, in bytes.
 const WASM_STACK: usize = 512 * 1024;
 /// Stack of a fiber: the guest's, and room for host functions at its edge.
@@ -167,7 +165,8 @@ impl HostBuilder {
     ///
     /// # Errors
     ///
-    /// When the engine or the transport cannot be made, or the cache directory not be used.
+    /// When the engine or the transport cannot be made, when the thread that interrupts plugins
+    /// cannot be started, or when the cache directory cannot be used.
     pub fn build(self) -> Result<Host, Error> {
         let mut config = Config::new();
         config
@@ -187,6 +186,7 @@ impl HostBuilder {
                 .memory_guard_size(0);
         }
         let engine = Engine::new(&config).map_err(Error::internal)?;
+        crate::ticker::start(&engine)?;
         let cache = self
             .cache
             .map(|directory| {
@@ -239,7 +239,6 @@ impl HostBuilder {
             echoes: Arc::new(EchoFilters::default()),
             development: self.development,
         });
-        tick(&shared);
         Ok(Host { shared })
     }
 }
@@ -267,21 +266,6 @@ pub(crate) struct Shared {
     pub(crate) handles: Arc<Handles>,
     pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) development: bool,
-}
-
-/// Advances the engine's epoch until the host is gone.
-fn tick(shared: &Arc<Shared>) {
-    let weak: Weak<Shared> = Arc::downgrade(shared);
-    let spawned = std::thread::Builder::new().name("workflow-node-tick".into()).spawn(move || {
-        while let Some(shared) = weak.upgrade() {
-            shared.engine.increment_epoch();
-            drop(shared);
-            std::thread::sleep(TICK);
-        }
-    });
-    if let Err(error) = spawned {
-        tracing::error!(%error, "guests cannot be interrupted: no thread could be started");
-    }
 }
 
 /// The state of a store for one call.

@@ -26,6 +26,7 @@ mod plugin;
 mod secret;
 #[cfg(feature = "store")]
 pub mod store;
+mod ticker;
 pub mod transport;
 pub mod trigger;
 
