@@ -96,6 +96,12 @@ impl Error {
         matches!(*self.0, ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_))
     }
 
+    /// So much waits for the engine, or is stored, that nothing can be added; the text names the
+    /// limit. It passes when the engine takes what waits.
+    pub fn is_full(&self) -> bool {
+        matches!(*self.0, ErrorKind::TriggerStore(TriggerStoreError::Full { .. }))
+    }
+
     /// What was asked for does not exist or does not fit; nothing was sent.
     pub fn is_invalid_input(&self) -> bool {
         matches!(
@@ -154,6 +160,7 @@ impl Error {
             ErrorKind::Trigger(_) => "trigger",
             ErrorKind::TriggerRefused(_, error) => error.kind,
             ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
+            ErrorKind::TriggerStore(TriggerStoreError::Full { .. }) => "full",
             ErrorKind::TriggerStore(_) => "trigger-store",
             ErrorKind::Ticker(_) | ErrorKind::Internal(_) => "internal",
         }

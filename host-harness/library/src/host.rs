@@ -24,7 +24,7 @@ use crate::imports::{
 };
 use crate::inspection::{Surface, inspect};
 use crate::journal::{Journal, NoJournal};
-use crate::limits::Limits;
+use crate::limits::{Limits, TriggerLimits};
 use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
 use crate::plugin::Plugin;
 use crate::transport::{HttpTransport, Transport};
@@ -42,6 +42,7 @@ pub use wasmtime::MemoryCreator;
 pub struct HostBuilder {
     cache: Option<PathBuf>,
     limits: Limits,
+    trigger_limits: TriggerLimits,
     transport: Option<Arc<dyn Transport>>,
     credentials: Option<Arc<dyn CredentialSource>>,
     store: Option<Arc<dyn CredentialStore>>,
@@ -69,6 +70,13 @@ impl HostBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Limits deliveries, events, and what is stored of them. Default: [`TriggerLimits::default`].
+    #[must_use]
+    pub fn trigger_limits(mut self, limits: TriggerLimits) -> Self {
+        self.trigger_limits = limits;
         self
     }
 
@@ -227,6 +235,7 @@ impl HostBuilder {
             linker,
             cache,
             limits: self.limits,
+            trigger_limits: self.trigger_limits,
             transport,
             credentials,
             manager,
@@ -255,6 +264,7 @@ pub(crate) struct Shared {
     pub(crate) linker: Linker<CallState>,
     cache: Option<Cache>,
     pub(crate) limits: Limits,
+    pub(crate) trigger_limits: TriggerLimits,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
     pub(crate) manager: Option<CredentialManager>,

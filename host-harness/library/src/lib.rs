@@ -43,7 +43,7 @@ pub use execution::{
 };
 pub use host::{Host, HostBuilder, MemoryCreator};
 pub use inspection::Surface;
-pub use limits::{ConnectionLimits, Limits};
+pub use limits::{ConnectionLimits, Limits, TriggerLimits};
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};
