@@ -19,10 +19,12 @@ use url::Url;
 use super::connector::{ConnectTo, Connector, Resolver, SystemResolver};
 use super::decode::{self, chain};
 use super::pool::{Body, Leased, PoolKey, Pools, Protocol};
+use super::proxy::Proxy;
 use super::quota::Quota;
 use super::{Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse};
 use crate::limits::ConnectionLimits;
 use crate::origin::{Origin, OriginOfUrl as _};
+use crate::secret::Secret;
 
 /// Why the transport cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +32,12 @@ pub enum TransportBuildError {
     /// The CA file holds no certificate.
     #[error("the CA certificates cannot be used: {0}")]
     Ca(String),
-    /// The proxy is no http origin.
+    /// The proxy is no http origin. What was given is not quoted: it may hold a password.
     #[error(
-        "the proxy `{0}` cannot be used: write it as http://host:port, without user and password"
+        "The URL of the proxy cannot be used: {0}. Write it as http://host:port or \
+         http://user:password@host:port"
     )]
-    Proxy(String),
+    Proxy(&'static str),
 }
 
 /// Builds an [`HttpTransport`].
@@ -42,7 +45,8 @@ pub enum TransportBuildError {
 pub struct HttpTransportBuilder {
     ca_pem: Vec<Vec<u8>>,
     connect_to: Vec<ConnectTo>,
-    proxy: Option<String>,
+    proxy: Option<Secret>,
+    proxy_credentials: Option<(String, Secret)>,
     resolver: Option<Arc<dyn Resolver>>,
     limits: ConnectionLimits,
 }
@@ -63,10 +67,18 @@ impl HttpTransportBuilder {
     }
 
     /// Sends everything that is not mapped through an HTTP proxy (CONNECT). Nothing else sets one:
-    /// no environment variable is read.
+    /// no environment variable is read. The URL may hold a user name, which may be empty, and a
+    /// password, both percent-encoded; they are sent to the proxy alone (Basic).
     #[must_use]
     pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
-        self.proxy = Some(proxy.into());
+        self.proxy = Some(Secret::new(proxy));
+        self
+    }
+
+    /// User name and password for the proxy, instead of those in its URL.
+    #[must_use]
+    pub fn proxy_credentials(mut self, user: impl Into<String>, password: Secret) -> Self {
+        self.proxy_credentials = Some((user.into(), password));
         self
     }
 
@@ -112,17 +124,13 @@ impl HttpTransportBuilder {
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let proxy = self
-            .proxy
-            .map(|proxy| {
-                Url::parse(&proxy)
-                    .ok()
-                    .filter(|url| {
-                        url.scheme() == "http" && url.has_host() && url.username().is_empty()
-                    })
-                    .ok_or(TransportBuildError::Proxy(proxy))
-            })
-            .transpose()?;
+        let proxy = match self.proxy {
+            Some(url) => Some(
+                Proxy::new(url.expose(), self.proxy_credentials)
+                    .map_err(TransportBuildError::Proxy)?,
+            ),
+            None => None,
+        };
         let connect_to =
             self.connect_to.into_iter().map(|mapping| (mapping.from, mapping.to)).collect();
         Ok(HttpTransport {

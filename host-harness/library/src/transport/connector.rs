@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use super::decode::chain;
+use super::proxy::Proxy;
 use super::quota::{Exhausted, Quota};
 use super::{TransportError, TransportErrorKind, judge_address};
 use crate::origin::{Origin, OriginError, OriginOfUrl as _};
@@ -127,7 +128,7 @@ pub(super) struct Connector {
     pub(super) lookups: Quota,
     pub(super) connect_to: BTreeMap<Origin, Origin>,
     pub(super) tls: TlsConnector,
-    pub(super) proxy: Option<Url>,
+    pub(super) proxy: Option<Proxy>,
 }
 
 impl Connector {
@@ -283,20 +284,23 @@ impl Connector {
     /// RFC 9110 section 9.3.6.
     async fn through_proxy(
         &self,
-        proxy: &Url,
+        proxy: &Proxy,
         origin: &Origin,
         plugin: &str,
     ) -> Result<TcpStream, TransportError> {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let proxy_origin = Origin::of(proxy)
+        let proxy_origin = Origin::of(&proxy.url)
             .filter(|origin| !origin.is_https())
             .ok_or_else(|| unreachable(origin, "the proxy is no http:// origin"))?;
-        let addresses = self.addresses(proxy, &proxy_origin, plugin).await?;
+        let addresses = self.addresses(&proxy.url, &proxy_origin, plugin).await?;
         let mut stream = self.connect(&addresses, &proxy_origin).await?;
         let authority = format!("{}:{}", origin.host(), origin.port());
-        let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        let request = proxy.request(&authority);
         let failed = |problem: &str| unreachable(&proxy_origin, problem);
-        stream.write_all(request.as_bytes()).await.map_err(|error| failed(&error.to_string()))?;
+        stream
+            .write_all(request.expose().as_bytes())
+            .await
+            .map_err(|error| failed(&error.to_string()))?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() >= 8 * 1024 {
@@ -308,7 +312,13 @@ impl Connector {
         let status = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         if status.first() != Some(&b'2') {
             let status = String::from_utf8_lossy(status);
-            return Err(failed(&format!("the proxy refuses to connect to {authority} ({status})")));
+            let hint = match (&*status, proxy.has_credentials()) {
+                ("407", true) => ": it refuses the user name or password that was given",
+                ("407", false) => ": it wants a user name and a password",
+                _ => "",
+            };
+            let problem = format!("the proxy refuses to connect to {authority} ({status}){hint}");
+            return Err(failed(&problem));
         }
         Ok(stream)
     }

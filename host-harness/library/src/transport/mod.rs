@@ -7,6 +7,7 @@ mod client;
 mod connector;
 mod decode;
 mod pool;
+mod proxy;
 mod quota;
 
 use std::sync::Arc;
