@@ -1,5 +1,7 @@
 //! The library's errors: opaque, with predicates; the kind can grow.
 
+use std::time::Duration;
+
 use crate::approval::{ApprovalsError, GrantRequest};
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
@@ -33,6 +35,13 @@ pub(crate) enum ErrorKind {
     Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
     Items(String),
+    #[error(
+        "Cannot run {items} items of `{action}` in {}: the rate limit of the credential ({limit}) lets \
+         them take at least {} with one request per item. Nothing was sent. Allow more time, or run \
+         fewer items at a time",
+        span(.allowed), span(.time)
+    )]
+    Pace { action: String, items: usize, time: Duration, allowed: Duration, limit: String },
     #[error("the time ran out after {0} items")]
     TimeRanOut(u32),
     #[error("{0}")]
@@ -84,6 +93,15 @@ impl Error {
     /// The time that the engine gave ran out before all items were run.
     pub fn is_timeout(&self) -> bool {
         matches!(*self.0, ErrorKind::TimeRanOut(_))
+    }
+
+    /// The time that is enough for the items, where by the rate limit of the credential that which was
+    /// allowed is not. Nothing was sent. Others that share the credential can make it longer.
+    pub fn needed_time(&self) -> Option<Duration> {
+        match *self.0 {
+            ErrorKind::Pace { time, .. } => Some(time + time / 10 + Duration::from_secs(10)),
+            _ => None,
+        }
     }
 
     /// Nobody has approved this component.
@@ -152,6 +170,7 @@ impl Error {
             ErrorKind::Invalid { .. } => "invalid-input",
             ErrorKind::Items(_) => "items",
             ErrorKind::TimeRanOut(_) => "timeout",
+            ErrorKind::Pace { .. } => "rate-limit",
             ErrorKind::Credential(CredentialError::InsufficientScope { .. }) => {
                 "insufficient-scope"
             }
@@ -164,6 +183,14 @@ impl Error {
             ErrorKind::TriggerStore(_) => "trigger-store",
             ErrorKind::Ticker(_) | ErrorKind::Internal(_) => "internal",
         }
+    }
+}
+
+/// A time in words: it is read, not counted with.
+fn span(time: &Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..180 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
     }
 }
 

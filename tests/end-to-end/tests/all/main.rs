@@ -11,6 +11,7 @@ mod handles;
 mod hostile;
 mod loading;
 mod node;
+mod pacing;
 mod portability;
 mod scopes;
 mod secrets;
