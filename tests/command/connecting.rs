@@ -265,6 +265,33 @@ fn an_app_is_connected_without_a_person() {
 }
 
 #[test]
+fn an_app_is_connected_although_the_token_endpoint_is_unavailable_once() {
+    let world = World::approved();
+    world.simulator.fault(pagerduty_simulator::Fault::status(503).token_endpoint().times(1));
+    let app = world.simulator.identity().scoped_app(Region::Us);
+    let id = format!("client_id={}", app.client_id);
+    let connect = [
+        "credential",
+        "connect",
+        "ci",
+        "--plugin",
+        world.plugin(),
+        "--type",
+        "oauth2-app",
+        "--field",
+        &id,
+        "--field",
+        "subdomain=example",
+        "--for",
+        "service.list",
+    ];
+    let secret = app.client_secret.as_deref().unwrap();
+    world.sends(&connect).env("WORKFLOW_NODE_CLIENT_SECRET", secret).expect(0);
+    assert_eq!(world.simulator.token_requests().len(), 2);
+    world.run(&["service.list", "--credential", "ci"]).expect(0);
+}
+
+#[test]
 fn o2_a_callback_of_somebody_else_is_refused_and_the_listener_is_gone() {
     for change in [
         |url: &str| url.replace("state=", "state=x"),

@@ -314,25 +314,33 @@ fn what_the_service_refuses_fails_the_item() {
 #[test]
 fn requests_can_be_paced() {
     let world = World::connected();
-    let items = "{}\n{}\n{}";
-    let args = [
-        "service.list",
-        "--credential",
-        "work",
-        "--items",
-        "-",
-        "--rate-limit",
-        "2/3600",
-        "--timeout",
-        "20s",
-        "--continue-on-fail",
-        "--format",
-        "json",
-    ];
-    let results = world.run(&args).stdin(items).expect(1).json();
-    let kinds: Vec<&Value> = (0..3).map(|item| &results[item]["error"]["kind"]).collect();
-    assert_eq!(kinds.iter().filter(|kind| **kind == "rate-limited").count(), 1, "{results}");
-    assert_eq!(world.simulator.requests().len(), 2);
+    let run = |pace: &str, more: &[&str]| {
+        let args = ["service.list", "--credential", "work", "--items", "-", "--rate-limit", pace];
+        let more = [more, &["--timeout", "20s", "--format", "json"]].concat();
+        world.run(&[&args[..], &more].concat()).stdin("{}\n{}\n{}")
+    };
+    let started = std::time::Instant::now();
+    run("2/3", &[]).expect(0);
+    assert!(started.elapsed() > std::time::Duration::from_secs(3));
+    assert_eq!(world.simulator.requests().len(), 3);
+    // What the pace cannot hold in the time allowed is not begun.
+    world.simulator.clear_requests();
+    for more in [&[][..], &["--continue-on-fail"]] {
+        let refused = run("2/3600", more).expect(1);
+        for part in ["rate-limit", "3 items of `service.list`", "2 requests in 3600 s", "--timeout"]
+        {
+            assert!(refused.stderr.contains(part), "{part}: {refused}");
+        }
+    }
+    assert_eq!(world.simulator.requests().len(), 0);
+}
+
+#[test]
+fn a_run_that_is_paced_says_at_the_start_how_long_it_takes() {
+    let world = World::connected();
+    let args = ["service.list", "--credential", "work", "--items", "-", "--rate-limit", "2/5"];
+    let run = world.run(&args).stdin("{}\n{}\n{}").expect(0);
+    assert!(run.stderr.contains("lets 3 requests take at least 5 s"), "{run}");
 }
 
 #[test]
@@ -417,4 +425,52 @@ fn nothing_that_a_reviewer_would_object_to_is_sent() {
     world.run(&["incident.create", "--credential", "work", "--parameters", &parameters]).expect(0);
     world.run(&["service.list", "--credential", "work"]).expect(0);
     assert_eq!(world.simulator.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn credentials_for_a_proxy_are_sent_to_it_and_shown_nowhere() {
+    let world = World::connected();
+    let file = world.file("proxy", "ada:hunter22-file\n");
+    for (credentials, more, expected) in [
+        ("ada:hunter22-url@", Vec::new(), "Basic YWRhOmh1bnRlcjIyLXVybA=="),
+        (":hunter22-url@", Vec::new(), "Basic Omh1bnRlcjIyLXVybA=="),
+        ("", vec![format!("--proxy-credentials=@{file}")], "Basic YWRhOmh1bnRlcjIyLWZpbGU="),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = format!("http://{credentials}{}", listener.local_addr().unwrap());
+        let proxied = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            for line in BufReader::new(client.try_clone().unwrap()).lines() {
+                let line = line.unwrap();
+                if line.is_empty() {
+                    break;
+                }
+                head.push(line);
+            }
+            client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").unwrap();
+            head
+        });
+        let mut args = vec!["run", world.plugin(), "ability.list", "--credential", "work", "-vvv"];
+        args.extend(["--timeout", "3s", "--proxy", &proxy]);
+        args.extend(more.iter().map(String::as_str));
+        let run = world.harness(&args).expect(1);
+        let head = proxied.join().unwrap();
+        let given = head.iter().find_map(|line| line.strip_prefix("Proxy-Authorization: "));
+        assert_eq!(given, Some(expected), "{head:?}");
+        let shown = format!("{}{}", run.stdout, run.stderr);
+        assert!(shown.contains("407"), "{shown}");
+        assert!(!shown.contains("hunter22"), "{shown}");
+        assert!(!shown.contains(expected), "{shown}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_proxys_credentials_file_is_not_quoted() {
+    let world = World::connected();
+    let args = ["run", world.plugin(), "ability.list", "--credential", "work"];
+    let more = ["--proxy", "http://127.0.0.1:9", "--proxy-credentials", "ada:hunter22"];
+    let run = world.harness(&[&args[..], &more[..]].concat()).expect(2);
+    assert!(!format!("{}{}", run.stdout, run.stderr).contains("hunter22"), "{run}");
+    assert!(run.stderr.contains("@FILE"), "{run}");
 }

@@ -111,9 +111,14 @@ pub(crate) struct Network {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Send through this HTTP proxy; no environment variable sets one
+    /// Send through this HTTP proxy, e.g. http://proxy.example.com:3128; no environment variable sets
+    /// one. The URL may hold a user name and a password, but other users of this machine can see them
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
+
+    /// User name and password for the proxy: a file that holds USER:PASSWORD, or `ask` for a prompt
+    #[arg(long, value_name = "@FILE|ask", requires = "proxy")]
+    pub(crate) proxy_credentials: Option<String>,
 
     /// Allow only these of the approved origins, e.g. https://*.example.com. Repeatable
     #[arg(long, value_name = "ORIGIN")]

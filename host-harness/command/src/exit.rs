@@ -95,13 +95,17 @@ impl Failure {
         } else {
             Exit::Internal
         };
-        let failed = error.item().is_some() || error.is_timeout();
+        let needed = error.needed_time();
+        let failed = error.item().is_some() || error.is_timeout() || needed.is_some();
         let exit = if failed { Exit::Failed } else { exit };
         let mut failure = Self::new(exit, error.name(), error.to_string());
         failure.cause = error.item().cloned().map(Box::new);
         failure.problems = error.problems().to_vec();
         if error.is_not_approved() {
             failure.next = Some(format!("harness approve {}", shell(plugin)));
+        }
+        if let Some(needed) = needed {
+            failure.next = Some(format!("add --timeout {}s", needed.as_secs()));
         }
         if let Some(error) = error.credential() {
             failure.next = next_of_credential(error, plugin);

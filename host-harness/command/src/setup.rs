@@ -7,12 +7,15 @@ use clap::ValueEnum as _;
 use url::Url;
 use workflow_node_host::oauth::Principal;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
-use workflow_node_host::{Execution, FileApprovals, Host, Isolation, Plugin, WorkerCommand};
+use workflow_node_host::{
+    Execution, FileApprovals, Host, Isolation, Plugin, Secret, WorkerCommand,
+};
 
 use crate::cli::{Common, IsolationMode, Network};
 use crate::credential::ToldOnTerminal;
 use crate::exit::{Exit, Failure};
-use crate::store::LateStore;
+use crate::store::{LateStore, ask, can_ask};
+use crate::values::ProxyCredentials;
 
 /// Chooses where plugins run.
 const ISOLATION: &str = "WORKFLOW_NODE_ISOLATION";
@@ -133,8 +136,46 @@ fn build(mut builder: HttpTransportBuilder, network: &Network) -> Result<HttpTra
     }
     if let Some(proxy) = &network.proxy {
         builder = builder.proxy(proxy);
+        if let Some(source) = &network.proxy_credentials {
+            let (user, password) = proxy_credentials(source)?;
+            builder = builder.proxy_credentials(user, password);
+        }
     }
     builder.build().map_err(|error| Failure::input("network", error.to_string()))
+}
+
+/// User name and password for a proxy. No message quotes any of it.
+fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
+    let failed = |message: String| Failure::input("proxy-credentials", message);
+    let source = ProxyCredentials::read(source).ok_or_else(|| {
+        failed("--proxy-credentials takes @FILE or `ask`".to_owned())
+            .next("if a password stood here, count it as leaked and replace it")
+    })?;
+    match source {
+        ProxyCredentials::File(path) => {
+            let file = path.display();
+            let text = std::fs::read_to_string(&path).map(Secret::new).map_err(|error| {
+                failed(format!("Cannot read the proxy credentials file {file}: {error}"))
+            })?;
+            let line = text.expose().lines().next().unwrap_or_default();
+            let (user, password) = line.split_once(':').ok_or_else(|| {
+                failed(format!(
+                    "The first line of {file} is not USER:PASSWORD. Write it with a colon, also where \
+                     the user name is empty"
+                ))
+            })?;
+            Ok((user.to_owned(), Secret::new(password)))
+        }
+        ProxyCredentials::Ask if can_ask() => {
+            let user = ask("User name for the proxy (not shown): ")?;
+            Ok((user.expose().to_owned(), ask("Password for the proxy: ")?))
+        }
+        ProxyCredentials::Ask => Err(failed(
+            "There is no terminal to ask for the proxy credentials. Give them with \
+             --proxy-credentials @FILE"
+                .to_owned(),
+        )),
+    }
 }
 
 /// Where compiled components are kept; without it they are compiled each time.

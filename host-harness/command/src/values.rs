@@ -1,5 +1,6 @@
 //! Values of options that have a form of their own.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use workflow_node_host::description::{Effect, RateWindow};
@@ -26,6 +27,23 @@ impl std::str::FromStr for RateLimit {
         window
             .map(|window| Self(vec![window]))
             .ok_or_else(|| "write it as REQUESTS/SECONDS, e.g. 100/60, or as none".to_owned())
+    }
+}
+
+/// Where the credentials for a proxy are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ProxyCredentials {
+    File(PathBuf),
+    Ask,
+}
+
+impl ProxyCredentials {
+    /// Not read by the parser of the command line, which quotes what it refuses.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        match text.strip_prefix('@') {
+            Some(file) if !file.is_empty() => Some(Self::File(file.into())),
+            _ => (text == "ask").then_some(Self::Ask),
+        }
     }
 }
 

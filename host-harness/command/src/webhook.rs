@@ -226,6 +226,7 @@ fn request(
         _ => known.parse().map_err(Failure::internal)?,
     };
     Ok(TransportRequest {
+        plugin: String::new(),
         pool: String::new(),
         method,
         url: args.url.clone(),

@@ -1,5 +1,7 @@
 //! The library's errors: opaque, with predicates; the kind can grow.
 
+use std::time::Duration;
+
 use crate::approval::{ApprovalsError, Disabled, GrantRequest};
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
@@ -37,6 +39,13 @@ pub(crate) enum ErrorKind {
     Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
     Items(String),
+    #[error(
+        "Cannot run {items} items of `{action}` in {}: the rate limit of the credential ({limit}) lets \
+         them take at least {} with one request per item. Nothing was sent. Allow more time, or run \
+         fewer items at a time",
+        span(.allowed), span(.time)
+    )]
+    Pace { action: String, items: usize, time: Duration, allowed: Duration, limit: String },
     #[error("the time ran out after {0} items")]
     TimeRanOut(u32),
     #[error("{0}")]
@@ -51,6 +60,11 @@ pub(crate) enum ErrorKind {
     TriggerRefused(String, Box<ItemError>),
     #[error("{0}")]
     TriggerStore(TriggerStoreError),
+    #[error(
+        "Cannot start the thread that interrupts plugins: {0}. Allow this process more threads or \
+         more memory"
+    )]
+    Ticker(std::io::Error),
     #[error("{0}")]
     Internal(String),
 }
@@ -93,6 +107,15 @@ impl Error {
         matches!(*self.0, ErrorKind::TimeRanOut(_))
     }
 
+    /// The time that is enough for the items, where by the rate limit of the credential that which was
+    /// allowed is not. Nothing was sent. Others that share the credential can make it longer.
+    pub fn needed_time(&self) -> Option<Duration> {
+        match *self.0 {
+            ErrorKind::Pace { time, .. } => Some(time + time / 10 + Duration::from_secs(10)),
+            _ => None,
+        }
+    }
+
     /// Nobody has approved this component.
     pub fn is_not_approved(&self) -> bool {
         matches!(*self.0, ErrorKind::NotApproved { .. })
@@ -112,6 +135,12 @@ impl Error {
     /// A credential is missing or cannot be used.
     pub fn is_credential(&self) -> bool {
         matches!(*self.0, ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_))
+    }
+
+    /// So much waits for the engine, or is stored, that nothing can be added; the text names the
+    /// limit. It passes when the engine takes what waits.
+    pub fn is_full(&self) -> bool {
+        matches!(*self.0, ErrorKind::TriggerStore(TriggerStoreError::Full { .. }))
     }
 
     /// What was asked for does not exist or does not fit; nothing was sent.
@@ -166,6 +195,7 @@ impl Error {
             ErrorKind::Invalid { .. } => "invalid-input",
             ErrorKind::Items(_) => "items",
             ErrorKind::TimeRanOut(_) => "timeout",
+            ErrorKind::Pace { .. } => "rate-limit",
             ErrorKind::Credential(CredentialError::InsufficientScope { .. }) => {
                 "insufficient-scope"
             }
@@ -174,9 +204,18 @@ impl Error {
             ErrorKind::Trigger(_) => "trigger",
             ErrorKind::TriggerRefused(_, error) => error.kind,
             ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
+            ErrorKind::TriggerStore(TriggerStoreError::Full { .. }) => "full",
             ErrorKind::TriggerStore(_) => "trigger-store",
-            ErrorKind::Internal(_) => "internal",
+            ErrorKind::Ticker(_) | ErrorKind::Internal(_) => "internal",
         }
+    }
+}
+
+/// A time in words: it is read, not counted with.
+fn span(time: &Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..180 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
     }
 }
 

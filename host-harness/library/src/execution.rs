@@ -414,6 +414,12 @@ pub trait Observer: Send + Sync + 'static {
         true
     }
 
+    /// So many requests take at least so long by the rate limit of the credential: told before the
+    /// first is sent, where it costs time. One request per item is assumed.
+    fn paced(&self, requests: usize, at_least: Duration) {
+        tracing::info!(requests, ?at_least, "requests are paced");
+    }
+
     /// How far the call is.
     fn progress(&self, done: u64, total: Option<u64>, message: &str) {
         let _ = (done, total, message);

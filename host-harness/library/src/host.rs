@@ -1,8 +1,8 @@
 //! A host: one engine, its services, and the plugins that it loads.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
@@ -26,15 +26,13 @@ use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
 use crate::journal::{Journal, NoJournal};
-use crate::limits::{Limits, WorkerLimits};
+use crate::limits::{Limits, TriggerLimits, WorkerLimits};
 use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
 #[cfg(target_os = "linux")]
 use crate::plugin::Program;
 use crate::plugin::{Guest, Linked, Plugin};
 use crate::transport::{HttpTransport, Transport};
 
-/// How often the engine looks whether a guest has computed long enough.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// Stack of a guest, in bytes.
 const WASM_STACK: usize = 512 * 1024;
 /// Stack of a fiber: the guest's, and room for host functions at its edge.
@@ -62,6 +60,7 @@ pub(crate) fn engine_config() -> Config {
 pub struct HostBuilder {
     cache: Option<PathBuf>,
     limits: Limits,
+    trigger_limits: TriggerLimits,
     transport: Option<Arc<dyn Transport>>,
     credentials: Option<Arc<dyn CredentialSource>>,
     store: Option<Arc<dyn CredentialStore>>,
@@ -91,6 +90,13 @@ impl HostBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Limits deliveries, events, and what is stored of them. Default: [`TriggerLimits::default`].
+    #[must_use]
+    pub fn trigger_limits(mut self, limits: TriggerLimits) -> Self {
+        self.trigger_limits = limits;
         self
     }
 
@@ -202,7 +208,8 @@ impl HostBuilder {
     ///
     /// # Errors
     ///
-    /// When the engine or the transport cannot be made, or the cache directory not be used.
+    /// When the engine or the transport cannot be made, when the thread that interrupts plugins
+    /// cannot be started, or when the cache directory cannot be used.
     pub fn build(self) -> Result<Host, Error> {
         let mut config = engine_config();
         if self.memory_creator.is_some() && matches!(self.isolation, Isolation::Process(_)) {
@@ -217,6 +224,7 @@ impl HostBuilder {
                 .memory_guard_size(0);
         }
         let engine = Engine::new(&config).map_err(Error::internal)?;
+        crate::ticker::start(&engine)?;
         let cache = self
             .cache
             .map(|directory| {
@@ -269,6 +277,7 @@ impl HostBuilder {
             cache,
             handles: Arc::new(Handles::new(self.limits.handles)),
             limits: self.limits,
+            trigger_limits: self.trigger_limits,
             transport,
             credentials,
             manager,
@@ -283,7 +292,6 @@ impl HostBuilder {
             #[cfg(target_os = "linux")]
             workers,
         });
-        tick(&shared);
         Ok(Host { shared })
     }
 }
@@ -300,6 +308,7 @@ pub(crate) struct Shared {
     pub(crate) linker: Linker<CallState>,
     cache: Option<Cache>,
     pub(crate) limits: Limits,
+    pub(crate) trigger_limits: TriggerLimits,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
     pub(crate) manager: Option<CredentialManager>,
@@ -315,25 +324,6 @@ pub(crate) struct Shared {
     loads_unapproved: bool,
     #[cfg(target_os = "linux")]
     pub(crate) workers: Option<Arc<Workers>>,
-}
-
-/// Advances the engine's epoch until the host is gone.
-fn tick(shared: &Arc<Shared>) {
-    let weak: Weak<Shared> = Arc::downgrade(shared);
-    let spawned = std::thread::Builder::new().name("workflow-node-tick".into()).spawn(move || {
-        while let Some(shared) = weak.upgrade() {
-            shared.engine.increment_epoch();
-            #[cfg(target_os = "linux")]
-            if let Some(workers) = &shared.workers {
-                workers.reap();
-            }
-            drop(shared);
-            std::thread::sleep(TICK);
-        }
-    });
-    if let Err(error) = spawned {
-        tracing::error!(%error, "guests cannot be interrupted: no thread could be started");
-    }
 }
 
 /// The state of a store for one call.

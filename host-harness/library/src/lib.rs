@@ -28,6 +28,7 @@ mod principal;
 mod secret;
 #[cfg(feature = "store")]
 pub mod store;
+mod ticker;
 pub mod transport;
 pub mod trigger;
 
@@ -47,7 +48,7 @@ pub use inspection::Surface;
 #[cfg(target_os = "linux")]
 pub use isolation::worker;
 pub use isolation::{Isolation, WorkerCommand};
-pub use limits::{Limits, WorkerLimits};
+pub use limits::{ConnectionLimits, Limits, TriggerLimits, WorkerLimits};
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{ExecutionStream, Plugin};

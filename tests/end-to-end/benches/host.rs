@@ -128,6 +128,7 @@ impl Bench {
         let accept = HeaderValue::from_static("application/vnd.pagerduty+json;version=2");
         headers.insert("accept", accept);
         let request = TransportRequest {
+            plugin: String::new(),
             pool: "plain".into(),
             method: Method::GET,
             url: format!("https://api.pagerduty.com/incidents/{}", self.incident)

@@ -55,11 +55,7 @@ async fn main() {
                 futures_util::future::join_all(all).await;
             })
             .await;
-            println!(
-                "| {count} at {latency} ms | {:.1} ms | {:.1} ms |",
-                millis(a),
-                millis(b)
-            );
+            println!("| {count} at {latency} ms | {:.1} ms | {:.1} ms |", millis(a), millis(b));
         }
     }
     println!(
@@ -142,12 +138,7 @@ impl Mode {
 }
 
 /// The median time in both modes, measured in turns, so that both meet the same noise.
-async fn both(
-    local: &Mode,
-    remote: &Mode,
-    runs: usize,
-    run: impl AsyncFn(&Mode),
-) -> [Duration; 2] {
+async fn both(local: &Mode, remote: &Mode, runs: usize, run: impl AsyncFn(&Mode)) -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..runs {
         for (mode, times) in [local, remote].into_iter().zip(&mut times) {

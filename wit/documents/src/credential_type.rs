@@ -542,6 +542,38 @@ document! {
             /// Header with the number of seconds to wait, in addition to `Retry-After`.
             retry_after_header: String,
         }
+        number {
+            /// How long to wait after a 429 that does not say how long, in milliseconds.
+            default_wait_ms: u64,
+        }
+        list {
+            /// Operations with a limit of their own, which applies in addition.
+            operations: OperationLimit,
+        }
+    }
+}
+
+document! {
+    /// Rate limit of some operations of a service for one credential.
+    open struct OperationLimit {
+        required {
+            /// Path of the operations.
+            path: PathTemplate,
+            /// All of them apply.
+            windows: Vec<RateWindow>,
+        }
+        list {
+            /// Methods of the operations; empty for all.
+            methods: String,
+        }
+    }
+}
+
+impl OperationLimit {
+    /// Whether a request is one of these operations.
+    pub fn covers(&self, method: &str, path: &str) -> bool {
+        (self.methods.is_empty() || self.methods.iter().any(|one| one == method))
+            && self.path.matches(path)
     }
 }
 

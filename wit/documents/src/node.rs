@@ -154,6 +154,8 @@ document! {
             early_access: bool,
             /// Whether output may arrive before the call returns, page by page.
             emits: bool,
+            /// Whether one request may serve several items.
+            batches: bool,
         }
     }
 }

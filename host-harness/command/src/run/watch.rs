@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use workflow_node_host::{Exchange, ItemError, LogLevel, Observer, Outcome};
 
@@ -108,6 +109,19 @@ impl Watch {
 }
 
 impl Observer for Watch {
+    fn paced(&self, requests: usize, at_least: Duration) {
+        // A pause that nobody notices is not worth a line.
+        if at_least >= Duration::from_secs(5) {
+            let requests = output::count(requests, "request");
+            self.progress.aside(|| {
+                output::stderr(&format!(
+                    "The rate limit of the credential lets {requests} take at least {} s.\n",
+                    at_least.as_secs()
+                ));
+            });
+        }
+    }
+
     fn progress(&self, done: u64, total: Option<u64>, message: &str) {
         self.progress.tell(done, total, message);
     }

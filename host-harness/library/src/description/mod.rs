@@ -16,10 +16,10 @@ pub use schema::FieldProblem;
 pub use workflow_node_documents::{
     Access, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, ClientAuthentication,
     ClientCredentials, Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect,
-    Example, Grant, Idempotency, Json, Node, OauthConfiguration, PkceMethod, Placement,
-    PlacementKind, Poll, RateLimit, RateWindow, Resource, Schema, Schemas, Scope, SecretPlacement,
-    SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger,
-    Triggers, Webhook,
+    Example, Grant, Idempotency, Json, Node, OauthConfiguration, OperationLimit, PkceMethod,
+    Placement, PlacementKind, Poll, RateLimit, RateWindow, Resource, Schema, Schemas, Scope,
+    SecretPlacement, SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse,
+    Trigger, Triggers, Webhook,
 };
 
 /// Everything a plugin describes.

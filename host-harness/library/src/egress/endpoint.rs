@@ -145,6 +145,7 @@ impl Endpoints {
         }
         let sent = SentMark::default();
         let wire = TransportRequest {
+            plugin: caller.plugin.to_string(),
             // Never a connection that requests of the plugin go over.
             pool: format!("{} (oauth)", caller.credential),
             method: head.method,

@@ -6,15 +6,16 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::HeaderName;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::echo::{EchoFilter, EchoFilters};
 use super::judge::{Judged, judge, printable, refusal};
+use super::pacing::Operation;
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
-use super::waiting::{LONGEST_WAIT, backoff, milliseconds, retry_after};
+use super::waiting::{LONGEST_WAIT, SHORTEST_WAIT, backoff, growing, milliseconds, retry_after};
 use super::{Handles, Holder, placement};
 use crate::approval::{Approval, Approvals, until_disabled};
 use crate::audit::AuditSink;
@@ -250,35 +251,27 @@ impl Session {
         let filled =
             placed.map(|placed| Judged { body: Some(placed.body.into()), ..judged.clone() });
         let judged = filled.as_ref().unwrap_or(judged);
-        let _turn = self.in_flight.acquire().await.map_err(|_| {
-            refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
-        })?;
+        let operation =
+            slot.map(|slot| slot.pacer.operation(judged.method.as_str(), judged.url.path()));
+        let paced = slot.zip(operation.as_ref());
         let mut refreshed = false;
+        // A refusal by a rate limit is no failed attempt: it is waited for as long as there is time.
+        let mut limited = 0;
         loop {
-            if let Some(slot) = slot {
-                slot.pacer.turn(&*self.clock, deadline).await.map_err(|wait| SendError {
-                    retry_after: Some(milliseconds(wait)),
-                    maybe_sent: sent.is_set(),
-                    ..refusal(
-                        SendErrorKind::RateLimited,
-                        format!(
-                            "the credential's rate limit asks to wait {} s, beyond the time \
-                             allowed; it was not sent",
-                            wait.as_secs() + 1
-                        ),
-                    )
-                })?;
-            }
+            let turn = self.turn(paced, deadline, sent).await?;
             let wire = self.fill(judged, credential.as_deref(), sent)?;
             course.attempts += 1;
             let certain_before = !sent.is_set();
             let answer = self.transport.send(wire).await;
-            let last = course.attempts >= self.limits.attempts;
+            // Whoever waits lets others send meanwhile.
+            drop(turn);
             match answer {
                 Ok(response) => {
                     course.version = response.version;
-                    let wait = self.heed(&response, slot, credential.as_deref());
                     let status = response.status.as_u16();
+                    limited += u32::from(status == 429);
+                    let wait = self.heed(&response, paced, credential.as_deref(), limited);
+                    let last = course.attempts - limited >= self.limits.attempts;
                     let again = match status {
                         401 if !refreshed && self.can_refresh(credential.as_deref()) => {
                             refreshed = true;
@@ -292,9 +285,9 @@ impl Session {
                             }
                         }
                         // A rate limit refuses before anything is done: sending again is safe.
-                        429 if !last => Some(wait.unwrap_or_else(|| backoff(course.attempts))),
+                        429 => wait,
                         408 | 500.. if judged.repeatable && !last => {
-                            Some(wait.unwrap_or_else(|| backoff(course.attempts)))
+                            Some(wait.unwrap_or_else(|| backoff(course.attempts - limited)))
                         }
                         _ => None,
                     };
@@ -302,7 +295,11 @@ impl Session {
                     if status == 429 && certain_before {
                         sent.clear();
                     }
-                    match again.filter(|wait| self.has_time_for(*wait, deadline)) {
+                    let has_time = |wait: &Duration| {
+                        (status == 429 || *wait <= LONGEST_WAIT)
+                            && self.has_time_for(*wait, deadline)
+                    };
+                    match again.filter(has_time) {
                         Some(wait) => {
                             tracing::debug!(status, ?wait, "waiting to send again");
                             self.clock.sleep(wait).await;
@@ -319,7 +316,8 @@ impl Session {
                 Err(error) => {
                     let transient = error.kind == TransportErrorKind::Unreachable
                         && (judged.repeatable || !sent.is_set());
-                    let wait = backoff(course.attempts);
+                    let failed = course.attempts - limited;
+                    let (wait, last) = (backoff(failed), failed >= self.limits.attempts);
                     if !transient || last || !self.has_time_for(wait, deadline) {
                         return Err(unanswered(&error, credential.as_deref(), sent.is_set()));
                     }
@@ -327,6 +325,51 @@ impl Session {
                     self.clock.sleep(wait).await;
                 }
             }
+        }
+    }
+
+    /// How long requests take at least by the rate limit of the credential that they are sent with:
+    /// after what others have sent, and without the others; and that limit in words. `None` where it
+    /// costs no time, or no credential is named.
+    pub(crate) fn time_for(&self, requests: usize) -> Option<(Duration, Duration, String)> {
+        let now = self.clock.monotonic();
+        // Which of several slots is used, only the plugin knows: at least the fastest.
+        let all = self.slots.values().map(|slot| (slot.pacer.time_for(requests, now), slot));
+        let ((time, alone), slot) = all.min_by_key(|(times, _)| *times)?;
+        (!time.is_zero()).then(|| (time, alone, slot.pacer.in_words()))
+    }
+
+    /// Waits for a place among the requests in flight, and for a turn by the credential's rate limit.
+    async fn turn(
+        &self,
+        paced: Option<(&SlotState, &Operation)>,
+        deadline: Option<Duration>,
+        sent: &SentMark,
+    ) -> Result<SemaphorePermit<'_>, SendError> {
+        loop {
+            let place = self.in_flight.acquire().await.map_err(|_| {
+                refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
+            })?;
+            let wait = paced
+                .and_then(|(slot, operation)| slot.pacer.claim(operation, self.clock.monotonic()));
+            let Some(wait) = wait else { return Ok(place) };
+            // Requests that need not wait are sent meanwhile.
+            drop(place);
+            if deadline.is_some_and(|deadline| self.clock.monotonic() + wait > deadline) {
+                return Err(SendError {
+                    retry_after: Some(milliseconds(wait)),
+                    maybe_sent: sent.is_set(),
+                    ..refusal(
+                        SendErrorKind::RateLimited,
+                        format!(
+                            "the credential's rate limit asks to wait {} s, beyond the time \
+                             allowed; it was not sent",
+                            wait.as_secs() + 1
+                        ),
+                    )
+                });
+            }
+            self.clock.sleep(wait).await;
         }
     }
 
@@ -370,6 +413,7 @@ impl Session {
             }
         };
         Ok(TransportRequest {
+            plugin: self.policy.plugin.to_string(),
             pool: credential.map(|credential| credential.name.clone()).unwrap_or_default(),
             method: judged.method.clone(),
             url,
@@ -380,12 +424,15 @@ impl Session {
         })
     }
 
-    /// What the service says about its pace. Pauses everybody who shares the credential.
+    /// How long to wait before a request of this kind is sent again, by what the service says about
+    /// its pace: for a 429 always, for another status where the service says so. Pauses everybody who
+    /// shares the credential and does the same. `limited` counts the refusals of this request.
     fn heed(
         &self,
         response: &TransportResponse,
-        slot: Option<&SlotState>,
+        paced: Option<(&SlotState, &Operation)>,
         credential: Option<&SlotCredential>,
+        limited: u32,
     ) -> Option<Duration> {
         let limit = credential.and_then(|credential| credential.rate_limit.as_ref());
         let number = |name: Option<&String>| -> Option<u64> {
@@ -394,19 +441,25 @@ impl Session {
         };
         let declared = number(limit.and_then(|limit| limit.retry_after_header.as_ref()))
             .map(|seconds| Duration::from_secs(seconds.min(86_400)));
-        let standard = || retry_after(&response.headers, self.clock.unix_milliseconds() / 1_000);
+        let standard = retry_after(&response.headers, self.clock.unix_milliseconds() / 1_000);
         let exhausted = number(limit.and_then(|limit| limit.remaining_header.as_ref())) == Some(0);
-        let limited = response.status.as_u16() == 429;
-        let wait = if limited || exhausted { declared.or_else(standard) } else { standard() };
-        if let (Some(slot), Some(wait), true) = (slot, wait, limited || exhausted) {
-            slot.pacer.pause(&*self.clock, wait.min(LONGEST_WAIT));
+        let wait = if response.status.as_u16() == 429 {
+            let default = limit.and_then(|limit| limit.default_wait_ms).map(Duration::from_millis);
+            let wait = declared.or(standard).or(default).unwrap_or_else(|| growing(limited));
+            Some(wait.max(SHORTEST_WAIT))
+        } else if exhausted {
+            declared.or(standard)
+        } else {
+            return standard;
+        };
+        if let (Some((slot, operation)), Some(wait)) = (paced, wait) {
+            slot.pacer.pause(operation, self.clock.monotonic(), wait.min(LONGEST_WAIT));
         }
         wait
     }
 
     fn has_time_for(&self, wait: Duration, deadline: Option<Duration>) -> bool {
-        wait <= LONGEST_WAIT
-            && deadline.is_none_or(|deadline| self.clock.monotonic() + wait < deadline)
+        deadline.is_none_or(|deadline| self.clock.monotonic() + wait < deadline)
     }
 
     fn can_refresh(&self, credential: Option<&SlotCredential>) -> bool {

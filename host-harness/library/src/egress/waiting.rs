@@ -7,8 +7,19 @@ use http::header::RETRY_AFTER;
 
 /// Full-jitter backoff: first step and cap.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// A service that asks for a longer wait than this is not waited for; the guest is told.
+/// A failed request is repeated only where the service asks for no longer wait than this; others that
+/// share a credential are paused no longer than this.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// After a refusal by a rate limit there is a wait of at least this, whatever the service says.
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+
+/// How long to wait after the `count`th refusal in a row by a rate limit that does not say how long:
+/// twice as long each time, and never much less than that.
+pub(super) fn growing(count: u32) -> Duration {
+    let step = BACKOFF.0.saturating_mul(2 << count.saturating_sub(1).min(10)).min(BACKOFF.1);
+    step.mul_f64(0.75 + rand::random::<f64>() / 4.0)
+}
 
 pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -49,6 +60,15 @@ mod tests {
         assert_eq!(wait("-5"), None);
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("999999999999"), Some(Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn a_rate_limit_that_says_nothing_is_waited_for_longer_each_time() {
+        let seconds: Vec<u64> =
+            (1..8).map(|count| growing(count).as_secs_f64().ceil() as u64).collect();
+        assert_eq!(seconds[0], 1);
+        assert!(seconds.is_sorted(), "{seconds:?}");
+        assert!(seconds[6] > 20 && seconds[6] <= 30, "{seconds:?}");
     }
 
     #[test]

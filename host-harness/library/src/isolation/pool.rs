@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -18,6 +18,9 @@ use super::{WorkerCommand, wire};
 use crate::digest::Digest;
 use crate::limits::WorkerLimits;
 use crate::principal::Principal;
+
+/// How often idle workers are looked at.
+const REAPED: Duration = Duration::from_millis(500);
 
 /// Whose a worker is. It never serves anybody else: should a guest take its worker over, it meets
 /// only what the same plugin would have been given for the same user.
@@ -51,22 +54,20 @@ struct Idle {
 
 impl Workers {
     pub(crate) fn new(command: WorkerCommand, limits: WorkerLimits) -> io::Result<Arc<Self>> {
-        let (ended, children) = mpsc::channel::<Child>();
-        std::thread::Builder::new().name("workflow-node-reaper".into()).spawn(move || {
-            for mut child in children {
-                if let Err(error) = child.wait() {
-                    tracing::debug!(%error, "the end of a worker cannot be waited for");
-                }
-            }
-        })?;
-        Ok(Arc::new(Self {
+        let (ended, children) = mpsc::channel();
+        let workers = Arc::new(Self {
             command,
             running: Arc::new(Semaphore::new(limits.workers)),
             limits,
             idle: Mutex::default(),
             processes: Arc::default(),
             ended,
-        }))
+        });
+        let pool = Arc::downgrade(&workers);
+        std::thread::Builder::new()
+            .name("workflow-node-reaper".into())
+            .spawn(move || look_after(&pool, &children))?;
+        Ok(workers)
     }
 
     pub(crate) fn limits(&self) -> &WorkerLimits {
@@ -123,7 +124,7 @@ impl Workers {
     }
 
     /// Ends workers that nobody has used for a while.
-    pub(crate) fn reap(&self) {
+    fn reap(&self) {
         let kept = self.limits.idle_time;
         let mut old = Vec::new();
         {
@@ -163,6 +164,26 @@ impl Workers {
     /// Process IDs of all workers.
     pub(crate) fn processes(&self) -> Vec<u32> {
         lock(&self.processes).iter().copied().collect()
+    }
+}
+
+/// Waits for the end of workers that were killed, and ends those that are idle, until the pool and
+/// all its workers are gone.
+fn look_after(pool: &Weak<Workers>, children: &mpsc::Receiver<Child>) {
+    loop {
+        match children.recv_timeout(REAPED) {
+            Ok(mut child) => {
+                if let Err(error) = child.wait() {
+                    tracing::debug!(%error, "the end of a worker cannot be waited for");
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                if let Some(pool) = pool.upgrade() {
+                    pool.reap();
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 

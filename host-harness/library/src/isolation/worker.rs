@@ -26,9 +26,10 @@ use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
 use crate::description::Description;
-use crate::host::{TICK, engine_config};
+use crate::host::engine_config;
 use crate::imports::{WasiState, add_wasi_to_linker, draw, not_named, random_length};
 use crate::plugin::{Exports, Invocation, Linked, MemoryLimit, trap_text};
+use crate::ticker::TICK;
 
 /// Messages that need no answer are sent when so many bytes have gathered, or when the guest waits.
 const GATHERED: usize = 64 * 1024;

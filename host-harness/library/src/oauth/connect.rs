@@ -186,7 +186,8 @@ impl CredentialManager {
         };
         let caller = self.caller_of(&plugin, &order, &draft);
         let wire = self.wire(&caller, &described.grant, &draft);
-        let tokens = wire.code(&code, &verifier, redirect.as_str()).await;
+        let tokens =
+            self.first_tokens(async || wire.code(&code, &verifier, redirect.as_str()).await).await;
         drop(code);
         let tokens = tokens.map_err(service)?;
         self.connection(&plugin, described, order, draft, Some(tokens), nonce.as_deref()).await
@@ -209,7 +210,8 @@ impl CredentialManager {
         };
         let draft = self.draft(plugin, described, &order, by).await?;
         let caller = self.caller_of(plugin, &order, &draft);
-        let tokens = self.wire(&caller, &described.grant, &draft).app(&draft.asked).await;
+        let wire = self.wire(&caller, &described.grant, &draft);
+        let tokens = self.first_tokens(async || wire.app(&draft.asked).await).await;
         let tokens = tokens.map_err(service)?;
         self.connection(plugin, described, order, draft, Some(tokens), None).await
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::manage::{CredentialManager, Timing};
 use super::renew::{Spent, Wanted, milliseconds};
-use super::wire::{Refusal, RefusalKind};
+use super::wire::{Refusal, RefusalKind, Tokens};
 use crate::credential::{
     ConnectionKey, CredentialError, Health, Lease, LeaseChange, Stored, outcome_unknown,
 };
@@ -111,6 +111,30 @@ impl CredentialManager {
         if let Err(error) = self.0.store.hold(key, lease.fence, change).await {
             // It runs out by itself.
             tracing::warn!(credential = %key, %error, "the lease was not given back");
+        }
+    }
+
+    /// Asks a token endpoint for the first tokens of a connection. One that cannot answer just now, or
+    /// that was not reached, is asked again, as for a renewal.
+    pub(crate) async fn first_tokens(
+        &self,
+        mut ask: impl AsyncFnMut() -> Result<Tokens, Refusal>,
+    ) -> Result<Tokens, Refusal> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let refusal = match ask().await {
+                Ok(tokens) => return Ok(tokens),
+                Err(refusal) => refusal,
+            };
+            let has_done_nothing =
+                matches!(refusal.kind, RefusalKind::NotSent | RefusalKind::Unavailable);
+            if !has_done_nothing || attempt >= self.0.timing.attempts {
+                return Err(refusal);
+            }
+            let pause = self.pause(attempt, &refusal);
+            tracing::info!(reason = %refusal.reason, ?pause, "asking for tokens again");
+            self.0.clock.sleep(pause).await;
         }
     }
 

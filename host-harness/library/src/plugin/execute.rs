@@ -60,6 +60,7 @@ impl Plugin {
         let end = Deadline::after(self.shared.clock.clone(), time);
         let place = (total > limits.portion_items).then(|| u64::try_from(total).ok());
         let mut run = Run::new(self, execution, observer, End::At(end), place)?;
+        run.total = Some(total);
         if !run.execution.continue_on_fail {
             let problems: Vec<FieldProblem> = items
                 .iter()
@@ -161,6 +162,8 @@ pub(super) struct Run<'a> {
     is_valid: bool,
     /// The execution's number of items, where it is known; `None` where one call has all of them.
     place: Option<Option<u64>>,
+    /// How many items there are, where they are a list.
+    total: Option<usize>,
     /// Nothing is begun after this moment.
     latest: Option<Duration>,
     /// Position of the next item.
@@ -198,6 +201,7 @@ impl<'a> Run<'a> {
             end,
             is_valid: false,
             place,
+            total: None,
             next: 0,
             instance: None,
             session: None,
@@ -308,6 +312,24 @@ impl<'a> Run<'a> {
         Ok(outcomes)
     }
 
+    /// Tells how long a list of items takes by the rate limit of the credential, and refuses it where
+    /// that is longer than the time allowed even if nobody else sends anything: it would end half-way.
+    fn check_pace(&self, session: &Session) -> Result<(), Error> {
+        let (Some(items), End::At(deadline)) = (self.total, &self.end) else { return Ok(()) };
+        if self.action.batches || session.dry_run {
+            return Ok(());
+        }
+        let Some((time, alone, limit)) = session.time_for(items) else { return Ok(()) };
+        let allowed = deadline.left();
+        if alone >= allowed {
+            let time = alone;
+            let action = self.action.name.clone();
+            return Err(ErrorKind::Pace { action, items, time, allowed, limit }.into());
+        }
+        self.observer.paced(items, time);
+        Ok(())
+    }
+
     /// Calls the guest with some items.
     async fn call(&mut self, items: Vec<String>, positions: Vec<u32>) -> Result<Called, Error> {
         let plugin = self.plugin;
@@ -329,6 +351,9 @@ impl<'a> Run<'a> {
         let Prepared { session, mut context } =
             plugin.session_for(&self.execution, slots, observer, part).await?;
         self.session = Some(session.clone());
+        if before == 0 {
+            self.check_pace(&session)?;
+        }
         context.count_output(self.output_bytes);
         let call = Call {
             node: plugin.description.node.name.clone(),

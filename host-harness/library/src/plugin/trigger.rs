@@ -62,7 +62,7 @@ impl Plugin {
         let by = call.execution.principal();
         let answer = self.ask(call, Invocation::SetUp, Returned::document).await?;
         let state = match answer {
-            Ok(text) => self.json("the state", &text)?,
+            Ok(text) => self.json("state", &text, self.shared.trigger_limits.state)?,
             Err(error) => return Ok(Err(error)),
         };
         Ok(Ok(self.taken_apart(trigger, &by, state)))
@@ -101,7 +101,7 @@ impl Plugin {
             .await?;
         Ok(match answer {
             Ok(page) => Ok(Polled {
-                cursor: self.json("the cursor", &page.cursor)?,
+                cursor: self.json("cursor", &page.cursor, self.shared.trigger_limits.cursor)?,
                 events: page.events,
                 more: page.more,
             }),
@@ -171,13 +171,20 @@ impl Plugin {
         (state, secret)
     }
 
-    fn json(&self, what: &str, text: &str) -> Result<Value, Error> {
+    /// A document of at most `limit` bytes; the limit has the name `what`.
+    fn json(&self, what: &str, text: &str, limit: usize) -> Result<Value, Error> {
         let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        if text.len() > limit {
+            let length = text.len();
+            return Err(broken(format!(
+                "the {what} that it returned has {length} bytes; the limit `{what}` is {limit}"
+            )));
+        }
         if depth_of(text) > self.shared.limits.json_depth {
-            return Err(broken(format!("{what} that it gave is nested too deeply")));
+            return Err(broken(format!("the {what} that it gave is nested too deeply")));
         }
         serde_json::from_str(text)
-            .map_err(|error| broken(format!("{what} that it gave is no JSON: {error}")))
+            .map_err(|error| broken(format!("the {what} that it gave is no JSON: {error}")))
     }
 }
 

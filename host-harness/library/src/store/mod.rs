@@ -43,6 +43,7 @@ pub use key::{KeyKind, PassphraseCost, StoreKey};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection as Database, Transaction, TransactionBehavior};
@@ -68,6 +69,8 @@ struct Inner {
     opened: Mutex<Arc<(Opened, Vec<u8>)>>,
     database: Mutex<Database>,
     clock: Box<dyn Clock>,
+    /// Marks that were added; see `triggers`.
+    marks: AtomicUsize,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -121,7 +124,8 @@ impl SqliteStore {
         let now = signed(clock.unix_milliseconds());
         let (header, opened) = schema::open_or_make(&mut database, &path, &key, cost, now)?;
         let opened = Mutex::new(Arc::new((opened, header.sealed_data_key().to_vec())));
-        Ok(Self(Arc::new(Inner { path, opened, database: Mutex::new(database), clock })))
+        let (database, marks) = (Mutex::new(database), AtomicUsize::new(0));
+        Ok(Self(Arc::new(Inner { path, opened, database, clock, marks })))
     }
 
     /// Which kind of key opens the store in a file; `None` where there is no store yet. Tells a

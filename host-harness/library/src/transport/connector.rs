@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +15,25 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use super::decode::chain;
+use super::proxy::Proxy;
+use super::quota::{Exhausted, Quota};
 use super::{TransportError, TransportErrorKind, judge_address};
 use crate::origin::{Origin, OriginError, OriginOfUrl as _};
 
 /// How long one connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a name look-up waits for others to end. The rest of the attempt is for itself.
+const LOOKUP_WAIT: Duration = Duration::from_secs(4);
+/// Stack of a thread that looks a name up, in bytes. Modules of the system's name service switch keep
+/// answers of some 10 KiB on it.
+const LOOKUP_STACK: usize = 1024 * 1024;
 
 /// Resolves names.
 #[async_trait]
 pub trait Resolver: Send + Sync + 'static {
-    /// All addresses of a name.
+    /// All addresses of a name. The transport lets only a limited number of look-ups run at a time
+    /// (see [`ConnectionLimits`](crate::ConnectionLimits)), and lets each end even where nobody waits
+    /// for it any more: a look-up that has begun counts until it returns.
     ///
     /// # Errors
     ///
@@ -32,14 +41,29 @@ pub trait Resolver: Send + Sync + 'static {
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 }
 
-/// The operating system's resolver.
+/// The operating system's resolver, with all that it knows: its hosts file, search domains, and name
+/// service switch. It can be asked only with a blocking call that nothing ends early. Each look-up
+/// runs on a thread of its own, so that those that hang do not fill the pool of threads that files
+/// and the credential store are read with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
 #[async_trait]
 impl Resolver for SystemResolver {
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let host = host.to_owned();
+        std::thread::Builder::new()
+            .name("workflow-node-dns".into())
+            .stack_size(LOOKUP_STACK)
+            .spawn(move || {
+                let found = (host.as_str(), 0)
+                    .to_socket_addrs()
+                    .map(|addresses| addresses.map(|address| address.ip()).collect());
+                // Nobody may be waiting any more.
+                drop(sender.send(found));
+            })?;
+        receiver.await.map_err(|_| io::Error::other("the look-up ended without an answer"))?
     }
 }
 
@@ -101,14 +125,20 @@ pub(super) struct Opened {
 /// Opens connections.
 pub(super) struct Connector {
     pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) lookups: Quota,
     pub(super) connect_to: BTreeMap<Origin, Origin>,
     pub(super) tls: TlsConnector,
-    pub(super) proxy: Option<Url>,
+    pub(super) proxy: Option<Proxy>,
 }
 
 impl Connector {
-    pub(super) async fn open(&self, url: &Url, origin: &Origin) -> Result<Opened, TransportError> {
-        let attempt = self.open_unbounded(url, origin);
+    pub(super) async fn open(
+        &self,
+        url: &Url,
+        origin: &Origin,
+        plugin: &str,
+    ) -> Result<Opened, TransportError> {
+        let attempt = self.open_unbounded(url, origin, plugin);
         match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
             Ok(result) => result,
             Err(_) => {
@@ -117,8 +147,13 @@ impl Connector {
         }
     }
 
-    async fn open_unbounded(&self, url: &Url, origin: &Origin) -> Result<Opened, TransportError> {
-        let stream = self.tcp(url, origin).await?;
+    async fn open_unbounded(
+        &self,
+        url: &Url,
+        origin: &Origin,
+        plugin: &str,
+    ) -> Result<Opened, TransportError> {
+        let stream = self.tcp(url, origin, plugin).await?;
         if !origin.is_https() {
             return Ok(Opened { stream: Box::new(stream), is_http2: false });
         }
@@ -139,10 +174,15 @@ impl Connector {
         Ok(Opened { stream: Box::new(stream), is_http2 })
     }
 
-    async fn tcp(&self, url: &Url, origin: &Origin) -> Result<TcpStream, TransportError> {
+    async fn tcp(
+        &self,
+        url: &Url,
+        origin: &Origin,
+        plugin: &str,
+    ) -> Result<TcpStream, TransportError> {
         if let Some(to) = self.connect_to.get(origin) {
             let mapped = async {
-                let addresses = self.addresses(&to_url(to), to).await?;
+                let addresses = self.addresses(&to_url(to), to, plugin).await?;
                 self.connect(&addresses, to).await
             };
             return mapped.await.map_err(|error: TransportError| TransportError {
@@ -156,9 +196,9 @@ impl Connector {
             if let Some(address) = literal(url) {
                 refuse_unless_public(origin, address)?;
             }
-            return self.through_proxy(proxy, origin).await;
+            return self.through_proxy(proxy, origin, plugin).await;
         }
-        let addresses = self.addresses(url, origin).await?;
+        let addresses = self.addresses(url, origin, plugin).await?;
         // One address that is not public condemns the name: who answers so is up to something.
         for address in &addresses {
             refuse_unless_public(origin, address.ip())?;
@@ -170,17 +210,46 @@ impl Connector {
         &self,
         url: &Url,
         origin: &Origin,
+        plugin: &str,
     ) -> Result<Vec<SocketAddr>, TransportError> {
         let addresses = match literal(url) {
             Some(address) => vec![address],
-            None => self.resolver.resolve(origin.host()).await.map_err(|error| {
-                unreachable(origin, &format!("its name cannot be resolved: {error}"))
-            })?,
+            None => self.look_up(origin, plugin).await?,
         };
         if addresses.is_empty() {
             return Err(unreachable(origin, "its name has no address"));
         }
         Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, origin.port())).collect())
+    }
+
+    /// Resolves the name of an origin. A look-up that nobody waits for any more still counts until it
+    /// has ended.
+    async fn look_up(&self, origin: &Origin, plugin: &str) -> Result<Vec<IpAddr>, TransportError> {
+        let share = tokio::time::timeout(LOOKUP_WAIT, self.lookups.take(plugin));
+        let share = share.await.map_err(|_| {
+            let whose = match self.lookups.exhausted(plugin) {
+                Some(Exhausted::Plugin) => "of this plugin (limit `lookups_per_plugin`)",
+                _ => "of this host (limit `lookups`)",
+            };
+            unreachable(
+                origin,
+                &format!(
+                    "too many name look-ups {whose} are under way, and none has ended within \
+                     {LOOKUP_WAIT:?}. Check the name servers of this machine and of the plugin's \
+                     origins"
+                ),
+            )
+        })?;
+        let (resolver, host) = (self.resolver.clone(), origin.host().to_owned());
+        let lookup = tokio::spawn(async move {
+            let found = resolver.resolve(&host).await;
+            drop(share);
+            found
+        });
+        let failed = |error: &dyn std::fmt::Display| {
+            unreachable(origin, &format!("its name cannot be resolved: {error}"))
+        };
+        lookup.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
     /// Tries the addresses in turn, each with its share of the time.
@@ -215,19 +284,23 @@ impl Connector {
     /// RFC 9110 section 9.3.6.
     async fn through_proxy(
         &self,
-        proxy: &Url,
+        proxy: &Proxy,
         origin: &Origin,
+        plugin: &str,
     ) -> Result<TcpStream, TransportError> {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let proxy_origin = Origin::of(proxy)
+        let proxy_origin = Origin::of(&proxy.url)
             .filter(|origin| !origin.is_https())
             .ok_or_else(|| unreachable(origin, "the proxy is no http:// origin"))?;
-        let addresses = self.addresses(proxy, &proxy_origin).await?;
+        let addresses = self.addresses(&proxy.url, &proxy_origin, plugin).await?;
         let mut stream = self.connect(&addresses, &proxy_origin).await?;
         let authority = format!("{}:{}", origin.host(), origin.port());
-        let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        let request = proxy.request(&authority);
         let failed = |problem: &str| unreachable(&proxy_origin, problem);
-        stream.write_all(request.as_bytes()).await.map_err(|error| failed(&error.to_string()))?;
+        stream
+            .write_all(request.expose().as_bytes())
+            .await
+            .map_err(|error| failed(&error.to_string()))?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() >= 8 * 1024 {
@@ -239,7 +312,13 @@ impl Connector {
         let status = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         if status.first() != Some(&b'2') {
             let status = String::from_utf8_lossy(status);
-            return Err(failed(&format!("the proxy refuses to connect to {authority} ({status})")));
+            let hint = match (&*status, proxy.has_credentials()) {
+                ("407", true) => ": it refuses the user name or password that was given",
+                ("407", false) => ": it wants a user name and a password",
+                _ => "",
+            };
+            let problem = format!("the proxy refuses to connect to {authority} ({status}){hint}");
+            return Err(failed(&problem));
         }
         Ok(stream)
     }

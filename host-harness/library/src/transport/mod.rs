@@ -3,9 +3,12 @@
 //! it is known.
 
 mod address;
+mod client;
 mod connector;
 mod decode;
 mod pool;
+mod proxy;
+mod quota;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +19,14 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 pub use address::{AddressRefused, judge_address};
+pub use client::{HttpTransport, HttpTransportBuilder, TransportBuildError};
 pub use connector::{ConnectTo, ConnectToError, Resolver, SystemResolver};
-pub use pool::{HttpTransport, HttpTransportBuilder, TransportBuildError};
 
 /// A request, complete: placements are filled. Not `Debug`: it holds secrets.
 pub struct TransportRequest {
+    /// The plugin that it is sent for, e.g. its digest; empty for the host's own. Connections and name
+    /// look-ups are limited for each, and connections are never shared between two.
+    pub plugin: String,
     /// Connections are shared only between requests of the same pool: one per credential.
     pub pool: String,
     /// Its method.

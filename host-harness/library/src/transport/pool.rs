@@ -1,396 +1,353 @@
-//! The default transport: hyper over rustls, connections reused per pool and origin. Pools are
-//! never shared between credentials, so that no connection that has proved itself for one serves
-//! another.
+//! Open connections: who may use which, how many there are, and when an idle one is closed.
+//!
+//! Connections are shared only between requests of the same plugin and pool to the same origin, so
+//! that no connection that has authenticated one credential serves another.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HOST, HeaderValue};
-use http::{Method, Request, Response, Uri, Version};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::RootCertStore;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
-use tokio_rustls::TlsConnector;
-use url::Url;
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::connector::{ConnectTo, Connector, Resolver, SystemResolver};
-use super::decode::{self, chain};
-use super::{Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse};
-use crate::origin::{Origin, OriginOfUrl as _};
+use super::quota::{Exhausted, Quota, Share};
+use crate::limits::ConnectionLimits;
+use crate::origin::Origin;
 
-/// How long an unused HTTP/1.1 connection is kept.
-const IDLE: Duration = Duration::from_secs(30);
-/// How many unused HTTP/1.1 connections are kept per pool and origin.
-const MOST_IDLE: usize = 64;
+/// How long a request waits until another connection may be opened.
+const SHARE_WAIT: Duration = Duration::from_secs(30);
 
-type Body = Full<Bytes>;
+/// A request's body.
+pub(super) type Body = Full<Bytes>;
 
-/// Why the transport cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportBuildError {
-    /// The CA file holds no certificate.
-    #[error("the CA certificates cannot be used: {0}")]
-    Ca(String),
-    /// The proxy is no http origin.
-    #[error(
-        "the proxy `{0}` cannot be used: write it as http://host:port, without user and password"
-    )]
-    Proxy(String),
+/// Whose connections these are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PoolKey {
+    pub(super) plugin: String,
+    pub(super) pool: String,
+    pub(super) origin: Origin,
 }
 
-/// Builds an [`HttpTransport`].
-#[derive(Default)]
-pub struct HttpTransportBuilder {
-    ca_pem: Vec<Vec<u8>>,
-    connect_to: Vec<ConnectTo>,
-    proxy: Option<String>,
-    resolver: Option<Arc<dyn Resolver>>,
-}
-
-impl HttpTransportBuilder {
-    /// Trusts further certificate authorities (PEM), besides Mozilla's.
-    #[must_use]
-    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.ca_pem.push(pem.into());
-        self
-    }
-
-    /// Maps an origin to another.
-    #[must_use]
-    pub fn connect_to(mut self, mapping: ConnectTo) -> Self {
-        self.connect_to.push(mapping);
-        self
-    }
-
-    /// Sends everything that is not mapped through an HTTP proxy (CONNECT). Nothing else sets one:
-    /// no environment variable is read.
-    #[must_use]
-    pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
-        self.proxy = Some(proxy.into());
-        self
-    }
-
-    /// Resolves names by other means than the operating system's.
-    #[must_use]
-    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
-        self.resolver = Some(resolver);
-        self
-    }
-
-    /// Builds it.
-    ///
-    /// # Errors
-    ///
-    /// When a certificate or the proxy cannot be used.
-    pub fn build(self) -> Result<HttpTransport, TransportBuildError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for pem in &self.ca_pem {
-            let mut any = false;
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate =
-                    certificate.map_err(|error| TransportBuildError::Ca(error.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| TransportBuildError::Ca(error.to_string()))?;
-                any = true;
-            }
-            if !any {
-                return Err(TransportBuildError::Ca("there is none in the file (PEM)".into()));
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TransportBuildError::Ca(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let proxy = self
-            .proxy
-            .map(|proxy| {
-                Url::parse(&proxy)
-                    .ok()
-                    .filter(|url| {
-                        url.scheme() == "http" && url.has_host() && url.username().is_empty()
-                    })
-                    .ok_or(TransportBuildError::Proxy(proxy))
-            })
-            .transpose()?;
-        let connect_to =
-            self.connect_to.into_iter().map(|mapping| (mapping.from, mapping.to)).collect();
-        Ok(HttpTransport {
-            connector: Connector {
-                resolver: self.resolver.unwrap_or_else(|| Arc::new(SystemResolver)),
-                connect_to,
-                tls: TlsConnector::from(Arc::new(tls)),
-                proxy,
-            },
-            pools: Mutex::default(),
-        })
-    }
-}
-
-/// HTTP/2 and HTTP/1.1 over TLS.
-pub struct HttpTransport {
-    connector: Connector,
-    pools: Mutex<HashMap<(String, Origin), Arc<Pool>>>,
-}
-
-impl HttpTransport {
-    /// Starts a builder.
-    pub fn builder() -> HttpTransportBuilder {
-        HttpTransportBuilder::default()
-    }
-
-    /// The origins that are mapped.
-    pub fn mapped(&self) -> &BTreeMap<Origin, Origin> {
-        &self.connector.connect_to
-    }
-
-    fn pool(&self, name: &str, origin: &Origin) -> Arc<Pool> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.entry((name.to_owned(), origin.clone())).or_default().clone()
-    }
-
-    async fn sender(
-        &self,
-        pool: &Arc<Pool>,
-        url: &Url,
-        origin: &Origin,
-    ) -> Result<Sender, TransportError> {
-        if let Some(sender) = pool.ready() {
-            return Ok(sender);
-        }
-        // While nobody knows whether the origin speaks HTTP/2, one connection is opened at a time:
-        // a burst of two hundred requests must not open two hundred connections to find out that
-        // one would do.
-        let _turn = if pool.speaks() == Speaks::Http1 {
-            None
-        } else {
-            let turn = pool.opening.lock().await;
-            if let Some(sender) = pool.ready() {
-                return Ok(sender);
-            }
-            (pool.speaks() != Speaks::Http1).then_some(turn)
-        };
-        let opened = self.connector.open(url, origin).await?;
-        let failed = |error: hyper::Error| {
-            TransportError::new(
-                TransportErrorKind::Unreachable,
-                format!("{origin} cannot be reached: {}", chain(&error)),
-            )
-        };
-        let io = TokioIo::new(opened.stream);
-        if opened.is_http2 {
-            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .keep_alive_interval(Duration::from_secs(20))
-                .keep_alive_timeout(Duration::from_secs(10))
-                .handshake(io)
-                .await
-                .map_err(failed)?;
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(error = %chain(&error), "an HTTP/2 connection ended");
-                }
-            });
-            pool.lock().http2 = Some(sender.clone());
-            pool.learn(Speaks::Http2);
-            Ok(Sender::Http2(sender))
-        } else {
-            let (sender, connection) = http1::handshake(io).await.map_err(failed)?;
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(error = %chain(&error), "an HTTP/1.1 connection ended");
-                }
-            });
-            pool.learn(Speaks::Http1);
-            Ok(Sender::Http1(sender, Arc::downgrade(pool)))
-        }
-    }
-}
-
+/// What is known of an origin's protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Speaks {
+pub(super) enum Protocol {
     #[default]
     Unknown,
     Http1,
     Http2,
 }
 
-/// Connections to one origin for one credential.
+/// Opens the connections of one key.
 #[derive(Default)]
-struct Pool {
-    state: Mutex<PoolState>,
-    opening: tokio::sync::Mutex<()>,
+pub(super) struct Opening {
+    protocol: Mutex<Protocol>,
+    /// Held while a connection is opened to an origin that may speak HTTP/2.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+impl Opening {
+    pub(super) fn protocol(&self) -> Protocol {
+        *self.protocol.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, protocol: Protocol) {
+        *self.protocol.lock().unwrap_or_else(PoisonError::into_inner) = protocol;
+    }
+}
+
+/// A connection. The task that drives it ends, and closes it, with the last handle.
+enum Connection {
+    Http1 { sender: http1::SendRequest<Body>, _task: AbortOnDropHandle<()> },
+    Http2(http2::SendRequest<Body>, Arc<AbortOnDropHandle<()>>),
+}
+
+/// A connection that may be taken: idle, or one of HTTP/2 that takes further requests.
+struct Kept {
+    key: Arc<PoolKey>,
+    /// When it was last given back.
+    since: Instant,
+    connection: Connection,
+}
+
+impl Kept {
+    fn is_idle(&self) -> bool {
+        match &self.connection {
+            Connection::Http1 { .. } => true,
+            Connection::Http2(_, task) => Arc::strong_count(task) == 1,
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match &self.connection {
+            Connection::Http1 { sender, .. } => sender.is_closed(),
+            Connection::Http2(sender, _) => sender.is_closed(),
+        }
+    }
+}
+
+/// The connections of a transport.
+pub(super) struct Pools {
+    limits: ConnectionLimits,
+    quota: Quota,
+    state: Mutex<State>,
+    /// Notified when a connection has become idle, and could be closed for another.
+    idle: Notify,
+    reaper: Mutex<Option<AbortOnDropHandle<()>>>,
 }
 
 #[derive(Default)]
-struct PoolState {
-    speaks: Speaks,
-    http2: Option<http2::SendRequest<Body>>,
-    idle: Vec<(Instant, http1::SendRequest<Body>)>,
+struct State {
+    /// In the order in which they were last used.
+    kept: Vec<Kept>,
+    openings: HashMap<Arc<PoolKey>, Arc<Opening>>,
 }
 
-impl Pool {
-    fn lock(&self) -> std::sync::MutexGuard<'_, PoolState> {
+impl Pools {
+    pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
+        Arc::new(Self {
+            quota: Quota::new(limits.open, limits.open_per_plugin),
+            limits,
+            state: Mutex::default(),
+            idle: Notify::new(),
+            reaper: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn speaks(&self) -> Speaks {
-        self.lock().speaks
-    }
-
-    fn learn(&self, speaks: Speaks) {
-        self.lock().speaks = speaks;
+    pub(super) fn opening(&self, key: &Arc<PoolKey>) -> Arc<Opening> {
+        self.state().openings.entry(key.clone()).or_default().clone()
     }
 
     /// A connection that can be used at once.
-    fn ready(self: &Arc<Self>) -> Option<Sender> {
-        let mut state = self.lock();
-        if let Some(sender) = &state.http2 {
-            if !sender.is_closed() {
-                return Some(Sender::Http2(sender.clone()));
-            }
-            state.http2 = None;
+    pub(super) fn ready(self: &Arc<Self>, key: &Arc<PoolKey>) -> Option<Leased> {
+        let mut state = self.state();
+        state.kept.retain(|kept| kept.key != *key || !kept.is_closed());
+        // The one that was used last is the least likely to be closed by the other side.
+        let at = state.kept.iter().rposition(|kept| {
+            kept.key == *key
+                && match &kept.connection {
+                    Connection::Http1 { sender, .. } => {
+                        sender.is_ready() && kept.since.elapsed() < self.limits.idle_time
+                    }
+                    Connection::Http2(..) => true,
+                }
+        })?;
+        if let Connection::Http2(sender, task) = &state.kept[at].connection {
+            let connection = Connection::Http2(sender.clone(), task.clone());
+            return Some(self.leased(key, connection));
         }
-        while let Some((since, sender)) = state.idle.pop() {
-            if sender.is_ready() && since.elapsed() < IDLE {
-                return Some(Sender::Http1(sender, Arc::downgrade(self)));
+        let kept = state.kept.remove(at);
+        Some(self.leased(key, kept.connection))
+    }
+
+    /// Waits until another connection may be opened. Where that takes closing an idle one, the one
+    /// that has been idle longest is closed.
+    ///
+    /// # Errors
+    ///
+    /// When none has ended within [`SHARE_WAIT`]; the text names the limit.
+    pub(super) async fn share(&self, plugin: &str) -> Result<Share, String> {
+        tokio::time::timeout(SHARE_WAIT, self.share_unbounded(plugin)).await.map_err(|_| {
+            let (number, whose, limit) = match self.quota.exhausted(plugin) {
+                Some(Exhausted::Plugin) => {
+                    (self.limits.open_per_plugin, "this plugin", "open_per_plugin")
+                }
+                _ => (self.limits.open, "this host", "open"),
+            };
+            format!(
+                "all {number} connections of {whose} (limit `{limit}`) are in use, and none has \
+                 become free within {SHARE_WAIT:?}. Send fewer requests at once"
+            )
+        })
+    }
+
+    async fn share_unbounded(&self, plugin: &str) -> Share {
+        let mut share = pin!(self.quota.take(plugin));
+        loop {
+            let idle = self.idle.notified();
+            if let Some(exhausted) = self.quota.exhausted(plugin) {
+                let mut state = self.state();
+                let found = state.kept.iter().position(|kept| {
+                    kept.is_idle() && (exhausted == Exhausted::Process || kept.key.plugin == plugin)
+                });
+                if let Some(at) = found {
+                    state.kept.remove(at);
+                }
+            }
+            tokio::select! {
+                biased;
+                share = &mut share => return share,
+                () = idle => {}
             }
         }
-        None
+    }
+
+    /// Takes a new HTTP/1.1 connection into use.
+    pub(super) fn opened_http1(
+        self: &Arc<Self>,
+        key: &Arc<PoolKey>,
+        opening: &Opening,
+        sender: http1::SendRequest<Body>,
+        driver: impl Future<Output = ()> + Send + 'static,
+    ) -> Leased {
+        opening.learn(Protocol::Http1);
+        let task = AbortOnDropHandle::new(tokio::spawn(driver));
+        self.leased(key, Connection::Http1 { sender, _task: task })
+    }
+
+    /// Takes a new HTTP/2 connection into use; others may use it, too.
+    pub(super) fn opened_http2(
+        self: &Arc<Self>,
+        key: &Arc<PoolKey>,
+        opening: &Opening,
+        sender: http2::SendRequest<Body>,
+        driver: impl Future<Output = ()> + Send + 'static,
+    ) -> Leased {
+        opening.learn(Protocol::Http2);
+        let task = Arc::new(AbortOnDropHandle::new(tokio::spawn(driver)));
+        let kept = Kept {
+            key: key.clone(),
+            since: Instant::now(),
+            connection: Connection::Http2(sender.clone(), task.clone()),
+        };
+        self.state().kept.push(kept);
+        self.leased(key, Connection::Http2(sender, task))
+    }
+
+    fn leased(self: &Arc<Self>, key: &Arc<PoolKey>, connection: Connection) -> Leased {
+        Leased { pools: Arc::downgrade(self), key: key.clone(), connection: Some(connection) }
+    }
+
+    /// A connection is no longer used.
+    fn released(self: &Arc<Self>, key: &Arc<PoolKey>, connection: Option<Connection>) {
+        let mut state = self.state();
+        let now = Instant::now();
+        match connection {
+            Some(connection) => state.kept.push(Kept { key: key.clone(), since: now, connection }),
+            None => {
+                let is_own = |kept: &Kept| {
+                    kept.key == *key && matches!(kept.connection, Connection::Http2(..))
+                };
+                if let Some(at) = state.kept.iter().position(is_own) {
+                    let mut kept = state.kept.remove(at);
+                    kept.since = now;
+                    state.kept.push(kept);
+                }
+            }
+        }
+        state.enforce(&key.plugin, &self.limits);
+        drop(state);
+        self.ensure_reaper();
+        self.idle.notify_waiters();
+    }
+
+    /// Closes idle connections in time, whether or not anything is sent. The task ends with the
+    /// transport, or with the runtime that it runs in: then the next request starts another.
+    fn ensure_reaper(self: &Arc<Self>) {
+        let mut reaper = self.reaper.lock().unwrap_or_else(PoisonError::into_inner);
+        if reaper.as_ref().is_some_and(|reaper| !reaper.is_finished()) {
+            return;
+        }
+        let pools = Arc::downgrade(self);
+        let every = (self.limits.idle_time / 4).max(Duration::from_millis(10));
+        *reaper = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(pools) = pools.upgrade() else { return };
+                pools.state().reap(&pools.limits);
+            }
+        })));
     }
 }
 
-enum Sender {
-    Http1(http1::SendRequest<Body>, Weak<Pool>),
-    Http2(http2::SendRequest<Body>),
+impl State {
+    /// Closes the connections of a plugin, and of the process, that are beyond what may be idle.
+    fn enforce(&mut self, plugin: &str, limits: &ConnectionLimits) {
+        loop {
+            let idle = || self.kept.iter().filter(|kept| kept.is_idle());
+            let own = || idle().filter(|kept| kept.key.plugin == plugin);
+            let (of_process, of_plugin) = (idle().count(), own().count());
+            let origins = || own().map(|kept| &kept.key).collect::<HashSet<_>>().len();
+            let of_plugin_only = of_plugin > limits.idle_per_plugin
+                || (of_plugin > limits.idle_origins_per_plugin
+                    && origins() > limits.idle_origins_per_plugin);
+            if !of_plugin_only && of_process <= limits.idle {
+                return;
+            }
+            let oldest = self
+                .kept
+                .iter()
+                .position(|kept| kept.is_idle() && (!of_plugin_only || kept.key.plugin == plugin));
+            let Some(oldest) = oldest else { return };
+            self.kept.remove(oldest);
+        }
+    }
+
+    /// Closes what has been idle too long, and forgets origins that have no connection.
+    fn reap(&mut self, limits: &ConnectionLimits) {
+        self.kept.retain(|kept| {
+            let is_over = kept.is_idle() && kept.since.elapsed() >= limits.idle_time;
+            !is_over && !kept.is_closed()
+        });
+        let kept: HashSet<&Arc<PoolKey>> = self.kept.iter().map(|kept| &kept.key).collect();
+        self.openings.retain(|key, opening| kept.contains(key) || Arc::strong_count(opening) > 1);
+    }
 }
 
-impl Sender {
-    async fn send(
+/// A connection in use. Dropping it closes one of HTTP/1.1, whose answer may not have been read, and
+/// gives back one of HTTP/2.
+pub(super) struct Leased {
+    pools: Weak<Pools>,
+    key: Arc<PoolKey>,
+    connection: Option<Connection>,
+}
+
+impl Leased {
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self.connection, Some(Connection::Http2(..)))
+    }
+
+    pub(super) async fn send(
         &mut self,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        match self {
-            Self::Http1(sender, _) => sender.try_send_request(request).await,
-            Self::Http2(sender) => sender.try_send_request(request).await,
+        match self.connection.as_mut().expect("it is taken only at the end") {
+            Connection::Http1 { sender, .. } => sender.try_send_request(request).await,
+            Connection::Http2(sender, _) => sender.try_send_request(request).await,
         }
     }
 
-    /// Puts an HTTP/1.1 connection back, once its answer has been read to the end.
-    fn give_back(self) {
-        if let Self::Http1(sender, pool) = self
-            && let Some(pool) = pool.upgrade()
-            && !sender.is_closed()
-        {
-            let mut state = pool.lock();
-            if state.idle.len() < MOST_IDLE {
-                state.idle.push((Instant::now(), sender));
+    /// Gives the connection back, once its answer has been read to the end.
+    pub(super) async fn give_back(mut self) {
+        if let Some(Connection::Http1 { sender, .. }) = &mut self.connection {
+            // It is free again once its driver has seen the end of the body.
+            if sender.ready().await.is_ok()
+                && let Some(pools) = self.pools.upgrade()
+            {
+                let connection = self.connection.take();
+                pools.released(&self.key, connection);
             }
         }
     }
 }
 
-/// The request as the connection wants it: HTTP/1.1 has a path and `Host`, HTTP/2 the whole URI.
-fn on_the_wire(
-    request: &TransportRequest,
-    origin: &Origin,
-    is_http2: bool,
-) -> Result<Request<Body>, TransportError> {
-    let url = &request.url;
-    let target = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    let authority = origin.to_string();
-    let authority = authority.split_once("://").map_or(authority.as_str(), |(_, rest)| rest);
-    let scheme = if origin.is_https() { "https" } else { "http" };
-    let uri = if is_http2 { format!("{scheme}://{authority}{target}") } else { target };
-    let invalid = |problem: String| {
-        TransportError::new(
-            TransportErrorKind::Unreachable,
-            format!("the request is malformed: {problem}"),
-        )
-    };
-    let uri: Uri =
-        uri.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
-    let mut wire = Request::new(Full::new(request.body.clone().unwrap_or_default()));
-    *wire.method_mut() = request.method.clone();
-    *wire.uri_mut() = uri;
-    *wire.version_mut() = if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-    *wire.headers_mut() = request.headers.clone();
-    let accepted = HeaderValue::from_static(decode::ACCEPT_ENCODING);
-    wire.headers_mut().insert(ACCEPT_ENCODING, accepted);
-    if !is_http2 {
-        let host = HeaderValue::from_str(authority).map_err(|error| invalid(error.to_string()))?;
-        wire.headers_mut().insert(HOST, host);
-    }
-    Ok(wire)
-}
-
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
-        let origin = Origin::of(&request.url).ok_or_else(|| {
-            TransportError::new(TransportErrorKind::Denied, "the URL is neither https nor http")
-        })?;
-        let pool = self.pool(&request.pool, &origin);
-        // A connection that has gone idle may be closed by the other side at any time. What it did
-        // not take at all is sent over another one; what it may have taken never is.
-        let mut left = 3;
-        let (mut sender, response) = loop {
-            let mut sender = self.sender(&pool, &request.url, &origin).await?;
-            let wire = on_the_wire(&request, &origin, matches!(sender, Sender::Http2(_)))?;
-            let sent_before = request.sent.is_set();
-            request.sent.set();
-            match sender.send(wire).await {
-                Ok(response) => break (sender, response),
-                Err(mut error) => {
-                    if error.take_message().is_some() {
-                        if !sent_before {
-                            request.sent.clear();
-                        }
-                        left -= 1;
-                        if left > 0 {
-                            continue;
-                        }
-                    }
-                    let error = error.into_error();
-                    let kind = if error.is_parse() {
-                        TransportErrorKind::InvalidResponse
-                    } else {
-                        TransportErrorKind::Unreachable
-                    };
-                    return Err(TransportError::new(
-                        kind,
-                        format!("the connection to {origin} broke: {}", chain(&error)),
-                    ));
-                }
-            }
-        };
-        let (head, body) = response.into_parts();
-        let is_head = request.method == Method::HEAD;
-        let body = decode::read(&head.headers, body, request.response_limit, is_head).await?;
-        if let Sender::Http1(connection, _) = &mut sender {
-            // The connection is free again once its driver has seen the end of the body.
-            if connection.ready().await.is_ok() {
-                sender.give_back();
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if let Some(connection @ Connection::Http2(..)) = self.connection.take() {
+            // First, so that the connection counts as idle where this was its last user.
+            drop(connection);
+            if let Some(pools) = self.pools.upgrade() {
+                pools.released(&self.key, None);
             }
         }
-        let version = if head.version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" };
-        Ok(TransportResponse { status: head.status, headers: head.headers, body, version })
-    }
-
-    fn is_mapped(&self, origin: &Origin) -> bool {
-        self.connector.connect_to.contains_key(origin)
     }
 }

@@ -3,28 +3,47 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming as Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 
 use super::manage::Triggers;
-use super::receive::{Answer, Incoming, LARGEST, Reason};
+use super::receive::{Answer, Incoming, Reason};
 use crate::plugin::Plugin;
 
 /// Connections at once; others wait.
 const MOST: usize = 256;
 /// How long a request's head and then its body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to read some of a response.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is used. Then it is closed after the request that is under way.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// How long that request may take.
+const LAST_REQUEST: Duration = Duration::from_secs(60);
+/// How long a client that is still sending is listened to after the last response. A socket that is
+/// closed with something unread is reset, and the client might not see the response.
+const LINGER: Duration = Duration::from_secs(2);
+/// Buffer of a connection for the head of a request, in bytes.
+const HEAD_BUFFER: usize = 64 * 1024;
 
 /// Takes deliveries at `http://ADDRESS/PATH`, a path for each subscription.
 #[derive(Clone)]
@@ -38,7 +57,15 @@ struct Inner {
     plugin: Plugin,
     /// The subscription of each path.
     routes: RwLock<BTreeMap<String, String>>,
+    /// Bytes that further bodies may take.
+    room: Arc<Semaphore>,
     heard: Heard,
+}
+
+/// The body of a request, as long as it counts.
+struct Received {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Listener {
@@ -50,7 +77,9 @@ impl Listener {
         heard: impl Fn(&str, &Answer) + Send + Sync + 'static,
     ) -> Self {
         let routes = RwLock::default();
-        Self(Arc::new(Inner { triggers, plugin, routes, heard: Box::new(heard) }))
+        let room = Semaphore::new(triggers.0.limits.bodies_held.min(Semaphore::MAX_PERMITS));
+        let (room, heard) = (Arc::new(room), Box::new(heard));
+        Self(Arc::new(Inner { triggers, plugin, routes, room, heard }))
     }
 
     /// Takes the deliveries of a subscription at a path, e.g. `/hooks/7c1f…`.
@@ -89,17 +118,32 @@ impl Listener {
 
     async fn connection(&self, stream: TcpStream) {
         let address = stream.local_addr().ok();
-        let service = service_fn(|request| async move {
-            Ok::<_, Infallible>(self.answered(address, request).await)
+        let service = service_fn(|request| {
+            Box::pin(async move { Ok::<_, Infallible>(self.answered(address, request).await) })
         });
-        let served = http1::Builder::new()
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
             .max_headers(64)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-        if let Err(error) = served {
-            tracing::debug!(%error, "a connection ended");
+            .max_buf_size(HEAD_BUFFER)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
+        let served = poll_fn(|context| connection.poll_without_shutdown(context));
+        let served = match tokio::time::timeout(LIFETIME, served).await {
+            Ok(served) => served,
+            Err(_) => {
+                Pin::new(&mut connection).graceful_shutdown();
+                let last = poll_fn(|context| connection.poll_without_shutdown(context));
+                match tokio::time::timeout(LAST_REQUEST, last).await {
+                    Ok(served) => served,
+                    Err(_) => return tracing::debug!("a connection was closed: its time was over"),
+                }
+            }
+        };
+        match served {
+            Ok(()) => linger(connection.into_parts().io.into_inner()).await,
+            Err(error) => tracing::debug!(%error, "a connection ended"),
         }
     }
 
@@ -127,15 +171,19 @@ impl Listener {
         request: Request<Body>,
     ) -> Answer {
         let (head, body) = request.into_parts();
-        let read = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
-        let body = match read {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                return Answer::of(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge);
-            }
-            Ok(Err(error)) => {
-                let reason = Reason::Failed(format!("the body cannot be read: {error}"));
-                return Answer::of(StatusCode::BAD_REQUEST, reason);
+        let (triggers, plugin) = (&self.0.triggers, &self.0.plugin);
+        let limit = match triggers.admit(plugin, name, &head.method, &head.headers).await {
+            Ok(limit) => limit,
+            Err(refusal) => return refusal,
+        };
+        let waits = AtomicBool::new(false);
+        let body = match tokio::time::timeout(PATIENCE, self.read(body, limit, &waits)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(refusal)) => return refusal,
+            Err(_) if waits.load(Ordering::Relaxed) => {
+                let reason = "too many bodies are being received (limit `bodies_held`)";
+                let reason = Reason::Failed(reason.into());
+                return Answer::of(StatusCode::SERVICE_UNAVAILABLE, reason);
             }
             Err(_) => {
                 let reason = Reason::Failed("the body did not come in time".into());
@@ -147,21 +195,69 @@ impl Listener {
             method: head.method,
             url: format!("http://{host}{}", head.uri),
             headers: head.headers,
-            body,
+            body: body.bytes.clone(),
         };
-        self.0.triggers.receive(&self.0.plugin, name, incoming).await
+        triggers.receive(plugin, name, incoming).await
+    }
+
+    /// Reads a body, and no more of it than the limit and the room for all bodies allow. `waits` tells
+    /// whether it waits for room.
+    async fn read(&self, body: Body, limit: usize, waits: &AtomicBool) -> Result<Received, Answer> {
+        let mut body = pin!(body);
+        let mut bytes = Vec::new();
+        let none = self.0.room.clone().acquire_many_owned(0).await;
+        let mut room = none.expect("the semaphore is never closed");
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                let reason = Reason::Failed(format!("the body cannot be read: {error}"));
+                Answer::of(StatusCode::BAD_REQUEST, reason)
+            })?;
+            let Ok(chunk) = frame.into_data() else { continue };
+            if bytes.len() + chunk.len() > limit {
+                return Err(Answer::of(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge));
+            }
+            let size = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+            waits.store(true, Ordering::Relaxed);
+            let more = self.0.room.clone().acquire_many_owned(size).await;
+            waits.store(false, Ordering::Relaxed);
+            room.merge(more.expect("the semaphore is never closed"));
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Received { bytes: bytes.into(), _room: room })
+    }
+}
+
+/// Closes a connection so that the client can read the response, whatever it is still sending.
+async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut discarded = vec![0; 16 * 1024];
+    let rest = async { while stream.read(&mut discarded).await.is_ok_and(|count| count > 0) {} };
+    if tokio::time::timeout(LINGER, rest).await.is_err() {
+        tracing::debug!("a client went on sending after the last response");
     }
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut builder = Response::builder().status(answer.status);
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
     for (name, value) in &answer.headers {
-        builder = builder.header(name, value);
+        // They were judged when the answer was made.
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            headers.append(name, value);
+        }
     }
-    builder.body(Full::new(Bytes::from(answer.body))).unwrap_or_else(|error| {
-        tracing::error!(%error, "the plugin's answer has headers that cannot be sent");
-        let mut response = Response::new(Full::new(Bytes::new()));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    })
+    // A plugin's words are shown to nobody as a page of the engine's host.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = HeaderValue::from_static("default-src 'none'; sandbox");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    if !answer.status.is_success() {
+        // Whoever sent it gets no further request in on this connection, and its body is not read.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -15,7 +15,7 @@ use crate::description::Trigger;
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, ItemError, Observer, Silent, depth_of};
 use crate::host::Host;
-use crate::limits::Limits;
+use crate::limits::{Limits, TriggerLimits};
 use crate::plugin::{Plugin, TriggerCall, TriggerHealth};
 
 /// The subscriptions of a store. Cheap to clone.
@@ -25,7 +25,9 @@ pub struct Triggers(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) store: Arc<dyn TriggerStore>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) limits: Limits,
+    /// Of calls of the plugin.
+    pub(super) call_limits: Limits,
+    pub(super) limits: TriggerLimits,
     pub(super) observer: Arc<dyn Observer>,
     /// Wakes whoever works on a subscription, when something was received for it.
     wakers: Mutex<HashMap<String, Arc<Notify>>>,
@@ -49,7 +51,8 @@ impl Host {
         Triggers(Arc::new(Inner {
             store,
             clock: self.shared.clock.clone(),
-            limits: self.shared.limits.clone(),
+            call_limits: self.shared.limits.clone(),
+            limits: self.shared.trigger_limits.clone(),
             observer,
             wakers: Mutex::default(),
         }))
@@ -280,15 +283,32 @@ impl Triggers {
     /// Events of a guest, checked.
     pub(super) fn checked(&self, events: Vec<contract::Event>) -> Result<Vec<NewEvent>, Error> {
         let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
-        let mut bytes = 0;
+        let limits = &self.0.limits;
+        if events.len() > limits.events_per_call {
+            return Err(broken(format!(
+                "it returned {} events from one call; the limit `events_per_call` is {}",
+                events.len(),
+                limits.events_per_call
+            )));
+        }
+        let key_length = |event: &contract::Event| event.dedup_key.as_ref().map_or(0, String::len);
+        let bytes: usize = events.iter().map(|event| event.json.len() + key_length(event)).sum();
+        if bytes > limits.event_bytes_per_call {
+            return Err(broken(format!(
+                "it returned events of {bytes} bytes from one call; the limit \
+                 `event_bytes_per_call` is {}",
+                limits.event_bytes_per_call
+            )));
+        }
         let mut checked = Vec::with_capacity(events.len());
         for event in events {
-            bytes += event.json.len();
-            if bytes > self.0.limits.output {
-                let limit = self.0.limits.output;
-                return Err(broken(format!("its events are larger than {limit} bytes")));
+            if key_length(&event) > limits.dedup_key {
+                return Err(broken(format!(
+                    "it returned an event whose key is longer than {} bytes (limit `dedup_key`)",
+                    limits.dedup_key
+                )));
             }
-            if depth_of(&event.json) > self.0.limits.json_depth {
+            if depth_of(&event.json) > self.0.call_limits.json_depth {
                 return Err(broken("an event that it gave is nested too deeply".into()));
             }
             let json = RawValue::from_string(event.json)

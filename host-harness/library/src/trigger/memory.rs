@@ -7,8 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::store::{Acceptance, Pending, TriggerStore, TriggerStoreError};
+use super::store::{
+    Acceptance, Pending, TriggerStore, TriggerStoreError, delivery_fits, events_waiting,
+};
 use super::subscription::{Delivered, Keep, NewEvent, Subscription, TriggerEvent};
+use crate::limits::TriggerLimits;
 
 /// Keeps subscriptions as long as the process lives.
 #[derive(Debug, Default)]
@@ -26,6 +29,30 @@ struct One {
     deliveries: VecDeque<(Pending, bool)>,
     events: VecDeque<TriggerEvent>,
     seen: HashSet<String>,
+    /// What was seen, oldest first.
+    seen_in_order: VecDeque<String>,
+}
+
+impl One {
+    /// Remembers a mark; `false`: it was remembered already.
+    fn mark(&mut self, mark: String, limits: &TriggerLimits) -> bool {
+        if !self.seen.insert(mark.clone()) {
+            return false;
+        }
+        self.seen_in_order.push_back(mark);
+        if self.seen_in_order.len() > limits.remembered
+            && let Some(oldest) = self.seen_in_order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        true
+    }
+
+    fn room(&self, name: &str, limits: &TriggerLimits) -> Result<(), TriggerStoreError> {
+        let bytes = self.events.iter().map(|event| event.event.get().len()).sum();
+        events_waiting(self.events.len(), bytes, limits)
+            .map_err(|reason| TriggerStoreError::Full { name: name.to_owned(), reason })
+    }
 }
 
 impl MemoryTriggers {
@@ -47,7 +74,15 @@ impl State {
         self.numbers
     }
 
-    fn keep_events(&mut self, name: &str, events: &[NewEvent]) -> Result<usize, TriggerStoreError> {
+    fn keep_events(
+        &mut self,
+        name: &str,
+        events: &[NewEvent],
+        limits: &TriggerLimits,
+    ) -> Result<usize, TriggerStoreError> {
+        if !events.is_empty() {
+            self.one(name)?.room(name, limits)?;
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let received_at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let mut new = 0;
@@ -55,7 +90,7 @@ impl State {
             let number = self.number();
             let one = self.one(name)?;
             if let Some(key) = &event.dedup_key
-                && !one.seen.insert(format!("event {key}"))
+                && !one.mark(format!("event {key}"), limits)
             {
                 continue;
             }
@@ -96,6 +131,7 @@ impl TriggerStore for MemoryTriggers {
                 deliveries: VecDeque::new(),
                 events: VecDeque::new(),
                 seen: HashSet::new(),
+                seen_in_order: VecDeque::new(),
             };
             state.subscriptions.insert(name, one);
             return Ok(1);
@@ -120,7 +156,7 @@ impl TriggerStore for MemoryTriggers {
         name: &str,
         id: Option<&str>,
         delivered: &Delivered,
-        most: usize,
+        limits: &TriggerLimits,
     ) -> Result<Acceptance, TriggerStoreError> {
         let mut state = self.state();
         let number = state.number();
@@ -129,13 +165,21 @@ impl TriggerStore for MemoryTriggers {
         if mark.as_ref().is_some_and(|mark| one.seen.contains(mark)) {
             return Ok(Acceptance::Repeated);
         }
-        if one.deliveries.len() >= most {
+        let waiting = || one.deliveries.iter().filter(|(_, aside)| !aside);
+        let bytes = waiting().map(|(pending, _)| pending.delivered.size()).sum();
+        if !delivery_fits(waiting().count(), bytes, delivered.size(), limits) {
             return Ok(Acceptance::Full);
         }
-        one.seen.extend(mark);
+        if let Some(mark) = mark {
+            one.mark(mark, limits);
+        }
         let pending = Pending { number, delivered: delivered.clone(), failures: 0 };
         one.deliveries.push_back((pending, false));
         Ok(Acceptance::Kept)
+    }
+
+    async fn room(&self, name: &str, limits: &TriggerLimits) -> Result<(), TriggerStoreError> {
+        self.state().one(name)?.room(name, limits)
     }
 
     async fn pending(&self, name: &str) -> Result<Option<Pending>, TriggerStoreError> {
@@ -149,9 +193,10 @@ impl TriggerStore for MemoryTriggers {
         name: &str,
         number: u64,
         events: &[NewEvent],
+        limits: &TriggerLimits,
     ) -> Result<usize, TriggerStoreError> {
         let mut state = self.state();
-        let new = state.keep_events(name, events)?;
+        let new = state.keep_events(name, events, limits)?;
         state.one(name)?.deliveries.retain(|(pending, _)| pending.number != number);
         Ok(new)
     }
@@ -162,13 +207,29 @@ impl TriggerStore for MemoryTriggers {
         number: u64,
         _reason: &str,
         put_aside: bool,
+        limits: &TriggerLimits,
     ) -> Result<(), TriggerStoreError> {
         let mut state = self.state();
-        let mut deliveries = state.one(name)?.deliveries.iter_mut();
-        if let Some((pending, aside)) = deliveries.find(|(one, _)| one.number == number) {
+        let deliveries = &mut state.one(name)?.deliveries;
+        if let Some((pending, aside)) = deliveries.iter_mut().find(|(one, _)| one.number == number)
+        {
             pending.failures += 1;
             *aside |= put_aside;
         }
+        // The newest stay.
+        let (mut count, mut bytes) = (0, 0);
+        let mut kept = VecDeque::with_capacity(deliveries.len());
+        while let Some((pending, aside)) = deliveries.pop_back() {
+            if aside {
+                count += 1;
+                bytes += pending.delivered.size();
+                if count > limits.put_aside_deliveries || bytes > limits.put_aside_bytes {
+                    continue;
+                }
+            }
+            kept.push_front((pending, aside));
+        }
+        *deliveries = kept;
         Ok(())
     }
 
@@ -178,12 +239,13 @@ impl TriggerStore for MemoryTriggers {
         before: Option<&Value>,
         cursor: &Value,
         events: &[NewEvent],
+        limits: &TriggerLimits,
     ) -> Result<usize, TriggerStoreError> {
         let mut state = self.state();
         if state.one(name)?.keep.subscription.cursor.as_ref() != before {
             return Err(TriggerStoreError::Changed(name.to_owned()));
         }
-        let new = state.keep_events(name, events)?;
+        let new = state.keep_events(name, events, limits)?;
         state.one(name)?.keep.subscription.cursor = Some(cursor.clone());
         Ok(new)
     }

@@ -102,6 +102,8 @@ pub use receive::{Answer, Incoming, Reason};
 pub use run::{EventSink, Happening, RunOptions, SinkError};
 pub use signature::{SignatureError, sign, verify};
 pub use store::{Acceptance, Pending, TriggerStore, TriggerStoreError};
+#[cfg(feature = "store")]
+pub(crate) use store::{delivery_fits, events_waiting};
 pub use subscription::{
     Delivered, Keep, NewEvent, NewSubscription, Status, Subscription, TriggerEvent,
 };

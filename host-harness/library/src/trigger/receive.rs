@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
@@ -15,11 +16,6 @@ use crate::error::Error;
 use crate::plugin::{Plugin, TriggerReply};
 use crate::secret::Secret;
 
-/// Largest body of a delivery, in bytes, whatever the trigger says.
-pub(super) const LARGEST: usize = 16 * 1024 * 1024;
-/// Deliveries that wait for the plugin at most, for each subscription. Beyond that the service is
-/// told to try again later.
-const MOST_WAITING: usize = 10_000;
 /// Longest id of a delivery that is told apart.
 const LONGEST_ID: usize = 200;
 /// How long a plugin may take to answer, where its service does not say.
@@ -38,6 +34,20 @@ const DROPPED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Headers of a plugin's reply that are sent. Everything else could reach beyond the reply: set
+/// cookies for the engine's host, change how browsers treat it, or break the connection. Services ask
+/// for these: some want a secret or an origin confirmed in a header.
+const REPLIED: &[&str] = &[
+    "content-language",
+    "content-type",
+    "retry-after",
+    "webhook-allowed-origin",
+    "webhook-allowed-rate",
+    "x-hook-secret",
+];
+/// Bytes of all header values of a plugin's reply.
+const LONGEST_REPLY_HEADERS: usize = 8 * 1024;
 
 /// A request to a callback URL.
 #[derive(Clone, Debug)]
@@ -111,11 +121,32 @@ impl Triggers {
                 tracing::debug!(subscription = name, status = %answer.status, reason = ?answer.reason, "delivery");
                 answer
             }
-            Err(error) => {
-                tracing::error!(subscription = name, %error, "a delivery cannot be received");
-                Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Failed(error.to_string()))
-            }
+            Err(error) => failed(name, &error),
         }
+    }
+
+    /// Judges a delivery by its method and headers, before its body is read. Returns how many bytes
+    /// of body it may have. A server calls this first, reads no more than that, and then calls
+    /// [`receive`](Self::receive), which judges all of it.
+    ///
+    /// # Errors
+    ///
+    /// The answer to give without reading the body.
+    pub async fn admit(
+        &self,
+        plugin: &Plugin,
+        name: &str,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<usize, Answer> {
+        let admitted = async {
+            let found = self.webhook(plugin, name).await?;
+            Ok::<_, Error>(found.and_then(|(trigger, _)| {
+                let webhook = trigger.webhook().ok_or_else(unknown)?;
+                self.admitted(webhook, method, headers)
+            }))
+        };
+        admitted.await.unwrap_or_else(|error| Err(failed(name, &error)))
     }
 
     async fn received(
@@ -124,20 +155,13 @@ impl Triggers {
         name: &str,
         incoming: Incoming,
     ) -> Result<Answer, Error> {
-        // Rules that nobody has approved are none to check by.
-        plugin.check_approval()?;
-        let keep = match self.0.store.open(name).await {
-            Err(TriggerStoreError::Unknown { .. }) => {
-                return Ok(Answer::of(StatusCode::NOT_FOUND, Reason::Unknown));
-            }
-            keep => keep?,
+        let (trigger, keep) = match self.webhook(plugin, name).await? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(refusal),
         };
-        let trigger = plugin.trigger(&keep.subscription.trigger)?;
         plugin.check_run(&trigger.name)?;
-        let Some(webhook) = trigger.webhook() else {
-            return Ok(Answer::of(StatusCode::NOT_FOUND, Reason::Unknown));
-        };
-        if let Some(refusal) = self.refusal(webhook, &keep, &incoming) {
+        let Some(webhook) = trigger.webhook() else { return Ok(unknown()) };
+        if let Err(refusal) = self.judged(webhook, &keep, &incoming) {
             return Ok(refusal);
         }
         let id = webhook
@@ -150,7 +174,8 @@ impl Triggers {
         if webhook.answered_by == AnsweredBy::Plugin {
             return self.answered_by_plugin(plugin, trigger, &keep, delivered).await;
         }
-        let accepted = self.0.store.accept(name, id.as_deref(), &delivered, MOST_WAITING).await?;
+        let limits = &self.0.limits;
+        let accepted = self.0.store.accept(name, id.as_deref(), &delivered, limits).await?;
         Ok(match accepted {
             Acceptance::Kept => {
                 self.waker(name).notify_one();
@@ -161,27 +186,60 @@ impl Triggers {
         })
     }
 
-    /// Why a delivery is not taken: in the order of what costs least.
-    fn refusal(&self, webhook: &Webhook, keep: &Keep, incoming: &Incoming) -> Option<Answer> {
-        let refuse = |status, reason| Some(Answer::of(status, reason));
-        if !webhook.takes(incoming.method.as_str()) {
-            return refuse(StatusCode::METHOD_NOT_ALLOWED, Reason::Method);
+    /// The trigger of a subscription that receives deliveries, and the subscription.
+    async fn webhook<'a>(
+        &self,
+        plugin: &'a Plugin,
+        name: &str,
+    ) -> Result<Result<(&'a Trigger, Keep), Answer>, Error> {
+        // Rules that nobody has approved are none to check by.
+        plugin.check_approval()?;
+        let keep = match self.0.store.open(name).await {
+            Err(TriggerStoreError::Unknown { .. }) => return Ok(Err(unknown())),
+            keep => keep?,
+        };
+        let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        Ok(if trigger.webhook().is_some() { Ok((trigger, keep)) } else { Err(unknown()) })
+    }
+
+    /// How many bytes of body a delivery may have, by its method and headers.
+    fn admitted(
+        &self,
+        webhook: &Webhook,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<usize, Answer> {
+        if !webhook.takes(method.as_str()) {
+            return Err(Answer::of(StatusCode::METHOD_NOT_ALLOWED, Reason::Method));
         }
-        if incoming.body.len() > webhook.body_limit_bytes.unwrap_or(LARGEST).min(LARGEST) {
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge);
+        let limit = self.0.limits.delivery_body;
+        let limit = webhook.body_limit_bytes.map_or(limit, |own| own.min(limit));
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: u64| length > limit as u64) {
+            return Err(Answer::of(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge));
         }
-        let rule = webhook.signature.as_ref()?;
+        if webhook.signature.as_ref().is_some_and(|rule| !headers.contains_key(&rule.header)) {
+            return Err(Answer::of(StatusCode::BAD_REQUEST, Reason::Unsigned));
+        }
+        Ok(limit)
+    }
+
+    /// Whether a delivery is accepted: first by what costs least.
+    fn judged(&self, webhook: &Webhook, keep: &Keep, incoming: &Incoming) -> Result<(), Answer> {
+        let limit = self.admitted(webhook, &incoming.method, &incoming.headers)?;
+        if incoming.body.len() > limit {
+            return Err(Answer::of(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge));
+        }
+        let Some(rule) = &webhook.signature else { return Ok(()) };
         let now = self.0.clock.unix_milliseconds();
         let previous =
             keep.previous.as_ref().filter(|(_, until)| *until > now).map(|(secret, _)| secret);
         let secrets: Vec<&Secret> = keep.secret.iter().chain(previous).collect();
-        match verify(rule, &incoming.headers, &incoming.body, &secrets) {
-            Ok(()) => None,
-            Err(SignatureError::Missing { .. }) => {
-                refuse(StatusCode::BAD_REQUEST, Reason::Unsigned)
-            }
-            Err(SignatureError::Wrong) => refuse(StatusCode::FORBIDDEN, Reason::WrongSignature),
-        }
+        verify(rule, &incoming.headers, &incoming.body, &secrets).map_err(|error| match error {
+            SignatureError::Missing { .. } => Answer::of(StatusCode::BAD_REQUEST, Reason::Unsigned),
+            SignatureError::Wrong => Answer::of(StatusCode::FORBIDDEN, Reason::WrongSignature),
+        })
     }
 
     /// For services that want to read something in the answer.
@@ -193,11 +251,17 @@ impl Triggers {
         delivered: Delivered,
     ) -> Result<Answer, Error> {
         let name = &keep.subscription.name;
+        match self.0.store.room(name, &self.0.limits).await {
+            Err(TriggerStoreError::Full { .. }) => {
+                return Ok(Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Full));
+            }
+            room => room?,
+        }
         let within = trigger.webhook().and_then(|webhook| webhook.answer_within_ms);
         let within = within.map_or(ANSWER_WITHIN, Duration::from_millis);
         let mut call = self.call(trigger, keep, &CancellationToken::new());
         // The answer has a way to go, too.
-        let mut limits = self.0.limits.clone();
+        let mut limits = self.0.call_limits.clone();
         limits.total_time = limits.total_time.min(within * 4 / 5);
         call.execution.limits = Some(limits);
         let delivery = delivered.into();
@@ -206,27 +270,59 @@ impl Triggers {
             received.map_err(|error| super::manage::refused("receive for", name, &error))?;
         let events = self.checked(received.events)?;
         // Kept as if it had been settled at once: no delivery has this number.
-        self.0.store.settle(name, 0, &events).await?;
+        self.0.store.settle(name, 0, &events, &self.0.limits).await?;
         self.waker(name).notify_one();
         let Some(reply) = received.reply else {
             return Ok(Answer::of(StatusCode::ACCEPTED, Reason::Plugin));
         };
-        answer(reply)
+        answer(reply, self.0.limits.reply_body)
     }
 }
 
-fn answer(reply: TriggerReply) -> Result<Answer, Error> {
+fn unknown() -> Answer {
+    Answer::of(StatusCode::NOT_FOUND, Reason::Unknown)
+}
+
+fn failed(name: &str, error: &Error) -> Answer {
+    tracing::error!(subscription = name, %error, "a delivery cannot be received");
+    Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Failed(error.to_string()))
+}
+
+/// A plugin's reply, less what a plugin has no say in.
+fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
+    let broken = |problem: String| Error::from(crate::error::ErrorKind::Stopped(problem));
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| {
-        status.is_success()
-            || status.is_redirection()
-            || status.is_client_error()
-            || status.is_server_error()
+        status.is_success() || status.is_client_error() || status.is_server_error()
     });
     let Some(status) = status else {
         let problem = format!("it answers a delivery with the status {}", reply.status);
-        return Err(crate::error::ErrorKind::Stopped(problem).into());
+        return Err(broken(problem));
     };
-    Ok(Answer { status, headers: reply.headers, body: reply.body, reason: Reason::Plugin })
+    if reply.body.len() > body_limit {
+        return Err(broken(format!(
+            "its reply to a delivery has a body of {} bytes; the limit `reply_body` is {body_limit}",
+            reply.body.len()
+        )));
+    }
+    let mut headers: Vec<(String, String)> = Vec::new();
+    let mut room = LONGEST_REPLY_HEADERS;
+    for (name, value) in reply.headers {
+        let name = name.to_ascii_lowercase();
+        let is_sent = REPLIED.contains(&name.as_str())
+            && HeaderValue::from_str(&value).is_ok()
+            && headers.iter().all(|(other, _)| *other != name);
+        match room.checked_sub(value.len()) {
+            Some(left) if is_sent => {
+                room = left;
+                headers.push((name, value));
+            }
+            _ => tracing::warn!(
+                header = %name.escape_debug().take(100).collect::<String>(),
+                "a header of a plugin's reply to a delivery is not sent"
+            ),
+        }
+    }
+    Ok(Answer { status, headers, body: reply.body, reason: Reason::Plugin })
 }
 
 /// What a plugin sees of a delivery.

@@ -134,7 +134,8 @@ impl Triggers {
     /// # Errors
     ///
     /// When it has failed at a delivery; the delivery is kept, unless the plugin cannot read it or
-    /// has crashed at it several times.
+    /// has crashed at it several times. When as many events wait for the engine as the limits allow
+    /// ([`Error::is_full`]): the plugin is not called then.
     pub async fn work(
         &self,
         plugin: &Plugin,
@@ -142,6 +143,7 @@ impl Triggers {
         cancellation: &CancellationToken,
     ) -> Result<Option<Happening>, Error> {
         let Some(pending) = self.0.store.pending(name).await? else { return Ok(None) };
+        self.0.store.room(name, &self.0.limits).await?;
         let Pending { number, delivered, failures } = pending;
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
@@ -154,7 +156,7 @@ impl Triggers {
         };
         let error = match events {
             Ok(events) => {
-                let new = self.0.store.settle(name, number, &events).await?;
+                let new = self.0.store.settle(name, number, &events, &self.0.limits).await?;
                 return Ok(Some(Happening::Received { new }));
             }
             Err(error) => error,
@@ -164,16 +166,18 @@ impl Triggers {
         let put_aside = is_unreadable || (crashes && failures + 1 >= MOST_CRASHES);
         let reason = error.to_string();
         if put_aside || crashes {
-            self.0.store.fail(name, number, &reason, put_aside).await?;
+            self.0.store.fail(name, number, &reason, put_aside, &self.0.limits).await?;
         }
         if put_aside { Ok(Some(Happening::PutAside { reason })) } else { Err(error) }
     }
 
-    /// Polls once. Returns how many events were new, and whether there is more at once.
+    /// Polls once. Returns how many events were new, and whether there is more at once: an engine
+    /// that goes on at once pauses now and then, because the plugin may say so for ever.
     ///
     /// # Errors
     ///
-    /// When the plugin or the service fails; the cursor stays where it was.
+    /// When the plugin or the service fails; the cursor stays where it was. When as many events wait
+    /// for the engine as the limits allow ([`Error::is_full`]): the plugin is not called then.
     pub async fn poll(
         &self,
         plugin: &Plugin,
@@ -183,11 +187,13 @@ impl Triggers {
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
         let before = keep.subscription.cursor.as_ref();
+        self.0.store.room(name, &self.0.limits).await?;
         let call = self.call(trigger, &keep, cancellation);
         let polled = plugin.ask_for_new(call, before).await?;
         let polled = polled.map_err(|error| refused("poll for", name, &error))?;
         let events = self.checked(polled.events)?;
-        let new = self.0.store.advance(name, before, &polled.cursor, &events).await?;
+        let limits = &self.0.limits;
+        let new = self.0.store.advance(name, before, &polled.cursor, &events, limits).await?;
         // A cursor that does not move would be asked for ever.
         let more = polled.more && (new > 0 || before != Some(&polled.cursor));
         Ok((new, more))
@@ -233,7 +239,8 @@ impl Run<'_> {
 
     async fn polls(&self, interval: Duration) {
         let clock = &self.triggers.0.clock;
-        let mut failures = 0;
+        let limits = &self.triggers.0.limits;
+        let (mut failures, mut in_a_row) = (0, 0);
         loop {
             match self.triggers.poll(self.plugin, self.name, self.cancellation).await {
                 Ok((new, more)) => {
@@ -242,11 +249,19 @@ impl Run<'_> {
                     if new > 0 {
                         self.events.notify_one();
                     }
+                    in_a_row += 1;
                     if !more {
+                        in_a_row = 0;
                         clock.sleep(interval).await;
+                    } else if in_a_row >= limits.polls_in_a_row {
+                        in_a_row = 0;
+                        clock.sleep(limits.poll_pause.min(interval)).await;
                     }
                 }
-                Err(error) => self.pause("poll", &error, &mut failures).await,
+                Err(error) => {
+                    in_a_row = 0;
+                    self.pause("poll", &error, &mut failures).await;
+                }
             }
         }
     }
@@ -307,6 +322,16 @@ impl Run<'_> {
     }
 
     async fn pause(&self, what: &'static str, error: &Error, failures: &mut u32) {
+        // Nothing has failed: the engine takes its time. Once it has taken some, this goes on soon.
+        if error.is_full() {
+            if *failures == 0 {
+                let reason = error.to_string();
+                self.sink.happened(self.name, &Happening::Failed { what, reason, pause: LOOK });
+            }
+            *failures = 1;
+            self.triggers.0.clock.sleep(LOOK).await;
+            return;
+        }
         let own = FIRST_PAUSE.saturating_mul(1 << (*failures).min(10)).min(LONGEST_PAUSE);
         let asked = error.item().and_then(|item: &ItemError| item.retry_after_ms);
         let pause = asked.map_or(own, |asked| own.max(Duration::from_millis(asked)));

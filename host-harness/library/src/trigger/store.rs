@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::subscription::{Delivered, Keep, NewEvent, Subscription, TriggerEvent};
+use crate::limits::TriggerLimits;
 
 /// Why a store of subscriptions cannot do something.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -23,6 +24,14 @@ pub enum TriggerStoreError {
     /// It was changed since it was read.
     #[error("the subscription `{0}` has been changed meanwhile: does another process run it, too?")]
     Changed(String),
+    /// So much is stored already that nothing can be added.
+    #[error("Cannot store more for the subscription `{name}`: {reason}")]
+    Full {
+        /// The name.
+        name: String,
+        /// What is full, and the limit.
+        reason: String,
+    },
     /// The store failed.
     #[error("the store of subscriptions failed: {0}")]
     Failed(String),
@@ -90,8 +99,8 @@ pub trait TriggerStore: Send + Sync + 'static {
     /// When the store fails.
     async fn remove(&self, name: &str) -> Result<(), TriggerStoreError>;
 
-    /// Keeps a delivery until it is [settled](Self::settle): unless one with this id was kept
-    /// before, or `most` are waiting.
+    /// Stores a delivery until it is [settled](Self::settle): unless one with this id was stored
+    /// before, or as many wait as the limits allow.
     ///
     /// # Errors
     ///
@@ -101,8 +110,16 @@ pub trait TriggerStore: Send + Sync + 'static {
         name: &str,
         id: Option<&str>,
         delivered: &Delivered,
-        most: usize,
+        limits: &TriggerLimits,
     ) -> Result<Acceptance, TriggerStoreError>;
+
+    /// Whether events can be stored: asked before a plugin is called for some.
+    ///
+    /// # Errors
+    ///
+    /// [`TriggerStoreError::Full`] while there is no room, [`TriggerStoreError::Unknown`], and when
+    /// the store fails.
+    async fn room(&self, name: &str, limits: &TriggerLimits) -> Result<(), TriggerStoreError>;
 
     /// The delivery that has waited longest, and was not put aside.
     ///
@@ -116,15 +133,18 @@ pub trait TriggerStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// [`TriggerStoreError::Full`] where there is no [room](Self::room) for the events, and when the
+    /// store fails.
     async fn settle(
         &self,
         name: &str,
         number: u64,
         events: &[NewEvent],
+        limits: &TriggerLimits,
     ) -> Result<usize, TriggerStoreError>;
 
-    /// The plugin has failed at a delivery. With `put_aside` it is not tried again, but kept.
+    /// The plugin has failed at a delivery. With `put_aside` it is not tried again, but kept; of
+    /// those put aside, the oldest are removed where there are more than the limits allow.
     ///
     /// # Errors
     ///
@@ -135,6 +155,7 @@ pub trait TriggerStore: Send + Sync + 'static {
         number: u64,
         reason: &str,
         put_aside: bool,
+        limits: &TriggerLimits,
     ) -> Result<(), TriggerStoreError>;
 
     /// A poll that began at the cursor `before` has found these events: keeps those whose key is
@@ -142,13 +163,16 @@ pub trait TriggerStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`TriggerStoreError::Changed`] where the cursor is another by now, and when the store fails.
+    /// [`TriggerStoreError::Changed`] where the cursor is another by now,
+    /// [`TriggerStoreError::Full`] where there is no [room](Self::room) for the events, and when the
+    /// store fails.
     async fn advance(
         &self,
         name: &str,
         before: Option<&Value>,
         cursor: &Value,
         events: &[NewEvent],
+        limits: &TriggerLimits,
     ) -> Result<usize, TriggerStoreError>;
 
     /// The event that has waited longest.
@@ -164,4 +188,39 @@ pub trait TriggerStore: Send + Sync + 'static {
     ///
     /// When the store fails.
     async fn taken(&self, name: &str, number: u64) -> Result<(), TriggerStoreError>;
+}
+
+/// Whether there is room for events beside those that wait.
+///
+/// # Errors
+///
+/// What is full, and the limit.
+pub(crate) fn events_waiting(
+    events: usize,
+    bytes: usize,
+    limits: &TriggerLimits,
+) -> Result<(), String> {
+    if events >= limits.waiting_events {
+        return Err(format!(
+            "{events} events wait for the engine to take them (limit `waiting_events`)"
+        ));
+    }
+    if bytes >= limits.waiting_event_bytes {
+        return Err(format!(
+            "events of {bytes} bytes wait for the engine to take them (limit \
+             `waiting_event_bytes`)"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a delivery of this size fits beside those that wait.
+pub(crate) fn delivery_fits(
+    waiting: usize,
+    bytes: usize,
+    size: usize,
+    limits: &TriggerLimits,
+) -> bool {
+    waiting < limits.waiting_deliveries
+        && bytes.saturating_add(size) <= limits.waiting_delivery_bytes
 }

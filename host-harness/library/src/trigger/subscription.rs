@@ -102,6 +102,14 @@ pub struct Delivered {
     pub received_at: u64,
 }
 
+impl Delivered {
+    /// How much of a store it takes, in bytes.
+    pub fn size(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len() + 8);
+        self.method.len() + self.url.len() + headers.sum::<usize>() + self.body.len()
+    }
+}
+
 /// An event that is to be kept.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
@@ -111,6 +119,13 @@ pub struct NewEvent {
     pub dedup_key: Option<String>,
     /// Milliseconds since 1970, by the service's clock.
     pub occurred_at: Option<u64>,
+}
+
+impl NewEvent {
+    /// How much of a store it takes, in bytes. An event with a key is remembered by it.
+    pub fn size(&self) -> usize {
+        self.json.get().len() + self.dedup_key.as_ref().map_or(0, |key| 2 * key.len())
+    }
 }
 
 /// An event for the engine.

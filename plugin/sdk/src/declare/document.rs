@@ -144,7 +144,8 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
     .resource(resource)
     .examples(examples(action.examples))
     .early_access(action.is_early_access)
-    .emits(action.run == Run::Declared && action.is_paged());
+    .emits(action.run == Run::Declared && action.is_paged())
+    .batches(action.run == Run::Batch);
     document.documentation_url = given(action.documentation_url);
     document.guarantee = guarantee::of(action);
     match slot(action) {

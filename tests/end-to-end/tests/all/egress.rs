@@ -340,6 +340,7 @@ async fn an_explicit_proxy_is_asked_to_connect_and_sees_no_credential() {
         .build()
         .unwrap();
     let request = |url: &str| TransportRequest {
+        plugin: String::new(),
         pool: String::new(),
         method: "GET".parse().unwrap(),
         url: url.parse().unwrap(),
@@ -355,7 +356,53 @@ async fn an_explicit_proxy_is_asked_to_connect_and_sees_no_credential() {
     // A literal private address is refused before the proxy hears of it.
     let error = transport.send(request("https://10.0.0.1/")).await.unwrap_err();
     assert!(error.to_string().contains("a private address"), "{error}");
-    assert!(HttpTransport::builder().proxy("socks5://x").build().is_err());
+    let refused = HttpTransport::builder().proxy("socks5://user:hunter22@x").build().err().unwrap();
+    assert!(!refused.to_string().contains("hunter22"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_gets_the_credentials_for_it_and_no_message_shows_them() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use workflow_node_host::transport::{HttpTransport, Transport as _};
+
+    for (credentials, expected) in [
+        ("user:hunter22@", Some("dXNlcjpodW50ZXIyMg==")),
+        (":hunter22@", Some("Omh1bnRlcjIy")),
+        ("", None),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(client.read_u8().await.unwrap());
+            }
+            client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await.unwrap();
+            String::from_utf8(head).unwrap()
+        });
+        let transport = HttpTransport::builder().proxy(format!("http://{credentials}{address}"));
+        let error = transport.build().unwrap().send(bare_request()).await.unwrap_err();
+        let head = seen.await.unwrap();
+        let given = head.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: Basic "));
+        assert_eq!(given, expected, "{head}");
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("407") && !text.contains("hunter22"), "{text}");
+        assert!(!text.contains("user:"), "{text}");
+    }
+}
+
+fn bare_request() -> workflow_node_host::transport::TransportRequest {
+    workflow_node_host::transport::TransportRequest {
+        plugin: String::new(),
+        pool: String::new(),
+        method: "GET".parse().unwrap(),
+        url: "https://api.pagerduty.com/abilities".parse().unwrap(),
+        headers: Default::default(),
+        body: None,
+        response_limit: 1 << 20,
+        sent: Default::default(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ mod hostile;
 mod isolation;
 mod loading;
 mod node;
+mod pacing;
 mod portability;
 mod rights;
 mod scopes;

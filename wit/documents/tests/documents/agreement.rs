@@ -65,7 +65,12 @@ fn says_something(name: &str, value: &Value) -> bool {
         Value::Object(members) => !members.is_empty(),
         Value::Bool(false) => !matches!(
             name,
-            "required" | "early_access" | "emits" | "iss_in_response" | "continue_on_fail"
+            "required"
+                | "early_access"
+                | "emits"
+                | "batches"
+                | "iss_in_response"
+                | "continue_on_fail"
         ),
         Value::Bool(true) => name != "output",
         Value::Number(number) => name != "previous_ms" || number.as_u64() != Some(0),

@@ -6,10 +6,10 @@ use workflow_node_documents::{
     Access, Account, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, CallOptions,
     Choice, ClientAuthentication, ClientCredentials, Configuration, CredentialAccess,
     CredentialType, CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder,
-    FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration, Options, OptionsQuery,
-    OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateWindow, Resource, Schema, Schemas,
-    Scope, SecretPlacement, SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot,
-    SlotUse, TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
+    FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration, OperationLimit, Options,
+    OptionsQuery, OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateWindow, Resource,
+    Schema, Schemas, Scope, SecretPlacement, SecretPosition, Signature, SignatureEncoding,
+    SignatureScheme, Slot, SlotUse, TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
 };
 
 use crate::published::{assert_valid, missing, schema};
@@ -58,7 +58,8 @@ fn a_node() {
         .guarantee("No record is repeated.")
         .examples([example()])
         .early_access(true)
-        .emits(true);
+        .emits(true)
+        .batches(true);
     let secret = SecretPosition::new("key", "A key.")
         .methods(["GET"])
         .origins([api()])
@@ -128,7 +129,13 @@ fn credential_types() {
     let full_app = app.clone().scopes_field("scopes").revoke_urls(urls());
     let limit = RateLimit::new([RateWindow::new(960, 60_000)])
         .remaining_header("left")
-        .retry_after_header("reset");
+        .retry_after_header("reset")
+        .default_wait_ms(30_000)
+        .operations([OperationLimit::new(
+            "/a/{id}".parse::<PathTemplate>().unwrap(),
+            [RateWindow::new(5, 1)],
+        )
+        .methods(["GET"])]);
     let body =
         Placement::body("/key", "{key}", [api()]).methods(["POST"]).path("/v2/**".parse().unwrap());
     let everything = credential_type(full_code, header.clone().methods(["GET"]))

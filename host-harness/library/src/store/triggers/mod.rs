@@ -16,6 +16,7 @@ use super::record::{signed, unsigned};
 use super::schema::Opened;
 use super::seal;
 use super::{SqliteStore, StoreError};
+use crate::limits::TriggerLimits;
 use crate::trigger::{
     Acceptance, Delivered, Keep, NewEvent, Pending, Subscription, TriggerEvent, TriggerStore,
     TriggerStoreError,
@@ -228,11 +229,17 @@ impl TriggerStore for SqliteStore {
         name: &str,
         id: Option<&str>,
         delivered: &Delivered,
-        most: usize,
+        limits: &TriggerLimits,
     ) -> Result<Acceptance, TriggerStoreError> {
         let (name, id, delivered) = (name.to_owned(), id.map(str::to_owned), delivered.clone());
-        self.on_disk(move |store| store.accept_delivery(&name, id.as_deref(), &delivered, most))
+        let limits = limits.clone();
+        self.on_disk(move |store| store.accept_delivery(&name, id.as_deref(), &delivered, &limits))
             .await
+    }
+
+    async fn room(&self, name: &str, limits: &TriggerLimits) -> Result<(), TriggerStoreError> {
+        let (name, limits) = (name.to_owned(), limits.clone());
+        self.on_disk(move |store| store.room_for_events(&name, &limits)).await
     }
 
     async fn pending(&self, name: &str) -> Result<Option<Pending>, TriggerStoreError> {
@@ -245,20 +252,23 @@ impl TriggerStore for SqliteStore {
         name: &str,
         number: u64,
         events: &[NewEvent],
+        limits: &TriggerLimits,
     ) -> Result<usize, TriggerStoreError> {
-        let (name, events) = (name.to_owned(), events.to_vec());
-        self.on_disk(move |store| store.settle_delivery(&name, number, &events)).await
+        let (name, events, limits) = (name.to_owned(), events.to_vec(), limits.clone());
+        self.on_disk(move |store| store.settle_delivery(&name, number, &events, &limits)).await
     }
 
     async fn fail(
         &self,
-        _name: &str,
+        name: &str,
         number: u64,
         reason: &str,
         put_aside: bool,
+        limits: &TriggerLimits,
     ) -> Result<(), TriggerStoreError> {
-        let reason = reason.to_owned();
-        self.on_disk(move |store| store.fail_delivery(number, &reason, put_aside)).await
+        let (name, reason, limits) = (name.to_owned(), reason.to_owned(), limits.clone());
+        self.on_disk(move |store| store.fail_delivery(&name, number, &reason, put_aside, &limits))
+            .await
     }
 
     async fn advance(
@@ -267,11 +277,14 @@ impl TriggerStore for SqliteStore {
         before: Option<&Value>,
         cursor: &Value,
         events: &[NewEvent],
+        limits: &TriggerLimits,
     ) -> Result<usize, TriggerStoreError> {
         let (name, before, cursor) = (name.to_owned(), before.cloned(), cursor.clone());
-        let events = events.to_vec();
-        self.on_disk(move |store| store.advance_cursor(&name, before.as_ref(), &cursor, &events))
-            .await
+        let (events, limits) = (events.to_vec(), limits.clone());
+        self.on_disk(move |store| {
+            store.advance_cursor(&name, before.as_ref(), &cursor, &events, &limits)
+        })
+        .await
     }
 
     async fn event(&self, name: &str) -> Result<Option<TriggerEvent>, TriggerStoreError> {
