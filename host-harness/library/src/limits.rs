@@ -76,7 +76,7 @@ impl Default for WorkerLimits {
         const MIB: u64 = 1024 * 1024;
         Self {
             workers: 128,
-            idle: 16,
+            idle: 64,
             idle_time: Duration::from_secs(30),
             executions: 1_000,
             // Optimized, a MiB takes about half a second; unoptimized builds and busy machines,

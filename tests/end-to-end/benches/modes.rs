@@ -43,6 +43,21 @@ async fn main() {
     let first = middle(times);
     println!("| first execution of a host, its worker included | | {:.1} ms | |", millis(first));
 
+    println!("\n| processor time for each of 1,000 items | this process | workers |");
+    println!("| --- | ---: | ---: |");
+    for (name, mode) in [("in process", &local), ("in workers", &remote)] {
+        let before = (processor_time("self"), mode.processor_time());
+        for _ in 0..10 {
+            mode.run(1_000).await;
+        }
+        let each = |now: Duration, then: Duration| micros(now.saturating_sub(then)) / 10_000.0;
+        println!(
+            "| {name} | {:.0} µs | {:.0} µs |",
+            each(processor_time("self"), before.0),
+            each(mode.processor_time(), before.1)
+        );
+    }
+
     println!("\n| concurrent executions of one item | in process | in workers |");
     println!("| --- | ---: | ---: |");
     for latency in [0, 50] {
@@ -127,6 +142,12 @@ impl Mode {
         assert!(outcome.items.iter().all(|item| item.is_ok()), "{:?}", outcome.stopped);
     }
 
+    /// Of all its workers.
+    fn processor_time(&self) -> Duration {
+        let workers = self.world.host.worker_processes();
+        workers.iter().map(|process| processor_time(&process.to_string())).sum()
+    }
+
     async fn list(&self, pages: usize) {
         let mut execution = Execution::new("incident.list").credential("rest", "user");
         execution.items = vec![json!({"limit": pages * 100, "date_range": "all"})];
@@ -148,6 +169,15 @@ async fn both(local: &Mode, remote: &Mode, runs: usize, run: impl AsyncFn(&Mode)
         }
     }
     times.map(middle)
+}
+
+/// Of a process, in its whole life.
+fn processor_time(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
+    // Hundredths of a second, in user and in kernel mode.
+    let ticks = fields.split(' ').skip(11).take(2).filter_map(|one| one.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
 fn middle(mut times: Vec<Duration>) -> Duration {

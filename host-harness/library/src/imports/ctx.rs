@@ -246,11 +246,6 @@ impl WorkflowNodeCtx {
         }
     }
 
-    /// Whether a ticket is open.
-    pub(crate) fn has_open(&self) -> bool {
-        !self.open.is_empty()
-    }
-
     /// What the guest sees of time.
     pub(crate) fn seen(&self) -> (u64, bool, Option<u64>) {
         (self.now, self.cancelled, self.deadline)

@@ -14,9 +14,6 @@ use crate::plugin::{Invocation, Returned, trap_text};
 /// their number.
 const AHEAD: (usize, usize) = (256 * 1024, 64);
 
-/// How often other tasks get their turn before a worker is sent fewer answers than it may get.
-const TURNS: usize = 8;
-
 /// What a call returned.
 pub(crate) struct Finished {
     pub(crate) returned: Returned,
@@ -142,8 +139,8 @@ async fn answer(
         }
         FromWorker::Emit { item, outputs } => {
             context::Host::emit(&mut view, item, outputs).await?;
-            return Ok(Some(ToWorker::Seen(seen(context))));
         }
+        FromWorker::Taken => return Ok(Some(ToWorker::Seen(seen(context)))),
         FromWorker::Key(item) => {
             let key = context::Host::idempotency_key(&mut view, item).await?;
             return Ok(Some(ToWorker::Key(key)));
@@ -159,26 +156,11 @@ async fn answer(
     Ok(None)
 }
 
-/// Whether another ticket has finished, or does so as soon as other tasks have had their turn. A
-/// worker that is woken for each ticket costs more than one that is woken for several.
-async fn more(context: &mut WorkflowNodeCtx) -> bool {
-    for _ in 0..TURNS {
-        if context.has_finished() {
-            return true;
-        }
-        if !context.has_open() {
-            return false;
-        }
-        tokio::task::yield_now().await;
-    }
-    context.has_finished()
-}
-
 /// Waits for a ticket, and adds those that have finished by then.
 async fn named(context: &mut WorkflowNodeCtx) -> wasmtime::Result<Vec<Named>> {
     let (most_bytes, most) = AHEAD;
     let (mut named, mut bytes) = (Vec::new(), 0);
-    while named.is_empty() || (bytes < most_bytes && named.len() < most && more(context).await) {
+    while named.is_empty() || (bytes < most_bytes && named.len() < most && context.has_finished()) {
         let mut view = WorkflowNodeCtxView { ctx: context };
         let Some(ticket) = completions::Host::next(&mut view).await? else { break };
         let answer = context.take(ticket);

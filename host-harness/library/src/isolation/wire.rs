@@ -38,7 +38,7 @@ pub(super) enum ToWorker {
     Named(Vec<Named>),
     /// Answer to [`FromWorker::Send`].
     Answer(Answer, Seen),
-    /// Answer to [`FromWorker::Emit`].
+    /// Answer to [`FromWorker::Taken`].
     Seen(Seen),
     /// Answer to [`FromWorker::Key`].
     Key(String),
@@ -138,10 +138,13 @@ pub(super) enum FromWorker {
     },
     Next,
     Send(Requested),
+    /// Output; the engine takes it later.
     Emit {
         item: u32,
         outputs: Vec<OutputItem>,
     },
+    /// Asks to be answered when the engine has taken all output so far.
+    Taken,
     /// The idempotency key of an item that the call does not have.
     Key(u32),
 

@@ -33,6 +33,8 @@ use crate::ticker::TICK;
 
 /// Messages that need no answer are sent when so many bytes have gathered, or when the guest waits.
 const GATHERED: usize = 64 * 1024;
+/// A guest waits until the engine has taken its output when so many bytes are on their way.
+const NOT_TAKEN: usize = 256 * 1024;
 /// Documents and components are not bounded by a worker: its memory is, and the host has bounded
 /// what it sends.
 const MOST: usize = u32::MAX as usize;
@@ -429,6 +431,8 @@ struct Imports {
     /// Tickets that the host has named and the guest has not been told of.
     named: VecDeque<Named>,
     answers: HashMap<u64, Answer>,
+    /// Bytes of output that the engine may not have taken yet.
+    not_taken: usize,
 }
 
 impl Imports {
@@ -444,6 +448,7 @@ impl Imports {
             open: HashSet::new(),
             named: VecDeque::new(),
             answers: HashMap::new(),
+            not_taken: 0,
         }
     }
 
@@ -541,7 +546,13 @@ impl context::Host for Imports {
     }
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
-        match self.socket()?.ask(&FromWorker::Emit { item, outputs })? {
+        self.not_taken += outputs.iter().map(|output| output.json.len() + 64).sum::<usize>();
+        self.socket()?.gather(&FromWorker::Emit { item, outputs })?;
+        if self.not_taken < NOT_TAKEN {
+            return Ok(());
+        }
+        self.not_taken = 0;
+        match self.socket()?.ask(&FromWorker::Taken)? {
             ToWorker::Seen(seen) => {
                 self.seen = seen;
                 Ok(())
