@@ -92,6 +92,15 @@ impl<'a> Members<'a> {
         // Of two members of one name the last holds, as for every other reader.
         self.0.iter().rev().find(|(candidate, _)| candidate == name).map(|(_, text)| *text)
     }
+
+    /// The JSON text of the only member that begins so: `{` for an object, `[` for a list. `None` where
+    /// there are several, where it is an object without members, and where it reports an error.
+    pub fn only(&self, begin: char) -> Option<&'a str> {
+        let mut found = self.0.iter().filter(|(_, text)| text.starts_with(begin));
+        let (Some((name, text)), None) = (found.next(), found.next()) else { return None };
+        let is_empty = members(text.as_bytes()).is_some_and(|members| members.0.is_empty());
+        (!is_empty && !matches!(&**name, "error" | "errors")).then_some(*text)
+    }
 }
 
 /// The members of an object; `None` when it is something else.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use workflow_node_documents::SecretPosition;
 
 pub use param::{Kind, Param, Place};
-pub use route::{Answer, Cursor, Offset, Paging, Route, TimeKey};
+pub use route::{Answer, Cursor, Failures, Offset, Paging, Route, TimeKey};
 pub use simple::{Simple, SimpleField, SimpleKind};
 pub use trigger::{Delivery, Signature, Trigger, Webhook};
 
@@ -204,6 +204,9 @@ pub struct Action {
     pub parameters: &'static [&'static Param],
     /// The request that follows from the parameters.
     pub route: Route,
+    /// Where a successful answer reports failures.
+    #[serde(deserialize_with = "leak::some")]
+    pub failures: Option<&'static Failures>,
     /// What is done with the request.
     pub run: Run,
     /// Schema of one output record (JSON text).
@@ -269,6 +272,7 @@ impl Action {
                 key: None,
                 answer: Answer::Whole,
             },
+            failures: None,
             run: Run::Declared,
             output: r#"{"type":"object"}"#,
             simple: None,
@@ -309,6 +313,13 @@ impl Action {
     #[must_use]
     pub const fn answer(mut self, answer: Answer) -> Self {
         self.route.answer = answer;
+        self
+    }
+
+    /// Reports failures in a successful answer: they become the error of the item.
+    #[must_use]
+    pub const fn fails(mut self, failures: &'static Failures) -> Self {
+        self.failures = Some(failures);
         self
     }
 

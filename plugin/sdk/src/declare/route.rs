@@ -42,6 +42,43 @@ pub enum Answer {
     Nothing(&'static str),
 }
 
+/// Where a successful answer (2xx) reports what has failed all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failures {
+    /// Position of a list of results or errors in the body (RFC 6901).
+    pub at: &'static str,
+    /// Member of each that says how it went; empty where each of them is a failure.
+    pub result: &'static str,
+    /// Values of that member that mean success.
+    #[serde(deserialize_with = "leak::slice")]
+    pub success: &'static [&'static str],
+    /// Member of each that says why, for a person; empty for none.
+    pub reason: &'static str,
+}
+
+impl Failures {
+    /// Every element of a list is a failure.
+    pub const fn each(at: &'static str, reason: &'static str) -> Self {
+        Self { at, result: "", success: &[], reason }
+    }
+
+    /// The elements of a list in which a member does not have one of these values.
+    pub const fn unless(
+        at: &'static str,
+        result: &'static str,
+        success: &'static [&'static str],
+    ) -> Self {
+        Self { at, result, success, reason: "" }
+    }
+
+    /// Says why in this member.
+    #[must_use]
+    pub const fn reason(mut self, member: &'static str) -> Self {
+        self.reason = member;
+        self
+    }
+}
+
 /// How a service hands out a long list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Paging {

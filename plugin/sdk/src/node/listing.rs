@@ -1,11 +1,12 @@
 //! Long lists: page after page, handed over as they come, so that memory does not grow with them.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::Value;
 
-use super::{OutputItem, Task, offset};
+use super::{OutputItem, Task, offset, split};
 use crate::declare::{Cursor, Paging, request};
 use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
@@ -41,7 +42,22 @@ async fn read(
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
     let wanted = wanted(task);
-    let mut request = task.request()?;
+    let request = task.request()?;
+    match split::parts(task, &request)? {
+        None => one(task, member, paging, wanted, request, sink).await,
+        Some(parts) => split::list(task, parts, member, paging, wanted, sink).await,
+    }
+}
+
+/// Runs a listing that one URL can ask for.
+pub(super) async fn one(
+    task: &Task,
+    member: &str,
+    paging: Paging,
+    wanted: u64,
+    mut request: Request,
+    sink: Sink<'_>,
+) -> Result<Vec<OutputItem>, Error> {
     match paging {
         Paging::Offset(offset) => offset::list(task, member, offset, wanted, sink).await,
         Paging::Cursor(cursor) => by_cursor(task, member, cursor, wanted, sink).await,
@@ -98,7 +114,9 @@ pub(super) fn records<'a>(
     if list == Some("null") {
         return Ok(Vec::new());
     }
-    list.and_then(json::elements)
+    // Documentation and service disagree about names now and then.
+    list.or_else(|| if inner.is_none() { members.only('[') } else { None })
+        .and_then(json::elements)
         .ok_or_else(|| response.unexpected(&["has no list `", member, "`"].concat()))
 }
 
@@ -112,6 +130,9 @@ async fn by_cursor(
     let first = task.request()?;
     let mut given = 0;
     let mut cursor: Option<String> = None;
+    let mut cursors = Marks::default();
+    let mut progress = Progress::default();
+    let mut seen = Seen::default();
     loop {
         let mut request = first.clone();
         let size = (wanted - given).min(paging.page);
@@ -136,9 +157,11 @@ async fn by_cursor(
         let Some(next) = next.filter(|_| given < wanted) else {
             return Ok(outputs);
         };
-        if cursor.as_ref() == Some(&next) {
-            return Err(stuck(&response, "the same cursor again"));
+        if !cursors.add(fingerprint(&next)) {
+            return Err(stuck(&response, "a cursor that it gave before"));
         }
+        let new = page.iter().filter(|record| seen.is_new(mark(record).0, None)).count();
+        progress.page(&response, new > 0)?;
         sink(outputs);
         cursor = Some(next);
     }
@@ -156,6 +179,102 @@ fn ask(request: &mut Request, paging: Cursor, name: &str, value: Value) {
     }
     request::insert(&mut body, "", name, value);
     request.body = body.map(|body| json::text(&body).into_bytes());
+}
+
+/// Records that came lately, so that those that come twice are recognized, and all of the last one's
+/// second: a window that goes on from there gives them again.
+#[derive(Default)]
+pub(super) struct Seen {
+    marks: Marks,
+    oldest_first: VecDeque<(u64, Option<i64>)>,
+}
+
+/// How many records are remembered.
+const REMEMBERED: usize = 1_000;
+
+impl Seen {
+    pub(super) fn holds(&self, mark: u64) -> bool {
+        self.marks.hold(mark)
+    }
+
+    /// Whether a record has not come before.
+    pub(super) fn is_new(&mut self, mark: u64, second: Option<i64>) -> bool {
+        if !self.marks.add(mark) {
+            return false;
+        }
+        while self.oldest_first.len() >= REMEMBERED
+            && let Some((oldest, at)) = self.oldest_first.front().copied()
+            && (at.is_none() || at != second)
+        {
+            self.marks.remove(oldest);
+            self.oldest_first.pop_front();
+        }
+        self.oldest_first.push_back((mark, second));
+        true
+    }
+}
+
+/// A sorted set of marks.
+#[derive(Default)]
+pub(super) struct Marks(Vec<u64>);
+
+impl Marks {
+    fn hold(&self, mark: u64) -> bool {
+        self.0.binary_search(&mark).is_ok()
+    }
+
+    /// Whether it was not there.
+    pub(super) fn add(&mut self, mark: u64) -> bool {
+        let place = self.0.binary_search(&mark);
+        if let Err(at) = place {
+            self.0.insert(at, mark);
+        }
+        place.is_err()
+    }
+
+    fn remove(&mut self, mark: u64) {
+        if let Ok(at) = self.0.binary_search(&mark) {
+            self.0.remove(at);
+        }
+    }
+}
+
+/// What a record is known by: its id, or else all that stands in it.
+pub(super) fn mark(record: &str) -> (u64, Option<Members<'_>>) {
+    let members = json::members(record.as_bytes());
+    let id = members.as_ref().and_then(|members| members.get("id"));
+    (fingerprint(id.unwrap_or(record)), members)
+}
+
+/// FNV-1a.
+fn fingerprint(text: &str) -> u64 {
+    let mut mark: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in text.bytes() {
+        mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    mark
+}
+
+/// Whether a listing gets on. One page without a new record can be: what arrives meanwhile pushes
+/// records to the next page. A second one right after it is a service that goes round in circles.
+#[derive(Default)]
+pub(super) struct Progress {
+    is_in_doubt: bool,
+}
+
+impl Progress {
+    /// Notes a page that promises more.
+    ///
+    /// # Errors
+    ///
+    /// When it is the second in a row without a new record.
+    pub(super) fn page(&mut self, response: &Response, is_new: bool) -> Result<(), Error> {
+        if !is_new && self.is_in_doubt {
+            return Err(stuck(response, "twice in a row a page that brings nothing new"));
+        }
+        self.is_in_doubt = !is_new;
+        Ok(())
+    }
 }
 
 /// The error of a listing that would never end.

@@ -6,7 +6,9 @@ mod listing;
 mod offset;
 mod options;
 mod order;
+mod reported;
 pub(crate) mod resolve;
+mod split;
 mod task;
 
 use std::future::Future;
@@ -100,6 +102,13 @@ pub trait Plugin {
         None
     }
 
+    /// The longest URL that the service takes, in bytes. A listing whose URL would be longer is asked
+    /// for in parts: its longest list of IDs is split, and what comes is merged. 2,000 is what nearly
+    /// every server and proxy takes.
+    fn longest_url() -> usize {
+        2_000
+    }
+
     /// Runs an action that is declared [`Run::Custom`](crate::declare::Run::Custom), for one item.
     fn run(task: Task) -> Work {
         Box::pin(async move { Err(unwritten(task.action)) })
@@ -186,6 +195,7 @@ pub(crate) struct Hooks {
     pub(crate) error: fn(&Response, &Action, &Credential) -> Error,
     pub(crate) is_id: fn(&Reference, &str) -> bool,
     pub(crate) find: Find,
+    pub(crate) longest_url: usize,
     pub(crate) run: fn(Task) -> Work,
     pub(crate) run_batch: fn(Vec<Task>) -> BatchWork,
 }
@@ -198,6 +208,7 @@ impl Hooks {
             error: P::error,
             is_id: P::is_id,
             find: P::find,
+            longest_url: P::longest_url(),
             run: P::run,
             run_batch: P::run_batch,
         }

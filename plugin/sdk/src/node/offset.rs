@@ -9,12 +9,10 @@
 //! it does not, something has moved meanwhile, and the page is fetched again. A record that
 //! disappears may pull another one over the edge of a page that is fetched alone.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 
 use super::ahead::Ahead;
-use super::listing::{Sink, records, stuck};
+use super::listing::{Progress, Seen, Sink, mark, records, stuck};
 use super::{OutputItem, Task};
 use crate::context;
 use crate::declare::{Offset, TimeKey};
@@ -26,9 +24,6 @@ use crate::{percent, time};
 /// How many pages are under way at once.
 const AHEAD: usize = 4;
 
-/// How many records are remembered, to recognise those that come twice.
-const REMEMBERED: usize = 1_000;
-
 /// Runs a listing.
 pub(super) async fn list(
     task: &Task,
@@ -39,9 +34,20 @@ pub(super) async fn list(
 ) -> Result<Vec<OutputItem>, Error> {
     let mut span = paging.time.map(|key| Span::of(task, key, wanted > paging.window));
     let grows_behind = span.as_ref().is_some_and(|span| span.oldest_first == Some(true));
-    let seen = Seen::default();
-    let mut listing = Listing { task, member, paging, grows_behind, wanted, sink, given: 0, seen };
+    let mut listing = Listing {
+        task,
+        member,
+        paging,
+        grows_behind,
+        wanted,
+        sink,
+        given: 0,
+        seen: Seen::default(),
+        progress: Progress::default(),
+        resumed: None,
+    };
     loop {
+        listing.resumed = span.as_ref().and_then(|span| span.mark);
         let request = match &span {
             Some(span) => span.request(task)?,
             None => task.request()?,
@@ -85,40 +91,9 @@ struct Listing<'a> {
     sink: Sink<'a>,
     given: u64,
     seen: Seen,
-}
-
-/// The records that came lately, and all of the last one's second: a window that goes on from there
-/// gives them again.
-#[derive(Default)]
-struct Seen {
-    /// Sorted.
-    marks: Vec<u64>,
-    oldest_first: VecDeque<(u64, Option<i64>)>,
-}
-
-impl Seen {
-    fn holds(&self, mark: u64) -> bool {
-        self.marks.binary_search(&mark).is_ok()
-    }
-
-    /// Whether a record has not come before.
-    fn is_new(&mut self, mark: u64, second: Option<i64>) -> bool {
-        let Err(at) = self.marks.binary_search(&mark) else {
-            return false;
-        };
-        self.marks.insert(at, mark);
-        while self.oldest_first.len() >= REMEMBERED
-            && let Some((oldest, at)) = self.oldest_first.front().copied()
-            && (at.is_none() || at != second)
-        {
-            if let Ok(at) = self.marks.binary_search(&oldest) {
-                self.marks.remove(at);
-            }
-            self.oldest_first.pop_front();
-        }
-        self.oldest_first.push_back((mark, second));
-        true
-    }
+    progress: Progress,
+    /// The second from which the window goes on: its records have come before.
+    resumed: Option<i64>,
 }
 
 /// How the reading of several pages at once ended.
@@ -136,6 +111,8 @@ struct Page {
     outputs: Vec<OutputItem>,
     /// How many records, those that came twice included.
     count: u64,
+    /// Whether one of them is new.
+    is_new: bool,
     more: bool,
     total: Option<u64>,
     last: Option<String>,
@@ -164,6 +141,7 @@ impl Listing<'_> {
             if page.count == 0 {
                 return Err(stuck(&response, "an empty page that promises more"));
             }
+            self.check(&response, &page)?;
             if start >= window {
                 return Ok(Ended::Window(page.outputs, page.last));
             }
@@ -218,6 +196,7 @@ impl Listing<'_> {
             if !page.more || self.given >= self.wanted {
                 return Ok(Together::Ended(Ended::All(page.outputs)));
             }
+            self.check(&response, &page)?;
             if *start >= window {
                 return Ok(Together::Ended(Ended::Window(page.outputs, page.last)));
             }
@@ -248,8 +227,10 @@ impl Listing<'_> {
         let members = response.members()?;
         let records = records(response, &members, self.member)?;
         let mut outputs = Vec::with_capacity(records.len());
+        let mut is_new = false;
         for record in &records {
             if self.given < self.wanted && self.is_new(record) {
+                is_new = true;
                 outputs.push(self.task.output(record));
                 self.given += 1;
             }
@@ -264,10 +245,20 @@ impl Listing<'_> {
         Ok(Page {
             outputs,
             count: records.len() as u64,
+            is_new,
             more: members.get(self.paging.more) == Some("true"),
             total: number(&members, self.paging.total),
             last,
         })
+    }
+
+    /// Notes a page that promises more.
+    fn check(&mut self, response: &Response, page: &Page) -> Result<(), Error> {
+        let of_resumed = || page.last.as_deref().and_then(time::parse) == self.resumed;
+        if !page.is_new && self.resumed.is_some() && of_resumed() {
+            return Ok(());
+        }
+        self.progress.page(response, page.is_new)
     }
 
     /// Whether a page begins with what has come before.
@@ -301,17 +292,6 @@ impl Listing<'_> {
             ),
         )
     }
-}
-
-/// What a record is known by: its id, or else all that stands in it.
-fn mark(record: &str) -> (u64, Option<Members<'_>>) {
-    let members = json::members(record.as_bytes());
-    let id = members.as_ref().and_then(|members| members.get("id"));
-    let mut mark: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in id.unwrap_or(record).bytes() {
-        mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    (mark, members)
 }
 
 /// The stretch of time that is being listed.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::{Hooks, Outcome, OutputItem, Plugin, listing, main};
+use super::{Hooks, Outcome, OutputItem, Plugin, listing, main, reported};
 use crate::context::{self, CredentialView};
 use crate::declare::{self, Action, Answer, Idempotency};
 use crate::error::{Error, ErrorKind};
@@ -188,6 +188,7 @@ impl Task {
             self.checkable(Error::of_send(error, reads, repeatable))
         })?;
         if response.is_success() {
+            reported::check(&response, self.action.failures, repeatable && self.reads())?;
             return Ok(response);
         }
         let error = (self.hooks.error)(&response, self.action, &self.credential);
@@ -198,14 +199,21 @@ impl Task {
     }
 
     /// What is made of a successful answer to a request. Where the answer cannot be read and the
-    /// request was a write that nobody may repeat, the outcome is unknown: something said yes to
-    /// it, and whether that was the service, nobody can tell.
+    /// request was a write, the outcome is unknown: something said yes to it, and whether that was the
+    /// service, nobody can tell.
     ///
     /// # Errors
     ///
-    /// That of `read`, of kind `outcome-unknown` after such a write.
+    /// That of `read`, of kind `outcome-unknown` after a write.
     pub fn understood<T>(&self, repeatable: bool, read: Result<T, Error>) -> Result<T, Error> {
-        read.map_err(|error| if repeatable { error } else { self.unknown(error) })
+        // What a write was answered 2xx has happened. That it could be repeated without harm makes it
+        // no failure of the service that passes.
+        read.map_err(|error| if repeatable && self.reads() { error } else { self.unknown(error) })
+    }
+
+    /// Whether the action changes nothing.
+    fn reads(&self) -> bool {
+        self.action.idempotency == Idempotency::Safe || http::reads(self.action.route.method)
     }
 
     fn unknown(&self, mut error: Error) -> Error {
@@ -263,7 +271,12 @@ impl Task {
         let record = match self.action.route.answer {
             Answer::Nothing(record) => record.to_owned(),
             Answer::Object(member) => {
-                let record = response.member(member)?;
+                let members = response.members()?;
+                // Documentation and service disagree about names now and then.
+                let record = members.get(member).or_else(|| members.only('{'));
+                let record = record
+                    .ok_or_else(|| response.unexpected(&["has no `", member, "`"].concat()))?;
+                let record = record.to_owned();
                 // Some services answer with a list of one.
                 if let Some(elements) = json::elements(&record) {
                     return Ok(elements.into_iter().map(|one| self.output(one)).collect());

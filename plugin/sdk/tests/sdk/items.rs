@@ -163,7 +163,11 @@ fn an_answer_of_another_shape_is_an_error_and_no_output() {
     for body in ["", "<html>", "[1]", r#"{"thing"#, r#"{"other":{}}"#] {
         let host = host(move |_| Ok(answer(200, body)));
         let error = call_one(&host, "thing.put", json!({"name": "n"})).unwrap_err();
-        assert_eq!((error.kind, error.http_status), (ErrorKind::Unavailable, Some(200)), "{body}");
+        assert_eq!(
+            (error.kind, error.http_status),
+            (ErrorKind::OutcomeUnknown, Some(200)),
+            "{body}"
+        );
     }
 }
 

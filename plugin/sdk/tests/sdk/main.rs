@@ -8,5 +8,7 @@ mod packed;
 mod paging;
 mod plugin;
 mod references;
+mod reported;
+mod split;
 mod unknown_outcomes;
 mod windows;

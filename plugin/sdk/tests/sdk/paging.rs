@@ -380,3 +380,80 @@ fn a_flat_record_is_given_on_request() {
     let whole = call_one(&host, "thing.list", json!({"simplify": false})).unwrap();
     assert_eq!(whole, [r#"{"id":"P1","owner":{"summary":"Ada"},"x":1}"#]);
 }
+
+/// The error of a listing, and how many requests it took.
+fn endless(
+    action: &str,
+    item: serde_json::Value,
+    page: impl Fn(usize) -> String + 'static,
+) -> (String, usize) {
+    let asked = std::cell::Cell::new(0);
+    let host = host(move |_| {
+        asked.set(asked.get() + 1);
+        Ok(answer(200, &page(asked.get())))
+    });
+    let error = call_one(&host, action, item).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert_eq!(error.http_status, Some(200));
+    (error.message, host.requests().len())
+}
+
+#[test]
+fn a_listing_by_position_whose_pages_bring_nothing_new_ends_with_an_error() {
+    for action in ["record.list", "undocumented.list"] {
+        for item in [json!({"all": true}), json!({"limit": 2}), json!({"limit": 5_000})] {
+            let page = |_| r#"{"records":[{"id":1}],"more":true}"#.to_owned();
+            let (message, requests) = endless(action, item, page);
+            assert!(message.contains("nothing new"), "{message}");
+            assert!(requests <= 3, "{requests} requests");
+        }
+    }
+    // Also where pages are fetched at the same time.
+    let records: Vec<_> = (0..100).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+    let body = format!(r#"{{"records":[{}],"more":true,"total":9000}}"#, records.join(","));
+    let (message, requests) = endless("record.list", json!({"all": true}), move |_| body.clone());
+    assert!(message.contains("nothing new"), "{message}");
+    assert!(requests <= 8, "{requests} requests");
+    let same = r#"{"log":[{"id":1,"at":"2026-01-01T00:00:00Z"}],"more":true}"#;
+    let (_, requests) = endless("log.list", json!({"all": true}), move |_| same.to_owned());
+    assert!(requests <= 3, "{requests} requests");
+}
+
+#[test]
+fn a_listing_by_cursor_whose_pages_bring_nothing_new_ends_with_an_error() {
+    let page = |records: &'static str| {
+        move |asked: usize| format!(r#"{{"changes":{records},"next":"cursor {asked}"}}"#)
+    };
+    for records in [r#"[{"id":1}]"#, "[]"] {
+        let (message, requests) = endless("change.list", json!({"all": true}), page(records));
+        assert!(message.contains("nothing new"), "{message}");
+        assert!(requests <= 3, "{requests} requests");
+    }
+    // In a circle that is longer than what is remembered of records.
+    let circle = |asked: usize| {
+        let at = asked % 40;
+        let records: Vec<_> = (0..50).map(|id| format!(r#"{{"id":{}}}"#, at * 50 + id)).collect();
+        format!(r#"{{"changes":[{}],"next":"cursor {at}"}}"#, records.join(","))
+    };
+    let (message, requests) = endless("change.list", json!({"all": true}), circle);
+    assert!(message.contains("a cursor that it gave before"), "{message}");
+    assert!(requests <= 41, "{requests} requests");
+    // In the body, too.
+    let body = |asked: usize| format!(r#"{{"data":[{{"id":1}}],"last":"{asked}","more":true}}"#);
+    let (_, requests) = endless("report.list", json!({"all": true}), body);
+    assert!(requests <= 3, "{requests} requests");
+}
+
+#[test]
+fn one_page_without_a_new_record_is_no_end() {
+    let host = host(|request| {
+        let offset = query(request, "offset").unwrap_or(0);
+        // What has arrived meanwhile has pushed the first page to the second place.
+        let from = if offset == 0 { 0 } else { offset - 100 };
+        let records: Vec<_> = (from..from + 100).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+        let body = format!(r#"{{"records":[{}],"more":{}}}"#, records.join(","), from < 100);
+        Ok(answer(200, &body))
+    });
+    let result = call_one(&host, "record.list", json!({"all": true}));
+    assert_eq!(yielded(&host, result).len(), 200);
+}

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, Effect, Example, Idempotency, Kind, Node, Offset, Paging, Param, Place,
-    Reference, Resource, Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
+    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Node, Offset, Paging,
+    Param, Place, Reference, Resource, Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
 };
 use workflow_node_sdk::documents::{Configuration, Identity, OriginPattern, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
@@ -29,6 +29,12 @@ static SORT: Param =
 static SIMPLIFY: Param = Param::new(Kind::Boolean, "simplify", "Simplify", "Flat.");
 static THING_ID: Param =
     Param::text("thing_id", "Thing", "Which.").required().reference("thing").at(Place::Path);
+
+static THING_IDS: Param = Param::new(Kind::List(&Kind::Text), "thing_ids", "Things", "Whose.")
+    .reference("thing")
+    .query("thing_ids[]");
+static SHAPE: Param =
+    Param::new(Kind::List(&Kind::Text), "include", "Include", "In full.").query("include[]");
 
 const OFFSET: Offset = Offset {
     page: 100,
@@ -122,6 +128,20 @@ static ACTIONS: &[Action] = &[
     list("thing.list", "/things", Answer::List("things", &Paging::Offset(OFFSET)))
         .takes(&[&SEARCH, &SIMPLIFY, &LIMIT, &ALL])
         .simple(&FLAT),
+    list("filtered.list", "/filtered", Answer::List("things", &Paging::Offset(OFFSET)))
+        .takes(&[&THING_IDS, &SHAPE, &LIMIT, &ALL]),
+    list(
+        "filtered_event.list",
+        "/filtered_events",
+        Answer::List("events", &Paging::Offset(Offset { time: Some(BY_TIME), ..OFFSET })),
+    )
+    .takes(&[&THING_IDS, &LIMIT, &ALL]),
+    api("thing.subscribe", "Subscribe", "Several.", "POST", "/things/subscribers")
+        .answer(Answer::List("subscriptions", &Paging::None))
+        .fails(&Failures::unless("/subscriptions", "result", &["success", "duplicate"])),
+    api("thing.batch", "Change several", "At once.", "PUT", "/things")
+        .answer(Answer::List("things", &Paging::None))
+        .fails(&Failures::each("/failed", "message")),
     api("thing.get", "Get a thing", "One.", "GET", "/things/{thing_id}").takes(&[&THING_ID]),
     api("thing.create", "Create a thing", "Unkeyed.", "POST", "/things")
         .envelope("/thing")

@@ -271,7 +271,16 @@ fn answer(request: &http::Request) -> (u16, String) {
                 .unwrap_or_default();
             let service = record("service");
             let service = &service[r#"{"service":"#.len()..service.len() - 1];
-            let services = vec![service; 100].join(",");
+            // Each its own: a service whose pages bring nothing new would be found out.
+            let own = |number: usize| {
+                let name = if number == 0 { "Checkout".into() } else { format!("C{number:07}") };
+                let id = format!("PRECORD{:08}", number + 1);
+                service
+                    .replace("PRECORD00000001", &id)
+                    .replace(r#""Checkout""#, &format!("{name:?}"))
+            };
+            let services: Vec<String> = (offset..offset + 100).map(own).collect();
+            let services = services.join(",");
             let more = offset < 900;
             let page = format!(
                 r#"{{"services":[{services}],"limit":100,"offset":{offset},"more":{more},"total":1000}}"#
