@@ -93,7 +93,7 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
     members.push(pair("Type", summary.credential_type.clone()));
     members.push(pair("Status", status(&summary.status)));
     members.push(pair("Mode", mode(summary)));
-    if let Some(owner) = &summary.owner {
+    if let Some(owner) = summary.owner.as_ref().filter(|owner| !owner.is_default()) {
         members.push(pair("Owner", owner.to_string()));
     }
     if let Some(user) = &summary.user {

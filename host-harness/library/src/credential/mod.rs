@@ -140,7 +140,7 @@ pub enum CredentialError {
 }
 
 pub(crate) fn not_connected(name: &str, user: Option<&User>) -> String {
-    match user {
+    match user.filter(|user| !user.is_default()) {
         Some(user) => format!(
             "{user} has not connected `{name}` yet, and each user of it has a connection of their \
              own"

@@ -69,7 +69,7 @@ async fn a_credential_per_user_is_the_acting_users_own() {
         "eve has not connected `work` yet, and each user of it has a connection of their own"
     );
     let error = world.manager.credential(&by(&world, None)).await.unwrap_err().to_string();
-    assert!(error.contains("local has not connected"), "{error}");
+    assert!(error.contains("nobody was named"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
