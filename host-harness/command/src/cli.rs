@@ -70,9 +70,14 @@ pub(crate) struct Common {
     pub(crate) keyring: bool,
 
     /// Act as this user of an engine: whose private credentials may be used, and whose connection is
-    /// meant where each user has their own
+    /// meant where each user has their own [default: the local user, who administers the store]
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) acting: Option<String>,
+
+    /// Act in this tenant of an engine; nothing of another one is seen or used [default: the default
+    /// tenant; env WORKFLOW_NODE_TENANT]
+    #[arg(long, global = true, value_name = "TENANT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) tenant: Option<String>,
 
     /// For authors: take rebuilds of an approved plugin for approved, where they ask for nothing new
     #[arg(long, global = true)]

@@ -160,7 +160,8 @@ fn next_of_credential(error: &CredentialError, plugin: &str) -> Option<String> {
             format!("harness credential reconnect {} --plugin {plugin}", shell(name))
         }
         CredentialError::NotConnected { name, user } => {
-            let user = user.as_deref().unwrap_or("USER");
+            let user = user.as_ref().filter(|user| !user.is_default());
+            let user = user.map_or("USER", |user| user.as_str());
             let (user, name) = (shell(user), shell(name));
             format!(
                 "harness --as {user} credential connect {name} --plugin {plugin} --type TYPE \

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use clap::ValueEnum as _;
 use url::Url;
-use workflow_node_host::oauth::Principal;
+use workflow_node_host::credential::CredentialId;
+use workflow_node_host::oauth::Actor;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
+use workflow_node_host::trigger::SubscriptionKey;
 use workflow_node_host::{
-    Execution, FileApprovals, Host, Isolation, Plugin, Secret, WorkerCommand,
+    Execution, FileApprovals, Host, Isolation, Plugin, Principal, Secret, Tenant, User,
+    WorkerCommand,
 };
 
 use crate::cli::{Common, IsolationMode, Network};
@@ -26,8 +29,10 @@ pub(crate) struct Setup {
     pub(crate) approvals: PathBuf,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) keyring: bool,
-    /// Who acts, in an engine's terms.
-    pub(crate) actor: Option<String>,
+    /// Who acts: the local user of the default tenant, unless another is named.
+    pub(crate) principal: Principal,
+    /// Whether a user was named.
+    pub(crate) is_named: bool,
     pub(crate) development: bool,
     isolation: Isolation,
 }
@@ -48,16 +53,38 @@ impl Setup {
             .or_else(|| variable("WORKFLOW_NODE_APPROVALS"))
             .unwrap_or_else(|| data.join("approvals.json"));
         let key_file = common.key_file.or_else(|| variable("WORKFLOW_NODE_KEY_FILE"));
-        let (keyring, actor, development) = (common.keyring, common.acting, common.development);
         let isolation = isolation(common.isolation, worker)?;
-        Ok(Self { data, approvals, key_file, keyring, actor, development, isolation })
+        let tenant = common
+            .tenant
+            .or_else(|| variable("WORKFLOW_NODE_TENANT")?.into_os_string().into_string().ok());
+        let principal = Principal {
+            tenant: tenant.map(Tenant::from).unwrap_or_default(),
+            user: common.acting.as_deref().map(User::from).unwrap_or_default(),
+        };
+        let is_named = common.acting.is_some();
+        let (keyring, development) = (common.keyring, common.development);
+        Ok(Self { data, approvals, key_file, keyring, principal, is_named, development, isolation })
     }
 
-    /// Who asks: the user that was named, or whoever owns the store.
-    pub(crate) fn principal(&self) -> Principal {
-        match &self.actor {
-            Some(user) => Principal::user(user),
-            None => Principal::admin(),
+    /// Who asks: the user that was named, or the local one, who has the store's file and key and so
+    /// may do everything.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { principal: self.principal.clone(), is_admin: !self.is_named }
+    }
+
+    /// The credential of a name in the tenant.
+    pub(crate) fn credential(&self, name: &str) -> CredentialId {
+        CredentialId::of(self.principal.tenant.clone(), name)
+    }
+
+    /// The subscription of a name: the acting user's, or one that is named in full.
+    pub(crate) fn subscription(&self, name: &str) -> String {
+        match name.contains('/') {
+            true => name.to_owned(),
+            false => {
+                let (principal, name) = (self.principal.clone(), name.to_owned());
+                SubscriptionKey { principal, name }.to_string()
+            }
         }
     }
 
@@ -65,7 +92,7 @@ impl Setup {
     pub(crate) fn execution(&self, action: &str, network: &Network) -> Execution {
         let mut execution = Execution::new(action);
         execution.allow = (!network.allow.is_empty()).then(|| network.allow.clone());
-        execution.actor.clone_from(&self.actor);
+        execution.actor.clone_from(&self.principal);
         execution
     }
 

@@ -61,7 +61,7 @@ fn slot_for(
         let message = format!("`{}` uses no credential", of.name);
         return Err(Failure::input("credential", message).next("leave --credential out"));
     }
-    let credential_type = store.open(setup)?.summary(name)?.credential_type;
+    let credential_type = store.open(setup)?.summary(setup.credential(name))?.credential_type;
     let slots = &plugin.description().node.slots;
     let fits = |slot: &&String| {
         slots.get(*slot).is_some_and(|slot| slot.credential_types.contains(&credential_type))

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
+use crate::principal::Principal;
+
 /// One request. Neither query values nor bodies stand in it, and no id of the path.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditEvent {
@@ -18,8 +20,8 @@ pub struct AuditEvent {
     pub action: String,
     /// The execution's id.
     pub execution: String,
-    /// Who runs it, if the engine says.
-    pub actor: Option<String>,
+    /// Who runs it.
+    pub actor: Principal,
     /// The workflow, if the engine says.
     pub workflow: Option<String>,
     /// Name of the credential that was attached.
@@ -69,8 +71,8 @@ pub struct CredentialEvent {
     pub action: Option<String>,
     /// Digest of the component, where there is one.
     pub plugin: Option<String>,
-    /// Who, if the engine says.
-    pub actor: Option<String>,
+    /// Who.
+    pub actor: Principal,
     /// The workflow, if the engine says.
     pub workflow: Option<String>,
     /// Why it was refused or has failed; `None` where it was done.
@@ -110,12 +112,12 @@ pub trait AuditSink: Send + Sync + 'static {
         match refused {
             Some(reason) => tracing::warn!(
                 target: "workflow_node::audit",
-                time, credential, ?deed, node, action, plugin, actor, workflow, reason,
+                time, credential, ?deed, node, action, plugin, %actor, workflow, reason,
                 "credential refused"
             ),
             None => tracing::info!(
                 target: "workflow_node::audit",
-                time, credential, ?deed, node, action, plugin, actor, workflow, "credential"
+                time, credential, ?deed, node, action, plugin, %actor, workflow, "credential"
             ),
         }
     }
@@ -134,12 +136,12 @@ impl AuditSink for TracingAudit {
         match verdict {
             Verdict::Refused => tracing::warn!(
                 target: "workflow_node::audit",
-                time, plugin, node, action, execution, actor, workflow, credential, method, origin,
+                time, plugin, node, action, execution, %actor, workflow, credential, method, origin,
                 path, ?verdict, reason, "request refused"
             ),
             _ => tracing::info!(
                 target: "workflow_node::audit",
-                time, plugin, node, action, execution, actor, workflow, credential, method, origin,
+                time, plugin, node, action, execution, %actor, workflow, credential, method, origin,
                 path, ?verdict, status, reason,
                 attempts = event.attempts, duration = event.duration, "request"
             ),

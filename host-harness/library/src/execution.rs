@@ -32,8 +32,10 @@ pub struct Execution {
     /// Names the execution; repeating it with the same name repeats its idempotency keys. `None`: a
     /// new one.
     pub id: Option<String>,
-    /// Who runs it; told to the credential source and to the audit.
-    pub actor: Option<String>,
+    /// Who runs it; told to the credential source and to the audit. Whose credentials may be used
+    /// follows from it, and nothing is shared with another principal: no handle, no connection, no
+    /// idempotency key. Default: the local user of the default tenant.
+    pub actor: Principal,
     /// The workflow; told to the credential source and to the audit.
     pub workflow: Option<String>,
     /// Narrows the approved origins; `None` does not narrow, empty denies all.
@@ -59,11 +61,6 @@ impl Execution {
     pub fn item(mut self, parameters: Value) -> Self {
         self.items.push(parameters);
         self
-    }
-
-    /// Who runs it.
-    pub(crate) fn principal(&self) -> Principal {
-        self.actor.clone().map(Principal::from).unwrap_or_default()
     }
 
     /// Fills a slot.

@@ -28,12 +28,12 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
-use workflow_node_host::Secret;
 use workflow_node_host::credential::{
     Claim, ConnectionKey, CredentialStatus, CredentialSummary, HeadChange, Health, LastUse,
     LeaseChange, Mode, NewCredential, Renewal, Stored,
 };
 use workflow_node_host::store::{KeyKind, PassphraseCost, SqliteStore, StoreError, StoreKey};
+use workflow_node_host::{Principal, Secret, Tenant, User};
 
 const CANARY: &str = "pd-canary-7Qz\"x9\\Lw2-e5Rk";
 
@@ -73,6 +73,7 @@ fn secrets(token: &str) -> BTreeMap<String, Secret> {
 
 fn new(name: &str, token: &str) -> NewCredential {
     NewCredential {
+        tenant: Tenant::default(),
         name: name.into(),
         description: "For the nightly report.".into(),
         owner: Some("ada".into()),

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::trigger::{
-    Acceptance, Delivered, Keep, MemoryTriggers, NewEvent, Status, Subscription, TriggerStore,
-    TriggerStoreError,
+    Acceptance, Delivered, Keep, MemoryTriggers, NewEvent, Status, Subscription, SubscriptionKey,
+    TriggerStore, TriggerStoreError,
 };
-use workflow_node_host::{Secret, TriggerLimits};
+use workflow_node_host::{Principal, Secret, TriggerLimits};
 
 const CANARY: &str = "a secret that signs 7Qz-x9";
 
@@ -52,7 +52,7 @@ fn keep(name: &str) -> Keep {
             version: 1,
             credentials: [("rest".to_owned(), "work".to_owned())].into(),
             callback_url: Some("https://example.com/hook".into()),
-            actor: Some("ada".into()),
+            actor: Principal::default(),
             workflow: None,
             state: Some(json!({"id": "P1", "secret": null})),
             cursor: None,
@@ -215,6 +215,37 @@ async fn a_cursor_moves_only_from_where_it_was_read() {
 }
 
 #[tokio::test]
+async fn principals_share_no_subscription_and_learn_of_no_other() {
+    both(|store| async move {
+        let all = [
+            Principal::default(),
+            Principal::user("ada"),
+            Principal::of("acme", "ada"),
+            Principal::of("acme/ada", "x"),
+        ];
+        for (n, actor) in all.iter().enumerate() {
+            let mut own = keep("a");
+            own.subscription.actor = actor.clone();
+            own.subscription.workflow = Some(format!("w{n}"));
+            let key = own.subscription.key().to_string();
+            assert_eq!(store.keep(own, None).await.unwrap(), 1, "{key}");
+        }
+        for (n, actor) in all.iter().enumerate() {
+            let key = SubscriptionKey { principal: actor.clone(), name: "a".into() };
+            let found = store.open(&key.to_string()).await.unwrap().subscription;
+            assert_eq!((found.workflow, &found.actor), (Some(format!("w{n}")), actor));
+            let other = SubscriptionKey { name: "b".into(), ..key.clone() };
+            let error = store.open(&other.to_string()).await.unwrap_err();
+            assert!(
+                matches!(&error, TriggerStoreError::Unknown { known, .. } if *known == [key.to_string()]),
+                "{error}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_removed_takes_with_it_what_came() {
     both(|store| async move {
         store.keep(keep("a"), None).await.unwrap();
@@ -256,6 +287,9 @@ async fn a_changed_row_is_noticed_and_not_made_good() {
         "callback_url = 'https://elsewhere.example/hook'",
         "credentials = '{\"rest\":\"another\"}'",
         "actor = 'eve'",
+        "tenant = 'evil'",
+        "actor = 'eve', name = 'default/eve/a'",
+        "tenant = 'evil', name = 'evil/local/a'",
         "node = 'other'",
         "trigger_name = 'other'",
         "state = '{\"id\":\"P2\",\"secret\":null}'",
@@ -266,10 +300,16 @@ async fn a_changed_row_is_noticed_and_not_made_good() {
         file.open().keep(keep("a"), None).await.unwrap();
         file.past_the_store(&format!("UPDATE subscription SET {column}"));
         let store = file.open();
-        let error = store.open("a").await.unwrap_err();
+        let name =
+            column.split_once("name = '").map_or("a", |(_, name)| name.trim_end_matches('\''));
+        let name = if column.starts_with("trigger_name") { "a" } else { name };
+        let error = store.open(name).await.unwrap_err();
         assert!(error.to_string().contains("changed outside"), "{column}: {error}");
+        if name != "a" {
+            continue;
+        }
         let mut other = keep("a");
-        other.subscription.actor = None;
+        other.subscription.workflow = Some("other".into());
         for revision in [1, 5] {
             assert!(store.keep(other.clone(), Some(revision)).await.is_err(), "{column}");
         }

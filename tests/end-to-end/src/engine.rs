@@ -12,7 +12,7 @@ use workflow_node_host::trigger::{
     Answer, EventSink, Happening, Listener, MemoryTriggers, NewSubscription, RunOptions, SinkError,
     Subscription, TriggerEvent, TriggerStore, Triggers,
 };
-use workflow_node_host::{CancellationToken, Host, Plugin};
+use workflow_node_host::{CancellationToken, Host, Plugin, Principal};
 
 use crate::World;
 
@@ -153,7 +153,7 @@ impl Engine {
             parameters,
             credentials: [("rest".to_owned(), "user".to_owned())].into(),
             callback_url: Some(self.callback(name)),
-            actor: None,
+            actor: Principal::default(),
             workflow: Some("a workflow".into()),
         }
     }

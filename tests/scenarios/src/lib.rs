@@ -20,8 +20,8 @@ use workflow_node_host::credential::{
     ConnectionKey, CredentialForm, CredentialStatus, CredentialSummary, Mode,
 };
 use workflow_node_host::oauth::{
-    AskFor, ConnectError, ConnectOrder, CredentialEnded, CredentialEvents, CredentialManager,
-    NewConnection, Principal,
+    Actor, AskFor, ConnectError, ConnectOrder, CredentialEnded, CredentialEvents,
+    CredentialManager, NewConnection,
 };
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::{Error, Execution, Host, ItemError, Outcome, Plugin, Secret};
@@ -147,7 +147,7 @@ impl World {
     /// # Errors
     ///
     /// When it is refused.
-    pub async fn connect(&self, order: ConnectOrder, by: &Principal) -> Result<u64, ConnectError> {
+    pub async fn connect(&self, order: ConnectOrder, by: &Actor) -> Result<u64, ConnectError> {
         let connection = if order.credential_type == "oauth2-app" {
             self.manager().connect_app(&self.plugin, order, by).await?
         } else {
@@ -165,11 +165,11 @@ impl World {
         &self,
         order: ConnectOrder,
         person: &str,
-        by: &Principal,
+        by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
         let begun = self.manager().begin(&self.plugin, order, by).await?;
         let callback = self.simulator.identity().approve(begun.url.as_str(), person);
-        self.manager().finish(&callback.expect("they may consent")).await
+        self.manager().finish(&callback.expect("they may consent"), by).await
     }
 
     /// Runs an action over items; each fails alone.
@@ -188,7 +188,7 @@ impl World {
         let mut execution = Execution::new(action).credential("rest", credential);
         execution.items = items.to_vec();
         execution.continue_on_fail = true;
-        execution.actor = Some(by.user.to_owned());
+        execution.actor = by.user.into();
         execution.workflow = Some(by.workflow.to_owned());
         self.plugin.execute(execution).await
     }
@@ -236,7 +236,7 @@ impl World {
     /// What the service says against it.
     pub async fn test(&self, by: By<'_>, credential: &str) -> Result<Value, ItemError> {
         let context = Execution {
-            actor: Some(by.user.to_owned()),
+            actor: by.user.into(),
             workflow: Some(by.workflow.to_owned()),
             ..Execution::default()
         };

@@ -5,7 +5,7 @@ use pagerduty_simulator::Region;
 use scenarios::{By, World, api_token, key, owned, shared};
 use serde_json::json;
 use workflow_node_host::credential::{CredentialStatus, Mode};
-use workflow_node_host::oauth::Principal;
+use workflow_node_host::oauth::Actor;
 
 const ADA: By<'static> = By { user: "ada", workflow: "watch" };
 const BEN: By<'static> = By { user: "ben", workflow: "report" };
@@ -17,7 +17,7 @@ async fn a_users_token_acts_as_that_user_and_names_nobody() {
     let ben = &us.users()[1];
     let token = us.mint_user_key(&ben.id);
     let order = owned(api_token("mine", Region::Us, &token), "ben");
-    world.connect(order, &Principal::user("ben")).await.unwrap();
+    world.connect(order, &Actor::user("ben")).await.unwrap();
 
     let identity = world.test(BEN, "mine").await.unwrap();
     assert!(identity["summary"].as_str().unwrap().contains("Ben Okafor"), "{identity}");
@@ -37,7 +37,7 @@ async fn a_users_token_acts_as_that_user_and_names_nobody() {
 async fn an_accounts_token_acts_in_the_name_that_was_given() {
     let world = World::new().await;
     let keys = world.simulator.us().keys();
-    let admin = Principal::admin();
+    let admin = Actor::admin();
     let mut order = api_token("account", Region::Us, &keys.account);
     world.connect(order.clone(), &admin).await.unwrap();
     let before = world.simulator.us().incident_count();
@@ -59,7 +59,7 @@ async fn a_token_that_only_reads_is_known_as_such_and_changes_nothing() {
     let token = world.simulator.us().keys().account_read_only;
     let mut order = api_token("reader", Region::Us, &token);
     order.form.fields.insert("from_email".into(), json!("ada@example.com"));
-    world.connect(order, &Principal::admin()).await.unwrap();
+    world.connect(order, &Actor::admin()).await.unwrap();
     let identity = world.test(ADA, "reader").await.unwrap();
     assert_eq!(identity["access"], "read", "{identity}");
     assert!(!world.ask(ADA, "reader", "service.list", json!({})).await.unwrap().is_empty());
@@ -72,7 +72,7 @@ async fn a_token_that_only_reads_is_known_as_such_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_region_has_its_own_tokens_and_a_foreign_one_says_so() {
     let world = World::new().await;
-    let admin = Principal::admin();
+    let admin = Actor::admin();
     let eu = world.simulator.eu().keys().account;
     world.connect(api_token("eu", Region::Eu, &eu), &admin).await.unwrap();
     let services = world.ask(ADA, "eu", "service.list", json!({})).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_token_that_was_replaced_is_connected_again_under_the_same_name() {
     let us = world.simulator.us();
     let ada = us.users()[0].id.clone();
     let first = us.mint_user_key(&ada);
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let order = shared(api_token("work", Region::Us, &first), "ada", &[]);
     world.connect(order, &by).await.unwrap();
     for who in [ADA, BEN] {
@@ -129,7 +129,7 @@ async fn a_token_that_was_replaced_is_connected_again_under_the_same_name() {
 async fn it_is_kept_for_one_user_or_shared_with_the_workflows_of_an_app() {
     let world = World::new().await;
     let token = world.simulator.us().keys().user;
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     world.connect(owned(api_token("private", Region::Us, &token), "ada"), &by).await.unwrap();
     world.ask(ADA, "private", "service.list", json!({})).await.unwrap();
     let refused = world.ask(BEN, "private", "service.list", json!({})).await.unwrap_err();
@@ -145,7 +145,7 @@ async fn it_is_kept_for_one_user_or_shared_with_the_workflows_of_an_app() {
     assert!(refused.message.contains("service.list"), "{}", refused.message);
     assert_eq!(world.simulator.requests().len(), before);
     // Usable and no more: its end is for its owner to decide, and what is shown holds no secret.
-    let ben = Principal::user("ben");
+    let ben = Actor::user("ben");
     let ended = world.manager().disconnect(&key("shared"), &ben, Some(&world.plugin)).await;
     assert!(ended.is_err());
     let shown = serde_json::to_string(&world.summary("shared")).unwrap();

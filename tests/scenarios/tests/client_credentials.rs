@@ -7,7 +7,7 @@ use pagerduty_simulator::{NewIncident, Region};
 use scenarios::{By, World, app_account};
 use serde_json::json;
 use workflow_node_host::credential::CredentialStatus;
-use workflow_node_host::oauth::Principal;
+use workflow_node_host::oauth::Actor;
 
 const NIGHTLY: By<'static> = By { user: "ada", workflow: "nightly" };
 
@@ -17,7 +17,7 @@ async fn reads_incidents_of(region: Region) {
     let id = account.add_incident(NewIncident::default());
     let app = world.simulator.identity().scoped_app(region);
     let order = app_account("app", &app, region, &["incidents.read"]);
-    world.connect(order, &Principal::admin()).await.unwrap();
+    world.connect(order, &Actor::admin()).await.unwrap();
 
     let asked = world.simulator.token_requests();
     assert_eq!(asked.len(), 1);
@@ -47,7 +47,7 @@ async fn what_was_not_chosen_is_refused_by_name_before_anything_is_sent() {
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let order = app_account("app", &app, Region::Us, &["incidents.read"]);
-    world.connect(order, &Principal::admin()).await.unwrap();
+    world.connect(order, &Actor::admin()).await.unwrap();
     let service = world.simulator.us().services()[0].id.clone();
     let new = json!({"title": "x", "service_id": service, "from": "ada@example.com"});
     let refused = world.ask(NIGHTLY, "app", "incident.create", new).await.unwrap_err();
@@ -60,7 +60,7 @@ async fn one_token_serves_many_runs_and_the_next_is_fetched_when_it_has_expired(
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let order = app_account("app", &app, Region::Us, &["incidents.read"]);
-    world.connect(order, &Principal::admin()).await.unwrap();
+    world.connect(order, &Actor::admin()).await.unwrap();
     let run = || world.ask(NIGHTLY, "app", "incident.list", json!({}));
     for result in futures(20, run).await {
         result.unwrap();

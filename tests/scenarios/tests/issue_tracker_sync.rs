@@ -13,7 +13,7 @@ use scenarios::tracker::{Progress, Tracker};
 use scenarios::{By, REDIRECT, World, api_token, key, shared, user_account};
 use serde_json::json;
 use workflow_node_host::credential::CredentialStatus;
-use workflow_node_host::oauth::{AskFor, Principal};
+use workflow_node_host::oauth::{Actor, AskFor};
 use workflow_node_host::trigger::{MemoryTriggers, NewSubscription, RunOptions};
 
 const EVENTS: [&str; 6] = [
@@ -45,7 +45,7 @@ impl Shop {
         let us = world.simulator.us();
         let (person, ben) = (us.users()[2].id.clone(), us.users()[1].id.clone());
         let hand = api_token("by-hand", Region::Us, &us.mint_user_key(&ben));
-        world.connect(hand, &Principal::admin()).await.unwrap();
+        world.connect(hand, &Actor::admin()).await.unwrap();
         let tracker = Arc::new(Tracker::default());
         let app = world.simulator.identity().scoped_app(Region::Us);
         let actions = [
@@ -62,7 +62,7 @@ impl Shop {
         ];
         let ask = AskFor::Actions(actions.map(str::to_owned).to_vec());
         let order = shared(user_account("pagerduty", &app, ask), "lead", &[]);
-        let lead = Principal::user("lead");
+        let lead = Actor::user("lead");
         let connection = world.press_connect(order, &person, &lead).await.unwrap();
         world.manager().keep(connection, &lead).await.unwrap();
 
@@ -87,7 +87,7 @@ impl Shop {
             let parameters = json!({"events": EVENTS, "service_id": service, "ignore_agents": own});
             let new = NewSubscription {
                 credentials: [("rest".to_owned(), "pagerduty".to_owned())].into(),
-                actor: Some("integration".into()),
+                actor: "integration".into(),
                 workflow: Some("issue-sync".into()),
                 ..engine.webhook(&name, parameters)
             };
@@ -235,7 +235,7 @@ async fn reordered_and_repeated_events_lead_to_the_same_end_and_no_further_write
     let simulator = shop.simulator();
     let us = simulator.us();
     let same = api_token("same-person", Region::Us, &us.mint_user_key(&shop.person));
-    shop.world.connect(same, &Principal::admin()).await.unwrap();
+    shop.world.connect(same, &Actor::admin()).await.unwrap();
     let (number, incident) = shop.file("Nobody can pay").await;
     let (second, other) = shop.file("Nobody can search").await;
     shop.rest().await;
@@ -316,7 +316,7 @@ async fn revoked_access_is_noticed_told_and_caught_up_after_connecting_again() {
 
     let mut again = shop.world.manager().order_again(&key("pagerduty")).await.unwrap();
     again.redirect = Some(REDIRECT.parse().unwrap());
-    let lead = Principal::user("lead");
+    let lead = Actor::user("lead");
     let connection = shop.world.press_connect(again, &shop.person, &lead).await.unwrap();
     assert!(connection.other_account.is_empty());
     shop.world.manager().keep(connection, &lead).await.unwrap();

@@ -6,7 +6,7 @@ use scenarios::{By, REDIRECT, World, key, owned, user_account};
 use serde_json::json;
 use workflow_node_host::credential::CredentialStatus;
 use workflow_node_host::description::Access;
-use workflow_node_host::oauth::{AskFor, ConnectError, Principal};
+use workflow_node_host::oauth::{Actor, AskFor, ConnectError};
 
 const ADA: By<'static> = By { user: "ada", workflow: "watch" };
 
@@ -20,7 +20,7 @@ async fn classic_oauth_with_read_and_write_does_both() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let ben = world.simulator.us().users()[1].clone();
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let order = user_account("pagerduty", &app, AskFor::Access(Access::Write));
 
     let begun = world.manager().begin(&world.plugin, order, &by).await.unwrap();
@@ -32,7 +32,7 @@ async fn classic_oauth_with_read_and_write_does_both() {
     assert!(!begun.rights.is_empty(), "what is asked for is told in words");
     let callback = world.simulator.identity().approve(begun.url.as_str(), &ben.id).unwrap();
     assert!(callback.starts_with(REDIRECT));
-    let connection = world.manager().finish(&callback).await.unwrap();
+    let connection = world.manager().finish(&callback, &by).await.unwrap();
     assert!(connection.missing.is_empty() && connection.blocked.is_empty());
     world.manager().keep(connection, &by).await.unwrap();
 
@@ -48,7 +48,7 @@ async fn classic_oauth_with_read_and_write_does_both() {
         assert_eq!(request.header("from"), None);
     }
     // The callback is good once.
-    assert!(world.manager().finish(&callback).await.is_err());
+    assert!(world.manager().finish(&callback, &by).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn classic_oauth_with_read_alone_reads_and_says_what_it_will_not_do() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let user = world.simulator.us().users()[0].id.clone();
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let order = user_account("reader", &app, AskFor::Access(Access::Read));
     let connection = world.press_connect(order, &user, &by).await.unwrap();
     let blocked: Vec<&str> = connection.blocked.iter().map(|(name, _)| name.as_str()).collect();
@@ -73,7 +73,7 @@ async fn scoped_oauth_asks_for_what_the_actions_need_and_can_be_given_more_later
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let user = world.simulator.us().users()[0].id.clone();
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let actions = ["incident.list".to_owned(), "service.list".to_owned()];
     let order = owned(user_account("scoped", &app, AskFor::Actions(actions.to_vec())), "ada");
     let connection = world.press_connect(order, &user, &by).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_right_that_pagerduty_does_not_give_is_told_at_once() {
     world.simulator.identity().configure(|settings| {
         settings.withheld_scopes = vec!["incidents.write".into()];
     });
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let actions = ["incident.list".to_owned(), "incident.create".to_owned()];
     let order = user_account("scoped", &app, AskFor::Actions(actions.to_vec()));
     let connection = world.press_connect(order, &user, &by).await.unwrap();
@@ -120,7 +120,7 @@ async fn the_region_is_the_one_of_the_account_that_was_chosen() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let user = world.simulator.eu().users()[0].id.clone();
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let order = user_account("europe", &app, AskFor::Access(Access::Read));
     let connection = world.press_connect(order, &user, &by).await.unwrap();
     world.manager().keep(connection, &by).await.unwrap();
@@ -134,7 +134,7 @@ async fn another_redirect_url_or_a_foreign_callback_is_refused() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let user = world.simulator.us().users()[0].id.clone();
-    let by = Principal::user("ada");
+    let by = Actor::user("ada");
     let mut order = user_account("pagerduty", &app, AskFor::Access(Access::Read));
     order.redirect = Some("http://engine.example/callback".parse().unwrap());
     let refused = world.manager().begin(&world.plugin, order.clone(), &by).await.unwrap_err();
@@ -147,7 +147,7 @@ async fn another_redirect_url_or_a_foreign_callback_is_refused() {
     let begun = world.manager().begin(&world.plugin, order, &by).await.unwrap();
     let callback = world.simulator.identity().approve(begun.url.as_str(), &user).unwrap();
     let foreign = callback.replace(&begun.state, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    let refused: ConnectError = world.manager().finish(&foreign).await.unwrap_err();
+    let refused: ConnectError = world.manager().finish(&foreign, &by).await.unwrap_err();
     assert!(refused.to_string().contains("belongs to no connection"), "{refused}");
     assert_eq!(world.simulator.token_requests().len(), 0);
 }

@@ -9,7 +9,7 @@ use scenarios::rotation::{Bot, Keeping, Shift};
 use scenarios::{By, Ended, REDIRECT, World, api_token, key, shared, user_account};
 use serde_json::{Value, json};
 use workflow_node_host::credential::CredentialStatus;
-use workflow_node_host::oauth::{AskFor, ConnectOrder, Principal};
+use workflow_node_host::oauth::{Actor, AskFor, ConnectOrder};
 
 const ACTIONS: [&str; 5] =
     ["schedule.list", "on_call.now", "user.list", "user.find", "schedule_override.create"];
@@ -20,7 +20,7 @@ async fn world() -> (World, Arc<Bot>) {
     bot.take_over("primary", "Primary");
     // A schedule puts nobody on call by itself: an escalation policy has to ask it.
     let token = world.simulator.us().keys().user;
-    world.connect(api_token("admin", Region::Us, &token), &Principal::admin()).await.unwrap();
+    world.connect(api_token("admin", Region::Us, &token), &Actor::admin()).await.unwrap();
     for schedule in world.simulator.us().schedules() {
         let rules = json!([{"escalation_delay_in_minutes": 30,
             "targets": [{"type": "schedule_reference", "id": schedule.name}]}]);
@@ -45,7 +45,7 @@ async fn connected(world: &World, person: &str) {
     let actions = ACTIONS.map(str::to_owned).to_vec();
     let order = user_account("rotations", &app, AskFor::Actions(actions));
     let order = shared(order, "lead", &[]);
-    let by = Principal::user("lead");
+    let by = Actor::user("lead");
     let connection = world.press_connect(order, person, &by).await.unwrap();
     world.manager().keep(connection, &by).await.unwrap();
 }
@@ -62,7 +62,7 @@ async fn a_key_that_reads_shows_who_is_on_call_and_leaves_the_rest_to_people() {
     let (world, bot) = world().await;
     let token = world.simulator.us().keys().account_read_only;
     let order: ConnectOrder = shared(api_token("rotations", Region::Us, &token), "lead", &[]);
-    world.connect(order, &Principal::user("lead")).await.unwrap();
+    world.connect(order, &Actor::user("lead")).await.unwrap();
     assert!(names(&world, "rotations", "schedule.list").await.contains(&"Primary".to_owned()));
     assert!(names(&world, "rotations", "user.list").await.contains(&"Ben Okafor".to_owned()));
     let on_call = bot.on_call(&world, "bot", "rotations", "primary").await.unwrap();
@@ -129,7 +129,7 @@ async fn after_a_disconnection_every_rotation_that_used_it_is_kept_by_hand() {
     for rotation in ["primary", "evenings"] {
         bot.on_call(&world, "bot", "rotations", rotation).await.unwrap();
     }
-    let lead = Principal::user("lead");
+    let lead = Actor::user("lead");
     let plugin = Some(&world.plugin);
     let ended = world.manager().disconnect(&key("rotations"), &lead, plugin).await.unwrap();
     assert_eq!(ended.revoked.len(), 2, "{ended:?}");

@@ -132,6 +132,11 @@ impl OriginPattern {
             .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
     }
 
+    /// The origin that it allows; `None` if it allows many hosts.
+    pub fn origin(&self) -> Option<&Origin> {
+        (!self.below).then_some(&self.origin)
+    }
+
     /// Whether it allows many hosts.
     pub fn is_wildcard(&self) -> bool {
         self.below

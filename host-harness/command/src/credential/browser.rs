@@ -6,8 +6,8 @@ use serde_json::json;
 use url::Url;
 use workflow_node_host::Plugin;
 use workflow_node_host::oauth::{
-    Authorization, ConnectOrder, CredentialManager, Loopback, NewConnection, Page, Principal,
-    Received, WAITING,
+    Actor, Authorization, ConnectOrder, CredentialManager, Loopback, NewConnection, Page, Received,
+    WAITING,
 };
 
 use super::args::Browser;
@@ -32,7 +32,7 @@ pub(super) async fn connection(
     manager: &CredentialManager,
     plugin: &Plugin,
     mut order: ConnectOrder,
-    by: &Principal,
+    by: &Actor,
     args: &Browser,
     format: Report,
 ) -> Result<NewConnection, Failure> {
@@ -86,7 +86,7 @@ pub(super) async fn connection(
     // Whatever comes of it: a second answer finds nobody.
     drop(way);
     let finished = tokio::select! {
-        finished = manager.finish(&callback) => finished,
+        finished = manager.finish(&callback, by) => finished,
         () = cancelled.cancelled() => {
             return Err(Failure::new(Exit::Failed, "interrupted", "given up; nothing was stored"));
         }

@@ -98,7 +98,7 @@ pub(super) async fn extend(setup: &Setup, args: ExtendArgs) -> Result<Exit, Fail
         .await
         .map_err(|error| Failure::connecting(&error, &path))?;
     if lacking.is_empty() {
-        let summary = world.store()?.summary(&args.name)?;
+        let summary = world.store()?.summary(setup.credential(&args.name))?;
         match args.format {
             Report::Json => output::stdout_report(&json!({ "credential": summary, "added": [] }))?,
             Report::Text => output::stdout("It has these rights already; nobody was asked.\n")?,
@@ -126,8 +126,11 @@ impl Made<'_> {
     ) -> Result<Exit, Failure> {
         let Self { world, plugin, path, format } = *self;
         let failed = |error| Failure::connecting(&error, path);
-        let (manager, by) = (world.manager()?, setup.principal());
-        let key = ConnectionKey { name: order.name.clone(), user: order.user.clone() };
+        let (manager, by) = (world.manager()?, setup.actor());
+        let key = ConnectionKey {
+            user: order.user.clone(),
+            ..ConnectionKey::of(setup.credential(&order.name))
+        };
         let credential_type = credential_type(plugin, &order.credential_type, path)?;
         let connection = match &credential_type.grant {
             Grant::Fixed => manager.connect_fixed(plugin, order, &by).await.map_err(failed)?,
@@ -159,7 +162,7 @@ impl Made<'_> {
         text: &str,
         credential_type: &CredentialType,
     ) -> Result<(), Failure> {
-        let summaries = self.world.store()?.summaries(&key.name)?;
+        let summaries = self.world.store()?.summaries(key.credential())?;
         let summary = summaries.into_iter().find(|one| one.user == key.user);
         let summary = summary.ok_or_else(|| Failure::internal("it is not there"))?;
         let is_fixed = credential_type.grant == Grant::Fixed;
@@ -225,20 +228,18 @@ fn named(
     naming: &Naming,
     credential_type: &CredentialType,
 ) -> Result<ConnectOrder, Failure> {
-    let user = match (naming.mode, &setup.actor) {
-        (Mode::PerUser, None) => {
-            let message = "each user of it has a connection of their own: say whose this is";
-            return Err(Failure::input("user", message).next("name the user: --as USER"));
-        }
-        (Mode::PerUser, Some(user)) => Some(user.clone()),
-        _ => None,
-    };
+    if naming.mode == Mode::PerUser && !setup.is_named {
+        let message = "each user of it has a connection of their own: say whose this is";
+        return Err(Failure::input("user", message).next("name the user: --as USER"));
+    }
+    let own = || setup.principal.user.clone();
+    let user = (naming.mode == Mode::PerUser).then(own);
     let actions: std::collections::BTreeSet<String> =
         naming.allow_actions.iter().cloned().collect();
     Ok(ConnectOrder {
         name: name.to_owned(),
         description: naming.description.clone(),
-        owner: setup.actor.clone(),
+        owner: Some(own()),
         mode: naming.mode,
         allowed_actions: (!actions.is_empty()).then_some(actions),
         user,
@@ -250,11 +251,12 @@ fn named(
 /// Before anybody is asked anything, or sent anywhere.
 fn refuse_taken(setup: &Setup, world: &World, order: &ConnectOrder) -> Result<(), Failure> {
     let store = world.store.open_or_make(setup)?;
-    let Ok(head) = store.head(&order.name) else { return Ok(()) };
+    let id = setup.credential(&order.name);
+    let Ok(head) = store.head(&id) else { return Ok(()) };
     let is_free = head.mode == Mode::PerUser
         && order.mode == Mode::PerUser
         && store
-            .read(&ConnectionKey { name: order.name.clone(), user: order.user.clone() })
+            .read(&ConnectionKey { user: order.user.clone(), ..ConnectionKey::of(&id) })
             .is_err();
     if is_free {
         return Ok(());

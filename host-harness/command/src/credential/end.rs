@@ -35,7 +35,7 @@ pub(super) async fn disconnect(setup: &Setup, args: DisconnectArgs) -> Result<Ex
     let world = World::new(setup, &args.network)?;
     let store = world.store.open(setup)?;
     let key = key_of(setup, store, &args.name)?;
-    let summaries = store.summaries(&args.name)?;
+    let summaries = store.summaries(setup.credential(&args.name))?;
     let summary = summaries
         .into_iter()
         .find(|one| one.user == key.user)
@@ -59,7 +59,7 @@ pub(super) async fn disconnect(setup: &Setup, args: DisconnectArgs) -> Result<Ex
     };
     let ended = world
         .manager()?
-        .disconnect(&key, &setup.principal(), plugin.as_ref())
+        .disconnect(&key, &setup.actor(), plugin.as_ref())
         .await
         .map_err(|error| Failure::of_credential(&error, ""))?;
     match args.format {
@@ -129,14 +129,14 @@ pub(super) fn remove(
     format: Report,
 ) -> Result<Exit, Failure> {
     let store = store::open(setup)?;
-    let head = store.head(name)?;
-    let by = setup.principal();
-    if !by.is_admin && head.owner != by.id {
+    let id = setup.credential(name);
+    let head = store.head(&id)?;
+    if !setup.actor().is_admin && head.owner.as_ref() != Some(&setup.principal.user) {
         let message = format!("only the owner of `{name}` or an administrator may remove it");
         return Err(Failure::new(Exit::Credential, "credential", message));
     }
     let has_tokens = store
-        .summaries(name)?
+        .summaries(&id)?
         .iter()
         .any(|one| one.status.is_usable() && one.granted_scopes.is_some());
     if has_tokens && format == Report::Text {
@@ -148,7 +148,7 @@ pub(super) fn remove(
     }
     let otherwise = format!("harness credential remove {} --yes", shell(name));
     confirm(yes, &format!("Remove the credential {name}? [y/N] "), &otherwise)?;
-    store.remove(name)?;
+    store.remove(&id)?;
     match format {
         Report::Json => output::stdout_report(&json!({ "removed": name }))?,
         Report::Text => output::stdout(&format!("Removed {name}.\n"))?,

@@ -68,10 +68,15 @@ pub(super) fn rotate(setup: &Setup, args: &RotateKeyArgs) -> Result<Exit, Failur
 pub(super) fn export(setup: &Setup, args: &ExportArgs) -> Result<Exit, Failure> {
     let store = store::open(setup)?;
     for name in &args.names {
-        store.head(name)?;
+        store.head(setup.credential(name))?;
     }
     let key = seal_key(&args.seal, true)?;
-    let sealed = store.export(&args.names, &key, PassphraseCost::default())?;
+    let sealed = store.export_tenant(
+        &setup.principal.tenant,
+        &args.names,
+        &key,
+        PassphraseCost::default(),
+    )?;
     let file = shell(&args.to.display().to_string());
     let unwritable = |error: std::io::Error| {
         Failure::input("output", format!("the file {file} cannot be written: {error}"))
@@ -89,6 +94,7 @@ pub(super) fn export(setup: &Setup, args: &ExportArgs) -> Result<Exit, Failure> 
     let listed = store.list()?;
     let names: Vec<&str> = listed
         .iter()
+        .filter(|one| one.tenant == setup.principal.tenant)
         .map(|one| one.name.as_str())
         .filter(|name| args.names.is_empty() || args.names.iter().any(|one| one == name))
         .collect();

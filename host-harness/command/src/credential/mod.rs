@@ -86,15 +86,16 @@ impl World {
 
 /// The connection that is meant by a name: the acting user's own, where each user has one.
 fn key_of(setup: &Setup, store: &SqliteStore, name: &str) -> Result<ConnectionKey, Failure> {
-    let head = store.head(name)?;
+    let id = setup.credential(name);
+    let head = store.head(&id)?;
     if head.mode != Mode::PerUser {
-        return Ok(ConnectionKey::of(name));
+        return Ok(ConnectionKey::of(id));
     }
-    let Some(user) = &setup.actor else {
+    if !setup.is_named {
         let message = format!("`{name}` is connected by each of its users: say whose is meant");
         return Err(Failure::input("user", message).next("name the user: --as USER"));
-    };
-    Ok(ConnectionKey { name: name.to_owned(), user: Some(user.clone()) })
+    }
+    Ok(ConnectionKey::of_user(id, setup.principal.user.clone()))
 }
 
 /// Asks a question, unless `yes` has answered it.

@@ -74,7 +74,7 @@ async fn mode_changed(
     (yes, question, otherwise): (bool, &str, &str),
     format: Report,
 ) -> Result<Exit, Failure> {
-    let before = crate::store::open(setup)?.head(name)?.mode;
+    let before = crate::store::open(setup)?.head(setup.credential(name))?.mode;
     if before != mode {
         confirm(yes, question, otherwise)?;
     }
@@ -99,15 +99,15 @@ async fn change(
     format: Report,
 ) -> Result<Exit, Failure> {
     let world = World::new(setup, &Network::default())?;
-    world.store.open(setup)?.head(name)?;
+    world.store.open(setup)?.head(setup.credential(name))?;
     for change in changes {
         world
             .manager()?
-            .change(name, change, &setup.principal())
+            .change(name, change, &setup.actor())
             .await
             .map_err(|error| Failure::of_credential(&error, ""))?;
     }
-    let summary = world.store()?.summary(name)?;
+    let summary = world.store()?.summary(setup.credential(name))?;
     match format {
         Report::Json => output::stdout_report(&summary)?,
         Report::Text => output::stdout(&summary_text(&summary))?,

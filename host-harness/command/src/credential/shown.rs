@@ -1,6 +1,7 @@
 //! Credentials as people and programs see them.
 
 use serde_json::Value;
+use workflow_node_host::User;
 use workflow_node_host::credential::{CredentialStatus, CredentialSummary, Mode};
 use workflow_node_host::oauth::{NewConnection, Right};
 
@@ -13,7 +14,8 @@ use crate::store;
 pub(super) fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
     let path = store::path(setup);
     let is_there = workflow_node_host::store::SqliteStore::key_kind(&path)?.is_some();
-    let credentials = if is_there { store::open(setup)?.list()? } else { Vec::new() };
+    let mut credentials = if is_there { store::open(setup)?.list()? } else { Vec::new() };
+    credentials.retain(|one| one.tenant == setup.principal.tenant);
     match format {
         Report::Json => output::stdout_report(&credentials)?,
         Report::Text if credentials.is_empty() => {
@@ -43,7 +45,7 @@ pub(super) fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
                         used,
                     ];
                     if with_users {
-                        row.insert(1, one.user.clone().unwrap_or_default());
+                        row.insert(1, one.user.as_ref().map(User::to_string).unwrap_or_default());
                     }
                     row
                 })
@@ -55,9 +57,10 @@ pub(super) fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
 }
 
 pub(super) fn show(setup: &Setup, name: &str, format: Report) -> Result<Exit, Failure> {
-    let mut summaries = store::open(setup)?.summaries(name)?;
-    if let Some(user) = &setup.actor {
-        summaries.retain(|one| one.mode != Mode::PerUser || one.user.as_ref() == Some(user));
+    let mut summaries = store::open(setup)?.summaries(setup.credential(name))?;
+    if setup.is_named {
+        let user = Some(&setup.principal.user);
+        summaries.retain(|one| one.mode != Mode::PerUser || one.user.as_ref() == user);
     }
     match (format, summaries.as_slice()) {
         (Report::Json, [one]) => output::stdout_report(one)?,
@@ -90,11 +93,11 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
     members.push(pair("Type", summary.credential_type.clone()));
     members.push(pair("Status", status(&summary.status)));
     members.push(pair("Mode", mode(summary)));
-    if let Some(owner) = &summary.owner {
-        members.push(pair("Owner", owner.clone()));
+    if let Some(owner) = summary.owner.as_ref().filter(|owner| !owner.is_default()) {
+        members.push(pair("Owner", owner.to_string()));
     }
     if let Some(user) = &summary.user {
-        members.push(pair("User", user.clone()));
+        members.push(pair("User", user.to_string()));
     }
     if let Some(actions) = &summary.allowed_actions {
         let list: Vec<&str> = actions.iter().map(String::as_str).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use workflow_node_host::credential::CredentialId;
 use workflow_node_host::description::{FieldProblem, Placement, PlacementKind};
 use workflow_node_host::{Exchange, Execution, ItemError, Origin, OriginOfUrl as _, Plugin};
 
@@ -50,7 +51,10 @@ pub(super) async fn run(
     execution.dry_run = true;
     let mut placements = BTreeMap::new();
     for (slot, name) in &execution.credentials {
-        let credential_type = store.get()?.summary(name)?.credential_type;
+        let credential_type = store
+            .get()?
+            .summary(CredentialId::of(execution.actor.tenant.clone(), name))?
+            .credential_type;
         let described = plugin.description().credential_types.get(&credential_type);
         let described = described.map(|one| one.placements.as_slice()).unwrap_or_default();
         placements.insert(slot.clone(), (name.clone(), described));

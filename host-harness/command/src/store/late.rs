@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use workflow_node_host::credential::{
-    Claim, ConnectionKey, CredentialError, CredentialStore, CredentialSummary, Head, HeadChange,
-    Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
+    Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
+    HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
 use workflow_node_host::store::SqliteStore;
 
@@ -25,8 +25,8 @@ impl CredentialStore for LateStore {
         self.below()?.open(key).await
     }
 
-    async fn head(&self, name: &str) -> Result<Head, CredentialError> {
-        self.below()?.head(name).await
+    async fn head(&self, credential: &CredentialId) -> Result<Head, CredentialError> {
+        self.below()?.head(credential).await
     }
 
     async fn list(&self) -> Result<Vec<CredentialSummary>, CredentialError> {
@@ -68,12 +68,16 @@ impl CredentialStore for LateStore {
         self.below()?.set_identity(key, revision, identity).await
     }
 
-    async fn change(&self, name: &str, change: HeadChange) -> Result<(), CredentialError> {
-        self.below()?.change(name, change).await
+    async fn change(
+        &self,
+        credential: &CredentialId,
+        change: HeadChange,
+    ) -> Result<(), CredentialError> {
+        self.below()?.change(credential, change).await
     }
 
-    async fn remove(&self, name: &str) -> Result<(), CredentialError> {
-        self.below()?.remove(name).await
+    async fn remove(&self, credential: &CredentialId) -> Result<(), CredentialError> {
+        self.below()?.remove(credential).await
     }
 
     async fn claim(

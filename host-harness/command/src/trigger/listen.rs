@@ -46,7 +46,8 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
         .name
         .clone()
         .unwrap_or_else(|| format!("{}-{:08x}", args.trigger, rand::random::<u32>()));
-    let before = store.open(&name).await.ok().map(|keep| keep.subscription);
+    let key = setup.subscription(&name);
+    let before = store.open(&key).await.ok().map(|keep| keep.subscription);
     let listening = match trigger.webhook() {
         None => None,
         Some(_) => Some(Listening::bind(&args, &name, before.as_ref()).await?),
@@ -57,23 +58,23 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
         parameters,
         credentials,
         callback_url: listening.as_ref().map(|listening| listening.callback.to_string()),
-        actor: setup.actor.clone(),
+        actor: setup.principal.clone(),
         workflow: None,
     };
     let listener = Listener::new(triggers.clone(), plugin.clone(), heard);
-    let server = listening.map(|listening| listening.serve(&listener, &name));
+    let server = listening.map(|listening| listening.serve(&listener, &key));
     let set_up = triggers.set_up(&plugin, new, &token).await;
     let result = match set_up {
         Ok(subscription) => {
             output::stderr(&begun(&args, &subscription));
-            listen(&args, &triggers, &plugin, &name, &token).await
+            listen(&args, &triggers, &plugin, &key, &token).await
         }
         Err(error) => Err(Failure::of(&error, &path)),
     };
     // One that could not be set up may be there in part.
     let taken_down = match args.keep && result.is_ok() {
         true => Ok(()),
-        false => take_down(&args, &triggers, &plugin, &name).await,
+        false => take_down(&args, &triggers, &plugin, &key).await,
     };
     if let Some(server) = server {
         server.abort();

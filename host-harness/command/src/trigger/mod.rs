@@ -42,7 +42,11 @@ fn of_plugin(plugin: &str) -> impl Fn(Error) -> Failure {
 
 async fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
     let kept = kept(setup, &LateStore::default())?;
-    let all = kept.subscriptions().await.map_err(|error| Failure::of(&error.into(), ""))?;
+    let mut all = kept.subscriptions().await.map_err(|error| Failure::of(&error.into(), ""))?;
+    all.retain(|one| match setup.is_named {
+        true => one.actor == setup.principal,
+        false => one.actor.tenant == setup.principal.tenant,
+    });
     if format == Report::Json {
         output::stdout_report(&all)?;
         return Ok(Exit::Success);
@@ -51,7 +55,7 @@ async fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
         .iter()
         .map(|one| {
             vec![
-                one.name.clone(),
+                if one.actor == setup.principal { one.name.clone() } else { one.key().to_string() },
                 format!("{} {}", one.node, one.trigger),
                 in_words(&one.status).to_owned(),
                 one.callback_url.clone().unwrap_or_else(|| "polls".to_owned()),
@@ -83,10 +87,11 @@ async fn check(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen();
     let token = interrupt.token();
     let failed = of_plugin(&path);
-    let mut status = triggers.check(&plugin, &args.name, &token).await.map_err(&failed)?;
+    let key = setup.subscription(&args.name);
+    let mut status = triggers.check(&plugin, &key, &token).await.map_err(&failed)?;
     let was = status.clone();
     if args.repair && status != Status::Active {
-        status = triggers.repair(&plugin, &args.name, &token).await.map_err(&failed)?.status;
+        status = triggers.repair(&plugin, &key, &token).await.map_err(&failed)?.status;
     }
     match args.format {
         Report::Json => {
@@ -114,16 +119,17 @@ async fn stop(setup: &Setup, args: StopArgs) -> Result<Exit, Failure> {
     let path = args.plugin.display().to_string();
     let kept = kept(setup, &late)?;
     // A name that is not there is a slip of the hand, not something that is gone already.
-    kept.open(&args.name)
+    let key = setup.subscription(&args.name);
+    kept.open(&key)
         .await
         .map_err(|error| Failure::of(&error.into(), &path).next("harness trigger list"))?;
     if args.forget {
-        kept.remove(&args.name).await.map_err(|error| Failure::of(&error.into(), &path))?;
+        kept.remove(&key).await.map_err(|error| Failure::of(&error.into(), &path))?;
     } else {
         let plugin = load(&host, &args.plugin).await?;
         let interrupt = Interrupt::listen();
         let token: CancellationToken = interrupt.token();
-        host.triggers(kept).tear_down(&plugin, &args.name, &token).await.map_err(|error| {
+        host.triggers(kept).tear_down(&plugin, &key, &token).await.map_err(|error| {
             let (plugin, name) = (shell(&path), shell(&args.name));
             let mut failure = Failure::of(&error, &path);
             failure.next.get_or_insert_with(|| {

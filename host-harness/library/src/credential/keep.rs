@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::CredentialError;
 use super::status::CredentialSummary;
 use super::stored::{
-    Claim, ConnectionKey, Head, HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential,
-    Renewal, Stored,
+    Claim, ConnectionKey, CredentialId, Head, HeadChange, Health, LastUse, Lease, LeaseChange,
+    NewCredential, Renewal, Stored,
 };
 
 /// Keeps credentials. Every method happens as a whole or not at all, and holds between processes
@@ -33,9 +33,9 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`CredentialError::Unknown`], and when the store fails.
-    async fn head(&self, name: &str) -> Result<Head, CredentialError>;
+    async fn head(&self, credential: &CredentialId) -> Result<Head, CredentialError>;
 
-    /// All connections, by name and user; a credential that nobody has connected yet once without
+    /// All connections of all tenants, by tenant, name and user; a credential that nobody has connected yet once without
     /// a user. Opens no secret.
     ///
     /// # Errors
@@ -100,14 +100,18 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`CredentialError::Unknown`], and when the store fails.
-    async fn change(&self, name: &str, change: HeadChange) -> Result<(), CredentialError>;
+    async fn change(
+        &self,
+        credential: &CredentialId,
+        change: HeadChange,
+    ) -> Result<(), CredentialError>;
 
     /// Removes a name and all its connections.
     ///
     /// # Errors
     ///
     /// [`CredentialError::Unknown`], and when the store fails.
-    async fn remove(&self, name: &str) -> Result<(), CredentialError>;
+    async fn remove(&self, credential: &CredentialId) -> Result<(), CredentialError>;
 
     /// Asks for the right to refresh a connection, for so many milliseconds.
     ///

@@ -14,12 +14,13 @@ pub use keep::CredentialStore;
 pub use status::{CredentialStatus, CredentialSummary};
 pub(crate) use status::{ended, outcome_unknown, refused};
 pub use stored::{
-    Claim, Connection, ConnectionKey, Dependant, Head, HeadChange, Health, LastUse, Lease,
-    LeaseChange, Mode, NewCredential, Renewal, Stored,
+    Claim, Connection, ConnectionKey, CredentialId, Dependant, Head, HeadChange, Health, LastUse,
+    Lease, LeaseChange, Mode, NewCredential, Renewal, Stored,
 };
 
 use crate::description::{Configuration, CredentialType, Description, FieldProblem};
 use crate::digest::Digest;
+use crate::principal::{Principal, User};
 use crate::secret::Secret;
 
 /// A credential, ready to be used.
@@ -57,8 +58,8 @@ pub struct CredentialRequest {
     pub plugin: Option<Digest>,
     /// The action.
     pub action: String,
-    /// Who runs it.
-    pub actor: Option<String>,
+    /// Who runs it. The credential is looked for in this one's tenant.
+    pub actor: Principal,
     /// The workflow.
     pub workflow: Option<String>,
     /// What the approved component describes; the host sets it. A source that renews tokens reads
@@ -81,12 +82,12 @@ pub enum CredentialError {
     #[error("there is a credential `{0}` already. Choose another name, or connect that one again")]
     Exists(String),
     /// Nobody, or not this user, has connected under the name.
-    #[error("{}", not_connected(name, user.as_deref()))]
+    #[error("{}", not_connected(name, user.as_ref()))]
     NotConnected {
         /// Its name.
         name: String,
         /// Who would have to.
-        user: Option<String>,
+        user: Option<User>,
     },
     /// It was changed since it was read.
     #[error("the credential `{0}` has been changed meanwhile. Read it again")]
@@ -138,8 +139,8 @@ pub enum CredentialError {
     Source(String),
 }
 
-pub(crate) fn not_connected(name: &str, user: Option<&str>) -> String {
-    match user {
+pub(crate) fn not_connected(name: &str, user: Option<&User>) -> String {
+    match user.filter(|user| !user.is_default()) {
         Some(user) => format!(
             "{user} has not connected `{name}` yet, and each user of it has a connection of their \
              own"
@@ -174,6 +175,13 @@ pub trait CredentialSource: Send + Sync + 'static {
     ) -> Result<Credential, CredentialError> {
         let _ = revision;
         Err(CredentialError::NotRefreshable(request.name.clone()))
+    }
+
+    /// Whether everybody who may use the credential that was last given for this use has the same
+    /// secrets. What is paced and pooled is shared then; else each user has their own. Default: no.
+    fn is_shared(&self, request: &CredentialRequest) -> bool {
+        let _ = request;
+        false
     }
 
     /// The service has refused the credential of this revision with 401, and nothing newer could be

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::stored::{Connection, Dependant, Health, LastUse, Mode};
 use crate::description::Configuration;
+use crate::principal::{Tenant, User};
 
 /// Whether a credential can be used, as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,12 +123,14 @@ pub(crate) fn ended() -> String {
 /// What can be said about a credential without its secrets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CredentialSummary {
+    /// The tenant that it belongs to.
+    pub tenant: Tenant,
     /// Its name.
     pub name: String,
     /// For people.
     pub description: String,
-    /// Whose it is, in the engine's terms.
-    pub owner: Option<String>,
+    /// The user of the tenant whose it is.
+    pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,
     /// The actions that it may be used for; `None` for all.
@@ -137,7 +140,7 @@ pub struct CredentialSummary {
     /// Name of the credential type.
     pub credential_type: String,
     /// With [`Mode::PerUser`] whose connection this is; `None` where nobody has connected yet.
-    pub user: Option<String>,
+    pub user: Option<User>,
     /// Whether it can be used.
     #[serde(flatten)]
     pub status: CredentialStatus,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::description::Configuration;
+use crate::principal::{Tenant, User};
 use crate::secret::Secret;
 
 /// Who may use a credential.
@@ -49,12 +50,15 @@ impl std::str::FromStr for Mode {
 /// What belongs to a credential's name: it is the same for everybody who connects under it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
-    /// Its name, for good: 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit.
+    /// The tenant that it belongs to. No other sees it.
+    pub tenant: Tenant,
+    /// Its name within the tenant, for good: 1 to 64 letters, digits, `.`, `_` and `-`, the first a letter or digit.
     pub name: String,
     /// For people; may be changed at any time.
     pub description: String,
-    /// Whose it is, in the engine's terms.
-    pub owner: Option<String>,
+    /// The user of the tenant whose it is. A private one without an owner is nobody's: only an
+    /// administrator can give it to somebody.
+    pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,
     /// The actions that it may be used for; `None` for all.
@@ -67,27 +71,83 @@ pub struct Head {
     pub created_at: u64,
 }
 
+/// Names a credential: its tenant, and its name there. A text names one of the default tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CredentialId {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The credential's name.
+    pub name: String,
+}
+
+impl CredentialId {
+    /// A credential of a tenant.
+    pub fn of(tenant: impl Into<Tenant>, name: impl Into<String>) -> Self {
+        Self { tenant: tenant.into(), name: name.into() }
+    }
+}
+
+impl From<&str> for CredentialId {
+    fn from(name: &str) -> Self {
+        Self { tenant: Tenant::default(), name: name.to_owned() }
+    }
+}
+
+impl From<&String> for CredentialId {
+    fn from(name: &String) -> Self {
+        name.as_str().into()
+    }
+}
+
+impl From<&Self> for CredentialId {
+    fn from(id: &Self) -> Self {
+        id.clone()
+    }
+}
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tenant.is_default() {
+            true => formatter.write_str(&self.name),
+            false => write!(formatter, "{} of the tenant {}", self.name, self.tenant),
+        }
+    }
+}
+
 /// Names one connection: the credential, and with [`Mode::PerUser`] the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionKey {
+    /// The tenant.
+    pub tenant: Tenant,
     /// The credential's name.
     pub name: String,
     /// Set only where each user has a connection of their own.
-    pub user: Option<String>,
+    pub user: Option<User>,
 }
 
 impl ConnectionKey {
     /// Of a credential that is private or shared.
-    pub fn of(name: impl Into<String>) -> Self {
-        Self { name: name.into(), user: None }
+    pub fn of(credential: impl Into<CredentialId>) -> Self {
+        let CredentialId { tenant, name } = credential.into();
+        Self { tenant, name, user: None }
+    }
+
+    /// A user's own connection.
+    pub fn of_user(credential: impl Into<CredentialId>, user: impl Into<User>) -> Self {
+        Self { user: Some(user.into()), ..Self::of(credential) }
+    }
+
+    /// The credential.
+    pub fn credential(&self) -> CredentialId {
+        CredentialId { tenant: self.tenant.clone(), name: self.name.clone() }
     }
 }
 
 impl fmt::Display for ConnectionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.user {
-            None => formatter.write_str(&self.name),
-            Some(user) => write!(formatter, "{} of {user}", self.name),
+            None => self.credential().fmt(formatter),
+            Some(user) => write!(formatter, "{} of {user}", self.credential()),
         }
     }
 }
@@ -219,12 +279,14 @@ pub struct Renewal {
 /// A credential, or one more connection of it, that is to be kept.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
+    /// The tenant that it belongs to.
+    pub tenant: Tenant,
     /// Its name, for good.
     pub name: String,
     /// For people.
     pub description: String,
-    /// Whose it is, in the engine's terms.
-    pub owner: Option<String>,
+    /// The user of the tenant whose it is.
+    pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,
     /// The actions that it may be used for; `None` for all.
@@ -234,7 +296,7 @@ pub struct NewCredential {
     /// Name of the credential type.
     pub credential_type: String,
     /// With [`Mode::PerUser`] whose connection this is.
-    pub user: Option<String>,
+    pub user: Option<User>,
     /// The form's fields without secrets. They are stored in clear.
     pub fields: Map<String, Value>,
     /// The form's secrets and the grant's tokens, by name. They are stored sealed.
@@ -264,7 +326,7 @@ pub enum HeadChange {
     /// agreed to the new one.
     Mode(Mode),
     /// Another owner.
-    Owner(Option<String>),
+    Owner(Option<User>),
 }
 
 /// When a credential was last used, and by what.

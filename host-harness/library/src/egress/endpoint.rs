@@ -9,12 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
+use super::pacing::pool;
 use crate::approval::Approvals;
 use crate::audit::{AuditEvent, AuditSink, Verdict, path_without_ids};
 use crate::clock::Clock;
 use crate::description::Configuration;
 use crate::digest::Digest;
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
+use crate::principal::Principal;
 use crate::transport::{
     SentMark, Transport, TransportErrorKind, TransportRequest, TransportResponse,
 };
@@ -38,7 +40,7 @@ pub(crate) struct EndpointCaller {
     pub(crate) credential: String,
     /// `credential.refresh` and the like.
     pub(crate) action: &'static str,
-    pub(crate) actor: Option<String>,
+    pub(crate) actor: Principal,
     pub(crate) workflow: Option<String>,
     /// The operator's list; `None` does not narrow.
     pub(crate) allow: Option<Vec<OriginPattern>>,
@@ -147,7 +149,7 @@ impl Endpoints {
         let wire = TransportRequest {
             plugin: caller.plugin.to_string(),
             // Never a connection that requests of the plugin go over.
-            pool: format!("{} (oauth)", caller.credential),
+            pool: pool(&caller.plugin, &caller.actor, Some(&caller.credential), "oauth"),
             method: head.method,
             url,
             headers,

@@ -32,6 +32,6 @@ pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointError
 pub(crate) use handles::{Handles, Holder};
 pub(crate) use headers::{is_hosts, overrides_method};
 pub(crate) use input_secrets::{InputSecret, input_secrets};
-pub(crate) use pacing::Pacing;
+pub(crate) use pacing::{PaceKey, Pacing};
 pub(crate) use session::{Ending, Policy, Session};
 pub(crate) use slot::{SlotCredential, SlotState};

@@ -6,16 +6,43 @@ use std::time::Duration;
 
 use crate::audit::path_without_ids;
 use crate::description::{OperationLimit, RateLimit, RateWindow};
+use crate::digest::Digest;
+use crate::origin::Origin;
+use crate::principal::{Principal, Tenant, User};
 
 /// Operations of a credential that are paused at once. With more, the credential is.
 const MOST_PAUSED: usize = 256;
 
+/// Whose requests share a pace: those of one plugin with one credential to one origin. Each user has
+/// a pace of their own, unless all of them use the same secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PaceKey {
+    pub(crate) tenant: Tenant,
+    pub(crate) plugin: Digest,
+    pub(crate) credential: String,
+    /// `None` where everybody who may use the credential has the same secrets.
+    pub(crate) user: Option<User>,
+}
+
+/// Connections of so many origins have paces of their own for each key; further ones share one. A
+/// plugin may be approved for every host below a name.
+const MOST_ORIGINS: usize = 64;
+
+/// Above this number, paces that nobody uses and that hold nothing back are forgotten.
+const MOST_IDLE: usize = 10_000;
+
 /// The pacers of all credentials of a host.
 #[derive(Default)]
 pub(crate) struct Pacing {
-    pacers: Mutex<HashMap<(String, String), Arc<Pacer>>>,
+    pacers: Mutex<Pacers>,
     /// Overrides every described limit; an empty list lifts it.
     windows: Option<Vec<RateWindow>>,
+}
+
+#[derive(Default)]
+struct Pacers {
+    by_key: HashMap<PaceKey, HashMap<Option<Origin>, Arc<Pacer>>>,
+    number: usize,
 }
 
 impl Pacing {
@@ -23,17 +50,26 @@ impl Pacing {
         Self { pacers: Mutex::default(), windows }
     }
 
-    /// The pacer of a credential of a node.
+    /// The pacer of a credential at an origin.
     pub(crate) fn pacer(
         &self,
-        node: &str,
-        credential: &str,
+        key: &PaceKey,
+        origin: &Origin,
         limit: Option<&RateLimit>,
+        now: Duration,
     ) -> Arc<Pacer> {
         let mut pacers = self.pacers.lock().unwrap_or_else(PoisonError::into_inner);
-        pacers
-            .entry((node.to_owned(), credential.to_owned()))
+        if pacers.number >= MOST_IDLE {
+            pacers.forget_idle(now);
+        }
+        let Pacers { by_key, number } = &mut *pacers;
+        let of_key = by_key.entry(key.clone()).or_default();
+        let origin = Some(origin.clone());
+        let is_shared = of_key.len() >= MOST_ORIGINS && !of_key.contains_key(&origin);
+        of_key
+            .entry(origin.filter(|_| !is_shared))
             .or_insert_with(|| {
+                *number += 1;
                 Arc::new(match (&self.windows, limit) {
                     (Some(windows), _) => Pacer::new(windows, &[]),
                     (None, Some(limit)) => Pacer::new(&limit.windows, &limit.operations),
@@ -42,6 +78,36 @@ impl Pacing {
             })
             .clone()
     }
+}
+
+impl Pacers {
+    fn forget_idle(&mut self, now: Duration) {
+        for of_key in self.by_key.values_mut() {
+            of_key.retain(|_, pacer| Arc::strong_count(pacer) > 1 || !pacer.state().is_idle(now));
+        }
+        self.by_key.retain(|_, of_key| !of_key.is_empty());
+        self.number = self.by_key.values().map(HashMap::len).sum();
+    }
+}
+
+/// Names the connections that a request may use: those of one plugin, one credential, one user, and
+/// one purpose. The transport adds the origin.
+pub(crate) fn pool(
+    plugin: &Digest,
+    by: &Principal,
+    credential: Option<&str>,
+    purpose: &str,
+) -> String {
+    let parts = [
+        plugin.hex(),
+        by.tenant.to_string(),
+        by.user.to_string(),
+        // A credential cannot have an empty name.
+        credential.unwrap_or_default().to_owned(),
+        purpose.to_owned(),
+    ];
+    // Each with its length, so that no two lists look alike.
+    parts.iter().map(|part| format!("{}:{part},", part.len())).collect()
 }
 
 /// Paces one credential, and in addition each operation that has a limit of its own.
@@ -92,6 +158,14 @@ impl Windows {
             }
         }
         wait
+    }
+
+    /// Whether nothing that was sent counts any more.
+    fn is_idle(&self, now: Duration) -> bool {
+        self.0.iter().all(|(window, log)| {
+            let length = Duration::from_millis(window.milliseconds);
+            log.back().is_none_or(|sent| *sent + length <= now)
+        })
     }
 
     fn note(&mut self, now: Duration) {
@@ -180,6 +254,14 @@ impl Pacer {
 }
 
 impl State {
+    /// Whether nothing would have to wait.
+    fn is_idle(&self, now: Duration) -> bool {
+        self.not_before <= now
+            && self.paused.values().all(|until| *until <= now)
+            && self.credential.is_idle(now)
+            && self.operations.iter().all(|windows| windows.is_idle(now))
+    }
+
     fn claim(&mut self, operation: &Operation, now: Duration) -> Option<Duration> {
         let paused = self.paused.get(operation).copied().unwrap_or_default();
         let mut wait = self.not_before.max(paused).saturating_sub(now);
@@ -239,6 +321,65 @@ mod tests {
             assert_eq!(pacer.claim(&other, at(time)), None);
         }
         assert_eq!(pacer.claim(&related, at(60_000)), None);
+    }
+
+    #[test]
+    fn tenants_plugins_credentials_users_and_origins_have_paces_and_pools_of_their_own() {
+        let pacing = Pacing::new(None);
+        let now = Duration::ZERO;
+        let key = |tenant: &str, plugin: &str, credential: &str, user: Option<&str>| PaceKey {
+            tenant: tenant.into(),
+            plugin: Digest::of(plugin.as_bytes()),
+            credential: credential.into(),
+            user: user.map(User::from),
+        };
+        let origin = |text: &str| -> Origin { text.parse().unwrap() };
+        let of = |key: &PaceKey, at: &str| pacing.pacer(key, &origin(at), None, now);
+        let one = key("t", "p", "c", Some("u"));
+        let first = of(&one, "https://a.test");
+        assert!(Arc::ptr_eq(&first, &of(&one, "https://a.test")));
+        for other in [
+            of(&one, "https://b.test"),
+            of(&key("t2", "p", "c", Some("u")), "https://a.test"),
+            of(&key("t", "p2", "c", Some("u")), "https://a.test"),
+            of(&key("t", "p", "c2", Some("u")), "https://a.test"),
+            of(&key("t", "p", "c", Some("u2")), "https://a.test"),
+            of(&key("t", "p", "c", None), "https://a.test"),
+        ] {
+            assert!(!Arc::ptr_eq(&first, &other));
+        }
+        let plugin = Digest::of(b"p");
+        let all = [
+            pool(&plugin, &Principal::of("t", "u"), Some("c"), "http"),
+            pool(&plugin, &Principal::of("tu", ""), Some("c"), "http"),
+            pool(&plugin, &Principal::of("t", "uc"), None, "http"),
+            pool(&plugin, &Principal::of("t", "u2"), Some("c"), "http"),
+            pool(&plugin, &Principal::of("t", "u"), Some("c"), "oauth"),
+            pool(&Digest::of(b"p2"), &Principal::of("t", "u"), Some("c"), "http"),
+        ];
+        let different: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn a_plugin_that_may_reach_every_host_below_a_name_does_not_fill_the_hosts_memory() {
+        let pacing = Pacing::new(None);
+        let key = PaceKey {
+            tenant: Tenant::default(),
+            plugin: Digest::of(b"p"),
+            credential: "c".into(),
+            user: None,
+        };
+        for n in 0..1_000 {
+            let origin = format!("https://h{n}.test").parse().unwrap();
+            pacing.pacer(&key, &origin, None, Duration::ZERO);
+        }
+        assert_eq!(pacing.pacers.lock().unwrap().number, MOST_ORIGINS + 1);
+        for n in 0..2 * MOST_IDLE {
+            let key = PaceKey { credential: format!("c{n}"), ..key.clone() };
+            pacing.pacer(&key, &"https://a.test".parse().unwrap(), None, Duration::ZERO);
+        }
+        assert!(pacing.pacers.lock().unwrap().number <= MOST_IDLE);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Report<'_> {
             node: session.policy.node.clone(),
             action: session.action.clone(),
             execution: session.execution.clone(),
-            actor: session.actor.clone(),
+            actor: session.principal.clone(),
             workflow: session.workflow.clone(),
             credential: self
                 .slot

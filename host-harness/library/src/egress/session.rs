@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::echo::{EchoFilter, EchoFilters};
 use super::judge::{Judged, judge, printable, refusal};
-use super::pacing::Operation;
+use super::pacing::{Operation, Pacer, Pacing, pool};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
 use super::waiting::{LONGEST_WAIT, SHORTEST_WAIT, backoff, growing, milliseconds, retry_after};
@@ -74,6 +74,7 @@ pub(crate) struct Session {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) handles: Arc<Handles>,
+    pub(crate) pacing: Arc<Pacing>,
     pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) limits: Limits,
     pub(crate) in_flight: Semaphore,
@@ -87,7 +88,6 @@ pub(crate) struct Session {
     pub(crate) deadline: Arc<Deadline>,
     pub(crate) action: String,
     pub(crate) execution: String,
-    pub(crate) actor: Option<String>,
     pub(crate) workflow: Option<String>,
     /// Judge, show, and send nothing.
     pub(crate) dry_run: bool,
@@ -251,9 +251,14 @@ impl Session {
         let filled =
             placed.map(|placed| Judged { body: Some(placed.body.into()), ..judged.clone() });
         let judged = filled.as_ref().unwrap_or(judged);
-        let operation =
-            slot.map(|slot| slot.pacer.operation(judged.method.as_str(), judged.url.path()));
-        let paced = slot.zip(operation.as_ref());
+        let pacer = slot.zip(credential.as_deref()).map(|(slot, credential)| {
+            let (limit, now) = (credential.rate_limit.as_ref(), self.clock.monotonic());
+            self.pacing.pacer(&slot.pace, &judged.origin, limit, now)
+        });
+        let operation = pacer
+            .as_ref()
+            .map(|pacer| pacer.operation(judged.method.as_str(), judged.url.path()));
+        let paced = pacer.as_deref().zip(operation.as_ref());
         let mut refreshed = false;
         // A refusal by a rate limit is no failed attempt: it is waited for as long as there is time.
         let mut limited = 0;
@@ -331,18 +336,26 @@ impl Session {
     /// How long requests take at least by the rate limit of the credential that they are sent with:
     /// after what others have sent, and without the others; and that limit in words. `None` where it
     /// costs no time, or no credential is named.
-    pub(crate) fn time_for(&self, requests: usize) -> Option<(Duration, Duration, String)> {
+    pub(crate) async fn time_for(&self, requests: usize) -> Option<(Duration, Duration, String)> {
         let now = self.clock.monotonic();
-        // Which of several slots is used, only the plugin knows: at least the fastest.
-        let all = self.slots.values().map(|slot| (slot.pacer.time_for(requests, now), slot));
-        let ((time, alone), slot) = all.min_by_key(|(times, _)| *times)?;
-        (!time.is_zero()).then(|| (time, alone, slot.pacer.in_words()))
+        let mut pacers = Vec::new();
+        for slot in self.slots.values() {
+            let credential = slot.current.read().await.clone();
+            let origins = credential.audiences.iter().filter_map(OriginPattern::origin);
+            pacers.extend(origins.map(|origin| {
+                self.pacing.pacer(&slot.pace, origin, credential.rate_limit.as_ref(), now)
+            }));
+        }
+        // Which of several slots and origins is used, only the plugin knows: at least the fastest.
+        let all = pacers.iter().map(|pacer| (pacer.time_for(requests, now), pacer));
+        let ((time, alone), pacer) = all.min_by_key(|(times, _)| *times)?;
+        (!time.is_zero()).then(|| (time, alone, pacer.in_words()))
     }
 
     /// Waits for a place among the requests in flight, and for a turn by the credential's rate limit.
     async fn turn(
         &self,
-        paced: Option<(&SlotState, &Operation)>,
+        paced: Option<(&Pacer, &Operation)>,
         deadline: Option<Duration>,
         sent: &SentMark,
     ) -> Result<SemaphorePermit<'_>, SendError> {
@@ -351,7 +364,7 @@ impl Session {
                 refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
             })?;
             let wait = paced
-                .and_then(|(slot, operation)| slot.pacer.claim(operation, self.clock.monotonic()));
+                .and_then(|(pacer, operation)| pacer.claim(operation, self.clock.monotonic()));
             let Some(wait) = wait else { return Ok(place) };
             // Requests that need not wait are sent meanwhile.
             drop(place);
@@ -414,7 +427,12 @@ impl Session {
         };
         Ok(TransportRequest {
             plugin: self.policy.plugin.to_string(),
-            pool: credential.map(|credential| credential.name.clone()).unwrap_or_default(),
+            pool: pool(
+                &self.policy.plugin,
+                &self.principal,
+                credential.map(|credential| credential.name.as_str()),
+                "http",
+            ),
             method: judged.method.clone(),
             url,
             headers,
@@ -430,7 +448,7 @@ impl Session {
     fn heed(
         &self,
         response: &TransportResponse,
-        paced: Option<(&SlotState, &Operation)>,
+        paced: Option<(&Pacer, &Operation)>,
         credential: Option<&SlotCredential>,
         limited: u32,
     ) -> Option<Duration> {
@@ -452,8 +470,8 @@ impl Session {
         } else {
             return standard;
         };
-        if let (Some((slot, operation)), Some(wait)) = (paced, wait) {
-            slot.pacer.pause(operation, self.clock.monotonic(), wait.min(LONGEST_WAIT));
+        if let (Some((pacer, operation)), Some(wait)) = (paced, wait) {
+            pacer.pause(operation, self.clock.monotonic(), wait.min(LONGEST_WAIT));
         }
         wait
     }

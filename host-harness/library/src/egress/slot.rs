@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokio::sync::RwLock;
 
 use super::echo::{EchoFilter, EchoFilters};
-use super::pacing::Pacer;
+use super::pacing::PaceKey;
 use crate::credential::{Credential, CredentialRequest};
 use crate::description::{CredentialType, Placement, RateLimit};
 use crate::origin::OriginPattern;
@@ -50,7 +50,7 @@ impl SlotCredential {
 /// A slot of a running execution. Its credential is replaced when it is refreshed.
 pub(crate) struct SlotState {
     pub(super) request: CredentialRequest,
-    pub(super) pacer: Arc<Pacer>,
+    pub(super) pace: PaceKey,
     pub(super) current: RwLock<Arc<SlotCredential>>,
     /// Credentials that this execution has used before a refresh: their secrets are taken out of
     /// answers, too.
@@ -60,11 +60,11 @@ pub(crate) struct SlotState {
 impl SlotState {
     pub(crate) fn new(
         request: CredentialRequest,
-        pacer: Arc<Pacer>,
+        pace: PaceKey,
         credential: SlotCredential,
     ) -> Self {
         let current = RwLock::new(Arc::new(credential));
-        Self { request, pacer, current, former: Mutex::default() }
+        Self { request, pace, current, former: Mutex::default() }
     }
 
     /// Takes over the credentials that an earlier part of the execution has used: their secrets are

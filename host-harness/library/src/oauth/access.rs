@@ -9,10 +9,11 @@ use super::manage::{CredentialEnded, CredentialManager};
 use super::renew::Wanted;
 use super::rights;
 use crate::credential::{
-    ConnectionKey, Credential, CredentialError, CredentialRequest, CredentialSource, Health,
-    LastUse, Mode, Stored, ended, outcome_unknown,
+    ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
+    Health, LastUse, Mode, Stored, ended, outcome_unknown,
 };
 use crate::description::Grant;
+use crate::principal::Principal;
 
 impl CredentialManager {
     /// The connection that a request is for, if it may have it.
@@ -20,7 +21,9 @@ impl CredentialManager {
         &self,
         request: &CredentialRequest,
     ) -> Result<ConnectionKey, CredentialError> {
-        let head = self.0.store.head(&request.name).await?;
+        let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
+        let head = self.0.store.head(&id).await?;
+        self.note_mode(id, head.mode);
         let forbidden =
             |reason: String| Err(CredentialError::Forbidden { name: head.name.clone(), reason });
         if head.node != request.node {
@@ -40,20 +43,21 @@ impl CredentialManager {
         }
         let user = match head.mode {
             Mode::Private => {
-                if head.owner.is_some() && head.owner != request.actor {
-                    return forbidden("it is private, and belongs to somebody else".to_owned());
+                if head.owner.as_ref() != Some(&request.actor.user) {
+                    let whose = if head.owner.is_some() { "somebody else" } else { "nobody" };
+                    return forbidden(format!("it is private, and belongs to {whose}"));
                 }
                 None
             }
             Mode::Shared => None,
-            Mode::PerUser => match &request.actor {
-                Some(actor) => Some(actor.clone()),
-                None => {
-                    return Err(CredentialError::NotConnected { name: head.name, user: None });
-                }
-            },
+            Mode::PerUser => Some(request.actor.user.clone()),
         };
-        Ok(ConnectionKey { name: head.name, user })
+        Ok(ConnectionKey { tenant: head.tenant, name: head.name, user })
+    }
+
+    fn note_mode(&self, id: CredentialId, mode: Mode) {
+        let mut modes = self.0.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.insert(id, mode);
     }
 
     /// A connection whose access token is good for a while, renewed where it is not.
@@ -183,10 +187,11 @@ impl CredentialManager {
             return;
         }
         let event = CredentialEnded {
+            tenant: key.tenant.clone(),
             credential: key.name.clone(),
             user: key.user.clone(),
             reason: reason.clone(),
-            dependants: self.dependants(&key.name).await,
+            dependants: self.dependants(key.credential()).await,
         };
         self.0.events.needs_reconnect(&event).await;
     }
@@ -246,6 +251,12 @@ impl CredentialSource for CredentialManager {
         }
     }
 
+    fn is_shared(&self, request: &CredentialRequest) -> bool {
+        let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
+        let modes = self.0.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.get(&id).is_some_and(|mode| *mode != Mode::PerUser)
+    }
+
     fn refused(&self, request: &CredentialRequest, revision: u64) {
         let (manager, request) = (self.clone(), request.clone());
         self.0.under_way.spawn(async move {
@@ -261,16 +272,14 @@ impl CredentialSource for CredentialManager {
     }
 
     fn accepted(&self, request: &CredentialRequest, revision: u64) {
-        let user = ConnectionKey { name: request.name.clone(), user: request.actor.clone() };
+        let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
+        let user = ConnectionKey::of_user(&id, request.actor.user.clone());
         let key = {
             let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
             if refused.is_empty() {
                 return;
             }
-            match [user, ConnectionKey::of(&request.name)]
-                .into_iter()
-                .find(|key| refused.remove(key))
-            {
+            match [user, ConnectionKey::of(&id)].into_iter().find(|key| refused.remove(key)) {
                 Some(key) => key,
                 None => return,
             }
@@ -308,8 +317,8 @@ fn used_by(request: &CredentialRequest) -> String {
     if let Some(workflow) = &request.workflow {
         by.push_str(&format!(" in workflow {workflow}"));
     }
-    if let Some(actor) = &request.actor {
-        by.push_str(&format!(" by {actor}"));
+    if request.actor != Principal::default() {
+        by.push_str(&format!(" by {}", request.actor));
     }
     by
 }

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::ConnectError;
 use super::callback::{self, Callback, Said};
-use super::manage::{CredentialManager, Principal};
+use super::manage::{Actor, CredentialManager};
 use super::order::{ConnectOrder, Draft, check_redirect, client_id};
 use super::outcome::NewConnection;
 use super::rights::{self, Right};
@@ -44,6 +44,8 @@ pub(crate) struct Pending {
     verifier: Secret,
     nonce: Option<String>,
     began: Duration,
+    /// Who has begun it, and alone can finish it.
+    by: Actor,
 }
 
 impl CredentialManager {
@@ -57,8 +59,9 @@ impl CredentialManager {
         &self,
         plugin: &Plugin,
         order: ConnectOrder,
-        by: &Principal,
+        by: &Actor,
     ) -> Result<Authorization, ConnectError> {
+        let order = order.by(by);
         let described = self.described(plugin, &order)?;
         let Grant::AuthorizationCode(grant) = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
@@ -124,6 +127,7 @@ impl CredentialManager {
             verifier: Secret::new(verifier.secret().as_str()),
             nonce,
             began: self.0.clock.monotonic(),
+            by: by.clone(),
         };
         let mut all = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, patience) = (self.0.clock.monotonic(), self.0.timing.pending);
@@ -138,13 +142,14 @@ impl CredentialManager {
     }
 
     /// Finishes an authorization with the URL that the service has sent the person back to. Each
-    /// can be finished once.
+    /// can be finished once, and by whoever has begun it: else a person who consents would give
+    /// their account to somebody who has sent them the address.
     ///
     /// # Errors
     ///
-    /// When the callback belongs to no authorization that waits, comes from somebody else, or the
-    /// service refuses. Nothing is kept then.
-    pub async fn finish(&self, callback: &str) -> Result<NewConnection, ConnectError> {
+    /// When the callback belongs to no authorization of this principal that waits, comes from
+    /// somebody else, or the service refuses. Nothing is kept then.
+    pub async fn finish(&self, callback: &str, by: &Actor) -> Result<NewConnection, ConnectError> {
         // The state before anything else: without one of ours nothing of it is looked at.
         let callback =
             Callback::read(callback, None).map_err(|why| ConnectError::Callback(why.to_owned()))?;
@@ -152,7 +157,9 @@ impl CredentialManager {
             let mut all = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
             all.remove(callback.state().expose())
         };
-        let pending = pending.ok_or(ConnectError::State)?;
+        // The same words for one that is unknown and one that is another's.
+        let pending =
+            pending.filter(|one| one.by.principal == by.principal).ok_or(ConnectError::State)?;
         let since = self.0.clock.monotonic().saturating_sub(pending.began);
         if since >= self.0.timing.pending {
             return Err(ConnectError::State);
@@ -184,13 +191,14 @@ impl CredentialManager {
                 return Err(ConnectError::Service { reason: callback::in_words(&error), denied });
             }
         };
-        let caller = self.caller_of(&plugin, &order, &draft);
+        let caller = self.caller_of(&plugin, &order, &draft, by);
         let wire = self.wire(&caller, &described.grant, &draft);
         let tokens =
             self.first_tokens(async || wire.code(&code, &verifier, redirect.as_str()).await).await;
         drop(code);
         let tokens = tokens.map_err(service)?;
-        self.connection(&plugin, described, order, draft, Some(tokens), nonce.as_deref()).await
+        self.connection(&plugin, described, order, draft, by, Some((tokens, nonce.as_deref())))
+            .await
     }
 
     /// Gets an app's own token (client credentials).
@@ -202,18 +210,19 @@ impl CredentialManager {
         &self,
         plugin: &Plugin,
         order: ConnectOrder,
-        by: &Principal,
+        by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
+        let order = order.by(by);
         let described = self.described(plugin, &order)?;
         let Grant::ClientCredentials { .. } = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
         let draft = self.draft(plugin, described, &order, by).await?;
-        let caller = self.caller_of(plugin, &order, &draft);
+        let caller = self.caller_of(plugin, &order, &draft, by);
         let wire = self.wire(&caller, &described.grant, &draft);
         let tokens = self.first_tokens(async || wire.app(&draft.asked).await).await;
         let tokens = tokens.map_err(service)?;
-        self.connection(plugin, described, order, draft, Some(tokens), None).await
+        self.connection(plugin, described, order, draft, by, Some((tokens, None))).await
     }
 
     /// Takes secrets that a person has typed in. Nothing is sent: a test proves them.
@@ -225,14 +234,15 @@ impl CredentialManager {
         &self,
         plugin: &Plugin,
         order: ConnectOrder,
-        by: &Principal,
+        by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
+        let order = order.by(by);
         let described = self.described(plugin, &order)?;
         if described.grant != Grant::Fixed {
             return Err(ConnectError::Grant { is: described.grant.name() });
         }
         let draft = self.draft(plugin, described, &order, by).await?;
-        self.connection(plugin, described, order, draft, None, None).await
+        self.connection(plugin, described, order, draft, by, None).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::manage::{CredentialEnded, CredentialManager, Principal, permit_management};
+use super::manage::{Actor, CredentialEnded, CredentialManager, permit_management};
 use super::wire::{RefusalKind, Wire};
 use crate::audit::CredentialDeed;
 use crate::credential::{
@@ -45,14 +45,14 @@ impl CredentialManager {
     pub async fn disconnect(
         &self,
         key: &ConnectionKey,
-        by: &Principal,
+        by: &Actor,
         plugin: Option<&Plugin>,
     ) -> Result<Disconnection, CredentialError> {
-        let head = self.0.store.head(&key.name).await?;
-        let permitted = permit_management(&head, key.user.as_deref(), by);
+        let head = self.0.store.head(&key.credential()).await?;
+        let permitted = permit_management(&head, key.user.as_ref(), by);
         self.tell_of(&head, CredentialDeed::Disconnect, by, permitted.as_ref().err());
         permitted?;
-        let dependants = self.dependants(&key.name).await;
+        let dependants = self.dependants(key.credential()).await;
         // A record that does not open can still be wiped.
         let stored = self.0.store.open(key).await;
         let (revoked, not_asked) = match &stored {
@@ -74,6 +74,7 @@ impl CredentialManager {
             }
         }
         let event = CredentialEnded {
+            tenant: key.tenant.clone(),
             credential: key.name.clone(),
             user: key.user.clone(),
             reason: "it was disconnected".to_owned(),
@@ -86,7 +87,7 @@ impl CredentialManager {
     async fn revoke_tokens(
         &self,
         stored: &Stored,
-        by: &Principal,
+        by: &Actor,
         plugin: Option<&Plugin>,
     ) -> (Vec<Revoked>, Option<String>) {
         // The refresh token first: with it, new access tokens could be got.
@@ -123,7 +124,7 @@ impl CredentialManager {
             name: stored.head.name.clone(),
             node: stored.head.node.clone(),
             plugin: Some(plugin.digest()),
-            actor: by.id.clone(),
+            actor: by.principal.clone(),
             ..CredentialRequest::default()
         };
         let caller = self.caller(&request, stored, "credential.revoke");

@@ -14,9 +14,11 @@ use crate::approval::Approvals;
 use crate::audit::{AuditSink, CredentialDeed, CredentialEvent};
 use crate::clock::Clock;
 use crate::credential::{
-    ConnectionKey, CredentialError, CredentialRequest, CredentialStore, Dependant, Head, HeadChange,
+    ConnectionKey, CredentialError, CredentialId, CredentialRequest, CredentialStore, Dependant,
+    Head, HeadChange, Mode,
 };
 use crate::egress::Endpoints;
+use crate::principal::{Principal, Tenant, User};
 use crate::transport::Transport;
 
 /// How long things may take while tokens are got and renewed.
@@ -61,32 +63,40 @@ impl Default for Timing {
 
 /// Who wants something done to a credential, as the engine knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Principal {
-    /// In the engine's terms; `None` for whoever owns the store.
-    pub id: Option<String>,
-    /// Whether this is an administrator of the engine.
+pub struct Actor {
+    /// Who it is. Nobody reaches anything of another tenant.
+    pub principal: Principal,
+    /// Whether this is an administrator of the tenant: may do for others what they may do.
     pub is_admin: bool,
 }
 
-impl Principal {
-    /// Whoever owns the store's file and key: may do everything.
+impl Actor {
+    /// An administrator of the default tenant, e.g. whoever owns the store's file and key.
     pub fn admin() -> Self {
-        Self { id: None, is_admin: true }
+        Self { principal: Principal::default(), is_admin: true }
     }
 
-    /// A user.
-    pub fn user(id: impl Into<String>) -> Self {
-        Self { id: Some(id.into()), is_admin: false }
+    /// A user of the default tenant.
+    pub fn user(user: impl Into<User>) -> Self {
+        Principal::user(user).into()
+    }
+}
+
+impl From<Principal> for Actor {
+    fn from(principal: Principal) -> Self {
+        Self { principal, is_admin: false }
     }
 }
 
 /// A credential has ended. An engine runs the fallback of everything that depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CredentialEnded {
+    /// The tenant that it belongs to.
+    pub tenant: Tenant,
     /// Its name.
     pub credential: String,
     /// With [`Mode::PerUser`](crate::credential::Mode::PerUser) whose connection it was.
-    pub user: Option<String>,
+    pub user: Option<User>,
     /// Why, for people.
     pub reason: String,
     /// Workflows that have named it.
@@ -132,6 +142,8 @@ pub(crate) struct Inner {
     /// The revision of each connection whose end was told, so that it is told once, however many
     /// calls find it.
     pub(crate) told: Mutex<HashMap<ConnectionKey, u64>>,
+    /// The mode of each credential that was given out, as it was last seen.
+    pub(crate) modes: Mutex<HashMap<CredentialId, Mode>>,
     pub(crate) under_way: TaskTracker,
 }
 
@@ -162,6 +174,7 @@ impl CredentialManager {
             pending: Mutex::default(),
             refused: Mutex::default(),
             told: Mutex::default(),
+            modes: Mutex::default(),
             under_way: TaskTracker::new(),
         }))
     }
@@ -194,21 +207,23 @@ impl CredentialManager {
         &self,
         name: &str,
         change: HeadChange,
-        by: &Principal,
+        by: &Actor,
     ) -> Result<(), CredentialError> {
-        let head = self.0.store.head(name).await?;
+        let id = CredentialId::of(by.principal.tenant.clone(), name);
+        let head = self.0.store.head(&id).await?;
         let permitted = permit_management(&head, None, by);
         self.tell_of(&head, CredentialDeed::Change, by, permitted.as_ref().err());
         permitted?;
-        self.0.store.change(name, change).await
+        self.0.store.change(&id, change).await
     }
 
     /// Workflows that have named a credential; empty where the store cannot tell.
-    pub async fn dependants(&self, name: &str) -> Vec<Dependant> {
+    pub async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
+        let CredentialId { tenant, name } = credential.into();
         let listed = self.0.store.list().await.unwrap_or_default();
         listed
             .into_iter()
-            .find(|one| one.name == name)
+            .find(|one| one.tenant == tenant && one.name == name)
             .map(|one| one.dependants)
             .unwrap_or_default()
     }
@@ -251,27 +266,31 @@ impl CredentialManager {
         &self,
         head: &Head,
         deed: CredentialDeed,
-        by: &Principal,
+        by: &Actor,
         refused: Option<&CredentialError>,
     ) {
         let request = CredentialRequest {
             name: head.name.clone(),
             node: head.node.clone(),
-            actor: by.id.clone(),
+            actor: by.principal.clone(),
             ..CredentialRequest::default()
         };
         self.tell(&request, deed, refused.map(ToString::to_string));
     }
 }
 
-/// Only the owner, an administrator, or whose own connection it is.
+/// Only the owner, an administrator, or whose own connection it is; nobody of another tenant.
 pub(crate) fn permit_management(
     head: &Head,
-    user: Option<&str>,
-    by: &Principal,
+    user: Option<&User>,
+    by: &Actor,
 ) -> Result<(), CredentialError> {
-    let is_owner = head.owner.is_some() && head.owner == by.id;
-    let is_own = user.is_some() && user == by.id.as_deref();
+    let Principal { tenant, user: acting } = &by.principal;
+    if head.tenant != *tenant {
+        return Err(CredentialError::Unknown(head.name.clone()));
+    }
+    let is_owner = head.owner.as_ref() == Some(acting);
+    let is_own = user == Some(acting);
     if by.is_admin || is_owner || is_own {
         return Ok(());
     }

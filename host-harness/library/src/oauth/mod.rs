@@ -20,22 +20,22 @@
 //! An engine with a web server connects like this:
 //!
 //! ```no_run
-//! # use workflow_node_host::oauth::{ConnectError, ConnectOrder, Page, Principal};
+//! # use workflow_node_host::oauth::{Actor, ConnectError, ConnectOrder, Page};
 //! # use workflow_node_host::{Host, Plugin};
 //! # async fn connect(host: &Host, plugin: &Plugin, callback: &str) -> Result<String, ConnectError> {
 //! let credentials = host.credentials().expect("the host was built with a store");
-//! let ada = Principal::user("ada");
+//! let ada = Actor::user("ada");
 //! let order = ConnectOrder {
 //!     name: "work".into(),
-//!     owner: Some("ada".into()),
 //!     credential_type: "oauth2".into(),
 //!     redirect: Some("https://engine.example/oauth/callback".parse().expect("a URL")),
 //!     ..ConnectOrder::default()
 //! };
 //! let authorization = credentials.begin(plugin, order, &ada).await?;
 //! // Show `authorization.rights`, then send the browser to `authorization.url`. Later, with the
-//! // URL of the request that comes to the redirect URL:
-//! let connection = credentials.finish(callback).await?;
+//! // URL of the request that comes to the redirect URL, and
+//! // whoever is signed in there:
+//! let connection = credentials.finish(callback, &ada).await?;
 //! let page = Page::connected("work", "", &[]).html();
 //! credentials.keep(connection, &ada).await?;
 //! # Ok(page)
@@ -64,7 +64,7 @@ pub use connect::Authorization;
 pub use ending::{Disconnection, Revoked};
 pub use loopback::{Loopback, Received, WAITING};
 pub(crate) use manage::Services;
-pub use manage::{CredentialEnded, CredentialEvents, CredentialManager, Principal, Timing};
+pub use manage::{Actor, CredentialEnded, CredentialEvents, CredentialManager, Timing};
 pub use order::ConnectOrder;
 pub use outcome::{Difference, NewConnection};
 pub use page::Page;

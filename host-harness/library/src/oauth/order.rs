@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::manage::{CredentialManager, Principal, permit_management};
+use super::manage::{Actor, CredentialManager, permit_management};
 use super::rights::{self, AskFor};
 use super::wire::Wire;
 use super::{ConnectError, loopback};
@@ -13,6 +13,7 @@ use crate::credential::{ConnectionKey, CredentialError, CredentialForm, Mode, St
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
 use crate::plugin::Plugin;
+use crate::principal::{Principal, User};
 
 /// What is to be connected.
 #[derive(Clone, Debug, Default)]
@@ -21,14 +22,16 @@ pub struct ConnectOrder {
     pub name: String,
     /// For people.
     pub description: String,
-    /// Whose it is, in the engine's terms.
-    pub owner: Option<String>,
+    /// The user whose it is to be; `None` for whoever connects it. Only an administrator connects for
+    /// somebody else.
+    pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,
     /// The actions that it may be used for; `None` for all.
     pub allowed_actions: Option<BTreeSet<String>>,
-    /// With [`Mode::PerUser`] whose connection this is.
-    pub user: Option<String>,
+    /// With [`Mode::PerUser`] whose connection this is; `None` for whoever connects it. Only an
+    /// administrator connects for somebody else.
+    pub user: Option<User>,
     /// Name of the credential type.
     pub credential_type: String,
     /// The form. An engine may fill in the app's client id and secret itself, so that a user only
@@ -42,6 +45,18 @@ pub struct ConnectOrder {
     pub redirect: Option<Url>,
     /// Allows a redirect URL of plain http that is not this machine's own.
     pub insecure_redirect: bool,
+}
+
+impl ConnectOrder {
+    /// The order with whoever connects in the place of what it leaves open.
+    pub(crate) fn by(mut self, by: &Actor) -> Self {
+        let acting = || Some(by.principal.user.clone());
+        self.owner = self.owner.or_else(acting);
+        if self.mode == Mode::PerUser {
+            self.user = self.user.or_else(acting);
+        }
+        self
+    }
 }
 
 /// A form that was checked, and what follows from it.
@@ -152,12 +167,26 @@ impl CredentialManager {
         plugin: &Plugin,
         described: &CredentialType,
         order: &ConnectOrder,
-        by: &Principal,
+        by: &Actor,
     ) -> Result<Draft, ConnectError> {
-        let key = ConnectionKey { name: order.name.clone(), user: order.user.clone() };
+        let Principal { tenant, user: acting } = &by.principal;
+        let for_another = |user: &Option<User>| user.as_ref().is_some_and(|user| user != acting);
+        let forbidden = || CredentialError::Forbidden {
+            name: order.name.clone(),
+            reason: "only an administrator connects for somebody else".to_owned(),
+        };
+        // Whoever can connect for another makes the other act as their own account.
+        if for_another(&order.user) && !by.is_admin {
+            return Err(forbidden().into());
+        }
+        let key = ConnectionKey {
+            tenant: tenant.clone(),
+            name: order.name.clone(),
+            user: order.user.clone(),
+        };
         let before = match (self.0.store.open(&key).await, order.replacing) {
             (Ok(stored), true) => {
-                permit_management(&stored.head, order.user.as_deref(), by)?;
+                permit_management(&stored.head, order.user.as_ref(), by)?;
                 let same = stored.head.node == plugin.description().node.name
                     && stored.head.credential_type == described.name;
                 if !same {
@@ -170,6 +199,11 @@ impl CredentialManager {
             // One more user of a credential that is there.
             (Err(CredentialError::NotConnected { .. }), false) if order.user.is_some() => None,
             (Err(CredentialError::NotConnected { .. }), true) => None,
+            (Err(CredentialError::Unknown(_)), false)
+                if for_another(&order.owner) && !by.is_admin =>
+            {
+                return Err(forbidden().into());
+            }
             (Err(CredentialError::Unknown(_)), false) => None,
             (Err(error), _) => return Err(error.into()),
         };
@@ -221,6 +255,7 @@ impl CredentialManager {
         plugin: &Plugin,
         order: &ConnectOrder,
         draft: &Draft,
+        by: &Actor,
     ) -> EndpointCaller {
         EndpointCaller {
             plugin: plugin.digest(),
@@ -228,7 +263,7 @@ impl CredentialManager {
             credential_type: order.credential_type.clone(),
             credential: order.name.clone(),
             action: "credential.connect",
-            actor: order.user.clone().or_else(|| order.owner.clone()),
+            actor: by.principal.clone(),
             workflow: None,
             allow: None,
             configuration: draft.configuration.clone(),

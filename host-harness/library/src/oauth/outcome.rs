@@ -8,14 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::ConnectError;
 use super::id_token::{self, Expected};
-use super::manage::{CredentialManager, Principal};
+use super::manage::{Actor, CredentialManager};
 use super::order::{ConnectOrder, Draft, client_id};
 use super::rights::{self, Right};
 use super::wire::{Tokens, Wire};
 use crate::audit::CredentialDeed;
-use crate::credential::{ConnectionKey, CredentialError, NewCredential};
+use crate::credential::{ConnectionKey, CredentialError, CredentialId, NewCredential};
 use crate::description::{CredentialType, Grant};
 use crate::plugin::Plugin;
+use crate::principal::Principal;
 
 /// One thing by which the account is another than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +50,8 @@ pub struct NewConnection {
     /// What a person should know.
     pub warnings: Vec<String>,
     confirmed: bool,
+    /// Who has connected it, and alone can keep it.
+    by: Principal,
 }
 
 impl NewConnection {
@@ -63,19 +66,19 @@ impl CredentialManager {
     ///
     /// # Errors
     ///
-    /// When it is for another account than before and nobody has confirmed that, when the name was
-    /// taken or the connection changed meanwhile, or when the store cannot be written.
-    pub async fn keep(
-        &self,
-        connection: NewConnection,
-        by: &Principal,
-    ) -> Result<u64, ConnectError> {
+    /// When somebody else has connected it, when it is for another account than before and nobody has
+    /// confirmed that, when the name was taken or the connection changed meanwhile, or when the store cannot be written.
+    pub async fn keep(&self, connection: NewConnection, by: &Actor) -> Result<u64, ConnectError> {
+        if connection.by != by.principal {
+            return Err(ConnectError::State);
+        }
         if !connection.other_account.is_empty() && !connection.confirmed {
             return Err(ConnectError::OtherAccount(connection.other_account));
         }
-        let name = connection.credential.name.clone();
+        let NewCredential { tenant, name, .. } = &connection.credential;
+        let id = CredentialId::of(tenant.clone(), name);
         let revision = self.0.store.keep(connection.credential, connection.replacing).await?;
-        let head = self.0.store.head(&name).await?;
+        let head = self.0.store.head(&id).await?;
         self.tell_of(&head, CredentialDeed::Connect, by, None);
         Ok(revision)
     }
@@ -83,7 +86,7 @@ impl CredentialManager {
     /// Lets a connection go that shall not be kept: asks the service to revoke what it has just
     /// given, where there is a way.
     pub async fn discard(&self, connection: NewConnection) {
-        let NewConnection { credential, plugin, .. } = connection;
+        let NewConnection { credential, plugin, by, .. } = connection;
         let Ok(described) = plugin.credential_type(&credential.credential_type) else { return };
         let has_way =
             credential.configuration.oauth.as_ref().is_some_and(|oauth| oauth.revoke_url.is_some());
@@ -96,7 +99,7 @@ impl CredentialManager {
             credential_type: credential.credential_type.clone(),
             credential: credential.name.clone(),
             action: "credential.revoke",
-            actor: None,
+            actor: by,
             workflow: None,
             allow: None,
             configuration: credential.configuration.clone(),
@@ -140,8 +143,8 @@ impl CredentialManager {
         described: &CredentialType,
         order: ConnectOrder,
         draft: Draft,
-        tokens: Option<Tokens>,
-        nonce: Option<&str>,
+        by: &Actor,
+        granted_now: Option<(Tokens, Option<&str>)>,
     ) -> Result<NewConnection, ConnectError> {
         let Draft { form, mut configuration, asked, before } = draft;
         let now = self.0.clock.unix_milliseconds();
@@ -149,7 +152,7 @@ impl CredentialManager {
         let mut secrets = form.secrets.clone();
         let mut identity = Map::new();
         let (mut granted, mut expires_at, mut lifetime) = (None, None, None);
-        if let Some(tokens) = tokens {
+        if let Some((tokens, nonce)) = granted_now {
             let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
             if let Grant::AuthorizationCode(grant) = &described.grant
                 && let Some(token) = &tokens.id_token
@@ -201,6 +204,7 @@ impl CredentialManager {
         let is_oauth = granted.is_some();
         // What a test has found out about a secret says nothing about the next one.
         let credential = NewCredential {
+            tenant: by.principal.tenant.clone(),
             name: order.name,
             description: order.description,
             owner: order.owner,
@@ -229,6 +233,7 @@ impl CredentialManager {
             replacing,
             plugin: plugin.clone(),
             confirmed: false,
+            by: by.principal.clone(),
         })
     }
 }

@@ -309,7 +309,7 @@ pub(crate) async fn described(
     key: &ConnectionKey,
     store: &Arc<dyn crate::credential::CredentialStore>,
 ) -> Result<CredentialType, CredentialError> {
-    let head = store.head(&key.name).await?;
+    let head = store.head(&key.credential()).await?;
     request
         .description
         .as_ref()

@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
     }
 
     fn problems(&self, item: &Value) -> Vec<FieldProblem> {
-        self.plugin.problems(&self.form, &self.execution.principal(), item)
+        self.plugin.problems(&self.form, &self.execution.actor, item)
     }
 
     /// How many items may be under way at once, as far as the host knows.
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
         let begins = wrong == 0 || self.execution.continue_on_fail;
         let mut positions = Vec::with_capacity(items.len());
         let mut texts = Vec::with_capacity(items.len());
-        let by = self.execution.principal();
+        let by = self.execution.actor.clone();
         if begins {
             for (position, (item, problems)) in (first..next).zip(items.iter().zip(&problems)) {
                 if problems.is_empty() {

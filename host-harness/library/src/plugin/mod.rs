@@ -390,9 +390,7 @@ impl Plugin {
         let form = self.form(&query.of.key(), parameters)?;
         let mut query = query.clone();
         let filled = Value::Object(std::mem::take(&mut query.parameters));
-        if let Value::Object(parameters) =
-            self.without_secrets(&form, &context.principal(), &filled)
-        {
+        if let Value::Object(parameters) = self.without_secrets(&form, &context.actor, &filled) {
             query.parameters = parameters;
         }
         let query = serde_json::to_string(&query).map_err(Error::internal)?;

@@ -15,12 +15,13 @@ use crate::credential::{CredentialError, CredentialRequest};
 use crate::deadline::Deadline;
 use crate::description::SlotUse;
 use crate::digest::Digest;
-use crate::egress::{Ending, Session, SlotCredential, SlotState};
+use crate::egress::{Ending, PaceKey, Session, SlotCredential, SlotState};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, Observer};
 use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::JournalEntry;
 use crate::oauth::rights;
+use crate::principal::Principal;
 
 type Slots = BTreeMap<String, SlotUse>;
 
@@ -82,18 +83,18 @@ impl Plugin {
             journal: shared.journal.clone(),
             observer: observer.clone(),
             handles: shared.handles.clone(),
+            pacing: shared.pacing.clone(),
             echoes: shared.echoes.clone(),
             in_flight: Semaphore::new(limits.concurrent_requests),
             requests: AtomicU32::new(0),
             echoed: AtomicU32::new(0),
             ending: Ending::default(),
-            principal: execution.principal(),
+            principal: execution.actor.clone(),
             cancellation: execution.cancellation.clone(),
             deadline: deadline.clone(),
             limits: limits.clone(),
             action: execution.action.clone(),
             execution: id.clone(),
-            actor: execution.actor.clone(),
             workflow: execution.workflow.clone(),
             dry_run: execution.dry_run,
         });
@@ -119,7 +120,7 @@ impl Plugin {
             deadline,
             limits,
             credentials: views,
-            execution: id.clone(),
+            execution: self.repetition(execution, &id),
             seed,
             positions,
             place,
@@ -132,6 +133,18 @@ impl Plugin {
                 .unwrap_or_default(),
         });
         Ok(Prepared { session, context })
+    }
+
+    /// What idempotency keys follow from, beside the item: an execution that is repeated by the same
+    /// principal with the same credentials has the same ones, and nobody else can make them.
+    fn repetition(&self, execution: &Execution, id: &str) -> String {
+        let Principal { tenant, user } = &execution.actor;
+        let node = &self.description.node.name;
+        let mut parts = vec![tenant.as_str(), user.as_str(), node, &execution.action];
+        parts.extend(execution.credentials.iter().flat_map(|(slot, name)| [slot.as_str(), name]));
+        parts.push(id);
+        // Each with its length, so that no two lists look alike.
+        parts.iter().map(|part| format!("{}:{part},", part.len())).collect()
     }
 
     /// The slots that the execution fills are used, and the required ones are filled.
@@ -254,9 +267,15 @@ impl Plugin {
                 .map_err(Error::internal)?,
             granted_scopes: credential.granted_scopes.clone(),
         };
-        let pacer = shared.pacing.pacer(&request.node, name, credential_type.rate_limit.as_ref());
+        let is_shared = shared.credentials.is_shared(&request);
+        let pace = PaceKey {
+            tenant: request.actor.tenant.clone(),
+            plugin: self.digest,
+            credential: name.to_owned(),
+            user: (!is_shared).then(|| request.actor.user.clone()),
+        };
         let credential = SlotCredential::new(credential, credential_type, &shared.echoes);
-        Ok((SlotState::new(request, pacer, credential), view))
+        Ok((SlotState::new(request, pace, credential), view))
     }
 }
 

@@ -59,7 +59,7 @@ impl Plugin {
     /// The state without the handle, and the secret behind it.
     pub(crate) async fn set_up(&self, call: TriggerCall<'_>) -> Answered<(Value, Option<Secret>)> {
         let trigger = call.trigger;
-        let by = call.execution.principal();
+        let by = call.execution.actor.clone();
         let answer = self.ask(call, Invocation::SetUp, Returned::document).await?;
         let state = match answer {
             Ok(text) => self.json("state", &text, self.shared.trigger_limits.state)?,
@@ -118,7 +118,7 @@ impl Plugin {
         let trigger = asked.trigger;
         let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
         let mut execution = asked.execution;
-        let by = execution.principal();
+        let by = execution.actor.clone();
         execution.action.clone_from(&trigger.name);
         let session = self.session(&execution, Some(&trigger.slots), asked.observer).await?;
         let subscription = contract::Subscription {

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::record::{self, ConnectionRow, Course, HeadRow, check_name, signed, unsigned};
 use super::{SqliteStore, StoreError, seal, write};
 use crate::credential::{
-    Connection, ConnectionKey, Head, HeadChange, Health, Mode, NewCredential, Renewal,
+    Connection, ConnectionKey, CredentialId, Head, HeadChange, Health, Mode, NewCredential, Renewal,
 };
+use crate::principal::User;
 
 impl SqliteStore {
     /// Keeps a new credential, or a connection of one more user, at revision 1.
@@ -44,8 +45,9 @@ impl SqliteStore {
         self.writing(|database, opened| {
             let failed = |error| self.failed(error);
             let name = &credential.name;
+            let id_of = CredentialId::of(credential.tenant.clone(), name);
             let exists = || StoreError::Exists { name: name.clone() };
-            let head = match write::head_row(database, name).map_err(failed)? {
+            let head = match write::head_row(database, &id_of).map_err(failed)? {
                 Some(head) => {
                     let told = head.head(opened)?;
                     if replacing.is_none() && !per_user {
@@ -62,9 +64,10 @@ impl SqliteStore {
                     }
                     head
                 }
-                None if replacing.is_some() => return Err(self.unknown(database, name)),
+                None if replacing.is_some() => return Err(self.unknown(database, &id_of)),
                 None => {
                     let head = Head {
+                        tenant: credential.tenant.clone(),
                         name: name.clone(),
                         description: credential.description.clone(),
                         owner: credential.owner.clone(),
@@ -79,9 +82,9 @@ impl SqliteStore {
                     head
                 }
             };
-            let user = credential.user.as_deref();
-            let there =
-                write::connection_row(database, &head, user.unwrap_or_default()).map_err(failed)?;
+            let user = credential.user.as_ref();
+            let own = user.map(User::as_str).unwrap_or_default();
+            let there = write::connection_row(database, &head, own).map_err(failed)?;
             let mut course = Course::default();
             let revision = match (&there, replacing) {
                 (None, _) => 1,
@@ -197,11 +200,16 @@ impl SqliteStore {
     ///
     /// When there is no such credential, when a record of it was changed outside of the store, or
     /// when the store cannot be written.
-    pub fn change(&self, name: &str, change: HeadChange) -> Result<(), StoreError> {
+    pub fn change(
+        &self,
+        credential: impl Into<CredentialId>,
+        change: HeadChange,
+    ) -> Result<(), StoreError> {
+        let id = credential.into();
         let now = signed(self.0.clock.unix_milliseconds());
         self.writing(|database, opened| {
             let failed = |error| self.failed(error);
-            let before = self.head_row(database, name)?;
+            let before = self.head_row(database, &id)?;
             let mut head = before.head(opened)?;
             let mut new_mode = None;
             match &change {
@@ -245,13 +253,17 @@ impl SqliteStore {
     /// # Errors
     ///
     /// When there is no such credential, or when the store cannot be written.
-    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+    pub fn remove(&self, credential: impl Into<CredentialId>) -> Result<(), StoreError> {
+        let id = credential.into();
         self.writing(|database, _| {
             let removed = database
-                .execute("DELETE FROM head WHERE name = ?1", [name])
+                .execute(
+                    "DELETE FROM head WHERE tenant = ?1 AND name = ?2",
+                    [id.tenant.as_str(), &id.name],
+                )
                 .map_err(|error| self.failed(error))?;
             match removed {
-                0 => Err(self.unknown(database, name)),
+                0 => Err(self.unknown(database, &id)),
                 _ => Ok(()),
             }
         })
@@ -296,7 +308,7 @@ impl SqliteStore {
             let mut course = row.course(&head, opened)?;
             change(&mut connection, &mut secrets, &mut course);
             connection.updated_at = now;
-            let mut row = ConnectionRow::of(&connection, key.user.as_deref())?;
+            let mut row = ConnectionRow::of(&connection, key.user.as_ref())?;
             row.seal(&head, opened, &secrets)?;
             row.set_course(&course, &head, opened)?;
             write::insert_connection(database, &head, &row).map_err(|error| self.failed(error))?;

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::{SqliteStore, StoreError};
 use crate::credential::{
-    Claim, ConnectionKey, CredentialError, CredentialStore, CredentialSummary, Head, HeadChange,
-    Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
+    Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
+    HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
 
 impl SqliteStore {
@@ -29,9 +29,9 @@ impl CredentialStore for SqliteStore {
         self.elsewhere(move |store| store.read(&key)).await
     }
 
-    async fn head(&self, name: &str) -> Result<Head, CredentialError> {
-        let name = name.to_owned();
-        self.elsewhere(move |store| store.head(&name)).await
+    async fn head(&self, credential: &CredentialId) -> Result<Head, CredentialError> {
+        let id = credential.clone();
+        self.elsewhere(move |store| store.head(id)).await
     }
 
     async fn list(&self) -> Result<Vec<CredentialSummary>, CredentialError> {
@@ -76,14 +76,18 @@ impl CredentialStore for SqliteStore {
         self.elsewhere(move |store| store.set_identity(&key, revision, identity)).await
     }
 
-    async fn change(&self, name: &str, change: HeadChange) -> Result<(), CredentialError> {
-        let name = name.to_owned();
-        self.elsewhere(move |store| store.change(&name, change)).await
+    async fn change(
+        &self,
+        credential: &CredentialId,
+        change: HeadChange,
+    ) -> Result<(), CredentialError> {
+        let id = credential.clone();
+        self.elsewhere(move |store| store.change(id, change)).await
     }
 
-    async fn remove(&self, name: &str) -> Result<(), CredentialError> {
-        let name = name.to_owned();
-        self.elsewhere(move |store| store.remove(&name)).await
+    async fn remove(&self, credential: &CredentialId) -> Result<(), CredentialError> {
+        let id = credential.clone();
+        self.elsewhere(move |store| store.remove(id)).await
     }
 
     async fn claim(

@@ -184,12 +184,12 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Nobody has connected under the name, or not this user.
-    #[error("{}", crate::credential::not_connected(name, user.as_deref()))]
+    #[error("{}", crate::credential::not_connected(name, user.as_ref()))]
     NotConnected {
         /// The name.
         name: String,
         /// The user, where each has a connection of their own.
-        user: Option<String>,
+        user: Option<crate::principal::User>,
     },
     /// The name is there, and is something else.
     #[error(

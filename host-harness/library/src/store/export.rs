@@ -11,10 +11,12 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::key::{KeyKind, PassphraseCost, StoreKey, derive};
+use super::record::HeadRow;
 use super::seal::{Binding, Purpose, SealingKey, fill_random};
 use super::{SqliteStore, write};
-use crate::credential::{Health, Mode, NewCredential};
+use crate::credential::{CredentialId, Health, Mode, NewCredential};
 use crate::description::Configuration;
+use crate::principal::{Tenant, User};
 use crate::secret::Secret;
 
 /// No export is larger; a larger file is a mistake and is not read.
@@ -40,14 +42,17 @@ struct File {
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
+    /// Missing in exports of stores that knew no tenants.
+    #[serde(default)]
+    tenant: Tenant,
     name: String,
     description: String,
-    owner: Option<String>,
+    owner: Option<User>,
     mode: Mode,
     allowed_actions: Option<BTreeSet<String>>,
     node: String,
     credential_type: String,
-    user: Option<String>,
+    user: Option<User>,
     fields: Map<String, Value>,
     configuration: Configuration,
     asked_scopes: Option<Vec<String>>,
@@ -80,7 +85,7 @@ pub struct ImportReport {
 }
 
 impl SqliteStore {
-    /// These credentials, or all, as the text of a sealed file.
+    /// These credentials of the default tenant, or all of all tenants, as the text of a sealed file.
     ///
     /// # Errors
     ///
@@ -92,12 +97,40 @@ impl SqliteStore {
         key: &StoreKey,
         cost: PassphraseCost,
     ) -> Result<String, StoreError> {
+        let ids: Vec<CredentialId> = names.iter().map(CredentialId::from).collect();
+        self.exported(|_| true, &ids, key, cost)
+    }
+
+    /// These credentials of a tenant, or all of them, as the text of a sealed file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`export`](Self::export).
+    pub fn export_tenant(
+        &self,
+        tenant: &Tenant,
+        names: &[String],
+        key: &StoreKey,
+        cost: PassphraseCost,
+    ) -> Result<String, StoreError> {
+        let ids: Vec<CredentialId> =
+            names.iter().map(|name| CredentialId::of(tenant.clone(), name)).collect();
+        self.exported(|head| *tenant == *head.tenant.as_str(), &ids, key, cost)
+    }
+
+    fn exported(
+        &self,
+        is_meant: impl Fn(&HeadRow) -> bool,
+        ids: &[CredentialId],
+        key: &StoreKey,
+        cost: PassphraseCost,
+    ) -> Result<String, StoreError> {
         let entries = self.reading(|database, opened| {
             let failed = |error| self.failed(error);
-            let heads = if names.is_empty() {
-                write::head_rows(database).map_err(failed)?
+            let heads: Vec<HeadRow> = if ids.is_empty() {
+                write::head_rows(database).map_err(failed)?.into_iter().filter(&is_meant).collect()
             } else {
-                names.iter().map(|name| self.head_row(database, name)).collect::<Result<_, _>>()?
+                ids.iter().map(|id| self.head_row(database, id)).collect::<Result<_, _>>()?
             };
             let mut entries = Vec::new();
             for head in heads {
@@ -111,6 +144,7 @@ impl SqliteStore {
                         .collect();
                     let connection = stored.connection;
                     entries.push(Entry {
+                        tenant: told.tenant.clone(),
                         name: told.name.clone(),
                         description: told.description.clone(),
                         owner: told.owner.clone(),
@@ -118,7 +152,9 @@ impl SqliteStore {
                         allowed_actions: told.allowed_actions.clone(),
                         node: told.node.clone(),
                         credential_type: told.credential_type.clone(),
-                        user: Some(row.user.clone()).filter(|user| !user.is_empty()),
+                        user: Some(row.user.as_str())
+                            .filter(|user| !user.is_empty())
+                            .map(User::from),
                         fields: connection.fields,
                         configuration: connection.configuration,
                         asked_scopes: connection.asked_scopes,
@@ -154,6 +190,7 @@ impl SqliteStore {
             let rotates = entry.secrets.contains_key("refresh_token");
             let kept = self.keep(entry.credential(), None).and_then(|revision| {
                 let key = crate::credential::ConnectionKey {
+                    tenant: entry.tenant.clone(),
                     name: entry.name.clone(),
                     user: entry.user.clone(),
                 };
@@ -182,6 +219,7 @@ impl SqliteStore {
 impl Entry {
     fn credential(&self) -> NewCredential {
         NewCredential {
+            tenant: self.tenant.clone(),
             name: self.name.clone(),
             description: self.description.clone(),
             owner: self.owner.clone(),

@@ -2,7 +2,7 @@
 
 use super::record::{Course, signed};
 use super::{SqliteStore, StoreError, dependant_binding, write};
-use crate::credential::{Claim, ConnectionKey, LastUse, Lease, LeaseChange};
+use crate::credential::{Claim, ConnectionKey, CredentialId, LastUse, Lease, LeaseChange};
 
 /// A use within a minute of the last one by the same is not written down: it would make every
 /// execution wait for the disk.
@@ -112,9 +112,14 @@ impl SqliteStore {
     /// # Errors
     ///
     /// When there is no such credential, or when the store cannot be written.
-    pub fn forget_dependant(&self, name: &str, workflow: &str) -> Result<(), StoreError> {
+    pub fn forget_dependant(
+        &self,
+        credential: impl Into<CredentialId>,
+        workflow: &str,
+    ) -> Result<(), StoreError> {
+        let id = credential.into();
         self.writing(|database, _| {
-            let head = self.head_row(database, name)?;
+            let head = self.head_row(database, &id)?;
             write::remove_dependant(database, &head, workflow).map_err(|error| self.failed(error))
         })
     }

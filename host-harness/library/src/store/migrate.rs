@@ -1,5 +1,8 @@
-//! Brings a store of format 1 up to date: one transaction, so that it is of one format or of the
-//! other, whenever the power goes.
+//! Brings a store of an older format up to date: one transaction, so that it is of one format or of
+//! the other, whenever the power goes.
+//!
+//! Before format 3 there were no tenants, and a private credential without an owner was anybody's.
+//! Everything comes over into the default tenant, and what had no owner belongs to the local user.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,11 +11,14 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection as Database, TransactionBehavior};
 
 use super::error::StoreError;
-use super::record::{ConnectionRow, Course, HeadRow, json, unsigned};
+use super::record::{ConnectionRow, Course, HEAD, HeadRow, json, unsigned};
 use super::schema::{Opened, TABLES};
 use super::seal::{Binding, Purpose, fill_random};
-use super::write::{insert_connection, insert_head};
+use super::write::{
+    connection_rows, dependant_rows, insert_connection, insert_head, put_dependant,
+};
 use crate::credential::{Head, Health, LastUse, Mode};
+use crate::principal::{Tenant, User};
 use crate::secret::Secret;
 
 /// Why a row of format 1 whose seal does not open has no secrets any more.
@@ -56,7 +62,7 @@ impl Old {
 }
 
 /// Does it. A store that another process has brought up to date meanwhile is left as it is.
-pub(super) fn from_format_1(
+pub(super) fn bring_up_to_date(
     database: &mut Database,
     path: &Path,
     opened: &Opened,
@@ -67,11 +73,72 @@ pub(super) fn from_format_1(
         database.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let found: i64 =
         transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    if found >= format {
-        return Ok(());
+    match found {
+        1 => from_format_1(&transaction, path, opened)?,
+        2 => from_format_2(&transaction, path, opened)?,
+        _ => return Ok(()),
     }
+    transaction
+        .pragma_update(None, "user_version", SqlValue::Integer(format))
+        .and_then(|()| transaction.commit())
+        .map_err(failed)
+}
+
+/// Whose a credential is that had no owner.
+fn owner(owner: Option<&str>) -> User {
+    owner.map(User::from).unwrap_or_default()
+}
+
+fn from_format_2(database: &Database, path: &Path, opened: &Opened) -> Result<(), StoreError> {
+    let failed = |error| StoreError::sqlite(path, error);
+    let heads = {
+        let read = || {
+            let columns = HEAD.replace("h.tenant", "'default'");
+            database
+                .prepare(&format!("SELECT {columns} FROM head AS h"))?
+                .query_map([], HeadRow::read)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(failed)?
+    };
+    let mut all = Vec::new();
+    for head in heads {
+        let rows = connection_rows(database, &head).map_err(failed)?;
+        let dependants = dependant_rows(database, &head).map_err(failed)?;
+        all.push((head, rows, dependants));
+    }
+    database
+        .execute_batch("DROP TABLE dependant; DROP TABLE connection; DROP TABLE head;")
+        .and_then(|()| database.execute_batch(TABLES))
+        .map_err(failed)?;
+    for (old, rows, dependants) in all {
+        let is_whole =
+            opened.data_key.check_nothing(&old.seal, &old.binding_of_format_2(&opened.id)).is_ok();
+        let mut head = old.clone();
+        if is_whole {
+            // A seal that did not open stays as it is, so that it never opens.
+            head.owner = Some(owner(old.owner.as_deref()).to_string());
+            head = head.sealed(opened)?;
+        }
+        insert_head(database, &head).map_err(failed)?;
+        for mut row in rows {
+            let binding = row.binding_of_format_2(&old, &opened.id);
+            if let Ok(secrets) = opened.data_key.open_secrets(&row.sealed_secrets, &binding) {
+                row.seal(&head, opened, &secrets)?;
+            }
+            insert_connection(database, &head, &row).map_err(failed)?;
+        }
+        for dependant in dependants {
+            put_dependant(database, &head, &dependant).map_err(failed)?;
+        }
+    }
+    super::triggers::from_format_2(database, path, opened)
+}
+
+fn from_format_1(database: &Database, path: &Path, opened: &Opened) -> Result<(), StoreError> {
+    let failed = |error| StoreError::sqlite(path, error);
     let read = || {
-        transaction
+        database
             .prepare(
                 "SELECT name, id, owner, node, credential_type, fields, configuration, \
                  granted_scopes, revision, sealed_secrets, reconnect_reason, created_at, \
@@ -99,26 +166,22 @@ pub(super) fn from_format_1(
             .collect::<rusqlite::Result<Vec<_>>>()
     };
     let rows = read().map_err(failed)?;
-    transaction.execute_batch(TABLES).map_err(failed)?;
-    transaction.execute_batch(super::triggers::TABLES).map_err(failed)?;
+    database.execute_batch(TABLES).map_err(failed)?;
+    database.execute_batch(super::triggers::TABLES).map_err(failed)?;
     for old in rows {
-        bring(&transaction, path, opened, &old)?;
+        bring(database, path, opened, &old)?;
     }
-    let finish = || {
-        transaction.execute_batch("DROP TABLE credential")?;
-        transaction.pragma_update(None, "user_version", SqlValue::Integer(format))
-    };
-    finish().map_err(failed)?;
-    transaction.commit().map_err(failed)
+    database.execute_batch("DROP TABLE credential").map_err(failed)
 }
 
 fn bring(database: &Database, path: &Path, opened: &Opened, old: &Old) -> Result<(), StoreError> {
     let failed = |error| StoreError::sqlite(path, error);
     let secrets = old.secrets(opened);
     let head = Head {
+        tenant: Tenant::default(),
         name: old.name.clone(),
         description: String::new(),
-        owner: old.owner.clone(),
+        owner: Some(owner(old.owner.as_deref())),
         // Format 1 gave a credential to whoever named it.
         mode: if old.owner.is_some() { Mode::Shared } else { Mode::Private },
         allowed_actions: None,

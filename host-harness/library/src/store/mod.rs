@@ -49,7 +49,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection as Database, Transaction, TransactionBehavior};
 
 use crate::clock::{Clock, SystemClock};
-use crate::credential::{ConnectionKey, CredentialSummary, Dependant, Head, Stored};
+use crate::credential::{ConnectionKey, CredentialId, CredentialSummary, Dependant, Head, Stored};
+use crate::principal::User;
 use record::{ConnectionRow, HeadRow, check_name, signed, unsigned};
 use schema::{Header, Opened};
 use seal::{Binding, Purpose};
@@ -167,8 +168,9 @@ impl SqliteStore {
     /// # Errors
     ///
     /// When it is not there, was changed outside of the store, or when the store cannot be read.
-    pub fn head(&self, name: &str) -> Result<Head, StoreError> {
-        self.reading(|database, opened| self.head_row(database, name)?.head(opened))
+    pub fn head(&self, credential: impl Into<CredentialId>) -> Result<Head, StoreError> {
+        let id = credential.into();
+        self.reading(|database, opened| self.head_row(database, &id)?.head(opened))
     }
 
     /// What is kept, by name and user. No secret comes out, but every seal is checked: of a record
@@ -186,7 +188,9 @@ impl SqliteStore {
                     Ok(summaries) => all.extend(summaries),
                     Err(error @ StoreError::Tampered { .. }) => {
                         match self.explained(database, &self.opened().1, error) {
-                            StoreError::Tampered { name } => all.push(record::tampered(name)),
+                            StoreError::Tampered { name } => {
+                                all.push(record::tampered(&head, name))
+                            }
                             error => return Err(error),
                         }
                     }
@@ -204,9 +208,13 @@ impl SqliteStore {
     ///
     /// When there is no such credential, it was changed outside of the store, or the store cannot
     /// be read.
-    pub fn summaries(&self, name: &str) -> Result<Vec<CredentialSummary>, StoreError> {
+    pub fn summaries(
+        &self,
+        credential: impl Into<CredentialId>,
+    ) -> Result<Vec<CredentialSummary>, StoreError> {
+        let id = credential.into();
         self.reading(|database, opened| {
-            let head = self.head_row(database, name)?;
+            let head = self.head_row(database, &id)?;
             self.summaries_of(database, opened, &head)
         })
     }
@@ -216,9 +224,13 @@ impl SqliteStore {
     /// # Errors
     ///
     /// Those of [`summaries`](Self::summaries).
-    pub fn summary(&self, name: &str) -> Result<CredentialSummary, StoreError> {
-        let first = self.summaries(name)?.into_iter().next();
-        first.ok_or_else(|| StoreError::Unknown { name: name.to_owned(), known: Vec::new() })
+    pub fn summary(
+        &self,
+        credential: impl Into<CredentialId>,
+    ) -> Result<CredentialSummary, StoreError> {
+        let id = credential.into();
+        let first = self.summaries(&id)?.into_iter().next();
+        first.ok_or_else(|| StoreError::Unknown { name: id.name, known: Vec::new() })
     }
 
     fn summaries_of(
@@ -256,10 +268,10 @@ impl SqliteStore {
             .collect()
     }
 
-    fn head_row(&self, database: &Database, name: &str) -> Result<HeadRow, StoreError> {
-        write::head_row(database, name)
+    fn head_row(&self, database: &Database, id: &CredentialId) -> Result<HeadRow, StoreError> {
+        write::head_row(database, id)
             .map_err(|error| self.failed(error))?
-            .ok_or_else(|| self.unknown(database, name))
+            .ok_or_else(|| self.unknown(database, id))
     }
 
     fn rows(
@@ -267,8 +279,8 @@ impl SqliteStore {
         database: &Database,
         key: &ConnectionKey,
     ) -> Result<(HeadRow, ConnectionRow), StoreError> {
-        let head = self.head_row(database, &key.name)?;
-        let user = key.user.as_deref().unwrap_or_default();
+        let head = self.head_row(database, &key.credential())?;
+        let user = key.user.as_ref().map(User::as_str).unwrap_or_default();
         let row = write::connection_row(database, &head, user)
             .map_err(|error| self.failed(error))?
             .ok_or_else(|| StoreError::NotConnected {
@@ -278,12 +290,12 @@ impl SqliteStore {
         Ok((head, row))
     }
 
-    fn unknown(&self, database: &Database, name: &str) -> StoreError {
-        if let Err(error) = check_name(name) {
+    fn unknown(&self, database: &Database, id: &CredentialId) -> StoreError {
+        if let Err(error) = check_name(&id.name) {
             return error;
         }
-        match write::names(database) {
-            Ok(known) => StoreError::Unknown { name: name.to_owned(), known },
+        match write::names(database, &id.tenant) {
+            Ok(known) => StoreError::Unknown { name: id.name.clone(), known },
             Err(error) => self.failed(error),
         }
     }

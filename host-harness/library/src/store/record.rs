@@ -11,18 +11,20 @@ use super::seal::{Binding, Purpose};
 use crate::credential::{
     Connection, CredentialSummary, Dependant, Head, Health, LastUse, Lease, Stored,
 };
+use crate::principal::User;
 use crate::secret::Secret;
 
 use std::collections::BTreeMap;
 
 /// The columns that [`HeadRow::read`] takes, in its order.
-pub(super) const HEAD: &str = "h.name, h.id, h.description, h.owner, h.mode, h.allowed_actions, \
+pub(super) const HEAD: &str = "h.tenant, h.name, h.id, h.description, h.owner, h.mode, h.allowed_actions, \
      h.node, h.credential_type, h.created_at, h.seal";
 
 /// What belongs to a name, as it stands. JSON stays text, because seals are bound to that very
 /// text.
 #[derive(Clone)]
 pub(super) struct HeadRow {
+    pub(super) tenant: String,
     pub(super) name: String,
     pub(super) id: Vec<u8>,
     pub(super) description: String,
@@ -38,26 +40,28 @@ pub(super) struct HeadRow {
 impl HeadRow {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            name: row.get(0)?,
-            id: row.get(1)?,
-            description: row.get(2)?,
-            owner: row.get(3)?,
-            mode: row.get(4)?,
-            allowed_actions: row.get(5)?,
-            node: row.get(6)?,
-            credential_type: row.get(7)?,
-            created_at: row.get(8)?,
-            seal: row.get(9)?,
+            tenant: row.get(0)?,
+            name: row.get(1)?,
+            id: row.get(2)?,
+            description: row.get(3)?,
+            owner: row.get(4)?,
+            mode: row.get(5)?,
+            allowed_actions: row.get(6)?,
+            node: row.get(7)?,
+            credential_type: row.get(8)?,
+            created_at: row.get(9)?,
+            seal: row.get(10)?,
         })
     }
 
     pub(super) fn of(head: &Head, id: Vec<u8>) -> Result<Self, StoreError> {
         check_name(&head.name)?;
         Ok(Self {
+            tenant: head.tenant.to_string(),
             name: head.name.clone(),
             id,
             description: head.description.clone(),
-            owner: head.owner.clone(),
+            owner: head.owner.as_ref().map(User::to_string),
             mode: head.mode.to_string(),
             allowed_actions: json(&head.allowed_actions)?,
             node: head.node.clone(),
@@ -69,9 +73,18 @@ impl HeadRow {
 
     /// Everything that stands in the row but the seal itself.
     fn binding(&self, store: &[u8]) -> Binding {
-        Binding::new(Purpose::Head)
-            .with(store)
-            .with(&self.id)
+        let begun =
+            Binding::new(Purpose::Head).with(store).with(&self.id).with(self.tenant.as_bytes());
+        self.bound(begun)
+    }
+
+    /// The same, as format 2 had it.
+    pub(super) fn binding_of_format_2(&self, store: &[u8]) -> Binding {
+        self.bound(Binding::new(Purpose::HeadOfFormat2).with(store).with(&self.id))
+    }
+
+    fn bound(&self, begun: Binding) -> Binding {
+        begun
             .with(self.name.as_bytes())
             .with(self.description.as_bytes())
             .with_optional(self.owner.as_deref().map(str::as_bytes))
@@ -93,9 +106,10 @@ impl HeadRow {
             .check_nothing(&self.seal, &self.binding(&opened.id))
             .map_err(|_| self.tampered())?;
         Ok(Head {
+            tenant: self.tenant.as_str().into(),
             name: self.name.clone(),
             description: self.description.clone(),
-            owner: self.owner.clone(),
+            owner: self.owner.as_deref().map(User::from),
             mode: self.mode.parse().map_err(|_| self.tampered())?,
             allowed_actions: parsed(&self.allowed_actions).ok_or_else(|| self.tampered())?,
             node: self.node.clone(),
@@ -168,9 +182,9 @@ impl ConnectionRow {
     }
 
     /// A row of a connection, to be sealed.
-    pub(super) fn of(connection: &Connection, user: Option<&str>) -> Result<Self, StoreError> {
+    pub(super) fn of(connection: &Connection, user: Option<&User>) -> Result<Self, StoreError> {
         Ok(Self {
-            user: user.unwrap_or_default().to_owned(),
+            user: user.map(User::to_string).unwrap_or_default(),
             fields: json(&connection.fields)?,
             configuration: json(&connection.configuration)?,
             asked_scopes: json(&connection.asked_scopes)?,
@@ -190,12 +204,24 @@ impl ConnectionRow {
 
     /// What the secrets' seal is bound to: the store, the row, and all that decides who gets the
     /// secrets, for what, and where they are sent. So a row does not open once it is given another
-    /// name, owner, mode, node or audience, or the secrets of another row or revision.
+    /// tenant, name, owner, mode, node or audience, or the secrets of another row or revision.
     fn binding(&self, head: &HeadRow, store: &[u8]) -> Binding {
-        let number = |number: Option<i64>| number.map(i64::to_le_bytes);
-        Binding::new(Purpose::Connection)
+        let begun = Binding::new(Purpose::Connection)
             .with(store)
             .with(&head.id)
+            .with(head.tenant.as_bytes());
+        self.bound(head, begun)
+    }
+
+    /// The same, as format 2 had it.
+    pub(super) fn binding_of_format_2(&self, head: &HeadRow, store: &[u8]) -> Binding {
+        let begun = Binding::new(Purpose::ConnectionOfFormat2).with(store).with(&head.id);
+        self.bound(head, begun)
+    }
+
+    fn bound(&self, head: &HeadRow, begun: Binding) -> Binding {
+        let number = |number: Option<i64>| number.map(i64::to_le_bytes);
+        begun
             .with(head.name.as_bytes())
             .with_optional(head.owner.as_deref().map(str::as_bytes))
             .with(head.mode.as_bytes())
@@ -312,8 +338,9 @@ pub(super) fn summary(
             Ok((row.connection(head)?, row.course(head, opened)?, renews))
         })
         .transpose()?;
-    let user = row.map(|row| row.user.clone()).filter(|user| !user.is_empty());
+    let user = row.map(|row| row.user.as_str()).filter(|user| !user.is_empty()).map(User::from);
     let mut summary = CredentialSummary {
+        tenant: told.tenant,
         name: told.name,
         description: told.description,
         owner: told.owner,
@@ -364,9 +391,10 @@ pub(super) fn summary(
 }
 
 /// What is told of a credential whose record was changed outside of the store.
-pub(super) fn tampered(name: String) -> CredentialSummary {
+pub(super) fn tampered(head: &HeadRow, name: String) -> CredentialSummary {
     let reason = StoreError::Tampered { name: name.clone() }.to_string();
     CredentialSummary {
+        tenant: head.tenant.as_str().into(),
         name,
         description: String::new(),
         owner: None,

@@ -21,7 +21,7 @@ use crate::secret::Secret;
 /// Marks the file as ours (`wncs`), in SQLite's own header.
 const APPLICATION_ID: i64 = 0x776e_6373;
 /// Raised when an older version could no longer use the store.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 /// How long a process waits for another one's write. A write takes milliseconds; with a hundred
 /// waiting at once, the last one is served well within this time.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,7 +45,8 @@ CREATE TABLE store (
 /// has named it. Every row is sealed as a whole; see `record`.
 pub(super) const TABLES: &str = "
 CREATE TABLE head (
-    name TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
     id BLOB NOT NULL UNIQUE,
     description TEXT NOT NULL,
     owner TEXT,
@@ -54,7 +55,8 @@ CREATE TABLE head (
     node TEXT NOT NULL,
     credential_type TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    seal BLOB NOT NULL
+    seal BLOB NOT NULL,
+    PRIMARY KEY (tenant, name)
 ) STRICT;
 CREATE TABLE connection (
     head BLOB NOT NULL REFERENCES head (id) ON DELETE CASCADE,
@@ -357,7 +359,7 @@ fn open_current(
 ) -> Result<(Header, Opened), StoreError> {
     let opened = header.open(key, path)?;
     if header.format < FORMAT {
-        migrate::from_format_1(connection, path, &opened, FORMAT)?;
+        migrate::bring_up_to_date(connection, path, &opened, FORMAT)?;
     }
     Ok((header, opened))
 }

@@ -28,14 +28,20 @@ pub(super) enum Purpose {
     SecretsOfFormat1,
     /// What belongs to a credential's name.
     Head,
+    /// The same, as format 2 had it. Read when a store is brought up to date.
+    HeadOfFormat2,
     /// A connection's secrets.
     Connection,
+    /// The same, as format 2 had them.
+    ConnectionOfFormat2,
     /// What happens to a connection from day to day.
     Course,
     /// A workflow that has named a credential.
     Dependant,
     /// A trigger's subscription: its parameters, and what signs its deliveries.
     Subscription,
+    /// The same, as format 2 had it.
+    SubscriptionOfFormat2,
     /// An exported file.
     Export,
 }
@@ -46,11 +52,14 @@ impl Purpose {
             Self::DataKeyUnderKey => "workflow-node store: data key under a key, 1",
             Self::DataKeyUnderPassphrase => "workflow-node store: data key under a passphrase, 1",
             Self::SecretsOfFormat1 => "workflow-node store: secrets of a credential, 1",
-            Self::Head => "workflow-node store: head of a credential, 2",
-            Self::Connection => "workflow-node store: connection of a credential, 2",
+            Self::Head => "workflow-node store: head of a credential, 3",
+            Self::HeadOfFormat2 => "workflow-node store: head of a credential, 2",
+            Self::Connection => "workflow-node store: connection of a credential, 3",
+            Self::ConnectionOfFormat2 => "workflow-node store: connection of a credential, 2",
             Self::Course => "workflow-node store: course of a connection, 2",
             Self::Dependant => "workflow-node store: dependant of a credential, 2",
-            Self::Subscription => "workflow-node store: subscription of a trigger, 2",
+            Self::Subscription => "workflow-node store: subscription of a trigger, 3",
+            Self::SubscriptionOfFormat2 => "workflow-node store: subscription of a trigger, 2",
             Self::Export => "workflow-node export of credentials, 1",
         }
     }

@@ -3,13 +3,17 @@
 use rusqlite::{Connection as Database, OptionalExtension as _, params};
 
 use super::record::{CONNECTION, ConnectionRow, HEAD, HeadRow};
+use crate::credential::CredentialId;
+use crate::principal::Tenant;
 
 pub(super) fn insert_head(database: &Database, head: &HeadRow) -> rusqlite::Result<bool> {
     let inserted = database.execute(
-        "INSERT INTO head (name, id, description, owner, mode, allowed_actions, node, \
-         credential_type, created_at, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-         ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO head (tenant, name, id, description, owner, mode, allowed_actions, node, \
+         credential_type, created_at, seal) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+         ON CONFLICT (tenant, name) DO NOTHING",
         params![
+            head.tenant,
             head.name,
             head.id,
             head.description,
@@ -89,16 +93,19 @@ pub(super) fn update_course(
         .map(|_| ())
 }
 
-pub(super) fn head_row(database: &Database, name: &str) -> rusqlite::Result<Option<HeadRow>> {
+pub(super) fn head_row(
+    database: &Database,
+    credential: &CredentialId,
+) -> rusqlite::Result<Option<HeadRow>> {
     database
-        .prepare_cached(&format!("SELECT {HEAD} FROM head AS h WHERE name = ?1"))?
-        .query_row([name], HeadRow::read)
+        .prepare_cached(&format!("SELECT {HEAD} FROM head AS h WHERE tenant = ?1 AND name = ?2"))?
+        .query_row([credential.tenant.as_str(), &credential.name], HeadRow::read)
         .optional()
 }
 
 pub(super) fn head_rows(database: &Database) -> rusqlite::Result<Vec<HeadRow>> {
     database
-        .prepare_cached(&format!("SELECT {HEAD} FROM head AS h ORDER BY name"))?
+        .prepare_cached(&format!("SELECT {HEAD} FROM head AS h ORDER BY tenant, name"))?
         .query_map([], HeadRow::read)?
         .collect()
 }
@@ -170,9 +177,10 @@ pub(super) fn remove_dependant(
         .map(|_| ())
 }
 
-pub(super) fn names(database: &Database) -> rusqlite::Result<Vec<String>> {
+/// The names of a tenant's credentials. No other tenant learns of them.
+pub(super) fn names(database: &Database, tenant: &Tenant) -> rusqlite::Result<Vec<String>> {
     database
-        .prepare_cached("SELECT name FROM head ORDER BY name")?
-        .query_map([], |row| row.get(0))?
+        .prepare_cached("SELECT name FROM head WHERE tenant = ?1 ORDER BY name")?
+        .query_map([tenant.as_str()], |row| row.get(0))?
         .collect()
 }

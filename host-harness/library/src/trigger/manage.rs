@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::store::{TriggerStore, TriggerStoreError};
-use super::subscription::{Keep, NewEvent, NewSubscription, Status, Subscription};
+use super::subscription::{Keep, NewEvent, NewSubscription, Status, Subscription, SubscriptionKey};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::clock::Clock;
 use crate::description::Trigger;
@@ -90,7 +90,8 @@ impl Triggers {
             return Err(ErrorKind::Trigger(format!("the trigger `{}` {needs}", new.trigger)).into());
         }
         let now = self.0.clock.unix_milliseconds();
-        let before = match self.0.store.open(&new.name).await {
+        let key = SubscriptionKey { principal: new.actor.clone(), name: new.name.clone() };
+        let before = match self.0.store.open(&key.to_string()).await {
             Ok(keep) => Some(keep),
             Err(TriggerStoreError::Unknown { .. }) => None,
             Err(error) => return Err(error.into()),
@@ -219,7 +220,7 @@ impl Triggers {
         mut keep: Keep,
         cancellation: &CancellationToken,
     ) -> Result<Subscription, Failure> {
-        let name = keep.subscription.name.clone();
+        let name = keep.subscription.key().to_string();
         if let Some(webhook) = trigger.webhook() {
             let call = self.call(trigger, &keep, cancellation);
             let (state, secret) =

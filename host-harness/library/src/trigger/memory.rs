@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::store::{
     Acceptance, Pending, TriggerStore, TriggerStoreError, delivery_fits, events_waiting,
 };
-use super::subscription::{Delivered, Keep, NewEvent, Subscription, TriggerEvent};
+use super::subscription::{Delivered, Keep, NewEvent, Subscription, SubscriptionKey, TriggerEvent};
 use crate::limits::TriggerLimits;
 
 /// Keeps subscriptions as long as the process lives.
@@ -63,7 +63,7 @@ impl MemoryTriggers {
 
 impl State {
     fn one(&mut self, name: &str) -> Result<&mut One, TriggerStoreError> {
-        let known = self.subscriptions.keys().cloned().collect();
+        let known = SubscriptionKey::known_beside(name, self.subscriptions.keys().cloned());
         self.subscriptions
             .get_mut(name)
             .ok_or_else(|| TriggerStoreError::Unknown { name: name.to_owned(), known })
@@ -120,7 +120,7 @@ impl TriggerStore for MemoryTriggers {
 
     async fn keep(&self, mut keep: Keep, replacing: Option<u64>) -> Result<u64, TriggerStoreError> {
         let mut state = self.state();
-        let name = keep.subscription.name.clone();
+        let name = keep.subscription.key().to_string();
         let Some(revision) = replacing else {
             if state.subscriptions.contains_key(&name) {
                 return Err(TriggerStoreError::Exists(name));

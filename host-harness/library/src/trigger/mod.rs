@@ -105,5 +105,5 @@ pub use store::{Acceptance, Pending, TriggerStore, TriggerStoreError};
 #[cfg(feature = "store")]
 pub(crate) use store::{delivery_fits, events_waiting};
 pub use subscription::{
-    Delivered, Keep, NewEvent, NewSubscription, Status, Subscription, TriggerEvent,
+    Delivered, Keep, NewEvent, NewSubscription, Status, Subscription, SubscriptionKey, TriggerEvent,
 };

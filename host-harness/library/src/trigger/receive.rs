@@ -250,7 +250,7 @@ impl Triggers {
         keep: &Keep,
         delivered: Delivered,
     ) -> Result<Answer, Error> {
-        let name = &keep.subscription.name;
+        let name = &keep.subscription.key().to_string();
         match self.0.store.room(name, &self.0.limits).await {
             Err(TriggerStoreError::Full { .. }) => {
                 return Ok(Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Full));

@@ -1,11 +1,13 @@
 //! What is kept of a subscription, of what was delivered, and of events.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::principal::Principal;
 use crate::secret::Secret;
 
 /// What a workflow wants to hear of.
@@ -22,9 +24,64 @@ pub struct NewSubscription {
     /// Where the service shall deliver; its own for each subscription. Needed for a webhook.
     pub callback_url: Option<String>,
     /// Who it is for; told to the credential source and to the audit.
-    pub actor: Option<String>,
+    pub actor: Principal,
     /// The workflow; told to the credential source and to the audit.
     pub workflow: Option<String>,
+}
+
+/// Names a subscription: whose it is, and its name there. No two principals share one.
+///
+/// As text it is the name alone for the default principal, and `tenant/user/name` for others, with
+/// `/` and `%` percent-encoded. That text names the subscription in a
+/// [`TriggerStore`](super::TriggerStore), to [`Triggers`](super::Triggers), and in its events.
+///
+/// ```
+/// use workflow_node_host::Principal;
+/// use workflow_node_host::trigger::SubscriptionKey;
+///
+/// let key = SubscriptionKey { principal: Principal::of("acme", "ada"), name: "orders".into() };
+/// assert_eq!(key.to_string(), "acme/ada/orders");
+/// assert_eq!(SubscriptionKey::from("acme/ada/orders"), key);
+/// assert_eq!(SubscriptionKey::from("orders").principal, Principal::default());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SubscriptionKey {
+    /// Whose it is.
+    pub principal: Principal,
+    /// Its name.
+    pub name: String,
+}
+
+impl SubscriptionKey {
+    /// The subscriptions of the same principal. Nobody learns of another's.
+    pub(crate) fn known_beside(key: &str, all: impl Iterator<Item = String>) -> Vec<String> {
+        let own = Self::from(key).principal;
+        all.filter(|one| Self::from(one.as_str()).principal == own).collect()
+    }
+}
+
+impl fmt::Display for SubscriptionKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.principal == Principal::default() && !self.name.contains(['/', '%']) {
+            return formatter.write_str(&self.name);
+        }
+        let escaped = |part: &str| part.replace('%', "%25").replace('/', "%2F");
+        let Principal { tenant, user } = &self.principal;
+        let parts = [tenant.as_str(), user.as_str(), &self.name].map(escaped);
+        formatter.write_str(&parts.join("/"))
+    }
+}
+
+impl From<&str> for SubscriptionKey {
+    fn from(text: &str) -> Self {
+        let plain = |part: &str| part.replace("%2F", "/").replace("%25", "%");
+        match text.split('/').collect::<Vec<_>>().as_slice() {
+            [tenant, user, name] => {
+                Self { principal: Principal::of(plain(tenant), plain(user)), name: plain(name) }
+            }
+            _ => Self { principal: Principal::default(), name: text.to_owned() },
+        }
+    }
 }
 
 /// A subscription as it is kept, without its secrets.
@@ -43,7 +100,7 @@ pub struct Subscription {
     /// Where the service delivers.
     pub callback_url: Option<String>,
     /// Who it is for.
-    pub actor: Option<String>,
+    pub actor: Principal,
     /// The workflow.
     pub workflow: Option<String>,
     /// What the plugin's last `setup` returned, without the handle of the secret.
@@ -58,6 +115,13 @@ pub struct Subscription {
     pub updated_at: u64,
     /// Raised with every change but that of the cursor.
     pub revision: u64,
+}
+
+impl Subscription {
+    /// Whose it is, and its name there.
+    pub fn key(&self) -> SubscriptionKey {
+        SubscriptionKey { principal: self.actor.clone(), name: self.name.clone() }
+    }
 }
 
 /// How a subscription is.

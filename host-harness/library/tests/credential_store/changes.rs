@@ -3,7 +3,7 @@
 use super::*;
 
 fn of(user: &str) -> ConnectionKey {
-    ConnectionKey { name: "each".into(), user: Some(user.into()) }
+    ConnectionKey::of_user("each", user)
 }
 
 fn per_user(user: &str, token: &str) -> NewCredential {

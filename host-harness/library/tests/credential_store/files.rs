@@ -69,10 +69,10 @@ fn a_key_file_is_never_overwritten_and_its_content_never_quoted() {
 fn a_store_of_a_newer_format_is_refused() {
     let fixture = Fixture::new();
     fixture.open();
-    fixture.database().pragma_update(None, "user_version", 3).unwrap();
+    fixture.database().pragma_update(None, "user_version", 4).unwrap();
     let before = fs::read(fixture.path()).unwrap();
     let error = SqliteStore::open(&fixture.path(), fixture.key.clone()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error}");
     assert!(error.to_string().contains("Use the version that wrote it"), "{error}");
     assert_eq!(fs::read(fixture.path()).unwrap(), before);
 }

@@ -154,6 +154,7 @@ fn sealed_secrets_do_not_open_in_another_row() {
 fn nothing_that_decides_who_gets_a_secret_or_where_it_goes_can_be_changed_unnoticed() {
     let audience = r#"{"base_urls":{},"audiences":["https://evil.example"],"values":{}}"#;
     for (table, column, value) in [
+        ("head", "tenant", "evil"),
         ("head", "name", "work2"),
         ("head", "owner", "eve"),
         ("head", "owner", "NULL"),
@@ -186,8 +187,9 @@ fn nothing_that_decides_who_gets_a_secret_or_where_it_goes_can_be_changed_unnoti
         let change = format!("UPDATE {table} SET {column} = {value}");
         database.execute_batch(&change).unwrap();
         let name = if value == "'work2'" { "work2" } else { "work" };
-        let user = (column == "user").then(|| "eve".to_owned());
-        let key = ConnectionKey { name: name.into(), user };
+        let user = (column == "user").then(|| User::from("eve"));
+        let tenant = if column == "tenant" { "evil".into() } else { Tenant::default() };
+        let key = ConnectionKey { user, tenant, ..ConnectionKey::of(name) };
         let error = store.read(&key).unwrap_err().to_string();
         assert!(error.contains("changed outside of the store"), "{change}: {error}");
         assert!(!store.list().unwrap()[0].status.is_usable(), "{change}");
@@ -215,7 +217,7 @@ fn no_changed_byte_of_the_file_changes_what_is_answered() {
     store.note_use(&key("work"), &used, Some("w1")).unwrap();
     let all = |path: &Path| -> Result<Vec<Result<String, StoreError>>, StoreError> {
         let store = SqliteStore::open(path, fixture.key.clone())?;
-        let each = ConnectionKey { name: "each".into(), user: Some("ada".into()) };
+        let each = ConnectionKey::of_user("each", "ada");
         let open = |key: &ConnectionKey| {
             let Stored { head, connection, secrets, lease } = store.read(key)?;
             let secrets: Vec<String> =

@@ -18,9 +18,10 @@ const READS_BY_WRITING: [&str; 2] = ["analytics.write", "schedules.write"];
 /// A credential of type `oauth2` with these scopes and a token that nobody has given out.
 fn credential(name: &str, scopes: &[&str], configuration: Value) -> NewCredential {
     NewCredential {
+        tenant: Default::default(),
         name: name.into(),
         description: String::new(),
-        owner: None,
+        owner: Some(Default::default()),
         mode: Mode::Private,
         allowed_actions: None,
         node: "pagerduty".into(),

@@ -15,7 +15,7 @@ use futures_util::stream::{self, StreamExt as _};
 use pagerduty_simulator::{Fault, FaultAction, Simulator};
 use serde_json::{Value, json};
 use workflow_node_host::credential::ConnectionKey;
-use workflow_node_host::oauth::{Page, Principal};
+use workflow_node_host::oauth::{Actor, Page};
 use workflow_node_host::{Execution, Limits, Secret};
 use world::{Everything, World, listen, logs};
 
@@ -142,7 +142,7 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
     for name in ["user", "app", "token", "events"] {
         let ended = world
             .manager()
-            .disconnect(&ConnectionKey::of(name), &Principal::admin(), Some(&world.plugin))
+            .disconnect(&ConnectionKey::of(name), &Actor::admin(), Some(&world.plugin))
             .await;
         told.push_str(&format!("{ended:?}"));
     }

@@ -15,7 +15,7 @@ use workflow_node_host::credential::{
     CredentialSource as _, CredentialStatus, NewCredential,
 };
 use workflow_node_host::journal::MemoryJournal;
-use workflow_node_host::oauth::{AskFor, ConnectOrder, CredentialManager, Page, Principal};
+use workflow_node_host::oauth::{Actor, AskFor, ConnectOrder, CredentialManager, Page};
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::{Exchange, Host, LogLevel, Observer, OutputRecord, Plugin, Secret};
 
@@ -161,13 +161,13 @@ impl World {
             },
             ..ConnectOrder::default()
         };
-        let by = Principal::admin();
+        let by = Actor::admin();
         let connection = self.manager().connect_fixed(&self.plugin, order, &by).await.unwrap();
         self.manager().keep(connection, &by).await.unwrap();
     }
 
     async fn connect_app(&self, replacing: bool) {
-        let by = Principal::admin();
+        let by = Actor::admin();
         let order = ConnectOrder {
             name: "app".into(),
             credential_type: "oauth2-app".into(),
@@ -185,7 +185,7 @@ impl World {
     }
 
     async fn connect_user(&self, replacing: bool) {
-        let by = Principal::admin();
+        let by = Actor::admin();
         let order = ConnectOrder {
             name: "user".into(),
             credential_type: "oauth2".into(),
@@ -198,7 +198,7 @@ impl World {
         let begun = self.manager().begin(&self.plugin, order, &by).await.unwrap();
         let user = self.simulator.us().users()[0].id.clone();
         let callback = self.simulator.identity().approve(begun.url.as_str(), &user).unwrap();
-        let connection = self.manager().finish(&callback).await.unwrap();
+        let connection = self.manager().finish(&callback, &by).await.unwrap();
         self.manager().keep(connection, &by).await.unwrap();
     }
 
@@ -314,9 +314,10 @@ impl World {
     /// A credential that somebody has put a secret into where it does not belong.
     pub(crate) fn leaky(&self) -> NewCredential {
         NewCredential {
+            tenant: Default::default(),
             name: "leaky".into(),
             description: String::new(),
-            owner: None,
+            owner: Some(Default::default()),
             mode: workflow_node_host::credential::Mode::Private,
             allowed_actions: None,
             node: "pagerduty".into(),

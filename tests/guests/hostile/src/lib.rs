@@ -24,6 +24,11 @@ const CREDENTIAL_TYPES: &str = r#"{"credential_types":[{
 "grant":{"kind":"fixed"},"origins":["https://events.pagerduty.com"],
 "placements":[{"kind":"body","pointer":"/routing_key","value":"{key}","methods":["POST"],"origins":["https://events.pagerduty.com"],"path":"/v2/enqueue"}]
 },{
+"name":"plain","version":1,"display_name":"Plain","description":"A token for a server without TLS.",
+"fields":{"type":"object","properties":{"token":{"type":"string","writeOnly":true}},"required":["token"]},
+"grant":{"kind":"fixed"},"origins":["http://plain.example.com"],
+"placements":[{"kind":"header","name":"X-Plain-Token","value":"{token}","origins":["http://plain.example.com"],"path":"/**"}]
+},{
 "name":"account","version":1,"display_name":"Account","description":"OAuth.",
 "fields":{"type":"object","properties":{"client_id":{"type":"string"},"extra":{"type":"object"}}},
 "grant":{"kind":"authorization-code","authorize_urls":["https://identity.example.com/authorize"],"token_urls":["https://identity.example.com/token"],"pkce":"S256","client_authentication":"none","client_id_field":"client_id",
@@ -36,12 +41,12 @@ const CREDENTIAL_TYPES: &str = r#"{"credential_types":[{
 const NODE: &str = r#"{
 "name":"hostile","version":1,"display_name":"Hostile","description":"Does what a plugin must not do.",
 "origins":["https://api.pagerduty.com","https://api.eu.pagerduty.com","https://events.pagerduty.com","https://inside.example.com","http://plain.example.com"],
-"slots":{"rest":{"credential_types":["token"],"description":"A token."},"events":{"credential_types":["key"],"description":"A key."}},
+"slots":{"plain":{"credential_types":["plain"],"description":"A token."},"rest":{"credential_types":["token"],"description":"A token."},"events":{"credential_types":["key"],"description":"A key."}},
 "secrets":[
  {"name":"integration-key","description":"A key.","methods":["GET"],"origins":["https://api.pagerduty.com"],"path":"/services/{id}","pointer":"/service/integrations/*/integration_key",
   "placements":[{"methods":["POST"],"origins":["https://events.pagerduty.com"],"path":"/v2/enqueue","pointer":"/routing_key"}]}],
 "actions":[
- {"name":"hostile.request","version":1,"title":"Request","description":"Sends any request.","slots":{"rest":{"required":false},"events":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object","properties":{"password":{"type":"string","x-secret":"integration-key"}}},"output":{"main":{}}},
+ {"name":"hostile.request","version":1,"title":"Request","description":"Sends any request.","slots":{"plain":{"required":false},"rest":{"required":false},"events":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object","properties":{"password":{"type":"string","x-secret":"integration-key"}}},"output":{"main":{}}},
  {"name":"hostile.misbehave","version":1,"title":"Misbehave","description":"Breaks the contract.","slots":{"rest":{"required":false}},"effect":"execute","idempotency":"none","parameters":{"type":"object"},"output":{"main":{}}}
 ]}"#;
 
@@ -69,6 +74,7 @@ impl exports::credential_type::Guest for Hostile {
         }
         Ok(match credential_type.as_str() {
             "key" => r#"{"audiences":["https://events.pagerduty.com"]}"#,
+            "plain" => r#"{"audiences":["http://plain.example.com"]}"#,
             _ => r#"{"audiences":["https://api.pagerduty.com"]}"#,
         }
         .to_owned())

@@ -10,7 +10,8 @@ use crate::audit::MemoryAudit;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, CredentialSource as _, HeadChange, Mode,
 };
-use crate::oauth::{CredentialEnded, CredentialEvents, CredentialManager, Principal};
+use crate::oauth::{Actor, CredentialEnded, CredentialEvents, CredentialManager};
+use crate::principal::{Principal, User};
 
 fn fresh() -> crate::credential::NewCredential {
     new(Some(now() + 3_600_000), Some(3_600_000))
@@ -19,13 +20,14 @@ fn fresh() -> crate::credential::NewCredential {
 async fn of_mode(mode: Mode, owner: Option<&str>, user: Option<&str>) -> World {
     let mut credential = fresh();
     credential.mode = mode;
-    credential.owner = owner.map(str::to_owned);
-    credential.user = user.map(str::to_owned);
+    credential.owner = owner.map(User::from);
+    credential.user = user.map(User::from);
     World::with(credential, None, fast()).await
 }
 
 fn by(world: &World, actor: Option<&str>) -> CredentialRequest {
-    CredentialRequest { actor: actor.map(str::to_owned), ..world.request.clone() }
+    let actor = actor.map(Principal::user).unwrap_or_default();
+    CredentialRequest { actor, ..world.request.clone() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +53,7 @@ async fn a_credential_per_user_is_the_acting_users_own() {
     let world = of_mode(Mode::PerUser, None, Some("ada")).await;
     let mut bobs = fresh();
     bobs.mode = Mode::PerUser;
-    bobs.user = Some("bob".to_owned());
+    bobs.user = Some("bob".into());
     bobs.secrets.insert("access_token".into(), crate::Secret::new("the-token-of-bob"));
     world.store.add(bobs).unwrap();
     let token = async |actor: &str| {
@@ -127,15 +129,15 @@ async fn only_the_owner_or_an_administrator_changes_or_ends_it() {
     let world = of_mode(Mode::Shared, Some("ada"), None).await;
     let key = ConnectionKey::of("work");
     let change = || HeadChange::Description("mine".into());
-    for principal in [Principal::user("bob"), Principal::default()] {
+    for principal in [Actor::user("bob"), Actor::default()] {
         assert!(world.manager.change("work", change(), &principal).await.is_err());
         assert!(world.manager.disconnect(&key, &principal, None).await.is_err());
     }
     let refused: Vec<_> = world.audit.credential_events();
     assert_eq!(refused.len(), 4, "what was refused is audited, too");
     assert!(refused.iter().all(|event| event.refused.is_some()));
-    world.manager.change("work", change(), &Principal::user("ada")).await.unwrap();
-    world.manager.disconnect(&key, &Principal::admin(), None).await.unwrap();
+    world.manager.change("work", change(), &Actor::user("ada")).await.unwrap();
+    world.manager.disconnect(&key, &Actor::admin(), None).await.unwrap();
     assert_eq!(world.status(), "disconnected");
     let error = world.manager.credential(&by(&world, Some("ada"))).await.unwrap_err().to_string();
     assert!(error.contains("it was disconnected"), "{error}");
@@ -186,7 +188,7 @@ async fn those_who_depend_on_a_credential_are_told_of_its_end() {
     assert!(manager.refreshed(&world.request, 1).await.is_err());
     assert!(manager.credential(&world.request).await.is_err());
     let report =
-        manager.disconnect(&ConnectionKey::of("work"), &Principal::admin(), None).await.unwrap();
+        manager.disconnect(&ConnectionKey::of("work"), &Actor::admin(), None).await.unwrap();
     let workflows = |dependants: &[crate::credential::Dependant]| -> Vec<String> {
         dependants.iter().map(|one| one.workflow.clone()).collect()
     };

@@ -167,9 +167,10 @@ pub(super) fn now() -> u64 {
 
 pub(super) fn new(expires_at: Option<u64>, lifetime: Option<u64>) -> NewCredential {
     NewCredential {
+        tenant: Default::default(),
         name: "work".into(),
         description: String::new(),
-        owner: None,
+        owner: Some(Default::default()),
         mode: Mode::Private,
         allowed_actions: None,
         node: "example".into(),

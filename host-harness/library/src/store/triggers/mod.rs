@@ -7,8 +7,8 @@ mod arrivals;
 mod row;
 
 use async_trait::async_trait;
-pub(super) use row::reseal;
 use row::{COLUMNS, SubscriptionRow, put, rows};
+pub(super) use row::{from_format_2, reseal};
 use rusqlite::{Connection as Database, OptionalExtension as _, params};
 use serde_json::Value;
 
@@ -18,8 +18,8 @@ use super::seal;
 use super::{SqliteStore, StoreError};
 use crate::limits::TriggerLimits;
 use crate::trigger::{
-    Acceptance, Delivered, Keep, NewEvent, Pending, Subscription, TriggerEvent, TriggerStore,
-    TriggerStoreError,
+    Acceptance, Delivered, Keep, NewEvent, Pending, Subscription, SubscriptionKey, TriggerEvent,
+    TriggerStore, TriggerStoreError,
 };
 
 /// The tables.
@@ -32,7 +32,7 @@ CREATE TABLE subscription (
     version INTEGER NOT NULL,
     credentials TEXT NOT NULL,
     callback_url TEXT,
-    actor TEXT,
+    actor TEXT NOT NULL,
     workflow TEXT,
     state TEXT NOT NULL,
     cursor TEXT,
@@ -40,7 +40,8 @@ CREATE TABLE subscription (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     revision INTEGER NOT NULL,
-    sealed BLOB NOT NULL
+    sealed BLOB NOT NULL,
+    tenant TEXT NOT NULL
 ) STRICT;
 CREATE TABLE delivery (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -103,7 +104,7 @@ impl SqliteStore {
             return Ok(Ok(row));
         }
         let known = rows(database).map_err(|error| self.failed(error))?;
-        let known = known.into_iter().map(|row| row.name).collect();
+        let known = SubscriptionKey::known_beside(name, known.into_iter().map(|row| row.name));
         Ok(Err(TriggerStoreError::Unknown { name: name.to_owned(), known }))
     }
 
@@ -135,7 +136,7 @@ impl SqliteStore {
         keep: &Keep,
         replacing: Option<u64>,
     ) -> Result<u64, TriggerStoreError> {
-        let name = &keep.subscription.name;
+        let name = &keep.subscription.key().to_string();
         let mut id = vec![0; 16];
         seal::fill_random(&mut id).map_err(|error| failed(&error))?;
         self.changing(|database, opened| {

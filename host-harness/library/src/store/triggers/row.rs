@@ -1,21 +1,24 @@
 //! The row of a subscription: what of it is sealed, and what the seal is bound to.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rusqlite::{Connection as Database, Row, params};
 use serde_json::Value;
 
+use crate::principal::Principal;
 use crate::secret::Secret;
 use crate::store::record::{json, parsed, signed, unsigned};
 use crate::store::schema::Opened;
 use crate::store::seal::{Binding, Purpose};
 use crate::store::{SqliteStore, StoreError};
-use crate::trigger::{Keep, Status, Subscription};
+use crate::trigger::{Keep, Status, Subscription, SubscriptionKey};
 
-pub(super) const COLUMNS: &str = "name, id, node, trigger_name, version, credentials, callback_url, actor, \
-     workflow, state, cursor, status, created_at, updated_at, revision, sealed";
+pub(super) const COLUMNS: &str = "name, id, node, trigger_name, version, credentials, callback_url, tenant, \
+     actor, workflow, state, cursor, status, created_at, updated_at, revision, sealed";
 
 /// A subscription as it stands. JSON stays text, because the seal is bound to that very text.
+#[derive(Clone)]
 pub(super) struct SubscriptionRow {
     pub(super) name: String,
     pub(super) id: Vec<u8>,
@@ -24,7 +27,8 @@ pub(super) struct SubscriptionRow {
     pub(super) version: i64,
     pub(super) credentials: String,
     pub(super) callback_url: Option<String>,
-    pub(super) actor: Option<String>,
+    pub(super) tenant: String,
+    pub(super) actor: String,
     pub(super) workflow: Option<String>,
     pub(super) state: String,
     pub(super) cursor: Option<String>,
@@ -45,28 +49,30 @@ impl SubscriptionRow {
             version: row.get(4)?,
             credentials: row.get(5)?,
             callback_url: row.get(6)?,
-            actor: row.get(7)?,
-            workflow: row.get(8)?,
-            state: row.get(9)?,
-            cursor: row.get(10)?,
-            status: row.get(11)?,
-            created_at: row.get(12)?,
-            updated_at: row.get(13)?,
-            revision: row.get(14)?,
-            sealed: row.get(15)?,
+            tenant: row.get(7)?,
+            actor: row.get(8)?,
+            workflow: row.get(9)?,
+            state: row.get(10)?,
+            cursor: row.get(11)?,
+            status: row.get(12)?,
+            created_at: row.get(13)?,
+            updated_at: row.get(14)?,
+            revision: row.get(15)?,
+            sealed: row.get(16)?,
         })
     }
 
     pub(super) fn of(subscription: &Subscription, id: Vec<u8>) -> Result<Self, StoreError> {
         Ok(Self {
-            name: subscription.name.clone(),
+            name: subscription.key().to_string(),
             id,
             node: subscription.node.clone(),
             trigger: subscription.trigger.clone(),
             version: i64::from(subscription.version),
             credentials: json(&subscription.credentials)?,
             callback_url: subscription.callback_url.clone(),
-            actor: subscription.actor.clone(),
+            tenant: subscription.actor.tenant.to_string(),
+            actor: subscription.actor.user.to_string(),
             workflow: subscription.workflow.clone(),
             state: json(&subscription.state)?,
             cursor: subscription.cursor.as_ref().map(Value::to_string),
@@ -84,14 +90,19 @@ impl SubscriptionRow {
 
     pub(super) fn subscription(&self) -> Result<Subscription, StoreError> {
         let wrong = || self.tampered();
+        let key: SubscriptionKey = self.name.as_str().into();
+        let actor = Principal::of(self.tenant.as_str(), self.actor.as_str());
+        if key.principal != actor {
+            return Err(wrong());
+        }
         Ok(Subscription {
-            name: self.name.clone(),
+            name: key.name,
             node: self.node.clone(),
             trigger: self.trigger.clone(),
             version: u32::try_from(self.version).map_err(|_| wrong())?,
             credentials: parsed(&self.credentials).ok_or_else(wrong)?,
             callback_url: self.callback_url.clone(),
-            actor: self.actor.clone(),
+            actor,
             workflow: self.workflow.clone(),
             state: parsed(&self.state).ok_or_else(wrong)?,
             cursor: match &self.cursor {
@@ -106,17 +117,23 @@ impl SubscriptionRow {
     }
 
     fn binding(&self, store: &[u8]) -> Binding {
-        let optional = |text: &Option<String>| text.clone().map(String::into_bytes);
-        Binding::new(Purpose::Subscription)
+        let begun = Binding::new(Purpose::Subscription)
             .with(store)
             .with(&self.id)
+            .with(self.tenant.as_bytes());
+        self.bound(begun, Some(&self.actor))
+    }
+
+    fn bound(&self, begun: Binding, actor: Option<&str>) -> Binding {
+        let optional = |text: &Option<String>| text.clone().map(String::into_bytes);
+        begun
             .with(self.name.as_bytes())
             .with(self.node.as_bytes())
             .with(self.trigger.as_bytes())
             .with(&self.version.to_le_bytes())
             .with(self.credentials.as_bytes())
             .with_optional(optional(&self.callback_url).as_deref())
-            .with_optional(optional(&self.actor).as_deref())
+            .with_optional(actor.map(str::as_bytes))
             .with_optional(optional(&self.workflow).as_deref())
             .with(self.state.as_bytes())
             .with(&self.created_at.to_le_bytes())
@@ -138,10 +155,14 @@ impl SubscriptionRow {
     }
 
     pub(super) fn open(&self, opened: &Opened) -> Result<Keep, StoreError> {
-        let mut secrets = opened
+        let secrets = opened
             .data_key
             .open_secrets(&self.sealed, &self.binding(&opened.id))
             .map_err(|_| self.tampered())?;
+        self.with(secrets)
+    }
+
+    fn with(&self, mut secrets: BTreeMap<String, Secret>) -> Result<Keep, StoreError> {
         let parameters = secrets.get("parameters").and_then(|text| parsed(text.expose()));
         let until = secrets.get("previous_until").and_then(|text| text.expose().parse().ok());
         Ok(Keep {
@@ -163,12 +184,12 @@ pub(super) fn put(database: &Database, row: &SubscriptionRow) -> rusqlite::Resul
     database
         .execute(
             "INSERT INTO subscription (name, id, node, trigger_name, version, credentials, \
-             callback_url, actor, workflow, state, cursor, status, created_at, updated_at, \
+             callback_url, tenant, actor, workflow, state, cursor, status, created_at, updated_at, \
              revision, sealed) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
              ON CONFLICT (name) DO UPDATE SET version = ?5, credentials = ?6, callback_url = ?7, \
-             actor = ?8, workflow = ?9, state = ?10, status = ?12, updated_at = ?14, \
-             revision = ?15, sealed = ?16",
+             workflow = ?10, state = ?11, status = ?13, updated_at = ?15, revision = ?16, \
+             sealed = ?17",
             params![
                 row.name,
                 row.id,
@@ -177,6 +198,7 @@ pub(super) fn put(database: &Database, row: &SubscriptionRow) -> rusqlite::Resul
                 row.version,
                 row.credentials,
                 row.callback_url,
+                row.tenant,
                 row.actor,
                 row.workflow,
                 row.state,
@@ -204,4 +226,48 @@ pub(in crate::store) fn reseal(
         put(database, &row).map_err(|error| store.failed(error))?;
     }
     Ok(())
+}
+
+/// Brings the subscriptions of format 2 over: those without a user are the local user's.
+pub(in crate::store) fn from_format_2(
+    database: &Database,
+    path: &Path,
+    opened: &Opened,
+) -> Result<(), StoreError> {
+    let failed = |error| StoreError::sqlite(path, error);
+    database
+        .execute_batch(
+            "ALTER TABLE subscription ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
+             CREATE TEMP TABLE nobodys AS SELECT id FROM subscription WHERE actor IS NULL;
+             UPDATE subscription SET actor = '' WHERE actor IS NULL;",
+        )
+        .map_err(failed)?;
+    for old in rows(database).map_err(failed)? {
+        let is_nobodys: bool = database
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM temp.nobodys WHERE id = ?1)",
+                [&old.id],
+                |row| row.get(0),
+            )
+            .map_err(failed)?;
+        let actor = (!is_nobodys).then_some(old.actor.as_str());
+        let begun = Binding::new(Purpose::SubscriptionOfFormat2).with(&opened.id).with(&old.id);
+        let binding = old.bound(begun, actor);
+        let by = actor.map_or_else(Principal::default, Principal::user);
+        let key = SubscriptionKey { name: old.name.clone(), principal: by.clone() };
+        let mut row =
+            SubscriptionRow { name: key.to_string(), actor: by.user.to_string(), ..old.clone() };
+        // A seal that did not open stays as it is, so that it never opens.
+        if let Ok(secrets) = opened.data_key.open_secrets(&old.sealed, &binding) {
+            let keep = row.with(secrets)?;
+            row.seal(&keep, opened)?;
+        }
+        database
+            .execute(
+                "UPDATE subscription SET name = ?1, actor = ?2, sealed = ?3 WHERE id = ?4",
+                params![row.name, row.actor, row.sealed, row.id],
+            )
+            .map_err(failed)?;
+    }
+    database.execute_batch("DROP TABLE temp.nobodys").map_err(failed)
 }
