@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{Ended, Stopped, over, unless_disabled};
+use super::{Ended, Stopped, explained, over, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::imports::{Emitted, WorkflowNodeCtx};
@@ -32,8 +32,11 @@ impl Program {
     /// A worker that has loaded the code.
     async fn lease(&self, context: &WorkflowNodeCtx) -> Result<Lease, Error> {
         let data = self.workers.limits().memory.saturating_add(context.limits().memory as u64);
-        let owner =
-            Owner { plugin: self.plugin, principal: context.session().map(|session| session.principal.clone()), data };
+        let owner = Owner {
+            plugin: self.plugin,
+            principal: context.session().map(|session| session.principal.clone()),
+            data,
+        };
         let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
         if !is_loaded {
             lease
@@ -126,6 +129,9 @@ async fn run(
             let ended = Ended { emitted, memory, output_bytes: context.output_bytes() };
             Ok((returned, ended, Instance { lease: Some(lease), memory, initial }))
         }
-        Err(message) => Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted }),
+        Err(message) => {
+            let message = explained(message, context);
+            Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted })
+        }
     }
 }
