@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, OutputItem};
 use crate::error::Error;
-use crate::limits::Limits;
+use crate::json::Measure;
+use crate::limits::{Limits, RECORD_OVERHEAD, exceeded};
 use crate::origin::OriginPattern;
 use crate::principal::Principal;
 
@@ -86,44 +87,22 @@ impl OutputRecord {
         serde_json::from_str(self.json.get()).unwrap_or_default()
     }
 
-    pub(crate) fn checked(output: OutputItem, depth: usize) -> wasmtime::Result<Self> {
-        if depth_of(&output.json) > depth {
-            wasmtime::bail!("an output record is nested deeper than {depth}");
+    /// The record, if its text is JSON and nested at most so deep. Takes time with its size.
+    pub(crate) fn checked(output: OutputItem, depth: usize) -> Result<Self, String> {
+        if Measure::of(&output.json).depth > depth {
+            return Err(format!(
+                "an output record is nested deeper than {depth} (limit `json_depth`)"
+            ));
         }
         let json = RawValue::from_string(output.json)
-            .map_err(|error| wasmtime::format_err!("an output record is no JSON: {error}"))?;
+            .map_err(|error| format!("an output record is no JSON: {error}"))?;
         Ok(Self { port: output.port, json })
     }
 }
 
-/// How deep brackets nest in JSON text.
-pub(crate) fn depth_of(json: &str) -> usize {
-    let bytes = json.as_bytes();
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            // Most of a record is text: its end is looked for, not each of its bytes at.
-            b'"' => loop {
-                let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) else {
-                    return deepest;
-                };
-                at += found + 1;
-                if bytes[at - 1] == b'"' {
-                    break;
-                }
-                at = bytes.len().min(at + 1);
-            },
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
+/// What a record counts, in bytes.
+pub(crate) fn weight(output: &OutputItem) -> usize {
+    output.json.len() + output.port.len() + RECORD_OVERHEAD
 }
 
 /// Why an item failed, as a plugin or the host tells it.
@@ -163,8 +142,9 @@ impl ItemError {
     }
 }
 
-impl From<GuestError> for ItemError {
-    fn from(error: GuestError) -> Self {
+impl ItemError {
+    /// What a guest reports, within the limits. Takes time with its size.
+    pub(crate) fn of_guest(error: GuestError, limits: &Limits) -> Self {
         let kind = match error.kind {
             ErrorKind::InvalidInput => "invalid-input",
             ErrorKind::Unauthenticated => "unauthenticated",
@@ -181,15 +161,42 @@ impl From<GuestError> for ItemError {
             ErrorKind::Cancelled => "cancelled",
             ErrorKind::Internal => "internal",
         };
+        let mut message = shortened(error.message, limits.error_text);
+        let detail = error.detail.and_then(|detail| {
+            let measure = Measure::of(&detail);
+            if measure.weight() > limits.error_detail || measure.depth > limits.json_depth {
+                let what = " (its detail was dropped: it";
+                message.push_str(&exceeded(what, "error_detail", limits.error_detail));
+                message.push(')');
+                return None;
+            }
+            serde_json::from_str(&detail).ok()
+        });
         Self {
             kind,
-            message: error.message,
-            code: error.code,
+            message,
+            code: error.code.map(|code| shortened(code, limits.error_text)),
             http_status: error.http_status,
             retry_after_ms: error.retry_after,
-            detail: error.detail.and_then(|detail| serde_json::from_str(&detail).ok()),
+            detail,
         }
     }
+}
+
+/// A foreign text, cut off after so many bytes.
+pub(crate) fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// What an error that a guest reports counts, in bytes.
+pub(crate) fn weight_of_error(error: &ItemError, detail: usize) -> usize {
+    let code = error.code.as_ref().map_or(0, String::len);
+    error.message.len() + code + detail + RECORD_OVERHEAD
 }
 
 /// What has come of one item.
@@ -506,21 +513,6 @@ impl OptionsQuery {
             search: None,
             cursor: None,
             limit: None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::depth_of;
-
-    #[test]
-    fn brackets_in_strings_do_not_nest() {
-        assert_eq!(depth_of(r#"{"a":"[[[{\"[","b":[1,{}]}"#), 3);
-        assert_eq!(depth_of("1"), 0);
-        assert_eq!(depth_of(r#"["a\\",["\\\"[[["]]"#), 2);
-        for cut in [r#"["#, r#"["a"#, r#"["a\"#, r#"["\"["#] {
-            assert_eq!(depth_of(cut), 1, "{cut}");
         }
     }
 }

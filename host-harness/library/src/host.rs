@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::approval::{Approvals, GrantRequest, MemoryApprovals};
 use crate::audit::{AuditSink, TracingAudit};
+use crate::budget::ByteBudget;
 use crate::cache::{Cache, Documents};
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
@@ -26,8 +27,9 @@ use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
 use crate::journal::{Journal, NoJournal};
-use crate::limits::{Limits, TriggerLimits, WorkerLimits};
+use crate::limits::{Limits, ProcessLimits, TriggerLimits, WorkerLimits};
 use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
+use crate::offload::{Offload, Stop};
 #[cfg(target_os = "linux")]
 use crate::plugin::Program;
 use crate::plugin::{Guest, Linked, Plugin};
@@ -61,6 +63,7 @@ pub struct HostBuilder {
     cache: Option<PathBuf>,
     limits: Limits,
     trigger_limits: TriggerLimits,
+    process_limits: ProcessLimits,
     transport: Option<Arc<dyn Transport>>,
     credentials: Option<Arc<dyn CredentialSource>>,
     store: Option<Arc<dyn CredentialStore>>,
@@ -97,6 +100,14 @@ impl HostBuilder {
     #[must_use]
     pub fn trigger_limits(mut self, limits: TriggerLimits) -> Self {
         self.trigger_limits = limits;
+        self
+    }
+
+    /// What all that this host runs and loads may use together. Default:
+    /// [`ProcessLimits::default`].
+    #[must_use]
+    pub fn process_limits(mut self, limits: ProcessLimits) -> Self {
+        self.process_limits = limits;
         self
     }
 
@@ -278,6 +289,9 @@ impl HostBuilder {
             handles: Arc::new(Handles::new(self.limits.handles)),
             limits: self.limits,
             trigger_limits: self.trigger_limits,
+            held: ByteBudget::of_process(self.process_limits.held_bytes),
+            heavy: Offload::new(self.process_limits.heavy_work),
+            process_limits: self.process_limits,
             transport,
             credentials,
             manager,
@@ -309,6 +323,9 @@ pub(crate) struct Shared {
     cache: Option<Cache>,
     pub(crate) limits: Limits,
     pub(crate) trigger_limits: TriggerLimits,
+    pub(crate) process_limits: ProcessLimits,
+    pub(crate) held: Arc<ByteBudget>,
+    pub(crate) heavy: Offload,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
     pub(crate) manager: Option<CredentialManager>,
@@ -347,6 +364,15 @@ impl WasiView for CallState {
     }
 }
 
+impl Shared {
+    /// A component that was compiled before, with what it says about itself. Takes time.
+    fn cached(&self, digest: &Digest) -> Option<(Component, Surface, Description)> {
+        let (component, documents) = self.cache.as_ref()?.load(&self.engine, digest)?;
+        let description = read_cached(digest, &documents)?;
+        Some((component, documents.surface, description))
+    }
+}
+
 /// The description in the cache, if this version can read it.
 fn read_cached(digest: &Digest, documents: &Documents) -> Option<Description> {
     let Documents { node, credential_types, triggers, .. } = documents;
@@ -361,6 +387,16 @@ impl Host {
     /// Starts a builder.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
+    }
+
+    /// What one call may use, unless its execution says otherwise.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// What all that this host runs and loads may use together.
+    pub fn process_limits(&self) -> &ProcessLimits {
+        &self.shared.process_limits
     }
 
     /// Connects, renews and ends the credentials of the host's store; `None` where it was built
@@ -413,12 +449,15 @@ impl Host {
         if !self.shared.loads_unapproved {
             self.check_approved(&digest)?;
         }
-        if let Some((component, documents)) =
-            self.shared.cache.as_ref().and_then(|cache| cache.load(&self.shared.engine, &digest))
-            && let Some(description) = read_cached(&digest, &documents)
-        {
-            let linked = self.link(&component, &documents.surface)?;
-            return Ok(self.plugin(digest, documents.surface, Guest::Local(linked), description));
+        let heavy = self.shared.heavy.of_another();
+        if self.shared.cache.is_some() {
+            let shared = self.shared.clone();
+            if let Some((component, surface, description)) =
+                heavy.run(move |_| shared.cached(&digest)).await?
+            {
+                let linked = self.link(&component, &surface)?;
+                return Ok(self.plugin(digest, surface, Guest::Local(linked), description));
+            }
         }
         let shared = self.shared.clone();
         let compiled = tokio::task::spawn_blocking(move || {
@@ -430,12 +469,15 @@ impl Host {
         let (surface, component) = compiled.await.map_err(Error::internal)??;
         let guest = Guest::Local(self.link(&component, &surface)?);
         let documents = self.describe(&guest, surface).await?;
-        let description = Description::read(
-            &documents.node,
-            &documents.credential_types,
-            documents.triggers.as_deref(),
-        )
-        .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        let limits = self.shared.process_limits.clone();
+        let read = move |_: &Stop| {
+            let (node, types) = (&documents.node, &documents.credential_types);
+            let read = Description::read(node, types, documents.triggers.as_deref(), &limits);
+            (documents, read)
+        };
+        let (documents, description) = heavy.run(read).await?;
+        let description =
+            description.map_err(|error| Error::from(ErrorKind::Description(error)))?;
         if let Some(cache) = &self.shared.cache
             && let Err(error) = cache.store(&digest, &component, &documents)
         {
@@ -456,12 +498,18 @@ impl Host {
             let has_triggers = surface.exports("trigger");
             Guest::Remote(Program::new(workers.clone(), digest, code, has_triggers))
         };
-        if let Some((code, documents)) =
-            self.shared.cache.as_ref().and_then(|cache| cache.open_entry(&digest))
-            && let Some(description) = read_cached(&digest, &documents)
+        let heavy = self.shared.heavy.of_another();
+        let shared = self.shared.clone();
+        let cached = move |_: &Stop| {
+            let (code, documents) = shared.cache.as_ref()?.open_entry(&digest)?;
+            let description = read_cached(&digest, &documents)?;
+            Some((code, documents.surface, description))
+        };
+        if self.shared.cache.is_some()
+            && let Some((code, surface, description)) = heavy.run(cached).await?
         {
-            let guest = program(code, &documents.surface);
-            return Ok(self.plugin(digest, documents.surface, guest, description));
+            let guest = program(code, &surface);
+            return Ok(self.plugin(digest, surface, guest, description));
         }
         crate::inspection::check_size(bytes.len() as u64)?;
         let output = crate::cache::NewCode::create(self.shared.cache.as_ref(), &digest)
@@ -471,10 +519,17 @@ impl Host {
         let guest = program(output.read_only().map_err(Error::internal)?, &surface);
         let documents = self.describe(&guest, surface).await?;
         let (node, types) = (&documents.node, &documents.credential_types);
-        compiler.check(node, types, documents.triggers.as_deref()).await?;
+        let limits = &self.shared.process_limits;
+        compiler.check(node, types, documents.triggers.as_deref(), limits).await?;
         drop(compiler);
-        let description = Description::read_checked(node, types, documents.triggers.as_deref())
-            .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        let read = move |_: &Stop| {
+            let (node, types) = (&documents.node, &documents.credential_types);
+            let read = Description::read_checked(node, types, documents.triggers.as_deref());
+            (documents, read)
+        };
+        let (documents, description) = heavy.run(read).await?;
+        let description =
+            description.map_err(|error| Error::from(ErrorKind::Description(error)))?;
         if let Err(error) = output.keep(&documents) {
             tracing::warn!(%error, "the compiled component cannot be kept");
         }

@@ -311,7 +311,13 @@ mod tests {
     fn request([node, types, triggers]: &[Value; 3]) -> GrantRequest {
         let triggers = triggers.to_string();
         GrantRequest::of(
-            &Description::read(&node.to_string(), &types.to_string(), Some(&triggers)).unwrap(),
+            &Description::read(
+                &node.to_string(),
+                &types.to_string(),
+                Some(&triggers),
+                &crate::limits::ProcessLimits::default(),
+            )
+            .unwrap(),
         )
     }
 

@@ -20,6 +20,7 @@ pub use stored::{
 
 use crate::description::{Configuration, CredentialType, Description, FieldProblem};
 use crate::digest::Digest;
+use crate::limits::ProcessLimits;
 use crate::principal::{Principal, User};
 use crate::secret::Secret;
 
@@ -260,7 +261,11 @@ impl CredentialForm {
         }
         let whole = Value::Object(whole);
         let no_schemas = Map::new();
-        match crate::description::schema::Validator::new(&no_schemas, &credential_type.fields) {
+        match crate::description::schema::Validator::new(
+            &no_schemas,
+            &credential_type.fields,
+            &ProcessLimits::default(),
+        ) {
             Ok(validator) => {
                 let mut problems = validator.problems(&whole);
                 for problem in &mut problems {

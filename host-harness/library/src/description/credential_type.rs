@@ -7,14 +7,15 @@ use super::authorize;
 use super::schema::{Validator, file_mark};
 use super::{Configuration, CredentialType, Grant, PlacementKind, refused_file};
 use crate::egress::{is_hosts, overrides_method};
+use crate::limits::ProcessLimits;
 use crate::origin::{Origin, OriginOfUrl as _};
 
 /// Checks that the form is a schema, and that every placement writes a secret of the form or the
 /// grant inside the credential type's origins.
-pub(super) fn check(described: &CredentialType) -> Result<(), String> {
+pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Result<(), String> {
     let name = &described.name;
     let no_schemas = Map::new();
-    Validator::new(&no_schemas, &described.fields)
+    Validator::new(&no_schemas, &described.fields, limits)
         .map_err(|error| format!("the fields of `{name}`: {error}"))?;
     if let Some(place) = file_mark(&no_schemas, &described.fields) {
         return Err(refused_file(&format!("the credential type `{name}`"), &place));

@@ -1,18 +1,24 @@
 //! What a plugin says about itself, checked against the contract's JSON Schemas.
 
 mod authorize;
+mod complexity;
 mod credential_type;
 mod icon;
+mod placements;
 pub(crate) mod schema;
 mod trigger;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use schema::{Validator, Work};
+
+use crate::limits::ProcessLimits;
 pub(crate) use credential_type::check_configuration;
 pub use schema::FieldProblem;
+
 pub use workflow_node_documents::{
     Access, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, ClientAuthentication,
     ClientCredentials, Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect,
@@ -66,6 +72,7 @@ impl Description {
         node: &str,
         credential_types: &str,
         triggers: Option<&str>,
+        limits: &ProcessLimits,
     ) -> Result<Self, DescriptionError> {
         schema::checked("node.json", node)?;
         schema::checked("credential-type.json", credential_types)?;
@@ -73,7 +80,7 @@ impl Description {
             schema::checked("trigger.json", triggers)?;
         }
         let description = Self::read_checked(node, credential_types, triggers)?;
-        description.check()?;
+        description.check(limits)?;
         Ok(description)
     }
 
@@ -108,17 +115,22 @@ impl Description {
 
     /// What a schema cannot say: names are unique, references lead somewhere, secrets are placed
     /// within the credential's own origins.
-    fn check(&self) -> Result<(), DescriptionError> {
-        self.check_node()
-            .map_err(|problem| DescriptionError { document: "node.json".into(), problem })?;
-        trigger::check(&self.triggers, &self.node, &self.node.schemas)
-            .map_err(|problem| DescriptionError { document: "trigger.json".into(), problem })?;
-        self.credential_types.values().try_for_each(credential_type::check).map_err(|problem| {
-            DescriptionError { document: "credential-type.json".into(), problem }
-        })
+    fn check(&self, limits: &ProcessLimits) -> Result<(), DescriptionError> {
+        let wrong = |document: &'static str| {
+            move |problem| DescriptionError { document: document.into(), problem }
+        };
+        let mut checks = Checks { shared: &self.node.schemas, limits, work: Work::default() };
+        placements::check(&self.node, &self.credential_types, limits)
+            .map_err(wrong("node.json"))?;
+        self.check_node(&mut checks).map_err(wrong("node.json"))?;
+        trigger::check(&self.triggers, &self.node, &mut checks).map_err(wrong("trigger.json"))?;
+        self.credential_types
+            .values()
+            .try_for_each(|one| credential_type::check(one, limits))
+            .map_err(wrong("credential-type.json"))
     }
 
-    fn check_node(&self) -> Result<(), String> {
+    fn check_node(&self, checks: &mut Checks<'_>) -> Result<(), String> {
         let node = &self.node;
         let mut names = BTreeSet::new();
         node.icon.as_deref().map_or(Ok(()), icon::check)?;
@@ -132,12 +144,7 @@ impl Description {
                 }
             }
         }
-        let reference = |name: &String| json!({ "$ref": format!("#/$defs/{name}") });
-        let all: Vec<_> = node.schemas.keys().map(reference).collect();
-        if !all.is_empty() {
-            schema::Validator::new(&node.schemas, &json!({ "allOf": all }))
-                .map_err(|error| format!("the shared schemas: {error}"))?;
-        }
+        checks.shared().map_err(|error| format!("the shared schemas: {error}"))?;
         for action in &node.actions {
             if !names.insert(&action.name) {
                 return Err(format!("two actions are called `{}`", action.name));
@@ -150,23 +157,14 @@ impl Description {
                     ));
                 }
             }
-            let validator = schema::Validator::new(&node.schemas, &action.parameters)
-                .map_err(|error| format!("the parameters of `{}`: {error}", action.name))?;
+            checks.form(&action.name, &action.parameters, &action.examples)?;
             if let Some(place) = schema::file_mark(&node.schemas, &action.parameters) {
                 return Err(refused_file(&format!("the action `{}`", action.name), &place));
             }
             for (port, output) in &action.output {
-                schema::Validator::new(&node.schemas, output).map_err(|error| {
+                checks.schema(output).map_err(|error| {
                     format!("the output `{port}` of `{}`: {error}", action.name)
                 })?;
-            }
-            for example in &action.examples {
-                if let Some(problem) = validator.problems(&example.parameters).first() {
-                    return Err(format!(
-                        "the example `{}` of `{}` does not fit its own parameters: {problem}",
-                        example.title, action.name
-                    ));
-                }
             }
         }
         let known = |name: &str| node.secrets.iter().any(|secret| secret.name == name);
@@ -196,6 +194,56 @@ impl Description {
     }
 }
 
+/// The check of the schemas of one description: all of them together may take so much work.
+struct Checks<'a> {
+    shared: &'a Map<String, Value>,
+    limits: &'a ProcessLimits,
+    work: Work,
+}
+
+impl Checks<'_> {
+    /// Compiles each shared schema.
+    fn shared(&mut self) -> Result<(), String> {
+        let reference = |name: &String| json!({ "$ref": format!("#/$defs/{name}") });
+        let all: Vec<Value> = self.shared.keys().map(reference).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        // Together they may be more than a form can be, and each is one on its own.
+        let most = ProcessLimits {
+            schema_nodes: self.limits.description_values,
+            schema_expansion: usize::MAX,
+            schema_patterns: (usize::MAX, usize::MAX),
+            ..self.limits.clone()
+        };
+        Validator::working(self.shared, &json!({ "allOf": all }), &most, &mut self.work).map(drop)
+    }
+
+    /// Checks a schema.
+    fn schema(&mut self, schema: &Value) -> Result<(), String> {
+        Validator::check(self.shared, schema, self.limits, &mut self.work)
+    }
+
+    /// Checks a form, and that its examples fit it.
+    fn form(&mut self, name: &str, form: &Value, examples: &[Example]) -> Result<(), String> {
+        let wrong = |error: String| format!("the parameters of `{name}`: {error}");
+        if examples.is_empty() {
+            return self.schema(form).map_err(wrong);
+        }
+        let validator = Validator::working(self.shared, form, self.limits, &mut self.work);
+        let validator = validator.map_err(wrong)?;
+        for example in examples {
+            if let Some(problem) = validator.problems(&example.parameters).first() {
+                let title = &example.title;
+                return Err(format!(
+                    "the example `{title}` of `{name}` does not fit its own parameters: {problem}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A form that takes a file cannot be filled without the import that the contract reserves for it.
 fn refused_file(whose: &str, place: &str) -> String {
     format!(
@@ -208,7 +256,7 @@ fn refused_file(whose: &str, place: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::Description;
+    use super::{Description, ProcessLimits};
 
     const NO_TYPES: &str = r#"{"credential_types":[]}"#;
 
@@ -227,7 +275,8 @@ mod tests {
     }
 
     fn read(node: &Value) -> Result<Description, String> {
-        Description::read(&node.to_string(), NO_TYPES, None).map_err(|error| error.to_string())
+        Description::read(&node.to_string(), NO_TYPES, None, &ProcessLimits::default())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -248,7 +297,12 @@ mod tests {
             "parameters": {"properties": {"like": {"x-file": true}}},
             "delivery": {"kind": "poll", "interval_ms": 1000},
         }]});
-        let error = Description::read(&node().to_string(), NO_TYPES, Some(&triggers.to_string()));
+        let error = Description::read(
+            &node().to_string(),
+            NO_TYPES,
+            Some(&triggers.to_string()),
+            &ProcessLimits::default(),
+        );
         let error = error.unwrap_err().to_string();
         assert!(error.contains("`file.changed` takes a file in `like`"), "{error}");
 
@@ -259,7 +313,12 @@ mod tests {
             "placements": [{"kind": "header", "name": "x", "value": "{key}",
                 "origins": ["https://api.test"], "path": "/**"}],
         }]});
-        let error = Description::read(&node().to_string(), &types.to_string(), None);
+        let error = Description::read(
+            &node().to_string(),
+            &types.to_string(),
+            None,
+            &ProcessLimits::default(),
+        );
         let error = error.unwrap_err().to_string();
         assert!(error.contains("`key-file` takes a file in `key`"), "{error}");
     }

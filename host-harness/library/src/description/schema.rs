@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 use super::DescriptionError;
+use super::complexity::{self, Cost};
+use crate::limits::{ProcessLimits, exceeded};
 
 /// One thing that is wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -28,44 +30,133 @@ impl fmt::Display for FieldProblem {
 }
 
 /// A compiled schema.
-pub(crate) struct Validator(jsonschema::Validator);
+pub(crate) struct Validator {
+    compiled: jsonschema::Validator,
+    /// The schema of a plugin and the steps that a validation may take; `None` for a schema of the
+    /// contract.
+    bounds: Option<(Value, usize)>,
+}
+
+/// What checking the schemas of a description has cost so far.
+#[derive(Debug, Default)]
+pub(crate) struct Work(usize);
+
+/// What a regular expression costs to compile, in bytes of schema.
+const PATTERN_WORK: usize = 32 * 1024;
+/// What following a reference costs, in bytes of schema.
+const EXPANSION_WORK: usize = 16;
+/// Largest compiled regular expression, in bytes.
+const PATTERN_SIZE: usize = 256 * 1024;
+
+impl Work {
+    fn add(&mut self, bytes: usize, cost: Cost, limits: &ProcessLimits) -> Result<(), String> {
+        let patterns = cost.patterns.saturating_mul(PATTERN_WORK);
+        let expansion = cost.expansion.saturating_mul(EXPANSION_WORK);
+        self.0 = self.0.saturating_add(bytes).saturating_add(patterns).saturating_add(expansion);
+        match self.0 > limits.schema_work {
+            true => Err(exceeded("checking all schemas", "schema_work", limits.schema_work)),
+            false => Ok(()),
+        }
+    }
+}
 
 impl Validator {
-    /// Compiles a plugin's schema, with the node's shared schemas under `#/$defs`.
-    pub(crate) fn new(shared: &Map<String, Value>, schema: &Value) -> Result<Self, String> {
-        let mut document = match schema {
-            Value::Object(members) => members.clone(),
-            other => {
-                let mut members = Map::new();
-                members.insert("allOf".into(), Value::Array(vec![other.clone()]));
-                members
-            }
-        };
-        let mut defs = needed(shared, schema);
-        if !defs.is_empty() {
-            if let Some(Value::Object(own)) = document.remove("$defs") {
-                defs.extend(own);
-            }
-            document.insert("$defs".into(), Value::Object(defs));
+    /// Compiles a plugin's schema, with the node's shared schemas under `#/$defs`. Takes time: never
+    /// on a thread of the executor.
+    pub(crate) fn new(
+        shared: &Map<String, Value>,
+        schema: &Value,
+        limits: &ProcessLimits,
+    ) -> Result<Self, String> {
+        Self::working(shared, schema, limits, &mut Work::default())
+    }
+
+    /// As [`Validator::new`], as part of some work.
+    pub(crate) fn working(
+        shared: &Map<String, Value>,
+        schema: &Value,
+        limits: &ProcessLimits,
+        work: &mut Work,
+    ) -> Result<Self, String> {
+        let document = document(schema, needed(shared, schema));
+        let cost = complexity::check(&document, limits)?;
+        work.add(weight(&document), cost, limits)?;
+        let compiled = Self::build(&document)?;
+        let bounds = Some((document, complexity::default_steps()));
+        Ok(Self { compiled, bounds })
+    }
+
+    /// Checks that a plugin's schema is one, without compiling the shared schemas again: what it
+    /// costs depends on the schema alone.
+    pub(crate) fn check(
+        shared: &Map<String, Value>,
+        schema: &Value,
+        limits: &ProcessLimits,
+        work: &mut Work,
+    ) -> Result<(), String> {
+        let needed = needed(shared, schema);
+        if needed.is_empty() {
+            return Self::working(shared, schema, limits, work).map(drop);
         }
-        Self::compile(&Value::Object(document))
+        let whole = document(schema, needed);
+        let cost = complexity::check(&whole, limits)?;
+        work.add(0, Cost { patterns: 0, ..cost }, limits)?;
+        let Some(stubs) = stubs(shared, schema) else {
+            return Self::working(shared, schema, limits, work).map(drop);
+        };
+        let stubbed = document(schema, stubs);
+        work.add(weight(&stubbed), complexity::check(&stubbed, limits)?, limits)?;
+        Self::build(&stubbed).map(drop)
     }
 
     fn compile(schema: &Value) -> Result<Self, String> {
+        Self::build(schema).map(|compiled| Self { compiled, bounds: None })
+    }
+
+    fn build(schema: &Value) -> Result<jsonschema::Validator, String> {
         jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(
-                jsonschema::PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20),
+                jsonschema::PatternOptions::regex()
+                    .size_limit(PATTERN_SIZE)
+                    .dfa_size_limit(PATTERN_SIZE),
             )
             .should_validate_formats(true)
             .build(schema)
-            .map(Self)
             .map_err(|error| error.to_string())
+    }
+
+    /// Why a value is not validated at all: it would take too long.
+    fn refusal(&self, value: &Value) -> Option<FieldProblem> {
+        let (document, steps) = self.bounds.as_ref()?;
+        let message = complexity::check_use(document, value, *steps).err()?;
+        Some(FieldProblem { pointer: String::new(), message })
     }
 
     /// Whether nothing is wrong with a value; quicker than asking what is.
     pub(crate) fn is_valid(&self, value: &Value) -> bool {
-        self.0.is_valid(value)
+        self.refusal(value).is_none() && self.compiled.is_valid(value)
+    }
+
+    /// Whether values are validated in next to no time.
+    pub(crate) fn is_brief(&self, values: &[Value]) -> bool {
+        let Some((document, _)) = &self.bounds else { return true };
+        let left = |left, value| complexity::steps_left(document, value, left);
+        values.iter().try_fold(BRIEF_STEPS, left).is_some()
+    }
+
+    /// About how many bytes of schema it holds.
+    pub(crate) fn weight(&self) -> usize {
+        self.bounds.as_ref().map_or(0, |(document, _)| weight(document))
+    }
+
+    /// Bounds the steps of each validation.
+    #[must_use]
+    pub(crate) fn steps(mut self, most: usize) -> Self {
+        if let Some((_, steps)) = &mut self.bounds {
+            *steps = most;
+        }
+        self
     }
 
     /// Everything that is wrong with a value, at most twenty.
@@ -79,6 +170,9 @@ impl Validator {
         value: &Value,
         is_secret: &dyn Fn(&str) -> bool,
     ) -> Vec<FieldProblem> {
+        if let Some(refusal) = self.refusal(value) {
+            return vec![refusal];
+        }
         let told = |error: jsonschema::ValidationError<'_>| {
             let pointer = error.instance_path().to_string();
             let message = match is_secret(&pointer) {
@@ -87,7 +181,41 @@ impl Validator {
             };
             FieldProblem { pointer, message: shortened(&message) }
         };
-        self.0.iter_errors(value).take(20).map(told).collect()
+        self.compiled.iter_errors(value).take(20).map(told).collect()
+    }
+}
+
+/// Steps of a validation that may run on a thread of the executor.
+const BRIEF_STEPS: usize = 20_000;
+
+/// A schema with definitions beside its own.
+fn document(schema: &Value, mut defs: Map<String, Value>) -> Value {
+    let mut document = match schema {
+        Value::Object(members) => members.clone(),
+        other => {
+            let mut members = Map::new();
+            members.insert("allOf".into(), Value::Array(vec![other.clone()]));
+            members
+        }
+    };
+    if !defs.is_empty() {
+        if let Some(Value::Object(own)) = document.remove("$defs") {
+            defs.extend(own);
+        }
+        document.insert("$defs".into(), Value::Object(defs));
+    }
+    Value::Object(document)
+}
+
+/// About how many bytes of text a value has.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(list) => list.iter().map(|one| weight(one) + 1).sum::<usize>() + 2,
+        Value::Object(members) => {
+            members.iter().map(|(name, one)| name.len() + weight(one) + 4).sum::<usize>() + 2
+        }
+        _ => 5,
     }
 }
 
@@ -129,11 +257,40 @@ fn needed(shared: &Map<String, Value>, schema: &Value) -> Map<String, Value> {
     needed
 }
 
+/// In place of the shared schemas that a schema itself refers to, the schema that everything
+/// satisfies; `None` if it refers to anything within them.
+fn stubs(shared: &Map<String, Value>, schema: &Value) -> Option<Map<String, Value>> {
+    let mut stubs = Map::new();
+    let mut unseen = vec![schema];
+    while let Some(value) = unseen.pop() {
+        match value {
+            Value::Array(list) => unseen.extend(list),
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let Some(reference) = value.as_str().filter(|_| name == "$ref") else {
+                        unseen.push(value);
+                        continue;
+                    };
+                    let Some(referred) = reference.strip_prefix("#/$defs/") else { continue };
+                    if referred.contains(['/', '~', '%']) {
+                        return None;
+                    }
+                    if shared.contains_key(referred) {
+                        stubs.insert(referred.to_owned(), Value::Bool(true));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(stubs)
+}
+
 /// The parameters of a form that have choices: their names, inside objects and lists of objects
 /// with the way to them (`members/user`).
 pub(crate) fn with_choices(shared: &Map<String, Value>, parameters: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    choices(shared, parameters, "", 0, &mut found);
+    choices(shared, parameters, "", 0, &mut found, &mut 100_000);
     found
 }
 
@@ -143,20 +300,23 @@ fn choices(
     way: &str,
     depth: usize,
     found: &mut BTreeSet<String>,
+    left: &mut usize,
 ) {
-    if depth > 16 {
+    // A schema that refers to itself several times ends here.
+    if depth > 16 || *left == 0 {
         return;
     }
+    *left -= 1;
     if schema.pointer("/x-ui/options") == Some(&Value::Bool(true)) {
         found.insert(way.to_owned());
     }
     let reference = schema.get("$ref").and_then(Value::as_str);
     let name = reference.and_then(|text| text.strip_prefix("#/$defs/"));
     if let Some(referred) = name.and_then(|name| shared.get(name)) {
-        choices(shared, referred, way, depth + 1, found);
+        choices(shared, referred, way, depth + 1, found, left);
     }
     if let Some(items) = schema.get("items") {
-        choices(shared, items, way, depth + 1, found);
+        choices(shared, items, way, depth + 1, found, left);
     }
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
@@ -164,7 +324,7 @@ fn choices(
             "" => name.clone(),
             way => format!("{way}/{name}"),
         };
-        choices(shared, property, &below, depth + 1, found);
+        choices(shared, property, &below, depth + 1, found, left);
     }
 }
 

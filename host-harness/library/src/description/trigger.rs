@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use http::HeaderName;
-use serde_json::{Map, Value};
 
-use super::schema::{self, file_mark};
-use super::{Node, Trigger, refused_file};
+use super::schema::file_mark;
+use super::{Checks, Node, Trigger, refused_file};
 
 /// What a schema cannot say: names are unique, slots and secrets exist, examples fit.
 pub(super) fn check(
     triggers: &[Trigger],
     node: &Node,
-    shared: &Map<String, Value>,
+    checks: &mut Checks<'_>,
 ) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for trigger in triggers {
@@ -29,21 +28,13 @@ pub(super) fn check(
                 "the trigger `{name}` uses the slot `{slot}`, which is not described"
             ));
         }
-        let validator = schema::Validator::new(shared, &trigger.parameters)
-            .map_err(|error| format!("the parameters of `{name}`: {error}"))?;
-        if let Some(place) = file_mark(shared, &trigger.parameters) {
+        checks.form(name, &trigger.parameters, &trigger.examples)?;
+        if let Some(place) = file_mark(&node.schemas, &trigger.parameters) {
             return Err(refused_file(&format!("the trigger `{name}`"), &place));
         }
-        schema::Validator::new(shared, &trigger.output)
+        checks
+            .schema(&trigger.output)
             .map_err(|error| format!("the output of `{name}`: {error}"))?;
-        for example in &trigger.examples {
-            if let Some(problem) = validator.problems(&example.parameters).first() {
-                return Err(format!(
-                    "the example `{}` of `{name}` does not fit its own parameters: {problem}",
-                    example.title
-                ));
-            }
-        }
         let Some(webhook) = trigger.webhook() else { continue };
         let headers = webhook
             .id_header

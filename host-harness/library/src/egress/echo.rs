@@ -54,6 +54,8 @@ pub(crate) struct EchoFilters {
 
 struct Known {
     secrets: [u8; 32],
+    /// Bytes of the secrets.
+    size: usize,
     used: Instant,
     filter: Arc<EchoFilter>,
 }
@@ -61,6 +63,8 @@ struct Known {
 impl EchoFilters {
     /// How many filters are kept.
     const MOST: usize = 256;
+    /// How many bytes of secrets have their filters kept.
+    const MOST_BYTES: usize = 32 * 1024;
     /// How long one is kept after its last use: it holds the credential's secrets.
     const KEPT: Duration = Duration::from_secs(300);
 
@@ -81,14 +85,16 @@ impl EchoFilters {
             known.used = now;
             return known.filter.clone();
         }
+        let size = secrets.clone().map(Secret::len).sum();
         let filter = Arc::new(EchoFilter::new(secrets));
         let mut all = lock();
         all.retain(|known| now.duration_since(known.used) < Self::KEPT);
-        if all.len() >= Self::MOST {
-            all.sort_by_key(|known| known.used);
+        all.sort_by_key(|known| known.used);
+        let kept = |all: &Vec<Known>| all.iter().map(|known| known.size).sum::<usize>();
+        while !all.is_empty() && (all.len() >= Self::MOST || kept(&all) + size > Self::MOST_BYTES) {
             all.remove(0);
         }
-        all.push(Known { secrets: key, used: now, filter: filter.clone() });
+        all.push(Known { secrets: key, size, used: now, filter: filter.clone() });
         filter
     }
 }

@@ -14,6 +14,9 @@ use super::session::Policy;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
 use crate::description::SecretPosition;
 use crate::digest::Digest;
+use crate::json::{EditError, Places, replace_texts};
+use crate::limits::exceeded;
+use crate::offload::Stop;
 use crate::principal::Principal;
 use crate::secret::Secret;
 
@@ -151,7 +154,8 @@ impl Handles {
         Some(one.secret.clone())
     }
 
-    /// Replaces the secrets of an answer by handles; `None` when there were none.
+    /// Replaces the secrets of an answer by handles; `None` when there were none. `most`: bytes of
+    /// the answer afterward, and of a secret. Takes time with the answer.
     pub(super) fn replace(
         &self,
         policy: &Policy,
@@ -159,6 +163,8 @@ impl Handles {
         judged: &Judged,
         is_success: bool,
         body: &[u8],
+        most: (usize, usize),
+        stop: &Stop,
     ) -> Result<Option<Vec<u8>>, SendError> {
         // However the path is written, a lenient server may take it for the same.
         let path = plain_path(judged.url.path());
@@ -176,36 +182,52 @@ impl Handles {
             maybe_sent: true,
             ..refusal(SendErrorKind::InvalidResponse, message)
         };
-        let mut document: Value = match serde_json::from_slice(body) {
-            Ok(document) => document,
+        let mut places = Places::default();
+        let positions: Vec<&SecretPosition> = positions.collect();
+        for (at, position) in positions.iter().enumerate() {
+            places.add(position.pointer.as_deref().unwrap_or_default(), at);
+        }
+        let mut found = vec![false; positions.len()];
+        let replaced = replace_texts(body, &places, most.0, stop, |here, text| {
+            let Some(first) = here.first() else { return Ok(None) };
+            let name = &positions[**first].name;
+            if text.len() > most.1 {
+                let what = format!("the secret `{name}` in the answer");
+                return Err(Unreplaced::Refused(exceeded(&what, "secret", most.1)));
+            }
+            here.iter().for_each(|at| found[**at] = true);
+            Ok(Some(self.keep(holder, name, Secret::new(text))))
+        });
+        let replaced = match replaced {
+            Ok(replaced) => replaced,
             // What cannot be read cannot be searched for secrets.
-            Err(_) if is_success => {
+            Err(Unreplaced::Edit(EditError::NotJson)) if is_success => {
                 return Err(wrong("the answer may hold a secret, but is no JSON".into()));
             }
             // The status says what failed; the text could hold the secret anywhere.
-            Err(_) => return Ok(Some(WITHHELD.as_bytes().to_vec())),
-        };
-        let mut any = false;
-        for position in positions {
-            let pointer = position.pointer.as_deref().unwrap_or_default();
-            let segments: Vec<&str> = pointer.split('/').skip(1).collect();
-            let mut found = false;
-            visit(&mut document, &segments, &mut |text| {
-                found = true;
-                *text = self.keep(holder, &position.name, Secret::new(text.as_str()));
-            });
-            any |= found;
-            if is_success && position.required && !found {
-                return Err(wrong(format!(
-                    "the answer has no secret `{}` at {pointer}",
-                    position.name
-                )));
+            Err(Unreplaced::Edit(EditError::NotJson)) => {
+                return Ok(Some(WITHHELD.as_bytes().to_vec()));
             }
+            Err(Unreplaced::Edit(EditError::TooLarge(most))) => {
+                let what = "the answer with handles in it";
+                return Err(wrong(exceeded(what, "response_body", most)));
+            }
+            Err(Unreplaced::Edit(error)) => return Err(wrong(error.to_string())),
+            Err(Unreplaced::Refused(problem)) => return Err(wrong(problem)),
+        };
+        let lacking = positions.iter().zip(found).find(|(one, found)| one.required && !found);
+        if is_success && let Some((position, _)) = lacking {
+            let pointer = position.pointer.as_deref().unwrap_or_default();
+            return Err(wrong(format!(
+                "the answer has no secret `{}` at {pointer}",
+                position.name
+            )));
         }
-        Ok(any.then(|| document.to_string().into_bytes()))
+        Ok(replaced)
     }
 
-    /// Fills the handles that stand where the description says; `None` when there are none.
+    /// Fills the handles that stand where the description says; `None` when there are none. `most`:
+    /// bytes of the body afterward, and of all different secrets in it. Takes time with the body.
     ///
     /// # Errors
     ///
@@ -216,13 +238,13 @@ impl Handles {
         policy: &Policy,
         holder: &Holder,
         judged: &Judged,
+        most: (usize, usize),
+        stop: &Stop,
     ) -> Result<Option<Placed>, SendError> {
-        let mut secrets = Vec::new();
-        let mut filled = None;
-        if let Some(body) = &judged.body {
-            let document = self.fill_body(policy, holder, judged, body, &mut secrets)?;
-            filled = document.map(|document| document.to_string().into_bytes());
-        }
+        let (filled, secrets) = match &judged.body {
+            Some(body) => self.fill_body(policy, holder, judged, body, most, stop)?,
+            None => (None, Vec::new()),
+        };
         let body = filled.as_deref().or(judged.body.as_deref()).unwrap_or_default();
         let url = percent_encoding::percent_decode_str(judged.url.as_str()).collect::<Vec<u8>>();
         let stray = holds_handle(body)
@@ -245,9 +267,11 @@ impl Handles {
         holder: &Holder,
         judged: &Judged,
         body: &[u8],
-        secrets: &mut Vec<Secret>,
-    ) -> Result<Option<Value>, SendError> {
-        let places: Vec<_> = policy
+        most: (usize, usize),
+        stop: &Stop,
+    ) -> Result<(Option<Vec<u8>>, Vec<Secret>), SendError> {
+        let nothing = Ok((None, Vec::new()));
+        let placed: Vec<_> = policy
             .secrets
             .iter()
             .flat_map(|position| position.placements.iter().map(move |place| (position, place)))
@@ -257,40 +281,66 @@ impl Handles {
                     && place.path.matches(judged.url.path())
             })
             .collect();
-        if places.is_empty() {
-            return Ok(None);
+        // What a handle begins with needs no escapes in JSON.
+        if placed.is_empty() || memchr::memmem::find(body, PREFIX.as_bytes()).is_none() {
+            return nothing;
         }
-        let Ok(mut document) = serde_json::from_slice::<Value>(body) else { return Ok(None) };
-        let mut unknown = None;
-        for (position, place) in &places {
-            let segments: Vec<&str> = place.pointer.split('/').skip(1).collect();
-            visit(&mut document, &segments, &mut |text| {
-                if !looks_like_handle(text) {
-                    return;
-                }
-                if let Some(secret) = self.open(holder, &position.name, text) {
-                    *text = secret.expose().to_owned();
-                    secrets.push(secret);
-                } else if !places.iter().any(|(other, _)| {
-                    // One that shares its place with another secret is filled by the other's rule.
-                    self.open(holder, &other.name, text).is_some()
-                }) {
-                    unknown = Some(&position.name);
-                }
-            });
+        let mut places = Places::default();
+        for (position, place) in &placed {
+            places.add(&place.pointer, position.name.as_str());
         }
-        if let Some(name) = unknown {
-            return Err(refusal(
-                SendErrorKind::InvalidRequest,
-                format!(
+        let mut known: HashMap<String, Secret> = HashMap::new();
+        let mut bytes = 0;
+        let replaced = replace_texts(body, &places, most.0, stop, |here, text| {
+            if !looks_like_handle(text) {
+                return Ok(None);
+            }
+            if let Some(secret) = known.get(text) {
+                return Ok(Some(secret.expose().to_owned()));
+            }
+            let Some(secret) = here.iter().find_map(|name| self.open(holder, name, text)) else {
+                let name = here.first().copied().copied().unwrap_or_default();
+                return Err(Unreplaced::Refused(format!(
                     "the handle of the secret `{name}` is unknown. A handle is valid for the \
                      plugin and the user that it was made for, until the host ends or {} newer \
                      handles were made. Read or enter the secret again. The request was not sent",
                     self.most
-                ),
-            ));
+                )));
+            };
+            bytes += secret.len();
+            if bytes > most.1 {
+                let what = "the size of the secrets in the request";
+                return Err(Unreplaced::Refused(exceeded(what, "request_secrets", most.1)));
+            }
+            let text = known.entry(text.to_owned()).or_insert(secret).expose().to_owned();
+            Ok(Some(text))
+        });
+        match replaced {
+            Ok(body) => Ok((body, known.into_values().collect())),
+            Err(Unreplaced::Edit(EditError::NotJson)) => nothing,
+            Err(Unreplaced::Edit(EditError::TooLarge(most))) => {
+                let what = "the request's body with its secrets in it";
+                Err(refusal(SendErrorKind::OverBudget, exceeded(what, "request_body", most)))
+            }
+            Err(Unreplaced::Edit(error)) => {
+                Err(refusal(SendErrorKind::Cancelled, error.to_string()))
+            }
+            Err(Unreplaced::Refused(problem)) => {
+                Err(refusal(SendErrorKind::InvalidRequest, problem))
+            }
         }
-        Ok((!secrets.is_empty()).then_some(document))
+    }
+}
+
+/// Why secrets and handles were not replaced.
+enum Unreplaced {
+    Edit(EditError),
+    Refused(String),
+}
+
+impl From<EditError> for Unreplaced {
+    fn from(error: EditError) -> Self {
+        Self::Edit(error)
     }
 }
 

@@ -21,8 +21,44 @@ impl InputSecret {
     }
 }
 
+impl InputSecret {
+    /// Calls `found` with each text in the secret's place, and its pointer.
+    pub(crate) fn each(&self, parameters: &Value, found: &mut impl FnMut(&str, &str)) {
+        fn go(
+            value: &Value,
+            segments: &[String],
+            pointer: &str,
+            found: &mut impl FnMut(&str, &str),
+        ) {
+            let Some((first, rest)) = segments.split_first() else {
+                if let Value::String(text) = value {
+                    found(pointer, text);
+                }
+                return;
+            };
+            let mut below = |name: &str, value: &Value| {
+                go(value, rest, &format!("{pointer}/{}", escaped(name)), found);
+            };
+            match value {
+                Value::Array(list) => list.iter().enumerate().for_each(|(index, value)| {
+                    if first == "*" || *first == index.to_string() {
+                        below(&index.to_string(), value);
+                    }
+                }),
+                Value::Object(all) => all.iter().for_each(|(name, value)| {
+                    if first == "*" || *first == escaped(name) {
+                        below(name, value);
+                    }
+                }),
+                _ => {}
+            }
+        }
+        go(parameters, &self.segments, "", found);
+    }
+}
+
 /// How deep schemas are searched for secrets; deeper than any that loads.
-const DEEPEST: usize = 32;
+const DEEPEST: usize = 200;
 
 /// How many schemas are looked at in one form. One that refers to itself several times has no end.
 const MOST: usize = 100_000;

@@ -9,7 +9,6 @@ use super::session::{Policy, Session};
 use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::PlacementKind;
-use crate::limits::Limits;
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
 
 /// A request that may be sent as far as it can be told without a network.
@@ -35,7 +34,7 @@ pub(super) fn judge(
     session: &Session,
     credential: Option<&SlotCredential>,
 ) -> Result<Judged, SendError> {
-    let Session { policy, limits, .. } = session;
+    let policy = &session.policy;
     let invalid = |message: String| refusal(SendErrorKind::InvalidRequest, message);
     let method = match request.method.as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => {
@@ -50,22 +49,10 @@ pub(super) fn judge(
     let origin =
         Origin::of(&url).ok_or_else(|| invalid("the URL is neither https nor http".into()))?;
     judge_origin(&origin, session, credential)?;
-    let headers = judge_headers(request.headers, policy, limits).map_err(invalid)?;
+    let headers = judge_headers(request.headers, policy).map_err(invalid)?;
     let body = request.body.map(Bytes::from);
-    if let Some(body) = &body {
-        if body.len() > limits.request_body {
-            return Err(refusal(
-                SendErrorKind::OverBudget,
-                format!(
-                    "the request's body has {} bytes; the limit is {}",
-                    body.len(),
-                    limits.request_body
-                ),
-            ));
-        }
-        if matches!(method, Method::GET | Method::HEAD) {
-            return Err(invalid(format!("a {method} request has no body")));
-        }
+    if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
+        return Err(invalid(format!("a {method} request has no body")));
     }
     let repeatable = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
         || request.idempotency_key.as_ref().is_some_and(|key| !key.is_empty());
@@ -126,12 +113,8 @@ fn judge_origin(
 /// Parses a URL once, and only one that every parser reads the same way: what it names must stand
 /// in it as it is.
 fn parse_url(text: &str) -> Result<Url, String> {
-    const LONGEST: usize = 16 * 1024;
     // Without the query: what is shown here stands in the audit, too.
     let shown = || printable(text.split('?').next().unwrap_or_default());
-    if text.len() > LONGEST {
-        return Err(format!("the URL is longer than {LONGEST} bytes"));
-    }
     if let Some(odd) = text.bytes().find(|byte| !byte.is_ascii_graphic() || *byte == b'\\') {
         return Err(format!("the URL `{}` holds the byte {odd:#04x}: percent-encode it", shown()));
     }
@@ -172,19 +155,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn judge_headers(
-    headers: Vec<(String, String)>,
-    policy: &Policy,
-    limits: &Limits,
-) -> Result<HeaderMap, String> {
-    let (most, most_bytes) = limits.request_headers;
-    if headers.len() > most {
-        return Err(format!("the request has {} headers; the limit is {most}", headers.len()));
-    }
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes > most_bytes {
-        return Err(format!("the request's headers have {bytes} bytes; the limit is {most_bytes}"));
-    }
+fn judge_headers(headers: Vec<(String, String)>, policy: &Policy) -> Result<HeaderMap, String> {
     let mut judged = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let lower = name.to_ascii_lowercase();
@@ -227,7 +198,7 @@ fn placed_by<'a>(name: &str, policy: &'a Policy) -> Option<&'a str> {
 }
 
 /// Foreign text as it may stand in a message.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -13,6 +13,7 @@
 //! | 8. secrets are taken out of the answer | `echo`, `handles` |
 //! | 9. audit and journal | `report`, `session` |
 
+mod admission;
 mod echo;
 mod endpoint;
 mod handles;
@@ -32,6 +33,7 @@ pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointError
 pub(crate) use handles::{Handles, Holder};
 pub(crate) use headers::{is_hosts, overrides_method};
 pub(crate) use input_secrets::{InputSecret, input_secrets};
+pub(crate) use judge::printable;
 pub(crate) use pacing::{PaceKey, Pacing};
-pub(crate) use session::{Ending, Policy, Session};
+pub(crate) use session::{Answered, Ending, Policy, Session};
 pub(crate) use slot::{SlotCredential, SlotState};

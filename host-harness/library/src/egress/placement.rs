@@ -12,6 +12,8 @@ use super::judge::{Judged, refusal};
 use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
 use crate::description::{Placement, PlacementKind};
+use crate::json::{Added, EditError, add_member};
+use crate::limits::exceeded;
 use crate::secret::Secret;
 
 /// A request with its placements filled.
@@ -21,8 +23,22 @@ pub(super) struct Filled {
     pub(super) body: Option<Bytes>,
 }
 
-/// Fills the placements that hold for the request.
-pub(super) fn fill(judged: &Judged, credential: &SlotCredential) -> Result<Filled, SendError> {
+fn holds(placement: &Placement, judged: &Judged) -> bool {
+    placement.holds_for(judged.method.as_str(), &judged.origin, judged.url.path())
+}
+
+/// Whether the credential changes the body of the request.
+pub(super) fn goes_into_body(judged: &Judged, credential: &SlotCredential) -> bool {
+    let is_in_body = |one: &&Placement| matches!(one.kind, PlacementKind::Body { .. });
+    credential.placements.iter().filter(is_in_body).any(|one| holds(one, judged))
+}
+
+/// Fills the placements that hold for the request, whose body may have so many bytes afterward.
+pub(super) fn fill(
+    judged: &Judged,
+    credential: &SlotCredential,
+    most: usize,
+) -> Result<Filled, SendError> {
     let mut filled = Filled {
         url: judged.url.clone(),
         headers: judged.headers.clone(),
@@ -30,7 +46,7 @@ pub(super) fn fill(judged: &Judged, credential: &SlotCredential) -> Result<Fille
     };
     let mut any = false;
     for placement in &credential.placements {
-        if !placement.holds_for(judged.method.as_str(), &judged.origin, judged.url.path()) {
+        if !holds(placement, judged) {
             continue;
         }
         any = true;
@@ -38,7 +54,7 @@ pub(super) fn fill(judged: &Judged, credential: &SlotCredential) -> Result<Fille
             render(placement, &credential.fields, &credential.secrets).ok_or_else(|| {
                 unusable(credential, "it lacks a part that its type writes: connect it again")
             })?;
-        write(placement, value, &mut filled, credential)?;
+        write(placement, value, &mut filled, credential, most)?;
     }
     if any {
         return Ok(filled);
@@ -61,6 +77,7 @@ fn write(
     value: Zeroizing<String>,
     filled: &mut Filled,
     credential: &SlotCredential,
+    most: usize,
 ) -> Result<(), SendError> {
     match &placement.kind {
         PlacementKind::Header { name } => {
@@ -79,27 +96,28 @@ fn write(
         }
         PlacementKind::Body { pointer } => {
             let body = filled.body.take().unwrap_or_default();
-            let mut document: Value = serde_json::from_slice(&body).map_err(|error| {
-                refusal(
-                    SendErrorKind::InvalidRequest,
-                    format!("the credential goes into the body, which is no JSON: {error}"),
-                )
-            })?;
             let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
             let name = name.replace("~1", "/").replace("~0", "~");
-            let Some(Value::Object(members)) = document.pointer_mut(parent) else {
-                return Err(refusal(
-                    SendErrorKind::InvalidRequest,
-                    format!(
+            let invalid = |message: String| Err(refusal(SendErrorKind::InvalidRequest, message));
+            match add_member(&body, parent, &name, &value, most) {
+                Ok(Added::Text(body)) => filled.body = Some(Bytes::from(body)),
+                Ok(Added::Taken) => {
+                    return Err(taken(credential, &format!("{pointer} of the body")));
+                }
+                Ok(Added::NoObject) => {
+                    return invalid(format!(
                         "the credential goes to {pointer} of the body, where there is no object"
-                    ),
-                ));
-            };
-            if members.contains_key(&name) {
-                return Err(taken(credential, &format!("{pointer} of the body")));
+                    ));
+                }
+                Err(EditError::TooLarge(most)) => {
+                    let what = "the request's body with the credential in it";
+                    let message = exceeded(what, "request_body", most);
+                    return Err(refusal(SendErrorKind::OverBudget, message));
+                }
+                Err(error) => {
+                    return invalid(format!("the credential goes into the body, which is {error}"));
+                }
             }
-            members.insert(name, Value::String((*value).clone()));
-            filled.body = Some(Bytes::from(document.to_string()));
         }
         _ => return Err(unusable(credential, "this host does not know its kind of placement")),
     }

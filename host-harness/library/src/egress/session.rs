@@ -5,21 +5,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderName;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use super::admission::{Admission, no_room};
 use super::echo::{EchoFilter, EchoFilters};
+use super::handles::{Handles, Holder, Placed};
 use super::judge::{Judged, judge, printable, refusal};
 use super::pacing::{Operation, Pacer, Pacing, pool};
+use super::placement::{self, Filled};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
 use super::waiting::{LONGEST_WAIT, SHORTEST_WAIT, backoff, growing, milliseconds, retry_after};
-use super::{Handles, Holder, placement};
 use crate::approval::{Approval, Approvals, until_disabled};
 use crate::audit::AuditSink;
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
+use crate::budget::{ByteBudget, Charge};
 use crate::clock::Clock;
 use crate::credential::CredentialSource;
 use crate::deadline::Deadline;
@@ -27,12 +31,14 @@ use crate::description::{CredentialType, SecretPosition};
 use crate::digest::Digest;
 use crate::execution::{Exchange, Observer};
 use crate::journal::{Journal, JournalEntry};
-use crate::limits::Limits;
+use crate::limits::{Limits, ProcessLimits, SEARCH_OVERHEAD};
+use crate::offload::{Offload, Stop};
 use crate::origin::OriginPattern;
 use crate::principal::Principal;
 use crate::secret::Secret;
 use crate::transport::{
-    SentMark, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
+    AnswerRoom, SentMark, Transport, TransportError, TransportErrorKind, TransportRequest,
+    TransportResponse,
 };
 
 /// Headers of an answer that a guest does not see.
@@ -48,6 +54,10 @@ const DROPPED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Bytes that are read or searched on the executor's own thread.
+const BRIEF: usize = 16 * 1024;
+
 /// What one plugin may do, as approved.
 pub(crate) struct Policy {
     pub(crate) plugin: Digest,
@@ -79,6 +89,12 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     pub(crate) in_flight: Semaphore,
     pub(crate) requests: AtomicU32,
+    /// Requests beyond the budget.
+    pub(crate) over_budget: AtomicU32,
+    /// What requests and answers make the host hold.
+    pub(crate) held: Arc<ByteBudget>,
+    pub(crate) heavy: Offload,
+    pub(crate) process_limits: ProcessLimits,
     /// Answers out of which an echo of a credential was taken.
     pub(crate) echoed: AtomicU32,
     pub(crate) ending: Ending,
@@ -93,9 +109,33 @@ pub(crate) struct Session {
     pub(crate) dry_run: bool,
 }
 
+/// What has come of a request, and the room that it takes until the guest has it.
+pub(crate) struct Answered {
+    pub(crate) result: Result<Response, SendError>,
+    room: Option<Arc<Charge>>,
+}
+
+impl Answered {
+    /// A request that was not sent.
+    pub(crate) fn refused(error: SendError) -> Self {
+        Self { result: Err(error), room: None }
+    }
+
+    /// The answer; its room is free again.
+    pub(crate) fn take(self) -> Result<Response, SendError> {
+        drop(self.room);
+        self.result
+    }
+}
+
 impl Session {
     /// Sends one request of the guest, in the order that the module's table gives.
-    pub(crate) async fn send(&self, ticket: u64, request: Request) -> Result<Response, SendError> {
+    pub(crate) async fn send(&self, ticket: u64, admission: Admission) -> Answered {
+        let (request, admitted) = match admission {
+            Admission::Admitted(request, charge) => (request, Ok(charge)),
+            Admission::Refused(request, error) => (request, Err(error)),
+            Admission::Over(error) => return Answered::refused(error),
+        };
         let started = self.clock.monotonic();
         let time = self.clock.unix_milliseconds();
         let shown = Exchange::begin(&request, time, self.observer.wants_bodies());
@@ -115,14 +155,27 @@ impl Session {
             sent: SentMark::default(),
         };
         let sent = report.sent.clone();
-        let result = self
-            .run(ticket, request, slot.as_deref(), deadline, &mut course, &sent)
-            .instrument(span)
-            .await;
+        let result = match &admitted {
+            Err(error) => Err(error.clone()),
+            Ok(charge) => {
+                self.run(ticket, request, slot.as_deref(), deadline, &mut course, &sent, charge)
+                    .instrument(span)
+                    .await
+            }
+        };
         report.end(&result, &course);
-        result
+        // From here on only the answer takes room.
+        let room = match (&result, admitted) {
+            (Ok(response), Ok(charge)) => {
+                charge.shrink_to(size(response));
+                Some(charge)
+            }
+            _ => None,
+        };
+        Answered { result, room }
     }
 
+    #[allow(clippy::too_many_arguments)] // Each is a thing of its own.
     async fn run(
         &self,
         ticket: u64,
@@ -131,24 +184,19 @@ impl Session {
         deadline: Option<Duration>,
         course: &mut Course,
         sent: &SentMark,
+        charge: &Arc<Charge>,
     ) -> Result<Response, SendError> {
         let slot = self.slot(slot_name)?;
         let credential = match slot {
             Some(slot) => Some(slot.current.read().await.clone()),
             None => None,
         };
-        if self.requests.fetch_add(1, Ordering::Relaxed) >= self.limits.requests {
-            return Err(refusal(
-                SendErrorKind::OverBudget,
-                format!("the execution has made its {} requests", self.limits.requests),
-            ));
-        }
         let judged = judge(request, self, credential.as_deref())?;
         if self.dry_run {
             // Fill to find out whether it can be filled; show nothing of it.
-            self.handles.fill(&self.policy, &self.holder(), &judged)?;
+            self.with_secrets(&judged, charge).await?;
             if let Some(credential) = &credential {
-                placement::fill(&judged, credential)?;
+                self.filled(&judged, credential).await?;
             }
             return Err(refusal(SendErrorKind::Cancelled, "a dry run sends nothing"));
         }
@@ -165,7 +213,7 @@ impl Session {
                 return Err(refusal(SendErrorKind::Cancelled, message));
             }
         }
-        let attempts = self.attempts(&judged, slot, credential, deadline, sent, course);
+        let attempts = self.attempts(&judged, slot, credential, deadline, sent, course, charge);
         let result = self.bounded(deadline, sent, attempts).await;
         if !is_journaled {
             return result;
@@ -233,6 +281,7 @@ impl Session {
         }
     }
 
+    #[allow(clippy::too_many_arguments)] // Each is a thing of its own.
     async fn attempts(
         &self,
         judged: &Judged,
@@ -241,16 +290,17 @@ impl Session {
         deadline: Option<Duration>,
         sent: &SentMark,
         course: &mut Course,
+        charge: &Arc<Charge>,
     ) -> Result<Response, SendError> {
-        let placed = self.handles.fill(&self.policy, &self.holder(), judged)?;
-        // Taken out of the answer as a credential would be: the guest has never seen them.
-        let typed = placed.as_ref().map(|placed| {
-            let long = placed.secrets.iter().filter(|one| one.len() >= Secret::MINIMUM_LENGTH);
-            Arc::new(EchoFilter::new(long))
-        });
-        let filled =
-            placed.map(|placed| Judged { body: Some(placed.body.into()), ..judged.clone() });
-        let judged = filled.as_ref().unwrap_or(judged);
+        // Secrets are filled by those requests alone that are under way.
+        let with_secrets = {
+            let _place = self.place().await?;
+            self.with_secrets(judged, charge).await?
+        };
+        let (judged, typed) = match &with_secrets {
+            Some((judged, typed)) => (judged, Some(typed)),
+            None => (judged, None),
+        };
         let pacer = slot.zip(credential.as_deref()).map(|(slot, credential)| {
             let (limit, now) = (credential.rate_limit.as_ref(), self.clock.monotonic());
             self.pacing.pacer(&slot.pace, &judged.origin, limit, now)
@@ -262,12 +312,15 @@ impl Session {
         let mut refreshed = false;
         // A refusal by a rate limit is no failed attempt: it is waited for as long as there is time.
         let mut limited = 0;
+        let request = charge.bytes();
         loop {
+            // What an earlier attempt was answered is gone.
+            charge.shrink_to(request);
             let turn = self.turn(paced, deadline, sent).await?;
-            let wire = self.fill(judged, credential.as_deref(), sent)?;
+            let wire = self.wire(judged, credential.as_ref(), sent, charge).await?;
             course.attempts += 1;
             let certain_before = !sent.is_set();
-            let answer = self.transport.send(wire).await;
+            let answer = self.transport.send_within(wire, &AnswerRoom::beside(charge)).await;
             // Whoever waits lets others send meanwhile.
             drop(turn);
             match answer {
@@ -306,15 +359,14 @@ impl Session {
                     };
                     match again.filter(has_time) {
                         Some(wait) => {
+                            drop(response);
                             tracing::debug!(status, ?wait, "waiting to send again");
                             self.clock.sleep(wait).await;
                         }
                         None => {
                             self.note_verdict(status, slot, credential.as_deref());
-                            let typed = typed.as_ref();
-                            return self
-                                .clean(judged, response, credential.as_deref(), typed, wait)
-                                .await;
+                            let filters = self.filters(judged, credential.as_deref(), typed).await;
+                            return self.clean(judged, response, filters, wait, charge).await;
                         }
                     }
                 }
@@ -352,6 +404,13 @@ impl Session {
         (!time.is_zero()).then(|| (time, alone, pacer.in_words()))
     }
 
+    /// Waits for a place among the requests in flight.
+    async fn place(&self) -> Result<SemaphorePermit<'_>, SendError> {
+        self.in_flight.acquire().await.map_err(|_| {
+            refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
+        })
+    }
+
     /// Waits for a place among the requests in flight, and for a turn by the credential's rate limit.
     async fn turn(
         &self,
@@ -360,9 +419,7 @@ impl Session {
         sent: &SentMark,
     ) -> Result<SemaphorePermit<'_>, SendError> {
         loop {
-            let place = self.in_flight.acquire().await.map_err(|_| {
-                refusal(SendErrorKind::Cancelled, "the execution has ended; it was not sent")
-            })?;
+            let place = self.place().await?;
             let wait = paced
                 .and_then(|(pacer, operation)| pacer.claim(operation, self.clock.monotonic()));
             let Some(wait) = wait else { return Ok(place) };
@@ -412,16 +469,81 @@ impl Session {
         }
     }
 
-    fn fill(
+    /// Does work on so many bytes: elsewhere, unless it is brief.
+    async fn work<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&Stop) -> T + Send + 'static,
+    ) -> Result<T, SendError> {
+        if bytes <= BRIEF {
+            return Ok(work(&Stop::default()));
+        }
+        let failed = |error| refusal(SendErrorKind::Cancelled, format!("the host failed: {error}"));
+        self.heavy.run(work).await.map_err(failed)
+    }
+
+    /// The request with the secrets behind its handles, and what finds them in the answer, as a
+    /// credential would be found: the guest has never seen them.
+    async fn with_secrets(
         &self,
         judged: &Judged,
-        credential: Option<&SlotCredential>,
+        charge: &Charge,
+    ) -> Result<Option<(Judged, Arc<EchoFilter>)>, SendError> {
+        let (handles, policy, holder) = (self.handles.clone(), self.policy.clone(), self.holder());
+        let most = (self.limits.request_body, self.process_limits.request_secrets);
+        let request = judged.clone();
+        let fill = move |stop: &Stop| handles.fill(&policy, &holder, &request, most, stop);
+        let size = judged.body.as_ref().map_or(0, Bytes::len);
+        let Some(placed) = self.work(size, fill).await?? else { return Ok(None) };
+        let search: usize =
+            placed.secrets.iter().map(|secret| secret.len() * SEARCH_OVERHEAD).sum();
+        charge
+            .grow_by(placed.body.len() + search)
+            .await
+            .map_err(|exhausted| no_room(&exhausted))?;
+        let Placed { body, secrets } = placed;
+        let filter = move |_: &Stop| {
+            let long_enough = |one: &&Secret| one.len() >= Secret::MINIMUM_LENGTH;
+            EchoFilter::new(secrets.iter().filter(long_enough))
+        };
+        let typed = Arc::new(self.work(search / 32, filter).await?);
+        Ok(Some((Judged { body: Some(body.into()), ..judged.clone() }, typed)))
+    }
+
+    /// The request with the credential in its places.
+    async fn filled(
+        &self,
+        judged: &Judged,
+        credential: &Arc<SlotCredential>,
+    ) -> Result<Filled, SendError> {
+        let most = self.limits.request_body;
+        let size = match placement::goes_into_body(judged, credential) {
+            true => judged.body.as_ref().map_or(0, Bytes::len),
+            false => 0,
+        };
+        if size <= BRIEF {
+            return placement::fill(judged, credential, most);
+        }
+        let (judged, credential) = (judged.clone(), credential.clone());
+        self.work(size, move |_| placement::fill(&judged, &credential, most)).await?
+    }
+
+    /// The request as it is sent, with what it holds beside the judged one charged.
+    async fn wire(
+        &self,
+        judged: &Judged,
+        credential: Option<&Arc<SlotCredential>>,
         sent: &SentMark,
+        charge: &Charge,
     ) -> Result<TransportRequest, SendError> {
         let (url, headers, body) = match credential {
             None => (judged.url.clone(), judged.headers.clone(), judged.body.clone()),
             Some(credential) => {
-                let filled = placement::fill(judged, credential)?;
+                if placement::goes_into_body(judged, credential) {
+                    let size = judged.body.as_ref().map_or(0, Bytes::len);
+                    charge.grow_by(size).await.map_err(|exhausted| no_room(&exhausted))?;
+                }
+                let filled = self.filled(judged, credential).await?;
                 (filled.url, filled.headers, filled.body)
             }
         };
@@ -498,7 +620,10 @@ impl Session {
         match self.credentials.refreshed(&slot.request, stale.revision).await {
             Ok(newer) if newer.revision != stale.revision => {
                 let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
-                let newer = Arc::new(SlotCredential::new(newer, credential_type, &self.echoes));
+                let (echoes, secrets) = (self.echoes.clone(), newer.secrets.clone());
+                let filter = move |_: &Stop| echoes.of(secrets.values());
+                let echo = self.heavy.run(filter).await.ok()?;
+                let newer = Arc::new(SlotCredential::new(newer, credential_type, echo));
                 let former = std::mem::replace(&mut *current, newer);
                 slot.former.lock().unwrap_or_else(PoisonError::into_inner).push(former);
                 Some(current.clone())
@@ -511,30 +636,17 @@ impl Session {
         }
     }
 
-    /// The answer as the guest may see it.
-    async fn clean(
+    /// What finds every credential of the execution that is sent to this origin, not only the one
+    /// that was: an answer may give back what another request brought. No other answer is searched.
+    /// It cannot hold what was never sent there, and what is taken out of it would tell a plugin
+    /// which of its guesses was right.
+    async fn filters(
         &self,
         judged: &Judged,
-        response: TransportResponse,
         credential: Option<&SlotCredential>,
         typed: Option<&Arc<EchoFilter>>,
-        wait: Option<Duration>,
-    ) -> Result<Response, SendError> {
-        let TransportResponse { status, headers, mut body, .. } = response;
-        if let Some(replaced) = self.handles.replace(
-            &self.policy,
-            &self.holder(),
-            judged,
-            status.is_success(),
-            &body,
-        )? {
-            body = replaced;
-        }
-        // Every credential of the execution that is sent to this origin, not only the one that was:
-        // an answer may give back what another request brought. No other answer is searched. It
-        // cannot hold what was never sent there, and what is taken out of it would tell a plugin
-        // which of its guesses was right.
-        let mut filters: Vec<Arc<EchoFilter>> = Vec::with_capacity(self.slots.len() + 1);
+    ) -> Vec<Arc<EchoFilter>> {
+        let mut filters: Vec<Arc<EchoFilter>> = Vec::with_capacity(self.slots.len() + 2);
         let mut add = |credential: &SlotCredential| {
             let is_sent_here =
                 credential.audiences.iter().any(|audience| audience.matches(&judged.origin));
@@ -551,7 +663,33 @@ impl Session {
             add(sent);
         }
         filters.extend(typed.cloned());
-        let (body, headers, is_echo) = cleaned(filters, body, headers).await;
+        filters
+    }
+
+    /// The answer as the guest may see it.
+    async fn clean(
+        &self,
+        judged: &Judged,
+        response: TransportResponse,
+        filters: Vec<Arc<EchoFilter>>,
+        wait: Option<Duration>,
+        charge: &Charge,
+    ) -> Result<Response, SendError> {
+        let TransportResponse { status, headers, body, .. } = response;
+        let heads: usize =
+            headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let size = heads + body.len();
+        let (handles, policy, holder) = (self.handles.clone(), self.policy.clone(), self.holder());
+        let most = (self.limits.response_body, self.process_limits.secret);
+        let request = Judged { body: None, ..judged.clone() };
+        let clean = move |stop: &Stop| {
+            let is_success = status.is_success();
+            let body = handles
+                .replace(&policy, &holder, &request, is_success, &body, most, stop)?
+                .unwrap_or(body);
+            Ok::<_, SendError>(cleaned(&filters, body, &headers))
+        };
+        let (body, headers, is_echo) = self.work(size, clean).await??;
         if is_echo && self.echoed.fetch_add(1, Ordering::Relaxed) >= self.limits.echoes {
             self.ending.end(format!(
                 "more than {} answers gave a credential back; a plugin must not go on finding out \
@@ -559,6 +697,13 @@ impl Session {
                 self.limits.echoes
             ));
         }
+        charge.grow_to(heads + body.len()).await.map_err(|exhausted| SendError {
+            maybe_sent: true,
+            ..refusal(
+                SendErrorKind::TooLarge,
+                format!("there is no room for the answer: {exhausted}"),
+            )
+        })?;
         Ok(Response { status: status.as_u16(), headers, body, retry_after: wait.map(milliseconds) })
     }
 
@@ -607,35 +752,20 @@ impl Ending {
     }
 }
 
-/// Bodies above this size are not searched on an executor's thread.
-const SEARCHED_AT_ONCE: usize = 64 * 1024;
-
-/// An answer without echoes, and whether there were any.
-async fn cleaned(
-    filters: Vec<Arc<EchoFilter>>,
-    body: Vec<u8>,
-    headers: http::HeaderMap,
+/// An answer without echoes, and whether there were any. Takes time with the answer.
+fn cleaned(
+    filters: &[Arc<EchoFilter>],
+    mut body: Vec<u8>,
+    headers: &http::HeaderMap,
 ) -> (Vec<u8>, Vec<(String, String)>, bool) {
-    let of_body = |filters: &[Arc<EchoFilter>], mut body: Vec<u8>| {
-        let mut any = false;
-        for filter in filters {
-            if let Some(cleaned) = filter.clean(&body) {
-                (body, any) = (cleaned, true);
-            }
+    let mut any = false;
+    for filter in filters {
+        if let Some(cleaned) = filter.clean(&body) {
+            (body, any) = (cleaned, true);
         }
-        (body, any)
-    };
-    let (body, mut any) = match body.len() > SEARCHED_AT_ONCE && !filters.is_empty() {
-        false => of_body(&filters, body),
-        true => {
-            let own = filters.clone();
-            let searched = tokio::task::spawn_blocking(move || of_body(&own, body)).await;
-            // A search that ended early has found nothing out: nothing of the answer is passed on.
-            searched.unwrap_or_default()
-        }
-    };
+    }
     let mut kept = Vec::with_capacity(headers.len());
-    for (name, value) in &headers {
+    for (name, value) in headers {
         if DROPPED.contains(&name.as_str()) {
             continue;
         }
@@ -645,7 +775,7 @@ async fn cleaned(
             continue;
         }
         let mut value = value.as_bytes().to_vec();
-        for filter in &filters {
+        for filter in filters {
             if let Some(cleaned) = filter.clean(&value) {
                 (value, any) = (cleaned, true);
             }
@@ -653,6 +783,12 @@ async fn cleaned(
         kept.push((name.as_str().to_owned(), String::from_utf8_lossy(&value).into_owned()));
     }
     (body, kept, any)
+}
+
+/// What an answer makes the host hold.
+fn size(response: &Response) -> usize {
+    let heads = response.headers.iter().map(|(name, value)| name.len() + value.len());
+    response.body.len() + heads.sum::<usize>()
 }
 
 fn unanswered(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Map, Value};
 use tokio::sync::RwLock;
 
-use super::echo::{EchoFilter, EchoFilters};
+use super::echo::EchoFilter;
 use super::pacing::PaceKey;
 use crate::credential::{Credential, CredentialRequest};
 use crate::description::{CredentialType, Placement, RateLimit};
@@ -30,9 +30,8 @@ impl SlotCredential {
     pub(crate) fn new(
         credential: Credential,
         credential_type: &CredentialType,
-        filters: &EchoFilters,
+        echo: Arc<EchoFilter>,
     ) -> Self {
-        let echo = filters.of(credential.secrets.values());
         Self {
             echo,
             name: credential.name,

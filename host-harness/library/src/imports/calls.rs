@@ -5,16 +5,20 @@ use std::time::Duration;
 use super::WorkflowNodeCtxView;
 use crate::bindings::workflow::node::types::{Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
-use crate::execution::{LogLevel, OutputRecord};
+use crate::egress::printable;
+use crate::execution::{LogLevel, weight};
+use crate::limits::too_much_output;
 
 impl types::Host for WorkflowNodeCtxView<'_> {}
 
 impl completions::Host for WorkflowNodeCtxView<'_> {
     async fn next(&mut self) -> wasmtime::Result<Option<u64>> {
+        self.ctx.count_call()?;
         Ok(self.ctx.next().await)
     }
 
     async fn cancel(&mut self, ticket: u64) -> wasmtime::Result<()> {
+        self.ctx.count_call()?;
         self.ctx.cancel(ticket);
         Ok(())
     }
@@ -22,6 +26,7 @@ impl completions::Host for WorkflowNodeCtxView<'_> {
 
 impl timer::Host for WorkflowNodeCtxView<'_> {
     async fn after(&mut self, duration: u64) -> wasmtime::Result<u64> {
+        self.ctx.count_call()?;
         self.check_tickets()?;
         Ok(self.ctx.after(Duration::from_millis(duration)))
     }
@@ -29,6 +34,7 @@ impl timer::Host for WorkflowNodeCtxView<'_> {
 
 impl http::Host for WorkflowNodeCtxView<'_> {
     async fn submit(&mut self, request: http::Request) -> wasmtime::Result<u64> {
+        self.ctx.count_call()?;
         self.check_tickets()?;
         Ok(self.ctx.submit(request))
     }
@@ -37,6 +43,7 @@ impl http::Host for WorkflowNodeCtxView<'_> {
         &mut self,
         ticket: u64,
     ) -> wasmtime::Result<Result<http::Response, http::SendError>> {
+        self.ctx.count_call()?;
         match self.ctx.take(ticket) {
             Some(answer) => Ok(answer),
             None => Err(not_named(ticket)),
@@ -47,6 +54,7 @@ impl http::Host for WorkflowNodeCtxView<'_> {
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, http::SendError>> {
+        self.ctx.count_call()?;
         Ok(self.ctx.send(request).await)
     }
 }
@@ -58,6 +66,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         message: String,
         fields: Json,
     ) -> wasmtime::Result<()> {
+        self.ctx.count_call()?;
         let ctx = &mut *self.ctx;
         let (lines, bytes) = ctx.limits.log;
         ctx.log_lines = ctx.log_lines.saturating_add(1);
@@ -85,51 +94,57 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         total: Option<u64>,
         message: String,
     ) -> wasmtime::Result<()> {
+        self.ctx.count_call()?;
         self.ctx.progressed(done, total, &one_line(&message));
         Ok(())
     }
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
+        self.ctx.count_call()?;
         let Some(position) = self.ctx.positions.get(item as usize).copied() else {
             let items = self.ctx.positions.len();
             wasmtime::bail!("`context.emit` for item {item}, but the call has {items}");
         };
-        let mut records = Vec::with_capacity(outputs.len());
         let mut bytes = 0;
-        for output in outputs {
-            bytes += output.json.len();
+        for output in &outputs {
+            bytes += weight(output);
             if self.ctx.output_bytes + bytes > self.ctx.limits.output {
-                wasmtime::bail!("the output is larger than {} bytes", self.ctx.limits.output);
+                wasmtime::bail!("{}", too_much_output(self.ctx.limits.output));
             }
             if !self.ctx.ports.contains(&output.port) {
                 wasmtime::bail!(
                     "it emitted on the port `{}`, which the action does not have",
-                    output.port
+                    printable(&output.port)
                 );
             }
-            records.push(OutputRecord::checked(output, self.ctx.limits.json_depth)?);
         }
+        let records = self.ctx.records(outputs, bytes).await?;
         self.ctx.emit(position, records, bytes).await;
         Ok(())
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {
+        self.ctx.count_call()?;
         Ok(self.ctx.cancelled)
     }
 
     async fn now(&mut self) -> wasmtime::Result<u64> {
+        self.ctx.count_call()?;
         Ok(self.ctx.now)
     }
 
     async fn deadline(&mut self) -> wasmtime::Result<Option<u64>> {
+        self.ctx.count_call()?;
         Ok(self.ctx.deadline)
     }
 
     async fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        self.ctx.count_call()?;
         Ok(self.ctx.random(random_length(length)?))
     }
 
     async fn idempotency_key(&mut self, item: u32) -> wasmtime::Result<String> {
+        self.ctx.count_call()?;
         Ok(self.ctx.idempotency_key(item))
     }
 
@@ -137,6 +152,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         &mut self,
         slot: String,
     ) -> wasmtime::Result<Option<context::CredentialView>> {
+        self.ctx.count_call()?;
         Ok(self.ctx.credentials.get(&slot).cloned())
     }
 }

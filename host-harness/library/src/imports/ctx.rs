@@ -12,16 +12,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
+use crate::bindings::workflow::node::types::OutputItem;
+use crate::budget::ByteBudget;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::digest::hex;
-use crate::egress::Session;
+use crate::egress::{Answered, Session};
 use crate::execution::{Observer, OutputRecord};
 use crate::journal::{Journal, JournalEntry};
-use crate::limits::Limits;
+use crate::limits::{Limits, exceeded};
+
+/// Bytes of records that are checked on the executor's own thread.
+const BRIEF: usize = 16 * 1024;
 
 /// What has come of a ticket.
-type Finished = (u64, Option<Result<Response, SendError>>);
+type Finished = (u64, Option<Answered>);
 
 /// Output that was handed over before the call returned, by item.
 pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
@@ -43,7 +48,7 @@ pub struct WorkflowNodeCtx {
 
     last_ticket: u64,
     open: HashMap<u64, AbortHandle>,
-    answers: HashMap<u64, Result<Response, SendError>>,
+    answers: HashMap<u64, Answered>,
     tasks: JoinSet<()>,
     finished: (UnboundedSender<Finished>, UnboundedReceiver<Finished>),
     /// Taken from `finished`, and not named yet.
@@ -59,6 +64,8 @@ pub struct WorkflowNodeCtx {
     pub(super) log_lines: u32,
     pub(super) log_bytes: usize,
     progress: u64,
+    /// Calls of the host.
+    calls: u32,
     /// The execution's item behind each item of the guest.
     pub(super) positions: Vec<u32>,
     pub(super) ports: BTreeSet<String>,
@@ -126,6 +133,7 @@ impl WorkflowNodeCtx {
             log_lines: 0,
             log_bytes: 0,
             progress: 0,
+            calls: 0,
             positions: parts.positions,
             ports: parts.ports,
             place: parts.place,
@@ -146,10 +154,7 @@ impl WorkflowNodeCtx {
         std::mem::take(&mut self.emitted)
     }
 
-    fn start(
-        &mut self,
-        task: impl Future<Output = Option<Result<Response, SendError>>> + Send + 'static,
-    ) -> u64 {
+    fn start(&mut self, task: impl Future<Output = Option<Answered>> + Send + 'static) -> u64 {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         let sender = self.finished.0.clone();
@@ -167,8 +172,11 @@ impl WorkflowNodeCtx {
     pub(super) fn submit(&mut self, request: Request) -> u64 {
         let ticket = self.last_ticket + 1;
         match self.session.clone() {
-            Some(session) => self.start(async move { Some(session.send(ticket, request).await) }),
-            None => self.start(async move { Some(Err(no_network())) }),
+            Some(session) => {
+                let admission = session.admit(request);
+                self.start(async move { Some(session.send(ticket, admission).await) })
+            }
+            None => self.start(async move { Some(Answered::refused(no_network())) }),
         }
     }
 
@@ -177,10 +185,19 @@ impl WorkflowNodeCtx {
             return Err(no_network());
         };
         let started = Instant::now();
-        let answer = session.send(0, request).await;
+        let admission = session.admit(request);
+        let _hoard = self.hoard();
+        let answer = session.send(0, admission).await;
         self.waited += started.elapsed();
         self.observe_time();
-        answer
+        answer.take()
+    }
+
+    /// The guest waits now: for further answers, if it has not taken those that it was told of.
+    fn hoard(&self) -> Option<Hoard> {
+        let session = self.session.as_ref().filter(|_| !self.answers.is_empty())?;
+        session.held.hoard(true);
+        Some(Hoard(session.held.clone()))
     }
 
     pub(super) fn after(&mut self, duration: Duration) -> u64 {
@@ -199,6 +216,7 @@ impl WorkflowNodeCtx {
     /// Waits until any open ticket is finished.
     pub(super) async fn next(&mut self) -> Option<u64> {
         let started = Instant::now();
+        let hoard = self.hoard();
         let named = loop {
             if self.open.is_empty() {
                 break None;
@@ -219,6 +237,7 @@ impl WorkflowNodeCtx {
             }
             break Some(ticket);
         };
+        drop(hoard);
         self.waited += started.elapsed();
         self.observe_time();
         if let Some(ticket) = named {
@@ -267,10 +286,45 @@ impl WorkflowNodeCtx {
     }
 
     pub(crate) fn take(&mut self, ticket: u64) -> Option<Result<Response, SendError>> {
-        self.answers.remove(&ticket)
+        self.answers.remove(&ticket).map(Answered::take)
     }
 
-    /// `bytes`: of the records' JSON.
+    /// Counts a call of the host by the guest.
+    pub(super) fn count_call(&mut self) -> wasmtime::Result<()> {
+        self.calls = self.calls.saturating_add(1);
+        let most = self.limits.host_calls;
+        if self.calls > most {
+            wasmtime::bail!(
+                "{}",
+                exceeded("the number of its calls of the host", "host_calls", most)
+            );
+        }
+        Ok(())
+    }
+
+    /// Records that were checked, elsewhere if there is much of them.
+    pub(super) async fn records(
+        &mut self,
+        outputs: Vec<OutputItem>,
+        bytes: usize,
+    ) -> wasmtime::Result<Vec<OutputRecord>> {
+        let depth = self.limits.json_depth;
+        let check = move || -> Result<Vec<OutputRecord>, String> {
+            outputs.into_iter().map(|output| OutputRecord::checked(output, depth)).collect()
+        };
+        let checked = match self.session.as_ref().filter(|_| bytes > BRIEF) {
+            Some(session) => {
+                let started = Instant::now();
+                let checked = session.heavy.run(move |_| check()).await;
+                self.waited += started.elapsed();
+                checked.map_err(|error| error.to_string()).and_then(|checked| checked)
+            }
+            None => check(),
+        };
+        checked.map_err(wasmtime::Error::msg)
+    }
+
+    /// `bytes`: what the records count.
     pub(super) async fn emit(&mut self, item: u32, records: Vec<OutputRecord>, bytes: usize) {
         let count = records.len();
         let started = Instant::now();
@@ -350,6 +404,15 @@ pub(crate) fn draw(seed: u64, drawn: &mut u64, length: usize) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// Ends the guest's wait.
+struct Hoard(Arc<ByteBudget>);
+
+impl Drop for Hoard {
+    fn drop(&mut self) {
+        self.0.hoard(false);
+    }
 }
 
 fn no_network() -> SendError {

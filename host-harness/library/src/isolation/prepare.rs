@@ -13,6 +13,7 @@ use super::wire::{self, FromWorker, ToWorker};
 use crate::description::DescriptionError;
 use crate::error::{Error, ErrorKind};
 use crate::inspection::Surface;
+use crate::limits::ProcessLimits;
 
 /// A process that compiles one component and checks its documents.
 pub(crate) struct Compiler {
@@ -65,11 +66,13 @@ impl Compiler {
         node: &str,
         credential_types: &str,
         triggers: Option<&str>,
+        limits: &ProcessLimits,
     ) -> Result<(), Error> {
         let question = ToWorker::Check {
             node: node.to_owned(),
             credential_types: credential_types.to_owned(),
             triggers: triggers.map(str::to_owned),
+            limits: limits.clone(),
         };
         let checked = self.ask("checking its description", async |link| {
             link.send(&question).await?;

@@ -13,6 +13,7 @@ use crate::bindings::workflow::node::context::{CredentialView, Level};
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::OutputItem;
 use crate::inspection::Surface;
+use crate::limits::ProcessLimits;
 use crate::plugin::{Invocation, Returned};
 
 /// Bytes of a frame's length.
@@ -27,7 +28,12 @@ pub(super) enum ToWorker {
     /// `data`: bytes of memory that the worker may use.
     Compile { data: u64 },
     /// Check the documents of a component.
-    Check { node: String, credential_types: String, triggers: Option<String> },
+    Check {
+        node: String,
+        credential_types: String,
+        triggers: Option<String>,
+        limits: ProcessLimits,
+    },
     /// Load compiled code. Its descriptor follows.
     Load { has_triggers: bool, data: u64 },
     /// Make a call.

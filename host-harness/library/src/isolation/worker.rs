@@ -87,11 +87,12 @@ fn serve() -> io::Result<()> {
                 let compiled = compile(input.into(), output.into())?;
                 socket.send(&FromWorker::Compiled(compiled))?;
             }
-            ToWorker::Check { node, credential_types, triggers } => {
+            ToWorker::Check { node, credential_types, triggers, limits } => {
                 if !is_compiler {
                     return Err(io::Error::other("only a compiler checks documents"));
                 }
-                let read = Description::read(&node, &credential_types, triggers.as_deref());
+                let read =
+                    Description::read(&node, &credential_types, triggers.as_deref(), &limits);
                 let checked =
                     read.map(drop).map_err(|error| (error.document.into_owned(), error.problem));
                 socket.send(&FromWorker::Checked(checked))?;

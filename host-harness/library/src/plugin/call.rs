@@ -13,18 +13,26 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use super::invocation::{Exports, GuestResults, Invocation, Linked, Returned};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Silent, depth_of};
+use crate::execution::Silent;
 use crate::host::{CallState, Shared};
 use crate::imports::{Emitted, WasiState, WorkflowNodeCtx};
 use crate::inspection::Surface;
 use crate::journal::{Journal, NoJournal};
+use crate::json::Measure;
+use crate::limits::{ProcessLimits, exceeded};
+
+/// What wasmtime says when a guest passes more data than a host call may take. Its error has no
+/// type of its own; a test holds the text.
+const TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// After the deadline or a cancellation a guest has so long to return what it has.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A context that can send nothing, for `describe` and `configure`.
-pub(super) fn pure(shared: &Shared) -> WorkflowNodeCtx {
-    let limits = shared.limits.clone();
+/// A context that can send nothing, for `describe` and `configure`. The guest may return so many
+/// bytes.
+pub(super) fn pure(shared: &Shared, returned: usize) -> WorkflowNodeCtx {
+    let mut limits = shared.limits.clone();
+    limits.host_call = limits.host_call.min(returned);
     let total = limits.total_time.min(Duration::from_secs(30));
     let journal: Arc<dyn Journal> = Arc::new(NoJournal);
     WorkflowNodeCtx::new(crate::imports::Parts {
@@ -51,8 +59,15 @@ pub(crate) async fn describe(
     guest: &Guest,
     surface: &Surface,
 ) -> Result<(String, String, Option<String>), Error> {
+    let limits = &shared.process_limits;
     let ask = async |invocation| {
-        let (text, _) = call(shared, guest, pure(shared), &invocation, Returned::text).await?;
+        let context = pure(shared, limits.description);
+        let asked = call(shared, guest, context, &invocation, Returned::text).await;
+        let (text, _) = asked.map_err(|stopped| match stopped.is_too_much() {
+            true => Error::refused(exceeded("its description", "description", limits.description)),
+            false => stopped.error,
+        })?;
+        check_description(&text, limits, shared.limits.json_depth).map_err(Error::refused)?;
         Ok::<_, Error>(text)
     };
     let node = ask(Invocation::DescribeNode).await?;
@@ -61,12 +76,6 @@ pub(crate) async fn describe(
         true => Some(ask(Invocation::DescribeTriggers).await?),
         false => None,
     };
-    for document in [Some(&node), Some(&credential_types), triggers.as_ref()].into_iter().flatten()
-    {
-        if depth_of(document) > shared.limits.json_depth {
-            return Err(Error::refused("its description is nested too deeply"));
-        }
-    }
     Ok((node, credential_types, triggers))
 }
 
@@ -176,6 +185,11 @@ pub(super) struct Stopped {
 }
 
 impl Stopped {
+    /// Whether it passed more data to the host than one call may.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.error.to_string().contains(AT_ONCE)
+    }
+
     /// The result of another kind of call came back, which cannot happen to an honest worker.
     fn unexpected(emitted: Emitted) -> Self {
         let error = ErrorKind::Stopped("it returned the result of another call".into());
@@ -388,9 +402,36 @@ async fn run<T>(
     match result {
         Ok(value) => Ok((value, ended)),
         Err(message) => {
-            let message = state.memory.explain(message);
+            let message = explained(state.memory.explain(message), &state.node);
             Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted: ended.emitted })
         }
+    }
+}
+
+/// What a guest is told to have done that passed more data than a host call takes.
+const AT_ONCE: &str = "what it passed to the host at once";
+
+/// Why a call was stopped, by the name of the limit.
+fn explained(message: String, context: &WorkflowNodeCtx) -> String {
+    match message.contains(TOO_MUCH) {
+        true => exceeded(AT_ONCE, "host_call", context.limits().host_call),
+        false => message,
+    }
+}
+
+/// Checks the size of a description, before it is read.
+fn check_description(text: &str, limits: &ProcessLimits, depth: usize) -> Result<(), String> {
+    if text.len() > limits.description {
+        return Err(exceeded("its description", "description", limits.description));
+    }
+    let measure = Measure::of(text);
+    if measure.values > limits.description_values {
+        let what = "the number of values in its description";
+        return Err(exceeded(what, "description_values", limits.description_values));
+    }
+    match measure.depth > depth {
+        true => Err("its description is nested too deeply".into()),
+        false => Ok(()),
     }
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use super::Plugin;
 use super::call::{Instance, Stopped};
+use super::form::Form;
 use super::invocation::{GuestResults, Invocation};
+use super::results::{checked_results, is_brief};
 use super::session::{Part, Prepared, execution_id};
-use super::{Form, Plugin};
 use crate::bindings::exports::workflow::node::node::Call;
 use crate::deadline::Deadline;
 use crate::description::{Action, FieldProblem};
@@ -23,6 +25,7 @@ use crate::execution::{
 use crate::imports::{Emitted, Place};
 use crate::journal::JournalEntry;
 use crate::limits::Limits;
+use crate::offload::{Offload, Stop};
 
 /// An instance whose memory has grown by more than this part of the limit serves no further
 /// portion: what its author leaks ends with it.
@@ -53,20 +56,22 @@ impl Plugin {
         mut execution: Execution,
         observer: Arc<dyn Observer>,
     ) -> Result<Outcome, Error> {
-        let items = std::mem::take(&mut execution.items);
+        let mut items = std::mem::take(&mut execution.items);
         let total = items.len();
         let limits = execution.limits.as_ref().unwrap_or(&self.shared.limits);
         let time = execution.timeout.unwrap_or(limits.total_time);
         let end = Deadline::after(self.shared.clock.clone(), time);
         let place = (total > limits.portion_items).then(|| u64::try_from(total).ok());
-        let mut run = Run::new(self, execution, observer, End::At(end), place)?;
+        let mut run = Run::new(self, execution, observer, End::At(end), place).await?;
         run.total = Some(total);
         if !run.execution.continue_on_fail {
-            let problems: Vec<FieldProblem> = items
-                .iter()
+            let of_items;
+            (items, of_items) = run.problems(items).await?;
+            let problems: Vec<FieldProblem> = of_items
+                .into_iter()
                 .enumerate()
-                .flat_map(|(index, item)| {
-                    run.problems(item).into_iter().map(move |problem| FieldProblem {
+                .flat_map(|(index, of_item)| {
+                    of_item.into_iter().map(move |problem| FieldProblem {
                         pointer: format!("/{index}{}", problem.pointer),
                         message: problem.message,
                     })
@@ -152,6 +157,7 @@ pub(super) struct Run<'a> {
     plugin: &'a Plugin,
     action: &'a Action,
     form: Arc<Form>,
+    heavy: Offload,
     pub(super) execution: Execution,
     observer: Arc<dyn Observer>,
     end: End,
@@ -179,7 +185,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
+    pub(super) async fn new(
         plugin: &'a Plugin,
         execution: Execution,
         observer: Arc<dyn Observer>,
@@ -187,9 +193,10 @@ impl<'a> Run<'a> {
         place: Option<Option<u64>>,
     ) -> Result<Self, Error> {
         let action = plugin.action(&execution.action)?;
-        let form = FormOf::Action(action.name.clone()).key();
+        let form = FormOf::Action(action.name.clone());
         Ok(Self {
-            form: plugin.form(&form, &action.parameters)?,
+            form: plugin.form_elsewhere(form).await?,
+            heavy: plugin.shared.heavy.of_another(),
             plugin,
             action,
             limits: execution.limits.clone().unwrap_or_else(|| plugin.shared.limits.clone()),
@@ -212,10 +219,6 @@ impl<'a> Run<'a> {
             memory: 0,
             memory_growth: 0,
         })
-    }
-
-    fn problems(&self, item: &Value) -> Vec<FieldProblem> {
-        self.plugin.problems(&self.form, &self.execution.actor, item)
     }
 
     /// How many items may be under way at once, as far as the host knows.
@@ -262,9 +265,12 @@ impl<'a> Run<'a> {
         let Some(next) = first.checked_add(count) else {
             return Err(Error::internal("an execution has at most 4,294,967,295 items"));
         };
-        let problems: Vec<Vec<FieldProblem>> = match self.is_valid {
-            true => vec![Vec::new(); items.len()],
-            false => items.iter().map(|item| self.problems(item)).collect(),
+        let (items, problems) = match self.is_valid {
+            true => {
+                let problems = vec![Vec::new(); items.len()];
+                (items, problems)
+            }
+            false => self.problems(items).await?,
         };
         let wrong = problems.iter().filter(|of_item| !of_item.is_empty()).count() as u64;
         let begins = wrong == 0 || self.execution.continue_on_fail;
@@ -330,6 +336,45 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// What is wrong with each item. Takes time with items and form, but no longer than the call
+    /// would have.
+    fn problems(
+        &self,
+        items: Vec<Value>,
+    ) -> impl Future<Output = Result<(Vec<Value>, Vec<Vec<FieldProblem>>), Error>> + Send + use<>
+    {
+        let (form, plugin) = (self.form.clone(), self.plugin.clone());
+        let principal = self.execution.principal();
+        let brief = form.is_brief(&items);
+        let check = move |stop: &Stop| {
+            let mut problems = Vec::with_capacity(items.len());
+            for item in &items {
+                if stop.is_set() {
+                    break;
+                }
+                problems.push(plugin.problems(&form, &principal, item));
+            }
+            (items, problems)
+        };
+        let deadline = match &self.end {
+            End::At(deadline) => deadline.clone(),
+            End::Stalled(time) => Deadline::after(self.plugin.shared.clock.clone(), *time),
+        };
+        // The instance cannot be shared, so nothing of the run is borrowed while this waits.
+        let (heavy, next) = (self.heavy.clone(), self.next);
+        let cancellation = self.execution.cancellation.clone();
+        async move {
+            if brief {
+                return Ok(check(&Stop::default()));
+            }
+            tokio::select! {
+                checked = heavy.run(check) => checked,
+                () = deadline.passed() => Err(ErrorKind::TimeRanOut(next).into()),
+                () = cancellation.cancelled() => Err(ErrorKind::TimeRanOut(next).into()),
+            }
+        }
+    }
+
     /// Calls the guest with some items.
     async fn call(&mut self, items: Vec<String>, positions: Vec<u32>) -> Result<Called, Error> {
         let plugin = self.plugin;
@@ -383,10 +428,10 @@ impl<'a> Run<'a> {
                 if instance.memory_growth() <= self.limits.memory / REUSED_MEMORY {
                     self.instance = Some(instance);
                 }
-                let results = self.checked(results, count, ended.output_bytes);
+                let results = self.checked(results, count, ended.output_bytes).await;
                 Called { results, emitted: ended.emitted }
             }
-            Err(Stopped { error, emitted }) => {
+            Err(Stopped { error, emitted, .. }) => {
                 let message = format!("{error}; what it had sent may have happened");
                 self.stopped = Some(error);
                 Called { results: Results::Whole(ItemError::new("internal", message)), emitted }
@@ -402,17 +447,25 @@ impl<'a> Run<'a> {
         Ok(called)
     }
 
-    fn checked(&mut self, results: GuestResults, items: usize, emitted: usize) -> Results {
+    async fn checked(&mut self, results: GuestResults, items: usize, emitted: usize) -> Results {
         let results = match results {
             Ok(results) => results,
-            Err(error) => return Results::Whole(error.into()),
+            Err(error) => return Results::Whole(ItemError::of_guest(error, &self.limits)),
         };
-        let mut bytes = emitted;
-        match checked_results(self.action, results, items, &self.limits, &mut bytes) {
-            Ok(results) => {
+        let (action, limits) = (self.action.name.clone(), self.limits.clone());
+        let ports = self.action.output.keys().cloned().collect();
+        let is_brief = is_brief(&results);
+        let check = move || checked_results(&action, &ports, results, items, &limits, emitted);
+        let checked = match self.session.as_ref().filter(|_| !is_brief) {
+            Some(session) => session.heavy.run(move |_| check()).await,
+            None => Ok(check()),
+        };
+        let stopped = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        match checked.and_then(|checked| checked.map_err(stopped)) {
+            Ok((results, bytes)) => {
                 // What an engine has taken counts no more.
                 self.output_bytes = if self.observer.keeps_output() { bytes } else { 0 };
-                results
+                Results::PerItem(results)
             }
             Err(error) => {
                 let whole = Results::Whole(ItemError::new("internal", error.to_string()));
@@ -457,52 +510,6 @@ struct Called {
     results: Results,
     emitted: Emitted,
 }
-
-/// Results as the contract wants them: one per item, known ports, JSON.
-fn checked_results(
-    action: &Action,
-    results: Vec<GuestResult>,
-    items: usize,
-    limits: &Limits,
-    bytes: &mut usize,
-) -> Result<Results, Error> {
-    let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
-    if results.len() != items {
-        return Err(broken(format!("it gave {} results for {items} items", results.len())));
-    }
-    let mut checked = Vec::with_capacity(items);
-    for result in results {
-        checked.push(match result {
-            Err(error) => Err(error.into()),
-            Ok(outputs) => {
-                let mut records = Vec::with_capacity(outputs.len());
-                for output in outputs {
-                    *bytes += output.json.len();
-                    if *bytes > limits.output {
-                        let limit = limits.output;
-                        return Err(broken(format!("its output is larger than {limit} bytes")));
-                    }
-                    if !action.output.contains_key(&output.port) {
-                        let port = &output.port;
-                        return Err(broken(format!(
-                            "it gave output on the port `{port}`, which `{}` does not have",
-                            action.name
-                        )));
-                    }
-                    let record = OutputRecord::checked(output, limits.json_depth);
-                    records.push(record.map_err(|error| broken(error.to_string()))?);
-                }
-                Ok(records)
-            }
-        });
-    }
-    Ok(Results::PerItem(checked))
-}
-
-type GuestResult = Result<
-    Vec<crate::bindings::workflow::node::types::OutputItem>,
-    crate::bindings::workflow::node::types::Error,
->;
 
 /// Results of a call.
 enum Results {

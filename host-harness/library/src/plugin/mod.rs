@@ -2,12 +2,14 @@
 
 mod call;
 mod execute;
+mod form;
 mod invocation;
+mod results;
 mod session;
 mod stream;
 mod trigger;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
@@ -16,23 +18,27 @@ use serde_json::{Map, Value};
 pub(crate) use call::remote::Program;
 pub(crate) use call::{Guest, MemoryLimit, describe, trap_text};
 use call::{call, pure};
+use form::{Form, Forms};
 pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
 use crate::approval::{Approval, GrantRequest, Withheld, until_disabled};
 use crate::credential::CredentialForm;
-use crate::description::schema::{self, Validator};
+use crate::description::schema;
 use crate::description::{
     Action, Configuration, CredentialType, Description, FieldProblem, Trigger,
 };
 use crate::digest::Digest;
-use crate::egress::{Holder, InputSecret, Policy, input_secrets};
+use crate::egress::{Holder, Policy};
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent};
+use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent, shortened};
 use crate::host::Shared;
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
+use crate::json::Measure;
+use crate::limits::{Limits, exceeded};
+use crate::offload::Stop;
 use crate::principal::Principal;
 
 impl std::fmt::Debug for Plugin {
@@ -52,7 +58,7 @@ pub struct Plugin {
     request: Arc<GrantRequest>,
     /// The approval that was found to grant all of it.
     checked: Arc<Mutex<Option<Arc<Approval>>>>,
-    forms: Arc<Mutex<HashMap<String, Arc<Form>>>>,
+    forms: Arc<Forms>,
     /// What every execution may do at most.
     policy: Arc<Policy>,
 }
@@ -291,25 +297,45 @@ impl Plugin {
         }
         let invocation = Invocation::Configure { credential_type: name, fields, grant };
         let (configured, _) =
-            call(&self.shared, &self.guest, self.pure(), &invocation, Returned::configured).await?;
+            call(&self.shared, &self.guest, self.pure(), &invocation, Returned::configured)
+                .await
+                .map_err(|stopped| match stopped.is_too_much() {
+                true => {
+                    let most = self.shared.limits.document;
+                    let problem = exceeded("its `configuration.json`", "document", most);
+                    ErrorKind::Stopped(problem).into()
+                }
+                false => stopped.error,
+            })?;
         let text = configured.map_err(|errors| {
+            let limits = &self.shared.limits;
+            let most = limits.error_text;
             let problems = errors
                 .into_iter()
-                .map(|error| FieldProblem { pointer: error.pointer, message: error.message })
+                .take(MOST_PROBLEMS)
+                .map(|error| FieldProblem {
+                    pointer: shortened(error.pointer, most),
+                    message: shortened(error.message, most),
+                })
                 .collect();
             Error::from(ErrorKind::Invalid {
                 what: format!("the fields of the credential type `{credential_type}`"),
                 problems,
             })
         })?;
-        let value = schema::checked("configuration.json", &text)
-            .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        let value = self.document("configuration.json", &text, &self.shared.limits)?;
         let configuration: Configuration =
             serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
         crate::description::check_configuration(described, &configuration).map_err(|problem| {
             Error::refused(format!("its configuration goes beyond its description: {problem}"))
         })?;
         Ok(configuration)
+    }
+
+    /// A document that the plugin has returned, checked against the contract's schema of this name.
+    fn document(&self, name: &'static str, text: &str, limits: &Limits) -> Result<Value, Error> {
+        within_limits(name, text, limits)?;
+        schema::checked(name, text).map_err(|error| Error::from(ErrorKind::Description(error)))
     }
 
     /// Checks a form for a new credential, and says what follows from it.
@@ -322,7 +348,10 @@ impl Plugin {
         credential_type: &str,
         form: &CredentialForm,
     ) -> Result<Configuration, Error> {
-        let problems = form.check(self.credential_type(credential_type)?);
+        let described = self.credential_type(credential_type)?.clone();
+        let filled = form.clone();
+        let check = move |_: &Stop| filled.check(&described);
+        let problems = self.shared.heavy.of_another().run(check).await?;
         if !problems.is_empty() {
             let what = format!("the fields of the credential type `{credential_type}`");
             return Err(ErrorKind::Invalid { what, problems }.into());
@@ -346,16 +375,13 @@ impl Plugin {
         execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
         let invocation = Invocation::Test { slot };
+        let limits = session.session.limits.clone();
         let (result, _) =
             call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
                 .await?;
         match result {
-            Ok(text) => {
-                let value = schema::checked("identity.json", &text)
-                    .map_err(|error| Error::from(ErrorKind::Description(error)))?;
-                Ok(Ok(value))
-            }
-            Err(error) => Ok(Err(error.into())),
+            Ok(text) => Ok(Ok(self.document("identity.json", &text, &limits)?)),
+            Err(error) => Ok(Err(ItemError::of_guest(error, &limits))),
         }
     }
 
@@ -387,7 +413,8 @@ impl Plugin {
         let mut execution = context.clone();
         execution.action = query.of.name().to_owned();
         let session = self.session(&execution, Some(slots), Arc::new(Silent)).await?;
-        let form = self.form(&query.of.key(), parameters)?;
+        let limits = session.session.limits.clone();
+        let form = self.form_elsewhere(query.of.clone()).await?;
         let mut query = query.clone();
         let filled = Value::Object(std::mem::take(&mut query.parameters));
         if let Value::Object(parameters) = self.without_secrets(&form, &context.actor, &filled) {
@@ -399,12 +426,8 @@ impl Plugin {
             call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
                 .await?;
         match result {
-            Ok(text) => {
-                let value = schema::checked("options.json", &text)
-                    .map_err(|error| Error::from(ErrorKind::Description(error)))?;
-                Ok(Ok(value))
-            }
-            Err(error) => Ok(Err(error.into())),
+            Ok(text) => Ok(Ok(self.document("options.json", &text, &limits)?)),
+            Err(error) => Ok(Err(ItemError::of_guest(error, &limits))),
         }
     }
 
@@ -415,24 +438,27 @@ impl Plugin {
     /// When there is no such action.
     pub fn validate(&self, action: &str, items: &[Value]) -> Result<Vec<Vec<FieldProblem>>, Error> {
         let action = self.action(action)?;
-        let form = self.form(&FormOf::Action(action.name.clone()).key(), &action.parameters)?;
+        let form = self.form(&FormOf::Action(action.name.clone()))?;
         Ok(items.iter().map(|item| form.problems(item)).collect())
     }
 
-    /// What follows from the schema of the parameters of an action or a trigger; found out once per
-    /// plugin and [`FormOf::key`].
-    fn form(&self, name: &str, parameters: &Value) -> Result<Arc<Form>, Error> {
-        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = forms.get(name) {
-            return Ok(known.clone());
+    /// What follows from the schema of the parameters of an action or a trigger; found out once, and
+    /// again when other forms have taken its place.
+    fn form(&self, of: &FormOf) -> Result<Arc<Form>, Error> {
+        if let Some(known) = self.forms.get(of) {
+            return Ok(known);
         }
-        let shared = &self.description.node.schemas;
-        let form = Arc::new(Form {
-            validator: Validator::new(shared, parameters).map_err(Error::refused)?,
-            secrets: input_secrets(shared, parameters).map_err(Error::refused)?,
-        });
-        forms.insert(name.to_owned(), form.clone());
-        Ok(form)
+        let form = Form::new(&self.description, of, &self.shared)?;
+        Ok(self.forms.keep(of, form))
+    }
+
+    /// As [`Plugin::form`], and never works on a thread of the executor.
+    async fn form_elsewhere(&self, of: FormOf) -> Result<Arc<Form>, Error> {
+        if let Some(known) = self.forms.get(&of) {
+            return Ok(known);
+        }
+        let plugin = self.clone();
+        self.shared.heavy.of_another().run(move |_| plugin.form(&of)).await?
     }
 
     /// An item's parameters as the guest may see them, as JSON text.
@@ -501,8 +527,25 @@ impl Plugin {
 
     /// A context that can send nothing.
     fn pure(&self) -> WorkflowNodeCtx {
-        pure(&self.shared)
+        pure(&self.shared, self.shared.limits.document)
     }
+}
+
+/// More problems of one form are not reported.
+const MOST_PROBLEMS: usize = 100;
+
+/// Refuses a document of a plugin that is too large or too deep, before it is parsed.
+fn within_limits(what: &str, text: &str, limits: &Limits) -> Result<(), Error> {
+    let measure = Measure::of(text);
+    let broken = |problem: String| Err(ErrorKind::Stopped(problem).into());
+    if measure.weight() > limits.document {
+        return broken(exceeded(&format!("its `{what}`"), "document", limits.document));
+    }
+    if measure.depth > limits.json_depth {
+        let what = format!("the nesting of its `{what}`");
+        return broken(exceeded(&what, "json_depth", limits.json_depth));
+    }
+    Ok(())
 }
 
 /// The names on the way to a parameter, without the places in lists: `rules/targets/id` of
@@ -510,24 +553,6 @@ impl Plugin {
 fn without_places(path: &str) -> String {
     let is_place = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
     path.split('/').filter(|step| !is_place(step)).collect::<Vec<_>>().join("/")
-}
-
-/// What follows from the schema of parameters.
-struct Form {
-    validator: Validator,
-    /// Where secrets stand in them.
-    secrets: Vec<InputSecret>,
-}
-
-impl Form {
-    /// Everything that is wrong with parameters, in words that tell nothing of their secrets.
-    fn problems(&self, parameters: &Value) -> Vec<FieldProblem> {
-        if self.validator.is_valid(parameters) {
-            return Vec::new();
-        }
-        let is_secret = |place: &str| self.secrets.iter().any(|secret| secret.touches(place));
-        self.validator.problems_told(parameters, &is_secret)
-    }
 }
 
 fn unknown(what: &'static str, name: &str, known: impl Iterator<Item = String>) -> Error {

@@ -11,7 +11,8 @@ use super::{Plugin, unknown};
 use crate::approval::Approval;
 use crate::audit::{CredentialDeed, CredentialEvent};
 use crate::bindings::workflow::node::context::CredentialView;
-use crate::credential::{CredentialError, CredentialRequest};
+use crate::budget::ByteBudget;
+use crate::credential::{Credential, CredentialError, CredentialRequest};
 use crate::deadline::Deadline;
 use crate::description::SlotUse;
 use crate::digest::Digest;
@@ -20,6 +21,7 @@ use crate::error::{Error, ErrorKind};
 use crate::execution::{Execution, Observer};
 use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::JournalEntry;
+use crate::limits::{ProcessLimits, exceeded};
 use crate::oauth::rights;
 use crate::principal::Principal;
 
@@ -90,6 +92,13 @@ impl Plugin {
             echoed: AtomicU32::new(0),
             ending: Ending::default(),
             principal: execution.actor.clone(),
+            over_budget: AtomicU32::new(0),
+            held: ByteBudget::of_call(limits.held_bytes, shared.held.clone()),
+            heavy: match former {
+                Some(former) => former.heavy.clone(),
+                None => shared.heavy.of_another(),
+            },
+            process_limits: shared.process_limits.clone(),
             cancellation: execution.cancellation.clone(),
             deadline: deadline.clone(),
             limits: limits.clone(),
@@ -258,6 +267,7 @@ impl Plugin {
                 crate::Secret::MINIMUM_LENGTH
             )));
         }
+        within_limits(&credential, &shared.process_limits).map_err(unusable)?;
         let mut fields = credential.fields.clone();
         fields.retain(|field, _| !known_secrets.contains(field));
         let view = CredentialView {
@@ -274,8 +284,45 @@ impl Plugin {
             credential: name.to_owned(),
             user: (!is_shared).then(|| request.actor.user.clone()),
         };
-        let credential = SlotCredential::new(credential, credential_type, &shared.echoes);
+        let (echoes, secrets) = (shared.echoes.clone(), credential.secrets.clone());
+        let size: usize = secrets.values().map(crate::Secret::len).sum();
+        let echo = match size <= BRIEF_SECRETS {
+            true => echoes.of(secrets.values()),
+            false => shared.heavy.of_another().run(move |_| echoes.of(secrets.values())).await?,
+        };
+        let credential = SlotCredential::new(credential, credential_type, echo);
         Ok((SlotState::new(request, pace, credential), view))
+    }
+}
+
+/// Bytes of secrets whose filter is built on the executor's own thread.
+const BRIEF_SECRETS: usize = 256;
+
+/// Whether a credential is as small as one is.
+fn within_limits(credential: &Credential, limits: &ProcessLimits) -> Result<(), String> {
+    let secrets: usize = credential.secrets.values().map(crate::Secret::len).sum();
+    if secrets > limits.credential {
+        return Err(exceeded("the size of its secrets", "credential", limits.credential));
+    }
+    let fields: usize =
+        credential.fields.iter().map(|(name, value)| name.len() + size(value)).sum();
+    if fields > limits.credential_fields {
+        return Err(exceeded(
+            "the size of its fields",
+            "credential_fields",
+            limits.credential_fields,
+        ));
+    }
+    Ok(())
+}
+
+/// About how many bytes a value takes as text.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(list) => list.iter().map(|value| size(value) + 1).sum(),
+        Value::Object(all) => all.iter().map(|(name, value)| name.len() + size(value) + 4).sum(),
+        _ => 8,
     }
 }
 

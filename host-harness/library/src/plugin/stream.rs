@@ -114,7 +114,7 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
     let stall = execution.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
     let cancellation = execution.cancellation.clone();
     let run = Run::new(plugin, execution, handed.clone(), End::Stalled(stall), Some(None));
-    let mut run = match run {
+    let mut run = match run.await {
         Ok(run) => run,
         Err(error) => return ExecutionEnd::broken(error),
     };

@@ -10,7 +10,10 @@ use super::invocation::{Invocation, Returned};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::description::{FieldProblem, Trigger};
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Execution, FormOf, ItemError, Observer, depth_of};
+use crate::execution::{Execution, FormOf, ItemError, Observer};
+use crate::json::Measure;
+use crate::limits::Limits;
+use crate::offload::Stop;
 use crate::principal::Principal;
 use crate::secret::Secret;
 
@@ -52,8 +55,20 @@ impl Plugin {
         parameters: &Value,
     ) -> Result<Vec<FieldProblem>, Error> {
         let trigger = self.trigger(trigger)?;
-        let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
+        let form = self.form(&FormOf::Trigger(trigger.name.clone()))?;
         Ok(form.problems(parameters))
+    }
+
+    /// As [`Plugin::validate_trigger`], and never works on a thread of the executor.
+    pub(crate) async fn check_trigger(
+        &self,
+        trigger: &str,
+        parameters: &Value,
+    ) -> Result<Vec<FieldProblem>, Error> {
+        let (plugin, trigger) = (self.clone(), trigger.to_owned());
+        let parameters = parameters.clone();
+        let check = move |_: &Stop| plugin.validate_trigger(&trigger, &parameters);
+        self.shared.heavy.of_another().run(check).await?
     }
 
     /// The state without the handle, and the secret behind it.
@@ -116,10 +131,11 @@ impl Plugin {
         expect: impl FnOnce(Returned) -> Option<Result<T, contract::Error>>,
     ) -> Answered<T> {
         let trigger = asked.trigger;
-        let form = self.form(&FormOf::Trigger(trigger.name.clone()).key(), &trigger.parameters)?;
+        let form = self.form_elsewhere(FormOf::Trigger(trigger.name.clone())).await?;
         let mut execution = asked.execution;
         let by = execution.actor.clone();
         execution.action.clone_from(&trigger.name);
+        let limits = self.limits_of(&execution).clone();
         let session = self.session(&execution, Some(&trigger.slots), asked.observer).await?;
         let subscription = contract::Subscription {
             trigger: trigger.name.clone(),
@@ -132,7 +148,7 @@ impl Plugin {
         let invocation = invocation(subscription);
         let (answer, _) =
             call(&self.shared, &self.guest, session.context, &invocation, expect).await?;
-        Ok(answer.map_err(ItemError::from))
+        Ok(answer.map_err(|error| ItemError::of_guest(error, &limits)))
     }
 
     /// The state as the guest sees it: with a handle where the description says that it stands.
@@ -171,6 +187,10 @@ impl Plugin {
         (state, secret)
     }
 
+    fn limits_of<'a>(&'a self, execution: &'a Execution) -> &'a Limits {
+        execution.limits.as_ref().unwrap_or(&self.shared.limits)
+    }
+
     /// A document of at most `limit` bytes; the limit has the name `what`.
     fn json(&self, what: &str, text: &str, limit: usize) -> Result<Value, Error> {
         let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
@@ -180,7 +200,7 @@ impl Plugin {
                 "the {what} that it returned has {length} bytes; the limit `{what}` is {limit}"
             )));
         }
-        if depth_of(text) > self.shared.limits.json_depth {
+        if Measure::of(text).depth > self.shared.limits.json_depth {
             return Err(broken(format!("the {what} that it gave is nested too deeply")));
         }
         serde_json::from_str(text)

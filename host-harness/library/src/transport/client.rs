@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::{ACCEPT_ENCODING, HOST, HeaderValue};
 use http::{Method, Request, Uri, Version};
-use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::RootCertStore;
@@ -18,10 +17,13 @@ use url::Url;
 
 use super::connector::{ConnectTo, Connector, Resolver, SystemResolver};
 use super::decode::{self, chain};
+use super::pieces::Pieces;
 use super::pool::{Body, Leased, PoolKey, Pools, Protocol};
 use super::proxy::Proxy;
 use super::quota::Quota;
-use super::{Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse};
+use super::{
+    AnswerRoom, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
+};
 use crate::limits::ConnectionLimits;
 use crate::origin::{Origin, OriginOfUrl as _};
 use crate::secret::Secret;
@@ -247,7 +249,7 @@ fn on_the_wire(
     };
     let uri: Uri =
         uri.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
-    let mut wire = Request::new(Full::new(request.body.clone().unwrap_or_default()));
+    let mut wire = Request::new(Pieces::new(request.body.clone().unwrap_or_default()));
     *wire.method_mut() = request.method.clone();
     *wire.uri_mut() = uri;
     *wire.version_mut() = if is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
@@ -264,6 +266,14 @@ fn on_the_wire(
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError> {
+        self.send_within(request, &AnswerRoom::default()).await
+    }
+
+    async fn send_within(
+        &self,
+        request: TransportRequest,
+        room: &AnswerRoom,
+    ) -> Result<TransportResponse, TransportError> {
         let origin = Origin::of(&request.url).ok_or_else(|| {
             TransportError::new(TransportErrorKind::Denied, "the URL is neither https nor http")
         })?;
@@ -307,7 +317,8 @@ impl Transport for HttpTransport {
         };
         let (head, body) = response.into_parts();
         let is_head = request.method == Method::HEAD;
-        let body = decode::read(&head.headers, body, request.response_limit, is_head).await?;
+        let body = decode::read(&head.headers, body, request.response_limit, room, is_head);
+        let body = body.await?;
         connection.give_back().await;
         let version = if head.version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" };
         Ok(TransportResponse { status: head.status, headers: head.headers, body, version })

@@ -9,10 +9,14 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{TransportError, TransportErrorKind};
+use super::{AnswerRoom, TransportError, TransportErrorKind};
 
 /// What the transport asks for.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";
+
+/// Bytes that are decoded at once. Deflate makes up to a thousand times as many of them, and what is
+/// decoded is charged afterward.
+const PIECE: usize = 512;
 
 /// Where decoded bytes go: refuses what is above the limit.
 struct Bounded {
@@ -64,6 +68,15 @@ impl Decoder {
         }
     }
 
+    /// Bytes that have been decoded.
+    fn decoded(&self) -> usize {
+        match self {
+            Self::Identity(target) => target.bytes.len(),
+            Self::Gzip(decoder) => decoder.get_ref().bytes.len(),
+            Self::Deflate(decoder) => decoder.get_ref().bytes.len(),
+        }
+    }
+
     fn finish(self) -> std::io::Result<Vec<u8>> {
         Ok(match self {
             Self::Identity(target) => target.bytes,
@@ -78,6 +91,7 @@ pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Incoming,
     limit: usize,
+    room: &AnswerRoom,
     is_head: bool,
 ) -> Result<Vec<u8>, TransportError> {
     if is_head {
@@ -95,7 +109,11 @@ pub(super) async fn read(
         if let Ok(chunk) = frame.into_data() {
             let chunk: Bytes = chunk;
             received += chunk.len();
-            decoder.write(&chunk).map_err(|error| decode_error(&error, limit))?;
+            for piece in chunk.chunks(PIECE) {
+                decoder.write(piece).map_err(|error| decode_error(&error, limit))?;
+                room.reserve(decoder.decoded()).await?;
+                tokio::task::coop::consume_budget().await;
+            }
         }
     }
     // HTTP/2 may end a stream early and call it no error.

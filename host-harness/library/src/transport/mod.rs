@@ -6,6 +6,7 @@ mod address;
 mod client;
 mod connector;
 mod decode;
+mod pieces;
 mod pool;
 mod proxy;
 mod quota;
@@ -17,6 +18,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
+
+use crate::budget::Charge;
 
 pub use address::{AddressRefused, judge_address};
 pub use client::{HttpTransport, HttpTransportBuilder, TransportBuildError};
@@ -61,6 +64,36 @@ impl SentMark {
     /// Whether it may have left.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Room for an answer in the budgets of an execution and of the process: see
+/// [`Limits::held_bytes`](crate::Limits::held_bytes).
+#[derive(Clone, Default)]
+pub struct AnswerRoom(Option<(Arc<Charge>, usize)>);
+
+impl AnswerRoom {
+    /// Room beside what the request takes, in the same charge: otherwise requests could take all of
+    /// the room that their own answers wait for.
+    pub(crate) fn beside(charge: &Arc<Charge>) -> Self {
+        Self(Some((charge.clone(), charge.bytes())))
+    }
+
+    /// Waits until the answer may have so many bytes in all. What is reserved is given back when
+    /// the guest takes the answer or gives it up.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::TooLarge`] if the guest waits for more answers instead of taking those
+    /// that it has, so that there would never be room.
+    pub async fn reserve(&self, bytes: usize) -> Result<(), TransportError> {
+        let Some((charge, request)) = &self.0 else { return Ok(()) };
+        charge.grow_to(request.saturating_add(bytes)).await.map_err(|exhausted| {
+            let message = format!(
+                "the plugin waits for more answers without taking those that it has: {exhausted}"
+            );
+            TransportError::new(TransportErrorKind::TooLarge, message)
+        })
     }
 }
 
@@ -117,6 +150,22 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// When no answer came.
     async fn send(&self, request: TransportRequest) -> Result<TransportResponse, TransportError>;
+
+    /// As [`Transport::send`], and reserves room for the answer. The default reserves it once the
+    /// answer is there; a transport that reserves it while it reads holds less.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transport::send`] and [`AnswerRoom::reserve`].
+    async fn send_within(
+        &self,
+        request: TransportRequest,
+        room: &AnswerRoom,
+    ) -> Result<TransportResponse, TransportError> {
+        let response = self.send(request).await?;
+        room.reserve(response.body.len()).await?;
+        Ok(response)
+    }
 
     /// Whether the operator maps an origin elsewhere. A plain http origin is reachable only so.
     fn is_mapped(&self, origin: &crate::origin::Origin) -> bool {

@@ -8,14 +8,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::pieces::Pieces;
 use super::quota::{Exhausted, Quota, Share};
 use crate::limits::ConnectionLimits;
 use crate::origin::Origin;
@@ -24,7 +23,7 @@ use crate::origin::Origin;
 const SHARE_WAIT: Duration = Duration::from_secs(30);
 
 /// A request's body.
-pub(super) type Body = Full<Bytes>;
+pub(super) type Body = Pieces;
 
 /// Whose connections these are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -13,8 +13,9 @@ use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::clock::Clock;
 use crate::description::Trigger;
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Execution, ItemError, Observer, Silent, depth_of};
+use crate::execution::{Execution, ItemError, Observer, Silent};
 use crate::host::Host;
+use crate::json::Measure;
 use crate::limits::{Limits, TriggerLimits};
 use crate::plugin::{Plugin, TriggerCall, TriggerHealth};
 
@@ -77,7 +78,7 @@ impl Triggers {
         plugin.check_approval()?;
         let trigger = plugin.trigger(&new.trigger)?;
         plugin.check_run(&trigger.name)?;
-        let problems = plugin.validate_trigger(&new.trigger, &new.parameters)?;
+        let problems = plugin.check_trigger(&new.trigger, &new.parameters).await?;
         if !problems.is_empty() {
             let what = format!("the parameters of `{}`", new.trigger);
             return Err(ErrorKind::Invalid { what, problems }.into());
@@ -309,7 +310,7 @@ impl Triggers {
                     limits.dedup_key
                 )));
             }
-            if depth_of(&event.json) > self.0.call_limits.json_depth {
+            if Measure::of(&event.json).depth > self.0.call_limits.json_depth {
                 return Err(broken("an event that it gave is nested too deeply".into()));
             }
             let json = RawValue::from_string(event.json)

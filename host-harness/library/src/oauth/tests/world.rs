@@ -18,6 +18,7 @@ use crate::credential::{
 };
 use crate::description::Description;
 use crate::digest::Digest;
+use crate::limits::ProcessLimits;
 use crate::oauth::manage::Services;
 use crate::oauth::{CredentialManager, Timing};
 use crate::secret::Secret;
@@ -87,7 +88,10 @@ pub(super) fn description(grace: Option<u64>) -> Arc<Description> {
     };
     let types = json!({"credential_types": [credential_type("user", &user),
         credential_type("app", &app)]});
-    Arc::new(Description::read(&node.to_string(), &types.to_string(), None).unwrap())
+    Arc::new(
+        Description::read(&node.to_string(), &types.to_string(), None, &ProcessLimits::default())
+            .unwrap(),
+    )
 }
 
 pub(super) fn fast() -> Timing {

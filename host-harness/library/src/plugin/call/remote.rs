@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{Ended, Stopped, over, unless_disabled};
+use super::{Ended, Stopped, explained, over, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::imports::{Emitted, WorkflowNodeCtx};
@@ -129,6 +129,9 @@ async fn run(
             let ended = Ended { emitted, memory, output_bytes: context.output_bytes() };
             Ok((returned, ended, Instance { lease: Some(lease), memory, initial }))
         }
-        Err(message) => Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted }),
+        Err(message) => {
+            let message = explained(message, context);
+            Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted })
+        }
     }
 }

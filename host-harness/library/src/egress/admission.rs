@@ -1,0 +1,152 @@
+//! Whether the host takes a request over from the guest at all: within the budget of requests, and of
+//! a size that fits. Nothing of a request that is too large is kept, shown, or logged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::judge::refusal;
+use super::session::Session;
+use crate::audit::{AuditEvent, Verdict};
+use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
+use crate::budget::{Charge, Exhausted};
+use crate::limits::{Limits, exceeded};
+
+/// What a request costs beside its texts, in bytes.
+const OVERHEAD: usize = 1_024;
+
+/// Longest name that is kept of a request: method, slot, idempotency key.
+const LONGEST_NAME: usize = 256;
+
+/// What has become of a request before it is judged.
+pub(crate) enum Admission {
+    /// It counts against the budget of requests, and its bytes are charged.
+    Admitted(Request, Arc<Charge>),
+    /// It counts, and is refused; what is left of it may be shown.
+    Refused(Request, SendError),
+    /// It is beyond the budget of requests: it is counted, and nothing else.
+    Over(SendError),
+}
+
+impl Session {
+    /// Takes a request over.
+    pub(crate) fn admit(&self, mut request: Request) -> Admission {
+        let most = self.limits.requests;
+        let counted = self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+            (made < most).then_some(made + 1)
+        });
+        if counted.is_err() {
+            self.over_budget.fetch_add(1, Ordering::Relaxed);
+            return Admission::Over(refusal(SendErrorKind::OverBudget, self.budget_is_used_up()));
+        }
+        cut(&mut request.method, LONGEST_NAME);
+        for name in [&mut request.credential, &mut request.idempotency_key].into_iter().flatten() {
+            cut(name, LONGEST_NAME);
+        }
+        let refused = match too_large(&request, &self.limits) {
+            Some(error) => error,
+            None => match self.held.charge(self.size(&request)) {
+                Ok(charge) => return Admission::Admitted(request, Arc::new(charge)),
+                Err(exhausted) => no_room(&exhausted),
+            },
+        };
+        request.headers = Vec::new();
+        request.body = None;
+        cut(&mut request.url, LONGEST_NAME);
+        Admission::Refused(request, refused)
+    }
+
+    fn budget_is_used_up(&self) -> String {
+        let made = self.limits.requests;
+        format!("the execution has made its {made} requests: the limit `requests` ({made})")
+    }
+
+    /// What a request makes the host hold.
+    fn size(&self, request: &Request) -> usize {
+        let headers: usize =
+            request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let body = request.body.as_ref().map_or(0, Vec::len);
+        // An observer that wants bodies is given a copy when the request has ended.
+        let copies = if self.observer.wants_bodies() { 2 } else { 1 };
+        OVERHEAD + request.url.len() + copies * (headers + body)
+    }
+}
+
+impl Drop for Session {
+    /// One event for all requests beyond the budget.
+    fn drop(&mut self) {
+        let over = *self.over_budget.get_mut();
+        if over == 0 {
+            return;
+        }
+        self.audit.record(&AuditEvent {
+            time: self.clock.unix_milliseconds(),
+            plugin: self.policy.plugin.to_string(),
+            node: self.policy.node.clone(),
+            action: self.action.clone(),
+            execution: self.execution.clone(),
+            actor: self.actor.clone(),
+            workflow: self.workflow.clone(),
+            credential: None,
+            method: String::new(),
+            origin: String::new(),
+            path: String::new(),
+            verdict: Verdict::Refused,
+            reason: Some(format!(
+                "{over} further requests were refused: {}",
+                self.budget_is_used_up()
+            )),
+            status: None,
+            attempts: 0,
+            duration: 0,
+        });
+    }
+}
+
+fn too_large(request: &Request, limits: &Limits) -> Option<SendError> {
+    let invalid = |message| Some(refusal(SendErrorKind::InvalidRequest, message));
+    if request.url.len() > limits.url {
+        let what = format!("the URL has {} bytes, which", request.url.len());
+        return invalid(exceeded(&what, "url", limits.url));
+    }
+    let (most, most_bytes) = limits.request_headers;
+    if request.headers.len() > most {
+        let what = format!("the request has {} headers, which", request.headers.len());
+        return invalid(exceeded(&what, "request_headers", most));
+    }
+    let bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > most_bytes {
+        let what = format!("the request's headers have {bytes} bytes, which");
+        return invalid(exceeded(&what, "request_headers", most_bytes));
+    }
+    let body = request.body.as_ref().map_or(0, Vec::len);
+    if body > limits.request_body {
+        let what = format!("the request's body has {body} bytes, which");
+        let message = exceeded(&what, "request_body", limits.request_body);
+        return Some(refusal(SendErrorKind::OverBudget, message));
+    }
+    None
+}
+
+/// There is no room for a request. It may be sent again: once answers were taken, or once others
+/// have ended.
+pub(super) fn no_room(exhausted: &Exhausted) -> SendError {
+    let next = match exhausted.is_shared {
+        true => "other executions hold them; try again later",
+        false => "take answers before you send more",
+    };
+    SendError {
+        retry_after: exhausted.is_shared.then_some(1_000),
+        ..refusal(
+            SendErrorKind::OverBudget,
+            format!("there is no room for the request: {exhausted}; {next}. It was not sent"),
+        )
+    }
+}
+
+/// Cuts a text off at a character, and gives its memory back.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.shrink_to_fit();
+    }
+}

@@ -1,0 +1,114 @@
+//! What follows from the schema of the parameters of an action or a trigger.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::{MOST_PROBLEMS, unknown};
+use crate::description::schema::Validator;
+use crate::description::{Description, FieldProblem};
+use crate::egress::{InputSecret, input_secrets};
+use crate::error::Error;
+use crate::execution::FormOf;
+use crate::host::Shared;
+use crate::limits::exceeded;
+
+/// The forms of a plugin that were used lately.
+#[derive(Default)]
+pub(super) struct Forms(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    forms: HashMap<String, Arc<Form>>,
+    /// Bytes of their schemas.
+    weight: usize,
+}
+
+impl Forms {
+    /// Bytes of schemas that are kept compiled.
+    const MOST: usize = 16 * 1024 * 1024;
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, of: &FormOf) -> Option<Arc<Form>> {
+        self.kept().forms.get(&of.key()).cloned()
+    }
+
+    pub(super) fn keep(&self, of: &FormOf, form: Form) -> Arc<Form> {
+        let (form, weight) = (Arc::new(form), 1_024);
+        let weight = form.validator.weight() + weight;
+        let mut kept = self.kept();
+        if kept.weight + weight > Self::MOST {
+            *kept = Kept::default();
+        }
+        kept.weight += weight;
+        kept.forms.insert(of.key(), form.clone());
+        form
+    }
+}
+
+/// A compiled form.
+pub(super) struct Form {
+    /// Bytes that a secret may have.
+    most: usize,
+    validator: Validator,
+    /// Where secrets are in the parameters.
+    pub(super) secrets: Vec<InputSecret>,
+}
+
+impl Form {
+    /// Compiles a form. Takes time.
+    pub(super) fn new(
+        description: &Description,
+        of: &FormOf,
+        shared: &Shared,
+    ) -> Result<Self, Error> {
+        let parameters = match of {
+            FormOf::Action(name) => description.node.action(name).map(|one| &one.parameters),
+            FormOf::Trigger(name) => description.trigger(name).map(|one| &one.parameters),
+        };
+        let Some(parameters) = parameters else {
+            return Err(unknown("form", of.name(), std::iter::empty()));
+        };
+        let schemas = &description.node.schemas;
+        let limits = &shared.process_limits;
+        let validator = Validator::new(schemas, parameters, limits).map_err(Error::refused)?;
+        Ok(Self {
+            most: limits.secret,
+            validator: validator.steps(shared.limits.schema_steps),
+            secrets: input_secrets(schemas, parameters).map_err(Error::refused)?,
+        })
+    }
+
+    /// Whether items are validated in next to no time.
+    pub(super) fn is_brief(&self, items: &[Value]) -> bool {
+        self.validator.is_brief(items)
+    }
+
+    /// Everything that is wrong with parameters, in words that say nothing of their secrets.
+    pub(super) fn problems(&self, parameters: &Value) -> Vec<FieldProblem> {
+        let too_large = self.too_large(parameters);
+        if !too_large.is_empty() || self.validator.is_valid(parameters) {
+            return too_large;
+        }
+        let is_secret = |place: &str| self.secrets.iter().any(|secret| secret.touches(place));
+        self.validator.problems_told(parameters, &is_secret)
+    }
+
+    /// Secrets that no handle is made for.
+    fn too_large(&self, parameters: &Value) -> Vec<FieldProblem> {
+        let mut problems = Vec::new();
+        for secret in &self.secrets {
+            secret.each(parameters, &mut |pointer, text| {
+                if text.len() > self.most && problems.len() < MOST_PROBLEMS {
+                    let message = exceeded("this secret", "secret", self.most);
+                    problems.push(FieldProblem { pointer: pointer.to_owned(), message });
+                }
+            });
+        }
+        problems
+    }
+}

@@ -1,0 +1,82 @@
+//! What a guest returns, before anything of it is kept: one result per item, known ports, JSON, within
+//! the limits.
+
+use std::collections::BTreeSet;
+
+use crate::bindings::workflow::node::types::{Error as GuestError, OutputItem};
+use crate::egress::printable;
+use crate::execution::{ItemError, OutputRecord, weight, weight_of_error};
+use crate::json::Measure;
+use crate::limits::{Limits, RECORD_OVERHEAD, too_much_output};
+
+/// What a guest returns for an item.
+pub(super) type GuestResult = Result<Vec<OutputItem>, GuestError>;
+
+/// What came of each item.
+type ItemResults = Vec<Result<Vec<OutputRecord>, ItemError>>;
+
+/// Bytes of results that are checked on the executor's own thread.
+const BRIEF: usize = 16 * 1024;
+
+/// Whether checking the results takes next to no time.
+pub(super) fn is_brief(results: &[GuestResult]) -> bool {
+    let mut left = BRIEF;
+    results.iter().all(|result| {
+        let size = match result {
+            Ok(outputs) if outputs.len() < BRIEF / RECORD_OVERHEAD => {
+                outputs.iter().map(weight).sum()
+            }
+            Ok(_) => usize::MAX,
+            Err(error) => error.message.len() + error.detail.as_ref().map_or(0, String::len),
+        };
+        left = left.saturating_sub(size.saturating_add(RECORD_OVERHEAD));
+        left > 0
+    })
+}
+
+/// The results, with what all output counts now; before, it counted `bytes`. Takes time with the size
+/// of the results.
+pub(super) fn checked_results(
+    action: &str,
+    ports: &BTreeSet<String>,
+    results: Vec<GuestResult>,
+    items: usize,
+    limits: &Limits,
+    mut bytes: usize,
+) -> Result<(ItemResults, usize), String> {
+    if results.len() != items {
+        return Err(format!("it gave {} results for {items} items", results.len()));
+    }
+    let mut add = |more: usize| {
+        bytes = bytes.saturating_add(more);
+        match bytes > limits.output {
+            true => Err(too_much_output(limits.output)),
+            false => Ok(()),
+        }
+    };
+    let mut checked = Vec::with_capacity(items);
+    for result in results {
+        checked.push(match result {
+            Err(error) => {
+                let detail = error.detail.as_deref().map_or(0, |text| Measure::of(text).weight());
+                let error = ItemError::of_guest(error, limits);
+                add(weight_of_error(&error, if error.detail.is_some() { detail } else { 0 }))?;
+                Err(error)
+            }
+            Ok(outputs) => {
+                for output in &outputs {
+                    add(weight(output))?;
+                    if !ports.contains(&output.port) {
+                        let port = printable(&output.port);
+                        return Err(format!(
+                            "it gave output on the port `{port}`, which `{action}` does not have"
+                        ));
+                    }
+                }
+                let record = |output| OutputRecord::checked(output, limits.json_depth);
+                Ok(outputs.into_iter().map(record).collect::<Result<_, _>>()?)
+            }
+        });
+    }
+    Ok((checked, bytes))
+}

@@ -1,0 +1,14 @@
+//! What foreign code and data can make the host hold, and for how long they can stall it: bounds on
+//! memory, time, and records, while guests and services do their worst.
+//!
+//! A process of its own, because the bounds are those of a process. Tests that measure run one after
+//! the other.
+
+mod documents;
+mod evil;
+mod floods;
+mod handles;
+mod heap;
+mod held;
+mod schemas;
+mod server;
