@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use end_to_end::{World, worker};
 use pagerduty_simulator::Simulator;
 use serde_json::{Value, json};
-use workflow_node_host::{Execution, Isolation, Limits};
+use workflow_node_host::{Execution, Isolation, Limits, Principal};
 
 /// The default of [`Limits::concurrent_requests`].
 const IN_FLIGHT: usize = 64;
@@ -137,7 +137,7 @@ impl Mode {
         let mut execution = Execution::new("incident.get").credential("rest", "user");
         execution.items = vec![json!({"incident_id": self.incident}); count];
         execution.concurrency = Some(IN_FLIGHT);
-        execution.actor = Some(actor.into());
+        execution.actor = Principal::user(actor);
         let outcome = self.world.plugin.execute(execution).await.expect("it runs");
         assert!(outcome.items.iter().all(|item| item.is_ok()), "{:?}", outcome.stopped);
     }

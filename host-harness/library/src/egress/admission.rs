@@ -84,7 +84,7 @@ impl Drop for Session {
             node: self.policy.node.clone(),
             action: self.action.clone(),
             execution: self.execution.clone(),
-            actor: self.actor.clone(),
+            actor: self.principal.clone(),
             workflow: self.workflow.clone(),
             credential: None,
             method: String::new(),

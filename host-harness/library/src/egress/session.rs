@@ -305,9 +305,8 @@ impl Session {
             let (limit, now) = (credential.rate_limit.as_ref(), self.clock.monotonic());
             self.pacing.pacer(&slot.pace, &judged.origin, limit, now)
         });
-        let operation = pacer
-            .as_ref()
-            .map(|pacer| pacer.operation(judged.method.as_str(), judged.url.path()));
+        let operation =
+            pacer.as_ref().map(|pacer| pacer.operation(judged.method.as_str(), judged.url.path()));
         let paced = pacer.as_deref().zip(operation.as_ref());
         let mut refreshed = false;
         // A refusal by a rate limit is no failed attempt: it is waited for as long as there is time.
@@ -420,8 +419,8 @@ impl Session {
     ) -> Result<SemaphorePermit<'_>, SendError> {
         loop {
             let place = self.place().await?;
-            let wait = paced
-                .and_then(|(pacer, operation)| pacer.claim(operation, self.clock.monotonic()));
+            let wait =
+                paced.and_then(|(pacer, operation)| pacer.claim(operation, self.clock.monotonic()));
             let Some(wait) = wait else { return Ok(place) };
             // Requests that need not wait are sent meanwhile.
             drop(place);

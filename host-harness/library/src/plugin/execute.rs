@@ -320,12 +320,13 @@ impl<'a> Run<'a> {
 
     /// Tells how long a list of items takes by the rate limit of the credential, and refuses it where
     /// that is longer than the time allowed even if nobody else sends anything: it would end half-way.
-    fn check_pace(&self, session: &Session) -> Result<(), Error> {
-        let (Some(items), End::At(deadline)) = (self.total, &self.end) else { return Ok(()) };
-        if self.action.batches || session.dry_run {
-            return Ok(());
-        }
-        let Some((time, alone, limit)) = session.time_for(items) else { return Ok(()) };
+    fn check_pace(
+        &self,
+        items: usize,
+        paced: Option<(Duration, Duration, String)>,
+    ) -> Result<(), Error> {
+        let End::At(deadline) = &self.end else { return Ok(()) };
+        let Some((time, alone, limit)) = paced else { return Ok(()) };
         let allowed = deadline.left();
         if alone >= allowed {
             let time = alone;
@@ -344,7 +345,7 @@ impl<'a> Run<'a> {
     ) -> impl Future<Output = Result<(Vec<Value>, Vec<Vec<FieldProblem>>), Error>> + Send + use<>
     {
         let (form, plugin) = (self.form.clone(), self.plugin.clone());
-        let principal = self.execution.principal();
+        let principal = self.execution.actor.clone();
         let brief = form.is_brief(&items);
         let check = move |stop: &Stop| {
             let mut problems = Vec::with_capacity(items.len());
@@ -396,8 +397,12 @@ impl<'a> Run<'a> {
         let Prepared { session, mut context } =
             plugin.session_for(&self.execution, slots, observer, part).await?;
         self.session = Some(session.clone());
-        if before == 0 {
-            self.check_pace(&session)?;
+        if let Some(items) = self.total.filter(|_| before == 0)
+            && !self.action.batches
+            && !session.dry_run
+        {
+            let paced = session.time_for(items).await;
+            self.check_pace(items, paced)?;
         }
         context.count_output(self.output_bytes);
         let call = Call {

@@ -11,7 +11,8 @@ use end_to_end::{World, error, host, values, worker};
 use pagerduty_simulator::{Fault, FaultAction, Simulator};
 use serde_json::json;
 use workflow_node_host::{
-    Execution, Host, Isolation, Limits, MemoryApprovals, Plugin, WorkerCommand, WorkerLimits,
+    Execution, Host, Isolation, Limits, MemoryApprovals, Plugin, Principal, WorkerCommand,
+    WorkerLimits,
 };
 
 use crate::support::{Everything, Hostile};
@@ -34,7 +35,7 @@ fn start(
     tokio::spawn(async move {
         let mut execution = Execution::new("hostile.misbehave").item(case);
         // A user who has no worker yet.
-        execution.actor = Some("ada".into());
+        execution.actor = Principal::user("ada");
         execution.limits = Some(limits);
         plugin.execute(execution).await.expect("it is run")
     })
@@ -234,7 +235,7 @@ async fn a_worker_serves_one_user_only() {
     let world = isolated_world().await;
     let run = async |actor: &str| {
         let mut execution = world.execution("user", "service.list", &[json!({})]);
-        execution.actor = Some(actor.into());
+        execution.actor = Principal::user(actor);
         let before = world.host.worker_processes();
         let outcome = world.plugin.execute(execution).await.unwrap();
         assert!(outcome.items[0].is_ok(), "{:?}", outcome.items[0].error);

@@ -709,6 +709,8 @@ async fn users_of_a_credential_share_neither_connections_nor_a_pace() {
     let (record, elapsed) = run("bob", "/", 5_000).await;
     assert_eq!(record["status"], 200, "{record}");
     assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
-    let (record, _) = run("ada", "/", 500).await;
+    let sent = seen.lock().unwrap().len();
+    let (record, _) = run("ada", "/limited", 500).await;
     assert_eq!(record["error"], "SendErrorKind::RateLimited", "{record}");
+    assert_eq!(seen.lock().unwrap().len(), sent, "Ada waits");
 }

@@ -35,6 +35,12 @@ fn ways_to_fail() -> Vec<Option<FaultAction>> {
     ]
 }
 
+/// A rate limit is waited for as long as there is time.
+fn patience(fault: Option<&FaultAction>) -> std::time::Duration {
+    let is_limited = matches!(fault, Some(FaultAction::Status { code: 429, .. }));
+    std::time::Duration::from_secs(if is_limited { 1 } else { 20 })
+}
+
 /// In how many parts the actions are tried.
 const PARTS: usize = 9;
 
@@ -77,7 +83,7 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
                     execution.workflow = Some("nightly".into());
                     execution.limits = Some(Limits {
                         attempts: 1,
-                        total_time: std::time::Duration::from_secs(20),
+                        total_time: patience(fault.as_ref()),
                         ..Limits::default()
                     });
                     world.plugin.execute_observed(execution, everything.clone())
@@ -93,7 +99,11 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
                 }
                 told.push_str(&format!("{outcome:?}"));
             }
-            let tested = world.plugin.test_credential(&name, &Execution::default()).await;
+            let test = Execution {
+                limits: Some(Limits { total_time: patience(fault.as_ref()), ..Limits::default() }),
+                ..Execution::default()
+            };
+            let tested = world.plugin.test_credential(&name, &test).await;
             told.push_str(&format!("{tested:?}"));
             // What was renewed meanwhile is as secret as what was there before.
             for secret in world.secrets() {

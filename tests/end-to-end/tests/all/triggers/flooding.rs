@@ -17,7 +17,7 @@ use workflow_node_host::trigger::{
     EventSink, Happening, MemoryTriggers, NewSubscription, RunOptions, SinkError, TriggerEvent,
     TriggerStore,
 };
-use workflow_node_host::{CancellationToken, Host, HostBuilder, Plugin, TriggerLimits};
+use workflow_node_host::{CancellationToken, Host, HostBuilder, Plugin, Principal, TriggerLimits};
 
 /// The hostile plugin, approved.
 async fn hostile() -> (Host, Plugin) {
@@ -38,7 +38,7 @@ fn subscription(trigger: &str, parameters: Value, callback_url: Option<String>) 
         parameters,
         credentials: BTreeMap::new(),
         callback_url,
-        actor: None,
+        actor: Principal::default(),
         workflow: None,
     }
 }
