@@ -266,6 +266,9 @@ impl Lease {
     }
 }
 
+/// Bytes of a buffer that is kept for the next message. What a large one has taken is given back.
+const KEPT: usize = 256 * 1024;
+
 /// The connection to a worker.
 pub(super) struct Link<'a> {
     worker: &'a mut Worker,
@@ -283,9 +286,35 @@ impl<'a> Link<'a> {
     }
 
     pub(super) async fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+        self.send_with(message, &[]).await
+    }
+
+    /// Sends a message and what follows it.
+    pub(super) async fn send_with(
+        &mut self,
+        message: &impl Serialize,
+        bodies: &[Vec<u8>],
+    ) -> io::Result<()> {
         self.outbox.clear();
         wire::encode(message, &mut self.outbox)?;
-        let sent = self.stream.write_all(&self.outbox).await;
+        // Small ones are written at once.
+        let mut large = None;
+        for (at, body) in bodies.iter().enumerate() {
+            if self.outbox.len() + body.len() > KEPT {
+                large = Some(at);
+                break;
+            }
+            self.outbox.extend_from_slice(body);
+        }
+        let mut sent = self.stream.write_all(&self.outbox).await;
+        for body in large.map_or(&[][..], |at| &bodies[at..]) {
+            if sent.is_ok() {
+                sent = self.stream.write_all(body).await;
+            }
+        }
+        if self.outbox.capacity() > KEPT {
+            self.outbox = Vec::new();
+        }
         sent.map_err(|error| self.ended(error))
     }
 
@@ -328,15 +357,17 @@ impl<'a> Link<'a> {
     ) -> io::Result<T> {
         let length = loop {
             let rest = &self.inbox[self.read..];
+            let mut missing = 0;
             if let Some((prefix, rest)) = rest.split_first_chunk::<{ wire::PREFIX }>() {
                 let length = wire::length(*prefix, most)?;
                 if rest.len() >= length {
                     break length;
                 }
+                missing = length - rest.len();
             }
             self.inbox.drain(..self.read);
             self.read = 0;
-            self.inbox.reserve(64 * 1024);
+            self.inbox.reserve_exact(missing.max(64 * 1024));
             match self.stream.read_buf(&mut self.inbox).await {
                 Ok(0) => return Err(self.ended(io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => {}
@@ -349,8 +380,9 @@ impl<'a> Link<'a> {
         if self.read == self.inbox.len() {
             self.inbox.clear();
             self.read = 0;
-            // What one large message has taken is not kept.
-            self.inbox.shrink_to(256 * 1024);
+            if self.inbox.capacity() > KEPT {
+                self.inbox = Vec::new();
+            }
         }
         message
     }

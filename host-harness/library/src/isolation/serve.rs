@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use super::Lease;
-use super::wire::{self, FromWorker, Named, Seen, ToWorker};
+use super::wire::{self, Answer, FromWorker, Named, Seen, ToWorker};
 use crate::bindings::workflow::node::{completions, context, http, timer};
 use crate::imports::{WorkflowNodeCtx, WorkflowNodeCtxView};
 use crate::plugin::{Invocation, Returned, trap_text};
@@ -70,6 +70,7 @@ impl Lease {
             memory: limits.memory as u64,
             guest_time_ms: u64::try_from(limits.guest_time.as_millis()).unwrap_or(u64::MAX),
             host_call: limits.host_call as u64,
+            host_calls: limits.host_calls,
             seed,
             keys,
             credentials: credentials
@@ -95,7 +96,9 @@ impl Lease {
                 import => import,
             };
             match answer(message, context).await {
-                Ok(Some(answer)) => link.send(&answer).await.map_err(broken)?,
+                Ok(Some((answer, bodies))) => {
+                    link.send_with(&answer, &bodies).await.map_err(broken)?;
+                }
                 Ok(None) => {}
                 Err(error) => return Err(trap_text(&error)),
             }
@@ -116,7 +119,7 @@ fn seen(context: &WorkflowNodeCtx) -> Seen {
 async fn answer(
     message: FromWorker,
     context: &mut WorkflowNodeCtx,
-) -> wasmtime::Result<Option<ToWorker>> {
+) -> wasmtime::Result<Option<(ToWorker, Vec<Vec<u8>>)>> {
     let mut view = WorkflowNodeCtxView { ctx: context };
     match message {
         FromWorker::Submit(request) => {
@@ -132,18 +135,22 @@ async fn answer(
         FromWorker::Progress { done, total, message } => {
             context::Host::progress(&mut view, done, total, message).await?;
         }
-        FromWorker::Next => return Ok(Some(ToWorker::Named(named(context).await?))),
+        FromWorker::Next => {
+            let (named, bodies) = named(context).await?;
+            return Ok(Some((ToWorker::Named(named), bodies)));
+        }
         FromWorker::Send(request) => {
             let answer = http::Host::send(&mut view, request.into()).await?;
-            return Ok(Some(ToWorker::Answer(answer.into(), seen(context))));
+            let (answer, body) = Answer::split(answer);
+            return Ok(Some((ToWorker::Answer(answer, seen(context)), vec![body])));
         }
         FromWorker::Emit { item, outputs } => {
             context::Host::emit(&mut view, item, outputs).await?;
         }
-        FromWorker::Taken => return Ok(Some(ToWorker::Seen(seen(context)))),
+        FromWorker::Taken => return Ok(Some((ToWorker::Seen(seen(context)), Vec::new()))),
         FromWorker::Key(item) => {
             let key = context::Host::idempotency_key(&mut view, item).await?;
-            return Ok(Some(ToWorker::Key(key)));
+            return Ok(Some((ToWorker::Key(key), Vec::new())));
         }
         FromWorker::Compiled(_)
         | FromWorker::Checked(_)
@@ -157,18 +164,17 @@ async fn answer(
 }
 
 /// Waits for a ticket, and adds those that have finished by then.
-async fn named(context: &mut WorkflowNodeCtx) -> wasmtime::Result<Vec<Named>> {
+async fn named(context: &mut WorkflowNodeCtx) -> wasmtime::Result<(Vec<Named>, Vec<Vec<u8>>)> {
     let (most_bytes, most) = AHEAD;
-    let (mut named, mut bytes) = (Vec::new(), 0);
+    let (mut named, mut bodies, mut bytes) = (Vec::new(), Vec::new(), 0);
     while named.is_empty() || (bytes < most_bytes && named.len() < most && context.has_finished()) {
         let mut view = WorkflowNodeCtxView { ctx: context };
         let Some(ticket) = completions::Host::next(&mut view).await? else { break };
-        let answer = context.take(ticket);
-        bytes += match &answer {
-            Some(Ok(response)) => response.body.len() + 1_024,
-            _ => 1_024,
-        };
-        named.push(Named { ticket, answer: answer.map(Into::into), seen: seen(context) });
+        let (answer, body) = context.take(ticket).map(Answer::split).unzip();
+        let body = body.unwrap_or_default();
+        bytes += body.len() + 1_024;
+        bodies.push(body);
+        named.push(Named { ticket, answer, seen: seen(context) });
     }
-    Ok(named)
+    Ok((named, bodies))
 }

@@ -40,9 +40,10 @@ pub(super) enum ToWorker {
     Call(Box<Call>),
     /// Drop the instance of the last call.
     Reset,
-    /// Answer to [`FromWorker::Next`]: finished tickets in order; none when none is open.
+    /// Answer to [`FromWorker::Next`]: finished tickets in order; none when none is open. The bodies
+    /// of their answers follow.
     Named(Vec<Named>),
-    /// Answer to [`FromWorker::Send`].
+    /// Answer to [`FromWorker::Send`]. Its body follows.
     Answer(Answer, Seen),
     /// Answer to [`FromWorker::Taken`].
     Seen(Seen),
@@ -60,6 +61,7 @@ pub(super) struct Call {
     pub(super) memory: u64,
     pub(super) guest_time_ms: u64,
     pub(super) host_call: u64,
+    pub(super) host_calls: u32,
     pub(super) seed: u64,
     /// Idempotency keys by item.
     pub(super) keys: Vec<String>,
@@ -84,22 +86,31 @@ pub(super) struct Named {
     pub(super) seen: Seen,
 }
 
-/// The answer to a request. The body is apart, because serde writes a list of bytes one by one.
+/// The answer to a request, without its body. The bodies of all answers of a frame follow it, one
+/// after the other, so that a large one is not copied.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Answer(Result<(Response, ByteBuf), SendError>);
+pub(super) struct Answer(Result<(Response, u64), SendError>);
 
-impl From<Result<Response, SendError>> for Answer {
-    fn from(answer: Result<Response, SendError>) -> Self {
-        Self(answer.map(|mut response| {
-            let body = ByteBuf::from(std::mem::take(&mut response.body));
-            (response, body)
-        }))
+impl Answer {
+    /// Takes the body out.
+    pub(super) fn split(answer: Result<Response, SendError>) -> (Self, Vec<u8>) {
+        match answer {
+            Ok(mut response) => {
+                let body = std::mem::take(&mut response.body);
+                (Self(Ok((response, body.len() as u64))), body)
+            }
+            Err(error) => (Self(Err(error)), Vec::new()),
+        }
     }
-}
 
-impl From<Answer> for Result<Response, SendError> {
-    fn from(answer: Answer) -> Self {
-        answer.0.map(|(response, body)| Response { body: body.into_vec(), ..response })
+    /// Bytes of the body.
+    pub(super) fn length(&self) -> u64 {
+        self.0.as_ref().map_or(0, |(_, length)| *length)
+    }
+
+    /// Puts the body back.
+    pub(super) fn with_body(self, body: Vec<u8>) -> Result<Response, SendError> {
+        self.0.map(|(response, _)| Response { body, ..response })
     }
 }
 

@@ -28,6 +28,7 @@ use crate::bindings::workflow::node::{completions, context, http, timer, types};
 use crate::description::Description;
 use crate::host::engine_config;
 use crate::imports::{WasiState, add_wasi_to_linker, draw, not_named, random_length};
+use crate::limits::exceeded;
 use crate::plugin::{Exports, Invocation, Linked, MemoryLimit, trap_text};
 use crate::ticker::TICK;
 
@@ -176,6 +177,13 @@ impl Socket {
         let mut frame = vec![0; wire::length(prefix, MOST)?];
         self.stream.read_exact(&mut frame)?;
         Ok(Some(frame))
+    }
+
+    /// An answer with the body that follows.
+    fn with_body(&mut self, answer: Answer) -> io::Result<Result<Response, SendError>> {
+        let mut body = vec![0; usize::try_from(answer.length()).map_err(io::Error::other)?];
+        self.stream.read_exact(&mut body)?;
+        Ok(answer.with_body(body))
     }
 
     /// The descriptors that the host sends after a message.
@@ -430,8 +438,11 @@ struct Imports {
     last_ticket: u64,
     open: HashSet<u64>,
     /// Tickets that the host has named and the guest has not been told of.
-    named: VecDeque<Named>,
-    answers: HashMap<u64, Answer>,
+    named: VecDeque<(u64, Option<Result<Response, SendError>>, Seen)>,
+    answers: HashMap<u64, Result<Response, SendError>>,
+    /// Calls of the host, and how many there may be.
+    calls: u32,
+    most_calls: u32,
     /// Bytes of output that the engine may not have taken yet.
     not_taken: usize,
 }
@@ -449,12 +460,24 @@ impl Imports {
             open: HashSet::new(),
             named: VecDeque::new(),
             answers: HashMap::new(),
+            calls: 0,
+            most_calls: call.host_calls,
             not_taken: 0,
         }
     }
 
     fn socket(&mut self) -> wasmtime::Result<&mut Socket> {
         self.socket.as_mut().ok_or_else(|| wasmtime::Error::msg("the call has ended"))
+    }
+
+    /// Counts a call of the host. The host counts those that reach it.
+    fn count(&mut self) -> wasmtime::Result<()> {
+        self.calls += 1;
+        if self.calls > self.most_calls {
+            let what = "the number of its calls of the host";
+            return Err(wasmtime::Error::msg(exceeded(what, "host_calls", self.most_calls)));
+        }
+        Ok(())
     }
 
     fn start(&mut self, message: &FromWorker) -> wasmtime::Result<u64> {
@@ -469,8 +492,9 @@ impl types::Host for Imports {}
 
 impl completions::Host for Imports {
     async fn next(&mut self) -> wasmtime::Result<Option<u64>> {
+        self.count()?;
         loop {
-            while let Some(Named { ticket, answer, seen }) = self.named.pop_front() {
+            while let Some((ticket, answer, seen)) = self.named.pop_front() {
                 // One that the guest has cancelled meanwhile is not named.
                 if !self.open.remove(&ticket) {
                     continue;
@@ -487,11 +511,18 @@ impl completions::Host for Imports {
             if named.is_empty() {
                 return Ok(None);
             }
-            self.named.extend(named);
+            for Named { ticket, answer, seen } in named {
+                let answer = match answer {
+                    Some(answer) => Some(self.socket()?.with_body(answer)?),
+                    None => None,
+                };
+                self.named.push_back((ticket, answer, seen));
+            }
         }
     }
 
     async fn cancel(&mut self, ticket: u64) -> wasmtime::Result<()> {
+        self.count()?;
         self.open.remove(&ticket);
         self.answers.remove(&ticket);
         Ok(self.socket()?.gather(&FromWorker::Cancel(ticket))?)
@@ -500,27 +531,31 @@ impl completions::Host for Imports {
 
 impl timer::Host for Imports {
     async fn after(&mut self, duration: u64) -> wasmtime::Result<u64> {
+        self.count()?;
         self.start(&FromWorker::After(duration))
     }
 }
 
 impl http::Host for Imports {
     async fn submit(&mut self, request: Request) -> wasmtime::Result<u64> {
+        self.count()?;
         self.start(&FromWorker::Submit(request.into()))
     }
 
     async fn take(&mut self, ticket: u64) -> wasmtime::Result<Result<Response, SendError>> {
+        self.count()?;
         match self.answers.remove(&ticket) {
-            Some(answer) => Ok(answer.into()),
+            Some(answer) => Ok(answer),
             None => Err(not_named(ticket)),
         }
     }
 
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, SendError>> {
+        self.count()?;
         match self.socket()?.ask(&FromWorker::Send(request.into()))? {
             ToWorker::Answer(answer, seen) => {
                 self.seen = seen;
-                Ok(answer.into())
+                Ok(self.socket()?.with_body(answer)?)
             }
             _ => Err(confused()),
         }
@@ -534,6 +569,7 @@ impl context::Host for Imports {
         message: String,
         fields: Json,
     ) -> wasmtime::Result<()> {
+        self.count()?;
         Ok(self.socket()?.gather(&FromWorker::Log { level, message, fields })?)
     }
 
@@ -543,10 +579,12 @@ impl context::Host for Imports {
         total: Option<u64>,
         message: String,
     ) -> wasmtime::Result<()> {
+        self.count()?;
         Ok(self.socket()?.gather(&FromWorker::Progress { done, total, message })?)
     }
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
+        self.count()?;
         self.not_taken += outputs.iter().map(|output| output.json.len() + 64).sum::<usize>();
         self.socket()?.gather(&FromWorker::Emit { item, outputs })?;
         if self.not_taken < NOT_TAKEN {
@@ -563,23 +601,28 @@ impl context::Host for Imports {
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {
+        self.count()?;
         Ok(self.seen.cancelled)
     }
 
     async fn now(&mut self) -> wasmtime::Result<u64> {
+        self.count()?;
         Ok(self.seen.now)
     }
 
     async fn deadline(&mut self) -> wasmtime::Result<Option<u64>> {
+        self.count()?;
         Ok(self.seen.deadline)
     }
 
     async fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        self.count()?;
         let length = random_length(length)?;
         Ok(draw(self.seed, &mut self.drawn, length))
     }
 
     async fn idempotency_key(&mut self, item: u32) -> wasmtime::Result<String> {
+        self.count()?;
         if let Some(key) = self.keys.get(item as usize) {
             return Ok(key.clone());
         }
@@ -593,6 +636,7 @@ impl context::Host for Imports {
         &mut self,
         slot: String,
     ) -> wasmtime::Result<Option<context::CredentialView>> {
+        self.count()?;
         Ok(self.credentials.get(&slot).cloned())
     }
 }
