@@ -2,6 +2,7 @@
 
 mod binding;
 mod bulk;
+mod connections;
 mod costs;
 mod egress;
 mod engine;
