@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::request::{CredentialGrant, GrantRequest};
-use crate::description::{Delivery, Grant, Idempotency, RateLimit, Webhook};
+use crate::description::{Delivery, Grant, Idempotency, RateLimit, RateWindow, Webhook};
 use crate::origin::OriginPattern;
 
 impl GrantRequest {
@@ -148,16 +148,27 @@ fn credential_growth(name: &str, asked: &CredentialGrant, had: &CredentialGrant)
 
 /// Whether every window of an earlier limit holds for what is asked, too.
 fn is_no_faster(asked: &RateLimit, had: &RateLimit) -> bool {
-    let keeps = |window: &crate::description::RateWindow| {
-        asked
-            .windows
-            .iter()
-            .any(|one| one.requests <= window.requests && one.milliseconds >= window.milliseconds)
-    };
     let heeds = |asked: &Option<String>, had: &Option<String>| had.is_none() || asked == had;
-    had.windows.iter().all(keeps)
+    // The first limit that covers an operation counts, so another order is another limit.
+    let keeps_operations = had.operations.len() <= asked.operations.len()
+        && had.operations.iter().zip(&asked.operations).all(|(had, asked)| {
+            had.path == asked.path
+                && had.methods == asked.methods
+                && keeps(&asked.windows, &had.windows)
+        });
+    keeps(&asked.windows, &had.windows)
+        && keeps_operations
         && heeds(&asked.remaining_header, &had.remaining_header)
         && heeds(&asked.retry_after_header, &had.retry_after_header)
+        && asked.default_wait_ms.unwrap_or(0) >= had.default_wait_ms.unwrap_or(0)
+}
+
+fn keeps(asked: &[RateWindow], had: &[RateWindow]) -> bool {
+    had.iter().all(|window| {
+        asked
+            .iter()
+            .any(|one| one.requests <= window.requests && one.milliseconds >= window.milliseconds)
+    })
 }
 
 fn grant_growth(name: &str, asked: &Grant, had: &Grant) -> Vec<String> {
@@ -292,7 +303,8 @@ mod tests {
                 "issuers": ["https://id.test"], "iss_in_response": true, "refresh_grace_ms": 1_000},
             "origins": origins, "placements": [placement],
             "rate_limit": {"windows": [{"requests": 100, "milliseconds": 60_000}],
-                "remaining_header": "left"},
+                "remaining_header": "left", "default_wait_ms": 5_000, "operations": [{
+                    "path": "/users/{id}", "windows": [{"requests": 5, "milliseconds": 1_000}]}]},
         }]});
         let triggers = json!({"triggers": [{
             "name": "user.created", "version": 1, "title": "Created", "description": "Starts.",
@@ -359,6 +371,9 @@ mod tests {
             (1, &format!("{limit}/windows/0/requests"), json!(101), "more requests"),
             (1, &format!("{limit}/windows/0/milliseconds"), json!(59_999), "more requests"),
             (1, &format!("{limit}/remaining_header"), Value::Null, "more requests"),
+            (1, &format!("{limit}/default_wait_ms"), json!(4_000), "more requests"),
+            (1, &format!("{limit}/operations"), json!([]), "more requests"),
+            (1, &format!("{limit}/operations/0/windows/0/requests"), json!(6), "more requests"),
             (1, limit, Value::Null, "more requests"),
             (2, "/triggers/0/parameters", json!({}), "/key of user.created"),
             (2, &format!("{hook}/answered_by"), json!("plugin"), "answers deliveries itself"),
