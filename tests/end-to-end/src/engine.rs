@@ -169,7 +169,13 @@ impl Engine {
 
     /// Sets it up.
     pub async fn set_up(&self, new: NewSubscription) -> Subscription {
-        self.triggers.set_up(&self.plugin, new, &self.cancellation).await.expect("it is set up")
+        let set_up = self.triggers.set_up(&self.plugin, new, &self.cancellation).await;
+        let subscription = set_up.expect("it is set up");
+        let url = subscription.callback_url.as_deref().unwrap_or_default();
+        if let Some(path) = url.strip_prefix(&self.base) {
+            self.listener.route(path, &subscription.key().to_string());
+        }
+        subscription
     }
 
     /// Runs a subscription in the background, into the inbox.

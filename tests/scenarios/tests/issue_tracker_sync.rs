@@ -91,8 +91,8 @@ impl Shop {
                 workflow: Some("issue-sync".into()),
                 ..engine.webhook(&name, parameters)
             };
-            engine.set_up(new).await;
-            engine.run_into(&name, sync.clone(), RunOptions::default());
+            let key = engine.set_up(new).await.key().to_string();
+            engine.run_into(&key, sync.clone(), RunOptions::default());
         }
         Self { world, tracker, sync, engine, person }
     }

@@ -387,11 +387,12 @@ impl Session {
     /// How long requests take at least by the rate limit of the credential that they are sent with:
     /// after what others have sent, and without the others; and that limit in words. `None` where it
     /// costs no time, or no credential is named.
-    pub(crate) async fn time_for(&self, requests: usize) -> Option<(Duration, Duration, String)> {
+    pub(crate) fn time_for(&self, requests: usize) -> Option<(Duration, Duration, String)> {
         let now = self.clock.monotonic();
         let mut pacers = Vec::new();
         for slot in self.slots.values() {
-            let credential = slot.current.read().await.clone();
+            // Nothing was sent yet, so nobody renews it.
+            let Ok(credential) = slot.current.try_read().map(|one| one.clone()) else { continue };
             let origins = credential.audiences.iter().filter_map(OriginPattern::origin);
             pacers.extend(origins.map(|origin| {
                 self.pacing.pacer(&slot.pace, origin, credential.rate_limit.as_ref(), now)

@@ -22,8 +22,8 @@ pub struct ConnectOrder {
     pub name: String,
     /// For people.
     pub description: String,
-    /// The user whose it is to be; `None` for whoever connects it. Only an administrator connects for
-    /// somebody else.
+    /// The user whose it is to be, who may change and end it. `None`: whoever connects it where it is
+    /// private, else nobody but administrators. Only an administrator connects for somebody else.
     pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,
@@ -51,9 +51,10 @@ impl ConnectOrder {
     /// The order with whoever connects in the place of what it leaves open.
     pub(crate) fn by(mut self, by: &Actor) -> Self {
         let acting = || Some(by.principal.user.clone());
-        self.owner = self.owner.or_else(acting);
-        if self.mode == Mode::PerUser {
-            self.user = self.user.or_else(acting);
+        match self.mode {
+            Mode::Private => self.owner = self.owner.or_else(acting),
+            Mode::PerUser => self.user = self.user.or_else(acting),
+            Mode::Shared => {}
         }
         self
     }

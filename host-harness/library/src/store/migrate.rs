@@ -2,7 +2,8 @@
 //! the other, whenever the power goes.
 //!
 //! Before format 3 there were no tenants, and a private credential without an owner was anybody's.
-//! Everything comes over into the default tenant, and what had no owner belongs to the local user.
+//! Everything comes over into the default tenant, and what was private and had no owner belongs to the
+//! local user.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -117,7 +118,9 @@ fn from_format_2(database: &Database, path: &Path, opened: &Opened) -> Result<()
         let mut head = old.clone();
         if is_whole {
             // A seal that did not open stays as it is, so that it never opens.
-            head.owner = Some(owner(old.owner.as_deref()).to_string());
+            if old.mode == Mode::Private.to_string() {
+                head.owner = Some(owner(old.owner.as_deref()).to_string());
+            }
             head = head.sealed(opened)?;
         }
         insert_head(database, &head).map_err(failed)?;

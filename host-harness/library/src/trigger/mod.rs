@@ -30,7 +30,7 @@
 //! use workflow_node_host::trigger::{
 //!     EventSink, Happening, Listener, NewSubscription, RunOptions, SinkError, TriggerEvent,
 //! };
-//! use workflow_node_host::{CancellationToken, FileApprovals, Host};
+//! use workflow_node_host::{CancellationToken, FileApprovals, Host, Principal};
 //!
 //! struct Workflows;
 //!
@@ -74,7 +74,7 @@
 //!         parameters: json!({ "events": ["incident.triggered"] }),
 //!         credentials: [("rest".to_owned(), "work".to_owned())].into(),
 //!         callback_url: Some("https://hooks.example.com/hooks/7c1f09".into()),
-//!         actor: Some("ada".into()),
+//!         actor: Principal::default(),
 //!         workflow: Some("tell the shop".into()),
 //!     };
 //!     triggers.set_up(&plugin, new, &end).await?;

@@ -714,3 +714,25 @@ async fn users_of_a_credential_share_neither_connections_nor_a_pace() {
     assert_eq!(record["error"], "SendErrorKind::RateLimited", "{record}");
     assert_eq!(seen.lock().unwrap().len(), sent, "Ada waits");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_is_one_principals() {
+    let hostile = Hostile::new().await;
+    let key = async |actor: Principal, id: &str| {
+        let mut execution = hostile.execution("hostile.misbehave");
+        execution.actor = actor;
+        execution.id = Some(id.into());
+        execution.items.push(json!({"case": "idempotency"}));
+        let outcome = hostile.plugin.execute(execution).await.unwrap();
+        end_to_end::values(&outcome, 0).remove(0)
+    };
+    let adas = key("ada".into(), "42").await;
+    assert_eq!(adas, key("ada".into(), "42").await, "a repetition has the same key");
+    for other in [
+        key("ada".into(), "43").await,
+        key("bob".into(), "42").await,
+        key(Principal::of("other", "ada"), "42").await,
+    ] {
+        assert_ne!(adas, other);
+    }
+}

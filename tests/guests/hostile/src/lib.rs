@@ -259,6 +259,7 @@ fn misbehave(
             let again = context::random(16);
             yes(&format!("[{bytes:?},{again:?}]"))
         }
+        "idempotency" => yes(&Value::from(context::idempotency_key(0)).to_string()),
         "sleep" => {
             std::thread::sleep(std::time::Duration::from_secs(3_600));
             yes("{}")
