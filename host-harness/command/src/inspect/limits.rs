@@ -1,7 +1,5 @@
 //! `harness inspect --limits`: what plugins and the host may use.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 use workflow_node_host::{
     ConnectionLimits, LimitDescription, Limits, ProcessLimits, TriggerLimits, WorkerLimits,
@@ -36,8 +34,7 @@ fn text() -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        // Writing to a string does not fail.
-        drop(writeln!(text, "{title} ({name})"));
+        text.push_str(&format!("{title} ({name})\n"));
         for limit in limits {
             let units: Vec<&str> = limit.unit.split(", ").collect();
             let numbers: Vec<String> = limit
@@ -46,8 +43,8 @@ fn text() -> String {
                 .zip(units)
                 .map(|(value, unit)| format!("{value} {unit}"))
                 .collect();
-            drop(writeln!(text, "  {}: {}", limit.name, numbers.join(", ")));
-            drop(writeln!(text, "    {} {}", limit.what, limit.reason));
+            text.push_str(&format!("  {}: {}\n", limit.name, numbers.join(", ")));
+            text.push_str(&format!("    {} {}\n", limit.what, limit.reason));
         }
     }
     text
