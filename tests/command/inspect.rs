@@ -283,3 +283,21 @@ fn a_file_that_is_no_component_is_refused() {
     let output = world.harness(&["inspect", &text, "--format", "json"]).expect(4);
     assert_eq!(output.failure()["name"], "plugin-refused");
 }
+
+#[test]
+fn every_limit_is_shown_with_its_unit_its_default_and_its_reason() {
+    let world = World::new();
+    let text = world.harness(&["inspect", "--limits"]).expect(0).stdout;
+    assert!(text.contains("requests: 10000 requests"), "{text}");
+    let document = world.harness(&["inspect", "--limits", "--format", "json"]).expect(0).json();
+    let groups = document["limits"].as_array().unwrap();
+    assert_eq!(groups.len(), 5);
+    for limit in groups.iter().flat_map(|group| group["limits"].as_array().unwrap()) {
+        for member in ["name", "unit", "what", "reason"] {
+            assert!(!limit[member].as_str().unwrap().is_empty(), "{limit}");
+        }
+        assert!(!limit["default"].as_array().unwrap().is_empty(), "{limit}");
+        assert!(text.contains(limit["reason"].as_str().unwrap()), "{limit}");
+    }
+    world.harness(&["inspect", "--limits", world.plugin()]).expect(2);
+}

@@ -220,12 +220,17 @@ impl From<Report> for Format {
   harness inspect node.wasm incident.create     an action in full: parameters, output, examples
   harness inspect node.wasm incident.changed    a trigger in full: how its events come
   harness inspect node.wasm oauth2              a credential type, with its scopes
-  harness inspect node.wasm --format json")]
+  harness inspect node.wasm --format json
+  harness inspect --limits                      what plugins may use")]
 pub(crate) struct InspectArgs {
     /// The component, a .wasm file
-    pub(crate) plugin: PathBuf,
+    #[arg(required_unless_present = "limits")]
+    pub(crate) plugin: Option<PathBuf>,
     /// A resource, an action, a trigger or a credential type to show in full
     pub(crate) name: Option<String>,
+    /// Print the limits of plugins and of the host, each with its unit, default, and reason
+    #[arg(long, conflicts_with_all = ["plugin", "name"])]
+    pub(crate) limits: bool,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,

@@ -45,3 +45,19 @@ impl Clock for SystemClock {
         Box::pin(tokio::time::sleep(duration))
     }
 }
+
+/// Processor time of this thread, where the system tells it; else time that passes.
+#[cfg(target_os = "linux")]
+pub(crate) fn processor_time() -> Duration {
+    let rustix::time::Timespec { tv_sec, tv_nsec } =
+        rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or(0))
+}
+
+/// Processor time of this thread, where the system tells it; else time that passes.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn processor_time() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}

@@ -163,8 +163,11 @@ impl ItemError {
         };
         let mut message = shortened(error.message, limits.error_text);
         let detail = error.detail.and_then(|detail| {
-            let measure = Measure::of(&detail);
-            if measure.weight() > limits.error_detail || measure.depth > limits.json_depth {
+            // A large one is not even measured.
+            let fits = |measure: Measure| {
+                measure.weight() <= limits.error_detail && measure.depth <= limits.json_depth
+            };
+            if detail.len() > limits.error_detail || !fits(Measure::of(&detail)) {
                 let what = " (its detail was dropped: it";
                 message.push_str(&exceeded(what, "error_detail", limits.error_detail));
                 message.push(')');

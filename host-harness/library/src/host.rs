@@ -1,11 +1,12 @@
 //! A host: one engine, its services, and the plugins that it loads.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
 
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, WasmFeatures};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::approval::{Approvals, GrantRequest, MemoryApprovals};
@@ -22,7 +23,7 @@ use crate::imports::{
     WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, add_to_linker,
     add_wasi_to_linker,
 };
-use crate::inspection::{Surface, inspect};
+use crate::inspection::{FEATURES, Surface, inspect};
 use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
@@ -47,7 +48,8 @@ pub use wasmtime::MemoryCreator;
 pub(crate) fn engine_config() -> Config {
     let mut config = Config::new();
     config
-        .wasm_component_model(true)
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(FEATURES, true)
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(ASYNC_STACK)
@@ -291,6 +293,7 @@ impl HostBuilder {
             trigger_limits: self.trigger_limits,
             held: ByteBudget::of_process(self.process_limits.held_bytes),
             heavy: Offload::new(self.process_limits.heavy_work),
+            computing: OnceLock::new(),
             process_limits: self.process_limits,
             transport,
             credentials,
@@ -326,6 +329,8 @@ pub(crate) struct Shared {
     pub(crate) process_limits: ProcessLimits,
     pub(crate) held: Arc<ByteBudget>,
     pub(crate) heavy: Offload,
+    /// Permits to compute for longer than a tick; made when the first guest runs.
+    computing: OnceLock<Arc<Semaphore>>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
     pub(crate) manager: Option<CredentialManager>,
@@ -348,8 +353,6 @@ pub(crate) struct CallState {
     pub(crate) node: WorkflowNodeCtx,
     pub(crate) wasi: WasiState,
     pub(crate) memory: crate::plugin::MemoryLimit,
-    /// When the call that runs was begun.
-    pub(crate) started: Instant,
 }
 
 impl WorkflowNodeView for CallState {
@@ -365,6 +368,16 @@ impl WasiView for CallState {
 }
 
 impl Shared {
+    /// Permits to compute for longer than a tick: one fewer than the executor has threads, so that
+    /// guests that compute leave one for everything else.
+    pub(crate) fn computing(&self) -> Arc<Semaphore> {
+        let permits = || {
+            let threads = Handle::try_current().map_or(1, |handle| handle.metrics().num_workers());
+            Arc::new(Semaphore::new(threads.saturating_sub(1).max(1)))
+        };
+        self.computing.get_or_init(permits).clone()
+    }
+
     /// A component that was compiled before, with what it says about itself. Takes time.
     fn cached(&self, digest: &Digest) -> Option<(Component, Surface, Description)> {
         let (component, documents) = self.cache.as_ref()?.load(&self.engine, digest)?;

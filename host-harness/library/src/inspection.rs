@@ -59,12 +59,15 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
              with `wasm-tools component new`",
         ));
     }
-    // Without the feature, a component that uses an async function or a stream does not validate.
-    let features = WasmFeatures::default().difference(WasmFeatures::CM_ASYNC);
-    Validator::new_with_features(features).validate_all(bytes).map_err(|error| {
+    Validator::new_with_features(FEATURES).validate_all(bytes).map_err(|error| {
         let message = error.message();
         Error::refused(if message.contains("async") {
             format!("it uses async functions of the component model, which portable nodes do not: {message}")
+        } else if let Some(proposal) = proposal(bytes) {
+            format!(
+                "it uses the WebAssembly proposal {proposal}, which this host does not run: {error}. \
+                 Build it without that feature"
+            )
         } else {
             format!("the component is malformed: {error}")
         })
@@ -72,6 +75,73 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     let surface = read(bytes)?;
     judge(&surface)?;
     Ok(surface)
+}
+
+/// What components may use, for the validator and the engine alike: what the toolchains emit that are
+/// supported (rustc and clang for wasm32-wasip2, TinyGo, componentize-js, componentize-py). Every
+/// further proposal is code of wasmtime that foreign input reaches.
+pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
+    .union(WasmFeatures::MUTABLE_GLOBAL)
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::COMPONENT_MODEL);
+
+/// Proposals by the names that people know them by, with what each needs.
+const PROPOSALS: &[(&str, WasmFeatures)] = &[
+    ("threads", WasmFeatures::THREADS),
+    ("memory64", WasmFeatures::MEMORY64),
+    ("multi-memory", WasmFeatures::MULTI_MEMORY),
+    ("tail-call", WasmFeatures::TAIL_CALL),
+    ("relaxed-simd", WasmFeatures::RELAXED_SIMD),
+    ("wide-arithmetic", WasmFeatures::WIDE_ARITHMETIC),
+    ("custom-page-sizes", WasmFeatures::CUSTOM_PAGE_SIZES),
+    ("memory-control", WasmFeatures::MEMORY_CONTROL),
+    ("reference-types with externref", WasmFeatures::GC_TYPES),
+    ("exception-handling", WasmFeatures::EXCEPTIONS.union(WasmFeatures::GC_TYPES)),
+    ("legacy exception-handling", WasmFeatures::LEGACY_EXCEPTIONS.union(WasmFeatures::GC_TYPES)),
+    ("function-references", WasmFeatures::FUNCTION_REFERENCES),
+    ("gc", WasmFeatures::GC.union(WasmFeatures::FUNCTION_REFERENCES).union(WasmFeatures::GC_TYPES)),
+    (
+        "custom-descriptors",
+        WasmFeatures::CUSTOM_DESCRIPTORS
+            .union(WasmFeatures::GC)
+            .union(WasmFeatures::FUNCTION_REFERENCES)
+            .union(WasmFeatures::GC_TYPES),
+    ),
+    (
+        "stack-switching",
+        WasmFeatures::STACK_SWITCHING
+            .union(WasmFeatures::EXCEPTIONS)
+            .union(WasmFeatures::FUNCTION_REFERENCES)
+            .union(WasmFeatures::GC_TYPES),
+    ),
+    (
+        "shared-everything-threads",
+        WasmFeatures::SHARED_EVERYTHING_THREADS
+            .union(WasmFeatures::THREADS)
+            .union(WasmFeatures::FUNCTION_REFERENCES)
+            .union(WasmFeatures::GC)
+            .union(WasmFeatures::GC_TYPES),
+    ),
+    ("compact-imports", WasmFeatures::COMPACT_IMPORTS),
+    ("component-model values", WasmFeatures::CM_VALUES),
+    ("component-model nested names", WasmFeatures::CM_NESTED_NAMES),
+    ("component-model error-context", WasmFeatures::CM_ERROR_CONTEXT),
+    ("component-model fixed-length lists", WasmFeatures::CM_FIXED_LENGTH_LISTS),
+    ("component-model maps", WasmFeatures::CM_MAP),
+    ("component-model 64-bit memories", WasmFeatures::CM64.union(WasmFeatures::MEMORY64)),
+];
+
+/// The proposal that a component uses beyond the features, where it is one alone.
+fn proposal(bytes: &[u8]) -> Option<&'static str> {
+    let validates = |features| Validator::new_with_features(features).validate_all(bytes).is_ok();
+    let alone = PROPOSALS.iter().find(|(_, needs)| validates(FEATURES.union(*needs)));
+    alone.map(|(name, _)| *name)
 }
 
 /// Refuses a file that is too large, before it is read.

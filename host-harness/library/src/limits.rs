@@ -159,9 +159,6 @@ limits! {
             "All output that is kept for the outcome; of a stream: of a portion. Every record and \
              every error counts 128 bytes more than its JSON.",
             "A record of one byte costs the host more than one byte.";
-        stream_waiting: usize = 8 * MIB, "bytes",
-            "Records of a stream that the engine has not taken. The guest waits.",
-            "Enough to keep an engine busy.";
         error_text: usize = 8 * KIB, "bytes",
             "Message and code of an error that the guest reports; the rest is cut off.",
             "A person reads it.";
@@ -202,9 +199,6 @@ limits! {
     /// Limits of everything that a host runs or loads, of all executions together.
     #[derive(Deserialize, Serialize)]
     ProcessLimits {
-        component: usize = 32 * MIB, "bytes",
-            "File of a component.",
-            "Compiling is bounded by it.";
         description: usize = 8 * MIB, "bytes",
             "Each document in which a plugin describes itself.",
             "Several times the largest node with hundreds of actions.";

@@ -1,6 +1,7 @@
 //! `harness inspect`: what a plugin is, asks for and can do. Runs nothing but its description.
 
 mod document;
+mod limits;
 mod overview;
 mod single;
 
@@ -15,8 +16,9 @@ use crate::output;
 use crate::setup::Setup;
 
 pub(crate) async fn run(setup: &Setup, args: &InspectArgs) -> Result<Exit, Failure> {
-    let plugin = setup.load(&args.plugin).await?;
-    let path = args.plugin.display().to_string();
+    let Some(path) = &args.plugin else { return limits::print(args.format) };
+    let plugin = setup.load(path).await?;
+    let path = path.display().to_string();
     let Some(name) = &args.name else {
         match args.format {
             Report::Text => output::stdout(&overview::text(&plugin, &path))?,

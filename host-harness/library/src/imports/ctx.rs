@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::guest_time::GuestTime;
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::OutputItem;
@@ -72,8 +74,7 @@ pub struct WorkflowNodeCtx {
     place: Option<Place>,
     is_timeless: bool,
 
-    /// Wall-clock time that the guest spent waiting in host calls.
-    waited: Duration,
+    time: GuestTime,
 }
 
 /// What a context is made of.
@@ -93,6 +94,8 @@ pub(crate) struct Parts {
     pub(crate) place: Option<Place>,
     /// The guest's clock stands still: what it returns must not depend on time.
     pub(crate) is_timeless: bool,
+    /// Permits to compute for longer than a tick.
+    pub(crate) computing: Arc<Semaphore>,
 }
 
 /// What part of an execution a call is; `None` where it is all of it.
@@ -138,15 +141,15 @@ impl WorkflowNodeCtx {
             ports: parts.ports,
             place: parts.place,
             is_timeless: parts.is_timeless,
-            waited: Duration::ZERO,
+            time: GuestTime::new(parts.computing),
         };
         context.observe_time();
         context
     }
 
-    /// How long the guest has waited in host calls.
-    pub(crate) fn waited(&self) -> Duration {
-        self.waited
+    /// How long the guest has computed.
+    pub(crate) fn time(&self) -> &GuestTime {
+        &self.time
     }
 
     /// What was emitted.
@@ -184,11 +187,10 @@ impl WorkflowNodeCtx {
         let Some(session) = self.session.clone() else {
             return Err(no_network());
         };
-        let started = Instant::now();
+        let _waits = self.time.waits();
         let admission = session.admit(request);
         let _hoard = self.hoard();
         let answer = session.send(0, admission).await;
-        self.waited += started.elapsed();
         self.observe_time();
         answer.take()
     }
@@ -215,7 +217,7 @@ impl WorkflowNodeCtx {
 
     /// Waits until any open ticket is finished.
     pub(super) async fn next(&mut self) -> Option<u64> {
-        let started = Instant::now();
+        let _waits = self.time.waits();
         let hoard = self.hoard();
         let named = loop {
             if self.open.is_empty() {
@@ -238,7 +240,6 @@ impl WorkflowNodeCtx {
             break Some(ticket);
         };
         drop(hoard);
-        self.waited += started.elapsed();
         self.observe_time();
         if let Some(ticket) = named {
             let (now, cancelled) = (self.now, self.cancelled);
@@ -314,9 +315,8 @@ impl WorkflowNodeCtx {
         };
         let checked = match self.session.as_ref().filter(|_| bytes > BRIEF) {
             Some(session) => {
-                let started = Instant::now();
+                let _waits = self.time.waits();
                 let checked = session.heavy.run(move |_| check()).await;
-                self.waited += started.elapsed();
                 checked.map_err(|error| error.to_string()).and_then(|checked| checked)
             }
             None => check(),
@@ -327,9 +327,8 @@ impl WorkflowNodeCtx {
     /// `bytes`: what the records count.
     pub(super) async fn emit(&mut self, item: u32, records: Vec<OutputRecord>, bytes: usize) {
         let count = records.len();
-        let started = Instant::now();
+        let _waits = self.time.waits();
         self.observer.output(item, &records).await;
-        self.waited += started.elapsed();
         self.observe_time();
         if self.observer.keeps_output() {
             self.output_bytes += bytes;

@@ -26,6 +26,7 @@
 
 mod calls;
 mod ctx;
+mod guest_time;
 mod wasi;
 
 use wasmtime::component::{HasData, Linker};

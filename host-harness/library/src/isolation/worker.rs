@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::Timespec;
 use wasmtime::component::{Component, HasData, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -25,6 +25,7 @@ use crate::bindings::workflow::node as contract;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
+use crate::clock::processor_time;
 use crate::description::Description;
 use crate::host::engine_config;
 use crate::imports::{WasiState, add_wasi_to_linker, draw, not_named, random_length};
@@ -342,12 +343,6 @@ impl Guest {
         });
         store
     }
-}
-
-/// Processor time of this thread.
-fn processor_time() -> Duration {
-    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or(0))
 }
 
 /// Advances the engine's epoch while a call runs, and ends the process when the host is gone.

@@ -5,7 +5,7 @@ pub(crate) mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
@@ -20,6 +20,7 @@ use crate::inspection::Surface;
 use crate::journal::{Journal, NoJournal};
 use crate::json::Measure;
 use crate::limits::{ProcessLimits, exceeded};
+use crate::offload::Stop;
 
 /// What wasmtime says when a guest passes more data than a host call may take. Its error has no
 /// type of its own; a test holds the text.
@@ -50,6 +51,7 @@ pub(super) fn pure(shared: &Shared, returned: usize) -> WorkflowNodeCtx {
         ports: BTreeSet::new(),
         place: None,
         is_timeless: true,
+        computing: shared.computing(),
     })
 }
 
@@ -67,8 +69,9 @@ pub(crate) async fn describe(
             true => Error::refused(exceeded("its description", "description", limits.description)),
             false => stopped.error,
         })?;
-        check_description(&text, limits, shared.limits.json_depth).map_err(Error::refused)?;
-        Ok::<_, Error>(text)
+        let (most, depth) = (limits.clone(), shared.limits.json_depth);
+        let check = move |_: &Stop| check_description(&text, &most, depth).map(|()| text);
+        shared.heavy.of_another().run(check).await?.map_err(Error::refused)
     };
     let node = ask(Invocation::DescribeNode).await?;
     let credential_types = ask(Invocation::DescribeCredentialTypes).await?;
@@ -148,24 +151,21 @@ impl ResourceLimiter for MemoryLimit {
 
 fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
     let (memory, host_call) = (context.limits().memory, context.limits().host_call);
-    let state = CallState {
-        node: context,
-        wasi: WasiState::new(),
-        memory: MemoryLimit::new(memory),
-        started: Instant::now(),
-    };
+    let state =
+        CallState { node: context, wasi: WasiState::new(), memory: MemoryLimit::new(memory) };
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(host_call);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |store| {
-        let CallState { node, started, .. } = store.data();
+        let node = &store.data().node;
         let guest_time = node.limits().guest_time;
-        if started.elapsed().saturating_sub(node.waited()) > guest_time {
-            wasmtime::bail!("it computed for longer than {guest_time:?}");
+        let (computed, turn) = node.time().tick();
+        if computed > guest_time {
+            wasmtime::bail!("it computed for longer than {guest_time:?} (limit `guest_time`)");
         }
         // Other work of the executor gets its turn while a guest computes.
-        Ok(UpdateDeadline::Yield(1))
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
     });
     store
 }
@@ -308,7 +308,6 @@ impl Instance {
         let host_call = context.limits().host_call;
         let state = store.data_mut();
         state.node = context;
-        state.started = Instant::now();
         store.set_hostcall_fuel(host_call);
         let (returned, ended) =
             run(store, async |store| portion.invoke(exports, store).await).await?;
@@ -387,8 +386,15 @@ async fn run<T>(
     invoke: impl AsyncFnOnce(&mut Store<CallState>) -> wasmtime::Result<T>,
 ) -> Result<(T, Ended), Stopped> {
     let over = over(&store.data().node);
+    let time = store.data().node.time().clone();
+    let computes = async {
+        time.resume();
+        let result = invoke(store).await;
+        drop(time.waits());
+        result
+    };
     let result = tokio::select! {
-        result = invoke(store) => result.map_err(|error| trap_text(&error)),
+        result = computes => result.map_err(|error| trap_text(&error)),
         reason = over => Err(reason),
     };
     let result = unless_disabled(&store.data().node, result);

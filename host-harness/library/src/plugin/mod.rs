@@ -536,9 +536,10 @@ const MOST_PROBLEMS: usize = 100;
 
 /// Refuses a document of a plugin that is too large or too deep, before it is parsed.
 fn within_limits(what: &str, text: &str, limits: &Limits) -> Result<(), Error> {
-    let measure = Measure::of(text);
     let broken = |problem: String| Err(ErrorKind::Stopped(problem).into());
-    if measure.weight() > limits.document {
+    // A large one is not even measured.
+    let measure = Measure::of(if text.len() > limits.document { "" } else { text });
+    if text.len() > limits.document || measure.weight() > limits.document {
         return broken(exceeded(&format!("its `{what}`"), "document", limits.document));
     }
     if measure.depth > limits.json_depth {

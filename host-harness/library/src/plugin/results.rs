@@ -58,7 +58,9 @@ pub(super) fn checked_results(
     for result in results {
         checked.push(match result {
             Err(error) => {
-                let detail = error.detail.as_deref().map_or(0, |text| Measure::of(text).weight());
+                let detail = error.detail.as_deref();
+                let detail = detail.filter(|text| text.len() <= limits.error_detail);
+                let detail = detail.map_or(0, |text| Measure::of(text).weight());
                 let error = ItemError::of_guest(error, limits);
                 add(weight_of_error(&error, if error.detail.is_some() { detail } else { 0 }))?;
                 Err(error)

@@ -134,6 +134,7 @@ impl Plugin {
             positions,
             place,
             is_timeless: false,
+            computing: shared.computing(),
             ports: self
                 .description
                 .node

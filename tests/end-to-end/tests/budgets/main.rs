@@ -6,9 +6,11 @@
 
 mod documents;
 mod evil;
+mod features;
 mod floods;
 mod handles;
 mod heap;
+mod heartbeat;
 mod held;
 mod schemas;
 mod server;
