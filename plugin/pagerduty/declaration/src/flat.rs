@@ -48,7 +48,32 @@ const USER: SimpleField = text("user", &["/user/summary", "/user/name"], "Name o
 const TEAMS: SimpleField =
     texts("teams", &["/teams/*/summary", "/teams/*/name"], "Names of the teams.");
 
-pub(crate) static INCIDENT_FLAT: Simple = Simple {
+/// All flat forms.
+static ALL: &[&Simple] = &[
+    &INCIDENT_FLAT,
+    &NOTE_FLAT,
+    &ALERT_FLAT,
+    &LOG_ENTRY_FLAT,
+    &SERVICE_FLAT,
+    &BUSINESS_SERVICE_FLAT,
+    &USER_FLAT,
+    &TEAM_FLAT,
+    &ESCALATION_POLICY_FLAT,
+    &SCHEDULE_FLAT,
+    &ON_CALL_FLAT,
+    &PRIORITY_FLAT,
+    &MAINTENANCE_WINDOW_FLAT,
+    &CHANGE_EVENT_FLAT,
+    &INCIDENT_WORKFLOW_FLAT,
+    &WEBHOOK_SUBSCRIPTION_FLAT,
+];
+
+/// The flat form with a title.
+pub(crate) fn by_name(title: &str) -> Option<&'static Simple> {
+    ALL.iter().find(|one| one.title == title).copied()
+}
+
+static INCIDENT_FLAT: Simple = Simple {
     title: "Incident",
     fields: &[
         ID,
@@ -75,12 +100,12 @@ pub(crate) static INCIDENT_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static NOTE_FLAT: Simple = Simple {
+static NOTE_FLAT: Simple = Simple {
     title: "Note",
     fields: &[ID, text("content", &["/content"], "What it says."), USER_ID, USER, CREATED_AT],
 };
 
-pub(crate) static ALERT_FLAT: Simple = Simple {
+static ALERT_FLAT: Simple = Simple {
     title: "Alert",
     fields: &[
         ID,
@@ -97,7 +122,7 @@ pub(crate) static ALERT_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static LOG_ENTRY_FLAT: Simple = Simple {
+static LOG_ENTRY_FLAT: Simple = Simple {
     title: "Log entry",
     fields: &[
         ID,
@@ -113,7 +138,7 @@ pub(crate) static LOG_ENTRY_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static SERVICE_FLAT: Simple = Simple {
+static SERVICE_FLAT: Simple = Simple {
     title: "Service",
     fields: &[
         ID,
@@ -143,7 +168,7 @@ pub(crate) static SERVICE_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static BUSINESS_SERVICE_FLAT: Simple = Simple {
+static BUSINESS_SERVICE_FLAT: Simple = Simple {
     title: "Business service",
     fields: &[
         ID,
@@ -155,7 +180,7 @@ pub(crate) static BUSINESS_SERVICE_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static USER_FLAT: Simple = Simple {
+static USER_FLAT: Simple = Simple {
     title: "User",
     fields: &[
         ID,
@@ -169,7 +194,7 @@ pub(crate) static USER_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static TEAM_FLAT: Simple = Simple {
+static TEAM_FLAT: Simple = Simple {
     title: "Team",
     fields: &[
         ID,
@@ -180,7 +205,7 @@ pub(crate) static TEAM_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static ESCALATION_POLICY_FLAT: Simple = Simple {
+static ESCALATION_POLICY_FLAT: Simple = Simple {
     title: "Escalation policy",
     fields: &[
         ID,
@@ -199,7 +224,7 @@ pub(crate) static ESCALATION_POLICY_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static SCHEDULE_FLAT: Simple = Simple {
+static SCHEDULE_FLAT: Simple = Simple {
     title: "Schedule",
     fields: &[
         ID,
@@ -217,7 +242,7 @@ pub(crate) static SCHEDULE_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static ON_CALL_FLAT: Simple = Simple {
+static ON_CALL_FLAT: Simple = Simple {
     title: "On-call",
     fields: &[
         USER_ID,
@@ -237,7 +262,7 @@ pub(crate) static ON_CALL_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static PRIORITY_FLAT: Simple = Simple {
+static PRIORITY_FLAT: Simple = Simple {
     title: "Priority",
     fields: &[
         ID,
@@ -248,7 +273,7 @@ pub(crate) static PRIORITY_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
+static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
     title: "Maintenance window",
     fields: &[
         ID,
@@ -262,7 +287,7 @@ pub(crate) static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static CHANGE_EVENT_FLAT: Simple = Simple {
+static CHANGE_EVENT_FLAT: Simple = Simple {
     title: "Change event",
     fields: &[
         ID,
@@ -274,7 +299,7 @@ pub(crate) static CHANGE_EVENT_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
+static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
     title: "Incident workflow",
     fields: &[
         ID,
@@ -286,7 +311,7 @@ pub(crate) static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
     ],
 };
 
-pub(crate) static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple {
+static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple {
     title: "Webhook subscription",
     fields: &[
         ID,

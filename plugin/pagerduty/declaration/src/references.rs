@@ -66,6 +66,7 @@ pub(crate) static ALL: &[Reference] = &[
     reference("user_notification_rule", UNNAMED, "a notification rule", "user_notification_rule.list", "user_notification_rule.get", "", &["summary"], "urgency", &["notification_rules"]),
     reference("user_handoff_rule", UNNAMED, "a handoff rule", "user_handoff_rule.list", "user_handoff_rule.get", "", &["summary"], "handoff_type", &["oncall_handoff_notification_rules"]),
     reference("user_status_update_rule", UNNAMED, "a status update rule", "user_status_update_rule.list", "user_status_update_rule.get", "", &["summary"], "", &["status_update_notification_rules"]),
+    reference("user_delegation", UNNAMED, "an OAuth delegation", "user_delegation.list", "user_delegation.get", "", &["client_id"], "delegation_type", &["oauth_delegations"]),
     reference("addon", NAMED, "an add-on", "addon.list", "addon.get", "", &["name"], "src", &["addons"]),
     reference("alert_grouping_setting", NAMED, "an alert grouping setting", "alert_grouping_setting.list", "alert_grouping_setting.get", "", &["name"], "type", &["alert_grouping_settings"]),
     reference("automation_action", NAMED, "an automation action", "automation_action.list", "automation_action.get", "name", &["name"], "description", &["actions"]),

@@ -12,7 +12,8 @@ pub struct Amendment {
     pub operations: Vec<String>,
     /// What is corrected: `body`, or the way to a field, for instance `body.incident.title` or
     /// `query.since`. `query.*[]` means every query parameter whose name ends in `[]`, and
-    /// `body.*.*` every member but `type` of the object that the body brings.
+    /// `body.*.*` every member but `type` of the object that the body brings. `operation` means the
+    /// operation itself.
     pub at: String,
     /// The attributes that are set; null takes one away. Null as a whole takes the place away.
     pub set: Value,
@@ -29,6 +30,7 @@ impl Amendment {
         }
         let before = row.clone();
         match self.at.split_once('.') {
+            None if self.at == "operation" => set(row, &self.set),
             None if self.set.is_null() => {
                 row.as_object_mut().map(|members| members.remove(&self.at));
             }
@@ -45,23 +47,60 @@ impl Amendment {
             Some(("query", name)) => set(named(&mut row["query"], name), &self.set),
             Some(("body", "*.*")) => {
                 let roots = row["body"]["fields"].as_array_mut();
-                let members = roots.into_iter().flatten().filter_map(|root| root.get_mut("fields"));
-                for member in members.filter_map(Value::as_array_mut).flatten() {
-                    if member["name"] != "type" {
-                        set(member, &self.set);
+                for root in roots.into_iter().flatten() {
+                    let set_all = |fields: Option<&mut Value>| {
+                        for member in fields.and_then(Value::as_array_mut).into_iter().flatten() {
+                            if member["name"] != "type" {
+                                set(member, &self.set);
+                            }
+                        }
+                    };
+                    set_all(root.get_mut("fields"));
+                    let variants = root.get_mut("variants").and_then(Value::as_array_mut);
+                    for variant in variants.into_iter().flatten() {
+                        set_all(variant.get_mut("fields"));
                     }
                 }
             }
             Some((_, path)) => {
-                let mut place = &mut row["body"];
-                for name in path.split('.') {
-                    place = named(&mut place["fields"], name);
-                }
-                set(place, &self.set);
+                let names: Vec<&str> = path.split('.').collect();
+                set_below(&mut row["body"], &names, &self.set);
             }
         }
         *row != before
     }
+}
+
+/// Corrects a field below a place: in its members, or in those of each variant that has it.
+fn set_below(place: &mut Value, names: &[&str], attributes: &Value) {
+    let Some((name, rest)) = names.split_first() else {
+        set(place, attributes);
+        return;
+    };
+    if rest.is_empty() && attributes.is_null() {
+        if let Some(fields) = place.get_mut("fields").and_then(Value::as_array_mut) {
+            fields.retain(|field| field["name"] != *name);
+        }
+        return;
+    }
+    let has = |place: &Value| {
+        let fields = place["fields"].as_array();
+        fields.is_some_and(|fields| fields.iter().any(|field| field["name"] == *name))
+    };
+    if !has(place) {
+        let mut found = false;
+        for variant in place.get_mut("variants").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            if has(variant) {
+                set_below(named(&mut variant["fields"], name), rest, attributes);
+                found = true;
+            }
+        }
+        if found {
+            return;
+        }
+    }
+    set_below(named(&mut place["fields"], name), rest, attributes);
 }
 
 /// The field of a list that has this name; a new one when there is none.

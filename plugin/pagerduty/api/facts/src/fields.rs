@@ -95,11 +95,84 @@ pub struct Field {
     /// The code of the error that answers a bad value, where it is not 2001.
     #[serde(default)]
     pub code: Option<u32>,
-    /// Its members, or those of each item. Empty for an object means that nothing is known.
+    /// Other types that it may have, beside its own.
+    #[serde(default, rename = "or")]
+    pub or: Vec<String>,
+    /// Whether no two items of a list may be the same.
+    #[serde(default)]
+    pub unique_items: bool,
+    /// The regular expression that its text must match.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// Whether only an example of the published document shows it.
+    #[serde(default)]
+    pub from_example: bool,
+    /// What each value is, where it is an object whose members can have any name.
+    #[serde(default, rename = "values")]
+    pub each: Option<Box<FieldValue>>,
+    /// The member whose value decides which of the [`variants`](Field::variants) it is.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What members it has beside those that all variants have.
+    #[serde(default)]
+    pub variants: Vec<Variant>,
+    /// Its members, or those of each item; also those of all variants. Empty for an object means
+    /// that nothing is known.
     #[serde(default)]
     pub fields: Vec<Field>,
     #[serde(skip)]
     names_object: bool,
+}
+
+/// What each value of an object is whose members can have any name.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct FieldValue {
+    /// What it is, or what its items are, and whether it is a list.
+    #[serde(rename = "type", deserialize_with = "kind")]
+    pub kind: (Basic, bool),
+}
+
+/// One of the forms that an object can have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Variant {
+    /// The values of the deciding member that stand for it.
+    pub is: Vec<String>,
+    /// Its own members.
+    #[serde(default)]
+    pub fields: Vec<Field>,
+}
+
+/// Adds the members of variants to those that all variants have, none of them required.
+pub(super) fn join_variants(fields: &mut Vec<Field>, variants: &[Variant]) {
+    for variant in variants {
+        for field in &variant.fields {
+            let mut field = field.clone();
+            let in_all = variants
+                .iter()
+                .all(|other| other.fields.iter().any(|one| one.name == field.name && one.required));
+            field.required &= in_all;
+            match fields.iter_mut().find(|one| one.name == field.name) {
+                None => fields.push(field),
+                Some(known) => known.join(field),
+            }
+        }
+    }
+}
+
+/// As [`join_variants`], for all fields below.
+pub(super) fn join_all(fields: &mut [Field]) {
+    for field in fields {
+        for variant in &mut field.variants {
+            join_all(&mut variant.fields);
+        }
+        join_all(&mut field.fields);
+        let variants = std::mem::take(&mut field.variants);
+        join_variants(&mut field.fields, &variants);
+        field.variants = variants;
+    }
 }
 
 fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Basic, bool), D::Error> {
@@ -130,6 +203,42 @@ impl Field {
         self.required && (!self.read_only || self.names_object)
     }
 
+    /// Takes what the same member of another variant may be, too.
+    fn join(&mut self, other: Field) {
+        if self.kind != other.kind {
+            self.kind.0 = Basic::Any;
+        }
+        if self.values_known() && other.values_known() {
+            for value in other.values {
+                if !self.values.contains(&value) {
+                    self.values.push(value);
+                }
+            }
+        } else {
+            self.values.clear();
+        }
+        self.nullable |= other.nullable;
+        self.minimum = self.minimum.zip(other.minimum).map(|(one, two)| one.min(two));
+        self.maximum = self.maximum.zip(other.maximum).map(|(one, two)| one.max(two));
+        self.max_length = self.max_length.zip(other.max_length).map(|(one, two)| one.max(two));
+        for known in &mut self.fields {
+            known.required &= other.fields.iter().any(|one| one.name == known.name && one.required);
+        }
+        for mut field in other.fields {
+            match self.fields.iter_mut().find(|one| one.name == field.name) {
+                None => {
+                    field.required = false;
+                    self.fields.push(field);
+                }
+                Some(known) => known.join(field),
+            }
+        }
+    }
+
+    fn values_known(&self) -> bool {
+        !self.values.is_empty()
+    }
+
     /// The member of this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
@@ -147,6 +256,19 @@ fn refers(fields: &[Field]) -> bool {
     fields.iter().any(|field| {
         field.name == "type" && field.values.iter().any(|value| value.ends_with("_reference"))
     })
+}
+
+/// In an update, null takes away the value of any field that is neither Boolean, a list, an ID, nor
+/// required; section "Types" of PagerDuty's guide. No schema repeats it.
+pub(super) fn mark_cleared(fields: &mut [Field]) {
+    for field in fields {
+        let keeps = field.required || field.is_list() || field.kind.0 == Basic::Flag;
+        field.nullable |= !keeps && field.name != "id" && field.name != "type";
+        for variant in &mut field.variants {
+            mark_cleared(&mut variant.fields);
+        }
+        mark_cleared(&mut field.fields);
+    }
 }
 
 /// Finds the references below, whose `id` and `type` must be sent although they are read-only.

@@ -1,9 +1,9 @@
-//! What is known about PagerDuty's REST API, as data: every operation, its query, its body, its
-//! answer. Tests of clients may use it as their own oracle.
+//! What is known about PagerDuty's API, as data: every operation with its query, body, and response.
 //!
-//! The rows of `facts/operations.json` restate the published schema, one operation a line.
-//! `facts/amendments.json` says where the schema is wrong or silent, with a reason each; what
-//! [`operations`] gives has been amended. Knows nothing of requests.
+//! `operations.json` restates the published document, one operation a line; `pagerduty-api import`
+//! writes it. `amendments.json` says where that document is wrong or silent, each with a reason. What
+//! [`operations`] returns is amended. The forms of the node are derived from it, and the simulator
+//! judges requests by it. This crate must not depend on either.
 
 mod amend;
 mod fields;
@@ -15,12 +15,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use amend::Amendment;
-pub use fields::{Basic, Field};
+pub use fields::{Basic, Field, FieldValue, Variant};
 
-const OPERATIONS: &str = include_str!("../../facts/operations.json");
-const EVENTS_API: &str = include_str!("../../facts/events.json");
-const AMENDMENTS: &str = include_str!("../../facts/amendments.json");
-const WEBHOOK_EVENTS: &str = include_str!("../../facts/webhook-events.json");
+const OPERATIONS: &str = include_str!("../../operations.json");
+const EVENTS_API: &str = include_str!("../../events.json");
+const AMENDMENTS: &str = include_str!("../../amendments.json");
+const WEBHOOK_EVENTS: &str = include_str!("../../webhook-events.json");
 
 /// One operation of the REST API.
 #[derive(Clone, Debug, Deserialize)]
@@ -123,7 +123,13 @@ pub struct Body {
     /// What the schema says about the body as a whole, where it says something.
     #[serde(default)]
     pub required: Option<bool>,
-    /// The members of the outermost object.
+    /// The member whose value decides which of the [`variants`](Body::variants) it is.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What members it has beside those that all variants have.
+    #[serde(default)]
+    pub variants: Vec<Variant>,
+    /// The members of the outermost object; also those of all variants.
     pub fields: Vec<Field>,
 }
 
@@ -202,7 +208,15 @@ fn amended(file: &str, text: &str, amendments: &[Amendment]) -> Vec<Operation> {
     }
     let mut operations: Vec<Operation> = read(file, &Value::from(rows).to_string());
     for operation in &mut operations {
-        operation.body.iter_mut().for_each(|body| fields::mark_references(&mut body.fields));
+        let is_update = matches!(operation.method.as_str(), "PUT" | "PATCH");
+        operation.body.iter_mut().for_each(|body| {
+            if is_update {
+                fields::mark_cleared(&mut body.fields);
+            }
+            fields::join_all(&mut body.fields);
+            fields::join_variants(&mut body.fields, &body.variants);
+            fields::mark_references(&mut body.fields);
+        });
     }
     operations
 }
@@ -296,7 +310,7 @@ mod tests {
     fn every_row_is_whole_and_there_is_one_for_each_operation() {
         let all = operations();
         assert_eq!(all.len(), 465);
-        assert_eq!(all.iter().filter(|operation| !operation.deprecated).count(), 434);
+        assert_eq!(all.iter().filter(|operation| !operation.deprecated).count(), 436);
         let ids: BTreeSet<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
         assert_eq!(ids.len(), all.len());
         for operation in all {
