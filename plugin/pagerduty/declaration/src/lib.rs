@@ -56,9 +56,8 @@ fn declared(resources: &'static [Resource]) -> Node {
         name: "pagerduty",
         version: 1,
         display_name: "PagerDuty",
-        description: "Incidents, alerts, people, schedules, services and all else of a PagerDuty \
-                  account, in the US or the EU service region, through the REST API and the Events \
-                  API.",
+        description: "Manages incidents, alerts, users, schedules, services, and all other resources \
+                  of a PagerDuty account, and sends events. Supports the US and EU service regions.",
         documentation_url: "https://developer.pagerduty.com/docs/introduction",
         icon: Some(include_str!("icon.svg")),
         categories: &["incident-management", "on-call", "monitoring"],
@@ -67,12 +66,12 @@ fn declared(resources: &'static [Resource]) -> Node {
         slots: &[
             Slot {
                 name: "rest",
-                description: "For the REST API: an API token, or OAuth 2.0 for a user or an app.",
+                description: "Credential for the REST API: an API token, or OAuth 2.0 for a user or an app.",
                 credential_types: &["api-token", "oauth2", "oauth2-app"],
             },
             Slot {
                 name: "events",
-                description: "For sending events: the integration key of a service.",
+                description: "Credential for sending events: the integration key of a service.",
                 credential_types: &["events-integration"],
             },
         ],

@@ -1,4 +1,4 @@
-//! Parameters that several resources share.
+//! Parameters that no operation states: every action has them where they apply.
 
 use workflow_node_sdk::declare::{Kind, Param, Place};
 
@@ -6,20 +6,18 @@ pub(crate) static LIMIT: Param = Param::new(
     Kind::Integer(1, 1_000_000),
     "limit",
     "Limit",
-    "How many records at most. Exactly that many are returned where there are so many; not used \
-     with All.",
+    "Maximum number of records to return. Defaults to 100. Ignored if All is set.",
 )
 .default("100");
 
 pub(crate) static ALL: Param =
-    Param::new(Kind::Boolean, "all", "All", "Every record there is, page after page.")
-        .default("false");
+    Param::new(Kind::Boolean, "all", "All", "Whether to return all records.").default("false");
 
 pub(crate) static SIMPLIFY: Param = Param::new(
     Kind::Boolean,
     "simplify",
     "Simplify",
-    "Flat records with few members, always the same, instead of all that PagerDuty tells.",
+    "Whether to return flat records with a fixed set of fields instead of PagerDuty's records.",
 )
 .default("false");
 
@@ -27,9 +25,8 @@ pub(crate) static FROM: Param = Param::new(
     Kind::Email,
     "from",
     "From",
-    "E-mail address of the PagerDuty user in whose name this is done, instead of the one of the \
-     credential. Needed with an account's API key or an app's token; a user's key or token acts \
-     as that user.",
+    "Email address of the acting user. Required with an account API key or an app token unless the \
+     credential sets one. Ignored with the key or token of a user.",
 )
 .at(Place::Header("from"));
 
@@ -46,8 +43,8 @@ pub(crate) static ADDITIONAL_QUERY: Param = Param::new(
     Kind::Map,
     "additional_query",
     "Additional query",
-    "Query parameters that this form does not know, as PagerDuty's API names them. A list is \
-     repeated; its name ends in [].",
+    "Query parameters of PagerDuty's API that this form does not show, as a JSON object. A list is \
+     sent as a repeated parameter whose name ends in [].",
 )
 .at(Place::QueryMembers);
 
@@ -64,7 +61,7 @@ pub(crate) static TEAM_IDS: Param = Param::new(
     Kind::List(&Kind::Text),
     "team_ids",
     "Teams",
-    "Only what belongs to one of these teams (needs the ability teams).",
+    "IDs or names of teams. Include only records of these teams. Requires the ability teams.",
 )
 .reference("team")
 .query("team_ids[]");

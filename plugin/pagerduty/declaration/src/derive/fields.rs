@@ -63,8 +63,8 @@ impl Maker<'_> {
     pub(super) fn words(&self, place: &str) -> Words {
         let mut all = Words::default();
         for (level, words) in self.words.iter().enumerate() {
-            let Some(words) = words.get(place) else { continue };
-            self.used.borrow_mut().insert((level, place.to_owned()));
+            let Some((key, words)) = found(words, place) else { continue };
+            self.used.borrow_mut().insert((level, key.clone()));
             let words = words.clone();
             all = Words {
                 title: all.title.or(words.title),
@@ -253,6 +253,9 @@ impl Maker<'_> {
             Some(description) => description.clone(),
             None => format!("{}.", titled(name)),
         };
+        let record = self.action.split('.').next().unwrap_or_default();
+        let record = record.replace("_v3", "").replace('_', " ");
+        let description = description.replace("{record}", &record);
         let mut param =
             Param::new(kind, keep_text(name), keep_text(&title), keep_text(&description));
         param.suggestions = keep_texts(&words.suggests);
@@ -330,6 +333,15 @@ impl Maker<'_> {
             *param = keep(param.reference_by(keep_text(&by), known.leak()));
         }
     }
+}
+
+/// The words for a place, or the longest `*.` that it ends with.
+fn found<'a>(words: &'a BTreeMap<String, Words>, place: &str) -> Option<(&'a String, &'a Words)> {
+    words.get_key_value(place).or_else(|| {
+        let place = format!(".{place}");
+        let ends = |key: &&String| key.strip_prefix('*').is_some_and(|end| place.ends_with(end));
+        words.get_key_value(words.keys().filter(ends).max_by_key(|key| key.len())?)
+    })
 }
 
 /// A member of an object under its own name needs no pointer.

@@ -29,7 +29,8 @@ pub(super) struct Resource {
 }
 
 /// What the facts cannot say about a field. Its place is `{name}` for a segment of the path,
-/// `?name` for a query parameter, and `outer.inner` for a member of the body, within its envelope.
+/// `?name` for a query parameter, and `outer.inner` for a member of the body, within its envelope;
+/// `*.inner` stands for every member whose place ends so.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Words {
