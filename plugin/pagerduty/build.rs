@@ -7,7 +7,8 @@ use workflow_node_sdk::documents::Document as _;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    workflow_node_sdk::pack::write(&pagerduty_declaration::NODE);
+    println!("cargo::rerun-if-changed=actions");
+    workflow_node_sdk::pack::write(pagerduty_declaration::node());
     let directory = std::env::var_os("OUT_DIR").expect("a build script has an OUT_DIR");
     let path = PathBuf::from(directory).join("credential-types.json.deflated");
     let document = pagerduty_declaration::credential_types().to_json();

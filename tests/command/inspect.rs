@@ -82,7 +82,7 @@ fn a_credential_type_is_shown_with_its_scopes_in_words() {
 fn a_name_of_two_things_shows_both() {
     let world = World::new();
     let shown = inspected(&world, "event");
-    assert!(shown.contains("event.trigger") && shown.contains("When something happens"), "{shown}");
+    assert!(shown.contains("event.trigger") && shown.contains("When an event occurs"), "{shown}");
     let document = document(&world, &["event"]);
     assert_eq!(document["actions"][0]["name"], "event.trigger");
     assert_eq!(document["trigger"]["delivery"]["kind"], "webhook");

@@ -9,7 +9,7 @@ fn json_is_an_array_with_an_element_per_item_in_order() {
     let services = world.simulator.us().services();
     let items = json!([
         { "service_id": services[1].id },
-        { "service_id": "PNOTHERE" },
+        { "service_id": "PN0THER" },
         { "service_id": services[0].id },
     ]);
     let args = [
@@ -196,7 +196,7 @@ fn user(world: &World) -> String {
 #[test]
 fn failed_items_are_told_with_kind_and_reason() {
     let world = World::connected();
-    let items = "{\"service_id\":\"PNOTHERE\"}\n{\"service_id\":\"PNORHERE\"}";
+    let items = "{\"service_id\":\"PN0THER\"}\n{\"service_id\":\"PN0RHER\"}";
     let args = ["service.get", "--credential", "work", "--items", "-", "--continue-on-fail"];
     let output = world.run(&args).stdin(items).expect(1);
     assert_text!(world, format!("{}--- standard error\n{}", output.stdout, output.stderr));
@@ -205,7 +205,7 @@ fn failed_items_are_told_with_kind_and_reason() {
 #[test]
 fn an_item_that_was_not_begun_is_cancelled() {
     let world = World::connected();
-    let items = "{\"service_id\":\"PNOTHERE\"}\n{\"service_id\":\"PNORHERE\"}";
+    let items = "{\"service_id\":\"PN0THER\"}\n{\"service_id\":\"PN0RHER\"}";
     let args = [
         "service.get",
         "--credential",

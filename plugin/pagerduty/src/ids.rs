@@ -6,26 +6,40 @@ use serde_json::{Map, Value};
 use workflow_node_sdk::context;
 use workflow_node_sdk::declare::Reference;
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::node::{Credential, Found, Task};
+use workflow_node_sdk::node::{Credential, Found, Likeness, Task};
 use workflow_node_sdk::{json, time};
 
 use crate::PagerDuty;
 
-/// PagerDuty's ids are capital letters and digits, UUIDs, or ULIDs; a name that looks like one is
-/// given as `name:…`.
-pub(crate) fn is_id(reference: &Reference, text: &str) -> bool {
+/// Tells IDs from names by the shapes of PagerDuty's IDs: 7 or 14 capital letters and digits that
+/// begin with a letter such as P or Q, 26 that begin with a digit, and UUIDs. A word in capitals may
+/// be either.
+pub(crate) fn likeness(reference: &Reference, text: &str) -> Likeness {
+    let is_id = |is_id| if is_id { Likeness::Id } else { Likeness::Name };
     if reference.name == "incident" {
-        return !is_number(text);
+        return is_id(!is_number(text));
     }
-    if !reference.is_named {
-        return true;
+    // Workflow actions have the ID of the tool that they come from: `pagerduty.com:…:1`.
+    let is_of_tool = reference.name == "incident_workflow_action" && text.contains(':');
+    if !reference.is_named || is_uuid(text) || is_of_tool {
+        return Likeness::Id;
     }
-    let length = text.len();
-    let capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    let is_plain = (6..=32).contains(&length)
-        && text.bytes().all(capital)
-        && text.bytes().any(|byte| byte.is_ascii_digit() || length >= 7 && byte == b'P');
-    is_plain || is_uuid(text)
+    let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let first = text.bytes().next().unwrap_or_default();
+    let has_shape = match text.len() {
+        7 | 14 => matches!(first, b'P'..=b'T'),
+        26 => first.is_ascii_digit(),
+        _ => false,
+    };
+    if text.len() < 6 || !text.bytes().all(is_capital) {
+        return Likeness::Name;
+    }
+    match (has_shape, text.bytes().any(|byte| byte.is_ascii_digit())) {
+        (true, true) => Likeness::Id,
+        // A word, or an ID of a shape that nobody has seen yet.
+        (true, false) | (false, true) => Likeness::Either,
+        (false, false) => Likeness::Name,
+    }
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -201,25 +215,41 @@ mod tests {
         for id in [
             "PSERVICE000001",
             "P1ABCDE",
-            "PQWERTY",
+            "PT4KHLK",
             "Q0ZX1YC5P0NL9M",
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "0f8fad5b-d9cb-469f-a165-70867728950e",
         ] {
-            assert!(is_id(&ANY, id), "{id}");
+            assert_eq!(likeness(&ANY, id), Likeness::Id, "{id}");
         }
-        for name in
-            ["checkout", "Checkout", "P1", "SEV1", "ada@example.com", "API", "DB 01", "", "BILLING"]
-        {
-            assert!(!is_id(&ANY, name), "{name}");
+        for name in [
+            "checkout",
+            "Checkout",
+            "P1",
+            "SEV1",
+            "ada@example.com",
+            "API",
+            "DB 01",
+            "",
+            "BILLING",
+            "SHIPPING",
+            "PLATFORM",
+        ] {
+            assert_eq!(likeness(&ANY, name), Likeness::Name, "{name}");
+        }
+        for either in ["PRODUCT", "PQWERTY", "PAYMENTGATEWAY", "PAYMENTS2"] {
+            assert_eq!(likeness(&ANY, either), Likeness::Either, "{either}");
         }
     }
 
     #[test]
     fn an_incident_is_named_by_its_number_alone() {
         let incident = Reference { name: "incident", ..ANY };
-        assert!(is_id(&incident, "Q1") && is_id(&incident, "anything"));
-        assert!(!is_id(&incident, "42") && !is_id(&incident, "#42"));
-        assert!(is_id(&Reference { is_named: false, ..ANY }, "what nobody has named"));
+        assert_eq!(likeness(&incident, "Q1"), Likeness::Id);
+        assert_eq!(likeness(&incident, "anything"), Likeness::Id);
+        assert_eq!(likeness(&incident, "42"), Likeness::Name);
+        assert_eq!(likeness(&incident, "#42"), Likeness::Name);
+        let unnamed = Reference { is_named: false, ..ANY };
+        assert_eq!(likeness(&unnamed, "what nobody has named"), Likeness::Id);
     }
 }

@@ -19,7 +19,8 @@ use workflow_node_sdk::documents::{Configuration, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, FieldError};
 use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{
-    BatchWork, Credential, Declares, Found, Options, OptionsQuery, Plugin, Task, Work, choices,
+    BatchWork, Credential, Declares, Found, Likeness, Options, OptionsQuery, Plugin, Task, Work,
+    choices,
 };
 use workflow_node_sdk::packed::Packed;
 use workflow_node_sdk::time;
@@ -94,8 +95,8 @@ impl Plugin for PagerDuty {
         choices::<Self>(query).await
     }
 
-    fn is_id(reference: &Reference, text: &str) -> bool {
-        ids::is_id(reference, text)
+    fn likeness(reference: &Reference, text: &str) -> Likeness {
+        ids::likeness(reference, text)
     }
 
     fn find(reference: &Reference, name: &str, credential: &Rc<Credential>) -> Option<Found> {

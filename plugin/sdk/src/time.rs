@@ -8,38 +8,76 @@ pub async fn sleep(milliseconds: u64) {
     Ticket::new(host::after(milliseconds)).await;
 }
 
-/// Seconds since 1970 of a time in RFC 3339 (`2026-01-31T09:30:00+01:00`, `…Z`); fractions of a
-/// second are cut off. `None` when it is none.
+/// Seconds since 1970 of a time in ISO 8601 (`2026-01-31T09:30:00+01:00`, `2026-01-31 09:30Z`,
+/// `2026-01-31`). Fractions of a second are cut off; a date is its midnight, and a time without an
+/// offset is in UTC. `None` when it is none.
 pub fn parse(text: &str) -> Option<i64> {
-    let (date, rest) = text.trim_ascii().split_once(['T', 't', ' '])?;
+    let text = text.trim_ascii();
+    let (date, rest) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00Z"));
     let mut date = date.splitn(3, '-').map(number);
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let at = rest.find(['Z', 'z', '+', '-'])?;
+    let at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (clock, zone) = rest.split_at(at);
-    let mut clock = clock.splitn(3, ':');
+    let mut clock = clock.trim_ascii_end().splitn(3, ':');
     let hour = number(clock.next()?)?;
     let minute = number(clock.next()?)?;
     let second = match clock.next() {
         None => 0,
-        Some(second) => number(second.split('.').next()?)?,
-    };
-    let offset = match zone.strip_prefix(['+', '-']) {
-        None => 0,
-        Some(digits) => {
-            let (hours, minutes) = match digits.split_once(':') {
-                Some(parts) => parts,
-                None => digits.split_at_checked(2)?,
-            };
-            let seconds = number(hours)? * 3_600 + number(minutes)? * 60;
-            if zone.starts_with('-') { -seconds } else { seconds }
-        }
+        Some(second) => number(second.split(['.', ',']).next()?)?,
     };
     let is_real = (1..=12).contains(&month)
         && (1..=31).contains(&day)
         && hour < 24
         && minute < 60
         && second <= 60;
+    let offset = offset(zone)?;
     is_real.then(|| days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset)
+}
+
+/// Seconds of an offset: `Z`, `+02:00`, `+0200`, `+02`, or nothing.
+fn offset(zone: &str) -> Option<i64> {
+    let Some(digits) = zone.strip_prefix(['+', '-']) else {
+        return matches!(zone, "" | "Z" | "z").then_some(0);
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() == 2 => (digits, "0"),
+        None => digits.split_at_checked(2)?,
+    };
+    let seconds = number(hours)? * 3_600 + number(minutes)? * 60;
+    Some(if zone.starts_with('-') { -seconds } else { seconds })
+}
+
+/// A time as RFC 3339 has it, with its own offset and fraction, and without an offset if it has
+/// none; a date is its midnight in UTC. `None` when it is none.
+pub fn rfc3339(text: &str) -> Option<String> {
+    let seconds = parse(text)?;
+    let text = text.trim_ascii();
+    let Some((_, rest)) = text.split_once(['T', 't', ' ']) else {
+        return Some(format(seconds));
+    };
+    let at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at(at);
+    let offset = offset(zone)?;
+    let mut written = format(seconds + offset);
+    written.pop();
+    if let Some((_, fraction)) = clock.trim_ascii_end().split_once(['.', ',']) {
+        written.push('.');
+        written.push_str(fraction);
+    }
+    // A time of a place has its time zone beside it.
+    if zone.is_empty() {
+        return Some(written);
+    }
+    if offset == 0 {
+        written.push('Z');
+        return Some(written);
+    }
+    written.push(if offset < 0 { '-' } else { '+' });
+    pad(&mut written, offset.abs() / 3_600, 2);
+    written.push(':');
+    pad(&mut written, offset.abs() / 60 % 60, 2);
+    Some(written)
 }
 
 /// A time in RFC 3339, in UTC.
@@ -122,17 +160,36 @@ mod tests {
             "2026-06-01T14:00:00+0200",
             "2026-06-01t08:30:00.123456-03:30",
             "2026-06-01 12:00z",
+            "2026-06-01T12:00:00",
+            "2026-06-01T14:00+02",
         ] {
             assert_eq!(parse(text), noon, "{text}");
         }
     }
 
     #[test]
+    fn every_form_of_iso_8601_becomes_rfc_3339() {
+        for (given, sent) in [
+            ("2026-04-17", "2026-04-17T00:00:00Z"),
+            ("2026-04-17T08:42:58.315+0000", "2026-04-17T08:42:58.315Z"),
+            ("2026-04-17T08:42", "2026-04-17T08:42:00"),
+            ("2026-04-17T08:42:58+0530", "2026-04-17T08:42:58+05:30"),
+            ("2026-04-17T08:42:58-03", "2026-04-17T08:42:58-03:00"),
+            ("2026-04-17T08:42:58Z", "2026-04-17T08:42:58Z"),
+            ("2026-04-17T08:42:58+02:00", "2026-04-17T08:42:58+02:00"),
+        ] {
+            assert_eq!(rfc3339(given).as_deref(), Some(sent), "{given}");
+        }
+        assert_eq!(rfc3339("soon"), None);
+    }
+
+    #[test]
     fn what_is_no_time_is_none() {
         for text in [
             "",
-            "2026-06-01",
-            "2026-06-01T12:00:00",
+            "2026-06",
+            "yesterday",
+            "2026-06-01T12:00:00X",
             "2026-13-01T00:00:00Z",
             "x-y-zT1:2:3Z",
             "T",

@@ -35,7 +35,7 @@ mod error_shapes;
 mod errors;
 mod events;
 pub mod examples;
-pub mod facts;
+pub use pagerduty_facts as facts;
 mod faults;
 mod hold;
 mod http;

@@ -17,7 +17,7 @@ pub fn credential_types() -> CredentialTypes {
 
 fn api_token() -> CredentialType {
     let token =
-        FieldBuilder::text("api_token", "API token", "The key, as shown once when it was made.");
+        FieldBuilder::text("api_token", "API token", "REST API key, as shown when it was created.");
     let form = FormBuilder::new()
         .required(region())
         .required(token.secret().min_length(8).max_length(500))
@@ -25,8 +25,7 @@ fn api_token() -> CredentialType {
     CredentialType::new(
         "api-token",
         "PagerDuty API token",
-        "A REST API key: of the account (General Access) or of a user (User Settings, User API \
-         keys). A user's key acts as that user.",
+        "REST API key of the account (General Access) or of a user (User API key). The key of a user acts as that user.",
         form.build(),
         Grant::Fixed,
         rest(),
@@ -40,24 +39,23 @@ fn oauth2() -> CredentialType {
     let client = FieldBuilder::text(
         "client_id",
         "Client ID",
-        "Of the app, from Integrations, App Registration.",
+        "Client ID of the app, from Integrations, App Registration.",
     );
     let secret = FieldBuilder::text(
         "client_secret",
         "Client secret",
-        "Of the app. A public client of Classic User OAuth has none.",
+        "Client secret of the app. A public client of Classic User OAuth has none.",
     );
     let access = FieldBuilder::choice(
         "access",
         "Permission",
-        "For an app of Classic User OAuth. Not used when scopes are given.",
+        "Permission of a Classic User OAuth app. Ignored if scopes are set.",
         &["read", "read-write"],
     );
     let asked = FieldBuilder::texts(
         "scopes",
         "Scopes",
-        "What to ask for: of an app of Scoped OAuth e.g. incidents.read, at most what it was \
-         registered with; of an app of Classic User OAuth read or write.",
+        "Scopes to request. For Scoped OAuth, up to those registered for the app, e.g. incidents.read. For Classic User OAuth, read or write.",
         1,
         200,
     );
@@ -86,8 +84,7 @@ fn oauth2() -> CredentialType {
     CredentialType::new(
         "oauth2",
         "PagerDuty OAuth 2.0",
-        "An app of yours acts for a user who consents: Classic User OAuth with read or read/write \
-         permission, or Scoped OAuth with a list of scopes.",
+        "App that acts for a user who consents: Classic User OAuth with read or read/write permission, or Scoped OAuth with a list of scopes.",
         form.build(),
         grant,
         rest(),
@@ -102,12 +99,12 @@ fn oauth2_app() -> CredentialType {
     let subdomain = FieldBuilder::text(
         "subdomain",
         "Subdomain",
-        "The first part of your PagerDuty address: acme for acme.pagerduty.com.",
+        "Subdomain of the account: acme for acme.pagerduty.com.",
     );
-    let client = FieldBuilder::text("client_id", "Client ID", "Of the app.");
-    let secret = FieldBuilder::text("client_secret", "Client secret", "Of the app.");
+    let client = FieldBuilder::text("client_id", "Client ID", "Client ID of the app.");
+    let secret = FieldBuilder::text("client_secret", "Client secret", "Client secret of the app.");
     let asked =
-        FieldBuilder::texts("scopes", "Scopes", "What to ask for, e.g. incidents.read.", 1, 200);
+        FieldBuilder::texts("scopes", "Scopes", "Scopes to request, e.g. incidents.read.", 1, 200);
     let form = FormBuilder::new()
         .required(region())
         .required(subdomain.pattern("^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"))
@@ -128,8 +125,7 @@ fn oauth2_app() -> CredentialType {
     CredentialType::new(
         "oauth2-app",
         "PagerDuty OAuth 2.0 for an app",
-        "An app of Scoped OAuth acts for itself in one account, without a user (client \
-         credentials).",
+        "Scoped OAuth app that acts for itself in one account, without a user (client credentials).",
         form.build(),
         grant,
         rest(),
@@ -144,7 +140,7 @@ fn events_integration() -> CredentialType {
     let key = FieldBuilder::text(
         "routing_key",
         "Integration key",
-        "32 characters, from the Integrations tab of the service.",
+        "Integration key of 32 characters, from the Integrations tab of the service.",
     );
     let form =
         FormBuilder::new().required(region()).required(key.secret().pattern("^[A-Za-z0-9]{32}$"));
@@ -157,8 +153,7 @@ fn events_integration() -> CredentialType {
     CredentialType::new(
         "events-integration",
         "PagerDuty Events API v2 integration",
-        "The integration key of a service or an event orchestration: it sends events, and reads \
-         nothing.",
+        "Integration key of a service or an event orchestration. Sends events and reads nothing.",
         form.build(),
         Grant::Fixed,
         events(),
@@ -176,7 +171,7 @@ fn region() -> FieldBuilder {
     let field = FieldBuilder::choice(
         "region",
         "Service region",
-        "Where the account lives: `eu` if its address ends in eu.pagerduty.com.",
+        "Service region of the account: `eu` if its URL ends in eu.pagerduty.com.",
         &names,
     );
     field.default(REGIONS[0].name)
@@ -185,9 +180,8 @@ fn region() -> FieldBuilder {
 fn from_email() -> FieldBuilder {
     let field = FieldBuilder::text(
         "from_email",
-        "Act as",
-        "E-mail address of the PagerDuty user in whose name incidents are changed. Needed with an \
-         account's key or an app's token.",
+        "Acting user",
+        "Email address of the acting user for changes of incidents. Required with an account API key or an app token.",
     );
     field.email().max_length(320)
 }

@@ -34,11 +34,12 @@ const fn flag(
     SimpleField::new(name, SimpleKind::Boolean, from, description)
 }
 
-const ID: SimpleField = text("id", &["/id"], "Its ID.");
-const URL: SimpleField = text("url", &["/html_url"], "Its page.");
-const NAME: SimpleField = text("name", &["/name", "/summary"], "Its name.");
-const DESCRIPTION: SimpleField = text("description", &["/description"], "What it is for.");
-const CREATED_AT: SimpleField = text("created_at", &["/created_at"], "When it was created.");
+const ID: SimpleField = text("id", &["/id"], "ID of the record.");
+const URL: SimpleField = text("url", &["/html_url"], "URL in PagerDuty's web app.");
+const NAME: SimpleField = text("name", &["/name", "/summary"], "Name of the record.");
+const DESCRIPTION: SimpleField =
+    text("description", &["/description"], "Description of the record.");
+const CREATED_AT: SimpleField = text("created_at", &["/created_at"], "Time of creation.");
 const SERVICE_ID: SimpleField = text("service_id", &["/service/id"], "ID of the service.");
 const SERVICE: SimpleField =
     text("service", &["/service/summary", "/service/name"], "Name of the service.");
@@ -48,78 +49,115 @@ const USER: SimpleField = text("user", &["/user/summary", "/user/name"], "Name o
 const TEAMS: SimpleField =
     texts("teams", &["/teams/*/summary", "/teams/*/name"], "Names of the teams.");
 
-pub(crate) static INCIDENT_FLAT: Simple = Simple {
+/// All flat forms.
+static ALL: &[&Simple] = &[
+    &INCIDENT_FLAT,
+    &NOTE_FLAT,
+    &ALERT_FLAT,
+    &LOG_ENTRY_FLAT,
+    &SERVICE_FLAT,
+    &BUSINESS_SERVICE_FLAT,
+    &USER_FLAT,
+    &TEAM_FLAT,
+    &ESCALATION_POLICY_FLAT,
+    &SCHEDULE_FLAT,
+    &ON_CALL_FLAT,
+    &PRIORITY_FLAT,
+    &MAINTENANCE_WINDOW_FLAT,
+    &CHANGE_EVENT_FLAT,
+    &INCIDENT_WORKFLOW_FLAT,
+    &WEBHOOK_SUBSCRIPTION_FLAT,
+];
+
+/// The flat form with a title.
+pub(crate) fn by_name(title: &str) -> Option<&'static Simple> {
+    ALL.iter().find(|one| one.title == title).copied()
+}
+
+static INCIDENT_FLAT: Simple = Simple {
     title: "Incident",
     fields: &[
         ID,
-        number("number", &["/incident_number", "/number"], "Its number, as people see it."),
-        text("title", &["/title", "/summary"], "What is wrong."),
-        text("status", &["/status"], "triggered, acknowledged or resolved."),
-        text("urgency", &["/urgency"], "high or low."),
-        text("priority", &["/priority/summary", "/priority/name"], "Its priority, e.g. P1."),
+        number(
+            "number",
+            &["/incident_number", "/number"],
+            "Number of the incident as users see it.",
+        ),
+        text("title", &["/title", "/summary"], "One-line summary of the problem."),
+        text("status", &["/status"], "Status: triggered, acknowledged, or resolved."),
+        text("urgency", &["/urgency"], "Urgency: high or low."),
+        text(
+            "priority",
+            &["/priority/summary", "/priority/name"],
+            "Name of the priority, e.g. P1.",
+        ),
         SERVICE_ID,
         SERVICE,
         text("escalation_policy_id", &["/escalation_policy/id"], "ID of the escalation policy."),
         texts(
             "assignees",
             &["/assignments/*/assignee/summary", "/assignees/*/summary"],
-            "Names of those who are assigned.",
+            "Names of the assignees.",
         ),
         TEAMS,
-        text("incident_key", &["/incident_key"], "Its key on the service."),
-        text("type", &["/incident_type/name"], "Its type."),
+        text("incident_key", &["/incident_key"], "Deduplication key."),
+        text("type", &["/incident_type/name"], "Name of the incident type."),
         CREATED_AT,
-        text("updated_at", &["/updated_at"], "When it was changed last."),
-        text("resolved_at", &["/resolved_at"], "When it was resolved."),
+        text("updated_at", &["/updated_at"], "Time of the last update."),
+        text("resolved_at", &["/resolved_at"], "Time at which the incident was resolved."),
         URL,
     ],
 };
 
-pub(crate) static NOTE_FLAT: Simple = Simple {
+static NOTE_FLAT: Simple = Simple {
     title: "Note",
-    fields: &[ID, text("content", &["/content"], "What it says."), USER_ID, USER, CREATED_AT],
+    fields: &[ID, text("content", &["/content"], "Text of the note."), USER_ID, USER, CREATED_AT],
 };
 
-pub(crate) static ALERT_FLAT: Simple = Simple {
+static ALERT_FLAT: Simple = Simple {
     title: "Alert",
     fields: &[
         ID,
-        text("summary", &["/summary"], "What is wrong."),
-        text("status", &["/status"], "triggered or resolved."),
-        text("severity", &["/severity"], "How bad it is for the source."),
-        text("alert_key", &["/alert_key"], "Names the alert in events."),
+        text("summary", &["/summary"], "One-line summary of the problem."),
+        text("status", &["/status"], "Status: triggered or resolved."),
+        text("severity", &["/severity"], "Severity of the problem as perceived by the source."),
+        text("alert_key", &["/alert_key"], "Deduplication key of the alert."),
         INCIDENT_ID,
         SERVICE_ID,
         SERVICE,
-        flag("suppressed", &["/suppressed"], "Whether it notifies nobody."),
+        flag("suppressed", &["/suppressed"], "Whether the alert is suppressed."),
         CREATED_AT,
         URL,
     ],
 };
 
-pub(crate) static LOG_ENTRY_FLAT: Simple = Simple {
+static LOG_ENTRY_FLAT: Simple = Simple {
     title: "Log entry",
     fields: &[
         ID,
-        text("type", &["/type"], "What happened, e.g. trigger_log_entry."),
-        text("summary", &["/summary"], "What happened, in words."),
+        text("type", &["/type"], "Type of the log entry, e.g. trigger_log_entry."),
+        text("summary", &["/summary"], "Summary of the log entry."),
         INCIDENT_ID,
-        text("agent_id", &["/agent/id"], "ID of who did it."),
-        text("agent", &["/agent/summary"], "Who did it."),
-        text("channel", &["/channel/type"], "By which way."),
-        text("note", &["/note", "/channel/summary"], "What was said."),
+        text("agent_id", &["/agent/id"], "ID of the agent."),
+        text("agent", &["/agent/summary"], "Name of the agent."),
+        text("channel", &["/channel/type"], "Type of the channel."),
+        text("note", &["/note", "/channel/summary"], "Text of a note."),
         CREATED_AT,
         URL,
     ],
 };
 
-pub(crate) static SERVICE_FLAT: Simple = Simple {
+static SERVICE_FLAT: Simple = Simple {
     title: "Service",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        text("status", &["/status"], "active, warning, critical, maintenance or disabled."),
+        text(
+            "status",
+            &["/status"],
+            "Status: active, warning, critical, maintenance, or disabled.",
+        ),
         text("escalation_policy_id", &["/escalation_policy/id"], "ID of the escalation policy."),
         text(
             "escalation_policy",
@@ -127,179 +165,192 @@ pub(crate) static SERVICE_FLAT: Simple = Simple {
             "Name of the escalation policy.",
         ),
         TEAMS,
-        number("auto_resolve_timeout", &["/auto_resolve_timeout"], "In seconds; null for never."),
+        number(
+            "auto_resolve_timeout",
+            &["/auto_resolve_timeout"],
+            "Timeout in seconds, or null if it is disabled.",
+        ),
         number(
             "acknowledgement_timeout",
             &["/acknowledgement_timeout"],
-            "In seconds; null for never.",
+            "Timeout in seconds, or null if it is disabled.",
         ),
         text(
             "last_incident_at",
             &["/last_incident_timestamp"],
-            "When its last incident was opened.",
+            "Time at which the last incident was created.",
         ),
         CREATED_AT,
         URL,
     ],
 };
 
-pub(crate) static BUSINESS_SERVICE_FLAT: Simple = Simple {
+static BUSINESS_SERVICE_FLAT: Simple = Simple {
     title: "Business service",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        text("point_of_contact", &["/point_of_contact"], "Whom to ask about it."),
+        text("point_of_contact", &["/point_of_contact"], "Point of contact."),
         text("team_id", &["/team/id"], "ID of the team."),
         URL,
     ],
 };
 
-pub(crate) static USER_FLAT: Simple = Simple {
+static USER_FLAT: Simple = Simple {
     title: "User",
     fields: &[
         ID,
         NAME,
-        text("email", &["/email"], "The e-mail address."),
-        text("role", &["/role"], "What the user may do."),
-        text("job_title", &["/job_title"], "What the user does."),
-        text("time_zone", &["/time_zone"], "The user's time zone."),
+        text("email", &["/email"], "Email address."),
+        text("role", &["/role"], "Role of the user."),
+        text("job_title", &["/job_title"], "Job title."),
+        text("time_zone", &["/time_zone"], "Time zone of the user."),
         TEAMS,
         URL,
     ],
 };
 
-pub(crate) static TEAM_FLAT: Simple = Simple {
+static TEAM_FLAT: Simple = Simple {
     title: "Team",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        text("parent_id", &["/parent/id"], "ID of the team above."),
+        text("parent_id", &["/parent/id"], "ID of the parent team."),
         URL,
     ],
 };
 
-pub(crate) static ESCALATION_POLICY_FLAT: Simple = Simple {
+static ESCALATION_POLICY_FLAT: Simple = Simple {
     title: "Escalation policy",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        SimpleField::new("levels", SimpleKind::Count, &["/escalation_rules"], "How many levels."),
-        number("num_loops", &["/num_loops"], "How often it begins again."),
+        SimpleField::new(
+            "levels",
+            SimpleKind::Count,
+            &["/escalation_rules"],
+            "Number of escalation rules.",
+        ),
+        number("num_loops", &["/num_loops"], "Number of times the policy repeats."),
         texts(
             "targets",
             &["/escalation_rules/*/targets/*/summary"],
-            "Names of those who are notified, the first level first.",
+            "Names of the targets, ordered by escalation level.",
         ),
-        texts("services", &["/services/*/summary"], "Names of the services that use it."),
+        texts("services", &["/services/*/summary"], "Names of the services that use the policy."),
         TEAMS,
         URL,
     ],
 };
 
-pub(crate) static SCHEDULE_FLAT: Simple = Simple {
+static SCHEDULE_FLAT: Simple = Simple {
     title: "Schedule",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        text("time_zone", &["/time_zone"], "Its time zone."),
+        text("time_zone", &["/time_zone"], "Time zone of the schedule."),
         texts("users", &["/users/*/summary"], "Names of the users."),
         texts(
             "escalation_policies",
             &["/escalation_policies/*/summary"],
-            "Names of the escalation policies that use it.",
+            "Names of the escalation policies that use the schedule.",
         ),
         TEAMS,
         URL,
     ],
 };
 
-pub(crate) static ON_CALL_FLAT: Simple = Simple {
+static ON_CALL_FLAT: Simple = Simple {
     title: "On-call",
     fields: &[
         USER_ID,
         USER,
-        text("email", &["/user/email"], "E-mail address, where users are included."),
-        number("level", &["/escalation_level"], "The level of the escalation policy."),
+        text("email", &["/user/email"], "Email address, if users are included."),
+        number("level", &["/escalation_level"], "Escalation level."),
         text("escalation_policy_id", &["/escalation_policy/id"], "ID of the escalation policy."),
         text(
             "escalation_policy",
             &["/escalation_policy/summary", "/escalation_policy/name"],
             "Name of the escalation policy.",
         ),
-        text("schedule_id", &["/schedule/id"], "ID of the schedule; null for a direct assignment."),
+        text(
+            "schedule_id",
+            &["/schedule/id"],
+            "ID of the schedule, or null for a direct assignment.",
+        ),
         text("schedule", &["/schedule/summary", "/schedule/name"], "Name of the schedule."),
-        text("start", &["/start"], "Since when; null for ever."),
-        text("end", &["/end"], "Until when; null for ever."),
+        text("start", &["/start"], "Start of the shift, or null if it has none."),
+        text("end", &["/end"], "End of the shift, or null if it has none."),
     ],
 };
 
-pub(crate) static PRIORITY_FLAT: Simple = Simple {
+static PRIORITY_FLAT: Simple = Simple {
     title: "Priority",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        number("order", &["/order"], "Its place in the order."),
-        text("color", &["/color"], "Its colour."),
+        number("order", &["/order"], "Position in the list of priorities."),
+        text("color", &["/color"], "Color of the priority."),
     ],
 };
 
-pub(crate) static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
+static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
     title: "Maintenance window",
     fields: &[
         ID,
-        text("description", &["/description", "/summary"], "What it is for."),
-        text("start_time", &["/start_time"], "When it begins."),
-        text("end_time", &["/end_time"], "When it ends."),
+        text("description", &["/description", "/summary"], "Description of the record."),
+        text("start_time", &["/start_time"], "Start time."),
+        text("end_time", &["/end_time"], "End time."),
         texts("service_ids", &["/services/*/id"], "IDs of the services."),
         texts("services", &["/services/*/summary"], "Names of the services."),
-        text("created_by", &["/created_by/summary"], "Who has created it."),
+        text("created_by", &["/created_by/summary"], "Name of the user who created it."),
         URL,
     ],
 };
 
-pub(crate) static CHANGE_EVENT_FLAT: Simple = Simple {
+static CHANGE_EVENT_FLAT: Simple = Simple {
     title: "Change event",
     fields: &[
         ID,
-        text("summary", &["/summary"], "What was changed."),
-        text("source", &["/source"], "Where."),
-        text("timestamp", &["/timestamp"], "When."),
+        text("summary", &["/summary"], "Summary of the change."),
+        text("source", &["/source"], "Source of the change."),
+        text("timestamp", &["/timestamp"], "Time of the change."),
         texts("services", &["/services/*/summary"], "Names of the services."),
-        SimpleField::new("details", SimpleKind::Any, &["/custom_details"], "Anything else."),
+        SimpleField::new("details", SimpleKind::Any, &["/custom_details"], "Custom details."),
     ],
 };
 
-pub(crate) static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
+static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
     title: "Incident workflow",
     fields: &[
         ID,
         NAME,
         DESCRIPTION,
-        flag("is_enabled", &["/is_enabled"], "Whether it can be started."),
-        SimpleField::new("steps", SimpleKind::Count, &["/steps"], "How many steps."),
+        flag("is_enabled", &["/is_enabled"], "Whether the workflow can be started."),
+        SimpleField::new("steps", SimpleKind::Count, &["/steps"], "Number of steps."),
         CREATED_AT,
     ],
 };
 
-pub(crate) static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple {
+static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple {
     title: "Webhook subscription",
     fields: &[
         ID,
         DESCRIPTION,
-        text("url", &["/delivery_method/url"], "Where the deliveries go."),
-        flag("active", &["/active"], "Whether it is in force."),
+        text("url", &["/delivery_method/url"], "URL of the webhook receiver."),
+        flag("active", &["/active"], "Whether the subscription is active."),
         flag(
             "temporarily_disabled",
             &["/delivery_method/temporarily_disabled"],
-            "Whether PagerDuty has switched it off after failures.",
+            "Whether PagerDuty disabled it after failed deliveries.",
         ),
-        texts("events", &["/events/*"], "What is told."),
-        text("filter_type", &["/filter/type"], "Of what."),
-        text("filter_id", &["/filter/id"], "Of which."),
+        texts("events", &["/events/*"], "Event types to deliver."),
+        text("filter_type", &["/filter/type"], "Scope of the subscription."),
+        text("filter_id", &["/filter/id"], "ID of the service or team."),
     ],
 };

@@ -7,8 +7,9 @@
 
 #![deny(missing_docs)]
 
-mod actions;
 mod credential_types;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod derive;
 mod flat;
 mod paging;
 mod parameters;
@@ -22,7 +23,7 @@ mod triggers;
 pub use credential_types::credential_types;
 pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 pub use triggers::EVENT_TYPES;
-use workflow_node_sdk::declare::{Node, Slot};
+use workflow_node_sdk::declare::{Node, Resource, Slot};
 
 /// Per region: the origin of the REST API and that of the Events API.
 pub const ORIGINS: &[&str] = &[
@@ -32,34 +33,52 @@ pub const ORIGINS: &[&str] = &[
     "https://events.eu.pagerduty.com",
 ];
 
-/// The node.
-pub static NODE: Node = Node {
-    name: "pagerduty",
-    version: 1,
-    display_name: "PagerDuty",
-    description: "Incidents, alerts, people, schedules, services and all else of a PagerDuty \
-                  account, in the US or the EU service region, through the REST API and the Events \
-                  API.",
-    documentation_url: "https://developer.pagerduty.com/docs/introduction",
-    icon: Some(include_str!("icon.svg")),
-    categories: &["incident-management", "on-call", "monitoring"],
-    aliases: &["PD", "paging", "alerting", "on-call schedules", "incident response", "AIOps"],
-    origins: ORIGINS,
-    slots: &[
-        Slot {
-            name: "rest",
-            description: "For the REST API: an API token, or OAuth 2.0 for a user or an app.",
-            credential_types: &["api-token", "oauth2", "oauth2-app"],
-        },
-        Slot {
-            name: "events",
-            description: "For sending events: the integration key of a service.",
-            credential_types: &["events-integration"],
-        },
-    ],
-    schemas: records::SHARED,
-    secrets: secrets::secrets,
-    references: references::ALL,
-    resources: actions::RESOURCES,
-    triggers: triggers::ALL,
-};
+/// The node: what the facts and the overlay say together.
+///
+/// # Panics
+///
+/// When they contradict each other, with every problem. A build script calls this first.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn node() -> &'static Node {
+    static NODE: std::sync::OnceLock<Node> = std::sync::OnceLock::new();
+    NODE.get_or_init(|| {
+        let derived = derive::derive(&derive::overlay());
+        let problems = derived.problems.join("\n");
+        assert!(problems.is_empty(), "the overlay contradicts the facts:\n{problems}");
+        declared(derived.resources)
+    })
+}
+
+/// The node with these resources.
+#[cfg(not(target_arch = "wasm32"))]
+fn declared(resources: &'static [Resource]) -> Node {
+    Node {
+        name: "pagerduty",
+        version: 1,
+        display_name: "PagerDuty",
+        description: "Manages incidents, alerts, users, schedules, services, and all other resources \
+                  of a PagerDuty account, and sends events. Supports the US and EU service regions.",
+        documentation_url: "https://developer.pagerduty.com/docs/introduction",
+        icon: Some(include_str!("icon.svg")),
+        categories: &["incident-management", "on-call", "monitoring"],
+        aliases: &["PD", "paging", "alerting", "on-call schedules", "incident response", "AIOps"],
+        origins: ORIGINS,
+        slots: &[
+            Slot {
+                name: "rest",
+                description: "Credential for the REST API: an API token, or OAuth 2.0 for a user or an app.",
+                credential_types: &["api-token", "oauth2", "oauth2-app"],
+            },
+            Slot {
+                name: "events",
+                description: "Credential for sending events: the integration key of a service.",
+                credential_types: &["events-integration"],
+            },
+        ],
+        schemas: records::SHARED,
+        secrets: secrets::secrets,
+        references: references::ALL,
+        resources,
+        triggers: triggers::ALL,
+    }
+}

@@ -67,7 +67,7 @@ pub(crate) const CURSOR: Cursor = Cursor {
 };
 
 /// Analytics: the query stands in the body, and so does the place.
-pub(crate) static ANALYTICS: Paging = Paging::Cursor(Cursor {
+pub(crate) const ANALYTICS: Paging = Paging::Cursor(Cursor {
     page: 1_000,
     limit: "limit",
     cursor: "starting_after",
@@ -76,34 +76,18 @@ pub(crate) static ANALYTICS: Paging = Paging::Cursor(Cursor {
     in_body: true,
 });
 
-static CLASSIC_PAGES: Paging = Paging::Offset(CLASSIC);
-static UNDOCUMENTED_PAGES: Paging = Paging::Offset(Offset { is_undocumented: true, ..CLASSIC });
-static CURSOR_PAGES: Paging = Paging::Cursor(CURSOR);
-static ONE_PAGE: Paging = Paging::None;
-
-/// A list with classic paging.
-pub(crate) const fn classic(member: &'static str) -> Answer {
-    Answer::List(member, &CLASSIC_PAGES)
-}
-
-/// A list that answers with the members of classic paging, but documents no parameters for it.
-pub(crate) const fn undocumented(member: &'static str) -> Answer {
-    Answer::List(member, &UNDOCUMENTED_PAGES)
-}
-
-/// A list with a cursor.
-pub(crate) const fn cursor(member: &'static str) -> Answer {
-    Answer::List(member, &CURSOR_PAGES)
-}
-
 /// A list that comes whole.
-pub(crate) const fn whole_list(member: &'static str) -> Answer {
-    Answer::List(member, &ONE_PAGE)
-}
+pub(crate) static ONE_PAGE: Paging = Paging::None;
 
-/// One object in its envelope.
-pub(crate) const fn one(member: &'static str) -> Answer {
-    Answer::Object(member)
+/// How a list is paged, by the name that the overlay has for it.
+pub(crate) fn by_name(name: &str) -> Option<&'static Paging> {
+    Some(match name {
+        "incidents" => &INCIDENTS,
+        "log_entries" => &LOG,
+        "notifications" => &NOTIFICATIONS,
+        "change_events" => &CHANGE_EVENTS,
+        _ => return None,
+    })
 }
 
 /// Something was removed; there is nothing to tell of it.

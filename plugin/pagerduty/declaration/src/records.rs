@@ -1,34 +1,14 @@
 //! Shapes of PagerDuty's records, as far as a workflow relies on them. Lenient: unknown members
 //! pass, references may be expanded or null.
 
-/// A schema of the node, by name.
-macro_rules! defined {
-    ($name:literal) => {
-        concat!(r##"{"$ref":"#/$defs/"##, $name, r##""}"##)
-    };
+/// A reference to a shared schema, or a schema as it stands.
+pub(crate) fn by_name(name: &str) -> Option<&'static str> {
+    if name.starts_with('{') {
+        return Some(name.to_owned().leak());
+    }
+    let is_known = SHARED.iter().any(|(known, _)| *known == name);
+    is_known.then(|| &*format!(r##"{{"$ref":"#/$defs/{name}"}}"##).leak())
 }
-
-pub(crate) const INCIDENT: &str = defined!("incident");
-pub(crate) const NOTE: &str = defined!("incident_note");
-pub(crate) const ALERT: &str = defined!("alert");
-pub(crate) const LOG_ENTRY: &str = defined!("log_entry");
-pub(crate) const SERVICE: &str = defined!("service");
-pub(crate) const BUSINESS_SERVICE: &str = defined!("business_service");
-pub(crate) const USER: &str = defined!("user");
-pub(crate) const TEAM: &str = defined!("team");
-pub(crate) const ESCALATION_POLICY: &str = defined!("escalation_policy");
-pub(crate) const SCHEDULE: &str = defined!("schedule");
-pub(crate) const OVERRIDE: &str = defined!("override");
-pub(crate) const ON_CALL: &str = defined!("on_call");
-pub(crate) const PRIORITY: &str = defined!("priority");
-pub(crate) const MAINTENANCE_WINDOW: &str = defined!("maintenance_window");
-pub(crate) const CHANGE_EVENT: &str = defined!("change_event");
-pub(crate) const INCIDENT_WORKFLOW: &str = defined!("incident_workflow");
-pub(crate) const WEBHOOK_SUBSCRIPTION: &str = defined!("webhook_subscription");
-pub(crate) const TAG: &str = defined!("tag");
-pub(crate) const EXTENSION: &str = defined!("extension");
-pub(crate) const EVENT_ORCHESTRATION: &str = defined!("event_orchestration");
-pub(crate) const EVENT_RESULT: &str = defined!("event_result");
 
 /// Shared schemas by name.
 pub(crate) const SHARED: &[(&str, &str)] = &[

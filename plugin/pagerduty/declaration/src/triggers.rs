@@ -59,7 +59,7 @@ static SERVICES: Param = Param::new(
     Kind::List(&Kind::Text),
     "service_ids",
     "Services",
-    "Only what belongs to one of these services.",
+    "IDs, names, or URLs of services. Include only records of these services.",
 )
 .reference("service");
 
@@ -68,9 +68,9 @@ const EVENT: &str = r##"{"type":"object","properties":{
 "event_type":{"type":"string","description":"E.g. incident.triggered. PagerDuty may send types that are not documented."},
 "resource_type":{"type":"string"},
 "occurred_at":{"type":"string"},
-"agent":{"type":["object","null"],"description":"Who did it."},
+"agent":{"type":["object","null"],"description":"User or integration that caused the event."},
 "client":{"type":["object","null"]},
-"data":{"type":["object","null"],"description":"What it happened to."}}}"##;
+"data":{"type":["object","null"],"description":"Object that the event is about."}}}"##;
 
 const CHANGE: &str = r##"{"type":"object","properties":{
 "change":{"enum":["new","updated"]},
@@ -85,11 +85,8 @@ const SHIFT: &str = r##"{"type":"object","properties":{
 pub(crate) static ALL: &[Trigger] = &[
     Trigger::new(
         "event",
-        "When something happens",
-        "Starts as soon as something happens in PagerDuty: a webhook subscription is set up, and \
-         removed again when the workflow is switched off. It is signed, and PagerDuty repeats what \
-         could not be delivered for 48 hours. At most ten webhooks are possible per service, per \
-         team, and for the account.",
+        "When an event occurs",
+        "Starts a workflow as soon as an event occurs in PagerDuty. The host creates a signed webhook subscription and deletes it when the workflow is disabled. PagerDuty retries failed deliveries for 48 hours and allows up to ten webhook subscriptions per service, per team, and for the account.",
         Delivery::Webhook(Webhook {
             body_limit: BODY_LIMIT,
             signature: Some(SIGNATURE),
@@ -105,33 +102,31 @@ pub(crate) static ALL: &[Trigger] = &[
             Kind::List(&Kind::Text),
             "events",
             "Events",
-            "Types of events, e.g. incident.triggered. Events of services need the scope \
-             services.read, those of workflows incident_workflows.read.",
+            "Event types, e.g. incident.triggered. Events of services require the scope services.read, events of workflows incident_workflows.read.",
         )
         .suggests(EVENT_TYPES)
         .required()
         .max(100),
-        &Param::text("service_id", "Service", "Only what happens to incidents of this service.")
+        &Param::text("service_id", "Service", "ID, name, or URL of a service. Include only events of its incidents.")
             .reference("service"),
-        &Param::text("team_id", "Team", "Only what happens to incidents of this team.")
+        &Param::text("team_id", "Team", "ID, name, or URL of a team. Include only events of its incidents.")
             .reference("team"),
         &Param::new(
             Kind::OneOf(&["webhook", "rest"]),
             "shape",
             "Shape",
-            "webhook: events as PagerDuty sends them. rest: with incidents and notes in them named \
-             as the actions give them (incident_number, assignments).",
+            "Format of the data: webhook returns events as PagerDuty sends them; rest uses the field names of the REST API (incident_number, assignments).",
         )
         .default(r#""webhook""#),
         &Param::new(
             Kind::List(&Kind::Text),
             "ignore_agents",
             "Ignore agents",
-            "IDs of users and integrations whose doings start nothing: those in whose name this \
-             workflow itself writes, so that it does not answer itself.",
+            "IDs of users and integrations whose events to ignore, e.g. those that this workflow \
+             acts as, so that it does not trigger itself.",
         )
         .max(100),
-        &Param::text("description", "Description", "What PagerDuty shows beside the webhook.")
+        &Param::text("description", "Description", "Description of the webhook subscription in PagerDuty.")
             .max(255),
     ])
     .gives(EVENT)
@@ -142,16 +137,14 @@ pub(crate) static ALL: &[Trigger] = &[
             r#"{"events":["incident.triggered","incident.resolved"],"service_id":"PSERVICE000001"}"#,
         ),
         Example::new(
-            "Notes, as the actions give them",
+            "Notes, in the format of the REST API",
             r#"{"events":["incident.annotated"],"shape":"rest"}"#,
         ),
     ]),
     Trigger::new(
         "incident.changed",
         "When an incident is new or updated",
-        "Asks every now and then which incidents are new or have changed since the last time: one \
-         event per incident and time, with the incident as it is then. Needs no address that \
-         PagerDuty could reach.",
+        "Polls for incidents that are new or have changed since the last poll. Works without an address that PagerDuty can reach.",
         Delivery::Poll(60),
     )
     .with("rest")
@@ -161,7 +154,7 @@ pub(crate) static ALL: &[Trigger] = &[
             Kind::OneOf(&["new", "updated", "new_or_updated"]),
             "changes",
             "Changes",
-            "Whether new incidents count, updates of older ones, or both.",
+            "Whether to include new incidents, updated incidents, or both.",
         )
         .default(r#""new_or_updated""#),
         &SERVICES,
@@ -170,13 +163,13 @@ pub(crate) static ALL: &[Trigger] = &[
             Kind::List(&Kind::OneOf(&["high", "low"])),
             "urgencies",
             "Urgencies",
-            "Only incidents of these urgencies.",
+            "Include only incidents with these urgencies.",
         ),
         &Param::new(
             Kind::List(&Kind::OneOf(&["triggered", "acknowledged", "resolved"])),
             "statuses",
             "Statuses",
-            "Only incidents that have one of these statuses when they are looked at.",
+            "Include only incidents that have one of these statuses at the time of the poll.",
         ),
         &SIMPLIFY,
     ])
@@ -184,9 +177,8 @@ pub(crate) static ALL: &[Trigger] = &[
     .examples(&[Example::new("New incidents of high urgency", r#"{"changes":"new","urgencies":["high"]}"#)]),
     Trigger::new(
         "log_entry.created",
-        "When something is logged",
-        "Asks every now and then what has been logged about incidents since the last time: \
-         everything that happened to them, in order.",
+        "When a log entry is created",
+        "Polls for new log entries of incidents and returns them in order.",
         Delivery::Poll(60),
     )
     .with("rest")
@@ -196,14 +188,14 @@ pub(crate) static ALL: &[Trigger] = &[
             Kind::Boolean,
             "is_overview",
             "Overview",
-            "Only the most important changes of each incident.",
+            "Whether to return only the most important changes of each incident.",
         )
         .default("false"),
         &Param::new(
             Kind::List(&Kind::Text),
             "types",
-            "Kinds",
-            "Only entries of these kinds, e.g. annotate_log_entry.",
+            "Types",
+            "Include only log entries of these types, e.g. annotate_log_entry.",
         )
         .suggests(&[
             "trigger_log_entry",
@@ -224,8 +216,7 @@ pub(crate) static ALL: &[Trigger] = &[
     Trigger::new(
         "on_call.changed",
         "When someone goes on or off call",
-        "Asks every now and then who is on call, and tells who has gone on call and who has gone \
-         off since the last time. What begins and ends between two times is not seen.",
+        "Polls for changes of on-call users and returns who went on or off call since the last poll. Shifts that start and end between two polls are not seen.",
         Delivery::Poll(60),
     )
     .with("rest")
@@ -235,14 +226,14 @@ pub(crate) static ALL: &[Trigger] = &[
             Kind::List(&Kind::Text),
             "schedule_ids",
             "Schedules",
-            "Only those of these schedules.",
+            "IDs or names of schedules. Include only their on-calls.",
         )
         .reference("schedule"),
         &Param::new(
             Kind::List(&Kind::Text),
             "escalation_policy_ids",
             "Escalation policies",
-            "Only those of these escalation policies.",
+            "IDs or names of escalation policies. Include only their on-calls.",
         )
         .reference("escalation_policy"),
         &Param::new(Kind::List(&Kind::Text), "user_ids", "Users", "Only these users.")

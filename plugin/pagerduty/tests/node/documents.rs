@@ -1,7 +1,7 @@
 //! What the node says about itself.
 
 use pagerduty::PagerDuty;
-use pagerduty_declaration::NODE;
+use pagerduty_declaration::node as declared;
 use serde_json::{Value, json};
 use workflow_node_sdk::documents::{self, Document as _};
 use workflow_node_sdk::node::{self, Plugin as _};
@@ -88,7 +88,7 @@ fn every_default_is_a_value_of_its_parameter() {
 
 #[test]
 fn actions_are_named_once_and_after_their_resource() {
-    let mut names: Vec<_> = NODE.actions().map(|action| action.name).collect();
+    let mut names: Vec<_> = declared().actions().map(|action| action.name).collect();
     assert!(names.iter().all(|name| name.split('.').count() == 2));
     let count = names.len();
     names.sort_unstable();
@@ -98,7 +98,7 @@ fn actions_are_named_once_and_after_their_resource() {
 
 #[test]
 fn every_segment_of_a_path_has_its_parameter() {
-    for action in NODE.actions() {
+    for action in declared().actions() {
         for segment in action.route.path.split('/') {
             let Some(name) = segment.strip_prefix('{') else {
                 continue;
@@ -121,7 +121,7 @@ fn every_scope_that_an_action_needs_can_be_asked_for() {
     let (user, app) = (scopes("oauth2"), scopes("oauth2-app"));
     assert_eq!(user[..2], ["read", "write"]);
     assert_eq!(app[0], "as_account-{region}.{subdomain}");
-    for action in NODE.actions() {
+    for action in declared().actions() {
         for scope in action.scopes {
             assert!(user.contains(scope) && app.contains(scope), "{} {scope}", action.name);
         }
@@ -151,7 +151,7 @@ fn every_credential_type_fits_a_slot_and_every_slot_has_its_types() {
         .map(|credential_type| credential_type["name"].as_str().unwrap())
         .collect();
     let mut used: Vec<_> =
-        NODE.slots.iter().flat_map(|slot| slot.credential_types).copied().collect();
+        declared().slots.iter().flat_map(|slot| slot.credential_types).copied().collect();
     described.sort_unstable();
     used.sort_unstable();
     assert_eq!(described, used);

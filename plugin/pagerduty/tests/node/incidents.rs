@@ -18,8 +18,8 @@ fn an_incident_is_created_with_all_its_parts() {
         &host,
         "incident.create",
         &json!({
-            "title": "It is down", "service_id": "PSERVICE1", "urgency": "high", "details": "All of it.",
-            "priority_id": "PPRIO001", "assignee_ids": ["PUSER001", "PUSER002"], "incident_key": "k",
+            "title": "It is down", "service_id": "PSERVI1", "urgency": "high", "details": "All of it.",
+            "priority_id": "PPRIO01", "assignee_ids": ["PUSER01", "PUSER02"], "incident_key": "k",
             "incident_type_name": "major", "conference_number": "+1", "conference_url": "https://c.test",
             "from": "ada@example.com",
         }),
@@ -38,11 +38,11 @@ fn an_incident_is_created_with_all_its_parts() {
         json!({"incident": {
             "type": "incident",
             "title": "It is down",
-            "service": {"id": "PSERVICE1", "type": "service_reference"},
+            "service": {"id": "PSERVI1", "type": "service_reference"},
             "urgency": "high",
             "body": {"type": "incident_body", "details": "All of it."},
-            "priority": {"id": "PPRIO001", "type": "priority_reference"},
-            "assignments": [user("PUSER001"), user("PUSER002")],
+            "priority": {"id": "PPRIO01", "type": "priority_reference"},
+            "assignments": [user("PUSER01"), user("PUSER02")],
             "incident_key": "k",
             "incident_type": {"name": "major"},
             "conference_bridge": {"conference_number": "+1", "conference_url": "https://c.test"},
@@ -54,18 +54,18 @@ fn an_incident_is_created_with_all_its_parts() {
 fn the_parameter_from_beats_the_credentials_address() {
     let fields = json!({"from_email": "team@example.com"});
     let given = host_with(&fields, &[CREATED]);
-    let parameters = json!({"title": "t", "service_id": "PSERVICE1", "from": "ada@example.com"});
+    let parameters = json!({"title": "t", "service_id": "PSERVI1", "from": "ada@example.com"});
     call(&given, "incident.create", &parameters).unwrap();
     let request = only_request(&given);
     let from: Vec<_> = request.headers.iter().filter(|(name, _)| name == "from").collect();
     assert_eq!(from, [&("from".to_owned(), "ada@example.com".to_owned())]);
 
     let default = host_with(&fields, &[CREATED]);
-    call(&default, "incident.create", &json!({"title": "t", "service_id": "PSERVICE1"})).unwrap();
+    call(&default, "incident.create", &json!({"title": "t", "service_id": "PSERVI1"})).unwrap();
     assert_eq!(header(&only_request(&default), "from"), Some("team@example.com"));
 
     let none = host(&[CREATED]);
-    call(&none, "incident.create", &json!({"title": "t", "service_id": "PSERVICE1"})).unwrap();
+    call(&none, "incident.create", &json!({"title": "t", "service_id": "PSERVI1"})).unwrap();
     assert_eq!(header(&only_request(&none), "from"), None);
 }
 
@@ -103,7 +103,7 @@ fn a_read_acts_in_nobodys_name() {
 fn the_executions_own_key_in_use_means_the_incident_exists_already() {
     let found = r#"{"incidents":[{"id":"Q1","big":12345678901234567890123}],"more":false}"#;
     let host = host(&[KEY_IN_USE, (200, found)]);
-    let output = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVICE1"}));
+    let output = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVI1"}));
     assert_eq!(
         output.unwrap(),
         [serde_json::from_str::<serde_json::Value>(r#"{"id":"Q1","big":12345678901234567890123}"#)
@@ -116,14 +116,14 @@ fn the_executions_own_key_in_use_means_the_incident_exists_already() {
     assert_eq!(
         requests[1].url,
         "https://api.pagerduty.com/incidents?incident_key=test-key-0&date_range=all\
-         &statuses%5B%5D=triggered&statuses%5B%5D=acknowledged&service_ids%5B%5D=PSERVICE1"
+         &statuses%5B%5D=triggered&statuses%5B%5D=acknowledged&service_ids%5B%5D=PSERVI1"
     );
 }
 
 #[test]
 fn a_given_key_in_use_is_a_conflict() {
     let host = host(&[KEY_IN_USE]);
-    let parameters = json!({"title": "t", "service_id": "PSERVICE1", "incident_key": "mine"});
+    let parameters = json!({"title": "t", "service_id": "PSERVI1", "incident_key": "mine"});
     let error = call(&host, "incident.create", &parameters).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
     assert_eq!(error.code.as_deref(), Some("2002"));
@@ -133,7 +133,7 @@ fn a_given_key_in_use_is_a_conflict() {
 #[test]
 fn an_incident_that_was_closed_meanwhile_is_not_opened_again() {
     let host = host(&[KEY_IN_USE, (200, r#"{"incidents":[],"more":false}"#)]);
-    let error = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVICE1"}))
+    let error = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVI1"}))
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Conflict);
     assert!(error.message.contains("nothing was opened"), "{}", error.message);

@@ -8,16 +8,16 @@ use crate::support::{call, host, only_request};
 fn filters_stand_in_the_query_as_the_api_wants_them() {
     let host = host(&[(200, r#"{"incidents":[{"id":"Q1"}],"more":false}"#)]);
     let parameters = json!({
-        "statuses": ["triggered", "acknowledged"], "service_ids": ["PSERVICE1"],
+        "statuses": ["triggered", "acknowledged"], "service_ids": ["PSERVI1"],
         "since": "2026-01-01T00:00:00+01:00", "sort_by": ["created_at:desc", "urgency:asc"],
         "include": ["users"], "limit": 10,
     });
     assert_eq!(call(&host, "incident.list", &parameters).unwrap(), [json!({"id": "Q1"})]);
     assert_eq!(
         only_request(&host).url,
-        "https://api.pagerduty.com/incidents?statuses%5B%5D=triggered&statuses%5B%5D=acknowledged\
-         &service_ids%5B%5D=PSERVICE1&since=2026-01-01T00%3A00%3A00%2B01%3A00\
-         &sort_by=created_at%3Adesc%2Curgency%3Aasc&include%5B%5D=users&limit=10"
+        "https://api.pagerduty.com/incidents?service_ids%5B%5D=PSERVI1&statuses%5B%5D=triggered\
+         &statuses%5B%5D=acknowledged&sort_by=created_at%3Adesc%2Curgency%3Aasc&include%5B%5D=users\
+         &since=2026-01-01T00%3A00%3A00%2B01%3A00&limit=10"
     );
 }
 
@@ -56,7 +56,7 @@ fn each_lookup_reads_its_own_member() {
 
 #[test]
 fn the_current_user_needs_no_parameters() {
-    let host = host(&[(200, r#"{"user":{"id":"PUSER001"}}"#)]);
-    assert_eq!(call(&host, "user.me", &json!({})).unwrap(), [json!({"id": "PUSER001"})]);
+    let host = host(&[(200, r#"{"user":{"id":"PUSER01"}}"#)]);
+    assert_eq!(call(&host, "user.me", &json!({})).unwrap(), [json!({"id": "PUSER01"})]);
     assert_eq!(only_request(&host).url, "https://api.pagerduty.com/users/me");
 }

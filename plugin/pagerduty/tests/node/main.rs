@@ -1,13 +1,15 @@
 //! The node as a host sees it: calls, the requests that come of them, and what answers become.
 
 mod api;
-mod coverage;
 mod credentials;
 mod documents;
 mod errors;
 mod events;
+mod forms;
 mod incidents;
 mod listings;
+mod names;
+mod operations;
 mod options;
 mod oracle;
 mod readme;

@@ -15,14 +15,14 @@ fn load(host: &Host, query: &Value) -> Result<Value, Error> {
 
 #[test]
 fn services_are_searched_by_the_api_and_paged_by_a_cursor() {
-    let body = r#"{"services":[{"id":"PSERVICE1","name":"Checkout","description":"The shop"},{"id":"PS2","summary":"Mail","description":null}],"more":true}"#;
+    let body = r#"{"services":[{"id":"PSERVI1","name":"Checkout","description":"The shop"},{"id":"PS2","summary":"Mail","description":null}],"more":true}"#;
     let host = host(&[(200, body), (200, r#"{"services":[],"more":false}"#)]);
     let query = json!({"action": "incident.create", "parameter": "service_id", "search": " ch ", "limit": 2});
     assert_eq!(
         load(&host, &query).unwrap(),
         json!({
             "choices": [
-                {"value": "PSERVICE1", "label": "Checkout", "description": "The shop"},
+                {"value": "PSERVI1", "label": "Checkout", "description": "The shop"},
                 {"value": "PS2", "label": "Mail"},
             ],
             "next_cursor": "2",

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pagerduty::PagerDuty;
-use pagerduty_declaration::NODE;
-use pagerduty_simulator::facts::{self, Basic, Field, FromHeader, Operation, Paging};
+use pagerduty_declaration::node as declared;
+use pagerduty_simulator::facts::{self, Basic, Field, FromHeader, Operation, Paging, Variant};
 use serde_json::{Map, Value, json};
 use workflow_node_sdk::declare::{Action, Effect, Kind, Param, Place, Run};
 use workflow_node_sdk::http::Request;
@@ -49,7 +49,8 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
 
 /// The action that sends an operation's request and is not a shorter way to another one.
 fn actions_of(operation: &Operation) -> Vec<&'static Action> {
-    NODE.actions()
+    declared()
+        .actions()
         .filter(|action| {
             action.slot == "rest"
                 && action.name != "api.request"
@@ -72,8 +73,12 @@ pub(crate) fn same_path(one: &str, other: &str) -> bool {
 /// The action that is an operation in full: the one that takes most.
 fn main_action(operation: &Operation) -> Option<&'static Action> {
     let takes_more = |action: &Action| {
+        let is_sent = |param: &&&Param| {
+            param.is_in_body() || matches!(param.place, Place::Query(_) | Place::QueryJoined(_))
+        };
+        let sent = action.parameters.iter().filter(is_sent).count();
         let takes = action.parameters.iter().any(|param| passes_through(param));
-        (takes, action.run == Run::Declared, action.parameters.len())
+        (sent, takes, action.run == Run::Declared)
     };
     actions_of(operation).into_iter().max_by_key(|action| takes_more(action))
 }
@@ -89,8 +94,10 @@ fn value_of(kind: &Kind) -> Value {
         Kind::Text | Kind::LongText => json!("PABC123"),
         Kind::Email => json!("ada@example.com"),
         Kind::Url => json!("https://example.com/x"),
-        Kind::DateTime => json!("2026-01-02T03:04:05Z"),
+        Kind::DateTime | Kind::UtcDateTime => json!("2026-01-02T03:04:05Z"),
+        Kind::Date => json!("2026-01-02"),
         Kind::Integer(least, most) => json!((*least).max(1).min(*most)),
+        Kind::IntegerOf(values) => json!(values[0]),
         Kind::Number => json!(1.5),
         Kind::Boolean => json!(true),
         Kind::OneOf(values) => json!(values[0]),
@@ -103,17 +110,35 @@ fn value_of(kind: &Kind) -> Value {
     }
 }
 
+/// A value of a parameter with as many elements as it needs.
+fn least(param: &Param) -> Value {
+    match value_of(&param.kind) {
+        Value::Array(list) => {
+            let count = list.len().max(param.min as usize);
+            Value::Array(list.into_iter().cycle().take(count).collect())
+        }
+        value => value,
+    }
+}
+
 fn values(params: &[&Param], wanted: impl Fn(&Param) -> bool) -> Map<String, Value> {
-    params
-        .iter()
-        .filter(|param| param.is_asked() && !passes_through(param) && wanted(param))
-        .map(|param| (param.name.to_owned(), value_of(&param.kind)))
-        .collect()
+    let asked = params.iter().filter(|param| param.is_asked() && !passes_through(param));
+    let mut given: Map<String, Value> = asked
+        .filter(|param| wanted(param))
+        .map(|param| (param.name.to_owned(), least(param)))
+        .collect();
+    // Only what belongs to the variant that is chosen.
+    for param in params.iter().filter(|param| !param.when.is_empty()) {
+        if param.applies(&given) != Some(true) {
+            given.remove(param.name);
+        }
+    }
+    given
 }
 
 /// Whether a parameter is for what the form does not know.
 fn passes_through(param: &Param) -> bool {
-    matches!(param.place, Place::BodyMembers(_) | Place::QueryMembers)
+    matches!(param.place, Place::BodyMembers(_) | Place::QueryMembers | Place::Record)
 }
 
 /// The one request of an action with these parameters.
@@ -230,16 +255,30 @@ fn judge_one(at: &str, value: &Value, field: &Field, findings: &mut Vec<String>)
     }
 }
 
+/// Whether a field belongs to another variant than the one that a value is.
+fn is_of_another(field: &Field, value: &Value, (by, variants): Variants<'_>) -> bool {
+    let chosen = by.and_then(|by| value.get(by)).and_then(Value::as_str);
+    let with = |variant: &&Variant| variant.fields.iter().any(|one| one.name == field.name);
+    let mut with = variants.iter().filter(with).peekable();
+    with.peek().is_some()
+        && !with.any(|variant| variant.is.iter().any(|one| Some(one.as_str()) == chosen))
+}
+
+/// The deciding member, and what it decides between.
+type Variants<'a> = (Option<&'a str>, &'a [Variant]);
+
 /// The fields that a request with everything does not have.
+#[allow(clippy::too_many_arguments, reason = "a walk over a body and its fields")]
 fn missing(
     operation: &Operation,
     at: &str,
     value: &Value,
     fields: &[Field],
+    variants: Variants<'_>,
     only_required: bool,
     findings: &mut Vec<String>,
 ) {
-    for field in fields {
+    for field in fields.iter().filter(|field| !is_of_another(field, value, variants)) {
         let left_out = LEFT_OUT.iter().any(|(id, name, _)| {
             (*id == "*" || *id == operation.id) && (*name == "*" || *name == field.name)
         });
@@ -258,7 +297,8 @@ fn missing(
         };
         if inner.is_object() {
             let at = format!("{at}/{}", field.name);
-            missing(operation, &at, &inner, &field.fields, only_required, findings);
+            let variants = (field.by.as_deref(), field.variants.as_slice());
+            missing(operation, &at, &inner, &field.fields, variants, only_required, findings);
         }
     }
 }
@@ -282,7 +322,8 @@ fn every_operation_that_is_not_deprecated_has_its_action() {
 #[test]
 fn every_action_is_an_operation_that_exists() {
     let mut unknown = Vec::new();
-    for action in NODE.actions().filter(|one| one.slot == "rest" && one.name != "api.request") {
+    for action in declared().actions().filter(|one| one.slot == "rest" && one.name != "api.request")
+    {
         let known = current().any(|operation| {
             operation.method == action.route.method && same_path(action.route.path, &operation.path)
         });
@@ -404,7 +445,8 @@ fn a_request_with_everything_says_all_that_pagerduty_takes_and_nothing_else() {
                     }
                 }
                 judge(name, &body, &expected.fields, &mut findings);
-                missing(operation, name, &body, &expected.fields, false, &mut findings);
+                let variants = (expected.by.as_deref(), expected.variants.as_slice());
+                missing(operation, name, &body, &expected.fields, variants, false, &mut findings);
             }
         }
     }
@@ -440,7 +482,9 @@ fn the_least_that_a_form_asks_for_is_what_pagerduty_requires() {
             && expected.content_type == "application/json"
             && operation.method != "GET"
         {
-            missing(operation, name, &body(&request), &expected.fields, true, &mut findings);
+            let variants = (expected.by.as_deref(), expected.variants.as_slice());
+            let body = body(&request);
+            missing(operation, name, &body, &expected.fields, variants, true, &mut findings);
         }
     }
     assert_none(&findings);
@@ -508,12 +552,14 @@ fn an_answer_becomes_one_record_per_element() {
 
 #[test]
 fn every_reference_has_a_list_that_exists_and_every_parameter_a_reference_that_exists() {
-    let references: BTreeMap<_, _> = NODE.references.iter().map(|one| (one.name, one)).collect();
-    assert_eq!(references.len(), NODE.references.len());
-    for reference in NODE.references {
-        let list = NODE.action(reference.list).unwrap_or_else(|| panic!("{}", reference.list));
+    let references: BTreeMap<_, _> =
+        declared().references.iter().map(|one| (one.name, one)).collect();
+    assert_eq!(references.len(), declared().references.len());
+    for reference in declared().references {
+        let list =
+            declared().action(reference.list).unwrap_or_else(|| panic!("{}", reference.list));
         assert!(list.is_list(), "{}", reference.list);
-        assert!(reference.get.is_empty() || NODE.action(reference.get).is_some());
+        assert!(reference.get.is_empty() || declared().action(reference.get).is_some());
         let searches = list.parameters.iter().any(|param| param.name == reference.search);
         assert!(reference.search.is_empty() || searches, "{}", reference.name);
     }
@@ -525,7 +571,7 @@ fn every_reference_has_a_list_that_exists_and_every_parameter_a_reference_that_e
             visit(param.members(), used);
         }
     }
-    for action in NODE.actions() {
+    for action in declared().actions() {
         visit(action.parameters, &mut used);
     }
     used.remove("");
@@ -546,6 +592,8 @@ const WITHOUT_CHOICES: &[&str] = &[
     // Of events: integrations are listed per service only.
     "integration_id",
     "integration_ids",
+    // Of a system outside of PagerDuty.
+    "process_automation_job_id",
     "role_ids",
     "rule_id",
     "source_id",
@@ -565,7 +613,7 @@ fn every_parameter_that_names_something_has_choices() {
         }
     }
     let mut findings = Vec::new();
-    for action in NODE.actions() {
+    for action in declared().actions() {
         visit(action.name, action.parameters, &mut findings);
     }
     assert_none(&findings);
@@ -573,7 +621,7 @@ fn every_parameter_that_names_something_has_choices() {
 
 #[test]
 fn an_action_with_code_of_its_own_has_it() {
-    for action in NODE.actions().filter(|action| action.run != Run::Declared) {
+    for action in declared().actions().filter(|action| action.run != Run::Declared) {
         let host = host_with(&json!({"region": "us"}), &[(400, "{}"), (400, "{}"), (400, "{}")]);
         let mut parameters = values(action.parameters, |param| param.is_required);
         if action.name == "api.request" {

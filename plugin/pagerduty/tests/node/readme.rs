@@ -1,7 +1,7 @@
 //! The README's tables say what the declaration says.
 
 use pagerduty::PagerDuty;
-use pagerduty_declaration::NODE;
+use pagerduty_declaration::node as declared;
 use serde_json::Value;
 use workflow_node_sdk::node;
 
@@ -17,7 +17,7 @@ fn table(heading: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_actions_is_the_declaration() {
-    let expected: Vec<_> = NODE
+    let expected: Vec<_> = declared()
         .resources
         .iter()
         .map(|resource| {

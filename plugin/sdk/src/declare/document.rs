@@ -5,8 +5,8 @@ use workflow_node_documents as documents;
 use workflow_node_documents::{OriginPattern, Schema, Schemas, SlotUse};
 
 use super::{
-    Action, Delivery, Effect, Example, Idempotency, Kind, Node, Param, Reference, Run, Signature,
-    Trigger, Webhook, guarantee,
+    Action, Delivery, Effect, Example, Idempotency, Kind, Node, Param, Place, Reference, Run,
+    Signature, Trigger, Webhook, guarantee,
 };
 use crate::json::{Object, constant, texts};
 
@@ -186,15 +186,21 @@ fn idempotency(idempotency: Idempotency) -> documents::Idempotency {
 
 /// The schema of parameters, or of an object's members.
 fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
+    let record = parameters.iter().find(|param| param.place == Place::Record);
     let mut properties = Object::new();
     let mut required = Vec::new();
+    // What the record as the service returned it makes unnecessary.
+    let mut of_record = Vec::new();
     // A JSON object has no order; a form does.
     let mut order = Vec::new();
     for param in parameters.iter().filter(|param| param.is_asked()) {
         properties.set(param.name, param_schema(param, references));
         order.push(param.name);
-        if param.is_required {
-            required.push(param.name);
+        if param.is_required && param.when.is_empty() {
+            match record {
+                Some(_) if param.is_in_body() => of_record.push(param.name),
+                _ => required.push(param.name),
+            }
         }
     }
     let mut hints = Object::new();
@@ -203,15 +209,72 @@ fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     members.text("type", "object");
     members.set("properties", properties.build());
     members.set("additionalProperties", false.into());
+    if let Some(by) = parameters.iter().map(|param| param.when).find(|by| !by.is_empty()) {
+        hints.text("discriminator", by);
+        members.set("oneOf", Value::Array(variants(by, parameters)));
+    }
     members.set("x-ui", hints.build());
     if !required.is_empty() {
         members.set("required", texts(&required));
     }
+    if let Some(record) = record.filter(|_| !of_record.is_empty()) {
+        let either = [texts(&[record.name]), texts(&of_record)].map(|names| {
+            let mut one = Object::new();
+            one.set("required", names);
+            one.build()
+        });
+        members.set("anyOf", Value::Array(either.to_vec()));
+    }
     members.build()
 }
 
+/// What each value of a deciding member allows: members of other values are refused.
+fn variants(by: &str, parameters: &[&Param]) -> Vec<Value> {
+    let mut variants = Vec::new();
+    let mut groups: Vec<&[&str]> = Vec::new();
+    let decides = parameters.iter().find(|param| param.name == by);
+    let values = match decides.map(|param| param.kind) {
+        Some(Kind::OneOf(values)) => values,
+        _ => &[],
+    };
+    for value in values {
+        let value = std::slice::from_ref(value);
+        if !groups.iter().any(|group| group == &value) {
+            groups.push(value);
+        }
+    }
+    let record = parameters.iter().find(|param| param.place == Place::Record);
+    for group in groups {
+        let mut properties = Object::new();
+        let mut decided = Object::new();
+        decided.text("const", group[0]);
+        properties.set(by, decided.build());
+        let mut required = vec![by];
+        for param in parameters.iter().filter(|param| param.when == by) {
+            if !param.when_is.contains(&group[0]) {
+                properties.set(param.name, false.into());
+            } else if param.is_required && record.is_none() {
+                required.push(param.name);
+            }
+        }
+        let mut variant = Object::new();
+        variant.set("properties", properties.build());
+        variant.set("required", texts(&required));
+        variants.push(variant.build());
+    }
+    if decides.is_some_and(|param| !param.is_required || record.is_some()) {
+        let mut undecided = Object::new();
+        let mut given = Object::new();
+        given.set("required", texts(&[by]));
+        undecided.set("not", given.build());
+        variants.push(undecided.build());
+    }
+    variants
+}
+
 fn param_schema(param: &Param, references: &[Reference]) -> Value {
-    let mut members = kind_schema(&param.kind, param.max, param.is_nullable, references);
+    let limits = (param.min, param.max);
+    let mut members = kind_schema(&param.kind, limits, param.is_nullable, references);
     members.text("title", param.title);
     members.text("description", param.description);
     if let Some(default) = param.default {
@@ -238,6 +301,10 @@ fn param_schema(param: &Param, references: &[Reference]) -> Value {
         }
     } else if param.kind == Kind::LongText {
         hints.set("multiline", true.into());
+    } else if matches!(param.kind, Kind::DateTime | Kind::UtcDateTime) {
+        hints.text("format", "date-time");
+    } else if param.kind == Kind::Date {
+        hints.text("format", "date");
     } else {
         return members.build();
     }
@@ -266,7 +333,7 @@ fn conceal(members: &mut Object, param: &Param) {
         Kind::List(_) => "items",
         _ => return mark(members),
     };
-    let mut element = kind_schema(&Kind::Text, 0, false, &[]);
+    let mut element = kind_schema(&Kind::Text, (1, 0), false, &[]);
     mark(&mut element);
     members.set(inner, element.build());
 }
@@ -276,7 +343,7 @@ fn suggest(members: &mut Object, param: &Param) {
     let known = texts(param.suggestions);
     match param.kind {
         Kind::List(element) => {
-            let mut items = kind_schema(element, 0, false, &[]);
+            let mut items = kind_schema(element, (1, 0), false, &[]);
             items.set("examples", known);
             members.set("items", items.build());
         }
@@ -284,7 +351,12 @@ fn suggest(members: &mut Object, param: &Param) {
     }
 }
 
-fn kind_schema(kind: &Kind, max: u32, is_nullable: bool, references: &[Reference]) -> Object {
+fn kind_schema(
+    kind: &Kind,
+    (min, max): (u32, u32),
+    is_nullable: bool,
+    references: &[Reference],
+) -> Object {
     let mut members = match kind {
         Kind::Object(parameters) => match object_schema(parameters, references) {
             Value::Object(members) => Object::from(members),
@@ -293,8 +365,14 @@ fn kind_schema(kind: &Kind, max: u32, is_nullable: bool, references: &[Reference
         _ => Object::new(),
     };
     let name = match kind {
-        Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => "string",
-        Kind::Integer(..) => "integer",
+        Kind::Text
+        | Kind::LongText
+        | Kind::Email
+        | Kind::Url
+        | Kind::DateTime
+        | Kind::UtcDateTime
+        | Kind::Date => "string",
+        Kind::Integer(..) | Kind::IntegerOf(_) => "integer",
         Kind::Number => "number",
         Kind::Boolean => "boolean",
         Kind::OneOf(_) => "string",
@@ -310,10 +388,22 @@ fn kind_schema(kind: &Kind, max: u32, is_nullable: bool, references: &[Reference
     match kind {
         Kind::Email => members.text("format", "email"),
         Kind::Url => members.text("format", "uri"),
-        Kind::DateTime => members.text("format", "date-time"),
+        // No `format`: the one of JSON Schema accepts fewer times than a form does.
+        Kind::DateTime | Kind::UtcDateTime | Kind::Date => {
+            members.text("pattern", r"^\s*\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}|\s*$)");
+        }
         Kind::Integer(least, most) => {
-            members.set("minimum", (*least).into());
-            members.set("maximum", (*most).into());
+            if *least > i64::MIN {
+                members.set("minimum", (*least).into());
+            }
+            if *most < i64::MAX {
+                members.set("maximum", (*most).into());
+            }
+        }
+        Kind::IntegerOf(numbers) => {
+            let mut values: Vec<Value> = numbers.iter().map(|number| (*number).into()).collect();
+            values.extend(is_nullable.then_some(Value::Null));
+            members.set("enum", Value::Array(values));
         }
         Kind::OneOf(values) => {
             let mut values = texts(values);
@@ -323,23 +413,22 @@ fn kind_schema(kind: &Kind, max: u32, is_nullable: bool, references: &[Reference
             members.set("enum", values);
         }
         Kind::List(element) => {
-            members.set("items", kind_schema(element, 0, false, references).build());
+            members.set("items", kind_schema(element, (1, 0), false, references).build());
         }
         Kind::Objects(parameters) => members.set("items", object_schema(parameters, references)),
         _ => {}
     }
-    let longest = match name {
-        "array" => "maxItems",
-        "object" => "maxProperties",
-        "string" if !matches!(kind, Kind::OneOf(_)) => {
-            // No parameter of any kind means anything as an empty string.
-            members.set("minLength", 1.into());
-            "maxLength"
-        }
+    let (fewest, most) = match name {
+        "array" => ("minItems", "maxItems"),
+        "object" => ("minProperties", "maxProperties"),
+        "string" if !matches!(kind, Kind::OneOf(_)) => ("minLength", "maxLength"),
         _ => return members,
     };
+    if min > 0 {
+        members.set(fewest, min.into());
+    }
     if max > 0 {
-        members.set(longest, max.into());
+        members.set(most, max.into());
     }
     members
 }

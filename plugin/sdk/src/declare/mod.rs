@@ -6,6 +6,7 @@ pub mod document;
 mod guarantee;
 mod leak;
 mod param;
+mod record;
 pub(crate) mod request;
 mod route;
 mod simple;
@@ -218,6 +219,18 @@ pub struct Action {
     /// Parameters that really run.
     #[serde(skip)]
     pub examples: &'static [Example],
+}
+
+/// Checks one item's parameters (JSON text) against an action's form, as the node does before it
+/// sends anything.
+///
+/// # Errors
+///
+/// Of kind `invalid-input`, with every wrong field.
+pub fn check(action: &Action, parameters: &str) -> Result<(), crate::Error> {
+    let parameters = crate::json::object(parameters)
+        .ok_or_else(|| crate::Error::invalid("", "must be a JSON object"))?;
+    validate::check(action, &parameters)
 }
 
 /// Parameters that really run, as a test proves.

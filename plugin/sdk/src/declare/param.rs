@@ -16,10 +16,17 @@ pub enum Kind {
     Email,
     /// An absolute URL.
     Url,
-    /// RFC 3339 with an offset.
+    /// A time: ISO 8601, with or without seconds, fractions, and a colon in the offset; a date is its
+    /// midnight in UTC. Sent as RFC 3339 with its offset, if it has one.
     DateTime,
+    /// As [`Kind::DateTime`], sent in UTC: `2026-01-31T08:30:00Z`.
+    UtcDateTime,
+    /// A date: `2026-01-31`. Of a time, its date is sent.
+    Date,
     /// Whole number between these.
     Integer(i64, i64),
+    /// One of these whole numbers.
+    IntegerOf(#[serde(deserialize_with = "leak::slice")] &'static [i64]),
     /// Any number.
     Number,
     /// True or false.
@@ -61,8 +68,12 @@ pub enum Place {
     /// A position in the JSON body, where each value `v` becomes the JSON text with `$` replaced by
     /// the value: `{"id":$,"type":"service_reference"}`.
     BodyAs(&'static str, &'static str),
-    /// Members of the object at a position in the JSON body, which win over others.
+    /// Members of the object at a position in the JSON body. They are merged with what other
+    /// parameters place there, at any depth, and never replace it.
     BodyMembers(&'static str),
+    /// The record as the service returned it: gives all parameters that are placed in the body and
+    /// are not given themselves. What no parameter is for is left out.
+    Record,
     /// The path segment of its own name, and besides a position in the JSON body, as
     /// [`Place::BodyAs`].
     PathAndBody(&'static str, &'static str),
@@ -89,6 +100,9 @@ pub struct Param {
     pub is_required: bool,
     /// Whether null is a value (it clears the field).
     pub is_nullable: bool,
+    /// Whether sending it does something each time, for instance notifies people: a record
+    /// ([`Place::Record`]) does not give it.
+    pub is_step: bool,
     /// Of what it is an id (a [`Reference`](super::Reference) of the node), or empty. It has
     /// choices then, and takes a name or an address for the id.
     pub reference: &'static str,
@@ -102,6 +116,14 @@ pub struct Param {
     pub default: Option<&'static str>,
     /// Most characters, elements or members; 0 for no limit.
     pub max: u32,
+    /// Fewest characters or elements. A text has at least one unless it may be empty.
+    pub min: u32,
+    /// The member beside it that decides whether it may be given, and the values with which it may;
+    /// empty where it always may.
+    pub when: &'static str,
+    /// See [`when`](Self::when).
+    #[serde(deserialize_with = "leak::slice")]
+    pub when_is: &'static [&'static str],
     /// Values that are known, where others are possible, too.
     #[serde(skip)]
     pub suggestions: &'static [&'static str],
@@ -126,11 +148,24 @@ impl Param {
             place: Place::Control,
             is_required: false,
             is_nullable: false,
+            is_step: false,
             reference: "",
             decided_by: "",
             reference_by: &[],
             default: None,
             max: 0,
+            min: match kind {
+                Kind::Text
+                | Kind::LongText
+                | Kind::Email
+                | Kind::Url
+                | Kind::DateTime
+                | Kind::UtcDateTime
+                | Kind::Date => 1,
+                _ => 0,
+            },
+            when: "",
+            when_is: &[],
             suggestions: &[],
             secret: "",
         }
@@ -231,6 +266,30 @@ impl Param {
         self
     }
 
+    /// At least so many characters or elements; 0 for a text that may be empty.
+    #[must_use]
+    pub const fn min(mut self, min: u32) -> Self {
+        self.min = min;
+        self
+    }
+
+    /// May be given only when the member of this name beside it has one of these values.
+    #[must_use]
+    pub const fn when(mut self, member: &'static str, values: &'static [&'static str]) -> Self {
+        self.when = member;
+        self.when_is = values;
+        self
+    }
+
+    /// Whether it may be given beside these members. `None` where nothing has been decided.
+    pub fn applies(&self, members: &Map<String, Value>) -> Option<bool> {
+        if self.when.is_empty() {
+            return Some(true);
+        }
+        let value = members.get(self.when)?.as_str()?;
+        Some(self.when_is.contains(&value))
+    }
+
     /// Offers these values, where others are possible, too.
     #[must_use]
     pub const fn suggests(mut self, values: &'static [&'static str]) -> Self {
@@ -257,6 +316,11 @@ impl Param {
     /// Whether a form asks for it.
     pub fn is_asked(&self) -> bool {
         !matches!(self.kind, Kind::Constant(_))
+    }
+
+    /// Whether it becomes a part of the body.
+    pub fn is_in_body(&self) -> bool {
+        matches!(self.place, Place::Body(_) | Place::BodyAs(..))
     }
 
     /// The members of the object, or of each object, that it holds.

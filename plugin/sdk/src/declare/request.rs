@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Action, Kind, Param, Place};
+use super::{Action, Kind, Param, Place, record};
 use crate::error::Error;
 use crate::http::Request;
 use crate::json;
 use crate::percent;
-use crate::text;
+use crate::{text, time};
 
 /// Builds the request. `key` is the execution's idempotency key for this item.
 ///
@@ -23,6 +23,8 @@ pub(crate) fn build(
     key: Option<&str>,
 ) -> Result<Request, Error> {
     let route = &action.route;
+    let of_record = record::parameters(action, parameters);
+    let parameters = of_record.as_ref().unwrap_or(parameters);
     let mut url = base_url.trim_end_matches('/').to_owned();
     append_path(&mut url, route.path, parameters)?;
     let mut request = Request::new(route.method, "");
@@ -33,8 +35,20 @@ pub(crate) fn build(
     if !route.envelope.is_empty() {
         object_at(slot(&mut body, route.envelope, ""));
     }
+    // What the form does not know comes first, so that what it says is added and never replaced.
+    for param in action.parameters {
+        if let (Place::BodyMembers(pointer), Some(Value::Object(members))) =
+            (param.place, parameters.get(param.name))
+        {
+            let at = slot(&mut body, route.envelope, pointer);
+            merge(at, Value::Object(members.clone()));
+        }
+    }
     for (pointer, text) in route.constants {
-        insert(&mut body, route.envelope, pointer, json::constant(text));
+        let at = slot(&mut body, route.envelope, pointer);
+        if at.is_null() {
+            *at = json::constant(text);
+        }
     }
     let mut file = None;
     for param in action.parameters {
@@ -48,10 +62,10 @@ pub(crate) fn build(
             (_, None) => continue,
         };
         match param.place {
-            Place::Control | Place::Path => {}
+            Place::Control | Place::Path | Place::BodyMembers(_) | Place::Record => {}
             Place::Query(name) => {
                 for one in each(value) {
-                    percent::append_query(&mut url, name, &plain(one));
+                    percent::append_query(&mut url, name, &plain(&sent(&param.kind, one)));
                 }
             }
             Place::QueryJoined(name) => {
@@ -73,14 +87,6 @@ pub(crate) fn build(
             }
             Place::BodyAs(pointer, template) | Place::PathAndBody(pointer, template) => {
                 insert(&mut body, route.envelope, pointer, filled_each(template, value));
-            }
-            Place::BodyMembers(pointer) => {
-                if let Value::Object(members) = value {
-                    for (name, value) in members {
-                        let at = slot(&mut body, route.envelope, pointer);
-                        object_at(at).insert(name.clone(), value.clone());
-                    }
-                }
             }
             Place::FormFile(name, kind) => file = Some(form(name, kind, &plain(value))),
         }
@@ -164,12 +170,20 @@ fn built(kind: &Kind, value: &Value) -> Value {
             }
             Value::Array(elements)
         }
-        _ => value.clone(),
+        (Kind::List(element), Value::Array(list)) => {
+            list.iter().map(|one| built(element, one)).collect()
+        }
+        (kind, value) => sent(kind, value).into_owned(),
     }
 }
 
 fn element(members: &[&Param], given: &Map<String, Value>) -> Value {
     let mut body = Some(Value::Object(Map::new()));
+    for member in members {
+        if let (Place::BodyMembers(_), Some(more)) = (member.place, given.get(member.name)) {
+            merge(slot(&mut body, "", ""), more.clone());
+        }
+    }
     for member in members {
         let (pointer, value) = match (member.kind, given.get(member.name)) {
             (Kind::Constant(text), _) => (member.place, json::constant(text)),
@@ -183,15 +197,42 @@ fn element(members: &[&Param], given: &Map<String, Value>) -> Value {
         };
         match pointer {
             Place::Body(pointer) => insert(&mut body, "", pointer, value),
-            Place::BodyMembers(_) => {
-                if let (Value::Object(more), Some(Value::Object(all))) = (value, &mut body) {
-                    all.extend(more);
-                }
-            }
+            Place::BodyMembers(_) => {}
             _ => insert(&mut body, "/", member.name, value),
         }
     }
     body.unwrap_or_default()
+}
+
+/// A time in the form that the service takes; other values as they are.
+fn sent<'a>(kind: &Kind, value: &'a Value) -> Cow<'a, Value> {
+    let Value::String(text) = value else {
+        return Cow::Borrowed(value);
+    };
+    let element = match kind {
+        Kind::List(element) => element,
+        kind => kind,
+    };
+    let written = match element {
+        Kind::DateTime => time::rfc3339(text),
+        Kind::UtcDateTime => time::parse(text).map(time::format),
+        Kind::Date => text.trim_ascii().get(..10).map(str::to_owned),
+        _ => None,
+    };
+    written.map_or(Cow::Borrowed(value), |text| Cow::Owned(Value::String(text)))
+}
+
+/// Adds a value to what is there: members of objects are added at any depth, anything else is
+/// replaced.
+fn merge(at: &mut Value, value: Value) {
+    match (at, value) {
+        (Value::Object(known), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(known.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (at, value) => *at = value,
+    }
 }
 
 /// The parameter that takes the execution's idempotency key.
@@ -258,9 +299,9 @@ fn filled(template: &str, value: &Value) -> Value {
     json::constant(&[before, &json::text(value), after].concat())
 }
 
-/// Sets the value at `envelope` and `pointer`, making objects on the way.
+/// Adds the value at `envelope` and `pointer`, making objects on the way.
 pub(crate) fn insert(body: &mut Option<Value>, envelope: &str, pointer: &str, value: Value) {
-    *slot(body, envelope, pointer) = value;
+    merge(slot(body, envelope, pointer), value);
 }
 
 fn slot<'a>(body: &'a mut Option<Value>, envelope: &str, pointer: &str) -> &'a mut Value {

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Action, Kind, Param};
+use super::{Action, Kind, Param, Place};
 use crate::error::{Error, FieldError};
-use crate::text;
+use crate::{text, time};
 
 /// Checks one item's parameters.
 ///
@@ -14,7 +14,11 @@ use crate::text;
 /// Of kind `invalid-input`, with every wrong field.
 pub(crate) fn check(action: &Action, parameters: &Map<String, Value>) -> Result<(), Error> {
     let mut errors = Vec::new();
-    members(action.parameters, parameters, "", &mut errors);
+    let has_record = action
+        .parameters
+        .iter()
+        .any(|param| param.place == Place::Record && parameters.contains_key(param.name));
+    members(action.parameters, parameters, "", has_record, &mut errors);
     if errors.is_empty() { Ok(()) } else { Err(Error::invalid_fields(errors)) }
 }
 
@@ -22,6 +26,7 @@ fn members(
     declared: &[&Param],
     given: &Map<String, Value>,
     at: &str,
+    has_record: bool,
     errors: &mut Vec<FieldError>,
 ) {
     for name in given.keys() {
@@ -32,11 +37,17 @@ fn members(
     for param in declared {
         let pointer = format!("{at}/{}", param.name);
         let Some(value) = given.get(param.name) else {
-            if param.is_required {
+            let is_given = has_record && param.is_in_body();
+            if param.is_required && param.applies(given) == Some(true) && !is_given {
                 wrong(errors, pointer, "is required");
             }
             continue;
         };
+        if param.applies(given) == Some(false) {
+            let values = text::join(param.when_is, " or ");
+            wrong(errors, pointer, ["belongs to the ", param.when, " ", &values, " only"].concat());
+            continue;
+        }
         if value.is_null() && param.is_nullable {
             continue;
         }
@@ -50,6 +61,14 @@ fn members(
             Value::Object(members) => members.len(),
             _ => 0,
         };
+        if length < param.min as usize && !matches!(value, Value::Number(_) | Value::Bool(_)) {
+            let message = match (value, param.min) {
+                (Value::String(_), 1) => "must be a text".to_owned(),
+                _ => format!("is shorter than {}", param.min),
+            };
+            wrong(errors, pointer, message);
+            continue;
+        }
         if param.max > 0 && length > param.max as usize {
             wrong(errors, pointer.clone(), format!("is longer than {}", param.max));
         }
@@ -58,13 +77,13 @@ fn members(
                 for (index, element) in list.iter().enumerate() {
                     let pointer = format!("{pointer}/{index}");
                     match element {
-                        Value::Object(element) => members(inner, element, &pointer, errors),
+                        Value::Object(element) => members(inner, element, &pointer, false, errors),
                         _ => wrong(errors, pointer, "must be an object"),
                     }
                 }
             }
             (Kind::Object(inner), Value::Object(element)) => {
-                members(inner, element, &pointer, errors);
+                members(inner, element, &pointer, false, errors);
             }
             _ => {}
         }
@@ -77,8 +96,20 @@ fn wrong(errors: &mut Vec<FieldError>, pointer: String, message: impl Into<Strin
 
 fn mismatch(kind: &Kind, value: &Value) -> Option<String> {
     match kind {
-        Kind::Text | Kind::LongText | Kind::Email | Kind::Url | Kind::DateTime => {
-            value.as_str().is_none_or(str::is_empty).then(|| "must be a text".to_owned())
+        Kind::Text | Kind::LongText | Kind::Email | Kind::Url => {
+            (!value.is_string()).then(|| "must be a text".to_owned())
+        }
+        Kind::DateTime | Kind::UtcDateTime | Kind::Date => match value.as_str() {
+            None | Some("") => Some("must be a text".to_owned()),
+            Some(text) => time::parse(text).is_none().then(|| {
+                "must be a date or a time in ISO 8601, e.g. 2026-01-31T09:30:00Z".to_owned()
+            }),
+        },
+        Kind::IntegerOf(values) => {
+            value.as_i64().is_none_or(|number| !values.contains(&number)).then(|| {
+                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                format!("must be one of {}", text::join(&values, ", "))
+            })
         }
         Kind::Integer(least, most) => value
             .as_i64()

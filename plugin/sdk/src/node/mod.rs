@@ -90,10 +90,10 @@ pub trait Plugin {
         choices::<Self>(query)
     }
 
-    /// Whether a text is the id of something, and no name. Asked for parameters that take both.
-    fn is_id(reference: &Reference, text: &str) -> bool {
+    /// Whether a text is the ID of something or its name. Asked for parameters that take both.
+    fn likeness(reference: &Reference, text: &str) -> Likeness {
         let _ = (reference, text);
-        true
+        Likeness::Id
     }
 
     /// Finds the id of something by its name in a way of the node's own; `None`: by its list.
@@ -119,6 +119,17 @@ pub trait Plugin {
     fn run_batch(tasks: Vec<Task>) -> BatchWork {
         Box::pin(async move { tasks.iter().map(|task| Err(unwritten(task.action))).collect() })
     }
+}
+
+/// What a text that refers to something looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// An ID.
+    Id,
+    /// A name.
+    Name,
+    /// An ID or a name: both are looked up.
+    Either,
 }
 
 fn unwritten(action: &Action) -> Error {
@@ -193,7 +204,7 @@ pub(crate) struct Hooks {
     pub(crate) declaration: &'static dyn Declares,
     pub(crate) prepare: fn(&mut Request, &Action, &Credential) -> Result<(), Error>,
     pub(crate) error: fn(&Response, &Action, &Credential) -> Error,
-    pub(crate) is_id: fn(&Reference, &str) -> bool,
+    pub(crate) likeness: fn(&Reference, &str) -> Likeness,
     pub(crate) find: Find,
     pub(crate) longest_url: usize,
     pub(crate) run: fn(Task) -> Work,
@@ -206,7 +217,7 @@ impl Hooks {
             declaration: P::declaration(),
             prepare: P::prepare,
             error: P::error,
-            is_id: P::is_id,
+            likeness: P::likeness,
             find: P::find,
             longest_url: P::longest_url(),
             run: P::run,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::{Credential, Hooks, Task};
+use super::{Credential, Hooks, Likeness, Task};
 use crate::declare::{Action, Param, Reference};
 use crate::error::{Error, ErrorKind};
 use crate::executor::each_bounded;
@@ -47,6 +47,8 @@ struct Lookup {
     /// Parameters that the list is read with.
     among: Vec<(&'static str, String)>,
     name: String,
+    /// Whether it may be an ID as well: what no record is called is looked up by its ID, too.
+    may_be_id: bool,
 }
 
 /// A name that an item gives where an ID belongs.
@@ -56,6 +58,8 @@ struct Named {
     at: Vec<Step>,
     reference: &'static Reference,
     name: String,
+    /// Whether it may be an ID as well.
+    may_be_id: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -169,7 +173,8 @@ impl Named {
             };
             among.push((*parent, id.clone()));
         }
-        Ok(Lookup { reference: self.reference.name, among, name: self.name.clone() })
+        let (reference, may_be_id) = (self.reference.name, self.may_be_id);
+        Ok(Lookup { reference, among, name: self.name.clone(), may_be_id })
     }
 
     fn replace(&self, parameters: &mut Map<String, Value>, id: String) {
@@ -274,9 +279,9 @@ impl Visitor<'_> {
                 }
                 Ok(())
             }
-            Ok(Given::Name(name)) => {
+            Ok(Given::Name { name, may_be_id }) => {
                 let at = self.at.clone();
-                self.named.push(Named { item: self.item, at, reference, name });
+                self.named.push(Named { item: self.item, at, reference, name, may_be_id });
                 Ok(())
             }
             Err(message) => Err(Error::invalid(pointer(&self.at), message)),
@@ -288,8 +293,8 @@ impl Visitor<'_> {
 enum Given {
     /// Its id; `None` where the text is the id as it stands.
     Id(Option<String>),
-    /// Its name.
-    Name(String),
+    /// Its name, which may be an ID as well.
+    Name { name: String, may_be_id: bool },
 }
 
 fn read(hooks: Hooks, reference: &Reference, given: &str) -> Result<Given, String> {
@@ -298,7 +303,7 @@ fn read(hooks: Hooks, reference: &Reference, given: &str) -> Result<Given, Strin
         return Ok(Given::Id(Some(id.trim_ascii().to_owned())));
     }
     if let Some(name) = given_trimmed.strip_prefix("name:") {
-        return Ok(Given::Name(name.trim_ascii().to_owned()));
+        return Ok(Given::Name { name: name.trim_ascii().to_owned(), may_be_id: false });
     }
     if let Some((scheme, rest)) = given_trimmed.split_once("://")
         && matches!(scheme, "http" | "https")
@@ -308,17 +313,24 @@ fn read(hooks: Hooks, reference: &Reference, given: &str) -> Result<Given, Strin
             None => Err(["is an address, but not of ", reference.words].concat()),
         };
     }
-    if (hooks.is_id)(reference, given_trimmed) {
+    let likeness = (hooks.likeness)(reference, given_trimmed);
+    if likeness == Likeness::Id {
         let id = (given_trimmed.len() != given.len()).then(|| given_trimmed.to_owned());
         return Ok(Given::Id(id));
     }
-    Ok(Given::Name(given_trimmed.to_owned()))
+    let may_be_id = likeness == Likeness::Either;
+    Ok(Given::Name { name: given_trimmed.to_owned(), may_be_id })
 }
 
 /// The id after one of the reference's segments.
 fn id_in_address<'a>(reference: &Reference, rest: &'a str) -> Option<&'a str> {
-    let path = rest.split(['?', '#']).next()?;
-    let mut segments = path.split('/').skip(1);
+    // Some pages have the ID in the fragment: `/escalation_policies#PABC123`, `/#/users/PABC123`.
+    let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let without_query = |part: &'a str| part.split('?').next().unwrap_or_default();
+    let host_and_path = without_query(path).split('/').skip(1);
+    let mut segments = host_and_path
+        .chain(without_query(fragment).split('/'))
+        .filter(|segment| !segment.is_empty());
     let mut id = None;
     while let Some(segment) = segments.next() {
         if reference.segments.contains(&segment) {
@@ -354,6 +366,12 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
     if let Some(special) = (hooks.find)(reference, &wanted.name, credential) {
         return special.await;
     }
+    // One request says whether it is an ID; only a name needs the list.
+    if wanted.may_be_id
+        && let Some(id) = by_id(hooks, credential, reference, wanted).await
+    {
+        return Ok(id);
+    }
     if !reference.search.is_empty() {
         parameters.insert(reference.search.to_owned(), Value::from(wanted.name.as_str()));
     }
@@ -370,7 +388,33 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
             return Err(error);
         }
     };
-    choose(reference, &wanted.name, &records)
+    match choose(reference, &wanted.name, &records) {
+        // Where nothing can be looked up by its ID, the service decides.
+        Err(error) if error.kind == ErrorKind::InvalidInput => {
+            let is_unknown = wanted.may_be_id && reference.get.is_empty();
+            if is_unknown { Ok(wanted.name.clone()) } else { Err(error) }
+        }
+        chosen => chosen,
+    }
+}
+
+/// The ID, if the service knows something that has it.
+async fn by_id(
+    hooks: Hooks,
+    credential: &Rc<Credential>,
+    reference: &Reference,
+    wanted: &Lookup,
+) -> Option<String> {
+    let action = hooks.declaration.action(reference.get)?;
+    let mut parameters = Map::new();
+    for (name, value) in &wanted.among {
+        parameters.insert((*name).to_owned(), Value::from(value.as_str()));
+    }
+    let own = action.route.path.rsplit('/').next()?;
+    let own = own.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))?;
+    parameters.insert(own.to_owned(), Value::from(wanted.name.as_str()));
+    let task = Task::with_hooks(hooks, 0, reference.get, credential, parameters).ok()?;
+    task.run_declared().await.ok().map(|_| wanted.name.clone())
 }
 
 /// The id of the one record that has this name.

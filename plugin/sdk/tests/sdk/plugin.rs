@@ -9,7 +9,7 @@ use workflow_node_sdk::documents::{Configuration, Identity, OriginPattern, Token
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response, SendError};
 use workflow_node_sdk::node::{
-    self, BatchWork, Call, Credential, Declares, OutputItem, Plugin, Task, Work,
+    self, BatchWork, Call, Credential, Declares, Likeness, OutputItem, Plugin, Task, Work,
 };
 use workflow_node_sdk::testing::Host;
 use workflow_node_sdk::{Map, json as text};
@@ -286,8 +286,11 @@ impl Plugin for Things {
     }
 
     /// Ids have no letters in small.
-    fn is_id(_: &Reference, text: &str) -> bool {
-        text.bytes().all(|byte| !byte.is_ascii_lowercase() && byte != b' ')
+    fn likeness(_: &Reference, text: &str) -> Likeness {
+        match text.bytes().all(|byte| !byte.is_ascii_lowercase() && byte != b' ') {
+            true => Likeness::Id,
+            false => Likeness::Name,
+        }
     }
 
     fn run(task: Task) -> Work {

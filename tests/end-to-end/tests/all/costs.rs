@@ -254,7 +254,7 @@ fn record(kind: &str) -> String {
         "self": "https://api.pagerduty.com/users/PUSER000000001", "html_url": null,
     }});
     json!({kind: {
-        "id": "PRECORD00000001", "type": kind, "name": "Checkout", "number": 12,
+        "id": "PRECORD0000001", "type": kind, "name": "Checkout", "number": 12,
         "summary": "[#12] Checkout answers 500", "urgency": "high", "status": "triggered",
         "assignments": vec![assignee; 12], "description": "x".repeat(200),
     }})
@@ -301,10 +301,10 @@ fn baseline() -> PathBuf {
 fn no_count_of_what_calls_cost_has_grown() {
     let costs = Costs::new();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let get = json!({"incident_id": "PRECORD00000001"});
+    let get = json!({"incident_id": "PRECORD0000001"});
     let named = json!({"service_id": "Checkout"});
     let create = json!({
-        "service_id": "PRECORD00000001", "title": "Checkout answers 500", "urgency": "high",
+        "service_id": "PRECORD0000001", "title": "Checkout answers 500", "urgency": "high",
         "details": "Since the release of this morning.",
     });
     for (action, item) in
@@ -356,7 +356,7 @@ fn no_count_of_what_calls_cost_has_grown() {
 fn memory_is_flat_however_many_portions_an_instance_serves() {
     let costs = Costs::new();
     let mut instance = costs.instance(answer);
-    let items = vec![json!({"incident_id": "PRECORD00000001"}); 1_000];
+    let items = vec![json!({"incident_id": "PRECORD0000001"}); 1_000];
     let first = costs.call(&mut instance, "incident.get", &items).growth;
     assert!(first <= 1024 * 1024, "1,000 items grew the guest's memory by {first} bytes");
     for _ in 0..20 {

@@ -146,5 +146,5 @@ async fn every_example_of_every_action_really_runs_and_reaches_every_operation()
         .filter(|id| !found.operations.contains(id))
         .collect();
     assert_eq!(missing, [""; 0], "operations that no example has reached");
-    assert_eq!(found.operations.len(), 433);
+    assert_eq!(found.operations.len(), 435);
 }

@@ -16,6 +16,7 @@ mod node;
 mod pacing;
 mod portability;
 mod rights;
+mod round_trips;
 mod scopes;
 mod secrets;
 mod streams;

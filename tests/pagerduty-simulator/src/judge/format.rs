@@ -18,7 +18,7 @@ pub(crate) fn objection(format: Option<&str>, text: &str) -> Option<&'static str
         }
         "url" | "uri" => Url::parse(text).is_ok(),
         "email" => is_address(text),
-        "time" => is_time(text),
+        "time" | "partial-time" => is_time(text),
         "uuid" => is_uuid(text),
         "ipv4-network" => is_network(text),
         "tzinfo" | "activesupport-time-zone" => !text.is_empty(),
@@ -28,7 +28,7 @@ pub(crate) fn objection(format: Option<&str>, text: &str) -> Option<&'static str
         _ if good => None,
         "url" | "uri" => Some("must be a URL"),
         "email" => Some("must be an e-mail address"),
-        "time" => Some("must be a time such as 09:30:00"),
+        "time" | "partial-time" => Some("must be a time such as 09:30:00"),
         "uuid" => Some("must be a UUID"),
         "ipv4-network" => Some("must be an IPv4 network such as 192.0.2.0/24"),
         _ => Some("must be a time zone"),

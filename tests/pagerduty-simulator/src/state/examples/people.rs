@@ -117,5 +117,15 @@ impl State {
             1,
             json!({"contact_method": contact}),
         );
+        self.example(
+            &format!("{user}/oauth_delegations"),
+            "oauth_delegation",
+            1,
+            json!({
+                "status": "issued", "client_id": "PDMOBILE", "delegation_type": "mobile",
+                "scope": "read write", "created_at": "2025-06-01T12:00:00Z",
+                "expires_at": "2035-06-01T12:00:00Z",
+            }),
+        );
     }
 }

@@ -31,10 +31,10 @@ impl State {
             "full_page_addon",
             json!({"name": "Example add-on", "src": "https://example.com/addon", "services": [service]}),
         );
-        self.example(
+        self.keep(
             "/alert_grouping_settings",
-            "alert_grouping_setting",
-            1,
+            &id("alert_grouping_setting", 1),
+            "time",
             json!({
                 "name": "Example grouping", "description": "By time", "services": [service],
                 "config": {"timeout": 300},

@@ -1,0 +1,340 @@
+//! What is known about PagerDuty's API, as data: every operation with its query, body, and response.
+//!
+//! `operations.json` restates the published document, one operation a line; `pagerduty-api import`
+//! writes it. `amendments.json` says where that document is wrong or silent, each with a reason. What
+//! [`operations`] returns is amended. The forms of the node are derived from it, and the simulator
+//! judges requests by it. This crate must not depend on either.
+
+mod amend;
+mod fields;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use amend::Amendment;
+pub use fields::{Basic, Field, FieldValue, Variant};
+
+const OPERATIONS: &str = include_str!("../../operations.json");
+const EVENTS_API: &str = include_str!("../../events.json");
+const AMENDMENTS: &str = include_str!("../../amendments.json");
+const WEBHOOK_EVENTS: &str = include_str!("../../webhook-events.json");
+
+/// One operation of the REST API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Operation {
+    /// Its name in the schema, for instance `createIncident`; unique.
+    pub id: String,
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// Its path, with names in braces where something is to be filled in.
+    pub path: String,
+    /// The group under which it is documented.
+    pub tag: String,
+    /// Whether PagerDuty advises against it.
+    #[serde(default)]
+    pub deprecated: bool,
+    /// The scope that OAuth tokens need; none where the schema states none.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Whether it has a rate limit of its own, beside the key's.
+    #[serde(default)]
+    pub operation_limit: bool,
+    /// Whether the header `From` must be there.
+    #[serde(default)]
+    pub from: FromHeader,
+    /// What the header `X-EARLY-ACCESS` must say.
+    #[serde(default)]
+    pub early_access: Option<String>,
+    /// What the braces of the path take, in their order.
+    #[serde(default)]
+    pub path_parameters: Vec<Field>,
+    /// The query parameters.
+    #[serde(default)]
+    pub query: Vec<Field>,
+    /// The request body, where there is one.
+    #[serde(default)]
+    pub body: Option<Body>,
+    /// The status of success, as the schema has it.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// The body of a success; none where it has none.
+    #[serde(default)]
+    pub answer: Option<Answer>,
+    /// How its list is cut into pages.
+    #[serde(default)]
+    pub paging: Paging,
+    /// The members of the answer that speak of pages.
+    #[serde(default)]
+    pub page_fields: Vec<String>,
+}
+
+/// Whether an operation takes the header `From`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromHeader {
+    /// It does not.
+    #[default]
+    None,
+    /// It may be there, and only says who changed something.
+    Optional,
+    /// It must be there, unless the key belongs to a user.
+    Required,
+}
+
+/// How a list is cut into pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+pub enum Paging {
+    /// All at once.
+    #[default]
+    None,
+    /// `limit` and `offset` in the query; `more` in the answer.
+    #[serde(rename = "classic")]
+    Classic,
+    /// The answer has the members of [`Paging::Classic`], the query has no parameters for them.
+    #[serde(rename = "classic(response only)")]
+    ResponseOnly,
+    /// `limit` and `cursor`; `next_cursor` in the answer.
+    #[serde(rename = "cursor")]
+    Cursor,
+    /// `limit`, `after` and `before`.
+    #[serde(rename = "after/before")]
+    AfterBefore,
+    /// `starting_after`, `ending_before` and `limit` in the request body.
+    #[serde(rename = "starting_after(body)")]
+    StartingAfter,
+    /// At most `limit`, and no way to the rest.
+    #[serde(rename = "limit-only")]
+    LimitOnly,
+}
+
+/// A request body.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Body {
+    /// `application/json`, with one exception.
+    #[serde(default = "json_type")]
+    pub content_type: String,
+    /// What the schema says about the body as a whole, where it says something.
+    #[serde(default)]
+    pub required: Option<bool>,
+    /// The member whose value decides which of the [`variants`](Body::variants) it is.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What members it has beside those that all variants have.
+    #[serde(default)]
+    pub variants: Vec<Variant>,
+    /// The members of the outermost object; also those of all variants.
+    pub fields: Vec<Field>,
+}
+
+fn json_type() -> String {
+    "application/json".to_owned()
+}
+
+impl Body {
+    /// Whether a request without a body is incomplete.
+    #[must_use]
+    pub fn must_be_sent(&self) -> bool {
+        self.required == Some(true) || self.fields.iter().any(Field::must_be_sent)
+    }
+}
+
+/// The body of a success.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Answer {
+    /// Whether it is a list with nothing around it.
+    #[serde(default)]
+    pub bare_array: bool,
+    /// The members of the outermost object and their types, without those that speak of pages.
+    #[serde(default)]
+    pub keys: Vec<(String, String)>,
+    /// The members that are always there.
+    #[serde(default)]
+    pub required: Vec<String>,
+    /// The members of the published example, which may differ.
+    #[serde(default)]
+    pub example_keys: Vec<String>,
+}
+
+/// An event that webhooks carry.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct WebhookEvent {
+    /// For instance `incident.triggered`.
+    pub event_type: String,
+    /// The `type` of its `data`.
+    pub data_type: String,
+    /// The scope that reads what it tells.
+    pub scope: Option<String>,
+    /// What there is to say about it.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+struct Facts {
+    operations: Vec<Operation>,
+    by_id: HashMap<String, usize>,
+    events: Vec<Operation>,
+    amendments: Vec<Amendment>,
+}
+
+fn facts() -> &'static Facts {
+    static FACTS: OnceLock<Facts> = OnceLock::new();
+    FACTS.get_or_init(|| {
+        let amendments: Vec<Amendment> = read("amendments.json", AMENDMENTS);
+        let operations = amended("operations.json", OPERATIONS, &amendments);
+        let events = amended("events.json", EVENTS_API, &amendments);
+        let places = operations.iter().enumerate();
+        let by_id = places.map(|(place, operation)| (operation.id.clone(), place)).collect();
+        Facts { operations, by_id, events, amendments }
+    })
+}
+
+fn amended(file: &str, text: &str, amendments: &[Amendment]) -> Vec<Operation> {
+    let mut rows: Vec<Value> = read(file, text);
+    for row in &mut rows {
+        for amendment in amendments {
+            amendment.apply(row);
+        }
+    }
+    let mut operations: Vec<Operation> = read(file, &Value::from(rows).to_string());
+    for operation in &mut operations {
+        let is_update = matches!(operation.method.as_str(), "PUT" | "PATCH");
+        operation.body.iter_mut().for_each(|body| {
+            if is_update {
+                fields::mark_cleared(&mut body.fields);
+            }
+            fields::join_all(&mut body.fields);
+            fields::join_variants(&mut body.fields, &body.variants);
+            fields::mark_references(&mut body.fields);
+        });
+    }
+    operations
+}
+
+/// The files are part of the program, so a mistake in them is one of the program.
+fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("facts/{file}: {error}"))
+}
+
+/// Every operation of the REST API, by path and method, deprecated ones included.
+#[must_use]
+pub fn operations() -> &'static [Operation] {
+    &facts().operations
+}
+
+/// The operation of this name.
+#[must_use]
+pub fn operation(id: &str) -> Option<&'static Operation> {
+    let facts = facts();
+    facts.by_id.get(id).map(|place| &facts.operations[*place])
+}
+
+/// The operations of the Events API: `triggerEvent`, `followUpEvent`, `changeEvent`.
+#[must_use]
+pub fn events_api() -> &'static [Operation] {
+    &facts().events
+}
+
+/// Where the published schema was corrected, and why.
+#[must_use]
+pub fn amendments() -> &'static [Amendment] {
+    &facts().amendments
+}
+
+/// Every event that webhooks carry; the last one is the ping, to which nobody can subscribe.
+#[must_use]
+pub fn webhook_events() -> &'static [WebhookEvent] {
+    static EVENTS: OnceLock<Vec<WebhookEvent>> = OnceLock::new();
+    EVENTS.get_or_init(|| read("webhook-events.json", WEBHOOK_EVENTS))
+}
+
+/// Every scope that an operation needs, deprecated operations left out.
+#[must_use]
+pub fn scopes() -> BTreeSet<&'static str> {
+    let current = operations().iter().filter(|operation| !operation.deprecated);
+    current.filter_map(|operation| operation.scope.as_deref()).collect()
+}
+
+impl Operation {
+    /// The member of the answer that holds the object or the list; none where the answer is bare.
+    #[must_use]
+    pub fn root(&self) -> Option<&str> {
+        let keys = &self.answer.as_ref()?.keys;
+        let whole = |wanted: &str| {
+            keys.iter().find(|(_, kind)| kind.starts_with(wanted)).map(|(name, _)| name.as_str())
+        };
+        if keys.iter().any(|(name, _)| name == "id") {
+            return None;
+        }
+        // Lists bring objects along, such as `privileges`; objects bring lists, such as `warnings`.
+        match keys.first() {
+            Some((name, kind)) if kind == "object" || kind.starts_with("array") => Some(name),
+            _ => whole("array").or_else(|| whole("object")),
+        }
+    }
+
+    /// Whether the answer is a list of objects.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        let first = self.answer.as_ref().and_then(|answer| answer.keys.first());
+        self.method == "GET"
+            && (self.paging != Paging::None
+                || first.is_some_and(|(_, kind)| kind.starts_with("array")))
+    }
+
+    /// The names in the braces of the path.
+    #[must_use]
+    pub fn captures(&self) -> Vec<&str> {
+        let segments = self.path.split('/');
+        segments
+            .filter_map(|segment| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_whole_and_there_is_one_for_each_operation() {
+        let all = operations();
+        assert_eq!(all.len(), 465);
+        assert_eq!(all.iter().filter(|operation| !operation.deprecated).count(), 436);
+        let ids: BTreeSet<&str> = all.iter().map(|operation| operation.id.as_str()).collect();
+        assert_eq!(ids.len(), all.len());
+        for operation in all {
+            let named: Vec<&str> =
+                operation.path_parameters.iter().map(|field| field.name.as_str()).collect();
+            assert_eq!(operation.captures(), named, "{}", operation.id);
+            assert!(operation.status.is_some() || operation.deprecated, "{}", operation.id);
+        }
+        assert_eq!(all.iter().filter(|one| one.from == FromHeader::Required).count(), 13);
+        assert_eq!(all.iter().filter(|one| one.scope.is_none()).count(), 68);
+    }
+
+    #[test]
+    fn what_is_corrected_is_corrected() {
+        let create = operation("createIncident").unwrap();
+        let incident = &create.body.as_ref().unwrap().fields[0];
+        let details = incident.field("body").and_then(|body| body.field("details")).unwrap();
+        assert_eq!(details.kind(), Basic::Text);
+        let service = incident.field("service").unwrap();
+        assert!(service.is_reference() && service.field("id").unwrap().must_be_sent());
+        assert!(!service.field("summary").unwrap().must_be_sent());
+        let list = operation("listIncidents").unwrap();
+        let include = list.query.iter().find(|field| field.name == "include[]").unwrap();
+        assert!(include.is_list() && include.values.contains(&"services".to_owned()));
+        assert_eq!(webhook_events().len(), 31);
+    }
+}

@@ -1,0 +1,189 @@
+//! A record as the service returned it, as the parameters that would send it: the way of
+//! [`request`](super::request) backwards.
+
+use serde_json::{Map, Value};
+
+use super::{Action, Kind, Param, Place};
+use crate::json;
+
+/// How the handle of a secret begins, which a host writes in place of the secret.
+const HANDLE: &str = "secret:";
+/// Hexadecimal digits of a handle.
+const HANDLE_DIGITS: usize = 32;
+
+/// The parameters of an item, with those that its record gives and the item does not. `None` where
+/// the item has no record.
+pub(super) fn parameters(
+    action: &Action,
+    given: &Map<String, Value>,
+) -> Option<Map<String, Value>> {
+    let param = action.parameters.iter().find(|param| param.place == Place::Record)?;
+    let Value::Object(record) = given.get(param.name)? else {
+        return None;
+    };
+    // Within its envelope, or without.
+    let envelope = action.route.envelope.trim_start_matches('/');
+    let record = match record.get(envelope) {
+        Some(Value::Object(inner)) if record.len() == 1 => inner,
+        _ => record,
+    };
+    let mut parameters = taken(action.parameters, record, true);
+    for (name, value) in given {
+        parameters.insert(name.clone(), value.clone());
+    }
+    Some(parameters)
+}
+
+/// The members of a record that these parameters are for. What only the service writes, and what
+/// nobody knows, is left out.
+fn taken(params: &[&Param], record: &Map<String, Value>, is_outermost: bool) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    for param in params.iter().filter(|param| param.is_asked() && !param.is_step) {
+        let pointer = match param.place {
+            Place::Body(pointer) | Place::BodyAs(pointer, _) => pointer,
+            Place::Control if !is_outermost => param.name,
+            _ => continue,
+        };
+        let Some(value) = at(record, pointer) else {
+            continue;
+        };
+        let value = match param.place {
+            Place::BodyAs(_, template) => unfilled_each(template, value),
+            _ => Some(unbuilt(&param.kind, value)),
+        };
+        let Some(value) = value else { continue };
+        // Null is how a service shows that there is nothing; sent, it may mean something else.
+        if (value.is_null() && !param.is_nullable) || holds_handle(&value) {
+            continue;
+        }
+        if param.applies(record) == Some(false) {
+            continue;
+        }
+        parameters.insert(param.name.to_owned(), value);
+    }
+    parameters
+}
+
+fn at<'a>(record: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
+    let mut segments = pointer.split('/').filter(|segment| !segment.is_empty());
+    let mut value = record.get(segments.next()?)?;
+    for segment in segments {
+        value = value.get(segment)?;
+    }
+    Some(value)
+}
+
+fn unbuilt(kind: &Kind, value: &Value) -> Value {
+    match (kind, value) {
+        (Kind::Object(members), Value::Object(inner)) => {
+            Value::Object(taken(members, inner, false))
+        }
+        (Kind::Objects(members), Value::Array(list)) => list
+            .iter()
+            .map(|one| match one {
+                Value::Object(inner) => Value::Object(taken(members, inner, false)),
+                other => other.clone(),
+            })
+            .collect(),
+        _ => value.clone(),
+    }
+}
+
+fn unfilled_each(template: &str, value: &Value) -> Option<Value> {
+    match value {
+        Value::Array(list) => {
+            let values: Vec<Value> =
+                list.iter().filter_map(|one| unfilled(template, one)).collect();
+            Some(Value::Array(values))
+        }
+        Value::Null => Some(Value::Null),
+        one => unfilled(template, one),
+    }
+}
+
+/// The value that stands in place of `$` in a template.
+fn unfilled(template: &str, value: &Value) -> Option<Value> {
+    let (before, after) = template.split_once('$')?;
+    let pattern = json::constant(&[before, "null", after].concat());
+    find(&pattern, value).cloned()
+}
+
+fn find<'a>(pattern: &Value, value: &'a Value) -> Option<&'a Value> {
+    match pattern {
+        Value::Null => Some(value),
+        Value::Object(members) => {
+            members.iter().find_map(|(name, inner)| find(inner, value.get(name)?))
+        }
+        _ => None,
+    }
+}
+
+fn holds_handle(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.strip_prefix(HANDLE).is_some_and(|digits| {
+            digits.len() == HANDLE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        }),
+        Value::Array(list) => list.iter().any(holds_handle),
+        Value::Object(members) => members.values().any(holds_handle),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static UPDATE: Action = Action::new("thing.update", "", "", "PUT", "/things/{thing_id}")
+        .envelope("/thing")
+        .takes(&[
+            &Param::text("thing_id", "", "").at(Place::Path).required(),
+            &Param::new(Kind::Map, "object", "", "").at(Place::Record),
+            &Param::text("name", "", "").body("/name").required(),
+            &Param::text("note", "", "").body("/note").nullable(),
+            &Param::text("title", "", "").body("/title"),
+            &Param::text("owner_id", "", "")
+                .at(Place::BodyAs("/owner", r#"{"id":$,"type":"user_reference"}"#)),
+            &Param::new(
+                Kind::Objects(&[
+                    &Param::text("label", "", ""),
+                    &Param::text("user_id", "", "")
+                        .at(Place::BodyAs("/user", r#"{"id":$,"type":"user_reference"}"#)),
+                ]),
+                "parts",
+                "",
+                "",
+            )
+            .body("/parts"),
+            &Param::text("key", "", "").body("/key"),
+        ]);
+
+    const RECORD: &str = r#"{"id":"P1","self":"x","name":"n","note":null,"title":null,
+        "owner":{"id":"PU","type":"user_reference","summary":"Ada"},
+        "parts":[{"id":"PP","label":"l","user":{"id":"PV","summary":"s"}}],
+        "key":"secret:00112233445566778899aabbccddeeff"}"#;
+
+    fn body(parameters: &str) -> Map<String, Value> {
+        let parameters = json::object(parameters).unwrap();
+        super::super::validate::check(&UPDATE, &parameters).unwrap();
+        let request =
+            super::super::request::build(&UPDATE, "https://api.test", &parameters, None).unwrap();
+        json::object(request.body.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_record_gives_what_may_be_written_and_nothing_else() {
+        let expected = r#"{"thing":{"name":"n","note":null,
+            "owner":{"id":"PU","type":"user_reference"},
+            "parts":[{"label":"l","user":{"id":"PV","type":"user_reference"}}]}}"#;
+        let whole = format!(r#"{{"thing_id":"P1","object":{RECORD}}}"#);
+        assert_eq!(body(&whole), json::object(expected).unwrap());
+        let wrapped = format!(r#"{{"thing_id":"P1","object":{{"thing":{RECORD}}}}}"#);
+        assert_eq!(body(&wrapped), json::object(expected).unwrap());
+    }
+
+    #[test]
+    fn the_form_wins_over_the_record() {
+        let sent = body(&format!(r#"{{"thing_id":"P1","object":{RECORD},"name":"m"}}"#));
+        assert_eq!(sent["thing"]["name"], "m");
+    }
+}
