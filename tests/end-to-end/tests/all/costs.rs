@@ -274,9 +274,9 @@ fn answer(request: &http::Request) -> (u16, String) {
             // Each its own: a service whose pages bring nothing new would be found out.
             let own = |number: usize| {
                 let name = if number == 0 { "Checkout".into() } else { format!("C{number:07}") };
-                let id = format!("PRECORD{:08}", number + 1);
+                let id = format!("PRECORD{:07}", number + 1);
                 service
-                    .replace("PRECORD00000001", &id)
+                    .replace("PRECORD0000001", &id)
                     .replace(r#""Checkout""#, &format!("{name:?}"))
             };
             let services: Vec<String> = (offset..offset + 100).map(own).collect();
