@@ -156,6 +156,7 @@ impl Handles {
 
     /// Replaces the secrets of an answer by handles; `None` when there were none. `most`: bytes of
     /// the answer afterward, and of a secret. Takes time with the answer.
+    #[allow(clippy::too_many_arguments)] // Each is a thing of its own.
     pub(super) fn replace(
         &self,
         policy: &Policy,
