@@ -401,7 +401,7 @@ impl<'a> Run<'a> {
             && !self.action.batches
             && !session.dry_run
         {
-            let paced = session.time_for(items).await;
+            let paced = session.time_for(items);
             self.check_pace(items, paced)?;
         }
         context.count_output(self.output_bytes);
