@@ -173,7 +173,7 @@ impl Engine {
         let subscription = set_up.expect("it is set up");
         let url = subscription.callback_url.as_deref().unwrap_or_default();
         if let Some(path) = url.strip_prefix(&self.base) {
-            self.listener.route(path, &subscription.key().to_string());
+            self.listener.route(path, subscription.key().to_string());
         }
         subscription
     }

@@ -421,6 +421,9 @@ fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     add_wasi_to_linker(linker)
 }
 
+/// What has come of a request.
+type Answered = Result<Response, SendError>;
+
 /// The contract's imports. What the guest waits for, the host does.
 struct Imports {
     /// Taken back after the call.
@@ -433,8 +436,8 @@ struct Imports {
     last_ticket: u64,
     open: HashSet<u64>,
     /// Tickets that the host has named and the guest has not been told of.
-    named: VecDeque<(u64, Option<Result<Response, SendError>>, Seen)>,
-    answers: HashMap<u64, Result<Response, SendError>>,
+    named: VecDeque<(u64, Option<Answered>, Seen)>,
+    answers: HashMap<u64, Answered>,
     /// Calls of the host, and how many there may be.
     calls: u32,
     most_calls: u32,

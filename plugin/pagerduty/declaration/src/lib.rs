@@ -10,19 +10,28 @@
 mod credential_types;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod derive;
+#[cfg(not(target_arch = "wasm32"))]
 mod flat;
+#[cfg(not(target_arch = "wasm32"))]
 mod paging;
+#[cfg(not(target_arch = "wasm32"))]
 mod parameters;
+#[cfg(not(target_arch = "wasm32"))]
 mod records;
+#[cfg(not(target_arch = "wasm32"))]
 mod references;
 mod regions;
 pub mod scopes;
+#[cfg(not(target_arch = "wasm32"))]
 mod secrets;
+#[cfg(not(target_arch = "wasm32"))]
 mod triggers;
 
 pub use credential_types::credential_types;
 pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
+#[cfg(not(target_arch = "wasm32"))]
 pub use triggers::EVENT_TYPES;
+#[cfg(not(target_arch = "wasm32"))]
 use workflow_node_sdk::declare::{Node, Resource, Slot};
 
 /// Per region: the origin of the REST API and that of the Events API.

@@ -613,9 +613,12 @@ async fn another_tenant_neither_uses_nor_sees_nor_ends_a_credential() {
     pager.run("work", "ada".into()).await.unwrap();
 }
 
+/// The token of each request, with the number of its connection.
+type Seen = Arc<Mutex<Vec<(usize, String)>>>;
+
 /// Serves plain HTTP with connections that are kept, and notes which connection each token came over.
 /// `/limited` is answered with 429.
-fn serve_tokens() -> (u16, Arc<Mutex<Vec<(usize, String)>>>) {
+fn serve_tokens() -> (u16, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -4,6 +4,8 @@
 //! A process of its own, because the bounds are those of a process. Tests that measure run one after
 //! the other.
 
+#![allow(clippy::print_stderr, reason = "a test that fails shows what was measured")]
+
 mod documents;
 mod evil;
 mod features;

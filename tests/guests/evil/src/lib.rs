@@ -178,19 +178,23 @@ fn described() -> String {
         // A secret anywhere, to any depth that a pointer has.
         "places" => {
             let pointer = "/*".repeat(a.max(1));
-            let one = format!(r#"{{"name":"k","description":"A key.","methods":["GET"],"origins":["http://plain.example.com"],"path":"/big","pointer":"/k","placements":[{{"methods":["POST"],"origins":["http://plain.example.com"],"path":"/x","pointer":"{pointer}"}}]}}"#);
+            let one = format!(
+                r#"{{"name":"k","description":"A key.","methods":["GET"],"origins":["http://plain.example.com"],"path":"/big","pointer":"/k","placements":[{{"methods":["POST"],"origins":["http://plain.example.com"],"path":"/x","pointer":"{pointer}"}}]}}"#
+            );
             node("", &one, object, "", "")
         }
         // A secret with two equal placements.
         "equal-placements" => {
             let placement = r#"{"methods":["POST"],"origins":["http://plain.example.com"],"path":"/x","pointer":"/*"}"#;
-            let one = format!(r#"{{"name":"key","description":"A key.","placements":[{placement},{placement}]}}"#);
+            let one = format!(
+                r#"{{"name":"key","description":"A key.","placements":[{placement},{placement}]}}"#
+            );
             node("", &one, object, "", "")
         }
         // 256 secrets of 16 equal placements.
         "placements" => {
             let placement = r#"{"methods":["POST"],"origins":["http://plain.example.com"],"path":"/x","pointer":"/*"}"#;
-            let list = vec![placement; 16].join(",");
+            let list = [placement; 16].join(",");
             let one = format!(r#"{{"name":"key","description":"A key.","placements":[{list}]}}"#);
             node("", &vec![one; 256].join(","), object, "", "")
         }
@@ -220,7 +224,8 @@ impl exports::credential_type::Guest for Evil {
         let fields = json::object(&fields).unwrap_or_default();
         let (what, a, b) = mode();
         if what == "fat-configuration" {
-            let mut text = String::from(r#"{"audiences":["http://plain.example.com"],"values":{"x":["#);
+            let mut text =
+                String::from(r#"{"audiences":["http://plain.example.com"],"values":{"x":["#);
             while text.len() < a << 20 {
                 text.push_str("[0],");
             }
@@ -417,14 +422,12 @@ fn attack(
             let detail = Some(nested(size));
             Err(error(types::ErrorKind::Internal, "x".into(), detail))
         }
-        "fat-detail-each" => {
-            Ok((0..items)
-                .map(|_| {
-                    let detail = Some(nested(size));
-                    Err(error(types::ErrorKind::Internal, "x".into(), detail))
-                })
-                .collect())
-        }
+        "fat-detail-each" => Ok((0..items)
+            .map(|_| {
+                let detail = Some(nested(size));
+                Err(error(types::ErrorKind::Internal, "x".into(), detail))
+            })
+            .collect()),
         "many-records" => {
             let records: Vec<_> = (0..size).map(|_| main("1".into())).collect();
             for _ in 0..n {
@@ -434,7 +437,8 @@ fn attack(
         }
         "body-placement" => {
             let text = format!("{{\"a\":{}}}", nested(size));
-            let mut request = plain("POST", "http://plain.example.com/body", Some(text.into_bytes()));
+            let mut request =
+                plain("POST", "http://plain.example.com/body", Some(text.into_bytes()));
             request.credential = Some("body".into());
             for _ in 0..n {
                 http::submit(&request);
@@ -521,7 +525,9 @@ fn attack(
                     let body = String::from_utf8_lossy(&response.body);
                     let mut lines = body.split('\n');
                     let first: usize = lines.next().and_then(|n| n.parse().ok()).unwrap_or(0);
-                    if let Some(place) = lines.position(|line| line.contains("[credential removed]")) {
+                    if let Some(place) =
+                        lines.position(|line| line.contains("[credential removed]"))
+                    {
                         found = Value::from(first + place);
                         break;
                     }
@@ -601,7 +607,11 @@ fn attack(
                         let _named = completions::next();
                     }
                     "submit" => {
-                        completions::cancel(http::submit(&plain("GET", "https://refused.example.com/", None)));
+                        completions::cancel(http::submit(&plain(
+                            "GET",
+                            "https://refused.example.com/",
+                            None,
+                        )));
                     }
                     "send" => drop(http::send(&plain("GET", "https://refused.example.com/", None))),
                     "no-slot" => {
@@ -671,9 +681,7 @@ impl exports::trigger::Guest for Evil {
         }
     }
 
-    fn check(
-        _: exports::trigger::Subscription,
-    ) -> Result<exports::trigger::Health, types::Error> {
+    fn check(_: exports::trigger::Subscription) -> Result<exports::trigger::Health, types::Error> {
         Ok(exports::trigger::Health::Active)
     }
 
@@ -709,11 +717,9 @@ impl exports::trigger::Guest for Evil {
                 cursor: next,
                 more: true,
             },
-            "fat-cursor" => exports::trigger::Page {
-                events: Vec::new(),
-                cursor: nested(size),
-                more: false,
-            },
+            "fat-cursor" => {
+                exports::trigger::Page { events: Vec::new(), cursor: nested(size), more: false }
+            }
             "fat-key" => exports::trigger::Page {
                 events: vec![event("1".into(), Some("k".repeat(size)))],
                 cursor: next,
