@@ -148,6 +148,7 @@ impl World {
     ///
     /// When it is refused.
     pub async fn connect(&self, order: ConnectOrder, by: &Actor) -> Result<u64, ConnectError> {
+        let order = for_everybody_unless_owned(order);
         let connection = if order.credential_type == "oauth2-app" {
             self.manager().connect_app(&self.plugin, order, by).await?
         } else {
@@ -167,6 +168,7 @@ impl World {
         person: &str,
         by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
+        let order = for_everybody_unless_owned(order);
         let begun = self.manager().begin(&self.plugin, order, by).await?;
         let callback = self.simulator.identity().approve(begun.url.as_str(), person);
         self.manager().finish(&callback.expect("they may consent"), by).await
@@ -318,6 +320,15 @@ fn form(app: &App, fields: Value) -> CredentialForm {
     CredentialForm {
         fields: end_to_end::object(fields),
         secrets: [("client_secret".to_owned(), Secret::new(secret))].into(),
+    }
+}
+
+/// This engine shares a credential that names no owner. A private one would belong to whoever connects
+/// it.
+fn for_everybody_unless_owned(order: ConnectOrder) -> ConnectOrder {
+    match (order.mode, &order.owner) {
+        (Mode::Private, None) => ConnectOrder { mode: Mode::Shared, ..order },
+        _ => order,
     }
 }
 

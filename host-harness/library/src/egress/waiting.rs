@@ -67,8 +67,9 @@ mod tests {
         let seconds: Vec<u64> =
             (1..8).map(|count| growing(count).as_secs_f64().ceil() as u64).collect();
         assert_eq!(seconds[0], 1);
-        assert!(seconds.is_sorted(), "{seconds:?}");
-        assert!(seconds[6] > 20 && seconds[6] <= 30, "{seconds:?}");
+        // The last two are at the cap, less their jitter.
+        assert!(seconds[..6].is_sorted(), "{seconds:?}");
+        assert!(seconds[5..].iter().all(|one| (23..=30).contains(one)), "{seconds:?}");
     }
 
     #[test]
