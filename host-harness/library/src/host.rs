@@ -527,7 +527,7 @@ impl Host {
         crate::inspection::check_size(bytes.len() as u64)?;
         let output = crate::cache::NewCode::create(self.shared.cache.as_ref(), &digest)
             .map_err(Error::internal)?;
-        let mut compiler = workers.compiler(bytes.len())?;
+        let mut compiler = workers.compiler(bytes.len()).await?;
         let surface = compiler.compile(bytes, output.file()).await?;
         let guest = program(output.read_only().map_err(Error::internal)?, &surface);
         let documents = self.describe(&guest, surface).await?;

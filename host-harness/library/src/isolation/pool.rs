@@ -48,8 +48,6 @@ pub(crate) struct Workers {
 struct Idle {
     /// By owner, the least recently used first.
     owned: HashMap<Owner, Vec<(Instant, Worker)>>,
-    /// Workers that have not been told what to do.
-    blank: Vec<(Instant, Worker)>,
 }
 
 impl Workers {
@@ -80,19 +78,17 @@ impl Workers {
         let known = self.idle().owned.get_mut(&owner).and_then(Vec::pop);
         let (mut worker, is_loaded) = match known {
             Some((_, worker)) => (worker, true),
-            None => (self.blank()?, false),
+            None => (self.blank().await?, false),
         };
         worker.executions += 1;
         Ok((Lease { worker: Some(worker), pool: self.clone(), owner, _permit: permit }, is_loaded))
     }
 
     /// A worker that has not been told what to do.
-    pub(super) fn blank(self: &Arc<Self>) -> io::Result<Worker> {
-        let ready = self.idle().blank.pop();
-        match ready {
-            Some((_, worker)) => Ok(worker),
-            None => self.start(),
-        }
+    pub(super) async fn blank(self: &Arc<Self>) -> io::Result<Worker> {
+        // Starting a process holds up the thread that does it.
+        let pool = self.clone();
+        tokio::task::spawn_blocking(move || pool.start()).await.map_err(io::Error::other)?
     }
 
     fn start(&self) -> io::Result<Worker> {
@@ -129,13 +125,12 @@ impl Workers {
         let mut old = Vec::new();
         {
             let mut idle = self.idle();
-            let Idle { owned, blank } = &mut *idle;
+            let Idle { owned } = &mut *idle;
             let is_old = |(since, _): &mut (Instant, Worker)| since.elapsed() > kept;
             for workers in owned.values_mut() {
                 old.extend(workers.extract_if(.., is_old));
             }
             owned.retain(|_, workers| !workers.is_empty());
-            old.extend(blank.extract_if(.., is_old));
         }
         drop(old);
     }
@@ -203,7 +198,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// How the process has ended, in words; called when its socket was closed.
-    fn end(&mut self) -> String {
+    async fn end(&mut self) -> String {
         let Some(child) = &mut self.child else { return "it was ended".into() };
         // The socket closes a moment before the process is gone.
         let patience = Instant::now() + Duration::from_millis(200);
@@ -216,7 +211,7 @@ impl Worker {
                     };
                 }
                 Ok(None) if Instant::now() < patience => {
-                    std::thread::sleep(Duration::from_millis(2));
+                    tokio::time::sleep(Duration::from_millis(2)).await;
                 }
                 _ => return "it closed its socket".into(),
             }
@@ -315,15 +310,18 @@ impl<'a> Link<'a> {
         if self.outbox.capacity() > KEPT {
             self.outbox = Vec::new();
         }
-        sent.map_err(|error| self.ended(error))
+        match sent {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.ended(error).await),
+        }
     }
 
     /// Why a worker does not answer any more.
-    fn ended(&mut self, error: io::Error) -> io::Error {
+    async fn ended(&mut self, error: io::Error) -> io::Error {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
         match error.kind() {
             BrokenPipe | ConnectionReset | UnexpectedEof => {
-                let end = self.worker.end();
+                let end = self.worker.end().await;
                 io::Error::other(format!("its worker process ended unexpectedly ({end})"))
             }
             _ => error,
@@ -369,9 +367,9 @@ impl<'a> Link<'a> {
             self.read = 0;
             self.inbox.reserve_exact(missing.max(64 * 1024));
             match self.stream.read_buf(&mut self.inbox).await {
-                Ok(0) => return Err(self.ended(io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.ended(io::ErrorKind::UnexpectedEof.into()).await),
                 Ok(_) => {}
-                Err(error) => return Err(self.ended(error)),
+                Err(error) => return Err(self.ended(error).await),
             }
         };
         let start = self.read + wire::PREFIX;

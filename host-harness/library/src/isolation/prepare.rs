@@ -24,8 +24,8 @@ pub(crate) struct Compiler {
 
 impl Workers {
     /// A compiler for a component of so many bytes.
-    pub(crate) fn compiler(self: &Arc<Self>, size: usize) -> Result<Compiler, Error> {
-        let worker = self.blank().map_err(Error::internal)?;
+    pub(crate) async fn compiler(self: &Arc<Self>, size: usize) -> Result<Compiler, Error> {
+        let worker = self.blank().await.map_err(Error::internal)?;
         Ok(Compiler {
             worker,
             time: self.limits().compile_time_of(size),

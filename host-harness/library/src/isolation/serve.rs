@@ -14,6 +14,10 @@ use crate::plugin::{Invocation, Returned, trap_text};
 /// their number.
 const AHEAD: (usize, usize) = (256 * 1024, 64);
 
+/// After so many tickets, the tasks behind them get their turn, so that they do not pile up before
+/// other work of the executor.
+const TICKETS: u64 = 16;
+
 /// What a call returned.
 pub(crate) struct Finished {
     pub(crate) returned: Returned,
@@ -82,8 +86,17 @@ impl Lease {
         let broken = |error: io::Error| error.to_string();
         let mut link = self.link().map_err(broken)?;
         link.send(&ToWorker::Call(Box::new(call))).await.map_err(broken)?;
+        let mut tickets = 0_u64;
         loop {
+            // A worker may have sent thousands of messages at once, none of which waits for anything.
+            tokio::task::coop::consume_budget().await;
             let message = link.receive::<FromWorker>(most).await.map_err(broken)?;
+            if matches!(message, FromWorker::Submit(_) | FromWorker::After(_)) {
+                tickets += 1;
+                if tickets.is_multiple_of(TICKETS) {
+                    tokio::task::yield_now().await;
+                }
+            }
             let message = match message {
                 FromWorker::Returned { returned, memory, initial } => {
                     let [memory, initial] =

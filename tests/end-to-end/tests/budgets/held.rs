@@ -51,7 +51,9 @@ async fn answers_that_nobody_takes_are_bounded() {
     let evil = Evil::new(serve(move |_| wire.clone())).await;
     let item = json!({"case": "hoard-answers", "n": 300, "url": "http://plain.example.com/"});
     let harm = evil.run(item, 100).await;
-    assert!(harm.peak < 128, "{} MiB", harm.peak);
+    // An answer on its way to a worker is held beside those that wait.
+    let most = if end_to_end::is_isolated() { 128 + 16 } else { 128 };
+    assert!(harm.peak < most, "{} MiB", harm.peak);
     assert!(harm.took.as_secs() < 30, "{:?}", harm.took);
     evil.is_well().await;
 }
