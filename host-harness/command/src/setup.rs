@@ -198,7 +198,7 @@ fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
             Ok((user.expose().to_owned(), ask("Password for the proxy: ")?))
         }
         ProxyCredentials::Ask => Err(failed(
-            "There is no terminal to ask for the proxy credentials. Give them with \
+            "Cannot ask for the proxy credentials without a terminal. Pass them with \
              --proxy-credentials @FILE"
                 .to_owned(),
         )),

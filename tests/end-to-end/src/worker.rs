@@ -8,9 +8,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [name, file, address, parent] if name == "take-over" => {
-            // Before the worker is confined, as the host starts it, its environment is empty.
-            workflow_node_host::worker::confine_for_test().expect("it is confined");
+        [name, layers, file, address, parent] if name == "take-over" => {
+            let is_seccomp_missing = layers == "without-seccomp";
+            let confined = workflow_node_host::worker::confine_for_test(is_seccomp_missing);
+            confined.expect("it is confined");
             take_over(file, address, parent)
         }
         _ => workflow_node_host::worker::run(),

@@ -45,7 +45,7 @@ impl GrantRequest {
                 (Some(path), Some(pointer)) => format!(" at {path}{pointer}"),
                 _ => String::new(),
             };
-            growth.push(format!("the secret {}{place} is no longer kept from it", secret.name));
+            growth.push(format!("it can now read the secret {}{place}", secret.name));
         }
         for secret in self.secrets.iter().filter(|one| !granted.secrets.contains(one)) {
             for placement in &secret.placements {
@@ -96,8 +96,7 @@ impl GrantRequest {
             for (place, secret) in places {
                 if now.and_then(|now| now.get(place)) != Some(secret) {
                     dropped.push(format!(
-                        "the secret {secret} that users enter at {place} of {name} is no longer \
-                         kept from it"
+                        "it can now read the secret {secret} that users enter at {place} of {name}"
                     ));
                 }
             }

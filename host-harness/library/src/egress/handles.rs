@@ -117,12 +117,17 @@ impl Handles {
     /// (see [`Handles::unknown`]): it is no secret, and it is not sent.
     pub(crate) fn hide(&self, holder: &Holder, positions: &[InputSecret], parameters: &mut Value) {
         for position in positions {
-            let segments: Vec<&str> = position.segments.iter().map(String::as_str).collect();
-            visit(parameters, &segments, &mut |text| {
+            let mut typed = Vec::new();
+            look("", parameters, &position.segments, &mut |pointer, text| {
                 if !looks_like_handle(text) {
-                    *text = self.keep(holder, &position.name, Secret::new(text.as_str()));
+                    typed.push((pointer.to_owned(), Secret::new(text)));
                 }
             });
+            for (pointer, secret) in typed {
+                if let Some(place) = parameters.pointer_mut(&pointer) {
+                    *place = Value::String(self.keep(holder, &position.name, secret));
+                }
+            }
         }
     }
 
@@ -136,9 +141,8 @@ impl Handles {
         positions
             .iter()
             .filter(|position| {
-                let segments: Vec<&str> = position.segments.iter().map(String::as_str).collect();
                 let mut unknown = false;
-                look(parameters, &segments, &mut |text| {
+                look("", parameters, &position.segments, &mut |_, text| {
                     unknown |= looks_like_handle(text)
                         && self.open(holder, &position.name, text).is_none();
                 });
@@ -357,29 +361,34 @@ fn plain_path(path: &str) -> String {
     )
 }
 
-/// Looks at every non-empty text at a pointer in which `*` stands for every element or member.
-fn look(value: &Value, segments: &[&str], found: &mut impl FnMut(&str)) {
+/// Looks at every non-empty text at a pointer in which `*` stands for every element or member. `here` is
+/// the pointer of the value; each text is found with its own.
+fn look(here: &str, value: &Value, segments: &[String], found: &mut impl FnMut(&str, &str)) {
     let Some((first, rest)) = segments.split_first() else {
         if let Value::String(text) = value
             && !text.is_empty()
         {
-            found(text);
+            found(here, text);
         }
         return;
     };
-    match (value, *first) {
-        (Value::Array(list), "*") => list.iter().for_each(|one| look(one, rest, found)),
-        (Value::Object(members), "*") => {
-            members.values().for_each(|one| look(one, rest, found));
+    let mut go_on =
+        |segment: &str, one: &Value| look(&format!("{here}/{segment}"), one, rest, found);
+    match (value, first.as_str()) {
+        (Value::Array(list), "*") => {
+            list.iter().enumerate().for_each(|(index, one)| go_on(&index.to_string(), one));
         }
+        (Value::Object(members), "*") => members
+            .iter()
+            .for_each(|(name, one)| go_on(&name.replace('~', "~0").replace('/', "~1"), one)),
         (Value::Array(list), index) => {
             if let Some(one) = index.parse().ok().and_then(|index: usize| list.get(index)) {
-                look(one, rest, found);
+                go_on(index, one);
             }
         }
         (Value::Object(members), name) => {
             if let Some(one) = members.get(&unescaped(name)) {
-                look(one, rest, found);
+                go_on(name, one);
             }
         }
         _ => {}
@@ -389,35 +398,6 @@ fn look(value: &Value, segments: &[&str], found: &mut impl FnMut(&str)) {
 /// A name of a pointer as it is written in a document.
 fn unescaped(segment: &str) -> String {
     segment.replace("~1", "/").replace("~0", "~")
-}
-
-/// Visits every non-empty text at a pointer in which `*` stands for every element or member.
-fn visit(value: &mut Value, segments: &[&str], found: &mut impl FnMut(&mut String)) {
-    let Some((first, rest)) = segments.split_first() else {
-        if let Value::String(text) = value
-            && !text.is_empty()
-        {
-            found(text);
-        }
-        return;
-    };
-    match (value, *first) {
-        (Value::Array(list), "*") => list.iter_mut().for_each(|one| visit(one, rest, found)),
-        (Value::Object(members), "*") => {
-            members.values_mut().for_each(|one| visit(one, rest, found));
-        }
-        (Value::Array(list), index) => {
-            if let Some(one) = index.parse().ok().and_then(|index: usize| list.get_mut(index)) {
-                visit(one, rest, found);
-            }
-        }
-        (Value::Object(members), name) => {
-            if let Some(one) = members.get_mut(&unescaped(name)) {
-                visit(one, rest, found);
-            }
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,15 @@
 //! | 4. pacing by the credential's rate limit, within the deadline | `pacing` |
 //! | 5. placements are filled last, in the host's memory | `placement`, `handles` |
 //! | 6. the address, for each new connection, before a byte of the request leaves | `crate::transport` |
-//! | 7. sent, repeated only where that is safe | `session` |
-//! | 8. secrets are taken out of the answer | `echo`, `handles` |
+//! | 7. sent, repeated only where that is safe | `attempts` |
+//! | 8. secrets are taken out of the answer | `answer`, `echo`, `handles` |
 //! | 9. audit and journal | `report`, `session` |
 
 mod admission;
+mod answer;
+mod attempts;
 mod echo;
+mod ending;
 mod endpoint;
 mod handles;
 mod headers;
@@ -29,11 +32,12 @@ mod unescape;
 mod waiting;
 
 pub(crate) use echo::EchoFilters;
+pub(crate) use ending::Ending;
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
 pub(crate) use handles::{Handles, Holder};
 pub(crate) use headers::{is_hosts, overrides_method};
 pub(crate) use input_secrets::{InputSecret, input_secrets};
 pub(crate) use judge::printable;
 pub(crate) use pacing::{PaceKey, Pacing};
-pub(crate) use session::{Answered, Ending, Policy, Session};
+pub(crate) use session::{Answered, Policy, Session};
 pub(crate) use slot::{SlotCredential, SlotState};

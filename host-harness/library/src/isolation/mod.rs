@@ -28,7 +28,7 @@ use std::path::PathBuf;
 #[cfg(target_os = "linux")]
 pub(crate) use pool::{Lease, Owner, Workers};
 #[cfg(target_os = "linux")]
-pub(crate) use serve::{Asked, Finished};
+pub(crate) use serve::Finished;
 
 /// Where a host runs guests.
 #[derive(Clone, Debug, Default)]

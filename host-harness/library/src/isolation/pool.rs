@@ -38,16 +38,11 @@ pub(crate) struct Workers {
     command: WorkerCommand,
     limits: WorkerLimits,
     running: Arc<Semaphore>,
-    idle: Mutex<Idle>,
+    /// By owner, each since when; the least recently used first.
+    idle: Mutex<HashMap<Owner, Vec<(Instant, Worker)>>>,
     processes: Arc<Mutex<BTreeSet<u32>>>,
     /// Takes the processes that were killed, to wait for their end.
     ended: mpsc::Sender<Child>,
-}
-
-#[derive(Default)]
-struct Idle {
-    /// By owner, the least recently used first.
-    owned: HashMap<Owner, Vec<(Instant, Worker)>>,
 }
 
 impl Workers {
@@ -75,7 +70,7 @@ impl Workers {
     /// A worker of this owner: an idle one, or one that has not been told what to do (`false`).
     pub(crate) async fn lease(self: &Arc<Self>, owner: Owner) -> io::Result<(Lease, bool)> {
         let permit = self.running.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let known = self.idle().owned.get_mut(&owner).and_then(Vec::pop);
+        let known = lock(&self.idle).get_mut(&owner).and_then(Vec::pop);
         let (mut worker, is_loaded) = match known {
             Some((_, worker)) => (worker, true),
             None => (self.blank().await?, false),
@@ -124,36 +119,25 @@ impl Workers {
         let kept = self.limits.idle_time;
         let mut old = Vec::new();
         {
-            let mut idle = self.idle();
-            let Idle { owned } = &mut *idle;
+            let mut idle = lock(&self.idle);
             let is_old = |(since, _): &mut (Instant, Worker)| since.elapsed() > kept;
-            for workers in owned.values_mut() {
+            for workers in idle.values_mut() {
                 old.extend(workers.extract_if(.., is_old));
             }
-            owned.retain(|_, workers| !workers.is_empty());
+            idle.retain(|_, workers| !workers.is_empty());
         }
+        // Killed outside of the lock.
         drop(old);
     }
 
     fn put_back(&self, owner: Owner, worker: Worker) {
-        let mut ends = Some(worker);
-        {
-            let mut idle = self.idle();
-            let count: usize = idle.owned.values().map(Vec::len).sum();
-            let worn = ends.as_ref().is_none_or(|one| one.executions >= self.limits.executions);
-            if !worn && count < self.limits.idle {
-                idle.owned
-                    .entry(owner)
-                    .or_default()
-                    .extend(ends.take().map(|worker| (Instant::now(), worker)));
-            }
+        if worker.executions >= self.limits.executions {
+            return;
         }
-        // Killed outside of the lock.
-        drop(ends);
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        lock(&self.idle)
+        let mut idle = lock(&self.idle);
+        if idle.values().map(Vec::len).sum::<usize>() < self.limits.idle {
+            idle.entry(owner).or_default().push((Instant::now(), worker));
+        }
     }
 
     /// Process IDs of all workers.

@@ -1,6 +1,7 @@
 //! Answers the imports of a guest in a worker, for the time of one call. Each is answered by the
 //! function that answers an in-process guest, so that both are checked the same way.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::AsFd as _;
 
@@ -26,13 +27,6 @@ pub(crate) struct Finished {
     pub(crate) initial: usize,
 }
 
-/// A call to be made.
-pub(crate) struct Asked<'a> {
-    pub(crate) invocation: &'a Invocation,
-    /// Whether the instance of the last call serves this one.
-    pub(crate) reuse: bool,
-}
-
 impl Lease {
     /// Gives the worker the code that it runs.
     ///
@@ -54,7 +48,8 @@ impl Lease {
         }
     }
 
-    /// Makes a call and answers what the guest asks meanwhile. When this fails, or is dropped, the
+    /// Makes a call and answers what the guest asks meanwhile. `reuse`: the instance of the last call
+    /// serves it. When this fails, or is dropped, the
     /// worker must not be used again.
     ///
     /// # Errors
@@ -62,15 +57,16 @@ impl Lease {
     /// Why the call was stopped.
     pub(crate) async fn call(
         &mut self,
-        asked: Asked<'_>,
+        invocation: &Invocation,
+        reuse: bool,
         context: &mut WorkflowNodeCtx,
     ) -> Result<Finished, String> {
         let limits = context.limits();
         let most = limits.host_call.saturating_add(wire::OVERHEAD);
         let (seed, keys, credentials) = context.known();
         let call = wire::Call {
-            invocation: asked.invocation.clone(),
-            reuse: asked.reuse,
+            invocation: Cow::Borrowed(invocation),
+            reuse,
             memory: limits.memory as u64,
             guest_time_ms: u64::try_from(limits.guest_time.as_millis()).unwrap_or(u64::MAX),
             host_call: limits.host_call as u64,
@@ -132,7 +128,7 @@ fn seen(context: &WorkflowNodeCtx) -> Seen {
 async fn answer(
     message: FromWorker,
     context: &mut WorkflowNodeCtx,
-) -> wasmtime::Result<Option<(ToWorker, Vec<Vec<u8>>)>> {
+) -> wasmtime::Result<Option<(ToWorker<'static>, Vec<Vec<u8>>)>> {
     let mut view = WorkflowNodeCtxView { ctx: context };
     match message {
         FromWorker::Submit(request) => {

@@ -4,6 +4,7 @@
 //! nothing that a worker sends: a frame is bounded before it is read, and every import is checked
 //! by the functions that check an in-process guest.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub(super) const OVERHEAD: usize = 1024 * 1024;
 
 /// From the host to a worker.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) enum ToWorker {
+pub(super) enum ToWorker<'a> {
     /// Compile a component. Two descriptors follow: the component, and the file for the code.
     /// `data`: bytes of memory that the worker may use.
     Compile { data: u64 },
@@ -37,7 +38,7 @@ pub(super) enum ToWorker {
     /// Load compiled code. Its descriptor follows.
     Load { has_triggers: bool, data: u64 },
     /// Make a call.
-    Call(Box<Call>),
+    Call(Box<Call<'a>>),
     /// Drop the instance of the last call.
     Reset,
     /// Answer to [`FromWorker::Next`]: finished tickets in order; none when none is open. The bodies
@@ -53,8 +54,9 @@ pub(super) enum ToWorker {
 
 /// A call of an export.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Call {
-    pub(super) invocation: Invocation,
+pub(super) struct Call<'a> {
+    /// The host only lends it.
+    pub(super) invocation: Cow<'a, Invocation>,
     /// Whether the instance of the last call serves this one.
     pub(super) reuse: bool,
     /// Limits that the worker keeps itself; see [`crate::Limits`].

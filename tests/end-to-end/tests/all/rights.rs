@@ -303,13 +303,17 @@ async fn a_rebuild_that_drops_a_protection_is_not_approved_in_development_mode()
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
     plugin.approve(None).unwrap();
     for (from, to, words) in [
-        (r#""x-secret":"integration-key""#, r#""x-sneaky":"integration-key""#, "no longer kept"),
+        (
+            r#""x-secret":"integration-key""#,
+            r#""x-sneaky":"integration-key""#,
+            "can now read the secret",
+        ),
         (r#""values":["offline"]"#, r#""values":["forever"]"#, "access_type=forever"),
         (r#""requests":1000"#, r#""requests":9999"#, "more requests"),
         (r#""milliseconds":1000"#, r#""milliseconds":1   "#, "more requests"),
         (r#""rate_limit":{"#, r#""rate_limix":{"#, "more requests"),
         (r#""idempotency":"none""#, r#""idempotency":"safe""#, "may be repeated"),
-        (r#""path":"/services/{id}""#, r#""path":"/services/none""#, "no longer kept"),
+        (r#""path":"/services/{id}""#, r#""path":"/services/none""#, "can now read the secret"),
     ] {
         let rebuilt = host.load(rebuilt(from, to)).await.unwrap();
         let error = rebuilt.check_approval().expect_err(to);

@@ -7,7 +7,7 @@ use super::{Ended, Stopped, explained, over, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::imports::{Emitted, WorkflowNodeCtx};
-use crate::isolation::{Asked, Finished, Lease, Owner, Workers};
+use crate::isolation::{Finished, Lease, Owner, Workers};
 use crate::plugin::{Invocation, Returned};
 
 /// The code of a component, as workers load it.
@@ -79,7 +79,7 @@ impl Instance {
             )))),
         };
         let lease = leased.map_err(|error| Stopped { error, emitted: Emitted::new() })?;
-        run(lease, &mut context, Asked { invocation, reuse: false }).await
+        run(lease, &mut context, invocation, false).await
     }
 
     /// Runs a further call in the same instance.
@@ -89,7 +89,7 @@ impl Instance {
         invocation: &Invocation,
     ) -> Result<(Returned, Ended, Self), Stopped> {
         match self.lease.take() {
-            Some(lease) => run(lease, &mut context, Asked { invocation, reuse: true }).await,
+            Some(lease) => run(lease, &mut context, invocation, true).await,
             None => Err(Stopped {
                 error: Error::internal("the worker is gone"),
                 emitted: Emitted::new(),
@@ -106,11 +106,12 @@ impl Instance {
 async fn run(
     mut lease: Lease,
     context: &mut WorkflowNodeCtx,
-    asked: Asked<'_>,
+    invocation: &Invocation,
+    reuse: bool,
 ) -> Result<(Returned, Ended, Instance), Stopped> {
     let over = over(context);
     let result = tokio::select! {
-        result = lease.call(asked, context) => result,
+        result = lease.call(invocation, reuse, context) => result,
         reason = over => Err(reason),
     };
     let result = unless_disabled(context, result);
