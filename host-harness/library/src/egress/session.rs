@@ -140,9 +140,9 @@ impl Session {
         let result = match &admitted {
             Err(error) => Err(error.clone()),
             Ok(charge) => {
-                self.run(ticket, request, slot.as_deref(), deadline, &mut course, &sent, charge)
-                    .instrument(span)
-                    .await
+                let slot = slot.as_deref();
+                let run = self.run(ticket, request, slot, deadline, &mut course, &sent, charge);
+                Box::pin(run).instrument(span).await
             }
         };
         report.end(&result, &course);
@@ -195,7 +195,10 @@ impl Session {
                 return Err(refusal(SendErrorKind::Cancelled, message));
             }
         }
-        let attempts = self.attempts(&judged, slot, credential, deadline, sent, course, charge);
+        // Boxed, as `run` is: a future that is moved into another is stored twice, and each task of a
+        // request would be copied whole when it is spawned.
+        let attempts =
+            Box::pin(self.attempts(&judged, slot, credential, deadline, sent, course, charge));
         let result = self.bounded(deadline, sent, attempts).await;
         if !is_journaled {
             return result;

@@ -27,6 +27,9 @@ use crate::limits::{Limits, exceeded};
 /// Bytes of records that are checked on the executor's own thread.
 const BRIEF: usize = 16 * 1024;
 
+/// Bytes of the task of a request: it is copied when it is spawned, which happens for each request.
+const LARGEST_TASK: usize = 4 * 1024;
+
 /// What has come of a ticket.
 type Finished = (u64, Option<Answered>);
 
@@ -177,7 +180,9 @@ impl WorkflowNodeCtx {
         match self.session.clone() {
             Some(session) => {
                 let admission = session.admit(request);
-                self.start(async move { Some(session.send(ticket, admission).await) })
+                let sending = async move { Some(session.send(ticket, admission).await) };
+                debug_assert!(size_of_val(&sending) <= LARGEST_TASK, "{}", size_of_val(&sending));
+                self.start(sending)
             }
             None => self.start(async move { Some(Answered::refused(no_network())) }),
         }
