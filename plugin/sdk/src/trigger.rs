@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::block_on;
 use crate::json;
 use crate::node::execute::parsed;
-use crate::node::resolve;
 use crate::node::{Credential, Hooks, Plugin, Task};
+use crate::node::{filters, resolve};
 
 pub use contract::{Delivery, Health, Reply};
 
@@ -131,8 +131,22 @@ impl Subscription {
             callback_url: subscription.callback_url,
             state: subscription.state.and_then(json::value),
             limit: options.get("limit").and_then(Value::as_u64).map(|limit| limit as usize),
-            hooks,
+            // Most polls find nothing: what the form names is looked up once, when polling begins.
+            hooks: Hooks { trusts_filters: true, ..hooks },
         })
+    }
+
+    /// Checks that what the form names exists.
+    async fn checked(self) -> Result<Self, Error> {
+        let form = Task {
+            item: 0,
+            action: self.form,
+            parameters: self.parameters.clone(),
+            credential: self.credential.clone(),
+            hooks: self.hooks,
+        };
+        filters::check(&form).await?;
+        Ok(self)
     }
 
     async fn resolved(mut self) -> Result<Self, Error> {
@@ -231,7 +245,13 @@ pub fn poll<P: Triggers>(
 ) -> Result<contract::Page, Error> {
     let subscription = Subscription::read(Hooks::of::<P>(), subscription)?;
     let cursor = cursor.and_then(json::value);
-    let page = block_on(async { P::poll(subscription.resolved().await?, cursor).await })?;
+    let page = block_on(async {
+        let mut subscription = subscription.resolved().await?;
+        if cursor.is_none() {
+            subscription = subscription.checked().await?;
+        }
+        P::poll(subscription, cursor).await
+    })?;
     Ok(contract::Page {
         events: page.events.into_iter().map(Into::into).collect(),
         cursor: json::text(&page.cursor),

@@ -152,7 +152,10 @@ fn row(
     if let Some(status) = status {
         set("status", json!(status));
     }
-    if let Some(answer) = answer {
+    if let Some(mut answer) = answer {
+        if method == "get" {
+            answer.as_object_mut().map(|answer| answer.remove("reports"));
+        }
         set("answer", answer);
     }
     if let Some(paging) = paging {
@@ -257,7 +260,55 @@ fn answer(document: &Document, operation: &Value) -> (Option<u16>, Option<Value>
     if let Some(example) = example.filter(|example| !example.is_empty()) {
         row.insert("example_keys".into(), example.keys().cloned().collect());
     }
+    let reports = reports(document, operation);
+    if !reports.is_empty() {
+        row.insert("reports".into(), reports.into());
+    }
     (Some(status), Some(Value::Object(row)), pages)
+}
+
+/// Where the successes of a write report what has failed, of every status.
+fn reports(document: &Document, operation: &Value) -> Vec<Value> {
+    let mut reports = Vec::new();
+    let responses = operation.get("responses").and_then(Value::as_object);
+    for (status, response) in responses.into_iter().flatten() {
+        let response = document.resolved(response);
+        let schema = response.pointer("/content/application~1json/schema");
+        let (true, Some(schema)) = (status.starts_with('2'), schema) else { continue };
+        let shape = document.shape(schema, &mut Vec::new());
+        let is_list = |kind: &Value| kind.as_str().is_some_and(|kind| kind.starts_with("array"));
+        let members = |shape: &Shape| {
+            shape.get("fields").and_then(Value::as_array).cloned().unwrap_or_default()
+        };
+        if shape.get("type").is_some_and(is_list) {
+            reports.extend(report_of_each("", &members(&shape)));
+            continue;
+        }
+        for field in members(&shape) {
+            let name = field["name"].as_str().unwrap_or_default();
+            let at = format!("/{name}");
+            if let Some(result) = name.strip_suffix("_count") {
+                reports.push(json!({"at": at, "results": [result]}));
+            } else if name == "errors" && is_list(&field["type"]) {
+                reports.push(json!({"at": at}));
+            } else if is_list(&field["type"]) {
+                let each = field["fields"].as_array().cloned().unwrap_or_default();
+                reports.extend(report_of_each(&at, &each));
+            }
+        }
+    }
+    reports
+}
+
+/// How each element of a list says that it has failed.
+fn report_of_each(at: &str, members: &[Value]) -> Option<Value> {
+    members.iter().find_map(|member| match (member["name"].as_str()?, &member["enum"]) {
+        ("result", results @ Value::Array(_)) => {
+            Some(json!({"at": at, "member": "result", "results": results}))
+        }
+        ("errors", _) => Some(json!({"at": at, "member": "errors"})),
+        _ => None,
+    })
 }
 
 /// How a list is cut into pages, in the word that the facts have for it.

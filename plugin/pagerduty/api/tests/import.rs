@@ -31,7 +31,14 @@ fn document() -> Value {
                     }}},
                     "responses": {"200": {"content": {"application/json": {"schema": {
                         "type": "object", "required": ["thing"],
-                        "properties": {"thing": {"$ref": "#/components/schemas/Thing"}}}}}}}
+                        "properties": {"thing": {"$ref": "#/components/schemas/Thing"}}}}}},
+                        "207": {"content": {"application/json": {"schema": {
+                            "type": "object", "properties": {
+                                "things": {"type": "array", "items": {"type": "object", "properties": {
+                                    "errors": {"type": "array", "items": {"type": "string"}}}}},
+                                "parts": {"type": "array", "items": {"type": "object", "properties": {
+                                    "result": {"type": "string", "enum": ["done", "failed"]}}}},
+                                "failed_count": {"type": "integer"}}}}}}}
                 }
             },
             "/things": {
@@ -124,6 +131,14 @@ fn everything_that_a_form_needs_is_imported() {
     ] {
         assert_eq!(update[attribute], value, "{attribute}");
     }
+    assert_eq!(
+        update["answer"]["reports"],
+        json!([
+            {"at": "/things", "member": "errors"},
+            {"at": "/parts", "member": "result", "results": ["done", "failed"]},
+            {"at": "/failed_count", "results": ["failed"]},
+        ])
+    );
     let thing = &update["body"]["fields"][0];
     let field = |name: &str| {
         let fields = thing["fields"].as_array().unwrap();

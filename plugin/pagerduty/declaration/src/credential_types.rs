@@ -2,12 +2,16 @@
 
 use workflow_node_sdk::documents::{
     AuthorizationCode, ClientAuthentication, ClientCredentials, CredentialType, CredentialTypes,
-    FieldBuilder, FormBuilder, Grant, OriginPattern, PathTemplate, Placement, RateLimit,
-    RateWindow, Scope,
+    FieldBuilder, FormBuilder, Grant, OperationLimit, OriginPattern, PathTemplate, Placement,
+    RateLimit, RateWindow, Scope,
 };
 
 use crate::regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 use crate::scopes;
+
+/// Time between two attempts where a response with the status 429 does not say how long to wait, in
+/// milliseconds: PagerDuty's guide asks for 30 seconds.
+const DEFAULT_WAIT_MS: u64 = 30_000;
 
 /// The credential types.
 pub fn credential_types() -> CredentialTypes {
@@ -160,7 +164,7 @@ fn events_integration() -> CredentialType {
         placements,
     )
     .documentation_url("https://developer.pagerduty.com/docs/events-api-v2-overview")
-    .rate_limit(RateLimit::new([RateWindow::new(120, 60_000)]))
+    .rate_limit(RateLimit::new([per_minute(120)]).default_wait_ms(DEFAULT_WAIT_MS))
 }
 
 fn region() -> FieldBuilder {
@@ -190,10 +194,25 @@ fn bearer() -> Placement {
     Placement::header("Authorization", "Bearer {access_token}", rest())
 }
 
+fn per_minute(requests: u32) -> RateWindow {
+    RateWindow::new(requests, 60_000)
+}
+
+/// The rate limit of one key or token, and of the operations that have limits of their own.
+/// PagerDuty does not publish the numbers of those: a response with the status 429 tells, and pauses
+/// that operation alone.
 fn rest_limit() -> RateLimit {
-    RateLimit::new([RateWindow::new(960, 60_000)])
+    let limited = pagerduty_facts::operations().iter().filter(|one| one.operation_limit);
+    let operations = limited.map(|one| {
+        let path: PathTemplate =
+            one.path.parse().expect("the path of an operation is a path template");
+        OperationLimit::new(path, [per_minute(960)]).methods([one.method.as_str()])
+    });
+    RateLimit::new([per_minute(960)])
         .remaining_header("ratelimit-remaining")
         .retry_after_header("ratelimit-reset")
+        .default_wait_ms(DEFAULT_WAIT_MS)
+        .operations(operations)
 }
 
 /// The origins of the REST API.

@@ -7,6 +7,7 @@
 
 #![deny(missing_docs)]
 
+#[cfg(not(target_arch = "wasm32"))]
 mod credential_types;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod derive;
@@ -27,6 +28,7 @@ mod secrets;
 #[cfg(not(target_arch = "wasm32"))]
 mod triggers;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub use credential_types::credential_types;
 pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 #[cfg(not(target_arch = "wasm32"))]

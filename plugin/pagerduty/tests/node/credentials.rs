@@ -3,6 +3,7 @@
 use pagerduty::PagerDuty;
 use serde_json::{Value, json};
 use workflow_node_sdk::error::Error;
+use workflow_node_sdk::node::Plugin as _;
 use workflow_node_sdk::testing::Host;
 use workflow_node_sdk::{ErrorKind, node};
 
@@ -173,5 +174,26 @@ fn a_configuration_stays_inside_the_description() {
                 assert!(grant["token_urls"].as_array().unwrap().contains(url));
             }
         }
+    }
+}
+
+#[test]
+fn rate_limits_are_those_of_pagerdutys_documents() {
+    let document: Value = serde_json::from_str(&PagerDuty::describe_credential_types()).unwrap();
+    for one in document["credential_types"].as_array().unwrap() {
+        let limit = &one["rate_limit"];
+        assert_eq!(limit["default_wait_ms"], 30_000, "{one}");
+        let is_events = one["name"] == "events-integration";
+        assert_eq!(limit["windows"][0]["requests"], if is_events { 120 } else { 960 }, "{one}");
+        let operations = limit["operations"].as_array().map_or(&[][..], Vec::as_slice);
+        let limited: Vec<String> = operations
+            .iter()
+            .map(|one| format!("{} {}", one["methods"][0].as_str().unwrap(), one["path"]))
+            .collect();
+        let expected: &[&str] = match is_events {
+            true => &[],
+            false => &[r#"POST "/incidents""#, r#"PUT "/incidents""#, r#"GET "/oncalls""#],
+        };
+        assert_eq!(limited, expected, "{one}");
     }
 }

@@ -1,6 +1,7 @@
 //! What PagerDuty documents can be said, and is sent as it takes it.
 
 use serde_json::{Value, json};
+use workflow_node_sdk::error::ErrorKind;
 use workflow_node_sdk::testing::{Host, answer};
 
 use crate::support::{body, call};
@@ -187,7 +188,27 @@ fn a_name_in_capitals_is_looked_up_and_one_that_nothing_has_is_an_error() {
     // It has the shape of an ID: asked for as one first.
     let host = crate::support::host(&[(404, "{}"), (200, services)]);
     let error = call(&host, "incident.list", &json!({"service_ids": ["PRODUCT"]})).unwrap_err();
-    assert!(error.message.contains("neither the id nor the name"), "{}", error.message);
+    assert!(error.message.contains("neither the ID nor the name"), "{}", error.message);
+}
+
+#[test]
+fn a_filter_by_an_id_that_nothing_has_is_an_error() {
+    let unknown = (404, r#"{"error":{"message":"Not Found","code":2100}}"#);
+    for (action, filter, none) in [
+        ("incident.list", "service_ids", r#"{"incidents":[],"more":false}"#),
+        ("on_call.list", "schedule_ids", r#"{"oncalls":[],"more":false}"#),
+        ("maintenance_window.list", "team_ids", r#"{"maintenance_windows":[],"more":false}"#),
+    ] {
+        let host = crate::support::host(&[(200, none), unknown]);
+        let error = call(&host, action, &json!({filter: ["P0BC123"]})).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::InvalidInput, "{action}");
+        assert!(error.message.starts_with(&format!("{filter}/0: `P0BC123`")), "{}", error.message);
+    }
+    // A service that has no incidents.
+    let service = (200, r#"{"service":{"id":"P0BC123"}}"#);
+    let host = crate::support::host(&[(200, r#"{"incidents":[],"more":false}"#), service]);
+    let none = call(&host, "incident.list", &json!({"service_ids": ["P0BC123"]})).unwrap();
+    assert!(none.is_empty());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod credentials;
 mod documents;
 mod errors;
 mod events;
+mod failures;
 mod forms;
 mod incidents;
 mod listings;

@@ -505,7 +505,12 @@ fn an_answer_becomes_one_record_per_element() {
             .keys
             .iter()
             .map(|(name, kind)| {
+                let counts_failures = action.failures.is_some_and(|one| {
+                    one.result.is_empty() && one.at.trim_start_matches('/') == name
+                });
                 let value = match kind.as_str() {
+                    "array<string>" if counts_failures => json!([]),
+                    _ if counts_failures => json!(0),
                     "string" => json!("text"),
                     "integer" | "number" => json!(7),
                     "boolean" => json!(true),

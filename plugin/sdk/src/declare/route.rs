@@ -45,9 +45,10 @@ pub enum Answer {
 /// Where a successful answer (2xx) reports what has failed all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failures {
-    /// Position of a list of results or errors in the body (RFC 6901).
+    /// Position in the body (RFC 6901) of a list of results or errors, or of the number of failures.
     pub at: &'static str,
-    /// Member of each that says how it went; empty where each of them is a failure.
+    /// Member of each that says how it went, or has a list of errors; empty where each of them is a
+    /// failure. An element whose `status` is 400 or more has failed.
     pub result: &'static str,
     /// Values of that member that mean success.
     #[serde(deserialize_with = "leak::slice")]
@@ -57,7 +58,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Every element of a list is a failure.
+    /// Every element of a list is a failure; a number counts failures.
     pub const fn each(at: &'static str, reason: &'static str) -> Self {
         Self { at, result: "", success: &[], reason }
     }

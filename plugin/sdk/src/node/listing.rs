@@ -1,12 +1,13 @@
 //! Long lists: page after page, handed over as they come, so that memory does not grow with them.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::Value;
 
-use super::{OutputItem, Task, offset, split};
+use super::{OutputItem, Task, filters, offset, split};
 use crate::declare::{Cursor, Paging, request};
 use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
@@ -43,10 +44,19 @@ async fn read(
 ) -> Result<Vec<OutputItem>, Error> {
     let wanted = wanted(task);
     let request = task.request()?;
-    match split::parts(task, &request)? {
-        None => one(task, member, paging, wanted, request, sink).await,
-        Some(parts) => split::list(task, parts, member, paging, wanted, sink).await,
+    let passed = Cell::new(false);
+    let pass = |outputs: Vec<OutputItem>| {
+        passed.set(passed.get() || !outputs.is_empty());
+        sink(outputs);
+    };
+    let last = match split::parts(task, &request)? {
+        None => one(task, member, paging, wanted, request, &pass).await?,
+        Some(parts) => split::list(task, parts, member, paging, wanted, &pass).await?,
+    };
+    if last.is_empty() && !passed.get() && task.reads() && !task.hooks.trusts_filters {
+        filters::check(task).await?;
     }
+    Ok(last)
 }
 
 /// Runs a listing that one URL can ask for.

@@ -2,6 +2,7 @@
 
 mod ahead;
 pub(crate) mod execute;
+pub(crate) mod filters;
 mod listing;
 mod offset;
 mod options;
@@ -207,6 +208,8 @@ pub(crate) struct Hooks {
     pub(crate) likeness: fn(&Reference, &str) -> Likeness,
     pub(crate) find: Find,
     pub(crate) longest_url: usize,
+    /// Whether an empty listing is trusted without looking up the IDs in its filters.
+    pub(crate) trusts_filters: bool,
     pub(crate) run: fn(Task) -> Work,
     pub(crate) run_batch: fn(Vec<Task>) -> BatchWork,
 }
@@ -220,6 +223,7 @@ impl Hooks {
             likeness: P::likeness,
             find: P::find,
             longest_url: P::longest_url(),
+            trusts_filters: false,
             run: P::run,
             run_batch: P::run_batch,
         }

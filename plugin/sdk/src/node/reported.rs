@@ -14,10 +14,14 @@ const LARGEST_DETAIL: usize = 64 * 1024;
 /// HTTP 207: the answer tells how each part went (RFC 4918).
 const MULTI_STATUS: u16 = 207;
 
-/// Failures that every service reports in the same way: an object `error` instead of what was asked
-/// for, and a list `errors` with 207.
+/// An object of this name instead of what was asked for is a failure.
 const ERROR: &str = "error";
+
+/// With 207, this list has one element per failure.
 const ERRORS: Failures = Failures::each("/errors", "message");
+
+/// With 207, an element of any other list is a failure if it has errors of its own.
+const OWN_ERRORS: Failures = Failures::unless("", "errors", &[]).reason("errors");
 
 /// The error of an answer that reports failures.
 ///
@@ -35,21 +39,48 @@ pub(super) fn check(
     if declared.is_none() && (reads || !(is_multi || begins_with_error(&response.body))) {
         return Ok(());
     }
-    let Some(body) = json::object(&response.body) else { return Ok(()) };
-    if let (Some(error @ Value::Object(_)), true) = (body.get(ERROR), body.len() == 1) {
+    let Some(body) = json::value(&response.body) else { return Ok(()) };
+    if let Some(members) = body.as_object()
+        && let (Some(error @ Value::Object(_)), 1) = (members.get(ERROR), members.len())
+    {
         return Err(error_of(response, &[reason(error, "message")], 0));
     }
-    let body = Value::Object(body);
-    for failures in declared.into_iter().chain(is_multi.then_some(&ERRORS)) {
-        let Some(Value::Array(list)) = body.pointer(failures.at) else { continue };
-        let (failed, succeeded): (Vec<&Value>, Vec<&Value>) =
-            list.iter().partition(|one| is_failure(one, failures));
-        if !failed.is_empty() {
-            let reasons: Vec<String> = failed.iter().map(|one| described(one, failures)).collect();
-            return Err(error_of(response, &reasons, succeeded.len()));
-        }
+    if let Some(failures) = declared
+        && let Some(found) = body.pointer(failures.at)
+    {
+        check_part(response, found, failures)?;
     }
-    Ok(())
+    if !is_multi {
+        return Ok(());
+    }
+    match &body {
+        Value::Object(members) => {
+            if let Some(errors) = body.pointer(ERRORS.at) {
+                check_part(response, errors, &ERRORS)?;
+            }
+            members.iter().try_for_each(|(_, one)| check_part(response, one, &OWN_ERRORS))
+        }
+        list => check_part(response, list, &OWN_ERRORS),
+    }
+}
+
+/// The error of a list in which something has failed, or of a number of failures that is not zero.
+fn check_part(response: &Response, part: &Value, failures: &Failures) -> Result<(), Error> {
+    let list = match part {
+        Value::Array(list) => list,
+        Value::Number(count) if failures.result.is_empty() && count.as_f64() != Some(0.0) => {
+            let name = failures.at.rsplit('/').next().unwrap_or_default();
+            return Err(error_of(response, &[[name, ": ", &json::text(part)].concat()], 0));
+        }
+        _ => return Ok(()),
+    };
+    let (failed, succeeded): (Vec<&Value>, Vec<&Value>) =
+        list.iter().partition(|one| is_failure(one, failures));
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = failed.iter().map(|one| described(one, failures)).collect();
+    Err(error_of(response, &reasons, succeeded.len()))
 }
 
 /// Whether the first member of an object is called `error`.
@@ -59,10 +90,16 @@ fn begins_with_error(body: &[u8]) -> bool {
 }
 
 fn is_failure(one: &Value, failures: &Failures) -> bool {
+    // Whatever else an element says, an HTTP status of its own decides.
+    let status = one.get("status").and_then(Value::as_u64);
     failures.result.is_empty()
-        || one
-            .get(failures.result)
-            .is_some_and(|result| !failures.success.contains(&result.as_str().unwrap_or_default()))
+        || status.is_some_and(|status| status >= 400)
+        || match one.get(failures.result) {
+            None | Some(Value::Null) => false,
+            Some(Value::Array(list)) => !list.is_empty(),
+            Some(Value::Object(members)) => !members.is_empty(),
+            Some(result) => !failures.success.contains(&result.as_str().unwrap_or_default()),
+        }
 }
 
 /// What has failed, and why.
@@ -74,13 +111,18 @@ fn described(one: &Value, failures: &Failures) -> String {
         words =
             if words.is_empty() { result.to_owned() } else { [&words, " (", result, ")"].concat() };
     }
-    let id = one.as_object().and_then(|members| {
-        members.iter().find(|(name, _)| *name == "id" || name.ends_with("_id"))?.1.as_str()
-    });
-    match id {
+    match id_in(one) {
         Some(id) if !words.contains(id) => [id, ": ", &words].concat(),
         _ => words,
     }
+}
+
+/// The ID that an element names, itself or in an object of its own.
+fn id_in(one: &Value) -> Option<&str> {
+    let members = one.as_object()?;
+    let own = members.iter().find(|(name, _)| *name == "id" || name.ends_with("_id"));
+    own.and_then(|(_, id)| id.as_str())
+        .or_else(|| members.iter().find_map(|(_, inner)| inner.as_object()?.get("id")?.as_str()))
 }
 
 fn reason(error: &Value, member: &str) -> String {
@@ -88,6 +130,10 @@ fn reason(error: &Value, member: &str) -> String {
         Value::String(text) => text.clone(),
         Value::Object(members) => match members.get(member) {
             Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(list)) => {
+                let reasons: Vec<String> = list.iter().map(|one| reason(one, "message")).collect();
+                reasons.join("; ")
+            }
             _ if member.is_empty() => String::new(),
             _ => json::text(error),
         },

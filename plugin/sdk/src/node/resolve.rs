@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -42,13 +43,13 @@ pub(crate) fn forget() {
 
 /// A name to look up.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Lookup {
-    reference: &'static str,
+pub(super) struct Lookup {
+    pub(super) reference: &'static str,
     /// Parameters that the list is read with.
-    among: Vec<(&'static str, String)>,
-    name: String,
+    pub(super) among: Vec<(&'static str, String)>,
+    pub(super) name: String,
     /// Whether it may be an ID as well: what no record is called is looked up by its ID, too.
-    may_be_id: bool,
+    pub(super) may_be_id: bool,
 }
 
 /// A name that an item gives where an ID belongs.
@@ -62,8 +63,9 @@ struct Named {
     may_be_id: bool,
 }
 
+/// A step of the way from an item's parameters to a value.
 #[derive(Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     Member(&'static str),
     Element(usize),
 }
@@ -197,7 +199,8 @@ impl Named {
     }
 }
 
-fn pointer(steps: &[Step]) -> String {
+/// The way as a pointer (RFC 6901).
+pub(super) fn pointer(steps: &[Step]) -> String {
     let mut pointer = String::new();
     for step in steps {
         pointer.push('/');
@@ -405,6 +408,17 @@ async fn by_id(
     reference: &Reference,
     wanted: &Lookup,
 ) -> Option<String> {
+    let found = get(hooks, credential, reference, wanted)?.await;
+    found.ok().map(|_| wanted.name.clone())
+}
+
+/// Reads the one that has the ID; `None` where nothing reads one.
+fn get<'a>(
+    hooks: Hooks,
+    credential: &Rc<Credential>,
+    reference: &Reference,
+    wanted: &'a Lookup,
+) -> Option<impl Future<Output = super::Outcome> + use<'a>> {
     let action = hooks.declaration.action(reference.get)?;
     let mut parameters = Map::new();
     for (name, value) in &wanted.among {
@@ -414,7 +428,47 @@ async fn by_id(
     let own = own.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))?;
     parameters.insert(own.to_owned(), Value::from(wanted.name.as_str()));
     let task = Task::with_hooks(hooks, 0, reference.get, credential, parameters).ok()?;
-    task.run_declared().await.ok().map(|_| wanted.name.clone())
+    Some(async move { task.run_declared().await })
+}
+
+/// Whether the service knows something that has an ID. What cannot be looked up counts as known.
+pub(super) async fn is_known(task: &Task, reference: &Reference, wanted: &Lookup) -> bool {
+    let is_id = |found: &Found| found.as_ref().is_ok_and(|id| *id == wanted.name);
+    let is_found = |known: &BTreeMap<Lookup, Found>| {
+        known.iter().any(|(one, found)| one.reference == wanted.reference && is_id(found))
+    };
+    if REMEMBERS.with_borrow(is_found) {
+        return true;
+    }
+    let found = match get(task.hooks, &task.credential, reference, wanted) {
+        Some(get) => get.await.map(|_| true),
+        None => listed(task, reference, wanted).await,
+    };
+    match found {
+        Ok(false) => false,
+        Err(error) => error.kind != ErrorKind::NotFound,
+        Ok(true) => {
+            let found = Ok(wanted.name.clone());
+            REMEMBERS.with_borrow_mut(|known| known.insert(wanted.clone(), found));
+            true
+        }
+    }
+}
+
+/// Whether the list has a record with the ID.
+async fn listed(task: &Task, reference: &Reference, wanted: &Lookup) -> Result<bool, Error> {
+    let mut parameters = Map::new();
+    for (name, value) in &wanted.among {
+        parameters.insert((*name).to_owned(), Value::from(value.as_str()));
+    }
+    parameters.insert("all".to_owned(), Value::Bool(true));
+    let records = task.other(reference.list, parameters)?.records().await?;
+    Ok(records.iter().any(|one| one.get("id").and_then(Value::as_str) == Some(&wanted.name)))
+}
+
+/// What is said about a name or an ID that nothing has.
+pub(super) fn unknown(reference: &Reference, name: &str) -> String {
+    ["`", shown(name), "` is neither the ID nor the name of ", reference.words].concat()
 }
 
 /// The id of the one record that has this name.
@@ -442,12 +496,10 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
             ids.push(id);
         }
     }
-    let words = reference.words;
     match ids.as_slice() {
         [id] => Ok((*id).to_owned()),
         [] => {
-            let mut message =
-                ["`", shown(name), "` is neither the id nor the name of ", words].concat();
+            let mut message = unknown(reference, name);
             if !similar.is_empty() {
                 message.push_str("; similar: ");
                 message.push_str(&text::join(&similar, ", "));

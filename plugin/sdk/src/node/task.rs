@@ -88,7 +88,7 @@ pub struct Task {
     pub parameters: Map<String, Value>,
     /// The credential of the action's slot.
     pub credential: Rc<Credential>,
-    pub(super) hooks: Hooks,
+    pub(crate) hooks: Hooks,
 }
 
 impl Task {
@@ -212,7 +212,7 @@ impl Task {
     }
 
     /// Whether the action changes nothing.
-    fn reads(&self) -> bool {
+    pub(super) fn reads(&self) -> bool {
         self.action.idempotency == Idempotency::Safe || http::reads(self.action.route.method)
     }
 

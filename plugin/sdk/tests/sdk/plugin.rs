@@ -142,6 +142,11 @@ static ACTIONS: &[Action] = &[
     api("thing.batch", "Change several", "At once.", "PUT", "/things")
         .answer(Answer::List("things", &Paging::None))
         .fails(&Failures::each("/failed", "message")),
+    api("thing.associate", "Associate", "Several.", "POST", "/things/associations")
+        .takes(&[&NAME])
+        .fails(&Failures::unless("/associations", "errors", &[]).reason("errors")),
+    api("thing.unsubscribe", "Unsubscribe", "Several.", "POST", "/things/unsubscribe")
+        .fails(&Failures::each("/unauthorized_count", "")),
     api("thing.get", "Get a thing", "One.", "GET", "/things/{thing_id}").takes(&[&THING_ID]),
     api("thing.create", "Create a thing", "Unkeyed.", "POST", "/things")
         .envelope("/thing")

@@ -20,6 +20,8 @@ fn things() -> Host {
             }
             "/things/P1/parts" => r#"{"parts":[{"id":"X1","name":"door"}]}"#,
             "/things/P9" => return Ok(answer(404, "{}")),
+            "/things/P8" => return Ok(answer(403, "{}")),
+            "/filtered" => r#"{"things":[],"more":false}"#,
             _ => r#"{"ok":true}"#,
         };
         Ok(answer(200, body))
@@ -80,6 +82,26 @@ fn a_name_is_looked_up_once_for_all_items() {
 }
 
 #[test]
+fn an_id_in_a_filter_that_nothing_has_is_an_error_and_not_an_empty_list() {
+    let host = things();
+    let ids = json!({"thing_ids": ["P1", "checkout", "P9"]});
+    let outcomes = call(&host, "filtered.list", &[ids.clone(), ids], &json!({}));
+    for outcome in outcomes {
+        let message = outcome.unwrap_err().message;
+        assert_eq!(message, "thing_ids/2: `P9` is neither the ID nor the name of a thing");
+    }
+    let lookups = |host: &Host, id: &str| paths(host).iter().filter(|path| **path == id).count();
+    assert_eq!(lookups(&host, "/things/P1"), 0, "the name was looked up, and has this ID");
+    // What exists, and what this credential must not see, is an empty list.
+    let host = things();
+    let items = [json!({"thing_ids": ["P2", "P8"]}), json!({"thing_ids": ["P2"]}), json!({})];
+    for outcome in call(&host, "filtered.list", &items, &json!({"concurrency": 1})) {
+        assert_eq!(outcome.unwrap(), [""; 0]);
+    }
+    assert_eq!(lookups(&host, "/things/P2"), 1, "once for all items");
+}
+
+#[test]
 fn a_name_that_two_have_or_nobody_has_fails_and_says_which() {
     let host = things();
     let items =
@@ -89,7 +111,7 @@ fn a_name_that_two_have_or_nobody_has_fails_and_says_which() {
     assert_eq!(message(0), "thing_id: `billing` is the name of more than one: P2, P3; give the id");
     assert_eq!(
         message(1),
-        "thing_id: `bill` is neither the id nor the name of a thing; similar: billing, Billing "
+        "thing_id: `bill` is neither the ID nor the name of a thing; similar: billing, Billing "
     );
     assert!(results[2].is_ok());
 }

@@ -43,6 +43,27 @@ fn a_declared_failure_in_a_successful_answer_is_the_items_error() {
 }
 
 #[test]
+fn errors_of_single_elements_and_counts_of_failures_are_failures() {
+    let associations = json!({"associations": [
+        {"status": 201, "errors": [], "association": {"id": "PSVC1"}},
+        {"status": 500, "errors": ["Internal Server Error"], "association": {"id": "PSVC2"}},
+    ]});
+    for action in ["thing.associate", "thing.create"] {
+        let error = failed(207, associations.clone(), action, json!({"name": "n"}));
+        for part in ["PSVC2: Internal Server Error", "1 of 2 succeeded"] {
+            assert!(error.message.contains(part), "{part}: {}", error.message);
+        }
+    }
+    let by_status = json!([{"status": 201, "id": "P1"}, {"status": 400, "id": "P2"}]);
+    let error = failed(207, by_status, "thing.create", json!({"name": "n"}));
+    assert!(error.message.contains("P2"), "{}", error.message);
+    let error = failed(200, json!({"unauthorized_count": 2}), "thing.unsubscribe", json!({}));
+    assert_eq!(error.kind, ErrorKind::Forbidden);
+    assert!(error.message.contains("unauthorized_count: 2"), "{}", error.message);
+    answered(200, json!({"unauthorized_count": 0}), "thing.unsubscribe", json!({})).unwrap();
+}
+
+#[test]
 fn an_answer_without_a_failure_is_what_it_was() {
     let one = json!({"subscriber_id": "PUSER1", "result": "success"});
     let body = json!({"subscriptions": [one]});

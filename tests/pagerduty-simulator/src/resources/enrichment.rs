@@ -9,6 +9,7 @@ use crate::errors::Refusal;
 use crate::judge::Call;
 use crate::reply::Reply;
 use crate::routes::Handler;
+use crate::state::State;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("listServiceNowIntegrations", integrations),
@@ -168,22 +169,46 @@ fn associations(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 }
 
 fn associate(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    references::check(call)?;
     let (path, _) = documents::place(call);
-    for given in call.body["associations"].as_array().cloned().unwrap_or_default() {
-        let member = |name: &str| text(&given[name]).unwrap_or_default();
-        let reference = references::shown(call.state, &member("type"), &member("id"));
-        call.state.store.put(&path, reference);
-    }
-    Ok(Reply::json(call.status(), &json!({"status": "success"})))
+    each_association(call, "created", |state, kind, id| {
+        let reference = references::shown(state, kind, id);
+        state.store.put(&path, reference);
+        201
+    })
 }
 
 fn dissociate(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (path, _) = documents::place(call);
+    each_association(call, "ok", |state, _, id| {
+        state.store.remove(&path, id);
+        200
+    })
+}
+
+/// Each association succeeds or fails alone. With a failure, the response says of each how it went.
+fn each_association(
+    call: &mut Call<'_>,
+    success: &str,
+    change: impl Fn(&mut State, &str, &str) -> u16,
+) -> Result<Reply, Refusal> {
+    let mut results = Vec::new();
+    let mut failed = false;
     for given in call.body["associations"].as_array().cloned().unwrap_or_default() {
-        call.state.store.remove(&path, given["id"].as_str().unwrap_or_default());
+        let member = |name: &str| text(&given[name]).unwrap_or_default();
+        let (kind, id) = (member("type"), member("id"));
+        let exists = references::home(&kind).is_some_and(|home| call.state.exists(home, &id));
+        let (status, errors) = match exists {
+            true => (change(call.state, &kind, &id), json!([])),
+            false => (404, json!(["Not Found"])),
+        };
+        failed |= !exists;
+        let association = json!({"type": kind, "id": id});
+        results.push(json!({"status": status, "errors": errors, "association": association}));
     }
-    Ok(Reply::json(call.status(), &json!({"status": "success"})))
+    match failed {
+        true => Ok(Reply::json(207, &json!({"associations": results}))),
+        false => Ok(Reply::json(call.status(), &json!({"status": success}))),
+    }
 }
 
 fn rules(call: &mut Call<'_>) -> Result<Reply, Refusal> {

@@ -92,30 +92,35 @@ fn cancel(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let targets = call.body["responder_request_targets"].clone();
     let names = |wrapped: &Value, id: &Value| wrapped["responder_request_target"]["id"] == *id;
-    let requests = &call.state.incidents[index].responder_requests;
-    for target in targets.as_array().into_iter().flatten() {
-        let listed = requests.iter().flat_map(|one| one["responder_request_targets"].as_array());
-        if !listed.flatten().any(|wrapped| names(wrapped, &target["id"])) {
-            return Err(Refusal::invalid(["the target was not requested"]));
-        }
-    }
-    let mut cancelled = Vec::new();
+    let mut results = Vec::new();
     for target in targets.as_array().into_iter().flatten() {
         let users = users_of(call.state, target);
-        let kind = text(&target["type"]).unwrap_or_default();
-        let id = target["id"].as_str().unwrap_or_default();
-        cancelled.push(references::shown(call.state, &kind, id));
+        let is_one = |one: &Value| users.iter().any(|user| one["user"]["id"] == **user);
+        let incident = &call.state.incidents[index];
+        let requests = incident.responder_requests.iter();
+        let listed = requests.flat_map(|one| one["responder_request_targets"].as_array());
+        let is_listed = listed.flatten().any(|wrapped| names(wrapped, &target["id"]));
+        let answers = incident.responders.iter().filter(|one| is_one(one));
+        let answer = answers.filter_map(|one| one["state"].as_str()).find(|one| *one != "pending");
+        let result = match (is_listed, answer) {
+            (false, _) => "not_found",
+            (true, Some("declined")) => "declined",
+            (true, Some(_)) => "joined",
+            (true, None) => "cancelled",
+        };
+        results.push(json!({"type": target["type"], "id": target["id"], "result": result}));
+        if result != "cancelled" {
+            continue;
+        }
         let incident = call.state.touch(index, call.now);
-        incident.responders.retain(|one| {
-            one["state"] != "pending" || !users.iter().any(|user| one["user"]["id"] == **user)
-        });
+        incident.responders.retain(|one| one["state"] != "pending" || !is_one(one));
         for request in &mut incident.responder_requests {
             if let Some(listed) = request["responder_request_targets"].as_array_mut() {
                 listed.retain(|wrapped| !names(wrapped, &target["id"]));
             }
         }
     }
-    Ok(call.answer(&json!(cancelled)))
+    Ok(call.answer(&json!(results)))
 }
 
 fn status_update(call: &mut Call<'_>) -> Result<Reply, Refusal> {

@@ -72,7 +72,14 @@ async fn enrichment_finds_what_a_file_said() {
     world.post(&ties, tie.clone()).await;
     assert_eq!(world.get(&ties).await["associations"].as_array().unwrap().len(), 2);
     let gone = world.send("DELETE", &ties, Some(&tie)).await;
-    assert_eq!((gone.status, gone.json()["status"].clone()), (200, json!("success")));
+    assert_eq!((gone.status, gone.json()["status"].clone()), (200, json!("ok")));
+    let nobody = json!({"id": "PNOBODY", "type": "service_reference"});
+    let both = json!({"associations": [nobody, reference("event_orchestration")]});
+    let partial = world.send("POST", &ties, Some(&both)).await;
+    assert_eq!(partial.status, 207);
+    assert_eq!(partial.json()["associations"][0]["errors"], json!(["Not Found"]));
+    assert_eq!(partial.json()["associations"][1]["status"], 201);
+    world.send("DELETE", &ties, Some(&tie)).await;
     assert_eq!(world.get(&ties).await["associations"].as_array().unwrap().len(), 1);
 }
 

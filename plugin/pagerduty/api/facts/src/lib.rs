@@ -162,6 +162,25 @@ pub struct Answer {
     /// The members of the published example, which may differ.
     #[serde(default)]
     pub example_keys: Vec<String>,
+    /// Where the success of a write reports what has failed.
+    #[serde(default)]
+    pub reports: Vec<Report>,
+}
+
+/// Where the success of a write reports what has failed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Report {
+    /// Position in the body of a list, or of a number (RFC 6901).
+    pub at: String,
+    /// The member of each element that says how it went: one of the results, or a list of errors.
+    /// None where each element is a failure.
+    #[serde(default)]
+    pub member: Option<String>,
+    /// The results that the schema documents; for a number, the result that it counts.
+    #[serde(default)]
+    pub results: Vec<String>,
 }
 
 /// An event that webhooks carry.

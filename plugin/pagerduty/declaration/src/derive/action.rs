@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use pagerduty_facts::{Basic, FromHeader, Operation, Paging as Pages};
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, Effect, Example, Idempotency, Kind, Offset, Paging, Param, Place, Run,
+    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Offset, Paging, Param,
+    Place, Run,
 };
 
 use super::fields::{Around, Maker, basic, keep, keep_text, keep_texts, named_kind, singular};
@@ -93,6 +94,9 @@ fn of_operation(
         action.route.headers = keep([("x-early-access", keep_text(value))]);
     }
     action.route.answer = given_answer(words).unwrap_or_else(|| answer(operation, words));
+    if !words.handles_failures {
+        action.failures = failures(maker, operation);
+    }
     let shows =
         |place: &str| words.only.as_ref().is_none_or(|only| only.iter().any(|one| one == place));
     let mut of_body = match &operation.body {
@@ -407,6 +411,30 @@ fn answer(operation: &Operation, words: &words::Action) -> Answer {
         [(member, kind)] if kind == "object" => Answer::Object(keep_text(member)),
         _ => Answer::Whole,
     }
+}
+
+/// Where a successful response reports failures.
+fn failures(maker: &Maker<'_>, operation: &Operation) -> Option<&'static Failures> {
+    operation.answer.iter().flat_map(|answer| &answer.reports).find_map(|report| {
+        let (succeed, fail): (Vec<_>, Vec<_>) =
+            report.results.iter().cloned().partition(|one| maker.results.success.contains(one));
+        for result in fail.iter().filter(|one| !maker.results.failure.contains(one)) {
+            maker.problem(&report.at, &format!("does the result `{result}` mean success?"));
+        }
+        let at = keep_text(&report.at);
+        match report.member.as_deref() {
+            None if fail.is_empty() && !succeed.is_empty() => None,
+            None => Some(keep(Failures::each(at, "message"))),
+            Some(member) => {
+                let failures = Failures::unless(at, keep_text(member), keep_texts(&succeed));
+                Some(keep(if report.results.is_empty() {
+                    failures.reason(keep_text(member))
+                } else {
+                    failures
+                }))
+            }
+        }
+    })
 }
 
 /// Whether the response has the cursor that the body takes. One operation takes it and never says

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pagerduty_facts::{Basic, Field, Variant};
 use workflow_node_sdk::declare::{Kind, Param, Place};
 
-use super::words::Words;
+use super::words::{Results, Words};
 
 /// Members that PagerDuty sends with every object.
 const OF_EVERY_RECORD: [&str; 3] = ["self", "html_url", "summary"];
@@ -41,6 +41,8 @@ pub(super) struct Maker<'a> {
     pub(super) words: [&'a BTreeMap<String, Words>; 3],
     /// Which of the words were used, each with its level.
     pub(super) used: &'a RefCell<BTreeSet<(usize, String)>>,
+    /// What results of parts mean.
+    pub(super) results: &'a Results,
     pub(super) references: &'a BTreeSet<&'static str>,
     /// Whether leaving a field out means that it stays as it is.
     pub(super) is_update: bool,
@@ -88,7 +90,7 @@ impl Maker<'_> {
         all
     }
 
-    fn problem(&self, place: &str, message: &str) {
+    pub(super) fn problem(&self, place: &str, message: &str) {
         self.problems.borrow_mut().push(format!("{}: {place}: {message}", self.action));
     }
 

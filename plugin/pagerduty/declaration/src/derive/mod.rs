@@ -68,6 +68,7 @@ pub fn derive(overlay: &Path) -> Derived {
                 action: &words.name,
                 words: [&words.fields, &resource.fields, &common.fields],
                 used: &used,
+                results: &common.results,
                 references: &known,
                 is_update: ["PUT ", "PATCH "].iter().any(|one| words.request.starts_with(one)),
                 problems: &problems,

@@ -11,8 +11,19 @@ use serde::Deserialize;
 pub(super) struct Common {
     /// The resources, as a menu shows them: each is a file.
     pub(super) resources: Vec<String>,
+    /// What the results mean that a successful response reports for its parts.
+    #[serde(default)]
+    pub(super) results: Results,
     /// Words for fields, wherever they are.
     pub(super) fields: BTreeMap<String, Words>,
+}
+
+/// What the results mean that a successful response reports for its parts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Results {
+    pub(super) success: Vec<String>,
+    pub(super) failure: Vec<String>,
 }
 
 /// A resource.
@@ -118,6 +129,9 @@ pub(super) struct Action {
     pub(super) early_access: bool,
     /// Whether it takes parameters that the form does not know, in the query.
     pub(super) additional_query: Option<bool>,
+    /// Whether the node's own code handles the failures that a successful response reports.
+    #[serde(default)]
+    pub(super) handles_failures: bool,
     /// Whether it takes the record as its `get` returns it, where that does not follow.
     pub(super) object: Option<bool>,
     /// Which operation of the Events API it sends; otherwise one of the REST API.
