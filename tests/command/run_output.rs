@@ -4,6 +4,26 @@ use serde_json::{Value, json};
 use crate::support::{World, assert_text, assert_valid};
 
 #[test]
+fn a_crash_is_explained_below_the_error() {
+    let world = World::with(component_build::guest("hostile"));
+    world.harness(&["approve", world.plugin(), "--yes"]).expect(0);
+    let parameters = r#"{"case":"abort"}"#;
+    let run = ["run", world.plugin(), "hostile.misbehave", "--parameters", parameters];
+    world
+        .harness(&run)
+        .expect(4)
+        .says(r"error: the plugin was stopped: no way on with \u{1b}[31mthis\u{202e} (wasm trap")
+        .says("output of the plugin:\n  | no way on with")
+        .says("functions that were running, the innermost first:\n  | ");
+    let output = world.harness(&[&run[..], &["--format", "json"]].concat()).expect(4);
+    let failure: Value = serde_json::from_str(output.stderr.lines().last().unwrap()).unwrap();
+    assert_valid(Some("failure"), &failure);
+    let crash = &failure["error"]["crash"];
+    assert!(crash["output"].as_str().unwrap().starts_with("no way on with"), "{crash}");
+    assert!(!crash["functions"].as_array().unwrap().is_empty(), "{crash}");
+}
+
+#[test]
 fn json_is_an_array_with_an_element_per_item_in_order() {
     let world = World::connected();
     let services = world.simulator.us().services();

@@ -4,7 +4,7 @@ use workflow_node_host::credential::CredentialError;
 use workflow_node_host::description::FieldProblem;
 use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::store::StoreError;
-use workflow_node_host::{Error, ItemError};
+use workflow_node_host::{Crash, Error, ItemError};
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(crate) struct Failure {
     pub(crate) next: Option<String>,
     /// What the service answered.
     pub(crate) cause: Option<Box<ItemError>>,
+    /// What a plugin left behind that was stopped.
+    pub(crate) crash: Option<Box<Crash>>,
     /// Nobody is there to read it.
     pub(crate) silent: bool,
 }
@@ -61,6 +63,7 @@ impl Failure {
             problems: Vec::new(),
             next: None,
             cause: None,
+            crash: None,
             silent: false,
         }
     }
@@ -100,6 +103,7 @@ impl Failure {
         let exit = if failed { Exit::Failed } else { exit };
         let mut failure = Self::new(exit, error.name(), error.to_string());
         failure.cause = error.item().cloned().map(Box::new);
+        failure.crash = error.crash().cloned().map(Box::new);
         failure.problems = error.problems().to_vec();
         if error.is_not_approved() {
             failure.next = Some(format!("harness approve {}", shell(plugin)));

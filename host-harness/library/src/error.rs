@@ -8,6 +8,7 @@ use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
 use crate::execution::ItemError;
 use crate::near;
+use crate::plugin::Crash;
 use crate::trigger::TriggerStoreError;
 
 /// Why the host could not do something. What an action answers for an item is no such error, but
@@ -27,6 +28,8 @@ pub(crate) enum ErrorKind {
     Description(#[from] DescriptionError),
     #[error("the plugin was stopped: {0}")]
     Stopped(String),
+    #[error("the plugin was stopped: {reason}")]
+    Crashed { reason: String, crash: Box<Crash> },
     #[error("{}", not_approved(.digest, .request, .growth))]
     NotApproved { digest: Digest, request: Box<GrantRequest>, growth: Option<Vec<String>> },
     #[error("the plugin is disabled. To let it run again: harness plugin enable {}", .0.plugin)]
@@ -99,7 +102,7 @@ impl Error {
 
     /// The guest trapped, ran too long or used too much.
     pub fn is_stopped(&self) -> bool {
-        matches!(*self.0, ErrorKind::Stopped(_))
+        matches!(*self.0, ErrorKind::Stopped(_) | ErrorKind::Crashed { .. })
     }
 
     /// The time that the engine gave ran out before all items were run.
@@ -166,6 +169,15 @@ impl Error {
         }
     }
 
+    /// What a plugin left behind that was stopped, where it left anything: its output and the
+    /// functions that were running.
+    pub fn crash(&self) -> Option<&Crash> {
+        match &*self.0 {
+            ErrorKind::Crashed { crash, .. } => Some(crash),
+            _ => None,
+        }
+    }
+
     /// What a plugin answered, where that is the reason.
     pub fn item(&self) -> Option<&ItemError> {
         match &*self.0 {
@@ -187,7 +199,7 @@ impl Error {
         match &*self.0 {
             ErrorKind::Read { .. } => "unreadable",
             ErrorKind::Refused(_) | ErrorKind::Description(_) => "plugin-refused",
-            ErrorKind::Stopped(_) => "plugin-stopped",
+            ErrorKind::Stopped(_) | ErrorKind::Crashed { .. } => "plugin-stopped",
             ErrorKind::NotApproved { .. } => "not-approved",
             ErrorKind::Disabled(_) => "plugin-disabled",
             ErrorKind::Withheld(_) => "withheld",

@@ -20,7 +20,7 @@ use crate::digest::Digest;
 use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::error::{Error, ErrorKind};
 use crate::imports::{
-    WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, add_to_linker,
+    WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written, add_to_linker,
     add_wasi_to_linker,
 };
 use crate::inspection::{FEATURES, Surface, inspect};
@@ -352,6 +352,7 @@ pub(crate) struct Shared {
 pub(crate) struct CallState {
     pub(crate) node: WorkflowNodeCtx,
     pub(crate) wasi: WasiState,
+    pub(crate) written: Written,
     pub(crate) memory: crate::plugin::MemoryLimit,
 }
 

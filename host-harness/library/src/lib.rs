@@ -56,7 +56,7 @@ pub use limits::{
 };
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
-pub use plugin::{ExecutionStream, Plugin};
+pub use plugin::{Crash, ExecutionStream, Plugin};
 pub use principal::{Principal, Tenant, User};
 pub use secret::Secret;
 pub use workflow_node_documents::{PathTemplate, PathTemplateError};

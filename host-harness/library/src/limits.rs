@@ -177,6 +177,10 @@ limits! {
         log: (u32, usize) = (1_000, 256 * KIB), "lines, bytes",
             "Log lines, and bytes of them. The rest is dropped.",
             "A person reads them.";
+        guest_output: usize = 8 * KIB, "bytes",
+            "Standard output and standard error of a guest that are reported when it is stopped: \
+             the end. Four times as much is held while it runs.",
+            "A panic message and what led to it.";
         attempts: u32 = 4, "attempts",
             "How often a request is sent at most, if it may be sent again.",
             "A service that fails four times needs a person or a later run.";

@@ -112,6 +112,9 @@ pub(crate) fn failure(failure: &Failure, format: Format) {
     if let Some(cause) = &failure.cause {
         error["cause"] = json!(cause);
     }
+    if let Some(crash) = &failure.crash {
+        error["crash"] = json!(crash);
+    }
     let text = json!({ "error": error }).to_string();
     stderr(&format!("{}\n", json::harmless(&text)));
 }
@@ -128,10 +131,21 @@ fn failure_text(failure: &Failure) -> String {
     for problem in &failure.problems {
         text.push_str(&format!("  {}\n", one_line(&problem_text(problem))));
     }
+    if let Some(crash) = &failure.crash {
+        text.push_str(&marked("output of the plugin:", crash.output.lines()));
+        let functions = crash.functions.iter().map(String::as_str);
+        text.push_str(&marked("functions that were running, the innermost first:", functions));
+    }
     if let Some(next) = &failure.next {
         text.push_str(&format!("next: {}\n", one_line(next)));
     }
     text
+}
+
+/// Foreign lines below a heading, marked, so that none of them looks like a line of ours.
+fn marked<'a>(heading: &str, lines: impl Iterator<Item = &'a str>) -> String {
+    let lines: String = lines.map(|line| format!("  | {line}\n")).collect();
+    if lines.is_empty() { lines } else { format!("{heading}\n{lines}") }
 }
 
 /// A pointer that begins with a number leads into the items.

@@ -1,8 +1,8 @@
 //! Sends requests for one execution.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -315,6 +315,21 @@ impl Session {
         }
         let failed = |error| refusal(SendErrorKind::Cancelled, format!("the host failed: {error}"));
         self.heavy.run(work).await.map_err(failed)
+    }
+
+    /// Text without the credentials that this execution uses or has used.
+    pub(crate) async fn without_credentials(&self, text: Vec<u8>) -> Vec<u8> {
+        let mut filters = Vec::new();
+        for slot in self.slots.values() {
+            filters.push(slot.current.read().await.echo.clone());
+            let former = slot.former.lock().unwrap_or_else(PoisonError::into_inner);
+            filters.extend(former.iter().map(|credential| credential.echo.clone()));
+        }
+        let clean = move |_: &Stop| {
+            filters.iter().fold(text, |text, filter| filter.clean(&text).unwrap_or(text))
+        };
+        // Without a thread to search it, nothing of it is shown.
+        self.heavy.run(clean).await.unwrap_or_default()
     }
 
     /// The request with the secrets behind its handles, and what finds them in the answer, as a

@@ -28,6 +28,7 @@ mod calls;
 mod ctx;
 mod guest_time;
 mod wasi;
+mod written;
 
 use wasmtime::component::{HasData, Linker};
 
@@ -35,6 +36,7 @@ pub(crate) use calls::{not_named, random_length};
 pub use ctx::WorkflowNodeCtx;
 pub(crate) use ctx::{Emitted, Parts, Place, draw};
 pub(crate) use wasi::{WasiState, add_wasi_to_linker};
+pub(crate) use written::Written;
 
 use crate::bindings::workflow::node;
 

@@ -1,5 +1,5 @@
 //! The WASI interfaces that a Rust guest's standard library imports without its code calling them.
-//! They lead nowhere: no environment, no arguments, standard streams that swallow, clocks that
+//! They lead nowhere: no environment, no arguments, nothing to read, clocks that
 //! stand still, a fixed seed. So an execution replays.
 
 use std::time::Duration;
@@ -13,6 +13,8 @@ use wasmtime_wasi::{
     Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView,
 };
 
+use super::written::Written;
+
 /// A guest needs no more handles than this for its standard library.
 const MOST_HANDLES: usize = 1_000;
 
@@ -23,10 +25,13 @@ pub(crate) struct WasiState {
 }
 
 impl WasiState {
-    pub(crate) fn new() -> Self {
+    /// `written` takes what the guest writes to standard output and standard error.
+    pub(crate) fn new(written: &Written) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_HANDLES);
         let ctx = WasiCtx::builder()
+            .stdout(written.clone())
+            .stderr(written.clone())
             .wall_clock(Still)
             .monotonic_clock(Still)
             .secure_random(Deterministic::new(vec![0]))

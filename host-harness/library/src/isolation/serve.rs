@@ -9,7 +9,7 @@ use super::Lease;
 use super::wire::{self, Answer, FromWorker, Named, Seen, ToWorker};
 use crate::bindings::workflow::node::{completions, context, http, timer};
 use crate::imports::{WorkflowNodeCtx, WorkflowNodeCtxView};
-use crate::plugin::{Invocation, Returned, trap_text};
+use crate::plugin::{Invocation, Returned, Stopping, held};
 
 /// Answers that are sent to a worker at once, as far as it has not asked for them: their bytes, and
 /// their number.
@@ -60,7 +60,7 @@ impl Lease {
         invocation: &Invocation,
         reuse: bool,
         context: &mut WorkflowNodeCtx,
-    ) -> Result<Finished, String> {
+    ) -> Result<Finished, Stopping> {
         let limits = context.limits();
         let most = limits.host_call.saturating_add(wire::OVERHEAD);
         let (seed, keys, credentials) = context.known();
@@ -71,6 +71,7 @@ impl Lease {
             guest_time_ms: u64::try_from(limits.guest_time.as_millis()).unwrap_or(u64::MAX),
             host_call: limits.host_call as u64,
             host_calls: limits.host_calls,
+            written: held(limits) as u64,
             seed,
             keys,
             credentials: credentials
@@ -79,14 +80,13 @@ impl Lease {
                 .collect(),
             seen: seen(context),
         };
-        let broken = |error: io::Error| error.to_string();
-        let mut link = self.link().map_err(broken)?;
-        link.send(&ToWorker::Call(Box::new(call))).await.map_err(broken)?;
+        let mut link = self.link()?;
+        link.send(&ToWorker::Call(Box::new(call))).await?;
         let mut tickets = 0_u64;
         loop {
             // A worker may have sent thousands of messages at once, none of which waits for anything.
             tokio::task::coop::consume_budget().await;
-            let message = link.receive::<FromWorker>(most).await.map_err(broken)?;
+            let message = link.receive::<FromWorker>(most).await?;
             if matches!(message, FromWorker::Submit(_) | FromWorker::After(_)) {
                 tickets += 1;
                 if tickets.is_multiple_of(TICKETS) {
@@ -99,17 +99,15 @@ impl Lease {
                         [memory, initial].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
                     return Ok(Finished { returned, memory, initial: initial.min(memory) });
                 }
-                FromWorker::Stopped { message } => {
-                    return Err(message.chars().take(1_000).collect());
-                }
+                FromWorker::Stopped(stopping) => return Err(stopping),
                 import => import,
             };
             match answer(message, context).await {
                 Ok(Some((answer, bodies))) => {
-                    link.send_with(&answer, &bodies).await.map_err(broken)?;
+                    link.send_with(&answer, &bodies).await?;
                 }
                 Ok(None) => {}
-                Err(error) => return Err(trap_text(&error)),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -165,7 +163,7 @@ async fn answer(
         | FromWorker::Checked(_)
         | FromWorker::Loaded(_)
         | FromWorker::Returned { .. }
-        | FromWorker::Stopped { .. } => {
+        | FromWorker::Stopped(_) => {
             return Err(wasmtime::Error::from(unexpected()));
         }
     }

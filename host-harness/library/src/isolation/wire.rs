@@ -15,7 +15,7 @@ use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::OutputItem;
 use crate::inspection::Surface;
 use crate::limits::ProcessLimits;
-use crate::plugin::{Invocation, Returned};
+use crate::plugin::{Invocation, Returned, Stopping};
 
 /// Bytes of a frame's length.
 pub(super) const PREFIX: usize = 4;
@@ -64,6 +64,8 @@ pub(super) struct Call<'a> {
     pub(super) guest_time_ms: u64,
     pub(super) host_call: u64,
     pub(super) host_calls: u32,
+    /// Bytes of standard output and standard error that are held.
+    pub(super) written: u64,
     pub(super) seed: u64,
     /// Idempotency keys by item.
     pub(super) keys: Vec<String>,
@@ -174,9 +176,7 @@ pub(super) enum FromWorker {
         initial: u64,
     },
     /// The call was stopped, and the instance is gone.
-    Stopped {
-        message: String,
-    },
+    Stopped(Stopping),
 }
 
 /// Appends a frame.

@@ -10,21 +10,18 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
+use super::crash::{Stop as Stopping, held};
 use super::invocation::{Exports, GuestResults, Invocation, Linked, Returned};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind};
 use crate::execution::Silent;
 use crate::host::{CallState, Shared};
-use crate::imports::{Emitted, WasiState, WorkflowNodeCtx};
+use crate::imports::{Emitted, WasiState, WorkflowNodeCtx, Written};
 use crate::inspection::Surface;
 use crate::journal::{Journal, NoJournal};
 use crate::json::Measure;
 use crate::limits::{ProcessLimits, exceeded};
 use crate::offload::Stop;
-
-/// What wasmtime says when a guest passes more data than a host call may take. Its error has no
-/// type of its own; a test holds the text.
-const TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// After the deadline or a cancellation a guest has so long to return what it has.
 const GRACE: Duration = Duration::from_secs(2);
@@ -65,7 +62,7 @@ pub(crate) async fn describe(
     let ask = async |invocation| {
         let context = pure(shared, limits.description);
         let asked = call(shared, guest, context, &invocation, Returned::text).await;
-        let (text, _) = asked.map_err(|stopped| match stopped.is_too_much() {
+        let (text, _) = asked.map_err(|stopped| match stopped.is_too_much {
             true => Error::refused(exceeded("its description", "description", limits.description)),
             false => stopped.error,
         })?;
@@ -151,8 +148,13 @@ impl ResourceLimiter for MemoryLimit {
 
 fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
     let (memory, host_call) = (context.limits().memory, context.limits().host_call);
-    let state =
-        CallState { node: context, wasi: WasiState::new(), memory: MemoryLimit::new(memory) };
+    let written = Written::new(held(context.limits()));
+    let state = CallState {
+        node: context,
+        wasi: WasiState::new(&written),
+        written,
+        memory: MemoryLimit::new(memory),
+    };
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(host_call);
@@ -182,18 +184,26 @@ pub(super) struct Ended {
 pub(super) struct Stopped {
     pub(super) error: Error,
     pub(super) emitted: Emitted,
+    /// Whether it passed more data to the host than one call may.
+    pub(super) is_too_much: bool,
 }
 
 impl Stopped {
-    /// Whether it passed more data to the host than one call may.
-    pub(super) fn is_too_much(&self) -> bool {
-        self.error.to_string().contains(AT_ONCE)
+    /// Before anything was emitted.
+    fn before(error: Error) -> Self {
+        Self { error, emitted: Emitted::new(), is_too_much: false }
+    }
+
+    /// With the error that explains it.
+    async fn of(stopping: Stopping, context: &WorkflowNodeCtx, emitted: Emitted) -> Self {
+        let (error, is_too_much) = stopping.into_error(context).await;
+        Self { error, emitted, is_too_much }
     }
 
     /// The result of another kind of call came back, which cannot happen to an honest worker.
     fn unexpected(emitted: Emitted) -> Self {
         let error = ErrorKind::Stopped("it returned the result of another call".into());
-        Self { error: error.into(), emitted }
+        Self { error: error.into(), emitted, is_too_much: false }
     }
 }
 
@@ -308,6 +318,8 @@ impl Instance {
         let host_call = context.limits().host_call;
         let state = store.data_mut();
         state.node = context;
+        // What it wrote during the last call explains nothing of this one.
+        drop(state.written.take());
         store.set_hostcall_fuel(host_call);
         let (returned, ended) =
             run(store, async |store| portion.invoke(exports, store).await).await?;
@@ -372,9 +384,12 @@ fn over(context: &WorkflowNodeCtx) -> impl Future<Output = String> + use<> {
 
 /// The result of a call, unless its plugin was disabled meanwhile: a guest may return before
 /// anybody has looked.
-fn unless_disabled<T>(context: &WorkflowNodeCtx, result: Result<T, String>) -> Result<T, String> {
+fn unless_disabled<T>(
+    context: &WorkflowNodeCtx,
+    result: Result<T, Stopping>,
+) -> Result<T, Stopping> {
     match context.session().and_then(|session| session.ending.reason()) {
-        Some(reason) => Err(reason.to_owned()),
+        Some(reason) => Err(reason.to_owned().into()),
         None => result,
     }
 }
@@ -394,8 +409,8 @@ async fn run<T>(
         result
     };
     let result = tokio::select! {
-        result = computes => result.map_err(|error| trap_text(&error)),
-        reason = over => Err(reason),
+        result = computes => result.map_err(Stopping::from),
+        reason = over => Err(reason.into()),
     };
     let result = unless_disabled(&store.data().node, result);
     let state = store.data_mut();
@@ -407,21 +422,10 @@ async fn run<T>(
     };
     match result {
         Ok(value) => Ok((value, ended)),
-        Err(message) => {
-            let message = explained(state.memory.explain(message), &state.node);
-            Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted: ended.emitted })
+        Err(stopping) => {
+            let stopping = stopping.explained(&state.memory, &state.written);
+            Err(Stopped::of(stopping, &state.node, ended.emitted).await)
         }
-    }
-}
-
-/// What a guest is told to have done that passed more data than a host call takes.
-const AT_ONCE: &str = "what it passed to the host at once";
-
-/// Why a call was stopped, by the name of the limit.
-fn explained(message: String, context: &WorkflowNodeCtx) -> String {
-    match message.contains(TOO_MUCH) {
-        true => exceeded(AT_ONCE, "host_call", context.limits().host_call),
-        false => message,
     }
 }
 
@@ -439,17 +443,4 @@ fn check_description(text: &str, limits: &ProcessLimits, depth: usize) -> Result
         true => Err("its description is nested too deeply".into()),
         false => Ok(()),
     }
-}
-
-/// The cause of a trap, without the frames.
-pub(crate) fn trap_text(error: &wasmtime::Error) -> String {
-    let mut causes: Vec<String> = error
-        .chain()
-        .map(ToString::to_string)
-        .filter(|cause| !cause.starts_with("error while executing"))
-        .collect();
-    causes.dedup();
-    let text = causes.join(": ");
-    tracing::debug!(error = ?error, "a guest was stopped");
-    text.chars().take(1_000).collect()
 }

@@ -438,8 +438,10 @@ impl<'a> Run<'a> {
             }
             Err(Stopped { error, emitted, .. }) => {
                 let message = format!("{error}; what it had sent may have happened");
+                let mut whole = ItemError::new("internal", message);
+                whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
                 self.stopped = Some(error);
-                Called { results: Results::Whole(ItemError::new("internal", message)), emitted }
+                Called { results: Results::Whole(whole), emitted }
             }
         };
         let ended = JournalEntry::Ended {

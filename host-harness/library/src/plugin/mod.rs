@@ -1,6 +1,7 @@
 //! A loaded plugin: approving it, configuring credentials for it, running it.
 
 mod call;
+mod crash;
 mod execute;
 mod form;
 mod invocation;
@@ -16,8 +17,10 @@ use serde_json::{Map, Value};
 
 #[cfg(target_os = "linux")]
 pub(crate) use call::remote::Program;
-pub(crate) use call::{Guest, MemoryLimit, describe, trap_text};
+pub(crate) use call::{Guest, MemoryLimit, describe};
 use call::{call, pure};
+pub use crash::Crash;
+pub(crate) use crash::{Stop as Stopping, held};
 use form::{Form, Forms};
 pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use stream::ExecutionStream;
@@ -299,7 +302,7 @@ impl Plugin {
         let (configured, _) =
             call(&self.shared, &self.guest, self.pure(), &invocation, Returned::configured)
                 .await
-                .map_err(|stopped| match stopped.is_too_much() {
+                .map_err(|stopped| match stopped.is_too_much {
                 true => {
                     let most = self.shared.limits.document;
                     let problem = exceeded("its `configuration.json`", "document", most);

@@ -45,6 +45,70 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_crash_is_explained_by_what_the_guest_wrote_and_where_it_was() {
+    let hostile = Hostile::new().await;
+    for (case, reason, output, function) in [
+        (
+            "panic",
+            "the plugin was stopped: panicked at hostile/src/lib.rs:",
+            "a panic with \\u{1b}[31mcolours",
+            "hostile::misbehave",
+        ),
+        ("abort", r"no way on with \u{1b}[31mthis\u{202e} (wasm trap: ", "", "hostile::misbehave"),
+        ("recursion", "call stack exhausted", "", "deeper"),
+        ("memory", "memory allocation of ", "memory allocation of ", "hostile::misbehave"),
+    ] {
+        let outcome = hostile.misbehave(case).await;
+        let message = stopped(&outcome);
+        assert!(message.contains(reason), "{case}: {message}");
+        assert!(!message.contains('\n'), "{case}: {message}");
+        let crash = outcome.stopped.as_ref().and_then(workflow_node_host::Error::crash);
+        let crash = crash.unwrap_or_else(|| panic!("{case}: {message}"));
+        assert!(crash.output.contains(output), "{case}: {crash:?}");
+        assert!(!crash.output.contains(['\u{1b}', '\u{202e}']), "{case}: {crash:?}");
+        assert!(
+            crash.functions.iter().any(|name| name.contains(function)),
+            "{case}: {:?}",
+            crash.functions
+        );
+        // An engine that shows the error of the item shows them, too.
+        let detail = outcome.items[0].error.as_ref().unwrap().detail.as_ref().unwrap();
+        assert_eq!(detail["crash"]["output"], crash.output);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_floods_its_output_leaves_the_end_of_it() {
+    let hostile = Hostile::new().await;
+    let outcome = hostile.misbehave("flood").await;
+    assert!(stopped(&outcome).contains("after the flood (wasm trap"), "{}", stopped(&outcome));
+    let crash = outcome.stopped.as_ref().unwrap().crash().unwrap();
+    assert!(crash.output.len() <= 8 * 1024, "{}", crash.output.len());
+    assert!(crash.output.contains("the last line on standard output\n"), "{crash:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_a_guest_prints_is_taken_out_of_its_crash() {
+    let hostile = Hostile::new().await;
+    let encodings = end_to_end::scan::encodings(&hostile.token).into_iter();
+    let written = encodings.filter(|(encoding, _)| ["raw", "hex", "reversed"].contains(encoding));
+    for (_, text) in written {
+        let text = String::from_utf8(text).unwrap();
+        for case in ["panic-with", "print-with"] {
+            let mut execution = hostile.execution("hostile.misbehave");
+            execution.items.push(json!({ "case": case, "text": text }));
+            let outcome = hostile.plugin.execute(execution).await.unwrap();
+            let crash = outcome.stopped.as_ref().unwrap().crash().unwrap();
+            assert!(crash.output.contains("[credential removed]"), "{case}: {crash:?}");
+            let shown = format!("{outcome:?}");
+            // Not even the rest of one that was cut at the beginning of the output.
+            let rest = &text[text.len() / 2..];
+            assert!(!shown.contains(rest), "{case}: {shown}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn output_beyond_the_limit_stops_the_plugin() {
     let hostile = Hostile::new().await;
     let mut execution = hostile.execution("hostile.misbehave");

@@ -149,6 +149,7 @@ fn request(item: &str) -> Result<Vec<types::OutputItem>, types::Error> {
 }
 
 #[allow(clippy::infinite_loop)]
+#[inline(never)] // A test looks for its name.
 fn misbehave(
     item: &Map<String, Value>,
 ) -> Result<Vec<Result<Vec<types::OutputItem>, types::Error>>, types::Error> {
@@ -179,6 +180,27 @@ fn misbehave(
             panic!("a panic with {text} in it")
         }
         "exit" => std::process::exit(3),
+        "abort" => {
+            eprintln!("no way on with \u{1b}[31m{}\u{202e}", "this");
+            std::process::abort()
+        }
+        "divide" => yes(&(1 / std::hint::black_box(0_i32).wrapping_mul(2)).to_string()),
+        "flood" => {
+            // On one line, so that it must be cut.
+            for number in 0..500 {
+                eprint!("flood {number}, {}", "x".repeat(1_000));
+            }
+            println!("\nthe last line on standard output");
+            panic!("after the flood")
+        }
+        "print-with" => {
+            let text = item.get("text").and_then(Value::as_str).unwrap_or_default();
+            for place in 0..1_000 {
+                eprint!("{}{text}", ".".repeat(place % 37));
+            }
+            println!();
+            std::process::abort()
+        }
         "no-result" => Ok(Vec::new()),
         "two-results" => Ok(vec![Ok(Vec::new()), Ok(Vec::new())]),
         "wrong-port" => {

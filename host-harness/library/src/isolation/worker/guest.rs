@@ -17,8 +17,8 @@ use super::imports::{Imports, add_to_linker};
 use super::socket::Socket;
 use crate::clock::processor_time;
 use crate::host::engine_config;
-use crate::imports::WasiState;
-use crate::plugin::{Exports, Invocation, Linked, MemoryLimit, trap_text};
+use crate::imports::{WasiState, Written};
+use crate::plugin::{Exports, Invocation, Linked, MemoryLimit, Stopping};
 use crate::ticker::TICK;
 
 /// A component that was loaded, and the instance of the last call.
@@ -70,6 +70,7 @@ impl Guest {
                 let state = store.data_mut();
                 state.imports = imports;
                 state.begun = processor_time();
+                drop(state.written.take());
                 store.set_hostcall_fuel(usize::try_from(call.host_call).unwrap_or(usize::MAX));
                 (store, Some((exports, initial)))
             }
@@ -101,8 +102,9 @@ impl Guest {
                 (message, socket)
             }
             Err(error) => {
-                let message = store.data().memory.explain(trap_text(&error));
-                (FromWorker::Stopped { message }, store.data_mut().imports.socket.take())
+                let state = store.data_mut();
+                let stopping = Stopping::of(&error).explained(&state.memory, &state.written);
+                (FromWorker::Stopped(stopping), state.imports.socket.take())
             }
         };
         let (message, socket) = message;
@@ -117,9 +119,11 @@ impl Guest {
     }
 
     fn new_store(&self, imports: Imports, call: &Call<'_>, guest_time: Duration) -> Store<State> {
+        let written = Written::new(usize::try_from(call.written).unwrap_or(usize::MAX));
         let state = State {
             imports,
-            wasi: WasiState::new(),
+            wasi: WasiState::new(&written),
+            written,
             memory: MemoryLimit::new(usize::try_from(call.memory).unwrap_or(usize::MAX)),
             begun: processor_time(),
         };
@@ -187,6 +191,7 @@ impl Drop for Ticking {
 pub(super) struct State {
     pub(super) imports: Imports,
     wasi: WasiState,
+    written: Written,
     memory: MemoryLimit,
     /// Processor time of the thread when the call began.
     begun: Duration,

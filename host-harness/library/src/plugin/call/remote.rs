@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{Ended, Stopped, explained, over, unless_disabled};
+use super::{Ended, Stopped, Stopping, over, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
-use crate::imports::{Emitted, WorkflowNodeCtx};
+use crate::imports::WorkflowNodeCtx;
 use crate::isolation::{Finished, Lease, Owner, Workers};
 use crate::plugin::{Invocation, Returned};
 
@@ -78,7 +78,7 @@ impl Instance {
                 "{reason}; it had no worker yet"
             )))),
         };
-        let lease = leased.map_err(|error| Stopped { error, emitted: Emitted::new() })?;
+        let lease = leased.map_err(Stopped::before)?;
         run(lease, &mut context, invocation, false).await
     }
 
@@ -90,10 +90,7 @@ impl Instance {
     ) -> Result<(Returned, Ended, Self), Stopped> {
         match self.lease.take() {
             Some(lease) => run(lease, &mut context, invocation, true).await,
-            None => Err(Stopped {
-                error: Error::internal("the worker is gone"),
-                emitted: Emitted::new(),
-            }),
+            None => Err(Stopped::before(Error::internal("the worker is gone"))),
         }
     }
 
@@ -112,15 +109,15 @@ async fn run(
     let over = over(context);
     let result = tokio::select! {
         result = lease.call(invocation, reuse, context) => result,
-        reason = over => Err(reason),
+        reason = over => Err(Stopping::from(reason)),
     };
     let result = unless_disabled(context, result);
     // A worker whose call was stopped is killed before anything else is waited for.
     let kept = match result {
         Ok(finished) => Ok((finished, lease)),
-        Err(message) => {
+        Err(stopping) => {
             drop(lease);
-            Err(message)
+            Err(stopping)
         }
     };
     context.abandon_open_tickets().await;
@@ -130,9 +127,6 @@ async fn run(
             let ended = Ended { emitted, memory, output_bytes: context.output_bytes() };
             Ok((returned, ended, Instance { lease: Some(lease), memory, initial }))
         }
-        Err(message) => {
-            let message = explained(message, context);
-            Err(Stopped { error: ErrorKind::Stopped(message).into(), emitted })
-        }
+        Err(stopping) => Err(Stopped::of(stopping, context, emitted).await),
     }
 }
