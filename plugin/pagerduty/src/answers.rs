@@ -147,7 +147,7 @@ fn hint(status: u16, read: &Reasons, action: &Action, credential: &Credential) -
                  the account."
             ))
         }
-        400 if credential.slot == "events"
+        400 if credential.slot.as_deref() == Some("events")
             && (read.says("routing_key") || read.says("routing key")) =>
         {
             Some(format!(

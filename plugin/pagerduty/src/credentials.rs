@@ -315,7 +315,7 @@ async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> Credentia
         request = request.header("from", email);
     }
     request.body = Some(b"{}".to_vec());
-    request.credential = Some(credential.slot.clone());
+    request.credential = credential.slot.clone();
     match send(&request).await.map(|response| response.status) {
         Ok(400) => CredentialAccess::ReadWrite,
         Ok(403) => CredentialAccess::Read,
@@ -352,7 +352,7 @@ async fn test_routing_key(credential: &Credential) -> Result<(), Error> {
     let url = [credential.base_url("events")?, "/v2/enqueue"].concat();
     let mut request = Request::new("POST", url).header("content-type", "application/json");
     request.body = Some(json::text(&body.build()).into_bytes());
-    request.credential = Some(credential.slot.clone());
+    request.credential = credential.slot.clone();
     request.idempotency_key = Some(dedup_key);
     let response = send(&request).await.map_err(|error| Error::from_send(error, &request))?;
     if response.is_success() {

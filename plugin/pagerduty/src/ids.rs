@@ -197,18 +197,7 @@ async fn page(credential: &Rc<Credential>, query: &Query<'_>) -> Result<Vec<Valu
 mod tests {
     use super::*;
 
-    const ANY: Reference = Reference {
-        name: "service",
-        is_named: true,
-        words: "",
-        list: "",
-        get: "",
-        search: "",
-        labels: &[],
-        detail: "",
-        segments: &[],
-        also: "",
-    };
+    const ANY: Reference = Reference::new("service", "a service", "service.list").named(&["name"]);
 
     #[test]
     fn ids_are_told_from_names() {
@@ -244,12 +233,12 @@ mod tests {
 
     #[test]
     fn an_incident_is_named_by_its_number_alone() {
-        let incident = Reference { name: "incident", ..ANY };
+        let incident = Reference::new("incident", "an incident", "incident.list");
         assert_eq!(likeness(&incident, "Q1"), Likeness::Id);
         assert_eq!(likeness(&incident, "anything"), Likeness::Id);
         assert_eq!(likeness(&incident, "42"), Likeness::Name);
         assert_eq!(likeness(&incident, "#42"), Likeness::Name);
-        let unnamed = Reference { is_named: false, ..ANY };
+        let unnamed = Reference::new("service", "a service", "service.list");
         assert_eq!(likeness(&unnamed, "what nobody has named"), Likeness::Id);
     }
 }

@@ -66,7 +66,7 @@ impl Plugin for PagerDuty {
         action: &Action,
         credential: &Credential,
     ) -> Result<(), Error> {
-        if action.slot != "rest" {
+        if action.slot != Some("rest") {
             return Ok(());
         }
         request.headers.push(("accept".into(), ACCEPT.into()));

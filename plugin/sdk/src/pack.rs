@@ -2,9 +2,7 @@
 //!
 //! ```no_run
 //! # use workflow_node_sdk::declare::Node;
-//! # static NODE: Node = Node { name: "", version: 1, display_name: "", description: "",
-//! #     documentation_url: "", icon: None, categories: &[], aliases: &[], origins: &[], slots: &[], schemas: &[], secrets: Vec::new,
-//! #     references: &[], resources: &[], triggers: &[] };
+//! # static NODE: Node = Node::builder("weather", "Weather", "Returns the weather.").build();
 //! workflow_node_sdk::pack::write(&NODE);
 //! ```
 //!

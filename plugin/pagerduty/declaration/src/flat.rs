@@ -74,9 +74,9 @@ pub(crate) fn by_name(title: &str) -> Option<&'static Simple> {
     ALL.iter().find(|one| one.title == title).copied()
 }
 
-static INCIDENT_FLAT: Simple = Simple {
-    title: "Incident",
-    fields: &[
+static INCIDENT_FLAT: Simple = Simple::new(
+    "Incident",
+    &[
         ID,
         number(
             "number",
@@ -107,16 +107,16 @@ static INCIDENT_FLAT: Simple = Simple {
         text("resolved_at", &["/resolved_at"], "Time at which the incident was resolved."),
         URL,
     ],
-};
+);
 
-static NOTE_FLAT: Simple = Simple {
-    title: "Note",
-    fields: &[ID, text("content", &["/content"], "Text of the note."), USER_ID, USER, CREATED_AT],
-};
+static NOTE_FLAT: Simple = Simple::new(
+    "Note",
+    &[ID, text("content", &["/content"], "Text of the note."), USER_ID, USER, CREATED_AT],
+);
 
-static ALERT_FLAT: Simple = Simple {
-    title: "Alert",
-    fields: &[
+static ALERT_FLAT: Simple = Simple::new(
+    "Alert",
+    &[
         ID,
         text("summary", &["/summary"], "One-line summary of the problem."),
         text("status", &["/status"], "Status: triggered or resolved."),
@@ -129,11 +129,11 @@ static ALERT_FLAT: Simple = Simple {
         CREATED_AT,
         URL,
     ],
-};
+);
 
-static LOG_ENTRY_FLAT: Simple = Simple {
-    title: "Log entry",
-    fields: &[
+static LOG_ENTRY_FLAT: Simple = Simple::new(
+    "Log entry",
+    &[
         ID,
         text("type", &["/type"], "Type of the log entry, e.g. trigger_log_entry."),
         text("summary", &["/summary"], "Summary of the log entry."),
@@ -145,11 +145,11 @@ static LOG_ENTRY_FLAT: Simple = Simple {
         CREATED_AT,
         URL,
     ],
-};
+);
 
-static SERVICE_FLAT: Simple = Simple {
-    title: "Service",
-    fields: &[
+static SERVICE_FLAT: Simple = Simple::new(
+    "Service",
+    &[
         ID,
         NAME,
         DESCRIPTION,
@@ -183,11 +183,11 @@ static SERVICE_FLAT: Simple = Simple {
         CREATED_AT,
         URL,
     ],
-};
+);
 
-static BUSINESS_SERVICE_FLAT: Simple = Simple {
-    title: "Business service",
-    fields: &[
+static BUSINESS_SERVICE_FLAT: Simple = Simple::new(
+    "Business service",
+    &[
         ID,
         NAME,
         DESCRIPTION,
@@ -195,11 +195,11 @@ static BUSINESS_SERVICE_FLAT: Simple = Simple {
         text("team_id", &["/team/id"], "ID of the team."),
         URL,
     ],
-};
+);
 
-static USER_FLAT: Simple = Simple {
-    title: "User",
-    fields: &[
+static USER_FLAT: Simple = Simple::new(
+    "User",
+    &[
         ID,
         NAME,
         text("email", &["/email"], "Email address."),
@@ -209,22 +209,16 @@ static USER_FLAT: Simple = Simple {
         TEAMS,
         URL,
     ],
-};
+);
 
-static TEAM_FLAT: Simple = Simple {
-    title: "Team",
-    fields: &[
-        ID,
-        NAME,
-        DESCRIPTION,
-        text("parent_id", &["/parent/id"], "ID of the parent team."),
-        URL,
-    ],
-};
+static TEAM_FLAT: Simple = Simple::new(
+    "Team",
+    &[ID, NAME, DESCRIPTION, text("parent_id", &["/parent/id"], "ID of the parent team."), URL],
+);
 
-static ESCALATION_POLICY_FLAT: Simple = Simple {
-    title: "Escalation policy",
-    fields: &[
+static ESCALATION_POLICY_FLAT: Simple = Simple::new(
+    "Escalation policy",
+    &[
         ID,
         NAME,
         DESCRIPTION,
@@ -244,11 +238,11 @@ static ESCALATION_POLICY_FLAT: Simple = Simple {
         TEAMS,
         URL,
     ],
-};
+);
 
-static SCHEDULE_FLAT: Simple = Simple {
-    title: "Schedule",
-    fields: &[
+static SCHEDULE_FLAT: Simple = Simple::new(
+    "Schedule",
+    &[
         ID,
         NAME,
         DESCRIPTION,
@@ -262,11 +256,11 @@ static SCHEDULE_FLAT: Simple = Simple {
         TEAMS,
         URL,
     ],
-};
+);
 
-static ON_CALL_FLAT: Simple = Simple {
-    title: "On-call",
-    fields: &[
+static ON_CALL_FLAT: Simple = Simple::new(
+    "On-call",
+    &[
         USER_ID,
         USER,
         text("email", &["/user/email"], "Email address, if users are included."),
@@ -286,22 +280,22 @@ static ON_CALL_FLAT: Simple = Simple {
         text("start", &["/start"], "Start of the shift, or null if it has none."),
         text("end", &["/end"], "End of the shift, or null if it has none."),
     ],
-};
+);
 
-static PRIORITY_FLAT: Simple = Simple {
-    title: "Priority",
-    fields: &[
+static PRIORITY_FLAT: Simple = Simple::new(
+    "Priority",
+    &[
         ID,
         NAME,
         DESCRIPTION,
         number("order", &["/order"], "Position in the list of priorities."),
         text("color", &["/color"], "Color of the priority."),
     ],
-};
+);
 
-static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
-    title: "Maintenance window",
-    fields: &[
+static MAINTENANCE_WINDOW_FLAT: Simple = Simple::new(
+    "Maintenance window",
+    &[
         ID,
         text("description", &["/description", "/summary"], "Description of the record."),
         text("start_time", &["/start_time"], "Start time."),
@@ -311,11 +305,11 @@ static MAINTENANCE_WINDOW_FLAT: Simple = Simple {
         text("created_by", &["/created_by/summary"], "Name of the user who created it."),
         URL,
     ],
-};
+);
 
-static CHANGE_EVENT_FLAT: Simple = Simple {
-    title: "Change event",
-    fields: &[
+static CHANGE_EVENT_FLAT: Simple = Simple::new(
+    "Change event",
+    &[
         ID,
         text("summary", &["/summary"], "Summary of the change."),
         text("source", &["/source"], "Source of the change."),
@@ -323,11 +317,11 @@ static CHANGE_EVENT_FLAT: Simple = Simple {
         texts("services", &["/services/*/summary"], "Names of the services."),
         SimpleField::new("details", SimpleKind::Any, &["/custom_details"], "Custom details."),
     ],
-};
+);
 
-static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
-    title: "Incident workflow",
-    fields: &[
+static INCIDENT_WORKFLOW_FLAT: Simple = Simple::new(
+    "Incident workflow",
+    &[
         ID,
         NAME,
         DESCRIPTION,
@@ -335,11 +329,11 @@ static INCIDENT_WORKFLOW_FLAT: Simple = Simple {
         SimpleField::new("steps", SimpleKind::Count, &["/steps"], "Number of steps."),
         CREATED_AT,
     ],
-};
+);
 
-static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple {
-    title: "Webhook subscription",
-    fields: &[
+static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple::new(
+    "Webhook subscription",
+    &[
         ID,
         DESCRIPTION,
         text("url", &["/delivery_method/url"], "URL of the webhook receiver."),
@@ -353,4 +347,4 @@ static WEBHOOK_SUBSCRIPTION_FLAT: Simple = Simple {
         text("filter_type", &["/filter/type"], "Scope of the subscription."),
         text("filter_id", &["/filter/id"], "ID of the service or team."),
     ],
-};
+);

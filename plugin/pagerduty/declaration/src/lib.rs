@@ -44,6 +44,21 @@ pub const ORIGINS: &[&str] = &[
     "https://events.eu.pagerduty.com",
 ];
 
+/// Slots for credentials.
+#[cfg(not(target_arch = "wasm32"))]
+static SLOTS: &[Slot] = &[
+    Slot::new(
+        "rest",
+        "Credential for the REST API: an API token, or OAuth 2.0 for a user or an app.",
+        &["api-token", "oauth2", "oauth2-app"],
+    ),
+    Slot::new(
+        "events",
+        "Credential for sending events: the integration key of a service.",
+        &["events-integration"],
+    ),
+];
+
 /// The node: what the facts and the overlay say together.
 ///
 /// # Panics
@@ -63,33 +78,22 @@ pub fn node() -> &'static Node {
 /// The node with these resources.
 #[cfg(not(target_arch = "wasm32"))]
 fn declared(resources: &'static [Resource]) -> Node {
-    Node {
-        name: "pagerduty",
-        version: 1,
-        display_name: "PagerDuty",
-        description: "Manages incidents, alerts, users, schedules, services, and all other resources \
-                  of a PagerDuty account, and sends events. Supports the US and EU service regions.",
-        documentation_url: "https://developer.pagerduty.com/docs/introduction",
-        icon: Some(include_str!("icon.svg")),
-        categories: &["incident-management", "on-call", "monitoring"],
-        aliases: &["PD", "paging", "alerting", "on-call schedules", "incident response", "AIOps"],
-        origins: ORIGINS,
-        slots: &[
-            Slot {
-                name: "rest",
-                description: "Credential for the REST API: an API token, or OAuth 2.0 for a user or an app.",
-                credential_types: &["api-token", "oauth2", "oauth2-app"],
-            },
-            Slot {
-                name: "events",
-                description: "Credential for sending events: the integration key of a service.",
-                credential_types: &["events-integration"],
-            },
-        ],
-        schemas: records::SHARED,
-        secrets: secrets::secrets,
-        references: references::ALL,
-        resources,
-        triggers: triggers::ALL,
-    }
+    Node::builder(
+        "pagerduty",
+        "PagerDuty",
+        "Manages incidents, alerts, users, schedules, services, and all other resources of a \
+         PagerDuty account, and sends events. Supports the US and EU service regions.",
+    )
+    .documentation_url("https://developer.pagerduty.com/docs/introduction")
+    .icon(include_str!("icon.svg"))
+    .categories(&["incident-management", "on-call", "monitoring"])
+    .aliases(&["PD", "paging", "alerting", "on-call schedules", "incident response", "AIOps"])
+    .origins(ORIGINS)
+    .slots(SLOTS)
+    .schemas(records::SHARED)
+    .secrets(secrets::secrets)
+    .references(references::ALL)
+    .resources(resources)
+    .triggers(triggers::ALL)
+    .build()
 }

@@ -1,6 +1,7 @@
 //! Parameters that no operation states: every action has them where they apply.
 
 use workflow_node_sdk::declare::{Kind, Param, Place};
+use workflow_node_sdk::literal;
 
 pub(crate) static LIMIT: Param = Param::new(
     Kind::Integer(1, 1_000_000),
@@ -8,10 +9,11 @@ pub(crate) static LIMIT: Param = Param::new(
     "Limit",
     "Maximum number of records to return. Defaults to 100. Ignored if All is set.",
 )
-.default("100");
+.default(literal!(100));
 
 pub(crate) static ALL: Param =
-    Param::new(Kind::Boolean, "all", "All", "Whether to return all records.").default("false");
+    Param::new(Kind::Boolean, "all", "All", "Whether to return all records.")
+        .default(literal!(false));
 
 pub(crate) static SIMPLIFY: Param = Param::new(
     Kind::Boolean,
@@ -19,7 +21,7 @@ pub(crate) static SIMPLIFY: Param = Param::new(
     "Simplify",
     "Whether to return flat records with a fixed set of fields instead of PagerDuty's records.",
 )
-.default("false");
+.default(literal!(false));
 
 pub(crate) static FROM: Param = Param::new(
     Kind::Email,

@@ -1,103 +1,106 @@
 //! Shapes of PagerDuty's records, as far as a workflow relies on them. Lenient: unknown members
 //! pass, references may be expanded or null.
 
-/// A reference to a shared schema, or a schema as it stands.
-pub(crate) fn by_name(name: &str) -> Option<&'static str> {
+use workflow_node_sdk::declare::{Literal, Output};
+use workflow_node_sdk::literal;
+
+/// A shared schema, or a schema in the overlay.
+pub(crate) fn by_name(name: &str) -> Option<Output> {
     if name.starts_with('{') {
-        return Some(name.to_owned().leak());
+        let schema = serde_json::from_str(name).ok()?;
+        return Some(Output::Schema(Literal::leaked(&schema)));
     }
-    let is_known = SHARED.iter().any(|(known, _)| *known == name);
-    is_known.then(|| &*format!(r##"{{"$ref":"#/$defs/{name}"}}"##).leak())
+    SHARED.iter().find(|(known, _)| *known == name).map(|(known, _)| Output::Shared(known))
 }
 
 /// Shared schemas by name.
-pub(crate) const SHARED: &[(&str, &str)] = &[
+pub(crate) const SHARED: &[(&str, Literal)] = &[
     (
         "reference",
-        r#"{"type":["object","null"],"title":"Reference","description":"Another object, by id; in full where it was asked for.","properties":{"id":{"type":["string","null"]},"type":{"type":"string"},"summary":{"type":["string","null"]},"self":{"type":["string","null"]},"html_url":{"type":["string","null"]}}}"#,
+        literal!({"type":["object","null"],"title":"Reference","description":"Another object, by id; in full where it was asked for.","properties":{"id":{"type":["string","null"]},"type":{"type":"string"},"summary":{"type":["string","null"]},"self":{"type":["string","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "incident",
-        r##"{"type":"object","title":"Incident","required":["id"],"properties":{"id":{"type":"string","description":"ID of the incident."},"incident_number":{"type":["integer","null"],"description":"Its number, as people see it."},"title":{"type":["string","null"],"description":"What is wrong."},"status":{"type":["string","null"],"description":"triggered, acknowledged or resolved."},"urgency":{"type":["string","null"],"description":"high or low."},"incident_key":{"type":["string","null"],"description":"Its key on the service."},"html_url":{"type":["string","null"],"description":"Its page."},"created_at":{"type":["string","null"]},"updated_at":{"type":["string","null"]},"resolved_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"priority":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"assignments":{"type":["array","null"]},"teams":{"type":["array","null"]}}}"##,
+        literal!({"type":"object","title":"Incident","required":["id"],"properties":{"id":{"type":"string","description":"ID of the incident."},"incident_number":{"type":["integer","null"],"description":"Its number, as people see it."},"title":{"type":["string","null"],"description":"What is wrong."},"status":{"type":["string","null"],"description":"triggered, acknowledged or resolved."},"urgency":{"type":["string","null"],"description":"high or low."},"incident_key":{"type":["string","null"],"description":"Its key on the service."},"html_url":{"type":["string","null"],"description":"Its page."},"created_at":{"type":["string","null"]},"updated_at":{"type":["string","null"]},"resolved_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"priority":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"assignments":{"type":["array","null"]},"teams":{"type":["array","null"]}}}),
     ),
     (
         "incident_note",
-        r##"{"type":"object","title":"Note","required":["id"],"properties":{"id":{"type":"string"},"content":{"type":["string","null"],"description":"What it says."},"created_at":{"type":["string","null"]},"user":{"$ref":"#/$defs/reference"}}}"##,
+        literal!({"type":"object","title":"Note","required":["id"],"properties":{"id":{"type":"string"},"content":{"type":["string","null"],"description":"What it says."},"created_at":{"type":["string","null"]},"user":{"$ref":"#/$defs/reference"}}}),
     ),
     (
         "alert",
-        r##"{"type":"object","title":"Alert","required":["id"],"properties":{"id":{"type":"string"},"summary":{"type":["string","null"],"description":"What is wrong."},"status":{"type":["string","null"],"description":"triggered or resolved."},"severity":{"type":["string","null"]},"alert_key":{"type":["string","null"],"description":"Names the alert in events."},"created_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"incident":{"$ref":"#/$defs/reference"},"body":{"type":["object","null"]}}}"##,
+        literal!({"type":"object","title":"Alert","required":["id"],"properties":{"id":{"type":"string"},"summary":{"type":["string","null"],"description":"What is wrong."},"status":{"type":["string","null"],"description":"triggered or resolved."},"severity":{"type":["string","null"]},"alert_key":{"type":["string","null"],"description":"Names the alert in events."},"created_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"incident":{"$ref":"#/$defs/reference"},"body":{"type":["object","null"]}}}),
     ),
     (
         "log_entry",
-        r##"{"type":"object","title":"Log entry","required":["id"],"properties":{"id":{"type":"string"},"type":{"type":"string","description":"What happened, e.g. trigger_log_entry."},"summary":{"type":["string","null"]},"created_at":{"type":["string","null"]},"agent":{"$ref":"#/$defs/reference"},"channel":{"type":["object","null"]},"incident":{"$ref":"#/$defs/reference"},"service":{"$ref":"#/$defs/reference"}}}"##,
+        literal!({"type":"object","title":"Log entry","required":["id"],"properties":{"id":{"type":"string"},"type":{"type":"string","description":"What happened, e.g. trigger_log_entry."},"summary":{"type":["string","null"]},"created_at":{"type":["string","null"]},"agent":{"$ref":"#/$defs/reference"},"channel":{"type":["object","null"]},"incident":{"$ref":"#/$defs/reference"},"service":{"$ref":"#/$defs/reference"}}}),
     ),
     (
         "service",
-        r##"{"type":"object","title":"Service","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"status":{"type":["string","null"]},"html_url":{"type":["string","null"]},"escalation_policy":{"$ref":"#/$defs/reference"},"teams":{"type":["array","null"]},"integrations":{"type":["array","null"]}}}"##,
+        literal!({"type":"object","title":"Service","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"status":{"type":["string","null"]},"html_url":{"type":["string","null"]},"escalation_policy":{"$ref":"#/$defs/reference"},"teams":{"type":["array","null"]},"integrations":{"type":["array","null"]}}}),
     ),
     (
         "business_service",
-        r##"{"type":"object","title":"Business service","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"point_of_contact":{"type":["string","null"]},"team":{"$ref":"#/$defs/reference"},"html_url":{"type":["string","null"]}}}"##,
+        literal!({"type":"object","title":"Business service","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"point_of_contact":{"type":["string","null"]},"team":{"$ref":"#/$defs/reference"},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "user",
-        r#"{"type":"object","title":"User","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"email":{"type":["string","null"]},"role":{"type":["string","null"]},"job_title":{"type":["string","null"]},"time_zone":{"type":["string","null"]},"html_url":{"type":["string","null"]},"teams":{"type":["array","null"]}}}"#,
+        literal!({"type":"object","title":"User","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"email":{"type":["string","null"]},"role":{"type":["string","null"]},"job_title":{"type":["string","null"]},"time_zone":{"type":["string","null"]},"html_url":{"type":["string","null"]},"teams":{"type":["array","null"]}}}),
     ),
     (
         "team",
-        r##"{"type":"object","title":"Team","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"parent":{"$ref":"#/$defs/reference"},"html_url":{"type":["string","null"]}}}"##,
+        literal!({"type":"object","title":"Team","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"parent":{"$ref":"#/$defs/reference"},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "escalation_policy",
-        r#"{"type":"object","title":"Escalation policy","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"num_loops":{"type":["integer","null"]},"escalation_rules":{"type":["array","null"],"description":"The levels, each with its targets."},"services":{"type":["array","null"]},"teams":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}"#,
+        literal!({"type":"object","title":"Escalation policy","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"num_loops":{"type":["integer","null"]},"escalation_rules":{"type":["array","null"],"description":"The levels, each with its targets."},"services":{"type":["array","null"]},"teams":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "schedule",
-        r#"{"type":"object","title":"Schedule","properties":{"id":{"type":["string","null"]},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"time_zone":{"type":["string","null"]},"schedule_layers":{"type":["array","null"]},"final_schedule":{"type":["object","null"],"description":"Who is on call when, overrides included."},"users":{"type":["array","null"]},"escalation_policies":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}"#,
+        literal!({"type":"object","title":"Schedule","properties":{"id":{"type":["string","null"]},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"time_zone":{"type":["string","null"]},"schedule_layers":{"type":["array","null"]},"final_schedule":{"type":["object","null"],"description":"Who is on call when, overrides included."},"users":{"type":["array","null"]},"escalation_policies":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "override",
-        r##"{"type":"object","title":"Override","properties":{"id":{"type":["string","null"]},"start":{"type":["string","null"]},"end":{"type":["string","null"]},"user":{"$ref":"#/$defs/reference"}}}"##,
+        literal!({"type":"object","title":"Override","properties":{"id":{"type":["string","null"]},"start":{"type":["string","null"]},"end":{"type":["string","null"]},"user":{"$ref":"#/$defs/reference"}}}),
     ),
     (
         "on_call",
-        r##"{"type":"object","title":"On-call","properties":{"user":{"$ref":"#/$defs/reference"},"schedule":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"escalation_level":{"type":["integer","null"]},"start":{"type":["string","null"],"description":"Since when; null for ever."},"end":{"type":["string","null"],"description":"Until when; null for ever."}}}"##,
+        literal!({"type":"object","title":"On-call","properties":{"user":{"$ref":"#/$defs/reference"},"schedule":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"escalation_level":{"type":["integer","null"]},"start":{"type":["string","null"],"description":"Since when; null for ever."},"end":{"type":["string","null"],"description":"Until when; null for ever."}}}),
     ),
     (
         "priority",
-        r#"{"type":"object","title":"Priority","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"summary":{"type":["string","null"]},"description":{"type":["string","null"]},"color":{"type":["string","null"]}}}"#,
+        literal!({"type":"object","title":"Priority","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"summary":{"type":["string","null"]},"description":{"type":["string","null"]},"color":{"type":["string","null"]}}}),
     ),
     (
         "maintenance_window",
-        r##"{"type":"object","title":"Maintenance window","required":["id"],"properties":{"id":{"type":"string"},"description":{"type":["string","null"]},"start_time":{"type":["string","null"]},"end_time":{"type":["string","null"]},"services":{"type":["array","null"]},"created_by":{"$ref":"#/$defs/reference"},"html_url":{"type":["string","null"]}}}"##,
+        literal!({"type":"object","title":"Maintenance window","required":["id"],"properties":{"id":{"type":"string"},"description":{"type":["string","null"]},"start_time":{"type":["string","null"]},"end_time":{"type":["string","null"]},"services":{"type":["array","null"]},"created_by":{"$ref":"#/$defs/reference"},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "change_event",
-        r##"{"type":"object","title":"Change event","required":["id"],"properties":{"id":{"type":"string"},"summary":{"type":["string","null"]},"timestamp":{"type":["string","null"]},"source":{"type":["string","null"]},"services":{"type":["array","null"]},"integration":{"$ref":"#/$defs/reference"},"custom_details":{"type":["object","null"]}}}"##,
+        literal!({"type":"object","title":"Change event","required":["id"],"properties":{"id":{"type":"string"},"summary":{"type":["string","null"]},"timestamp":{"type":["string","null"]},"source":{"type":["string","null"]},"services":{"type":["array","null"]},"integration":{"$ref":"#/$defs/reference"},"custom_details":{"type":["object","null"]}}}),
     ),
     (
         "incident_workflow",
-        r##"{"type":"object","title":"Incident workflow","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"is_enabled":{"type":["boolean","null"]},"steps":{"type":["array","null"]},"team":{"$ref":"#/$defs/reference"}}}"##,
+        literal!({"type":"object","title":"Incident workflow","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"is_enabled":{"type":["boolean","null"]},"steps":{"type":["array","null"]},"team":{"$ref":"#/$defs/reference"}}}),
     ),
     (
         "webhook_subscription",
-        r##"{"type":"object","title":"Webhook subscription","required":["id"],"properties":{"id":{"type":"string"},"description":{"type":["string","null"]},"active":{"type":["boolean","null"]},"events":{"type":["array","null"]},"filter":{"$ref":"#/$defs/reference"},"delivery_method":{"type":["object","null"]}}}"##,
+        literal!({"type":"object","title":"Webhook subscription","required":["id"],"properties":{"id":{"type":"string"},"description":{"type":["string","null"]},"active":{"type":["boolean","null"]},"events":{"type":["array","null"]},"filter":{"$ref":"#/$defs/reference"},"delivery_method":{"type":["object","null"]}}}),
     ),
     (
         "tag",
-        r#"{"type":"object","title":"Tag","required":["id"],"properties":{"id":{"type":"string"},"label":{"type":["string","null"]},"html_url":{"type":["string","null"]}}}"#,
+        literal!({"type":"object","title":"Tag","required":["id"],"properties":{"id":{"type":"string"},"label":{"type":["string","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "extension",
-        r##"{"type":"object","title":"Extension","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"endpoint_url":{"type":["string","null"]},"extension_schema":{"$ref":"#/$defs/reference"},"extension_objects":{"type":["array","null"]},"temporarily_disabled":{"type":["boolean","null"]}}}"##,
+        literal!({"type":"object","title":"Extension","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"endpoint_url":{"type":["string","null"]},"extension_schema":{"$ref":"#/$defs/reference"},"extension_objects":{"type":["array","null"]},"temporarily_disabled":{"type":["boolean","null"]}}}),
     ),
     (
         "event_orchestration",
-        r##"{"type":"object","title":"Event orchestration","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"team":{"$ref":"#/$defs/reference"},"integrations":{"type":["array","null"]},"routes":{"type":["integer","null"]}}}"##,
+        literal!({"type":"object","title":"Event orchestration","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"team":{"$ref":"#/$defs/reference"},"integrations":{"type":["array","null"]},"routes":{"type":["integer","null"]}}}),
     ),
     (
         "event_result",
-        r#"{"type":"object","title":"Accepted event","description":"PagerDuty has accepted the event; what comes of it shows later.","properties":{"status":{"type":"string"},"message":{"type":"string"},"dedup_key":{"type":["string","null"],"description":"Names the alert in later events."}}}"#,
+        literal!({"type":"object","title":"Accepted event","description":"PagerDuty has accepted the event; what comes of it shows later.","properties":{"status":{"type":"string"},"message":{"type":"string"},"dedup_key":{"type":["string","null"],"description":"Names the alert in later events."}}}),
     ),
 ];

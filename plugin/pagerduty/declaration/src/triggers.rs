@@ -1,6 +1,8 @@
 //! What starts a workflow: webhooks, and what has to be asked for.
 
-use workflow_node_sdk::declare::{Delivery, Example, Kind, Param, Signature, Trigger, Webhook};
+use workflow_node_sdk::declare::{Example, Kind, Literal, Output, Param, Trigger};
+use workflow_node_sdk::documents::{Signature, SignatureEncoding, SignatureScheme, Webhook};
+use workflow_node_sdk::literal;
 
 use crate::parameters::{SIMPLIFY, TEAM_IDS};
 
@@ -40,20 +42,24 @@ pub const EVENT_TYPES: &[&str] = &[
 
 /// PagerDuty sends 55 KB with certainty and drops what is above 256 KB; a client of theirs refuses
 /// bodies above 2 MB.
-const BODY_LIMIT: u32 = 2 * 1024 * 1024;
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
 /// A delivery is tried for 48 hours, and may have been signed at their start.
-const PREVIOUS: u32 = 48 * 3_600 * 1_000;
+const PREVIOUS: u64 = 48 * 3_600 * 1_000;
 
-const SIGNATURE: Signature = Signature {
-    header: "X-PagerDuty-Signature",
-    is_base64: false,
-    prefix: "v1=",
-    separator: ",",
-    secret: "webhook-secret",
-    pointer: "/secret",
-    previous_ms: PREVIOUS,
-};
+fn webhook() -> Webhook {
+    let (scheme, encoding) = (SignatureScheme::HmacSha256, SignatureEncoding::Hex);
+    let header = "X-PagerDuty-Signature";
+    let signature = Signature::new(scheme, header, encoding, "webhook-secret", "/secret")
+        .prefix("v1=")
+        .separator(",")
+        .previous_ms(PREVIOUS);
+    Webhook::default()
+        .signature(signature)
+        .id_header("X-Webhook-Id")
+        .body_limit_bytes(BODY_LIMIT)
+        .answer_within_ms(5_000)
+}
 
 static SERVICES: Param = Param::new(
     Kind::List(&Kind::Text),
@@ -63,48 +69,42 @@ static SERVICES: Param = Param::new(
 )
 .reference("service");
 
-const EVENT: &str = r##"{"type":"object","properties":{
+const EVENT: Literal = literal!({"type":"object","properties":{
 "id":{"type":"string"},
 "event_type":{"type":"string","description":"E.g. incident.triggered. PagerDuty may send types that are not documented."},
 "resource_type":{"type":"string"},
 "occurred_at":{"type":"string"},
 "agent":{"type":["object","null"],"description":"User or integration that caused the event."},
 "client":{"type":["object","null"]},
-"data":{"type":["object","null"],"description":"Object that the event is about."}}}"##;
+"data":{"type":["object","null"],"description":"Object that the event is about."}}});
 
-const CHANGE: &str = r##"{"type":"object","properties":{
+const CHANGE: Literal = literal!({"type":"object","properties":{
 "change":{"enum":["new","updated"]},
 "incident":{"$ref":"#/$defs/incident"},
-"log_entry":{"$ref":"#/$defs/log_entry"}}}"##;
+"log_entry":{"$ref":"#/$defs/log_entry"}}});
 
-const SHIFT: &str = r##"{"type":"object","properties":{
+const SHIFT: Literal = literal!({"type":"object","properties":{
 "change":{"enum":["started","ended"]},
-"on_call":{"$ref":"#/$defs/on_call"}}}"##;
+"on_call":{"$ref":"#/$defs/on_call"}}});
 
 /// All of them.
 pub(crate) static ALL: &[Trigger] = &[
-    Trigger::new(
+    Trigger::webhook(
         "event",
         "When an event occurs",
         "Starts a workflow as soon as an event occurs in PagerDuty. The host creates a signed webhook subscription and deletes it when the workflow is disabled. PagerDuty retries failed deliveries for 48 hours and allows up to ten webhook subscriptions per service, per team, and for the account.",
-        Delivery::Webhook(Webhook {
-            body_limit: BODY_LIMIT,
-            signature: Some(SIGNATURE),
-            id_header: "X-Webhook-Id",
-            answer_within_ms: 5_000,
-            is_answered_by_plugin: false,
-        }),
+        webhook,
     )
     .with("rest")
     .scopes(&["webhook_subscriptions.read", "webhook_subscriptions.write", "incidents.read"])
-    .takes(&[
+    .parameters(&[
         &Param::new(
             Kind::List(&Kind::Text),
             "events",
             "Events",
             "Event types, e.g. incident.triggered. Events of services require the scope services.read, events of workflows incident_workflows.read.",
         )
-        .suggests(EVENT_TYPES)
+        .suggestions(EVENT_TYPES)
         .required()
         .max(100),
         &Param::text("service_id", "Service", "ID, name, or URL of a service. Include only events of its incidents.")
@@ -117,7 +117,7 @@ pub(crate) static ALL: &[Trigger] = &[
             "Shape",
             "Format of the data: webhook returns events as PagerDuty sends them; rest uses the field names of the REST API (incident_number, assignments).",
         )
-        .default(r#""webhook""#),
+        .default(literal!("webhook")),
         &Param::new(
             Kind::List(&Kind::Text),
             "ignore_agents",
@@ -129,34 +129,34 @@ pub(crate) static ALL: &[Trigger] = &[
         &Param::text("description", "Description", "Description of the webhook subscription in PagerDuty.")
             .max(255),
     ])
-    .gives(EVENT)
-    .documented("https://developer.pagerduty.com/docs/webhooks-overview")
+    .output(Output::Schema(EVENT))
+    .documentation_url("https://developer.pagerduty.com/docs/webhooks-overview")
     .examples(&[
         Example::new(
             "New and resolved incidents of a service",
-            r#"{"events":["incident.triggered","incident.resolved"],"service_id":"PSERVICE000001"}"#,
+            literal!({"events":["incident.triggered","incident.resolved"],"service_id":"PSERVICE000001"}),
         ),
         Example::new(
             "Notes, in the format of the REST API",
-            r#"{"events":["incident.annotated"],"shape":"rest"}"#,
+            literal!({"events":["incident.annotated"],"shape":"rest"}),
         ),
     ]),
-    Trigger::new(
+    Trigger::poll(
         "incident.changed",
         "When an incident is new or updated",
         "Polls for incidents that are new or have changed since the last poll. Works without an address that PagerDuty can reach.",
-        Delivery::Poll(60),
+        60,
     )
     .with("rest")
     .scopes(&["incidents.read"])
-    .takes(&[
+    .parameters(&[
         &Param::new(
             Kind::OneOf(&["new", "updated", "new_or_updated"]),
             "changes",
             "Changes",
             "Whether to include new incidents, updated incidents, or both.",
         )
-        .default(r#""new_or_updated""#),
+        .default(literal!("new_or_updated")),
         &SERVICES,
         &TEAM_IDS,
         &Param::new(
@@ -173,31 +173,31 @@ pub(crate) static ALL: &[Trigger] = &[
         ),
         &SIMPLIFY,
     ])
-    .gives(CHANGE)
-    .examples(&[Example::new("New incidents of high urgency", r#"{"changes":"new","urgencies":["high"]}"#)]),
-    Trigger::new(
+    .output(Output::Schema(CHANGE))
+    .examples(&[Example::new("New incidents of high urgency", literal!({"changes":"new","urgencies":["high"]}))]),
+    Trigger::poll(
         "log_entry.created",
         "When a log entry is created",
         "Polls for new log entries of incidents and returns them in order.",
-        Delivery::Poll(60),
+        60,
     )
     .with("rest")
     .scopes(&["incidents.read"])
-    .takes(&[
+    .parameters(&[
         &Param::new(
             Kind::Boolean,
             "is_overview",
             "Overview",
             "Whether to return only the most important changes of each incident.",
         )
-        .default("false"),
+        .default(literal!(false)),
         &Param::new(
             Kind::List(&Kind::Text),
             "types",
             "Types",
             "Include only log entries of these types, e.g. annotate_log_entry.",
         )
-        .suggests(&[
+        .suggestions(&[
             "trigger_log_entry",
             "acknowledge_log_entry",
             "resolve_log_entry",
@@ -211,17 +211,17 @@ pub(crate) static ALL: &[Trigger] = &[
         &TEAM_IDS,
         &SIMPLIFY,
     ])
-    .gives(r##"{"$ref":"#/$defs/log_entry"}"##)
-    .examples(&[Example::new("Notes", r#"{"types":["annotate_log_entry"]}"#)]),
-    Trigger::new(
+    .output(Output::Shared("log_entry"))
+    .examples(&[Example::new("Notes", literal!({"types":["annotate_log_entry"]}))]),
+    Trigger::poll(
         "on_call.changed",
         "When someone goes on or off call",
         "Polls for changes of on-call users and returns who went on or off call since the last poll. Shifts that start and end between two polls are not seen.",
-        Delivery::Poll(60),
+        60,
     )
     .with("rest")
     .scopes(&["oncalls.read"])
-    .takes(&[
+    .parameters(&[
         &Param::new(
             Kind::List(&Kind::Text),
             "schedule_ids",
@@ -246,6 +246,6 @@ pub(crate) static ALL: &[Trigger] = &[
         ),
         &SIMPLIFY,
     ])
-    .gives(SHIFT)
-    .examples(&[Example::new("The first level of a policy", r#"{"escalation_policy_ids":["PESCALATIONPO1"],"level":1}"#)]),
+    .output(Output::Schema(SHIFT))
+    .examples(&[Example::new("The first level of a policy", literal!({"escalation_policy_ids":["PESCALATIONPO1"],"level":1}))]),
 ];

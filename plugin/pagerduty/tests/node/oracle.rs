@@ -52,7 +52,7 @@ fn actions_of(operation: &Operation) -> Vec<&'static Action> {
     declared()
         .actions()
         .filter(|action| {
-            action.slot == "rest"
+            action.slot == Some("rest")
                 && action.name != "api.request"
                 && action.route.method == operation.method
                 && same_path(action.route.path, &operation.path)
@@ -107,6 +107,7 @@ fn value_of(kind: &Kind) -> Value {
         Kind::Object(members) => Value::Object(values(members, |_| true)),
         Kind::Objects(members) => json!([values(members, |_| true)]),
         Kind::Constant(_) => Value::Null,
+        other => panic!("there is no value of {other:?} here"),
     }
 }
 
@@ -128,7 +129,7 @@ fn values(params: &[&Param], wanted: impl Fn(&Param) -> bool) -> Map<String, Val
         .map(|param| (param.name.to_owned(), least(param)))
         .collect();
     // Only what belongs to the variant that is chosen.
-    for param in params.iter().filter(|param| !param.when.is_empty()) {
+    for param in params.iter().filter(|param| param.when.is_some()) {
         if param.applies(&given) != Some(true) {
             given.remove(param.name);
         }
@@ -322,7 +323,8 @@ fn every_operation_that_is_not_deprecated_has_its_action() {
 #[test]
 fn every_action_is_an_operation_that_exists() {
     let mut unknown = Vec::new();
-    for action in declared().actions().filter(|one| one.slot == "rest" && one.name != "api.request")
+    for action in
+        declared().actions().filter(|one| one.slot == Some("rest") && one.name != "api.request")
     {
         let known = current().any(|operation| {
             operation.method == action.route.method && same_path(action.route.path, &operation.path)
@@ -506,7 +508,7 @@ fn an_answer_becomes_one_record_per_element() {
             .iter()
             .map(|(name, kind)| {
                 let counts_failures = action.failures.is_some_and(|one| {
-                    one.result.is_empty() && one.at.trim_start_matches('/') == name
+                    one.result.is_none() && one.at.trim_start_matches('/') == name
                 });
                 let value = match kind.as_str() {
                     "array<string>" if counts_failures => json!([]),
@@ -564,14 +566,14 @@ fn every_reference_has_a_list_that_exists_and_every_parameter_a_reference_that_e
         let list =
             declared().action(reference.list).unwrap_or_else(|| panic!("{}", reference.list));
         assert!(list.is_list(), "{}", reference.list);
-        assert!(reference.get.is_empty() || declared().action(reference.get).is_some());
-        let searches = list.parameters.iter().any(|param| param.name == reference.search);
-        assert!(reference.search.is_empty() || searches, "{}", reference.name);
+        assert!(reference.get.is_none_or(|get| declared().action(get).is_some()));
+        let searches = |search| list.parameters.iter().any(|param| param.name == search);
+        assert!(reference.search.is_none_or(searches), "{}", reference.name);
     }
     let mut used = BTreeSet::new();
     fn visit(params: &[&Param], used: &mut BTreeSet<&'static str>) {
         for param in params {
-            used.insert(param.reference);
+            used.extend(param.reference);
             used.extend(param.reference_by.iter().map(|(_, reference)| reference));
             visit(param.members(), used);
         }

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 use workflow_node_documents as documents;
-use workflow_node_documents::{OriginPattern, Schema, Schemas, SlotUse};
+use workflow_node_documents::{Json, OriginPattern, Schema, Schemas, SlotUse};
 
 use super::{
-    Action, Delivery, Effect, Example, Idempotency, Kind, Node, Param, Place, Reference, Run,
-    Signature, Trigger, Webhook, guarantee,
+    Action, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Trigger, guarantee,
 };
-use crate::json::{Object, constant, texts};
+use crate::json::{Object, texts};
 
 /// The whole node.
 ///
@@ -36,13 +35,13 @@ pub fn node(node: &Node) -> documents::Node {
         documents::Node::new(node.name, node.display_name, node.description, origins, actions)
             .version(node.version)
             .schemas(Schemas::from_iter(
-                node.schemas.iter().map(|(name, text)| (*name, schema(constant(text)))),
+                node.schemas.iter().map(|(name, literal)| (*name, schema(literal.value()))),
             ))
             .secrets((node.secrets)())
             .resources(resources)
             .categories(node.categories.iter().copied())
             .aliases(node.aliases.iter().copied());
-    document.documentation_url = given(node.documentation_url);
+    document.documentation_url = node.documentation_url.map(str::to_owned);
     document.icon = node.icon.map(str::to_owned);
     for slot in node.slots {
         let types: Vec<String> = slot.credential_types.iter().map(|&name| name.into()).collect();
@@ -57,11 +56,6 @@ pub fn triggers(node: &Node) -> documents::Triggers {
     documents::Triggers::default().triggers(triggers.collect())
 }
 
-/// A text that a declaration gives, or leaves empty.
-fn given(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
 /// A schema that the declaration holds or that is built here.
 fn schema(value: Value) -> Schema {
     let Ok(schema) = value.try_into() else {
@@ -73,60 +67,30 @@ fn schema(value: Value) -> Schema {
 fn trigger(trigger: &Trigger, references: &[Reference]) -> documents::Trigger {
     let form = &trigger.form;
     let delivery: documents::Delivery = match &trigger.delivery {
-        Delivery::Webhook(declared) => webhook(declared).into(),
+        Delivery::Webhook(webhook) => webhook().into(),
         Delivery::Poll(seconds) => documents::Poll::new(u64::from(*seconds) * 1_000).into(),
     };
     let parameters = schema(object_schema(form.parameters, references));
     let mut document =
         documents::Trigger::new(form.name, form.title, form.description, parameters, delivery)
             .version(form.version)
-            .output(schema(constant(form.output)))
+            .output(schema(form.output.schema()))
             .slots(slot(form))
             .examples(examples(form.examples));
-    document.documentation_url = given(form.documentation_url);
-    document
-}
-
-fn webhook(webhook: &Webhook) -> documents::Webhook {
-    let mut document = documents::Webhook::default();
-    if webhook.body_limit > 0 {
-        document = document.body_limit_bytes(webhook.body_limit as usize);
-    }
-    if webhook.answer_within_ms > 0 {
-        document = document.answer_within_ms(webhook.answer_within_ms.into());
-    }
-    if webhook.is_answered_by_plugin {
-        document = document.answered_by(documents::AnsweredBy::Plugin);
-    }
-    document.signature = webhook.signature.as_ref().map(signature);
-    document.id_header = given(webhook.id_header);
-    document
-}
-
-fn signature(signature: &Signature) -> documents::Signature {
-    let encoding = match signature.is_base64 {
-        true => documents::SignatureEncoding::Base64,
-        false => documents::SignatureEncoding::Hex,
-    };
-    let scheme = documents::SignatureScheme::HmacSha256;
-    let (header, secret) = (signature.header, signature.secret);
-    let mut document =
-        documents::Signature::new(scheme, header, encoding, secret, signature.pointer)
-            .previous_ms(signature.previous_ms.into());
-    document.prefix = given(signature.prefix);
-    document.separator = given(signature.separator);
+    document.documentation_url = form.documentation_url.map(str::to_owned);
     document
 }
 
 /// The slot that a form uses, if it uses one.
 fn slot(form: &Action) -> Option<(&'static str, SlotUse)> {
     let used = SlotUse::default().required(true).scopes(form.scopes.iter().copied());
-    (!form.slot.is_empty()).then_some((form.slot, used))
+    Some((form.slot?, used))
 }
 
 fn examples(examples: &[Example]) -> Vec<documents::Example> {
-    let example =
-        |example: &Example| documents::Example::new(example.title, constant(example.parameters));
+    let example = |example: &Example| {
+        documents::Example::new(example.title, Json::from(example.parameters.value()))
+    };
     examples.iter().map(example).collect()
 }
 
@@ -135,8 +99,8 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
         action.name,
         action.title,
         action.description,
-        effect(action.effect),
-        idempotency(action.idempotency),
+        action.effect,
+        action.idempotency,
         schema(object_schema(action.parameters, references)),
     )
     .version(action.version)
@@ -146,7 +110,7 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
     .early_access(action.is_early_access)
     .emits(action.run == Run::Declared && action.is_paged())
     .batches(action.run == Run::Batch);
-    document.documentation_url = given(action.documentation_url);
+    document.documentation_url = action.documentation_url.map(str::to_owned);
     document.guarantee = guarantee::of(action);
     match slot(action) {
         Some((name, used)) => document.slot(name, used),
@@ -156,32 +120,13 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
 
 /// The schema of one output record: as the service writes it, or flat.
 fn record(action: &Action) -> Value {
-    let whole = constant(action.output);
+    let whole = action.output.schema();
     let Some(simple) = action.simple else {
         return whole;
     };
     let mut members = Object::new();
     members.set("anyOf", Value::Array(vec![whole, simple.schema()]));
     members.build()
-}
-
-fn effect(effect: Effect) -> documents::Effect {
-    match effect {
-        Effect::Read => documents::Effect::Read,
-        Effect::Create => documents::Effect::Create,
-        Effect::Update => documents::Effect::Update,
-        Effect::Delete => documents::Effect::Delete,
-        Effect::Execute => documents::Effect::Execute,
-    }
-}
-
-fn idempotency(idempotency: Idempotency) -> documents::Idempotency {
-    match idempotency {
-        Idempotency::Safe => documents::Idempotency::Safe,
-        Idempotency::Idempotent => documents::Idempotency::Idempotent,
-        Idempotency::Keyed => documents::Idempotency::Keyed,
-        Idempotency::None => documents::Idempotency::None,
-    }
 }
 
 /// The schema of parameters, or of an object's members.
@@ -196,7 +141,7 @@ fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     for param in parameters.iter().filter(|param| param.is_asked()) {
         properties.set(param.name, param_schema(param, references));
         order.push(param.name);
-        if param.is_required && param.when.is_empty() {
+        if param.is_required && param.when.is_none() {
             match record {
                 Some(_) if param.is_in_body() => of_record.push(param.name),
                 _ => required.push(param.name),
@@ -209,7 +154,7 @@ fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     members.text("type", "object");
     members.set("properties", properties.build());
     members.set("additionalProperties", false.into());
-    if let Some(by) = parameters.iter().map(|param| param.when).find(|by| !by.is_empty()) {
+    if let Some(by) = parameters.iter().find_map(|param| param.when) {
         hints.text("discriminator", by);
         members.set("oneOf", Value::Array(variants(by, parameters)));
     }
@@ -250,7 +195,7 @@ fn variants(by: &str, parameters: &[&Param]) -> Vec<Value> {
         decided.text("const", group[0]);
         properties.set(by, decided.build());
         let mut required = vec![by];
-        for param in parameters.iter().filter(|param| param.when == by) {
+        for param in parameters.iter().filter(|param| param.when == Some(by)) {
             if !param.when_is.contains(&group[0]) {
                 properties.set(param.name, false.into());
             } else if param.is_required && record.is_none() {
@@ -278,24 +223,26 @@ fn param_schema(param: &Param, references: &[Reference]) -> Value {
     members.text("title", param.title);
     members.text("description", param.description);
     if let Some(default) = param.default {
-        members.set("default", constant(default));
+        members.set("default", default.value());
     }
-    if !param.secret.is_empty() {
-        conceal(&mut members, param);
+    if let Some(secret) = param.secret {
+        conceal(&mut members, param, secret);
     }
     if !param.suggestions.is_empty() {
         suggest(&mut members, param);
     }
     let mut hints = Object::new();
-    if !param.reference.is_empty() {
+    if let Some(name) = param.reference {
         hints.set("options", true.into());
-        hints.text("reference", param.reference);
-        if let Some(reference) = references.iter().find(|one| one.name == param.reference) {
+        hints.text("reference", name);
+        if let Some(reference) = references.iter().find(|one| one.name == name) {
             hints.set("accepts", accepts(reference));
         }
     } else if let Some((_, first)) = param.reference_by.first() {
         hints.set("options", true.into());
-        hints.text("depends_on", param.decided_by);
+        if let Some(member) = param.decided_by {
+            hints.text("depends_on", member);
+        }
         if let Some(reference) = references.iter().find(|one| one.name == *first) {
             hints.set("accepts", accepts(reference));
         }
@@ -316,24 +263,24 @@ fn param_schema(param: &Param, references: &[Reference]) -> Value {
 fn accepts(reference: &Reference) -> Value {
     let mut accepts = vec!["id"];
     accepts.extend(reference.is_named.then_some("name"));
-    accepts.extend((!reference.also.is_empty()).then_some(reference.also));
+    accepts.extend(reference.also);
     accepts.extend((!reference.segments.is_empty()).then_some("address"));
     texts(&accepts)
 }
 
 /// Marks a secret: the text itself, each element of a list, or each member of a map, whatever it is
 /// called. Only texts can be secrets, so nothing else is let in beside them.
-fn conceal(members: &mut Object, param: &Param) {
+fn conceal(members: &mut Object, param: &Param, secret: &str) {
     let mark = |members: &mut Object| {
         members.set("writeOnly", true.into());
-        members.text("x-secret", param.secret);
+        members.text("x-secret", secret);
     };
     let inner = match param.kind {
         Kind::Map => "additionalProperties",
         Kind::List(_) => "items",
         _ => return mark(members),
     };
-    let mut element = kind_schema(&Kind::Text, (1, 0), false, &[]);
+    let mut element = kind_schema(&Kind::Text, (1, None), false, &[]);
     mark(&mut element);
     members.set(inner, element.build());
 }
@@ -343,7 +290,7 @@ fn suggest(members: &mut Object, param: &Param) {
     let known = texts(param.suggestions);
     match param.kind {
         Kind::List(element) => {
-            let mut items = kind_schema(element, (1, 0), false, &[]);
+            let mut items = kind_schema(element, (1, None), false, &[]);
             items.set("examples", known);
             members.set("items", items.build());
         }
@@ -353,7 +300,7 @@ fn suggest(members: &mut Object, param: &Param) {
 
 fn kind_schema(
     kind: &Kind,
-    (min, max): (u32, u32),
+    (min, max): (u32, Option<u32>),
     is_nullable: bool,
     references: &[Reference],
 ) -> Object {
@@ -413,7 +360,7 @@ fn kind_schema(
             members.set("enum", values);
         }
         Kind::List(element) => {
-            members.set("items", kind_schema(element, (1, 0), false, references).build());
+            members.set("items", kind_schema(element, (1, None), false, references).build());
         }
         Kind::Objects(parameters) => members.set("items", object_schema(parameters, references)),
         _ => {}
@@ -427,7 +374,7 @@ fn kind_schema(
     if min > 0 {
         members.set(fewest, min.into());
     }
-    if max > 0 {
+    if let Some(max) = max {
         members.set(most, max.into());
     }
     members

@@ -17,12 +17,17 @@ pub(super) fn of(action: &Action) -> Option<String> {
         Paging::Limit(_, most) => {
             Some(format!("The service gives {most} records at most, and no way to the rest."))
         }
-        Paging::Offset(Offset { window, time: None, .. }) => Some(format!(
+        Paging::Offset(Offset { window: None, .. }) => Some(
+            "However many there are. None comes twice, and none is missed while others arrive; one \
+             that is removed meanwhile may hide its neighbour."
+                .to_owned(),
+        ),
+        Paging::Offset(Offset { window: Some(window), time: None, .. }) => Some(format!(
             "At most {window} records: where there are more, it hands those over and then fails, \
              so that it never ends early in silence. None comes twice, and none is missed while \
              others arrive; one that is removed meanwhile may hide its neighbour.",
         )),
-        Paging::Offset(Offset { window, time: Some(time), .. }) => {
+        Paging::Offset(Offset { window: Some(window), time: Some(time), .. }) => {
             let order = match time.oldest_first {
                 Some(_) => ", unless another order was asked for",
                 None => "",
@@ -46,16 +51,7 @@ mod tests {
     use super::*;
     use crate::declare::TimeKey;
 
-    const OFFSET: Offset = Offset {
-        page: 100,
-        window: 10_000,
-        limit: "limit",
-        offset: "offset",
-        more: "more",
-        total: "total",
-        is_undocumented: false,
-        time: None,
-    };
+    const OFFSET: Offset = Offset::new(100).window(10_000).total("total");
 
     fn words(paging: &'static Paging) -> Option<String> {
         let action = Action::new("a.list", "", "", "GET", "/a");
@@ -65,20 +61,14 @@ mod tests {
     #[test]
     fn a_list_says_how_far_it_reaches() {
         static PLAIN: Paging = Paging::Offset(OFFSET);
-        static BY_TIME: Paging = Paging::Offset(Offset {
-            time: Some(TimeKey {
-                field: "created_at",
-                since: "since",
-                until: "until",
-                oldest_first: Some(("sort", "up")),
-                everything: None,
-                days: 0,
-                earliest: 0,
-            }),
-            ..OFFSET
-        });
+        static BY_TIME: Paging =
+            Paging::Offset(OFFSET.by_time(
+                TimeKey::new("created_at", "since", "until", 0).oldest_first("sort", "up"),
+            ));
+        static ENDLESS: Paging = Paging::Offset(Offset::new(100));
         static CUT: Paging = Paging::Limit("limit", 50);
         assert!(words(&PLAIN).unwrap().starts_with("At most 10000 records"));
+        assert!(words(&ENDLESS).unwrap().starts_with("However many there are. None"));
         assert!(words(&BY_TIME).unwrap().contains("(created_at), unless another order"));
         assert!(words(&CUT).unwrap().contains("50 records at most"));
     }
@@ -88,7 +78,7 @@ mod tests {
         static WHOLE: Paging = Paging::None;
         static PLAIN: Paging = Paging::Offset(OFFSET);
         assert!(words(&WHOLE).is_none());
-        let action = Action::new("a.list", "", "", "GET", "/a").runs(Run::Custom);
+        let action = Action::new("a.list", "", "", "GET", "/a").run(Run::Custom);
         assert!(of(&action.answer(Answer::List("a", &PLAIN))).is_none());
     }
 }

@@ -5,8 +5,12 @@
 pub mod document;
 mod guarantee;
 mod leak;
+mod literal;
+mod node;
+mod output;
 mod param;
 mod record;
+mod reference;
 pub(crate) mod request;
 mod route;
 mod simple;
@@ -14,147 +18,22 @@ mod trigger;
 pub(crate) mod validate;
 
 use serde::{Deserialize, Serialize};
-use workflow_node_documents::SecretPosition;
+pub use workflow_node_documents::{Effect, Idempotency};
 
+#[doc(hidden)]
+pub use literal::Convert;
+pub use literal::Literal;
+pub use node::{Node, NodeBuilder, Resource, Slot};
+pub use output::{Field, FieldKind, Output};
 pub use param::{Kind, Param, Place};
+pub use reference::Reference;
 pub use route::{Answer, Cursor, Failures, Offset, Paging, Route, TimeKey};
 pub use simple::{Simple, SimpleField, SimpleKind};
-pub use trigger::{Delivery, Signature, Trigger, Webhook};
-
-/// A node: everything it says about itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Node {
-    /// Lower case, e.g. `pagerduty`.
-    pub name: &'static str,
-    /// Raised when a workflow built with the last version would behave differently.
-    pub version: u32,
-    /// As people write it.
-    pub display_name: &'static str,
-    /// What it is for.
-    pub description: &'static str,
-    /// Where a person reads more; https.
-    pub documentation_url: &'static str,
-    /// Icon: SVG text of at most 8 KiB. Hosts show it only as an image.
-    pub icon: Option<&'static str>,
-    /// Categories that catalogs list the node under, in lower case.
-    pub categories: &'static [&'static str],
-    /// Other words that people search for.
-    pub aliases: &'static [&'static str],
-    /// Every origin it may ever talk to.
-    pub origins: &'static [&'static str],
-    /// The places for credentials.
-    pub slots: &'static [Slot],
-    /// Schemas shared by name (JSON text); actions refer to them as `#/$defs/NAME`.
-    pub schemas: &'static [(&'static str, &'static str)],
-    /// Where responses and requests hold secrets.
-    pub secrets: fn() -> Vec<SecretPosition>,
-    /// What parameters may refer to.
-    pub references: &'static [Reference],
-    /// The resources, in the order in which a menu shows them.
-    pub resources: &'static [Resource],
-    /// What starts a workflow.
-    pub triggers: &'static [Trigger],
-}
-
-impl Node {
-    /// All actions, in order.
-    pub fn actions(&self) -> impl Iterator<Item = &'static Action> + use<> {
-        self.resources.iter().flat_map(|resource| resource.actions.iter().copied().flatten())
-    }
-
-    /// The action of this name.
-    pub fn action(&self, name: &str) -> Option<&'static Action> {
-        self.actions().find(|action| action.name == name)
-    }
-
-    /// The trigger of this name.
-    pub fn trigger(&self, name: &str) -> Option<&'static Trigger> {
-        self.triggers.iter().find(|trigger| trigger.form.name == name)
-    }
-}
-
-/// Actions that belong together.
-#[derive(Clone, Copy, Debug)]
-pub struct Resource {
-    /// Lower case.
-    pub name: &'static str,
-    /// What a menu shows, in the plural.
-    pub title: &'static str,
-    /// What it is, for a person who does not know the service.
-    pub description: &'static str,
-    /// Its actions, a slice per file.
-    pub actions: &'static [&'static [Action]],
-}
-
-/// A place for a credential.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    /// Lower case.
-    pub name: &'static str,
-    /// What it is for.
-    pub description: &'static str,
-    /// Which credential types fit.
-    pub credential_types: &'static [&'static str],
-}
-
-/// What a parameter may be the id of, and how its choices are found: by an action that lists them.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Reference {
-    /// What parameters name.
-    pub name: &'static str,
-    /// Whether people give it a name, by which it can be found. Otherwise every text is an id.
-    pub is_named: bool,
-    /// In words, for messages: `an escalation policy`.
-    pub words: &'static str,
-    /// The action that lists them. Its path may need other parameters of the form.
-    pub list: &'static str,
-    /// The action that looks one up by the parameter of this name; empty for none.
-    pub get: &'static str,
-    /// The query parameter of the list by which the service searches; empty where it does not.
-    pub search: &'static str,
-    /// Members of a record that name it for people, the best first.
-    #[serde(deserialize_with = "leak::slice")]
-    pub labels: &'static [&'static str],
-    /// The member that makes a second line; empty for none.
-    pub detail: &'static str,
-    /// The segments after which an address of the service has the id.
-    #[serde(deserialize_with = "leak::slice")]
-    pub segments: &'static [&'static str],
-    /// What else the node's own code takes for it, in a word: `number`. Empty for nothing.
-    #[serde(skip)]
-    pub also: &'static str,
-}
-
-/// What an action does to the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Effect {
-    /// Changes nothing.
-    Read,
-    /// Makes something new.
-    Create,
-    /// Changes something.
-    Update,
-    /// Removes something.
-    Delete,
-    /// Anything else; also what depends on the parameters.
-    Execute,
-}
-
-/// What happens when an action is repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Idempotency {
-    /// It changes nothing.
-    Safe,
-    /// Twice is as once.
-    Idempotent,
-    /// Twice is as once, by a key derived from the execution.
-    Keyed,
-    /// Never repeated by anyone.
-    None,
-}
+pub use trigger::{Delivery, Trigger};
 
 /// What is done with an action's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Run {
     /// It is sent, and the answer decoded, as declared.
     Declared,
@@ -167,85 +46,87 @@ pub enum Run {
 
 /// One action.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Action {
     /// `<resource>.<operation>`.
     pub name: &'static str,
     /// Raised when its parameters or output change incompatibly.
     pub version: u32,
-    /// What a menu shows.
+    /// Title in a menu.
     #[serde(skip)]
     pub title: &'static str,
     /// What it does, for a person who does not know the API.
     #[serde(skip)]
     pub description: &'static str,
-    /// The service's own page; empty for none.
+    /// Page of the service's own documentation.
     #[serde(skip)]
-    pub documentation_url: &'static str,
-    /// The slot whose credential it uses; empty for none.
-    pub slot: &'static str,
-    /// The scopes that a scoped grant needs.
+    pub documentation_url: Option<&'static str>,
+    /// Slot whose credential it uses.
+    pub slot: Option<&'static str>,
+    /// Scopes that a credential with scopes needs.
     #[serde(deserialize_with = "leak::slice")]
     pub scopes: &'static [&'static str],
     /// What it does to the service.
     pub effect: Effect,
-    /// What a repetition does.
+    /// What repeating it does.
     pub idempotency: Idempotency,
-    /// Whether it acts in the name of a person (what that means is the service's business).
+    /// Whether it acts as a user; what that means is the service's business.
     pub acts_as_user: bool,
     /// Whether the service may still change it.
     #[serde(skip)]
     pub is_early_access: bool,
-    /// The parameter that names what is written: items that name the same run one after the other,
-    /// in their order. Empty where the order does not matter.
-    pub ordered_by: &'static str,
-    /// What to look at when nobody knows whether it happened; empty for the obvious.
-    pub check: &'static str,
+    /// Parameter that names what is written: items with the same value run one after the other, in
+    /// their order.
+    pub ordered_by: Option<&'static str>,
+    /// How to find out whether a write happened whose response was lost.
+    pub check: Option<&'static str>,
     /// The form, in order.
     #[serde(skip)]
     pub parameters: &'static [&'static Param],
     /// The request that follows from the parameters.
     pub route: Route,
-    /// Where a successful answer reports failures.
+    /// Where a successful response reports failures.
     #[serde(deserialize_with = "leak::some")]
     pub failures: Option<&'static Failures>,
     /// What is done with the request.
     pub run: Run,
-    /// Schema of one output record (JSON text).
+    /// What one output record is.
     #[serde(skip)]
-    pub output: &'static str,
-    /// The flat form of a record that `simplify` asks for.
+    pub output: Output,
+    /// The flat form of a record, which the parameter `simplify` selects.
     #[serde(deserialize_with = "leak::some")]
     pub simple: Option<&'static Simple>,
-    /// Parameters that really run.
+    /// Parameters that run.
     #[serde(skip)]
     pub examples: &'static [Example],
 }
 
-/// Checks one item's parameters (JSON text) against an action's form, as the node does before it
+/// Checks one item's parameters against an action's form, as the node does before it
 /// sends anything.
 ///
 /// # Errors
 ///
 /// Of kind `invalid-input`, with every wrong field.
-pub fn check(action: &Action, parameters: &str) -> Result<(), crate::Error> {
-    let parameters = crate::json::object(parameters)
-        .ok_or_else(|| crate::Error::invalid("", "must be a JSON object"))?;
-    validate::check(action, &parameters)
+pub fn check(action: &Action, parameters: &serde_json::Value) -> Result<(), crate::Error> {
+    let parameters =
+        parameters.as_object().ok_or_else(|| crate::Error::invalid("", "must be a JSON object"))?;
+    validate::check(action, parameters)
 }
 
-/// Parameters that really run, as a test proves.
+/// Parameters that run.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Example {
     /// What it shows.
     pub title: &'static str,
-    /// A JSON object (text).
-    pub parameters: &'static str,
+    /// An object of parameters.
+    pub parameters: Literal,
 }
 
 impl Action {
-    /// An action with a name, a request and nothing else. What it does to the service follows from
-    /// the method until it is said: GET reads, POST creates, PUT and PATCH update, DELETE deletes;
-    /// and only what is sure to have one effect when repeated counts as repeatable.
+    /// Creates an action with a name, a request, and nothing else. The effect follows from the
+    /// method until [`effect`](Self::effect) sets it: GET reads, POST creates, PUT and PATCH
+    /// update, DELETE deletes. GET, PUT, and DELETE may be repeated; POST and PATCH may not.
     pub const fn new(
         name: &'static str,
         title: &'static str,
@@ -254,7 +135,7 @@ impl Action {
         path: &'static str,
     ) -> Self {
         let (effect, idempotency) = match method.as_bytes() {
-            b"GET" => (Effect::Read, Idempotency::Safe),
+            b"GET" | b"HEAD" | b"OPTIONS" => (Effect::Read, Idempotency::Safe),
             b"PUT" => (Effect::Update, Idempotency::Idempotent),
             b"PATCH" => (Effect::Update, Idempotency::None),
             b"DELETE" => (Effect::Delete, Idempotency::Idempotent),
@@ -265,39 +146,95 @@ impl Action {
             version: 1,
             title,
             description,
-            documentation_url: "",
-            slot: "",
+            documentation_url: None,
+            slot: None,
             scopes: &[],
             effect,
             idempotency,
             acts_as_user: false,
             is_early_access: false,
-            ordered_by: "",
-            check: "",
+            ordered_by: None,
+            check: None,
             parameters: &[],
-            route: Route {
-                method,
-                base: "",
-                path,
-                envelope: "",
-                constants: &[],
-                headers: &[],
-                key: None,
-                answer: Answer::Whole,
-            },
+            route: Route::new(method, path),
             failures: None,
             run: Run::Declared,
-            output: r#"{"type":"object"}"#,
+            output: Output::Object,
             simple: None,
             examples: &[],
         }
     }
 
-    /// Uses the credential of a slot, and one of its base URLs.
+    /// Creates an action that sends GET.
+    pub const fn get(
+        name: &'static str,
+        path: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(name, title, description, "GET", path)
+    }
+
+    /// Creates an action that sends POST.
+    pub const fn post(
+        name: &'static str,
+        path: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(name, title, description, "POST", path)
+    }
+
+    /// Creates an action that sends PUT.
+    pub const fn put(
+        name: &'static str,
+        path: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(name, title, description, "PUT", path)
+    }
+
+    /// Creates an action that sends PATCH.
+    pub const fn patch(
+        name: &'static str,
+        path: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(name, title, description, "PATCH", path)
+    }
+
+    /// Creates an action that sends DELETE.
+    pub const fn delete(
+        name: &'static str,
+        path: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(name, title, description, "DELETE", path)
+    }
+
+    /// Sets the version. Raise it when the parameters or the output change incompatibly.
     #[must_use]
-    pub const fn with(mut self, slot: &'static str, base: &'static str) -> Self {
-        self.slot = slot;
-        self.route.base = base;
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Uses the credential in a slot, and the base URL that its configuration has under a name.
+    #[must_use]
+    pub const fn with(mut self, slot: &'static str, base_url: &'static str) -> Self {
+        self.slot = Some(slot);
+        self.route.base = Some(base_url);
+        self
+    }
+
+    /// Sends the request to this base URL, without a credential.
+    #[must_use]
+    pub const fn without_credential(mut self, base_url: &'static str) -> Self {
+        self.slot = None;
+        self.route.base = Some(base_url);
         self
     }
 
@@ -308,49 +245,49 @@ impl Action {
         self
     }
 
-    /// Asks for these parameters.
+    /// Sets the form, in order.
     #[must_use]
-    pub const fn takes(mut self, parameters: &'static [&'static Param]) -> Self {
+    pub const fn parameters(mut self, parameters: &'static [&'static Param]) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// Has this schema of an output record.
+    /// Sets what one output record is.
     #[must_use]
-    pub const fn gives(mut self, output: &'static str) -> Self {
+    pub const fn output(mut self, output: Output) -> Self {
         self.output = output;
         self
     }
 
-    /// Reads its answer so.
+    /// Sets how a response becomes output.
     #[must_use]
     pub const fn answer(mut self, answer: Answer) -> Self {
         self.route.answer = answer;
         self
     }
 
-    /// Reports failures in a successful answer: they become the error of the item.
+    /// Says where a successful response reports failures. They become the error of the item.
     #[must_use]
-    pub const fn fails(mut self, failures: &'static Failures) -> Self {
+    pub const fn failures(mut self, failures: &'static Failures) -> Self {
         self.failures = Some(failures);
         self
     }
 
-    /// Wraps its body in an envelope.
+    /// Wraps the body in an object at this position (RFC 6901).
     #[must_use]
     pub const fn envelope(mut self, pointer: &'static str) -> Self {
         self.route.envelope = pointer;
         self
     }
 
-    /// Sends these values in every body.
+    /// Sends these values in every body, by position (RFC 6901) within the envelope.
     #[must_use]
-    pub const fn constants(mut self, constants: &'static [(&'static str, &'static str)]) -> Self {
+    pub const fn constants(mut self, constants: &'static [(&'static str, Literal)]) -> Self {
         self.route.constants = constants;
         self
     }
 
-    /// Does this to the service, and this when repeated.
+    /// Sets what it does to the service, and what repeating it does.
     #[must_use]
     pub const fn effect(mut self, effect: Effect, idempotency: Idempotency) -> Self {
         self.effect = effect;
@@ -358,7 +295,7 @@ impl Action {
         self
     }
 
-    /// Puts the execution's idempotency key into this parameter when it is not given.
+    /// Puts the execution's idempotency key into this parameter if the item does not set it.
     #[must_use]
     pub const fn keyed(mut self, parameter: &'static str) -> Self {
         self.route.key = Some(parameter);
@@ -366,49 +303,49 @@ impl Action {
         self
     }
 
-    /// Acts in the name of a person.
+    /// Says that it acts as a user.
     #[must_use]
-    pub const fn as_user(mut self) -> Self {
+    pub const fn acts_as_user(mut self) -> Self {
         self.acts_as_user = true;
         self
     }
 
-    /// Runs items that name the same in this parameter one after the other.
+    /// Runs items with the same value of this parameter one after the other.
     #[must_use]
     pub const fn ordered_by(mut self, parameter: &'static str) -> Self {
-        self.ordered_by = parameter;
+        self.ordered_by = Some(parameter);
         self
     }
 
-    /// Runs by the node's own code.
+    /// Sets what is done with the request.
     #[must_use]
-    pub const fn runs(mut self, run: Run) -> Self {
+    pub const fn run(mut self, run: Run) -> Self {
         self.run = run;
         self
     }
 
-    /// Has a flat form.
+    /// Sets the flat form of a record.
     #[must_use]
     pub const fn simple(mut self, simple: &'static Simple) -> Self {
         self.simple = Some(simple);
         self
     }
 
-    /// Says what to look at when nobody knows whether it happened.
+    /// Says how to find out whether a write happened whose response was lost.
     #[must_use]
     pub const fn check(mut self, check: &'static str) -> Self {
-        self.check = check;
+        self.check = Some(check);
         self
     }
 
-    /// Has a page of the service's own.
+    /// Sets the page of the service's own documentation.
     #[must_use]
-    pub const fn documented(mut self, url: &'static str) -> Self {
-        self.documentation_url = url;
+    pub const fn documentation_url(mut self, url: &'static str) -> Self {
+        self.documentation_url = Some(url);
         self
     }
 
-    /// May still be changed by the service.
+    /// Says that the service may still change it.
     #[must_use]
     pub const fn early_access(mut self) -> Self {
         self.is_early_access = true;
@@ -422,7 +359,7 @@ impl Action {
         self
     }
 
-    /// Shows how it is used.
+    /// Sets the examples.
     #[must_use]
     pub const fn examples(mut self, examples: &'static [Example]) -> Self {
         self.examples = examples;
@@ -445,8 +382,8 @@ impl Action {
 }
 
 impl Example {
-    /// An example.
-    pub const fn new(title: &'static str, parameters: &'static str) -> Self {
+    /// Creates an example from a title and an object of parameters.
+    pub const fn new(title: &'static str, parameters: Literal) -> Self {
         Self { title, parameters }
     }
 }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::leak;
+use super::{Literal, leak};
 
 /// What a parameter holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
+#[non_exhaustive]
 pub enum Kind {
     /// One line.
     Text,
@@ -43,13 +45,14 @@ pub enum Kind {
     Object(#[serde(deserialize_with = "leak::refs")] &'static [&'static Param]),
     /// Several objects with these members.
     Objects(#[serde(deserialize_with = "leak::refs")] &'static [&'static Param]),
-    /// Always this JSON text, never asked for.
-    Constant(&'static str),
+    /// Always this value, never asked for.
+    Constant(Literal),
 }
 
 /// Where a parameter goes in the request. Positions in the body (RFC 6901) are relative to the
 /// route's envelope; inside an object, to that object.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Place {
     /// Nowhere; the code that runs the action reads it. A member of an object: under its own name.
     Control,
@@ -65,9 +68,9 @@ pub enum Place {
     Header(&'static str),
     /// A position in the JSON body.
     Body(&'static str),
-    /// A position in the JSON body, where each value `v` becomes the JSON text with `$` replaced by
-    /// the value: `{"id":$,"type":"service_reference"}`.
-    BodyAs(&'static str, &'static str),
+    /// A position in the JSON body, where each value becomes the template with the value in place of
+    /// `given`: `literal!({ "id": given, "type": "service_reference" })`.
+    BodyAs(&'static str, Literal),
     /// Members of the object at a position in the JSON body. They are merged with what other
     /// parameters place there, at any depth, and never replace it.
     BodyMembers(&'static str),
@@ -76,13 +79,14 @@ pub enum Place {
     Record,
     /// The path segment of its own name, and besides a position in the JSON body, as
     /// [`Place::BodyAs`].
-    PathAndBody(&'static str, &'static str),
+    PathAndBody(&'static str, Literal),
     /// A file of a form (`multipart/form-data`): the name of the field, and the type of the file.
     FormFile(&'static str, &'static str),
 }
 
 /// One parameter of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Param {
     /// As the API names the field.
     pub name: &'static str,
@@ -103,33 +107,32 @@ pub struct Param {
     /// Whether sending it does something each time, for instance notifies people: a record
     /// ([`Place::Record`]) does not give it.
     pub is_step: bool,
-    /// Of what it is an id (a [`Reference`](super::Reference) of the node), or empty. It has
-    /// choices then, and takes a name or an address for the id.
-    pub reference: &'static str,
-    /// Where that depends on another member beside it: that member, or empty.
-    pub decided_by: &'static str,
-    /// What each of that member's values says that it is an id of.
+    /// Of what it is an ID: a [`Reference`](super::Reference) of the node. It has choices then, and
+    /// accepts a name or a URL in place of the ID.
+    pub reference: Option<&'static str>,
+    /// The member beside it that decides of what it is an ID.
+    pub decided_by: Option<&'static str>,
+    /// What each value of that member says that it is an ID of.
     #[serde(deserialize_with = "leak::slice")]
     pub reference_by: &'static [(&'static str, &'static str)],
-    /// JSON text, shown in the form; the service's own default, never sent by us.
+    /// The service's own default, which forms show and the node never sends.
     #[serde(skip)]
-    pub default: Option<&'static str>,
-    /// Most characters, elements or members; 0 for no limit.
-    pub max: u32,
+    pub default: Option<Literal>,
+    /// Most characters, elements, or members.
+    pub max: Option<u32>,
     /// Fewest characters or elements. A text has at least one unless it may be empty.
     pub min: u32,
-    /// The member beside it that decides whether it may be given, and the values with which it may;
-    /// empty where it always may.
-    pub when: &'static str,
-    /// See [`when`](Self::when).
+    /// The member beside it that decides whether it may be set.
+    pub when: Option<&'static str>,
+    /// Values of that member with which it may be set.
     #[serde(deserialize_with = "leak::slice")]
     pub when_is: &'static [&'static str],
-    /// Values that are known, where others are possible, too.
+    /// Known values, where others are possible.
     #[serde(skip)]
     pub suggestions: &'static [&'static str],
-    /// Which of the node's secrets it is, or empty. The host hands the guest a handle then.
+    /// Which of the node's secrets it is. The host gives the guest a handle in its place.
     #[serde(skip)]
-    pub secret: &'static str,
+    pub secret: Option<&'static str>,
 }
 
 impl Param {
@@ -149,11 +152,11 @@ impl Param {
             is_required: false,
             is_nullable: false,
             is_step: false,
-            reference: "",
-            decided_by: "",
+            reference: None,
+            decided_by: None,
             reference_by: &[],
             default: None,
-            max: 0,
+            max: None,
             min: match kind {
                 Kind::Text
                 | Kind::LongText
@@ -164,10 +167,10 @@ impl Param {
                 | Kind::Date => 1,
                 _ => 0,
             },
-            when: "",
+            when: None,
             when_is: &[],
             suggestions: &[],
-            secret: "",
+            secret: None,
         }
     }
 
@@ -176,9 +179,29 @@ impl Param {
         Self::new(Kind::Text, name, title, description)
     }
 
-    /// A member of an object that always holds this JSON text and is never asked for.
-    pub const fn constant(name: &'static str, json: &'static str) -> Self {
-        Self::new(Kind::Constant(json), name, "", "")
+    /// A whole number between these.
+    pub const fn integer(
+        name: &'static str,
+        least: i64,
+        most: i64,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(Kind::Integer(least, most), name, title, description)
+    }
+
+    /// True or false.
+    pub const fn boolean(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self::new(Kind::Boolean, name, title, description)
+    }
+
+    /// A member of an object that always has this value and is never asked for.
+    pub const fn constant(name: &'static str, value: Literal) -> Self {
+        Self::new(Kind::Constant(value), name, "", "")
     }
 
     /// Places it in the request.
@@ -224,7 +247,7 @@ impl Param {
     /// Is the id of one of these.
     #[must_use]
     pub const fn reference(mut self, name: &'static str) -> Self {
-        self.reference = name;
+        self.reference = Some(name);
         self
     }
 
@@ -235,34 +258,34 @@ impl Param {
         member: &'static str,
         references: &'static [(&'static str, &'static str)],
     ) -> Self {
-        self.decided_by = member;
+        self.decided_by = Some(member);
         self.reference_by = references;
         self
     }
 
     /// Whether it is the id of something.
     pub fn refers(&self) -> bool {
-        !self.reference.is_empty() || !self.reference_by.is_empty()
+        self.reference.is_some() || !self.reference_by.is_empty()
     }
 
-    /// Of what it is an id, beside these members; empty where that is nothing, or not decided.
-    pub fn reference_beside(&self, members: &Map<String, Value>) -> &'static str {
-        let decided = members.get(self.decided_by).and_then(Value::as_str);
+    /// Of what it is an ID beside these members; `None` where that is nothing, or not decided.
+    pub fn reference_beside(&self, members: &Map<String, Value>) -> Option<&'static str> {
+        let decided = self.decided_by.and_then(|member| members.get(member)?.as_str());
         let found = decided.and_then(|value| self.reference_by.iter().find(|one| one.0 == value));
-        found.map_or(self.reference, |(_, reference)| reference)
+        found.map_or(self.reference, |(_, reference)| Some(reference))
     }
 
-    /// What happens when it is absent.
+    /// Sets the service's own default, which forms show and the node never sends.
     #[must_use]
-    pub const fn default(mut self, json: &'static str) -> Self {
-        self.default = Some(json);
+    pub const fn default(mut self, value: Literal) -> Self {
+        self.default = Some(value);
         self
     }
 
     /// At most so many characters, elements or members.
     #[must_use]
     pub const fn max(mut self, max: u32) -> Self {
-        self.max = max;
+        self.max = Some(max);
         self
     }
 
@@ -276,23 +299,23 @@ impl Param {
     /// May be given only when the member of this name beside it has one of these values.
     #[must_use]
     pub const fn when(mut self, member: &'static str, values: &'static [&'static str]) -> Self {
-        self.when = member;
+        self.when = Some(member);
         self.when_is = values;
         self
     }
 
     /// Whether it may be given beside these members. `None` where nothing has been decided.
     pub fn applies(&self, members: &Map<String, Value>) -> Option<bool> {
-        if self.when.is_empty() {
+        let Some(when) = self.when else {
             return Some(true);
-        }
-        let value = members.get(self.when)?.as_str()?;
+        };
+        let value = members.get(when)?.as_str()?;
         Some(self.when_is.contains(&value))
     }
 
     /// Offers these values, where others are possible, too.
     #[must_use]
-    pub const fn suggests(mut self, values: &'static [&'static str]) -> Self {
+    pub const fn suggestions(mut self, values: &'static [&'static str]) -> Self {
         self.suggestions = values;
         self
     }
@@ -301,13 +324,13 @@ impl Param {
     /// a map each member; they are texts then.
     #[must_use]
     pub const fn secret(mut self, name: &'static str) -> Self {
-        self.secret = name;
+        self.secret = Some(name);
         self
     }
 
     /// Says something else to the person who fills it in.
     #[must_use]
-    pub const fn described(mut self, title: &'static str, description: &'static str) -> Self {
+    pub const fn titled(mut self, title: &'static str, description: &'static str) -> Self {
         self.title = title;
         self.description = description;
         self

@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Action, Kind, Param, Place};
-use crate::json;
+use super::{Action, Kind, Literal, Param, Place};
 
 /// How the handle of a secret begins, which a host writes in place of the secret.
 const HANDLE: &str = "secret:";
@@ -89,32 +88,15 @@ fn unbuilt(kind: &Kind, value: &Value) -> Value {
     }
 }
 
-fn unfilled_each(template: &str, value: &Value) -> Option<Value> {
+fn unfilled_each(template: Literal, value: &Value) -> Option<Value> {
     match value {
         Value::Array(list) => {
             let values: Vec<Value> =
-                list.iter().filter_map(|one| unfilled(template, one)).collect();
+                list.iter().filter_map(|one| template.given_in(one).cloned()).collect();
             Some(Value::Array(values))
         }
         Value::Null => Some(Value::Null),
-        one => unfilled(template, one),
-    }
-}
-
-/// The value that stands in place of `$` in a template.
-fn unfilled(template: &str, value: &Value) -> Option<Value> {
-    let (before, after) = template.split_once('$')?;
-    let pattern = json::constant(&[before, "null", after].concat());
-    find(&pattern, value).cloned()
-}
-
-fn find<'a>(pattern: &Value, value: &'a Value) -> Option<&'a Value> {
-    match pattern {
-        Value::Null => Some(value),
-        Value::Object(members) => {
-            members.iter().find_map(|(name, inner)| find(inner, value.get(name)?))
-        }
-        _ => None,
+        one => template.given_in(one).cloned(),
     }
 }
 
@@ -132,22 +114,25 @@ fn holds_handle(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{json, literal};
 
     static UPDATE: Action = Action::new("thing.update", "", "", "PUT", "/things/{thing_id}")
         .envelope("/thing")
-        .takes(&[
+        .parameters(&[
             &Param::text("thing_id", "", "").at(Place::Path).required(),
             &Param::new(Kind::Map, "object", "", "").at(Place::Record),
             &Param::text("name", "", "").body("/name").required(),
             &Param::text("note", "", "").body("/note").nullable(),
             &Param::text("title", "", "").body("/title"),
             &Param::text("owner_id", "", "")
-                .at(Place::BodyAs("/owner", r#"{"id":$,"type":"user_reference"}"#)),
+                .at(Place::BodyAs("/owner", literal!({ "id": given, "type": "user_reference" }))),
             &Param::new(
                 Kind::Objects(&[
                     &Param::text("label", "", ""),
-                    &Param::text("user_id", "", "")
-                        .at(Place::BodyAs("/user", r#"{"id":$,"type":"user_reference"}"#)),
+                    &Param::text("user_id", "", "").at(Place::BodyAs(
+                        "/user",
+                        literal!({ "id": given, "type": "user_reference" }),
+                    )),
                 ]),
                 "parts",
                 "",

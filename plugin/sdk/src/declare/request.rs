@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Action, Kind, Param, Place, record};
+use super::{Action, Kind, Literal, Param, Place, record};
 use crate::error::Error;
 use crate::http::Request;
 use crate::json;
@@ -44,18 +44,18 @@ pub(crate) fn build(
             merge(at, Value::Object(members.clone()));
         }
     }
-    for (pointer, text) in route.constants {
+    for (pointer, literal) in route.constants {
         let at = slot(&mut body, route.envelope, pointer);
         if at.is_null() {
-            *at = json::constant(text);
+            *at = literal.value();
         }
     }
     let mut file = None;
     for param in action.parameters {
         let constant;
         let value = match (param.kind, parameters.get(param.name)) {
-            (Kind::Constant(text), _) => {
-                constant = json::constant(text);
+            (Kind::Constant(literal), _) => {
+                constant = literal.value();
                 &constant
             }
             (_, Some(value)) => value,
@@ -186,7 +186,7 @@ fn element(members: &[&Param], given: &Map<String, Value>) -> Value {
     }
     for member in members {
         let (pointer, value) = match (member.kind, given.get(member.name)) {
-            (Kind::Constant(text), _) => (member.place, json::constant(text)),
+            (Kind::Constant(literal), _) => (member.place, literal.value()),
             (_, None) => continue,
             (kind, Some(value)) => match member.place {
                 Place::BodyAs(pointer, template) => {
@@ -280,23 +280,18 @@ fn plain(value: &Value) -> Cow<'_, str> {
     }
 }
 
-fn filled_each(template: &str, value: &Value) -> Value {
+fn filled_each(template: Literal, value: &Value) -> Value {
     match value {
         Value::Array(list) => {
             let mut all = Vec::with_capacity(list.len());
             for one in list {
-                all.push(filled(template, one));
+                all.push(template.filled(one));
             }
             Value::Array(all)
         }
         Value::Null => Value::Null,
-        one => filled(template, one),
+        one => template.filled(one),
     }
-}
-
-fn filled(template: &str, value: &Value) -> Value {
-    let (before, after) = template.split_once('$').unwrap_or((template, ""));
-    json::constant(&[before, &json::text(value), after].concat())
 }
 
 /// Adds the value at `envelope` and `pointer`, making objects on the way.
@@ -328,23 +323,25 @@ fn object_at(at: &mut Value) -> &mut Map<String, Value> {
 mod tests {
     use super::super::{Action, Kind, Param, Place};
     use super::*;
+    use crate::literal;
 
     static WRITE: Action = Action::new("thing.make", "", "", "POST", "/things/{thing_id}/x")
         .envelope("/thing")
-        .constants(&[("/type", r#""thing""#)])
+        .constants(&[("/type", literal!("thing"))])
         .keyed("key")
-        .takes(&[
+        .parameters(&[
             &Param::text("thing_id", "", "").at(Place::Path),
             &Param::new(Kind::List(&Kind::Text), "tags", "", "").query("tags[]"),
             &Param::new(Kind::List(&Kind::Text), "sort", "", "").at(Place::QueryJoined("sort_by")),
             &Param::text("owner_id", "", "")
-                .at(Place::BodyAs("/owner", r#"{"id":$,"type":"user_reference"}"#)),
+                .at(Place::BodyAs("/owner", literal!({ "id": given, "type": "user_reference" }))),
             &Param::text("key", "", "").body("/key"),
             &Param::new(
                 Kind::Objects(&[
                     &Param::text("name", "", ""),
-                    &Param::text("user_id", "", "").at(Place::BodyAs("/user", r#"{"id":$}"#)),
-                    &Param::constant("type", r#""part""#),
+                    &Param::text("user_id", "", "")
+                        .at(Place::BodyAs("/user", literal!({ "id": given }))),
+                    &Param::constant("type", literal!("part")),
                     &Param::new(
                         Kind::Object(&[&Param::text("x", "", "").body("/deep/x")]),
                         "o",
@@ -434,7 +431,7 @@ mod tests {
     #[test]
     fn a_file_is_sent_as_a_form() {
         static FILE: Action =
-            Action::new("file.put", "", "", "POST", "/file").takes(&[&Param::new(
+            Action::new("file.put", "", "", "POST", "/file").parameters(&[&Param::new(
                 Kind::LongText,
                 "csv",
                 "",
@@ -458,9 +455,10 @@ mod tests {
     fn what_stands_in_the_path_may_stand_in_the_body_too() {
         static PART: Action = Action::new("part.make", "", "", "POST", "/things/{thing_id}/parts")
             .envelope("/part")
-            .takes(&[
-                &Param::text("thing_id", "", "").at(Place::PathAndBody("/thing", r#"{"id":$}"#)),
-                &Param::constant("include", r#"["x"]"#).query("include[]"),
+            .parameters(&[
+                &Param::text("thing_id", "", "")
+                    .at(Place::PathAndBody("/thing", literal!({ "id": given }))),
+                &Param::constant("include", literal!(["x"])).query("include[]"),
             ]);
         let parameters = json::object(r#"{"thing_id":"T1"}"#).unwrap();
         let request = build(&PART, "https://api.test", &parameters, None).unwrap();
@@ -500,7 +498,7 @@ mod tests {
 
     #[test]
     fn big_integers_survive_in_a_body() {
-        static RAW: Action = Action::new("raw.make", "", "", "POST", "/raw").takes(&[
+        static RAW: Action = Action::new("raw.make", "", "", "POST", "/raw").parameters(&[
             &Param::new(Kind::Json, "value", "", "").body("/value"),
             &Param::text("from", "", "").at(Place::Header("from")),
         ]);
@@ -515,7 +513,7 @@ mod tests {
     #[test]
     fn a_request_without_values_for_the_body_has_none() {
         static GET: Action = Action::new("thing.list", "", "", "GET", "/things")
-            .takes(&[&Param::text("q", "", "").query("q")]);
+            .parameters(&[&Param::text("q", "", "").query("q")]);
         let request = build(&GET, "https://api.test", &Map::new(), None).unwrap();
         assert_eq!((request.body, request.headers.len()), (None, 0));
         assert_eq!(request.url, "https://api.test/things");

@@ -2,22 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::leak;
+use super::{Literal, leak};
 
 /// The request of an action.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Route {
     /// In upper case.
     pub method: &'static str,
     /// Which of the configuration's `base_urls`; for an action without a slot, the URL itself.
-    pub base: &'static str,
+    pub base: Option<&'static str>,
     /// With `{parameter}` for a segment.
     pub path: &'static str,
     /// The object in the body to which parameters are relative (RFC 6901); empty for the body.
     pub envelope: &'static str,
-    /// Values (JSON text) that stand in every body, by pointer.
+    /// Values in every body, by position (RFC 6901) within the envelope.
     #[serde(deserialize_with = "leak::slice")]
-    pub constants: &'static [(&'static str, &'static str)],
+    pub constants: &'static [(&'static str, Literal)],
     /// Headers that stand in every request.
     #[serde(deserialize_with = "leak::slice")]
     pub headers: &'static [(&'static str, &'static str)],
@@ -27,8 +28,24 @@ pub struct Route {
     pub answer: Answer,
 }
 
+impl Route {
+    pub(super) const fn new(method: &'static str, path: &'static str) -> Self {
+        Self {
+            method,
+            base: None,
+            path,
+            envelope: "",
+            constants: &[],
+            headers: &[],
+            key: None,
+            answer: Answer::Whole,
+        }
+    }
+}
+
 /// How a successful answer becomes output records.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Answer {
     /// The whole body is one record.
     Whole,
@@ -38,29 +55,30 @@ pub enum Answer {
     List(&'static str, #[serde(deserialize_with = "leak::one")] &'static Paging),
     /// The body is an array, one record per element.
     Elements,
-    /// Nothing to read in the body; the record is this JSON text.
-    Nothing(&'static str),
+    /// Nothing to read in the body; this is the record.
+    Nothing(Literal),
 }
 
 /// Where a successful answer (2xx) reports what has failed all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Failures {
     /// Position in the body (RFC 6901) of a list of results or errors, or of the number of failures.
     pub at: &'static str,
-    /// Member of each that says how it went, or has a list of errors; empty where each of them is a
+    /// Member of each that says how it went, or has a list of errors; `None` where each of them is a
     /// failure. An element whose `status` is 400 or more has failed.
-    pub result: &'static str,
+    pub result: Option<&'static str>,
     /// Values of that member that mean success.
     #[serde(deserialize_with = "leak::slice")]
     pub success: &'static [&'static str],
-    /// Member of each that says why, for a person; empty for none.
-    pub reason: &'static str,
+    /// Member of each that says why, for a person.
+    pub reason: Option<&'static str>,
 }
 
 impl Failures {
     /// Every element of a list is a failure; a number counts failures.
-    pub const fn each(at: &'static str, reason: &'static str) -> Self {
-        Self { at, result: "", success: &[], reason }
+    pub const fn each(at: &'static str) -> Self {
+        Self { at, result: None, success: &[], reason: None }
     }
 
     /// The elements of a list in which a member does not have one of these values.
@@ -69,19 +87,20 @@ impl Failures {
         result: &'static str,
         success: &'static [&'static str],
     ) -> Self {
-        Self { at, result, success, reason: "" }
+        Self { at, result: Some(result), success, reason: None }
     }
 
     /// Says why in this member.
     #[must_use]
     pub const fn reason(mut self, member: &'static str) -> Self {
-        self.reason = member;
+        self.reason = Some(member);
         self
     }
 }
 
 /// How a service hands out a long list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Paging {
     /// All at once; a limit is applied here.
     None,
@@ -95,20 +114,21 @@ pub enum Paging {
 
 /// Paging by position.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Offset {
     /// The largest page.
     pub page: u64,
-    /// `offset + limit` may not exceed this.
-    pub window: u64,
+    /// `offset + limit` may not exceed this; `None` where the service sets no bound.
+    pub window: Option<u64>,
     /// Name of the query parameter and member.
     pub limit: &'static str,
     /// Name of the query parameter and member.
     pub offset: &'static str,
     /// Name of the member that is true while there is more.
     pub more: &'static str,
-    /// Query parameter that asks for the number of all records, and member that holds it; empty
-    /// where there is none. With it, pages are fetched at the same time.
-    pub total: &'static str,
+    /// Query parameter that asks for the number of all records, and member that holds it. With it,
+    /// pages are fetched at the same time.
+    pub total: Option<&'static str>,
     /// Whether the first page is asked for without a word: the service does not document that it
     /// takes a limit or an offset here, but answers with them.
     pub is_undocumented: bool,
@@ -118,6 +138,7 @@ pub struct Offset {
 
 /// The time by which a listing can be split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TimeKey {
     /// Member of each record.
     pub field: &'static str,
@@ -129,25 +150,150 @@ pub struct TimeKey {
     pub oldest_first: Option<(&'static str, &'static str)>,
     /// Query parameter and value that lift every limit of time; `None`: there is none.
     pub everything: Option<(&'static str, &'static str)>,
-    /// How many days lie between since and until at most; 0 for any number.
-    pub days: u32,
+    /// Most days between since and until.
+    pub days: Option<u32>,
     /// Nothing is older, in seconds since 1970.
     pub earliest: i64,
 }
 
 /// Paging by cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Cursor {
     /// The largest page.
     pub page: u64,
-    /// Name of the query parameter, or position in the body; empty where a page has its own size.
-    pub limit: &'static str,
+    /// Name of the query parameter, or position in the body, that sets the size of a page.
+    pub limit: Option<&'static str>,
     /// Name of the query parameter, or position in the body.
     pub cursor: &'static str,
     /// Name of the member that holds the next cursor; null, empty or absent at the end.
     pub next: &'static str,
-    /// Name of the member that is true while there is more; empty where only the cursor tells.
-    pub more: &'static str,
+    /// Name of the member that is true while there is more; `None` where only the cursor tells.
+    pub more: Option<&'static str>,
     /// Whether limit and cursor stand in the body.
     pub in_body: bool,
+}
+
+impl Offset {
+    /// Creates paging by position with pages of at most so many records. The parameters are
+    /// `limit` and `offset`; the member `more` is true while there is more.
+    pub const fn new(page: u64) -> Self {
+        Self {
+            page,
+            window: None,
+            limit: "limit",
+            offset: "offset",
+            more: "more",
+            total: None,
+            is_undocumented: false,
+            time: None,
+        }
+    }
+
+    /// Sets the bound that `offset + limit` may not exceed.
+    #[must_use]
+    pub const fn window(self, records: u64) -> Self {
+        Self { window: Some(records), ..self }
+    }
+
+    /// Sets the names of the query parameters for the size and the position of a page.
+    #[must_use]
+    pub const fn names(self, limit: &'static str, offset: &'static str) -> Self {
+        Self { limit, offset, ..self }
+    }
+
+    /// Sets the name of the member that is true while there is more.
+    #[must_use]
+    pub const fn more(self, member: &'static str) -> Self {
+        Self { more: member, ..self }
+    }
+
+    /// Sets the query parameter that asks for the number of all records, and the member that holds
+    /// it.
+    #[must_use]
+    pub const fn total(self, name: &'static str) -> Self {
+        Self { total: Some(name), ..self }
+    }
+
+    /// Requests the first page without a limit: the service does not document that it takes one.
+    #[must_use]
+    pub const fn undocumented(self) -> Self {
+        Self { is_undocumented: true, ..self }
+    }
+
+    /// Splits a listing longer than the window by a time.
+    #[must_use]
+    pub const fn by_time(self, time: TimeKey) -> Self {
+        Self { time: Some(time), ..self }
+    }
+}
+
+impl TimeKey {
+    /// Creates a key from the member of each record that holds its time, the query parameters for
+    /// the start (inclusive) and the end, and the time (in seconds since 1970) before which there
+    /// are no records.
+    pub const fn new(
+        field: &'static str,
+        since: &'static str,
+        until: &'static str,
+        earliest: i64,
+    ) -> Self {
+        Self { field, since, until, oldest_first: None, everything: None, days: None, earliest }
+    }
+
+    /// Sets the member of each record that holds its time.
+    #[must_use]
+    pub const fn field(self, member: &'static str) -> Self {
+        Self { field: member, ..self }
+    }
+
+    /// Sets the query parameter and the value that put the oldest records first.
+    #[must_use]
+    pub const fn oldest_first(self, parameter: &'static str, value: &'static str) -> Self {
+        Self { oldest_first: Some((parameter, value)), ..self }
+    }
+
+    /// Sets the query parameter and the value that lift every limit of time.
+    #[must_use]
+    pub const fn everything(self, parameter: &'static str, value: &'static str) -> Self {
+        Self { everything: Some((parameter, value)), ..self }
+    }
+
+    /// Sets the most days between since and until.
+    #[must_use]
+    pub const fn days(self, days: u32) -> Self {
+        Self { days: Some(days), ..self }
+    }
+}
+
+impl Cursor {
+    /// Creates paging by cursor with pages of at most so many records, from the query parameter that
+    /// takes the cursor and the member that holds the next one.
+    pub const fn new(page: u64, cursor: &'static str, next: &'static str) -> Self {
+        Self { page, limit: None, cursor, next, more: None, in_body: false }
+    }
+
+    /// Sets the largest page.
+    #[must_use]
+    pub const fn page(self, records: u64) -> Self {
+        Self { page: records, ..self }
+    }
+
+    /// Sets the query parameter, or the position in the body, for the size of a page.
+    #[must_use]
+    pub const fn limit(self, name: &'static str) -> Self {
+        Self { limit: Some(name), ..self }
+    }
+
+    /// Sets the member that is true while there is more.
+    #[must_use]
+    pub const fn more(self, member: &'static str) -> Self {
+        Self { more: Some(member), ..self }
+    }
+
+    /// Sends limit and cursor in the body.
+    #[must_use]
+    pub const fn in_body(self) -> Self {
+        Self { in_body: true, ..self }
+    }
 }

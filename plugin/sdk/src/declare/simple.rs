@@ -9,6 +9,7 @@ use crate::json::{self, Object};
 
 /// The flat form of a resource.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Simple {
     /// What a record is called.
     #[serde(skip)]
@@ -20,6 +21,7 @@ pub struct Simple {
 
 /// A member of a flat record. It is there always, and null where the service says nothing.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SimpleField {
     /// Its name.
     pub name: &'static str,
@@ -36,6 +38,7 @@ pub struct SimpleField {
 
 /// What a flat member holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum SimpleKind {
     /// Text; a number becomes one.
     Text,
@@ -64,6 +67,11 @@ impl SimpleField {
 }
 
 impl Simple {
+    /// Creates a flat form from what a record is called and its members, in order.
+    pub const fn new(title: &'static str, fields: &'static [SimpleField]) -> Self {
+        Self { title, fields }
+    }
+
     /// The schema of a flat record.
     pub fn schema(&self) -> Value {
         let mut properties = Object::new();

@@ -1,9 +1,12 @@
 //! Triggers: the form of one, and how its events come.
 
-use super::{Action, Example, Param};
+use workflow_node_documents::Webhook;
+
+use super::{Action, Example, Output, Param};
 
 /// One trigger.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Trigger {
     /// Name, texts, slot, scopes, parameters, output and examples, as of an action.
     pub form: Action,
@@ -12,63 +15,67 @@ pub struct Trigger {
 }
 
 /// How events come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Delivery {
-    /// The service calls.
-    Webhook(Webhook),
-    /// The host asks, every so many seconds unless the user says otherwise.
+    /// The service sends them as this describes.
+    Webhook(fn() -> Webhook),
+    /// The host polls, every so many seconds unless the user sets another interval.
     Poll(u32),
 }
 
-/// How a service delivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Webhook {
-    /// Most bytes of a body; 0 for what the host allows.
-    pub body_limit: u32,
-    /// How deliveries are signed.
-    pub signature: Option<Signature>,
-    /// The header that is repeated when a delivery is; empty for none.
-    pub id_header: &'static str,
-    /// How many milliseconds the service waits for an answer; 0 where it does not say.
-    pub answer_within_ms: u32,
-    /// Whether the plugin answers, and not the host as soon as it has kept the delivery.
-    pub is_answered_by_plugin: bool,
-}
-
-/// How deliveries are signed: HMAC with SHA-256 over the raw body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signature {
-    /// Where signatures stand.
-    pub header: &'static str,
-    /// Whether they are written in base64, and not in hexadecimal digits.
-    pub is_base64: bool,
-    /// What stands before each; empty for nothing.
-    pub prefix: &'static str,
-    /// What stands between them; empty where there is one only.
-    pub separator: &'static str,
-    /// The node's secret that signs.
-    pub secret: &'static str,
-    /// Where in the state its handle stands.
-    pub pointer: &'static str,
-    /// How many milliseconds a replaced secret is still accepted.
-    pub previous_ms: u32,
-}
-
 impl Trigger {
-    /// A trigger with a name and a way in which its events come.
-    pub const fn new(
+    /// Creates a trigger whose events the service sends.
+    ///
+    /// ```
+    /// use workflow_node_sdk::declare::Trigger;
+    /// use workflow_node_sdk::documents::{Signature, SignatureEncoding, SignatureScheme, Webhook};
+    ///
+    /// static PUSHED: Trigger = Trigger::webhook(
+    ///     "pushed",
+    ///     "When someone pushes",
+    ///     "Starts a workflow for every push to a repository.",
+    ///     || {
+    ///         let (hmac, hex) = (SignatureScheme::HmacSha256, SignatureEncoding::Hex);
+    ///         let signature = Signature::new(hmac, "X-Signature", hex, "webhook-secret", "/secret");
+    ///         Webhook::default().signature(signature.prefix("sha256=")).id_header("X-Delivery")
+    ///     },
+    /// );
+    /// # let _ = PUSHED;
+    /// ```
+    pub const fn webhook(
         name: &'static str,
         title: &'static str,
         description: &'static str,
-        delivery: Delivery,
+        webhook: fn() -> Webhook,
     ) -> Self {
+        let delivery = Delivery::Webhook(webhook);
         Self { form: Action::new(name, title, description, "GET", ""), delivery }
+    }
+
+    /// Creates a trigger for which the host polls, every so many seconds unless the user sets
+    /// another interval.
+    pub const fn poll(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        seconds: u32,
+    ) -> Self {
+        let delivery = Delivery::Poll(seconds);
+        Self { form: Action::new(name, title, description, "GET", ""), delivery }
+    }
+
+    /// Sets the version. Raise it when the parameters or the events change incompatibly.
+    #[must_use]
+    pub const fn version(mut self, version: u32) -> Self {
+        self.form.version = version;
+        self
     }
 
     /// Uses the credential of a slot.
     #[must_use]
     pub const fn with(mut self, slot: &'static str) -> Self {
-        self.form.slot = slot;
+        self.form.slot = Some(slot);
         self
     }
 
@@ -79,28 +86,28 @@ impl Trigger {
         self
     }
 
-    /// Asks for these parameters.
+    /// Sets the form, in order.
     #[must_use]
-    pub const fn takes(mut self, parameters: &'static [&'static Param]) -> Self {
+    pub const fn parameters(mut self, parameters: &'static [&'static Param]) -> Self {
         self.form.parameters = parameters;
         self
     }
 
-    /// Has this schema of an event (JSON text).
+    /// Sets what an event is.
     #[must_use]
-    pub const fn gives(mut self, output: &'static str) -> Self {
+    pub const fn output(mut self, output: Output) -> Self {
         self.form.output = output;
         self
     }
 
-    /// Has a page of the service's own.
+    /// Sets the page of the service's own documentation.
     #[must_use]
-    pub const fn documented(mut self, url: &'static str) -> Self {
-        self.form.documentation_url = url;
+    pub const fn documentation_url(mut self, url: &'static str) -> Self {
+        self.form.documentation_url = Some(url);
         self
     }
 
-    /// Shows how it is used.
+    /// Sets the examples.
     #[must_use]
     pub const fn examples(mut self, examples: &'static [Example]) -> Self {
         self.form.examples = examples;

@@ -45,7 +45,8 @@ fn members(
         };
         if param.applies(given) == Some(false) {
             let values = text::join(param.when_is, " or ");
-            wrong(errors, pointer, ["belongs to the ", param.when, " ", &values, " only"].concat());
+            let when = param.when.unwrap_or_default();
+            wrong(errors, pointer, ["belongs to the ", when, " ", &values, " only"].concat());
             continue;
         }
         if value.is_null() && param.is_nullable {
@@ -69,8 +70,8 @@ fn members(
             wrong(errors, pointer, message);
             continue;
         }
-        if param.max > 0 && length > param.max as usize {
-            wrong(errors, pointer.clone(), format!("is longer than {}", param.max));
+        if let Some(max) = param.max.filter(|max| length > *max as usize) {
+            wrong(errors, pointer.clone(), format!("is longer than {max}"));
         }
         match (&param.kind, value) {
             (Kind::Objects(inner), Value::Array(list)) => {
@@ -136,8 +137,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::literal;
 
-    static FORM: Action = Action::new("thing.make", "", "", "POST", "/things").takes(&[
+    static FORM: Action = Action::new("thing.make", "", "", "POST", "/things").parameters(&[
         &Param::text("text", "", "").required().max(3),
         &Param::new(Kind::LongText, "long_text", "", ""),
         &Param::new(Kind::Email, "email", "", ""),
@@ -151,7 +153,10 @@ mod tests {
         &Param::new(Kind::Json, "json", "", ""),
         &Param::new(Kind::Objects(&[&Param::text("name", "", "").required()]), "objects", "", ""),
         &Param::new(
-            Kind::Object(&[&Param::text("name", "", "").required(), &Param::constant("type", "1")]),
+            Kind::Object(&[
+                &Param::text("name", "", "").required(),
+                &Param::constant("type", literal!(1)),
+            ]),
             "object",
             "",
             "",

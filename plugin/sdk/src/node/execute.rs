@@ -172,9 +172,5 @@ fn not_begun(because: &str) -> Error {
 
 /// What the item writes to, where the order matters.
 fn named(task: &Task) -> Option<String> {
-    let name = task.action.ordered_by;
-    if name.is_empty() {
-        return None;
-    }
-    task.parameters.get(name).map(json::text)
+    task.parameters.get(task.action.ordered_by?).map(json::text)
 }

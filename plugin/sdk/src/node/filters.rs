@@ -70,7 +70,8 @@ fn collect(
 ) {
     for param in declared {
         let Some(value) = given.get(param.name) else { continue };
-        let reference = task.hooks.declaration.reference(param.reference_beside(given));
+        let reference = param.reference_beside(given);
+        let reference = reference.and_then(|name| task.hooks.declaration.reference(name));
         at.push(Step::Member(param.name));
         let list = match value {
             Value::Array(list) => list.as_slice(),

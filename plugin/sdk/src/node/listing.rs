@@ -146,8 +146,8 @@ async fn by_cursor(
     loop {
         let mut request = first.clone();
         let size = (wanted - given).min(paging.page);
-        if !paging.limit.is_empty() {
-            ask(&mut request, paging, paging.limit, Value::from(size));
+        if let Some(name) = paging.limit {
+            ask(&mut request, paging, name, Value::from(size));
         }
         if let Some(cursor) = &cursor {
             ask(&mut request, paging, paging.cursor, Value::from(cursor.as_str()));
@@ -158,7 +158,7 @@ async fn by_cursor(
         page.truncate(usize::try_from(wanted - given).unwrap_or(usize::MAX));
         given += page.len() as u64;
         let outputs: Vec<OutputItem> = page.iter().map(|record| task.output(record)).collect();
-        let ended = !paging.more.is_empty() && members.get(paging.more) != Some("true");
+        let ended = paging.more.is_some_and(|more| members.get(more) != Some("true"));
         let next = members
             .get(paging.next)
             .and_then(|value| json::value(value)?.as_str().map(str::to_owned))

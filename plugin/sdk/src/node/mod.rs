@@ -263,6 +263,6 @@ pub fn configure<P: Plugin>(
 
 #[doc(hidden)]
 pub fn test<P: Plugin>(slot: String) -> Result<String, Error> {
-    let credential = Credential::in_slot(&slot)?;
+    let credential = Credential::in_slot(Some(&slot))?;
     block_on(P::test(credential)).map(|identity| identity.to_json())
 }

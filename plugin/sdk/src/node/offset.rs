@@ -32,7 +32,9 @@ pub(super) async fn list(
     wanted: u64,
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
-    let mut span = paging.time.map(|key| Span::of(task, key, wanted > paging.window));
+    let mut span = paging
+        .time
+        .map(|key| Span::of(task, key, paging.window.is_some_and(|window| wanted > window)));
     let grows_behind = span.as_ref().is_some_and(|span| span.oldest_first == Some(true));
     let mut listing = Listing {
         task,
@@ -121,7 +123,8 @@ struct Page {
 impl Listing<'_> {
     /// Reads what the service hands out of one listing.
     async fn window(&mut self, first: Request) -> Result<Ended, Error> {
-        let Offset { page: largest, window, .. } = self.paging;
+        let largest = self.paging.page;
+        let window = self.paging.window.unwrap_or(u64::MAX);
         let mut start = 0;
         let mut pages = 0;
         let mut total = None;
@@ -167,7 +170,8 @@ impl Listing<'_> {
         start: &mut u64,
         end: u64,
     ) -> Result<Together, Error> {
-        let Offset { page: largest, window, .. } = self.paging;
+        let largest = self.paging.page;
+        let window = self.paging.window.unwrap_or(u64::MAX);
         let task = self.task;
         let overlap = u64::from(!self.grows_behind && largest > 1);
         let mut under_way = Ahead::default();
@@ -216,8 +220,8 @@ impl Listing<'_> {
         if start > 0 {
             percent::append_query(url, self.paging.offset, &start.to_string());
         }
-        if total && !self.paging.total.is_empty() {
-            percent::append_query(url, self.paging.total, "true");
+        if let (true, Some(name)) = (total, self.paging.total) {
+            percent::append_query(url, name, "true");
         }
         request
     }
@@ -247,7 +251,7 @@ impl Listing<'_> {
             count: records.len() as u64,
             is_new,
             more: members.get(self.paging.more) == Some("true"),
-            total: number(&members, self.paging.total),
+            total: self.paging.total.and_then(|name| number(&members, name)),
             last,
         })
     }
@@ -288,7 +292,8 @@ impl Listing<'_> {
             format!(
                 "the service hands out at most {} records of one listing, and there are more than \
                  the {} delivered: {hint}",
-                self.paging.window, self.given
+                self.paging.window.unwrap_or(u64::MAX),
+                self.given
             ),
         )
     }
@@ -337,7 +342,7 @@ impl Span {
 
     /// Keeps what is asked for at once within what the service allows.
     fn split(&mut self) {
-        let days = i64::from(self.key.days) * 86_400;
+        let days = i64::from(self.key.days.unwrap_or_default()) * 86_400;
         let (Some(since), Some(until)) = (
             self.since.as_deref().and_then(time::parse),
             self.until.as_deref().and_then(time::parse),
@@ -385,7 +390,7 @@ impl Span {
         let Some(end) = self.end else {
             return false;
         };
-        let days = i64::from(self.key.days.max(1)) * 86_400;
+        let days = i64::from(self.key.days.unwrap_or(1).max(1)) * 86_400;
         if self.oldest_first == Some(true) {
             let Some(from) = self.until.as_deref().and_then(time::parse).filter(|at| *at < end)
             else {
@@ -415,7 +420,7 @@ impl Span {
             return false;
         }
         self.mark = Some(last);
-        let days = i64::from(self.key.days) * 86_400;
+        let days = i64::from(self.key.days.unwrap_or_default()) * 86_400;
         let now = i64::try_from(context::now() / 1_000).unwrap_or(i64::MAX);
         if oldest_first {
             let end = match (self.everything, self.end, &self.until) {

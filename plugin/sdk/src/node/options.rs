@@ -90,10 +90,11 @@ pub async fn choices<P: Plugin>(query: OptionsQuery) -> Result<Options, Error> {
     let param = declared(hooks, &query)?;
     let beside = beside(&query.parameters, &query.parameter);
     let name = beside.map_or(param.reference, |members| param.reference_beside(members));
-    if name.is_empty() {
-        let message = ["choose `", param.decided_by, "` first: the choices depend on it"];
-        return Err(Error::invalid(["/", param.decided_by].concat(), message.concat()));
-    }
+    let Some(name) = name else {
+        let member = param.decided_by.unwrap_or_default();
+        let message = ["choose `", member, "` first: the choices depend on it"];
+        return Err(Error::invalid(["/", member].concat(), message.concat()));
+    };
     let reference = hooks.declaration.reference(name).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, ["`", param.name, "` has no choices"].concat())
     })?;
@@ -119,13 +120,13 @@ async fn load(
         parameters.insert(parent.to_owned(), value.clone());
     }
     let search = query.search.as_deref().map(str::trim_ascii).filter(|text| !text.is_empty());
-    if let (Some(search), false) = (search, reference.search.is_empty()) {
-        parameters.insert(reference.search.to_owned(), Value::from(search));
+    if let (Some(search), Some(parameter)) = (search, reference.search) {
+        parameters.insert(parameter.to_owned(), Value::from(search));
     }
     let task = Task::with_hooks(hooks, 0, reference.list, &credential, parameters.clone())?;
     let is_first = query.cursor.is_none() && search.is_none();
     let mut options = match search {
-        Some(search) if reference.search.is_empty() => {
+        Some(search) if reference.search.is_none() => {
             // The service does not search: all are read, and looked through here.
             let everything = Task { parameters: with_all(parameters.clone()), ..task };
             let mut options = Options::default();
@@ -139,8 +140,9 @@ async fn load(
         }
         _ => page(&task, reference, &query).await?,
     };
-    if is_first && !reference.get.is_empty() {
-        options.stale = stale(hooks, reference, param, &query, &parameters, &credential).await?;
+    if let (Some(get), true) = (reference.get, is_first) {
+        let context = (reference, get, param);
+        options.stale = stale(hooks, context, &query, &parameters, &credential).await?;
     }
     Ok(options)
 }
@@ -175,8 +177,8 @@ async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Resul
             }
         }
         Paging::Cursor(paging) if !paging.in_body => {
-            if !paging.limit.is_empty() {
-                percent::append_query(url, paging.limit, &limit.clamp(1, paging.page).to_string());
+            if let Some(name) = paging.limit {
+                percent::append_query(url, name, &limit.clamp(1, paging.page).to_string());
             }
             if let Some(cursor) = &query.cursor {
                 percent::append_query(url, paging.cursor, cursor);
@@ -222,19 +224,18 @@ fn read(
 fn choice(record: &Value, reference: &Reference) -> Option<Choice> {
     let text =
         |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let id = text("id")?;
+    let id = text(reference.value)?;
     let label = reference.labels.iter().find_map(|label| text(label));
     let label = label.or_else(|| text("summary")).unwrap_or(id);
     let mut choice = Choice::new(id, label);
-    choice.description = text(reference.detail).map(str::to_owned);
+    choice.description = reference.detail.and_then(text).map(str::to_owned);
     Some(choice)
 }
 
 /// The values of the form that the service does not know any more.
 async fn stale(
     hooks: Hooks,
-    reference: &Reference,
-    param: &Param,
+    (reference, get, param): (&Reference, &'static str, &Param),
     query: &OptionsQuery,
     parents: &Map<String, Value>,
     credential: &Rc<Credential>,
@@ -245,10 +246,10 @@ async fn stale(
         Some(one) => std::slice::from_ref(one),
         None => return Ok(Vec::new()),
     };
-    let Some(get) = hooks.declaration.action(reference.get) else {
+    let Some(action) = hooks.declaration.action(get) else {
         return Ok(Vec::new());
     };
-    let Some(name) = get
+    let Some(name) = action
         .route
         .path
         .rsplit('/')
@@ -263,7 +264,7 @@ async fn stale(
         };
         let mut parameters = parents.clone();
         parameters.insert(name.to_owned(), Value::from(id));
-        let task = Task::with_hooks(hooks, 0, reference.get, credential, parameters)?;
+        let task = Task::with_hooks(hooks, 0, get, credential, parameters)?;
         match task.send(task.request()?).await {
             Err(error) if error.kind == ErrorKind::NotFound => stale.push(value.clone()),
             // The choices are there; whether the value is one of them shows when it is used.

@@ -18,7 +18,7 @@ const MULTI_STATUS: u16 = 207;
 const ERROR: &str = "error";
 
 /// With 207, this list has one element per failure.
-const ERRORS: Failures = Failures::each("/errors", "message");
+const ERRORS: Failures = Failures::each("/errors").reason("message");
 
 /// With 207, an element of any other list is a failure if it has errors of its own.
 const OWN_ERRORS: Failures = Failures::unless("", "errors", &[]).reason("errors");
@@ -43,7 +43,7 @@ pub(super) fn check(
     if let Some(members) = body.as_object()
         && let (Some(error @ Value::Object(_)), 1) = (members.get(ERROR), members.len())
     {
-        return Err(error_of(response, &[reason(error, "message")], 0));
+        return Err(error_of(response, &[reason(error, Some("message"))], 0));
     }
     if let Some(failures) = declared
         && let Some(found) = body.pointer(failures.at)
@@ -68,7 +68,7 @@ pub(super) fn check(
 fn check_part(response: &Response, part: &Value, failures: &Failures) -> Result<(), Error> {
     let list = match part {
         Value::Array(list) => list,
-        Value::Number(count) if failures.result.is_empty() && count.as_f64() != Some(0.0) => {
+        Value::Number(count) if failures.result.is_none() && count.as_f64() != Some(0.0) => {
             let name = failures.at.rsplit('/').next().unwrap_or_default();
             return Err(error_of(response, &[[name, ": ", &json::text(part)].concat()], 0));
         }
@@ -92,9 +92,9 @@ fn begins_with_error(body: &[u8]) -> bool {
 fn is_failure(one: &Value, failures: &Failures) -> bool {
     // Whatever else an element says, an HTTP status of its own decides.
     let status = one.get("status").and_then(Value::as_u64);
-    failures.result.is_empty()
-        || status.is_some_and(|status| status >= 400)
-        || match one.get(failures.result) {
+    let Some(member) = failures.result else { return true };
+    status.is_some_and(|status| status >= 400)
+        || match one.get(member) {
             None | Some(Value::Null) => false,
             Some(Value::Array(list)) => !list.is_empty(),
             Some(Value::Object(members)) => !members.is_empty(),
@@ -105,7 +105,7 @@ fn is_failure(one: &Value, failures: &Failures) -> bool {
 /// What has failed, and why.
 fn described(one: &Value, failures: &Failures) -> String {
     let mut words = reason(one, failures.reason);
-    if let Some(result) = one.get(failures.result).and_then(Value::as_str)
+    if let Some(result) = failures.result.and_then(|member| one.get(member)?.as_str())
         && !words.contains(result)
     {
         words =
@@ -125,17 +125,18 @@ fn id_in(one: &Value) -> Option<&str> {
         .or_else(|| members.iter().find_map(|(_, inner)| inner.as_object()?.get("id")?.as_str()))
 }
 
-fn reason(error: &Value, member: &str) -> String {
+fn reason(error: &Value, member: Option<&str>) -> String {
     match error {
         Value::String(text) => text.clone(),
-        Value::Object(members) => match members.get(member) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(list)) => {
-                let reasons: Vec<String> = list.iter().map(|one| reason(one, "message")).collect();
+        Value::Object(members) => match member.map(|member| members.get(member)) {
+            Some(Some(Value::String(text))) => text.clone(),
+            Some(Some(Value::Array(list))) => {
+                let reasons: Vec<String> =
+                    list.iter().map(|one| reason(one, Some("message"))).collect();
                 reasons.join("; ")
             }
-            _ if member.is_empty() => String::new(),
-            _ => json::text(error),
+            None => String::new(),
+            Some(_) => json::text(error),
         },
         other => json::text(other),
     }

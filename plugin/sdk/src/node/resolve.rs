@@ -244,8 +244,8 @@ impl Visitor<'_> {
                     _ => Ok(()),
                 })?;
             }
-            if !reference.is_empty()
-                && let Some(reference) = self.hooks.declaration.reference(reference)
+            if let Some(reference) =
+                reference.and_then(|name| self.hooks.declaration.reference(name))
             {
                 self.each(value, &mut |visitor, one| visitor.one(reference, one))?;
             }
@@ -313,7 +313,7 @@ fn read(hooks: Hooks, reference: &Reference, given: &str) -> Result<Given, Strin
     {
         return match id_in_address(reference, rest) {
             Some(id) => Ok(Given::Id(Some(id.to_owned()))),
-            None => Err(["is an address, but not of ", reference.words].concat()),
+            None => Err(["is an address, but not of ", reference.noun].concat()),
         };
     }
     let likeness = (hooks.likeness)(reference, given_trimmed);
@@ -375,8 +375,8 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
     {
         return Ok(id);
     }
-    if !reference.search.is_empty() {
-        parameters.insert(reference.search.to_owned(), Value::from(wanted.name.as_str()));
+    if let Some(search) = reference.search {
+        parameters.insert(search.to_owned(), Value::from(wanted.name.as_str()));
     }
     parameters.insert("all".to_owned(), Value::Bool(true));
     let task = Task::with_hooks(hooks, 0, reference.list, credential, parameters)?;
@@ -394,7 +394,7 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
     match choose(reference, &wanted.name, &records) {
         // Where nothing can be looked up by its ID, the service decides.
         Err(error) if error.kind == ErrorKind::InvalidInput => {
-            let is_unknown = wanted.may_be_id && reference.get.is_empty();
+            let is_unknown = wanted.may_be_id && reference.get.is_none();
             if is_unknown { Ok(wanted.name.clone()) } else { Err(error) }
         }
         chosen => chosen,
@@ -419,7 +419,8 @@ fn get<'a>(
     reference: &Reference,
     wanted: &'a Lookup,
 ) -> Option<impl Future<Output = super::Outcome> + use<'a>> {
-    let action = hooks.declaration.action(reference.get)?;
+    let get = reference.get?;
+    let action = hooks.declaration.action(get)?;
     let mut parameters = Map::new();
     for (name, value) in &wanted.among {
         parameters.insert((*name).to_owned(), Value::from(value.as_str()));
@@ -427,7 +428,7 @@ fn get<'a>(
     let own = action.route.path.rsplit('/').next()?;
     let own = own.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))?;
     parameters.insert(own.to_owned(), Value::from(wanted.name.as_str()));
-    let task = Task::with_hooks(hooks, 0, reference.get, credential, parameters).ok()?;
+    let task = Task::with_hooks(hooks, 0, get, credential, parameters).ok()?;
     Some(async move { task.run_declared().await })
 }
 
@@ -463,12 +464,14 @@ async fn listed(task: &Task, reference: &Reference, wanted: &Lookup) -> Result<b
     }
     parameters.insert("all".to_owned(), Value::Bool(true));
     let records = task.other(reference.list, parameters)?.records().await?;
-    Ok(records.iter().any(|one| one.get("id").and_then(Value::as_str) == Some(&wanted.name)))
+    Ok(records
+        .iter()
+        .any(|one| one.get(reference.value).and_then(Value::as_str) == Some(&wanted.name)))
 }
 
 /// What is said about a name or an ID that nothing has.
 pub(super) fn unknown(reference: &Reference, name: &str) -> String {
-    ["`", shown(name), "` is neither the ID nor the name of ", reference.words].concat()
+    ["`", shown(name), "` is neither the ID nor the name of ", reference.noun].concat()
 }
 
 /// The id of the one record that has this name.
@@ -476,7 +479,7 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
     let mut ids: Vec<&str> = Vec::new();
     let mut similar: Vec<&str> = Vec::new();
     for record in records {
-        let Some(id) = record.get("id").and_then(Value::as_str) else {
+        let Some(id) = record.get(reference.value).and_then(Value::as_str) else {
             continue;
         };
         let mut is_meant = false;

@@ -55,8 +55,7 @@ fn halve(
 fn longest_list(task: &Task, parameters: &Map<String, Value>) -> Option<&'static str> {
     // IDs of what records belong to. A list that decides about their order or shape is not split.
     let ids = task.action.parameters.iter().filter(|param| {
-        !param.reference.is_empty()
-            && matches!(param.place, Place::Query(_) | Place::QueryJoined(_))
+        param.reference.is_some() && matches!(param.place, Place::Query(_) | Place::QueryJoined(_))
     });
     let lists = ids.filter_map(|param| match parameters.get(param.name)? {
         Value::Array(list) if list.len() > 1 => {

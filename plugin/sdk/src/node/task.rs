@@ -14,8 +14,8 @@ use crate::json;
 /// A slot's credential, as far as a guest may know it.
 #[derive(Clone, Debug, Default)]
 pub struct Credential {
-    /// The slot; empty where the action uses none.
-    pub slot: String,
+    /// The slot; `None` where the action uses none.
+    pub slot: Option<String>,
     /// Name of the credential type.
     pub credential_type: String,
     /// The form's fields without secrets.
@@ -27,15 +27,15 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The credential in a slot; one that holds nothing where the slot's name is empty.
+    /// The credential in a slot; one that holds nothing where there is no slot.
     ///
     /// # Errors
     ///
     /// Of kind `unauthenticated`, when the slot is empty.
-    pub fn in_slot(slot: &str) -> Result<Self, Error> {
-        if slot.is_empty() {
+    pub fn in_slot(slot: Option<&str>) -> Result<Self, Error> {
+        let Some(slot) = slot else {
             return Ok(Self::default());
-        }
+        };
         let Some(view) = context::credential(slot) else {
             return Err(Error::new(
                 ErrorKind::Unauthenticated,
@@ -45,7 +45,7 @@ impl Credential {
         let CredentialView { credential_type, fields, configuration, granted_scopes } = view;
         let object = |text: &str| json::object(text).unwrap_or_default();
         Ok(Self {
-            slot: slot.into(),
+            slot: Some(slot.into()),
             credential_type,
             fields: object(&fields),
             configuration: object(&configuration),
@@ -154,9 +154,10 @@ impl Task {
     ///
     /// When a parameter cannot stand where it is declared to.
     pub fn request(&self) -> Result<Request, Error> {
-        let base = match self.action.route.base {
-            address if self.action.slot.is_empty() => address,
-            name => self.credential.base_url(name)?,
+        let base = self.action.route.base.unwrap_or_default();
+        let base = match self.action.slot {
+            None => base,
+            Some(_) => self.credential.base_url(base)?,
         };
         // Some reads are asked for with POST. A request whose method reads needs no key.
         let is_idempotent =
@@ -180,8 +181,7 @@ impl Task {
     /// No answer, or an unsuccessful one.
     pub async fn send(&self, mut request: Request) -> Result<Response, Error> {
         (self.hooks.prepare)(&mut request, self.action, &self.credential)?;
-        let slot = &self.credential.slot;
-        request.credential = (!slot.is_empty()).then(|| slot.clone());
+        request.credential = self.credential.slot.clone();
         let repeatable = request.is_repeatable();
         let response = http::send(&request).await.map_err(|error| {
             let reads = request.reads() || self.action.idempotency == Idempotency::Safe;
@@ -229,8 +229,8 @@ impl Task {
         }
         let resource = self.action.name.split('.').next().unwrap_or_default();
         let list = [resource, ".list"].concat();
-        let hint = if !self.action.check.is_empty() {
-            self.action.check.to_owned()
+        let hint = if let Some(check) = self.action.check {
+            check.to_owned()
         } else if self.hooks.declaration.action(&list).is_some() {
             ["Look with `", &list, "` whether it has happened before you run it again."].concat()
         } else {
@@ -269,7 +269,7 @@ impl Task {
     /// When it is not of the declared shape.
     pub fn decoded(&self, response: &Response) -> Outcome {
         let record = match self.action.route.answer {
-            Answer::Nothing(record) => record.to_owned(),
+            Answer::Nothing(record) => json::text(&record.value()),
             Answer::Object(member) => {
                 let members = response.members()?;
                 // Documentation and service disagree about names now and then.

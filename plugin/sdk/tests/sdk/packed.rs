@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use workflow_node_sdk::declare::{Action, Kind, Param};
+use workflow_node_sdk::declare::{Kind, Output, Param};
 use workflow_node_sdk::node::{self, Declares};
 use workflow_node_sdk::pack;
 use workflow_node_sdk::packed::{Packed, Table};
@@ -37,18 +37,15 @@ fn bare_param(param: &Param) -> Param {
             list.iter().map(|param| &*Box::leak(Box::new(bare_param(param)))).collect();
         bare.leak()
     };
-    Param {
-        title: "",
-        description: "",
-        default: None,
-        secret: "",
-        kind: match param.kind {
-            Kind::Object(list) => Kind::Object(members(list)),
-            Kind::Objects(list) => Kind::Objects(members(list)),
-            kind => kind,
-        },
-        ..*param
-    }
+    let mut bare = param.titled("", "");
+    bare.default = None;
+    bare.secret = None;
+    bare.kind = match param.kind {
+        Kind::Object(list) => Kind::Object(members(list)),
+        Kind::Objects(list) => Kind::Objects(members(list)),
+        kind => kind,
+    };
+    bare
 }
 
 #[test]
@@ -74,16 +71,14 @@ fn every_action_and_reference_is_read_as_it_was_written() {
         let parameters: Vec<Param> = written.parameters.iter().map(|one| bare_param(one)).collect();
         let parameters: Vec<&'static Param> =
             parameters.into_iter().map(|one| &*Box::leak(Box::new(one))).collect();
-        let mut bare = Action {
-            title: "",
-            description: "",
-            documentation_url: "",
-            is_early_access: false,
-            parameters: parameters.leak(),
-            output: "",
-            examples: &[],
-            ..*written
-        };
+        let mut bare = *written;
+        bare.title = "";
+        bare.description = "";
+        bare.documentation_url = None;
+        bare.is_early_access = false;
+        bare.parameters = parameters.leak();
+        bare.output = Output::Object;
+        bare.examples = &[];
         bare.simple = read.simple.filter(|_| written.simple.is_some());
         assert_eq!(format!("{read:?}"), format!("{bare:?}"), "{}", written.name);
     }

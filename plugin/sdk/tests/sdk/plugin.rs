@@ -12,7 +12,7 @@ use workflow_node_sdk::node::{
     self, BatchWork, Call, Credential, Declares, Likeness, OutputItem, Plugin, Task, Work,
 };
 use workflow_node_sdk::testing::Host;
-use workflow_node_sdk::{Map, json as text};
+use workflow_node_sdk::{Map, json as text, literal};
 
 pub(crate) struct Things;
 
@@ -36,35 +36,21 @@ static THING_IDS: Param = Param::new(Kind::List(&Kind::Text), "thing_ids", "Thin
 static SHAPE: Param =
     Param::new(Kind::List(&Kind::Text), "include", "Include", "In full.").query("include[]");
 
-const OFFSET: Offset = Offset {
-    page: 100,
-    window: 10_000,
-    limit: "limit",
-    offset: "offset",
-    more: "more",
-    total: "total",
-    is_undocumented: false,
-    time: None,
-};
-const BY_TIME: TimeKey = TimeKey {
-    field: "at",
-    since: "since",
-    until: "until",
-    oldest_first: Some(("sort", "at:asc")),
-    everything: Some(("range", "all")),
-    days: 180,
-    earliest: 1_230_768_000,
-};
-const CURSOR: Cursor =
-    Cursor { page: 50, limit: "limit", cursor: "cursor", next: "next", more: "", in_body: false };
+const OFFSET: Offset = Offset::new(100).window(10_000).total("total");
+const BY_TIME: TimeKey = TimeKey::new("at", "since", "until", 1_230_768_000)
+    .oldest_first("sort", "at:asc")
+    .everything("range", "all")
+    .days(180);
+const NEWEST_FIRST: TimeKey = TimeKey::new("at", "since", "until", 1_230_768_000);
+const CURSOR: Cursor = Cursor::new(50, "cursor", "next").limit("limit");
 
-static FLAT: Simple = Simple {
-    title: "Thing",
-    fields: &[
+static FLAT: Simple = Simple::new(
+    "Thing",
+    &[
         SimpleField::new("id", SimpleKind::Text, &["/id"], ""),
         SimpleField::new("owner", SimpleKind::Text, &["/owner/name", "/owner/summary"], ""),
     ],
-};
+);
 
 const fn api(
     name: &'static str,
@@ -79,88 +65,69 @@ const fn api(
 const PAGED: &[&Param] = &[&LIMIT, &ALL];
 
 const fn list(name: &'static str, path: &'static str, answer: Answer) -> Action {
-    api(name, "List", "Reads them.", "GET", path).takes(PAGED).answer(answer)
+    api(name, "List", "Reads them.", "GET", path).parameters(PAGED).answer(answer)
 }
 
 static ACTIONS: &[Action] = &[
     list("record.list", "/records", Answer::List("records", &Paging::Offset(OFFSET)))
-        .examples(&[Example::new("All", r#"{"all":true}"#)]),
+        .examples(&[Example::new("All", literal!({ "all": true }))]),
     list("change.list", "/changes?kind=all", Answer::List("changes", &Paging::Cursor(CURSOR))),
     list("name.list", "/names", Answer::List("names", &Paging::None)),
     list("part.list", "/parts", Answer::List("parts", &Paging::Limit("limit", 50))),
     list(
         "undocumented.list",
         "/undocumented",
-        Answer::List("records", &Paging::Offset(Offset { is_undocumented: true, ..OFFSET })),
+        Answer::List("records", &Paging::Offset(OFFSET.undocumented())),
     ),
     api("report.list", "Query", "By a body.", "POST", "/reports")
         .effect(Effect::Read, Idempotency::Safe)
-        .takes(&[&NAME.optional(), &LIMIT, &ALL])
+        .parameters(&[&NAME.optional(), &LIMIT, &ALL])
         .answer(Answer::List(
             "data",
-            &Paging::Cursor(Cursor {
-                page: 1_000,
-                cursor: "starting_after",
-                next: "last",
-                more: "more",
-                in_body: true,
-                ..CURSOR
-            }),
+            &Paging::Cursor(
+                Cursor::new(1_000, "starting_after", "last").limit("limit").more("more").in_body(),
+            ),
         )),
-    list(
-        "event.list",
-        "/events",
-        Answer::List("events", &Paging::Offset(Offset { time: Some(BY_TIME), ..OFFSET })),
-    )
-    .takes(&[&SINCE, &UNTIL, &RANGE, &SORT, &LIMIT, &ALL]),
-    list(
-        "log.list",
-        "/log",
-        Answer::List(
-            "log",
-            &Paging::Offset(Offset {
-                time: Some(TimeKey { oldest_first: None, everything: None, days: 0, ..BY_TIME }),
-                ..OFFSET
-            }),
-        ),
-    )
-    .takes(&[&SINCE, &UNTIL, &LIMIT, &ALL]),
+    list("event.list", "/events", Answer::List("events", &Paging::Offset(OFFSET.by_time(BY_TIME))))
+        .parameters(&[&SINCE, &UNTIL, &RANGE, &SORT, &LIMIT, &ALL]),
+    list("log.list", "/log", Answer::List("log", &Paging::Offset(OFFSET.by_time(NEWEST_FIRST))))
+        .parameters(&[&SINCE, &UNTIL, &LIMIT, &ALL]),
     list("thing.list", "/things", Answer::List("things", &Paging::Offset(OFFSET)))
-        .takes(&[&SEARCH, &SIMPLIFY, &LIMIT, &ALL])
+        .parameters(&[&SEARCH, &SIMPLIFY, &LIMIT, &ALL])
         .simple(&FLAT),
     list("filtered.list", "/filtered", Answer::List("things", &Paging::Offset(OFFSET)))
-        .takes(&[&THING_IDS, &SHAPE, &LIMIT, &ALL]),
+        .parameters(&[&THING_IDS, &SHAPE, &LIMIT, &ALL]),
     list(
         "filtered_event.list",
         "/filtered_events",
-        Answer::List("events", &Paging::Offset(Offset { time: Some(BY_TIME), ..OFFSET })),
+        Answer::List("events", &Paging::Offset(OFFSET.by_time(BY_TIME))),
     )
-    .takes(&[&THING_IDS, &LIMIT, &ALL]),
+    .parameters(&[&THING_IDS, &LIMIT, &ALL]),
     api("thing.subscribe", "Subscribe", "Several.", "POST", "/things/subscribers")
         .answer(Answer::List("subscriptions", &Paging::None))
-        .fails(&Failures::unless("/subscriptions", "result", &["success", "duplicate"])),
+        .failures(&Failures::unless("/subscriptions", "result", &["success", "duplicate"])),
     api("thing.batch", "Change several", "At once.", "PUT", "/things")
         .answer(Answer::List("things", &Paging::None))
-        .fails(&Failures::each("/failed", "message")),
+        .failures(&Failures::each("/failed").reason("message")),
     api("thing.associate", "Associate", "Several.", "POST", "/things/associations")
-        .takes(&[&NAME])
-        .fails(&Failures::unless("/associations", "errors", &[]).reason("errors")),
+        .parameters(&[&NAME])
+        .failures(&Failures::unless("/associations", "errors", &[]).reason("errors")),
     api("thing.unsubscribe", "Unsubscribe", "Several.", "POST", "/things/unsubscribe")
-        .fails(&Failures::each("/unauthorized_count", "")),
-    api("thing.get", "Get a thing", "One.", "GET", "/things/{thing_id}").takes(&[&THING_ID]),
+        .failures(&Failures::each("/unauthorized_count")),
+    api("thing.get", "Get a thing", "One.", "GET", "/things/{thing_id}").parameters(&[&THING_ID]),
     api("thing.create", "Create a thing", "Unkeyed.", "POST", "/things")
         .envelope("/thing")
-        .takes(&[&NAME])
+        .parameters(&[&NAME])
         .answer(Answer::Object("thing")),
     api("thing.put", "Put a thing", "Keyed.", "POST", "/things")
         .envelope("/thing")
-        .takes(&[&NAME, &KEY])
+        .parameters(&[&NAME, &KEY])
         .keyed("key")
         .answer(Answer::Object("thing")),
     api("thing.update", "Update a thing", "In order.", "PUT", "/things/{thing_id}")
-        .takes(&[&THING_ID, &NAME])
+        .parameters(&[&THING_ID, &NAME])
         .ordered_by("thing_id"),
-    api("thing.move", "Move things", "Several.", "POST", "/things/move").takes(&[
+    api("thing.move", "Move things", "Several.", "POST", "/things/move").parameters(&[
         &Param::new(Kind::List(&Kind::Text), "thing_ids", "Things", "Which.")
             .reference("thing")
             .body("/ids"),
@@ -179,78 +146,48 @@ static ACTIONS: &[Action] = &[
         .body("/moves"),
     ]),
     api("thing.delete", "Delete a thing", "One.", "DELETE", "/things/{thing_id}")
-        .takes(&[&THING_ID])
-        .answer(Answer::Nothing(r#"{"deleted":true}"#)),
+        .parameters(&[&THING_ID])
+        .answer(Answer::Nothing(literal!({ "deleted": true }))),
     api("thing.join", "Join things", "All at once.", "POST", "/things/join")
-        .takes(&[&NAME])
-        .runs(Run::Batch),
+        .parameters(&[&NAME])
+        .run(Run::Batch),
     api("thing_part.list", "List parts", "Of one.", "GET", "/things/{thing_id}/parts")
-        .takes(&[&THING_ID, &LIMIT, &ALL])
+        .parameters(&[&THING_ID, &LIMIT, &ALL])
         .answer(Answer::List("parts", &Paging::Cursor(CURSOR))),
     api("thing_part.get", "Get a part", "Of one.", "GET", "/things/{thing_id}/parts/{part_id}")
-        .takes(&[
+        .parameters(&[
             &THING_ID,
             &Param::text("part_id", "Part", "Which.").required().reference("part").at(Place::Path),
         ]),
     Action::new("echo.get", "Echo", "Gives back what it was given.", "GET", "/")
-        .takes(&[&Param::text("text", "Text", "What to give back.").required()])
-        .runs(Run::Custom),
-    Action {
-        route: workflow_node_sdk::declare::Route {
-            base: "https://open.test/v1/",
-            ..Action::new("", "", "", "GET", "/status").route
-        },
-        ..Action::new("status.get", "Get the status", "Without a credential.", "GET", "/status")
-    },
+        .parameters(&[&Param::text("text", "Text", "What to give back.").required()])
+        .run(Run::Custom),
+    Action::get("status.get", "/status", "Get the status", "Without a credential.")
+        .without_credential("https://open.test/v1/"),
 ];
 
-pub(crate) static NODE: Node = Node {
-    name: "things",
-    version: 1,
-    display_name: "Things",
-    description: "Things of a test.",
-    documentation_url: "https://api.test/documentation",
-    icon: Some(r#"<svg xmlns="http://www.w3.org/2000/svg"/>"#),
-    categories: &["tests"],
-    aliases: &["objects"],
-    origins: &["https://api.test", "https://open.test"],
-    slots: &[Slot { name: "main", description: "A key.", credential_types: &["key"] }],
-    schemas: &[("thing", r#"{"type":"object"}"#)],
-    secrets: Vec::new,
-    references: &[
-        Reference {
-            name: "thing",
-            is_named: true,
-            words: "a thing",
-            list: "thing.list",
-            get: "thing.get",
-            search: "query",
-            labels: &["name", "nickname"],
-            detail: "detail",
-            segments: &["things"],
-            also: "",
-        },
-        Reference {
-            name: "part",
-            is_named: true,
-            words: "a part",
-            list: "thing_part.list",
-            get: "thing_part.get",
-            search: "",
-            labels: &["name"],
-            detail: "",
-            segments: &["parts"],
-            also: "",
-        },
-    ],
-    resources: &[Resource {
-        name: "thing",
-        title: "Things",
-        description: "All of them.",
-        actions: &[ACTIONS],
-    }],
-    triggers: &[],
-};
+pub(crate) static NODE: Node = Node::builder("things", "Things", "Things of a test.")
+    .documentation_url("https://api.test/documentation")
+    .icon(r#"<svg xmlns="http://www.w3.org/2000/svg"/>"#)
+    .categories(&["tests"])
+    .aliases(&["objects"])
+    .origins(&["https://api.test", "https://open.test"])
+    .slots(&[Slot::new("main", "A key.", &["key"])])
+    .schemas(&[("thing", literal!({ "type": "object" }))])
+    .references(&[
+        Reference::new("thing", "a thing", "thing.list")
+            .get("thing.get")
+            .search("query")
+            .named(&["name", "nickname"])
+            .detail("detail")
+            .segments(&["things"]),
+        Reference::new("part", "a part", "thing_part.list")
+            .get("thing_part.get")
+            .named(&["name"])
+            .segments(&["parts"]),
+    ])
+    .resources(&[Resource::new("thing", "Things", "All of them.", &[ACTIONS])])
+    .build();
 
 impl Plugin for Things {
     fn declaration() -> &'static dyn Declares {

@@ -1,44 +1,27 @@
 //! The least that is a node: one action that gives back what it was given. It sends nothing and
 //! has no credential types.
 
-use workflow_node_sdk::declare::{Action, Example, Node, Param, Resource, Run};
+use workflow_node_sdk::declare::{Action, Example, Field, Node, Output, Param, Resource, Run};
 use workflow_node_sdk::documents::{Configuration, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{Credential, Declares, Plugin, Task, Work, main};
-use workflow_node_sdk::{Map, Value, json};
+use workflow_node_sdk::{Map, Value, json, literal};
 
 struct Minimal;
 
-static NODE: Node = Node {
-    name: "minimal",
-    version: 1,
-    display_name: "Minimal",
-    description: "The least that is a node.",
-    documentation_url: "https://example.com/minimal",
-    icon: None,
-    categories: &[],
-    aliases: &[],
-    origins: &["https://example.com"],
-    slots: &[],
-    schemas: &[],
-    secrets: Vec::new,
-    references: &[],
-    resources: &[Resource {
-        name: "echo",
-        title: "Echo",
-        description: "What it was given.",
-        actions: &[ACTIONS],
-    }],
-    triggers: &[],
-};
+static NODE: Node = Node::builder("minimal", "Minimal", "The least that is a node.")
+    .documentation_url("https://example.com/minimal")
+    .origins(&["https://example.com"])
+    .resources(&[Resource::new("echo", "Echo", "Returns its parameters.", &[ACTIONS])])
+    .build();
 
 static ACTIONS: &[Action] =
     &[Action::new("echo.get", "Echo", "Gives back what it was given.", "GET", "/")
-        .takes(&[&Param::text("text", "Text", "What to give back.").required()])
-        .runs(Run::Custom)
-        .gives(r#"{"type":"object","properties":{"text":{"type":"string"}}}"#)
-        .examples(&[Example::new("Hello", r#"{"text":"hello"}"#)])];
+        .parameters(&[&Param::text("text", "Text", "What to give back.").required()])
+        .run(Run::Custom)
+        .output(Output::Record(&[Field::text("text", "The text of the item.")]))
+        .examples(&[Example::new("Hello", literal!({ "text": "hello" }))])];
 
 impl Plugin for Minimal {
     fn declaration() -> &'static dyn Declares {

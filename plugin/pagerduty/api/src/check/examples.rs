@@ -26,7 +26,7 @@ pub(super) fn differences(document: &Document, operations: &BTreeMap<&str, &str>
             continue;
         };
         for example in action.examples {
-            let Some(request) = request(action, example.parameters) else {
+            let Some(request) = request(action, &example.parameters.value().to_string()) else {
                 lines.push(format!("{}: `{}` sends no request", action.name, example.title));
                 continue;
             };

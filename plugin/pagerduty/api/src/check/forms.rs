@@ -128,7 +128,7 @@ impl Comparison<'_> {
 
     fn field(&mut self, place: &str, field: &Value, param: &Param) {
         let is_update = ["PUT", "PATCH"].contains(&self.action.route.method);
-        if param.is_required && field["required"] != true && param.when.is_empty() {
+        if param.is_required && field["required"] != true && param.when.is_none() {
             self.report(place, "required", "is required by the form only");
         }
         if field["nullable"] == true && !param.is_nullable && param.kind != Kind::Json {
@@ -144,7 +144,8 @@ impl Comparison<'_> {
         let is_text =
             field["type"] == "string" && field["enum"].is_null() && field["format"].is_null();
         if (is_text || is_list) && !param.refers() {
-            if param.max > 0 && number(most).is_none_or(|most| i64::from(param.max) < most) {
+            let limits = |max: u32| number(most).is_none_or(|most| i64::from(max) < most);
+            if param.max.is_some_and(limits) {
                 self.report(place, most, "is limited more than documented");
             }
             if i64::from(param.min) > number(least).unwrap_or(0) {
@@ -171,10 +172,10 @@ impl Comparison<'_> {
                     self.report(place, "enum", "offers fewer values than documented");
                 }
             }
-            Kind::Constant(text) => {
+            Kind::Constant(literal) => {
                 let documented = field["enum"].as_array().map_or(0, Vec::len);
                 if documented > 2 {
-                    self.report(place, "enum", &format!("is always {text}"));
+                    self.report(place, "enum", &format!("is always {}", literal.value()));
                 }
             }
             _ => {}

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use pagerduty_facts::{Basic, FromHeader, Operation, Paging as Pages};
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Offset, Paging, Param,
-    Place, Run,
+    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Literal, Offset, Paging,
+    Param, Place, Run,
 };
 
-use super::fields::{Around, Maker, basic, keep, keep_text, keep_texts, named_kind, singular};
+use super::fields::{
+    Around, Maker, basic, keep, keep_text, keep_texts, named_kind, singular, template,
+};
 use super::words;
 use crate::paging::{CLASSIC, CURSOR, DELETED, DONE};
 use crate::{flat, paging, parameters, records};
@@ -31,9 +33,9 @@ pub(super) fn action(
         Some(_) => action.with("events", "events"),
         None => action.with("rest", "rest"),
     };
-    action.documentation_url = keep_text(&words.documentation);
-    action.check = keep_text(&words.check);
-    action.ordered_by = keep_text(&words.ordered_by);
+    action.documentation_url = given(&words.documentation);
+    action.check = given(&words.check);
+    action.ordered_by = given(&words.ordered_by);
     if let Some(effect) = &words.effect {
         action.effect = effect_of(effect);
     }
@@ -71,7 +73,7 @@ pub(super) fn action(
     let examples: Vec<Example> = words
         .examples
         .iter()
-        .map(|one| Example::new(keep_text(&one.title), keep_text(&one.parameters)))
+        .map(|one| Example::new(keep_text(&one.title), literal(&one.parameters)))
         .collect();
     action.examples = examples.leak();
     action
@@ -112,7 +114,7 @@ fn of_operation(
         let mut param = maker.described(basic(field, false), segment, &words, &place);
         param = param.required().at(Place::Path);
         if let Some(reference) = &words.reference {
-            param.reference = keep_text(reference);
+            param.reference = Some(keep_text(reference));
         }
         if let Some(by) = &words.reference_by {
             param = param.reference_by(keep_text(by), by_plural(operation, by, maker));
@@ -236,10 +238,10 @@ fn query(maker: &Maker<'_>, operation: &Operation) -> Vec<(String, &'static Para
         };
         param.is_required = words.required.unwrap_or(field.required);
         if let Some(default) = &field.default {
-            param.default = Some(keep_text(&default.to_string()));
+            param.default = Some(Literal::leaked(default));
         }
         if let Some(reference) = words.reference.as_ref().filter(|name| !name.is_empty()) {
-            param.reference = keep_text(reference);
+            param.reference = Some(keep_text(reference));
         }
         params.push((place, keep(param)));
     }
@@ -270,12 +272,12 @@ fn of_body(
         fields = &only.fields;
         around = Around { by: only.by.as_deref(), variants: &only.variants };
     }
-    let mut constants: Vec<(&'static str, &'static str)> = words
+    let mut constants: Vec<(&'static str, Literal)> = words
         .fixed
         .iter()
         .map(|(place, value)| {
             let pointer = format!("/{}", place.replace('.', "/"));
-            (keep_text(&pointer), keep_text(&json(value)))
+            (keep_text(&pointer), json(value))
         })
         .collect();
     let mut params = Vec::new();
@@ -284,9 +286,9 @@ fn of_body(
             Place::Body(pointer) | Place::BodyAs(pointer, _) => pointer,
             _ => "",
         };
-        if let Kind::Constant(text) = param.kind {
+        if let Kind::Constant(literal) = param.kind {
             if !constants.iter().any(|(known, _)| *known == pointer) {
-                constants.push((pointer, text));
+                constants.push((pointer, literal));
             }
             continue;
         }
@@ -301,7 +303,9 @@ fn of_body(
             Kind::Objects(members) if maker.is_update && fields.len() == 1 => {
                 let mut members = members.to_vec();
                 members.push(&parameters::ADDITIONAL_FIELDS);
-                keep(Param { kind: Kind::Objects(members.leak()), ..*param })
+                let mut param = *param;
+                param.kind = Kind::Objects(members.leak());
+                keep(param)
             }
             _ => param,
         };
@@ -309,7 +313,7 @@ fn of_body(
     }
     // The operation takes a body, if only an empty one.
     if constants.is_empty() && action.route.envelope.is_empty() && action.run == Run::Declared {
-        constants.push(("", "{}"));
+        constants.push(("", Literal::Object(&[])));
     }
     action.route.constants = constants.leak();
     params
@@ -328,8 +332,7 @@ fn own(given: &words::Parameter, maker: &Maker<'_>) -> &'static Param {
             false => Kind::Object(members.leak()),
         },
         None if given.kind == "constant" => {
-            let value = given.default.as_ref().map_or_else(|| "null".to_owned(), json);
-            Kind::Constant(keep_text(&value))
+            Kind::Constant(given.default.as_ref().map_or(Literal::Null, json))
         }
         None => named_kind(&given.kind, given.list, given.minimum, given.maximum),
     };
@@ -341,20 +344,20 @@ fn own(given: &words::Parameter, maker: &Maker<'_>) -> &'static Param {
     );
     param.is_required = given.required;
     param.is_nullable = given.nullable;
-    param.max = given.max;
+    param.max = (given.max > 0).then_some(given.max);
     param.suggestions = keep_texts(&given.suggests);
     if let Some(reference) = &given.reference {
         if !maker.references.contains(reference.as_str()) {
             panic!("{}: there is no reference `{reference}`", given.name);
         }
-        param.reference = keep_text(reference);
+        param.reference = Some(keep_text(reference));
     }
     if let Some(default) = &given.default {
-        param.default = Some(keep_text(&json(default)));
+        param.default = Some(json(default));
     }
     param.place = match (given.at.as_deref(), &given.send, &given.file) {
         (Some(name), _, Some(file)) => Place::FormFile(keep_text(name), keep_text(file)),
-        (Some(at), Some(send), None) => Place::BodyAs(pointer(at), keep_text(send)),
+        (Some(at), Some(send), None) => Place::BodyAs(pointer(at), template(send)),
         (Some(at), None, None) => match at.strip_prefix('?') {
             Some(name) => Place::Query(keep_text(name)),
             None => Place::Body(pointer(at)),
@@ -368,9 +371,20 @@ fn pointer(place: &str) -> &'static str {
     keep_text(&format!("/{}", place.replace('.', "/")))
 }
 
-/// A value of the overlay as JSON.
-fn json(value: &toml::Value) -> String {
-    serde_json::to_string(value).expect("TOML values are JSON values")
+/// A text of the overlay, unless it is empty.
+fn given(text: &str) -> Option<&'static str> {
+    (!text.is_empty()).then(|| keep_text(text))
+}
+
+/// A value of the overlay.
+fn json(value: &toml::Value) -> Literal {
+    Literal::leaked(&serde_json::to_value(value).expect("TOML values are JSON values"))
+}
+
+/// JSON of the overlay.
+fn literal(text: &str) -> Literal {
+    let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("`{text}`: {error}"));
+    Literal::leaked(&value)
 }
 
 fn name_of(segment: &'static str) -> Option<&'static str> {
@@ -424,7 +438,7 @@ fn failures(maker: &Maker<'_>, operation: &Operation) -> Option<&'static Failure
         let at = keep_text(&report.at);
         match report.member.as_deref() {
             None if fail.is_empty() && !succeed.is_empty() => None,
-            None => Some(keep(Failures::each(at, "message"))),
+            None => Some(keep(Failures::each(at).reason("message"))),
             Some(member) => {
                 let failures = Failures::unless(at, keep_text(member), keep_texts(&succeed));
                 Some(keep(if report.results.is_empty() {
@@ -450,14 +464,17 @@ fn pages(operation: &Operation, words: &words::Action) -> &'static Paging {
     let most = limit.and_then(|limit| u64::try_from(limit.maximum?).ok());
     let style = keep(match operation.paging {
         Pages::None => Paging::None,
-        Pages::Classic => Paging::Offset(Offset { page: most.unwrap_or(CLASSIC.page), ..CLASSIC }),
-        Pages::ResponseOnly => Paging::Offset(Offset { is_undocumented: true, ..CLASSIC }),
-        Pages::Cursor => Paging::Cursor(Cursor {
-            page: most.unwrap_or(CURSOR.page),
-            limit: if limit.is_some() { CURSOR.limit } else { "" },
-            ..CURSOR
-        }),
-        Pages::AfterBefore => Paging::Cursor(Cursor { cursor: "after", next: "after", ..CURSOR }),
+        Pages::Classic => {
+            Paging::Offset(Offset::new(most.unwrap_or(CLASSIC.page)).window(10_000).total("total"))
+        }
+        Pages::ResponseOnly => Paging::Offset(CLASSIC.undocumented()),
+        Pages::Cursor => {
+            let cursor = CURSOR.page(most.unwrap_or(CURSOR.page));
+            Paging::Cursor(if limit.is_some() { cursor.limit("limit") } else { cursor })
+        }
+        Pages::AfterBefore => {
+            Paging::Cursor(Cursor::new(CURSOR.page, "after", "after").limit("limit"))
+        }
         Pages::StartingAfter if takes_cursor(operation) => paging::ANALYTICS,
         Pages::StartingAfter => Paging::None,
         Pages::LimitOnly => Paging::Limit("limit", most.unwrap_or(CLASSIC.page)),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pagerduty_facts::{Basic, Field, Variant};
-use workflow_node_sdk::declare::{Kind, Param, Place};
+use workflow_node_sdk::declare::{Kind, Literal, Param, Place};
 
 use super::words::{Results, Words};
 
@@ -139,12 +139,12 @@ impl Maker<'_> {
                 continue;
             }
             let fixed = match &words.fixed {
-                Some(value) => serde_json::to_string(value).ok(),
+                Some(value) => serde_json::to_value(value).ok(),
                 None if words.values.is_some() => None,
-                None => constant(field).map(|one| format!("{one:?}")),
+                None => constant(field).map(Into::into),
             };
-            if let Some(json) = fixed {
-                let mut param = Param::constant(keep_text(&field.name), keep_text(&json));
+            if let Some(value) = fixed {
+                let mut param = Param::constant(keep_text(&field.name), Literal::leaked(&value));
                 param.place = Place::Body(keep_text(&pointer));
                 params.push((place, keep(param)));
                 continue;
@@ -165,7 +165,7 @@ impl Maker<'_> {
             return;
         }
         let values: Vec<String> = with.iter().flat_map(|variant| variant.is.clone()).collect();
-        param.when = keep_text(by);
+        param.when = Some(keep_text(by));
         param.when_is = keep_texts(&values);
         let required = |variant: &&Variant| {
             variant.fields.iter().any(|one| one.name == field.name && one.must_be_sent())
@@ -202,7 +202,7 @@ impl Maker<'_> {
             kind = if field.is_list() { Kind::List(keep(values)) } else { values };
         }
         let place_in_body = match &template {
-            Some(template) => Place::BodyAs(keep_text(pointer), keep_text(template)),
+            Some(text) => Place::BodyAs(keep_text(pointer), self::template(text)),
             None => Place::Body(keep_text(pointer)),
         };
         let mut param = self.described(kind, &name, words, place).at(place_in_body);
@@ -211,13 +211,15 @@ impl Maker<'_> {
         param.is_step = words.step;
         param.max = limit(if field.is_list() { field.max_items } else { field.max_length });
         param.min = match (&param.kind, field.not_blank) {
-            _ if field.is_list() => limit(field.min_items),
+            _ if field.is_list() => limit(field.min_items).unwrap_or_default(),
             (_, true) => 1,
-            (Kind::Text | Kind::LongText, false) if template.is_none() => limit(field.min_length),
+            (Kind::Text | Kind::LongText, false) if template.is_none() => {
+                limit(field.min_length).unwrap_or_default()
+            }
             _ => param.min,
         };
         if let Some(default) = field.default.as_ref().filter(|_| !self.is_update) {
-            param.default = Some(keep_text(&default.to_string()));
+            param.default = Some(Literal::leaked(default));
         }
         self.refer(field, words, place, &mut param);
         param
@@ -237,7 +239,7 @@ impl Maker<'_> {
             None => by_type.filter(known),
         };
         if let Some(name) = name {
-            param.reference = keep_text(&name);
+            param.reference = Some(keep_text(&name));
             param.min = if field.is_list() { param.min } else { 1 };
         }
     }
@@ -262,7 +264,7 @@ impl Maker<'_> {
             Param::new(kind, keep_text(name), keep_text(&title), keep_text(&description));
         param.suggestions = keep_texts(&words.suggests);
         if let Some(secret) = &words.secret {
-            param.secret = keep_text(secret);
+            param.secret = Some(keep_text(secret));
         }
         param
     }
@@ -356,8 +358,15 @@ fn nested(mut param: Param) -> Param {
     param
 }
 
-fn limit(limit: Option<usize>) -> u32 {
-    limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or_default()
+fn limit(limit: Option<usize>) -> Option<u32> {
+    limit.and_then(|limit| u32::try_from(limit).ok()).filter(|limit| *limit > 0)
+}
+
+/// JSON of the overlay in which `$` is the value of the parameter.
+pub(super) fn template(text: &str) -> Literal {
+    let json = text.replacen('$', r#""$""#, 1);
+    let value = serde_json::from_str(&json).unwrap_or_else(|error| panic!("`{text}`: {error}"));
+    Literal::leaked_template(&value, "$")
 }
 
 /// A kind that holds no members.

@@ -83,12 +83,12 @@ pub fn derive(overlay: &Path) -> Derived {
         }
         unused(&resource.fields, 1, &used, name, &problems);
         let actions: &'static [Action] = actions.leak();
-        resources.push(Resource {
-            name: keep_text(name),
-            title: keep_text(&resource.title),
-            description: keep_text(&resource.description),
-            actions: keep([actions]),
-        });
+        resources.push(Resource::new(
+            keep_text(name),
+            keep_text(&resource.title),
+            keep_text(&resource.description),
+            keep([actions]),
+        ));
     }
     unused(&common.fields, 2, &used, "common", &problems);
     let resources: &'static [Resource] = resources.leak();
@@ -141,8 +141,8 @@ fn check_references(resources: &'static [Resource], problems: &RefCell<Vec<Strin
     let actions: Vec<&Action> =
         resources.iter().flat_map(|one| one.actions.iter().copied().flatten()).collect();
     for reference in references::ALL {
-        for name in [reference.list, reference.get] {
-            if !name.is_empty() && !actions.iter().any(|action| action.name == name) {
+        for name in [Some(reference.list), reference.get].into_iter().flatten() {
+            if !actions.iter().any(|action| action.name == name) {
                 let problem = format!("the reference `{}` needs `{name}`", reference.name);
                 problems.borrow_mut().push(problem);
             }
@@ -157,7 +157,9 @@ fn check_examples(resources: &'static [Resource], problems: &RefCell<Vec<String>
             problems.borrow_mut().push(format!("{}: has no example", action.name));
         }
         for example in action.examples {
-            if let Err(error) = workflow_node_sdk::declare::check(action, example.parameters) {
+            if let Err(error) =
+                workflow_node_sdk::declare::check(action, &example.parameters.value())
+            {
                 let problem = format!("{}: example `{}`: {error}", action.name, example.title);
                 problems.borrow_mut().push(problem);
             }

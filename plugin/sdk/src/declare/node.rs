@@ -1,0 +1,232 @@
+//! A node, its slots, and its resources.
+
+use workflow_node_documents::SecretPosition;
+
+use super::{Action, Literal, Reference, Trigger};
+
+/// A node: everything it says about itself. Created with [`Node::builder`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Node {
+    /// Lower case, e.g. `pagerduty`.
+    pub name: &'static str,
+    /// Raised when a workflow built with the last version would behave differently.
+    pub version: u32,
+    /// Name as people write it.
+    pub display_name: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    /// Page with further information; https.
+    pub documentation_url: Option<&'static str>,
+    /// Icon: SVG text of at most 8 KiB. Hosts show it only as an image.
+    pub icon: Option<&'static str>,
+    /// Categories that catalogs list the node under, in lower case.
+    pub categories: &'static [&'static str],
+    /// Other words that people search for.
+    pub aliases: &'static [&'static str],
+    /// Every origin that it may ever send requests to.
+    pub origins: &'static [&'static str],
+    /// Slots for credentials.
+    pub slots: &'static [Slot],
+    /// Schemas shared by name; [`Output::Shared`](super::Output::Shared) and `#/$defs/NAME` refer to them.
+    pub schemas: &'static [(&'static str, Literal)],
+    /// Where responses and requests hold secrets.
+    pub secrets: fn() -> Vec<SecretPosition>,
+    /// What parameters may refer to.
+    pub references: &'static [Reference],
+    /// The resources, in the order in which a menu shows them.
+    pub resources: &'static [Resource],
+    /// What starts a workflow.
+    pub triggers: &'static [Trigger],
+}
+
+/// Builds a [`Node`].
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct NodeBuilder(Node);
+
+impl Node {
+    /// Begins a node with its name (lower case), its name as people write it, and what it is for.
+    ///
+    /// ```
+    /// use workflow_node_sdk::declare::{Action, Node, Resource};
+    ///
+    /// static NODE: Node = Node::builder("weather", "Weather", "Returns the weather of cities.")
+    ///     .origins(&["https://api.weather.example"])
+    ///     .resources(&[Resource::new("city", "Cities", "Cities with weather reports.", &[CITIES])])
+    ///     .build();
+    ///
+    /// static CITIES: &[Action] = &[
+    ///     Action::get("city.list", "/v1/cities", "List cities", "Returns all cities.")
+    ///         .without_credential("https://api.weather.example"),
+    /// ];
+    /// # assert_eq!(NODE.actions().count(), 1);
+    /// ```
+    pub const fn builder(
+        name: &'static str,
+        display_name: &'static str,
+        description: &'static str,
+    ) -> NodeBuilder {
+        NodeBuilder(Self {
+            name,
+            version: 1,
+            display_name,
+            description,
+            documentation_url: None,
+            icon: None,
+            categories: &[],
+            aliases: &[],
+            origins: &[],
+            slots: &[],
+            schemas: &[],
+            secrets: Vec::new,
+            references: &[],
+            resources: &[],
+            triggers: &[],
+        })
+    }
+
+    /// All actions, in order.
+    pub fn actions(&self) -> impl Iterator<Item = &'static Action> + use<> {
+        self.resources.iter().flat_map(|resource| resource.actions.iter().copied().flatten())
+    }
+
+    /// The action of this name.
+    pub fn action(&self, name: &str) -> Option<&'static Action> {
+        self.actions().find(|action| action.name == name)
+    }
+
+    /// The trigger of this name.
+    pub fn trigger(&self, name: &str) -> Option<&'static Trigger> {
+        self.triggers.iter().find(|trigger| trigger.form.name == name)
+    }
+}
+
+impl NodeBuilder {
+    /// Sets the version. Raise it when a workflow built with the last one would behave differently.
+    pub const fn version(mut self, version: u32) -> Self {
+        self.0.version = version;
+        self
+    }
+
+    /// Sets the page with further information; https.
+    pub const fn documentation_url(mut self, url: &'static str) -> Self {
+        self.0.documentation_url = Some(url);
+        self
+    }
+
+    /// Sets the icon: SVG text of at most 8 KiB.
+    pub const fn icon(mut self, svg: &'static str) -> Self {
+        self.0.icon = Some(svg);
+        self
+    }
+
+    /// Sets the categories that catalogs list the node under, in lower case.
+    pub const fn categories(mut self, categories: &'static [&'static str]) -> Self {
+        self.0.categories = categories;
+        self
+    }
+
+    /// Sets other words that people search for.
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.0.aliases = aliases;
+        self
+    }
+
+    /// Sets every origin that the node may ever send requests to.
+    pub const fn origins(mut self, origins: &'static [&'static str]) -> Self {
+        self.0.origins = origins;
+        self
+    }
+
+    /// Sets the slots for credentials.
+    pub const fn slots(mut self, slots: &'static [Slot]) -> Self {
+        self.0.slots = slots;
+        self
+    }
+
+    /// Sets the schemas that outputs share by name.
+    pub const fn schemas(mut self, schemas: &'static [(&'static str, Literal)]) -> Self {
+        self.0.schemas = schemas;
+        self
+    }
+
+    /// Sets where responses and requests hold secrets.
+    pub const fn secrets(mut self, secrets: fn() -> Vec<SecretPosition>) -> Self {
+        self.0.secrets = secrets;
+        self
+    }
+
+    /// Sets what parameters may refer to.
+    pub const fn references(mut self, references: &'static [Reference]) -> Self {
+        self.0.references = references;
+        self
+    }
+
+    /// Sets the resources, in the order in which a menu shows them.
+    pub const fn resources(mut self, resources: &'static [Resource]) -> Self {
+        self.0.resources = resources;
+        self
+    }
+
+    /// Sets what starts a workflow.
+    pub const fn triggers(mut self, triggers: &'static [Trigger]) -> Self {
+        self.0.triggers = triggers;
+        self
+    }
+
+    /// The node.
+    pub const fn build(self) -> Node {
+        self.0
+    }
+}
+
+/// Actions that belong together.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Resource {
+    /// Lower case.
+    pub name: &'static str,
+    /// Title in a menu, in the plural.
+    pub title: &'static str,
+    /// What it is, for a person who does not know the service.
+    pub description: &'static str,
+    /// Its actions, a slice per file.
+    pub actions: &'static [&'static [Action]],
+}
+
+impl Resource {
+    /// Creates a resource with its name (lower case), its title in a menu (in the plural), what it
+    /// is, and its actions, a slice per file.
+    pub const fn new(
+        name: &'static str,
+        title: &'static str,
+        description: &'static str,
+        actions: &'static [&'static [Action]],
+    ) -> Self {
+        Self { name, title, description, actions }
+    }
+}
+
+/// A slot: a place for a credential.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Slot {
+    /// Lower case.
+    pub name: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    /// Names of the credential types that fit.
+    pub credential_types: &'static [&'static str],
+}
+
+impl Slot {
+    /// Creates a slot for credentials of these types.
+    pub const fn new(
+        name: &'static str,
+        description: &'static str,
+        credential_types: &'static [&'static str],
+    ) -> Self {
+        Self { name, description, credential_types }
+    }
+}
