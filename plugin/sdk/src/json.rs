@@ -93,6 +93,15 @@ impl<'a> Members<'a> {
         self.0.iter().rev().find(|(candidate, _)| candidate == name).map(|(_, text)| *text)
     }
 
+    /// The JSON text at a path of member names, separated by `/`; see [`at`].
+    pub fn at(&self, path: &str) -> Option<&'a str> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        match path.split_once('/') {
+            Some((name, rest)) => at(self.get(&unescaped(name))?, rest),
+            None => self.get(&unescaped(path)),
+        }
+    }
+
     /// The JSON text of the only member that begins so: `{` for an object, `[` for a list. `None` where
     /// there are several, where it is an object without members, and where it reports an error.
     pub fn only(&self, begin: char) -> Option<&'a str> {
@@ -121,6 +130,32 @@ pub fn members(bytes: &[u8]) -> Option<Members<'_>> {
         more = scanner.goes_on(b'}')?;
     }
     scanner.is_at_end().then_some(Members(members))
+}
+
+/// The value at a path of member names and positions, separated by `/`, as it was written; the whole
+/// text for the empty path. `~1` is a `/` in a name, `~0` a `~` (RFC 6901), and a `/` at the beginning
+/// may be left out.
+pub fn at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
+    let mut value = text;
+    let path = path.strip_prefix('/').unwrap_or(path);
+    if path.is_empty() {
+        return Some(value);
+    }
+    for name in path.split('/') {
+        value = match value.starts_with('[') {
+            true => elements(value)?.get(name.parse::<usize>().ok()?).copied()?,
+            false => members(value.as_bytes())?.get(&unescaped(name))?,
+        };
+    }
+    Some(value)
+}
+
+/// A name as a path writes it.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    match name.contains('~') {
+        true => Cow::Owned(name.replace("~1", "/").replace("~0", "~")),
+        false => Cow::Borrowed(name),
+    }
 }
 
 /// The elements of an array, each as it was written; `None` when it is something else.
@@ -314,6 +349,26 @@ mod tests {
             elements(r#" [ 1.0,{"a" : [ ]} ,"x,]",null ] "#).unwrap(),
             ["1.0", r#"{"a" : [ ]}"#, r#""x,]""#, "null"]
         );
+    }
+
+    #[test]
+    fn a_path_leads_to_a_value_at_any_depth() {
+        let text = r#"{"a":{"b/c":[{"d~":1.0},{"d~":2}]},"":3,"e":null}"#;
+        for (path, value) in [
+            ("", Some(text)),
+            ("a/b~1c/1/d~0", Some("2")),
+            ("/a/b~1c/0/d~0", Some("1.0")),
+            ("e", Some("null")),
+            ("e/f", None),
+            ("a/b~1c/2", None),
+            ("a/b~1c/x", None),
+            ("b", None),
+        ] {
+            assert_eq!(at(text, path), value, "{path}");
+            if !path.is_empty() {
+                assert_eq!(super::members(text.as_bytes()).unwrap().at(path), value, "{path}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use workflow_node_documents as documents;
 use workflow_node_documents::{Json, OriginPattern, Schema, Schemas, SlotUse};
 
 use super::{
-    Action, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Trigger, guarantee,
+    Action, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Trigger, form, guarantee,
+    listing,
 };
 use crate::json::{Object, texts};
 
@@ -13,7 +14,8 @@ use crate::json::{Object, texts};
 ///
 /// # Panics
 ///
-/// When the declaration names something that is not an origin.
+/// When the declaration names something that is not an origin, or an action promises of its list
+/// what it cannot do.
 pub fn node(node: &Node) -> documents::Node {
     let mut origins = Vec::new();
     for origin in node.origins {
@@ -95,6 +97,9 @@ fn examples(examples: &[Example]) -> Vec<documents::Example> {
 }
 
 fn action(action: &Action, resource: &str, references: &[Reference]) -> documents::Action {
+    if let Err(problem) = listing::check(action).and_then(|()| form::check(action)) {
+        panic!("{problem}");
+    }
     let mut document = documents::Action::new(
         action.name,
         action.title,

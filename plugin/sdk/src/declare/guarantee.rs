@@ -1,21 +1,22 @@
 //! What a long list is sure of, in words. It follows from how the list is paged, as the listings in
 //! [`node`](crate::node) do it.
 
-use super::{Action, Answer, Cursor, Offset, Paging, Run};
+use super::{Action, Cursor, Offset, Paging, Run};
 
 /// What an action that lists records is sure of; `None` where it has no pages, and where its own
 /// code runs it.
 pub(super) fn of(action: &Action) -> Option<String> {
-    let Answer::List(_, paging) = action.route.answer else {
-        return None;
-    };
+    let (_, paging) = action.route.answer.list()?;
     if action.run != Run::Declared {
         return None;
     }
-    match *paging {
+    match paging {
         Paging::None => None,
         Paging::Limit(_, most) => {
-            Some(format!("The service gives {most} records at most, and no way to the rest."))
+            Some(format!(
+                "The service gives {most} records at most, and no way to the rest. Asked for more, it \
+                 hands those over and then fails, so that it never ends early in silence."
+            ))
         }
         Paging::Offset(Offset { window: None, .. }) => Some(
             "However many there are. None comes twice, and none is missed while others arrive; one \
@@ -38,6 +39,11 @@ pub(super) fn of(action: &Action) -> Option<String> {
                 time.field
             ))
         }
+        Paging::Page(_) | Paging::Link(_) | Paging::NextUrl(_) => Some(
+            "However many there are, page after page. No record that has an ID comes twice. One that \
+             is removed meanwhile may hide its neighbour."
+                .to_owned(),
+        ),
         Paging::Cursor(Cursor { .. }) => Some(
             "However many there are, from each page to the next by the service's own cursor. \
              Whether what arrives meanwhile is among them is the service's affair."
@@ -49,7 +55,7 @@ pub(super) fn of(action: &Action) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declare::TimeKey;
+    use crate::declare::{Answer, TimeKey};
 
     const OFFSET: Offset = Offset::new(100).window(10_000).total("total");
 

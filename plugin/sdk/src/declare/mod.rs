@@ -3,8 +3,10 @@
 //! read from here, and nowhere else.
 
 pub mod document;
+mod form;
 mod guarantee;
 mod leak;
+mod listing;
 mod literal;
 mod node;
 mod output;
@@ -27,7 +29,10 @@ pub use node::{Node, NodeBuilder, Resource, Slot};
 pub use output::{Field, FieldKind, Output};
 pub use param::{Kind, Param, Place};
 pub use reference::Reference;
-pub use route::{Answer, Cursor, Failures, Offset, Paging, Route, TimeKey};
+pub use route::{
+    Answer, Cursor, Encoding, Failures, FormLists, Link, NextUrl, Offset, PageNumber, Paging,
+    Route, TimeKey,
+};
 pub use simple::{Simple, SimpleField, SimpleKind};
 pub use trigger::{Delivery, Trigger};
 
@@ -287,6 +292,13 @@ impl Action {
         self
     }
 
+    /// Sends the body as a form (`application/x-www-form-urlencoded`), with lists in this notation.
+    #[must_use]
+    pub const fn form(mut self, lists: FormLists) -> Self {
+        self.route.encoding = Encoding::Form(lists);
+        self
+    }
+
     /// Sets what it does to the service, and what repeating it does.
     #[must_use]
     pub const fn effect(mut self, effect: Effect, idempotency: Idempotency) -> Self {
@@ -368,11 +380,8 @@ impl Action {
 
     /// Whether it hands its output over page by page.
     pub fn is_paged(&self) -> bool {
-        let paging = match self.route.answer {
-            Answer::List(_, paging) => *paging,
-            _ => Paging::None,
-        };
-        matches!(paging, Paging::Offset(_) | Paging::Cursor(_))
+        let paging = self.route.answer.list().map(|(_, paging)| paging);
+        !matches!(paging, None | Some(Paging::None | Paging::Limit(..)))
     }
 
     /// Whether it lists records.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Action, Kind, Literal, Param, Place, record};
+use super::{Action, Encoding, Kind, Literal, Param, Place, form, record};
 use crate::error::Error;
 use crate::http::Request;
 use crate::json;
@@ -15,7 +15,7 @@ use crate::{text, time};
 ///
 /// # Errors
 ///
-/// Of kind `invalid-input`, when a value cannot stand in the path.
+/// Of kind `invalid-input`, when a value cannot stand in the path or in a form.
 pub(crate) fn build(
     action: &Action,
     base_url: &str,
@@ -88,7 +88,7 @@ pub(crate) fn build(
             Place::BodyAs(pointer, template) | Place::PathAndBody(pointer, template) => {
                 insert(&mut body, route.envelope, pointer, filled_each(template, value));
             }
-            Place::FormFile(name, kind) => file = Some(form(name, kind, &plain(value))),
+            Place::FormFile(name, kind) => file = Some(multipart(name, kind, &plain(value))),
         }
     }
     if let (Some(param), Some(key)) = (key_param(action), key) {
@@ -102,8 +102,11 @@ pub(crate) fn build(
             Some(given.map_or_else(|| key.to_owned(), |value| plain(value).into_owned()));
     }
     let content = match (file, body) {
-        (Some(form), _) => Some(form),
-        (None, Some(body)) => Some(("application/json".to_owned(), json::text(&body))),
+        (Some(file), _) => Some(file),
+        (None, Some(body)) => Some(match route.encoding {
+            Encoding::Json => ("application/json".to_owned(), json::text(&body)),
+            Encoding::Form(lists) => (form::CONTENT_TYPE.to_owned(), form::encoded(&body, lists)?),
+        }),
         (None, None) => None,
     };
     if let Some((content_type, content)) = content {
@@ -115,7 +118,7 @@ pub(crate) fn build(
 }
 
 /// A form with one file, with its content type (RFC 7578).
-fn form(name: &str, kind: &str, content: &str) -> (String, String) {
+fn multipart(name: &str, kind: &str, content: &str) -> (String, String) {
     let mut boundary = "workflow-node".to_owned();
     while text::contains(content, &boundary) {
         boundary.push('-');
@@ -321,7 +324,7 @@ fn object_at(at: &mut Value) -> &mut Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Action, Kind, Param, Place};
+    use super::super::{Action, FormLists, Kind, Param, Place};
     use super::*;
     use crate::literal;
 
@@ -426,6 +429,33 @@ mod tests {
         static BARE: Action = Action::new("thing.set", "", "", "PUT", "/thing").envelope("/thing");
         let request = build(&BARE, "https://api.test", &Map::new(), None).unwrap();
         assert_eq!(request.body.unwrap(), br#"{"thing":{}}"#);
+    }
+
+    #[test]
+    fn a_form_has_what_json_would_have() {
+        static PAY: Action = Action::new("charge.make", "", "", "POST", "/charges")
+            .form(FormLists::Brackets)
+            .constants(&[("/currency", literal!("usd"))])
+            .keyed("key")
+            .parameters(&[
+                &Param::new(Kind::Integer(0, 100), "amount", "", "").body("/amount"),
+                &Param::new(Kind::List(&Kind::Text), "tags", "", "").body("/metadata/tags"),
+                &Param::text("key", "", "").body("/key"),
+                &Param::new(Kind::Map, "more", "", "").at(Place::BodyMembers("")),
+            ]);
+        let parameters = json::object(r#"{"amount":5,"tags":["a"],"more":{"new":true}}"#).unwrap();
+        let request = build(&PAY, "https://api.test", &parameters, Some("k1")).unwrap();
+        assert_eq!(
+            request.headers,
+            [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())]
+        );
+        let body = String::from_utf8(request.body.unwrap()).unwrap();
+        let mut pairs: Vec<&str> = body.split('&').collect();
+        pairs.sort_unstable();
+        assert_eq!(
+            pairs,
+            ["amount=5", "currency=usd", "key=k1", "metadata%5Btags%5D%5B%5D=a", "new=true"]
+        );
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Route {
     /// Headers that stand in every request.
     #[serde(deserialize_with = "leak::slice")]
     pub headers: &'static [(&'static str, &'static str)],
+    /// How the body is written.
+    pub encoding: Encoding,
     /// The parameter that takes the execution's idempotency key when it is not given.
     pub key: Option<&'static str>,
     /// How the answer becomes output.
@@ -37,10 +39,36 @@ impl Route {
             envelope: "",
             constants: &[],
             headers: &[],
+            encoding: Encoding::Json,
             key: None,
             answer: Answer::Whole,
         }
     }
+}
+
+/// How the body of a request is written. Parameters are placed in it in the same way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// JSON.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`. A member of a member is the field `outer[inner]`, and null
+    /// is a field without a value.
+    Form(FormLists),
+}
+
+/// How a form has the elements of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FormLists {
+    /// `name=a&name=b`. Elements cannot be objects or lists.
+    #[default]
+    Repeated,
+    /// `name[]=a&name[]=b`. Elements cannot be objects or lists.
+    Brackets,
+    /// `name[0]=a&name[1][member]=b`.
+    Indexed,
 }
 
 /// How a successful answer becomes output records.
@@ -51,9 +79,10 @@ pub enum Answer {
     Whole,
     /// One record under this member.
     Object(&'static str),
-    /// One record per element under this member.
+    /// One record per element of the list at this path of member names (`data/items`); empty where the
+    /// body is the list.
     List(&'static str, #[serde(deserialize_with = "leak::one")] &'static Paging),
-    /// The body is an array, one record per element.
+    /// The body is an array, one record per element: a list at the empty path, without paging.
     Elements,
     /// Nothing to read in the body; this is the record.
     Nothing(Literal),
@@ -110,6 +139,23 @@ pub enum Paging {
     Offset(Offset),
     /// An opaque cursor from one page to the next.
     Cursor(Cursor),
+    /// Pages by number.
+    Page(PageNumber),
+    /// The header `Link` names the next page (RFC 8288, `rel="next"`).
+    Link(Link),
+    /// The body holds the URL of the next page.
+    NextUrl(NextUrl),
+}
+
+impl Answer {
+    /// Where the list is and how it is paged; `None` for an answer that is not a list.
+    pub(crate) fn list(self) -> Option<(&'static str, Paging)> {
+        match self {
+            Self::List(member, paging) => Some((member, *paging)),
+            Self::Elements => Some(("", Paging::None)),
+            _ => None,
+        }
+    }
 }
 
 /// Paging by position.
@@ -124,8 +170,9 @@ pub struct Offset {
     pub limit: &'static str,
     /// Name of the query parameter and member.
     pub offset: &'static str,
-    /// Name of the member that is true while there is more.
-    pub more: &'static str,
+    /// Path of the member that is true while there is more. Where there is none, `total` tells when
+    /// the list ends, or else the first page without a record.
+    pub more: Option<&'static str>,
     /// Query parameter that asks for the number of all records, and member that holds it. With it,
     /// pages are fetched at the same time.
     pub total: Option<&'static str>,
@@ -166,9 +213,10 @@ pub struct Cursor {
     pub limit: Option<&'static str>,
     /// Name of the query parameter, or position in the body.
     pub cursor: &'static str,
-    /// Name of the member that holds the next cursor; null, empty or absent at the end.
+    /// Path of the member that holds the next cursor, a text or a number; null, empty, or absent at
+    /// the end.
     pub next: &'static str,
-    /// Name of the member that is true while there is more; `None` where only the cursor tells.
+    /// Path of the member that is true while there is more; `None` where only the cursor tells.
     pub more: Option<&'static str>,
     /// Whether limit and cursor stand in the body.
     pub in_body: bool,
@@ -183,7 +231,7 @@ impl Offset {
             window: None,
             limit: "limit",
             offset: "offset",
-            more: "more",
+            more: Some("more"),
             total: None,
             is_undocumented: false,
             time: None,
@@ -202,10 +250,16 @@ impl Offset {
         Self { limit, offset, ..self }
     }
 
-    /// Sets the name of the member that is true while there is more.
+    /// Sets the path of the member that is true while there is more.
     #[must_use]
-    pub const fn more(self, member: &'static str) -> Self {
-        Self { more: member, ..self }
+    pub const fn more(self, path: &'static str) -> Self {
+        Self { more: Some(path), ..self }
+    }
+
+    /// Says that no member tells whether there is more.
+    #[must_use]
+    pub const fn without_more(self) -> Self {
+        Self { more: None, ..self }
     }
 
     /// Sets the query parameter that asks for the number of all records, and the member that holds
@@ -295,5 +349,130 @@ impl Cursor {
     #[must_use]
     pub const fn in_body(self) -> Self {
         Self { in_body: true, ..self }
+    }
+}
+
+/// Paging by the number of the page.
+///
+/// All pages of one listing have the same size, because a page of another size would begin at
+/// another record.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PageNumber {
+    /// The largest page, in records.
+    pub page: u64,
+    /// Query parameter for the size of a page; `None` where the service sets the size.
+    pub limit: Option<&'static str>,
+    /// Query parameter for the number of the page.
+    pub number: &'static str,
+    /// Number of the first page.
+    pub first: u64,
+    /// Path of the member that is true while there is more.
+    pub more: Option<&'static str>,
+    /// Path of the member that holds the number of pages.
+    pub pages: Option<&'static str>,
+    /// Path of the member that holds the number of all records.
+    pub total: Option<&'static str>,
+}
+
+impl PageNumber {
+    /// Creates paging by number with pages of at most so many records, from the query parameter
+    /// for the number. The first page is number 1.
+    ///
+    /// Where the service says when a list ends, set [`more`](Self::more), [`pages`](Self::pages), or
+    /// [`total`](Self::total). Otherwise, a listing ends at the first page without a record, which
+    /// takes one more request.
+    pub const fn new(page: u64, number: &'static str) -> Self {
+        Self { page, limit: None, number, first: 1, more: None, pages: None, total: None }
+    }
+
+    /// Sets the query parameter for the size of a page.
+    #[must_use]
+    pub const fn limit(self, name: &'static str) -> Self {
+        Self { limit: Some(name), ..self }
+    }
+
+    /// Sets the number of the first page.
+    #[must_use]
+    pub const fn first(self, number: u64) -> Self {
+        Self { first: number, ..self }
+    }
+
+    /// Sets the path of the member that is true while there is more.
+    #[must_use]
+    pub const fn more(self, path: &'static str) -> Self {
+        Self { more: Some(path), ..self }
+    }
+
+    /// Sets the path of the member that holds the number of pages.
+    #[must_use]
+    pub const fn pages(self, path: &'static str) -> Self {
+        Self { pages: Some(path), ..self }
+    }
+
+    /// Sets the path of the member that holds the number of all records.
+    #[must_use]
+    pub const fn total(self, path: &'static str) -> Self {
+        Self { total: Some(path), ..self }
+    }
+}
+
+/// Paging by the header `Link`: the target of `rel="next"` is the next page.
+///
+/// The target may be absolute or relative. A listing fails when the target has another origin than
+/// the request.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Link {
+    /// The largest page, in records.
+    pub page: u64,
+    /// Query parameter for the size of a page; `None` where the service sets the size.
+    pub limit: Option<&'static str>,
+}
+
+impl Link {
+    /// Creates paging by `Link` with pages whose size the service sets.
+    pub const fn new() -> Self {
+        Self { page: u64::MAX, limit: None }
+    }
+
+    /// Sets the query parameter for the size of a page, and the most records of one.
+    #[must_use]
+    pub const fn limit(self, name: &'static str, page: u64) -> Self {
+        Self { limit: Some(name), page }
+    }
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Paging by a member of the body that holds the URL of the next page.
+///
+/// The URL may be absolute or relative. A listing fails when it has another origin than the request.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NextUrl {
+    /// Path of the member that holds the URL; null, empty, or absent at the end.
+    pub next: &'static str,
+    /// The largest page, in records.
+    pub page: u64,
+    /// Query parameter for the size of a page; `None` where the service sets the size.
+    pub limit: Option<&'static str>,
+}
+
+impl NextUrl {
+    /// Creates paging by the URL at this path (`links/next`), with pages whose size the service
+    /// sets.
+    pub const fn new(next: &'static str) -> Self {
+        Self { next, page: u64::MAX, limit: None }
+    }
+
+    /// Sets the query parameter for the size of a page, and the most records of one.
+    #[must_use]
+    pub const fn limit(self, name: &'static str, page: u64) -> Self {
+        Self { limit: Some(name), page, ..self }
     }
 }

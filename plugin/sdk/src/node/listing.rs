@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
-use super::{OutputItem, Task, filters, offset, split};
+use super::{OutputItem, Task, filters, offset, pages, split};
 use crate::declare::{Cursor, Paging, request};
 use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
@@ -71,15 +71,43 @@ pub(super) async fn one(
     match paging {
         Paging::Offset(offset) => offset::list(task, member, offset, wanted, sink).await,
         Paging::Cursor(cursor) => by_cursor(task, member, cursor, wanted, sink).await,
-        Paging::None | Paging::Limit(..) => {
-            if let Paging::Limit(name, most) = paging {
-                percent::append_query(&mut request.url, name, &wanted.min(most).to_string());
+        Paging::Page(by) => {
+            pages::list(task, member, pages::By::Number(by), wanted, request, sink).await
+        }
+        Paging::Link(by) => {
+            pages::list(task, member, pages::By::Link(by), wanted, request, sink).await
+        }
+        Paging::NextUrl(by) => {
+            pages::list(task, member, pages::By::Body(by), wanted, request, sink).await
+        }
+        Paging::Limit(name, most) => {
+            percent::append_query(&mut request.url, name, &wanted.min(most).to_string());
+            let response = task.send(request).await?;
+            let outputs = whole(task, &response, member, wanted)?;
+            let count = outputs.len() as u64;
+            if count < most || count >= wanted {
+                return Ok(outputs);
             }
+            sink(outputs);
+            Err(beyond(most, count, "narrow it"))
+        }
+        Paging::None => {
             let repeatable = request.is_repeatable();
             let response = task.send(request).await?;
             task.understood(repeatable, whole(task, &response, member, wanted))
         }
     }
+}
+
+/// The error of a listing of which the service returns no more.
+pub(super) fn beyond(most: u64, given: u64, hint: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!(
+            "the service hands out at most {most} records of one listing, and there are more than \
+             the {given} delivered: {hint}"
+        ),
+    )
 }
 
 /// The records of an answer that has all of them.
@@ -89,8 +117,7 @@ fn whole(
     member: &str,
     wanted: u64,
 ) -> Result<Vec<OutputItem>, Error> {
-    let members = response.members()?;
-    let mut page = records(response, &members, member)?;
+    let mut page = page(response, member)?.records;
     // What was written at once is told of at once, however much it is.
     if task.action.parameters.iter().any(|param| param.name == "limit") {
         page.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
@@ -98,36 +125,60 @@ fn whole(
     Ok(page.iter().map(|record| task.output(record)).collect())
 }
 
-/// How many records the parameters ask for.
+/// How many records the parameters ask for: all of them where the form does not let people say.
 fn wanted(task: &Task) -> u64 {
-    match task.flag("all") {
+    let can_say = task.action.parameters.iter().any(|one| matches!(one.name, "limit" | "all"));
+    match task.flag("all") || !(can_say || task.parameters.contains_key("limit")) {
         true => u64::MAX,
         false => task.parameters.get("limit").and_then(Value::as_u64).unwrap_or(DEFAULT_LIMIT),
     }
 }
 
-/// The records of a page, each as it was written.
-pub(super) fn records<'a>(
-    response: &Response,
-    members: &Members<'a>,
-    member: &str,
-) -> Result<Vec<&'a str>, Error> {
-    // `service/integrations` is a list inside of an object.
-    let (outer, inner) = match member.split_once('/') {
-        Some((outer, inner)) => (outer, Some(inner)),
-        None => (member, None),
-    };
-    let mut list = members.get(outer);
-    if let Some(inner) = inner {
-        list = list.and_then(|object| json::members(object.as_bytes())?.get(inner));
+/// A page of a listing.
+pub(super) struct PageBody<'a> {
+    /// The members of the body; `None` where the body is the list.
+    members: Option<Members<'a>>,
+    /// The records, each as it was written.
+    pub(super) records: Vec<&'a str>,
+}
+
+impl<'a> PageBody<'a> {
+    /// The value at a path; `None` for the empty path.
+    pub(super) fn at(&self, path: &str) -> Option<&'a str> {
+        self.members.as_ref().filter(|_| !path.is_empty())?.at(path)
     }
+
+    /// The number at a path.
+    pub(super) fn number(&self, path: &str) -> Option<u64> {
+        self.at(path)?.trim_matches('"').parse().ok()
+    }
+
+    /// The text at a path.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        json::value(self.at(path)?)?.as_str().map(str::to_owned)
+    }
+}
+
+/// Reads a page whose list is at this path.
+pub(super) fn page<'a>(response: &'a Response, member: &str) -> Result<PageBody<'a>, Error> {
+    if member.is_empty() {
+        let list = json::raw(&response.body).and_then(json::elements);
+        let records = list.ok_or_else(|| response.unexpected("is not a list"))?;
+        return Ok(PageBody { members: None, records });
+    }
+    let members = response.members()?;
+    // `service/integrations` is a list inside of an object.
+    let list = members.at(member);
     if list == Some("null") {
-        return Ok(Vec::new());
+        return Ok(PageBody { members: Some(members), records: Vec::new() });
     }
     // Documentation and service disagree about names now and then.
-    list.or_else(|| if inner.is_none() { members.only('[') } else { None })
+    let is_nested = member.trim_start_matches('/').contains('/');
+    let records = list
+        .or_else(|| if is_nested { None } else { members.only('[') })
         .and_then(json::elements)
-        .ok_or_else(|| response.unexpected(&["has no list `", member, "`"].concat()))
+        .ok_or_else(|| response.unexpected(&["has no list `", member, "`"].concat()))?;
+    Ok(PageBody { members: Some(members), records })
 }
 
 async fn by_cursor(
@@ -139,7 +190,7 @@ async fn by_cursor(
 ) -> Result<Vec<OutputItem>, Error> {
     let first = task.request()?;
     let mut given = 0;
-    let mut cursor: Option<String> = None;
+    let mut cursor: Option<Value> = None;
     let mut cursors = Marks::default();
     let mut progress = Progress::default();
     let mut seen = Seen::default();
@@ -150,31 +201,39 @@ async fn by_cursor(
             ask(&mut request, paging, name, Value::from(size));
         }
         if let Some(cursor) = &cursor {
-            ask(&mut request, paging, paging.cursor, Value::from(cursor.as_str()));
+            ask(&mut request, paging, paging.cursor, cursor.clone());
         }
         let response = task.send(request).await?;
-        let members = response.members()?;
-        let mut page = records(&response, &members, member)?;
-        page.truncate(usize::try_from(wanted - given).unwrap_or(usize::MAX));
-        given += page.len() as u64;
-        let outputs: Vec<OutputItem> = page.iter().map(|record| task.output(record)).collect();
-        let ended = paging.more.is_some_and(|more| members.get(more) != Some("true"));
-        let next = members
-            .get(paging.next)
-            .and_then(|value| json::value(value)?.as_str().map(str::to_owned))
-            .filter(|next| !next.is_empty() && !ended);
+        let mut page = page(&response, member)?;
+        page.records.truncate(usize::try_from(wanted - given).unwrap_or(usize::MAX));
+        let records = &page.records;
+        given += records.len() as u64;
+        let outputs: Vec<OutputItem> = records.iter().map(|record| task.output(record)).collect();
+        let next = next_cursor(&page, paging);
         // The last page, and the only one of most listings, needs no second way out.
         let Some(next) = next.filter(|_| given < wanted) else {
             return Ok(outputs);
         };
-        if !cursors.add(fingerprint(&next)) {
+        if !cursors.add(fingerprint(&json::text(&next))) {
             return Err(stuck(&response, "a cursor that it gave before"));
         }
-        let new = page.iter().filter(|record| seen.is_new(mark(record).0, None)).count();
+        let new = records.iter().filter(|record| seen.is_new(mark(record).0, None)).count();
         progress.page(&response, new > 0)?;
         sink(outputs);
         cursor = Some(next);
     }
+}
+
+/// The cursor of the next page; `None` at the end.
+pub(super) fn next_cursor(page: &PageBody<'_>, paging: Cursor) -> Option<Value> {
+    if paging.more.is_some_and(|more| page.at(more) != Some("true")) {
+        return None;
+    }
+    json::value(page.at(paging.next)?).filter(|next| match next {
+        Value::String(text) => !text.is_empty(),
+        Value::Number(_) => true,
+        _ => false,
+    })
 }
 
 fn ask(request: &mut Request, paging: Cursor, name: &str, value: Value) {
@@ -257,7 +316,7 @@ pub(super) fn mark(record: &str) -> (u64, Option<Members<'_>>) {
 }
 
 /// FNV-1a.
-fn fingerprint(text: &str) -> u64 {
+pub(super) fn fingerprint(text: &str) -> u64 {
     let mut mark: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in text.bytes() {
         mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

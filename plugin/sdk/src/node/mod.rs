@@ -3,10 +3,12 @@
 mod ahead;
 pub(crate) mod execute;
 pub(crate) mod filters;
+mod follow;
 mod listing;
 mod offset;
 mod options;
 mod order;
+mod pages;
 mod reported;
 pub(crate) mod resolve;
 mod split;

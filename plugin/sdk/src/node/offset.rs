@@ -12,13 +12,13 @@
 use serde_json::Value;
 
 use super::ahead::Ahead;
-use super::listing::{Progress, Seen, Sink, mark, records, stuck};
+use super::listing::{Progress, Seen, Sink, beyond, mark, page, stuck};
 use super::{OutputItem, Task};
 use crate::context;
 use crate::declare::{Offset, TimeKey};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::http::{Request, Response};
-use crate::json::{self, Members};
+use crate::json;
 use crate::{percent, time};
 
 /// How many pages are under way at once.
@@ -134,7 +134,7 @@ impl Listing<'_> {
             let asks_total = pages == 1 && self.wanted - self.given > largest;
             let request = self.asking(&first, start, size, asks_total);
             let response = self.task.send(request).await?;
-            let page = self.read(&response)?;
+            let page = self.read(&response, start)?;
             total = page.total.or(total);
             start += page.count;
             pages += 1;
@@ -195,7 +195,7 @@ impl Listing<'_> {
             if overlap > 0 && !self.goes_on(&response)? {
                 return Ok(Together::Moved);
             }
-            let page = self.read(&response)?;
+            let page = self.read(&response, start.saturating_sub(overlap))?;
             *start += page.count.saturating_sub(overlap);
             if !page.more || self.given >= self.wanted {
                 return Ok(Together::Ended(Ended::All(page.outputs)));
@@ -227,31 +227,33 @@ impl Listing<'_> {
     }
 
     /// Reads a page, without the records that were delivered before.
-    fn read(&mut self, response: &Response) -> Result<Page, Error> {
-        let members = response.members()?;
-        let records = records(response, &members, self.member)?;
+    fn read(&mut self, response: &Response, start: u64) -> Result<Page, Error> {
+        let page = page(response, self.member)?;
+        let records = &page.records;
         let mut outputs = Vec::with_capacity(records.len());
         let mut is_new = false;
-        for record in &records {
+        for record in records {
             if self.given < self.wanted && self.is_new(record) {
                 is_new = true;
                 outputs.push(self.task.output(record));
                 self.given += 1;
             }
         }
-        let number = |members: &Members<'_>, name: &str| -> Option<u64> {
-            members.get(name).and_then(|text| text.parse().ok())
-        };
         let last = self.paging.time.and_then(|key| {
             let record = json::members(records.last()?.as_bytes())?;
             json::value(record.get(key.field)?)?.as_str().map(str::to_owned)
         });
+        let (count, total) = (records.len() as u64, self.paging.total.and_then(|total| page.number(total)));
         Ok(Page {
             outputs,
-            count: records.len() as u64,
+            count,
             is_new,
-            more: members.get(self.paging.more) == Some("true"),
-            total: self.paging.total.and_then(|name| number(&members, name)),
+            more: match self.paging.more {
+                Some(more) => page.at(more) == Some("true"),
+                // Only the number of records tells, or the first page without one.
+                None => !records.is_empty() && total.is_none_or(|total| start + count < total),
+            },
+            total,
             last,
         })
     }
@@ -267,8 +269,7 @@ impl Listing<'_> {
 
     /// Whether a page begins with what has come before.
     fn goes_on(&self, response: &Response) -> Result<bool, Error> {
-        let members = response.members()?;
-        let records = records(response, &members, self.member)?;
+        let records = page(response, self.member)?.records;
         Ok(records.first().is_some_and(|record| self.seen.holds(mark(record).0)))
     }
 
@@ -287,15 +288,7 @@ impl Listing<'_> {
             Some(key) if key.oldest_first.is_some() => "sort by time, or narrow it",
             _ => "narrow it, e.g. by time",
         };
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "the service hands out at most {} records of one listing, and there are more than \
-                 the {} delivered: {hint}",
-                self.paging.window.unwrap_or(u64::MAX),
-                self.given
-            ),
-        )
+        beyond(self.paging.window.unwrap_or(u64::MAX), self.given, hint)
     }
 }
 

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use workflow_node_documents::Document as _;
 pub use workflow_node_documents::{Choice, Options, OptionsQuery};
 
+use super::pages::By;
 use super::resolve::{parents, plain_id};
-use super::{Credential, Hooks, Plugin, Task};
-use crate::declare::{Answer, Paging, Param, Reference};
+use super::{Credential, Hooks, Plugin, Task, listing};
+use crate::declare::{Paging, Param, Reference};
 use crate::error::{Error, ErrorKind};
 use crate::executor::block_on;
-use crate::http::Response;
 use crate::json;
 use crate::percent;
 use crate::text;
@@ -154,7 +154,7 @@ fn with_all(mut parameters: Map<String, Value>) -> Map<String, Value> {
 
 /// One page of choices.
 async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Result<Options, Error> {
-    let Answer::List(member, paging) = task.action.route.answer else {
+    let Some((member, paging)) = task.action.route.answer.list() else {
         return Err(Error::new(
             ErrorKind::Internal,
             "a reference lists with an action that does not",
@@ -164,14 +164,18 @@ async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Resul
     let url = &mut request.url;
     let limit = query.limit.unwrap_or(PAGE);
     let mut start = 0;
+    let mut position = None;
     match paging {
-        Paging::Offset(paging) if !paging.is_undocumented => {
+        Paging::Offset(paging) => {
             if let Some(cursor) = &query.cursor {
                 start = cursor.parse::<u64>().map_err(|_| {
                     Error::invalid("/cursor", "is not one that this node has given")
                 })?;
             }
-            percent::append_query(url, paging.limit, &limit.clamp(1, paging.page).to_string());
+            if !paging.is_undocumented || start > 0 {
+                let size = limit.clamp(1, paging.page).to_string();
+                percent::append_query(url, paging.limit, &size);
+            }
             if start > 0 {
                 percent::append_query(url, paging.offset, &start.to_string());
             }
@@ -184,41 +188,49 @@ async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Resul
                 percent::append_query(url, paging.cursor, cursor);
             }
         }
-        _ => {}
-    }
-    let response = allowed(task.send(request).await, task)?;
-    let (count, choices) = read(&response, member, reference)?;
-    let members = response.members()?;
-    let next_cursor = match paging {
-        Paging::Offset(paging) if members.get(paging.more) == Some("true") && count > 0 => {
-            Some((start + count).to_string())
+        _ => {
+            if let Some(by) = pages_by(paging) {
+                let (first, at) = by.begin(request, limit, query.cursor.as_deref())?;
+                (request, position) = (first, Some(at));
+            }
         }
-        Paging::Cursor(paging) => members
-            .get(paging.next)
-            .and_then(|value| json::value(value)?.as_str().map(str::to_owned))
-            .filter(|next| !next.is_empty()),
+    }
+    let asked = request.url.clone();
+    let response = allowed(task.send(request).await, task)?;
+    let page = listing::page(&response, member)?;
+    let count = page.records.len() as u64;
+    let next_cursor = match (paging, &mut position) {
+        (_, Some(position)) => {
+            position.advance(&asked, &response, &page)?.map(|next| position.written(next))
+        }
+        (Paging::Offset(paging), _) => {
+            let total = paging.total.and_then(|total| page.number(total));
+            let more = match paging.more {
+                Some(more) => page.at(more) == Some("true"),
+                None => total.is_none_or(|total| start + count < total),
+            };
+            (more && count > 0).then(|| (start + count).to_string())
+        }
+        (Paging::Cursor(paging), _) if !paging.in_body => listing::next_cursor(&page, paging)
+            .map(|next| next.as_str().map_or_else(|| json::text(&next), str::to_owned)),
         _ => None,
     };
-    let mut options = Options::default().choices(choices);
+    let mut options = Options::default();
+    for record in &page.records {
+        options.choices.extend(json::value(record).and_then(|one| choice(&one, reference)));
+    }
     options.next_cursor = next_cursor;
     Ok(options)
 }
 
-fn read(
-    response: &Response,
-    member: &str,
-    reference: &Reference,
-) -> Result<(u64, Vec<Choice>), Error> {
-    let body = response.object()?;
-    let mut count = 0;
-    let mut choices = Vec::new();
-    if let Some(Value::Array(records)) = body.get(member) {
-        count = records.len() as u64;
-        for record in records {
-            choices.extend(choice(record, reference));
-        }
+/// How pages follow one another that have a number or a URL.
+fn pages_by(paging: Paging) -> Option<By> {
+    match paging {
+        Paging::Page(by) => Some(By::Number(by)),
+        Paging::Link(by) => Some(By::Link(by)),
+        Paging::NextUrl(by) => Some(By::Body(by)),
+        _ => None,
     }
-    Ok((count, choices))
 }
 
 fn choice(record: &Value, reference: &Reference) -> Option<Choice> {

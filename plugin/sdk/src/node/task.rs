@@ -251,10 +251,10 @@ impl Task {
     ///
     /// As [`Task::send`], or an answer of another shape.
     pub async fn run_declared(&self) -> Outcome {
-        if let Answer::List(member, paging) = self.action.route.answer {
+        if let Some((member, paging)) = self.action.route.answer.list() {
             let emit = |outputs: Vec<OutputItem>| context::emit(self.item, &outputs);
             // Boxed, so that actions that list nothing do not make room for it.
-            return Box::pin(listing::list(self, member, *paging, &emit)).await;
+            return Box::pin(listing::list(self, member, paging, &emit)).await;
         }
         let request = self.request()?;
         let repeatable = request.is_repeatable();
@@ -316,12 +316,12 @@ impl Task {
     /// As [`Task::run_declared`].
     pub async fn records(&self) -> Result<Vec<Value>, Error> {
         let earlier = std::cell::RefCell::new(Vec::new());
-        let outputs = match self.action.route.answer {
-            Answer::List(member, paging) => {
+        let outputs = match self.action.route.answer.list() {
+            Some((member, paging)) => {
                 let keep = |outputs: Vec<OutputItem>| earlier.borrow_mut().extend(outputs);
-                listing::list(self, member, *paging, &keep).await?
+                listing::list(self, member, paging, &keep).await?
             }
-            _ => self.run_declared().await?,
+            None => self.run_declared().await?,
         };
         let mut all = earlier.into_inner();
         all.extend(outputs);

@@ -5,6 +5,7 @@ mod executor;
 mod items;
 mod order;
 mod packed;
+mod pages;
 mod paging;
 mod plugin;
 mod references;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Node, Offset, Paging,
-    Param, Place, Reference, Resource, Run, Simple, SimpleField, SimpleKind, Slot, TimeKey,
+    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Link, NextUrl, Node,
+    Offset, PageNumber, Paging, Param, Place, Reference, Resource, Run, Simple, SimpleField,
+    SimpleKind, Slot, TimeKey,
 };
 use workflow_node_sdk::documents::{Configuration, Identity, OriginPattern, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
@@ -43,6 +44,8 @@ const BY_TIME: TimeKey = TimeKey::new("at", "since", "until", 1_230_768_000)
     .days(180);
 const NEWEST_FIRST: TimeKey = TimeKey::new("at", "since", "until", 1_230_768_000);
 const CURSOR: Cursor = Cursor::new(50, "cursor", "next").limit("limit");
+
+const NUMBERED: PageNumber = PageNumber::new(3, "page").limit("per_page");
 
 static FLAT: Simple = Simple::new(
     "Thing",
@@ -103,6 +106,46 @@ static ACTIONS: &[Action] = &[
         Answer::List("events", &Paging::Offset(OFFSET.by_time(BY_TIME))),
     )
     .parameters(&[&THING_IDS, &LIMIT, &ALL]),
+    list("element.list", "/elements", Answer::Elements),
+    list("bare.list", "/bare", Answer::List("", &Paging::None)),
+    list("deep.list", "/deep", Answer::List("data/0/items", &Paging::None)),
+    list("everything.list", "/everything", Answer::List("", &Paging::Page(NUMBERED)))
+        .parameters(&[]),
+    list("numbered.list", "/numbered", Answer::List("", &Paging::Page(NUMBERED))),
+    list(
+        "counted.list",
+        "/counted?kind=all",
+        Answer::List("data/items", &Paging::Page(NUMBERED.first(0).pages("meta/pages"))),
+    ),
+    list(
+        "totaled.list",
+        "/totaled",
+        Answer::List("items", &Paging::Page(NUMBERED.total("meta/total"))),
+    ),
+    list("more.list", "/more", Answer::List("items", &Paging::Page(NUMBERED.more("has_more")))),
+    list(
+        "linked.list",
+        "/linked",
+        Answer::List("", &Paging::Link(Link::new().limit("per_page", 3))),
+    ),
+    list(
+        "next.list",
+        "/next",
+        Answer::List("items", &Paging::NextUrl(NextUrl::new("links/next").limit("size", 3))),
+    ),
+    list(
+        "start.list",
+        "/start",
+        Answer::List("issues", &Paging::Offset(Offset::new(3).total("total").without_more())),
+    ),
+    list(
+        "number_cursor.list",
+        "/number_cursor",
+        Answer::List(
+            "items",
+            &Paging::Cursor(Cursor::new(50, "cursor", "meta/next").limit("limit")),
+        ),
+    ),
     api("thing.subscribe", "Subscribe", "Several.", "POST", "/things/subscribers")
         .answer(Answer::List("subscriptions", &Paging::None))
         .failures(&Failures::unless("/subscriptions", "result", &["success", "duplicate"])),
@@ -145,6 +188,10 @@ static ACTIONS: &[Action] = &[
         )
         .body("/moves"),
     ]),
+    api("thing.choose", "Choose things", "Of several kinds.", "POST", "/things/choose").parameters(&[
+        &Param::text("linked_id", "Linked", "Which.").reference("linked").body("/linked"),
+        &Param::text("numbered_id", "Numbered", "Which.").reference("numbered").body("/numbered"),
+    ]),
     api("thing.delete", "Delete a thing", "One.", "DELETE", "/things/{thing_id}")
         .parameters(&[&THING_ID])
         .answer(Answer::Nothing(literal!({ "deleted": true }))),
@@ -175,6 +222,8 @@ pub(crate) static NODE: Node = Node::builder("things", "Things", "Things of a te
     .slots(&[Slot::new("main", "A key.", &["key"])])
     .schemas(&[("thing", literal!({ "type": "object" }))])
     .references(&[
+        Reference::new("linked", "a linked thing", "linked.list").named(&["name"]),
+        Reference::new("numbered", "a numbered thing", "numbered.list").named(&["name"]),
         Reference::new("thing", "a thing", "thing.list")
             .get("thing.get")
             .search("query")
