@@ -408,6 +408,10 @@ pub(crate) const RECORD_OVERHEAD: usize = 128;
 /// What searching for a secret costs, in bytes for each byte of the secret.
 pub(crate) const SEARCH_OVERHEAD: usize = 2_500;
 
+/// The longest `User-Agent` that a plugin may send, in bytes. It has room for a product, its version,
+/// and an address to write to.
+pub(crate) const USER_AGENT: usize = 256;
+
 /// The reason that stops or refuses something: names the limit and its value.
 pub(crate) fn exceeded(what: &str, name: &str, value: impl std::fmt::Display) -> String {
     format!("{what} exceeds the limit `{name}` ({value})")

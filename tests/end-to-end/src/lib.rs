@@ -3,6 +3,7 @@
 
 pub mod engine;
 pub mod scan;
+pub mod service;
 pub mod spy;
 
 use std::collections::BTreeMap;

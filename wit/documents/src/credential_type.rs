@@ -354,12 +354,24 @@ pub struct Placement {
     pub kind: PlacementKind,
     /// What is written, where `{field}` stands for a field of the form or a token.
     pub value: String,
+    /// How the value is encoded before it is written; `None` for not at all.
+    pub encoding: Option<PlacementEncoding>,
+    /// What is written before the encoded value; empty for nothing.
+    pub prefix: String,
     /// Methods of the requests; empty for every method.
     pub methods: Vec<String>,
     /// Origins of the requests.
     pub origins: Vec<OriginPattern>,
     /// Path of the requests.
     pub path: PathTemplate,
+}
+
+names! {
+    /// How a placement encodes its value.
+    pub enum PlacementEncoding {
+        /// Base64 with padding (RFC 4648 section 4).
+        Base64 = "base64",
+    }
 }
 
 /// What a placement writes to.
@@ -393,6 +405,10 @@ struct AnyPlacement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pointer: Option<String>,
     value: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoding: Option<PlacementEncoding>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    prefix: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     methods: Vec<String>,
     origins: Vec<OriginPattern>,
@@ -422,8 +438,11 @@ impl TryFrom<AnyPlacement> for Placement {
                 return Err("a placement in a body has a `pointer` and no `name`");
             }
         };
-        let AnyPlacement { value, methods, origins, path, .. } = any;
-        Ok(Self { kind, value, methods, origins, path })
+        let AnyPlacement { value, encoding, prefix, methods, origins, path, .. } = any;
+        if encoding.is_none() && !prefix.is_empty() {
+            return Err("a placement with a `prefix` has an `encoding`");
+        }
+        Ok(Self { kind, value, encoding, prefix, methods, origins, path })
     }
 }
 
@@ -434,15 +453,22 @@ impl From<Placement> for AnyPlacement {
             PlacementKind::Query { name } => (AnyKind::Query, Some(name), None),
             PlacementKind::Body { pointer } => (AnyKind::Body, None, Some(pointer)),
         };
-        let Placement { value, methods, origins, path, .. } = placement;
-        Self { kind, name, pointer, value, methods, origins, path }
+        let Placement { value, encoding, prefix, methods, origins, path, .. } = placement;
+        Self { kind, name, pointer, value, encoding, prefix, methods, origins, path }
     }
 }
 
 impl Placement {
     fn new(kind: PlacementKind, value: impl Into<String>, origins: Vec<OriginPattern>) -> Self {
-        let path = PathTemplate::everything();
-        Self { kind, value: value.into(), methods: Vec::new(), origins, path }
+        Self {
+            kind,
+            value: value.into(),
+            encoding: None,
+            prefix: String::new(),
+            methods: Vec::new(),
+            origins,
+            path: PathTemplate::everything(),
+        }
     }
 
     /// In a header of every request to these origins.
@@ -454,6 +480,13 @@ impl Placement {
         Self::new(PlacementKind::Header { name: name.into() }, value, origins.into())
     }
 
+    /// As HTTP Basic (RFC 7617) in every request to these origins: `Authorization: Basic`, and the
+    /// base64 of user and password. Both are templates: `{email}/token`, or empty.
+    pub fn basic(user: &str, password: &str, origins: impl Into<Vec<OriginPattern>>) -> Self {
+        let value = [user, ":", password].concat();
+        Self::header("Authorization", value, origins).base64("Basic ")
+    }
+
     /// In a query parameter of every request to these origins.
     pub fn query(
         name: impl Into<String>,
@@ -463,13 +496,22 @@ impl Placement {
         Self::new(PlacementKind::Query { name: name.into() }, value, origins.into())
     }
 
-    /// At a position (RFC 6901) in the JSON body of every request to these origins.
+    /// At a position (RFC 6901) in the JSON body of every request to these origins. Where the body is
+    /// a form, `/name` is the field `name`.
     pub fn body(
         pointer: impl Into<String>,
         value: impl Into<String>,
         origins: impl Into<Vec<OriginPattern>>,
     ) -> Self {
         Self::new(PlacementKind::Body { pointer: pointer.into() }, value, origins.into())
+    }
+
+    /// Encodes the value as base64, after this prefix, which may be empty.
+    #[must_use]
+    pub fn base64(mut self, prefix: impl Into<String>) -> Self {
+        self.encoding = Some(PlacementEncoding::Base64);
+        self.prefix = prefix.into();
+        self
     }
 
     /// Only in requests with these methods.
@@ -525,7 +567,14 @@ impl Placement {
             })
             .collect::<Vec<_>>()
             .join(" and ");
-        format!("{place} of {methods} request to {to}, as `{}`", self.value)
+        let written = match self.encoding {
+            None => format!("`{}`", self.value),
+            Some(encoding) if self.prefix.is_empty() => {
+                format!("the {encoding} of `{}`", self.value)
+            }
+            Some(encoding) => format!("`{}` and the {encoding} of `{}`", self.prefix, self.value),
+        };
+        format!("{place} of {methods} request to {to}, as {written}")
     }
 }
 
@@ -541,6 +590,8 @@ document! {
             remaining_header: String,
             /// Header with the number of seconds to wait, in addition to `Retry-After`.
             retry_after_header: String,
+            /// Header with the time from which requests are allowed again.
+            reset: RateReset,
         }
         number {
             /// How long to wait after a 429 that does not say how long, in milliseconds.
@@ -550,6 +601,33 @@ document! {
             /// Operations with a limit of their own, which applies in addition.
             operations: OperationLimit,
         }
+    }
+}
+
+document! {
+    /// Header that tells the time from which requests are allowed again. It counts where no header
+    /// tells how long to wait, and not while `remaining_header` says that requests are left.
+    open struct RateReset {
+        required {
+            /// Name of the header.
+            header: String,
+            /// How the header writes the time.
+            format: ResetFormat,
+        }
+    }
+}
+
+names! {
+    /// How a header writes a time.
+    pub enum ResetFormat {
+        /// Seconds since 1970.
+        UnixSeconds = "unix-seconds",
+        /// Milliseconds since 1970.
+        UnixMilliseconds = "unix-milliseconds",
+        /// A date of HTTP (RFC 9110 section 5.6.7).
+        HttpDate = "http-date",
+        /// RFC 3339.
+        Rfc3339 = "rfc3339",
     }
 }
 

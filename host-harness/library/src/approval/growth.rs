@@ -159,6 +159,7 @@ fn is_no_faster(asked: &RateLimit, had: &RateLimit) -> bool {
         && keeps_operations
         && heeds(&asked.remaining_header, &had.remaining_header)
         && heeds(&asked.retry_after_header, &had.retry_after_header)
+        && (had.reset.is_none() || asked.reset == had.reset)
         && asked.default_wait_ms.unwrap_or(0) >= had.default_wait_ms.unwrap_or(0)
 }
 

@@ -23,9 +23,9 @@ pub use workflow_node_documents::{
     Access, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, ClientAuthentication,
     ClientCredentials, Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect,
     Example, Grant, Idempotency, Json, Node, OauthConfiguration, OperationLimit, PkceMethod,
-    Placement, PlacementKind, Poll, RateLimit, RateWindow, Resource, Schema, Schemas, Scope,
-    SecretPlacement, SecretPosition, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse,
-    Trigger, Triggers, Webhook,
+    Placement, PlacementEncoding, PlacementKind, Poll, RateLimit, RateReset, RateWindow,
+    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Signature,
+    SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers, Webhook,
 };
 
 /// Everything a plugin describes.

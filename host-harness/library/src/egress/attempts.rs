@@ -14,8 +14,10 @@ use super::pacing::{Operation, Pacer, pool};
 use super::placement;
 use super::report::Course;
 use super::session::Session;
-use super::slot::{SlotCredential, SlotState};
-use super::waiting::{LONGEST_WAIT, SHORTEST_WAIT, backoff, growing, milliseconds, retry_after};
+use super::slot::{SlotCredential, SlotState, hidden};
+use super::waiting::{
+    LONGEST_NAMED, LONGEST_WAIT, SHORTEST_WAIT, backoff, growing, milliseconds, retry_after, until,
+};
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::budget::Charge;
 use crate::offload::Stop;
@@ -226,15 +228,22 @@ impl Session {
             response.headers.get(name)?.to_str().ok()?.trim().parse().ok()
         };
         let declared = number(limit.and_then(|limit| limit.retry_after_header.as_ref()))
-            .map(|seconds| Duration::from_secs(seconds.min(86_400)));
+            .map(|seconds| Duration::from_secs(seconds.min(LONGEST_NAMED)));
         let standard = retry_after(&response.headers, self.clock.unix_milliseconds() / 1_000);
-        let exhausted = number(limit.and_then(|limit| limit.remaining_header.as_ref())) == Some(0);
+        let remaining = number(limit.and_then(|limit| limit.remaining_header.as_ref()));
+        let exhausted = remaining == Some(0);
+        // While requests are left, the time says nothing about this refusal.
+        let reset = limit
+            .and_then(|limit| limit.reset.as_ref())
+            .filter(|_| remaining.is_none_or(|remaining| remaining == 0))
+            .and_then(|reset| until(&response.headers, reset, self.clock.unix_milliseconds()));
         let wait = if response.status.as_u16() == 429 {
             let default = limit.and_then(|limit| limit.default_wait_ms).map(Duration::from_millis);
-            let wait = declared.or(standard).or(default).unwrap_or_else(|| growing(limited));
+            let named = declared.or(standard).or(reset).or(default);
+            let wait = named.unwrap_or_else(|| growing(limited));
             Some(wait.max(SHORTEST_WAIT))
         } else if exhausted {
-            declared.or(standard)
+            declared.or(standard).or(reset)
         } else {
             return standard;
         };
@@ -266,8 +275,8 @@ impl Session {
         match self.credentials.refreshed(&slot.request, stale.revision).await {
             Ok(newer) if newer.revision != stale.revision => {
                 let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
-                let (echoes, secrets) = (self.echoes.clone(), newer.secrets.clone());
-                let filter = move |_: &Stop| echoes.of(secrets.values());
+                let (echoes, secrets) = (self.echoes.clone(), hidden(&newer, credential_type));
+                let filter = move |_: &Stop| echoes.of(secrets.iter());
                 let echo = self.heavy.run(filter).await.ok()?;
                 let newer = Arc::new(SlotCredential::new(newer, credential_type, echo));
                 let former = std::mem::replace(&mut *current, newer);

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use url::Url;
 
+use super::headers::user_agent;
 use super::pacing::pool;
 use crate::approval::Approvals;
 use crate::audit::{AuditEvent, AuditSink, Verdict, path_without_ids};
@@ -145,6 +147,7 @@ impl Endpoints {
         for value in headers.values_mut() {
             value.set_sensitive(true);
         }
+        headers.entry(USER_AGENT).or_insert_with(|| user_agent(&caller.node, None));
         let sent = SentMark::default();
         let wire = TransportRequest {
             plugin: caller.plugin.to_string(),

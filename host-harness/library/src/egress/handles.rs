@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::form;
 use super::input_secrets::InputSecret;
 use super::judge::{Judged, refusal};
 use super::session::Policy;
@@ -252,7 +253,10 @@ impl Handles {
         };
         let body = filled.as_deref().or(judged.body.as_deref()).unwrap_or_default();
         let url = percent_encoding::percent_decode_str(judged.url.as_str()).collect::<Vec<u8>>();
+        let is_form = form::is_form(&judged.headers);
         let stray = holds_handle(body)
+            || (is_form
+                && holds_handle(&percent_encoding::percent_decode(body).collect::<Vec<u8>>()))
             || holds_handle(&url)
             || judged.headers.values().any(|value| holds_handle(value.as_bytes()));
         if stray {
@@ -286,8 +290,10 @@ impl Handles {
                     && place.path.matches(judged.url.path())
             })
             .collect();
-        // What a handle begins with needs no escapes in JSON.
-        if placed.is_empty() || memchr::memmem::find(body, PREFIX.as_bytes()).is_none() {
+        // What a handle begins with needs no escapes in JSON; in a form it has them.
+        let is_form = form::is_form(&judged.headers);
+        let may_hold = is_form || memchr::memmem::find(body, PREFIX.as_bytes()).is_some();
+        if placed.is_empty() || !may_hold {
             return nothing;
         }
         let mut places = Places::default();
@@ -296,7 +302,7 @@ impl Handles {
         }
         let mut known: HashMap<String, Secret> = HashMap::new();
         let mut bytes = 0;
-        let replaced = replace_texts(body, &places, most.0, stop, |here, text| {
+        let mut open = |here: &[&&str], text: &str| {
             if !looks_like_handle(text) {
                 return Ok(None);
             }
@@ -319,7 +325,21 @@ impl Handles {
             }
             let text = known.entry(text.to_owned()).or_insert(secret).expose().to_owned();
             Ok(Some(text))
-        });
+        };
+        let replaced = match is_form {
+            false => replace_texts(body, &places, most.0, stop, open),
+            true => form::replaced(body, most.0, |field, text| {
+                let here: Vec<&str> = placed
+                    .iter()
+                    .filter(|(_, place)| form::field(&place.pointer).as_deref() == Some(field))
+                    .map(|(position, _)| position.name.as_str())
+                    .collect();
+                match here.is_empty() {
+                    true => Ok(None),
+                    false => open(&here.iter().collect::<Vec<_>>(), text),
+                }
+            }),
+        };
         match replaced {
             Ok(body) => Ok((body, known.into_values().collect())),
             Err(Unreplaced::Edit(EditError::NotJson)) => nothing,

@@ -1,6 +1,7 @@
 //! Judges a request before anything is done for it.
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
@@ -9,6 +10,7 @@ use super::session::{Policy, Session};
 use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::PlacementKind;
+use crate::limits;
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
 
 /// A request that may be sent as far as it can be told without a network.
@@ -178,7 +180,26 @@ fn judge_headers(headers: Vec<(String, String)>, policy: &Policy) -> Result<Head
             })?;
         judged.append(header, value);
     }
+    judge_user_agent(&mut judged, policy)?;
     Ok(judged)
+}
+
+/// Sets the host's `User-Agent` where the plugin has none of its own.
+fn judge_user_agent(headers: &mut HeaderMap, policy: &Policy) -> Result<(), String> {
+    let mut given = headers.get_all(USER_AGENT).iter();
+    match (given.next(), given.next()) {
+        (Some(own), None) if own.is_empty() => Err("the header `user-agent` is empty".into()),
+        (Some(own), None) if own.len() > limits::USER_AGENT => {
+            let most = limits::USER_AGENT;
+            Err(format!("the header `user-agent` is longer than {most} bytes"))
+        }
+        (Some(_), None) => Ok(()),
+        (Some(_), Some(_)) => Err("the header `user-agent` is set twice".into()),
+        (None, _) => {
+            headers.insert(USER_AGENT, policy.user_agent.clone());
+            Ok(())
+        }
+    }
 }
 
 /// The credential type of the plugin that writes this header, whatever the request and however the

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::form;
 use super::judge::{Judged, refusal};
 use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
-use crate::description::{Placement, PlacementKind};
+use crate::description::{Placement, PlacementEncoding, PlacementKind};
 use crate::json::{Added, EditError, add_member};
 use crate::limits::exceeded;
 use crate::secret::Secret;
@@ -50,10 +53,8 @@ pub(super) fn fill(
             continue;
         }
         any = true;
-        let value =
-            render(placement, &credential.fields, &credential.secrets).ok_or_else(|| {
-                unusable(credential, "it lacks a part that its type writes: connect it again")
-            })?;
+        let value = written(placement, &credential.fields, &credential.secrets)
+            .map_err(|problem| unusable(credential, problem))?;
         write(placement, value, &mut filled, credential, most)?;
     }
     if any {
@@ -94,6 +95,24 @@ fn write(
             }
             filled.url.query_pairs_mut().append_pair(name, &value);
         }
+        PlacementKind::Body { pointer } if form::is_form(&filled.headers) => {
+            let body = filled.body.take().unwrap_or_default();
+            let Some(name) = form::field(pointer) else {
+                let message = format!(
+                    "the credential goes to {pointer} of the body, which is a form and has no such \
+                     field"
+                );
+                return Err(refusal(SendErrorKind::InvalidRequest, message));
+            };
+            if form::has(&body, &name) {
+                return Err(taken(credential, &format!("the field `{name}` of the form")));
+            }
+            let form = Zeroizing::new(form::with(&body, &name, &value));
+            if form.len() > most {
+                return Err(too_large(most));
+            }
+            filled.body = Some(Bytes::copy_from_slice(&form));
+        }
         PlacementKind::Body { pointer } => {
             let body = filled.body.take().unwrap_or_default();
             let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
@@ -109,11 +128,7 @@ fn write(
                         "the credential goes to {pointer} of the body, where there is no object"
                     ));
                 }
-                Err(EditError::TooLarge(most)) => {
-                    let what = "the request's body with the credential in it";
-                    let message = exceeded(what, "request_body", most);
-                    return Err(refusal(SendErrorKind::OverBudget, message));
-                }
+                Err(EditError::TooLarge(most)) => return Err(too_large(most)),
                 Err(error) => {
                     return invalid(format!("the credential goes into the body, which is {error}"));
                 }
@@ -124,25 +139,73 @@ fn write(
     Ok(())
 }
 
-/// The value of a placement, or `None` when a part of it is missing.
-fn render(
+/// What a placement writes, or why it cannot.
+fn written(
     placement: &Placement,
     fields: &Map<String, Value>,
     secrets: &BTreeMap<String, Secret>,
-) -> Option<Zeroizing<String>> {
+) -> Result<Zeroizing<String>, &'static str> {
+    let value = rendered(placement, fields, secrets)?;
+    match placement.encoding {
+        None => Ok(value),
+        Some(PlacementEncoding::Base64) => {
+            let encoded = Zeroizing::new(STANDARD.encode(value.as_bytes()));
+            Ok(Zeroizing::new([placement.prefix.as_str(), &encoded].concat()))
+        }
+        Some(_) => Err("this host does not know the encoding of its placement"),
+    }
+}
+
+/// The value of a placement, before it is encoded.
+fn rendered(
+    placement: &Placement,
+    fields: &Map<String, Value>,
+    secrets: &BTreeMap<String, Secret>,
+) -> Result<Zeroizing<String>, &'static str> {
+    const MISSING: &str = "it lacks a part that its type writes: connect it again";
     let mut value = Zeroizing::new(String::new());
     let mut parts = placement.value.split('{');
     value.push_str(parts.next().unwrap_or_default());
+    // The service takes what is before the first colon for the user (RFC 7617 section 2).
+    let is_basic = placement.prefix.trim_end().eq_ignore_ascii_case("basic");
+    let mut is_user = is_basic && !value.contains(':');
     for part in parts {
-        let (name, literal) = part.split_once('}')?;
-        match (secrets.get(name), fields.get(name)) {
-            (Some(secret), _) => value.push_str(secret.expose()),
-            (None, Some(Value::String(text))) => value.push_str(text),
-            _ => return None,
+        let (name, literal) = part.split_once('}').ok_or(MISSING)?;
+        let text = match (secrets.get(name), fields.get(name)) {
+            (Some(secret), _) => secret.expose(),
+            (None, Some(Value::String(text))) => text,
+            _ => return Err(MISSING),
+        };
+        if is_user && text.contains(':') {
+            return Err("its user name holds a colon, which HTTP Basic cannot send");
         }
+        value.push_str(text);
         value.push_str(literal);
+        is_user &= !literal.contains(':');
     }
-    Some(value)
+    Ok(value)
+}
+
+/// The secrets of a credential as placements encode them, in each form in which a service could give
+/// them back: `user:password` is another text than the password.
+pub(crate) fn encoded_secrets(
+    placements: &[Placement],
+    fields: &Map<String, Value>,
+    secrets: &BTreeMap<String, Secret>,
+) -> Vec<Secret> {
+    let mut encoded = Vec::new();
+    for placement in placements.iter().filter(|placement| placement.encoding.is_some()) {
+        let Ok(value) = rendered(placement, fields, secrets) else { continue };
+        for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
+            encoded.push(Secret::new(engine.encode(value.as_bytes())));
+        }
+    }
+    encoded
+}
+
+fn too_large(most: usize) -> SendError {
+    let what = "the request's body with the credential in it";
+    refusal(SendErrorKind::OverBudget, exceeded(what, "request_body", most))
 }
 
 fn unusable(credential: &SlotCredential, problem: &str) -> SendError {

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -44,6 +45,8 @@ const BRIEF: usize = 16 * 1024;
 pub(crate) struct Policy {
     pub(crate) plugin: Digest,
     pub(crate) node: String,
+    /// What its requests send unless it sets its own.
+    pub(crate) user_agent: HeaderValue,
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) credential_types: BTreeMap<String, CredentialType>,
     pub(crate) secrets: Vec<SecretPosition>,

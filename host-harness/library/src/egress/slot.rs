@@ -8,6 +8,7 @@ use tokio::sync::RwLock;
 
 use super::echo::EchoFilter;
 use super::pacing::PaceKey;
+use super::placement::encoded_secrets;
 use crate::credential::{Credential, CredentialRequest};
 use crate::description::{CredentialType, Placement, RateLimit};
 use crate::origin::OriginPattern;
@@ -44,6 +45,17 @@ impl SlotCredential {
             secrets: credential.secrets,
         }
     }
+}
+
+/// Everything of a credential that no answer may show: its secrets, and these as placements encode them.
+pub(crate) fn hidden(credential: &Credential, credential_type: &CredentialType) -> Vec<Secret> {
+    let mut hidden: Vec<Secret> = credential.secrets.values().cloned().collect();
+    hidden.extend(encoded_secrets(
+        &credential_type.placements,
+        &credential.fields,
+        &credential.secrets,
+    ));
+    hidden
 }
 
 /// A slot of a running execution. Its credential is replaced when it is refreshed.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
+
+use crate::description::{RateReset, ResetFormat};
 
 /// Full-jitter backoff: first step and cap.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -13,6 +15,37 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// After a refusal by a rate limit there is a wait of at least this, whatever the service says.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(250);
+
+/// No service is taken to ask for a longer wait than this, in seconds.
+pub(super) const LONGEST_NAMED: u64 = 86_400;
+
+/// How long it takes until the time that a header tells, seen from the service's own clock where the
+/// answer has a `Date`, and otherwise from `now` (milliseconds since 1970). Nonsense counts as absent.
+pub(super) fn until(headers: &HeaderMap, reset: &RateReset, now: u64) -> Option<Duration> {
+    let header = HeaderName::from_bytes(reset.header.to_ascii_lowercase().as_bytes()).ok()?;
+    let value = headers.get(header)?.to_str().ok()?.trim();
+    let at = match reset.format {
+        ResetFormat::UnixSeconds => whole_milliseconds(value.parse::<f64>().ok()? * 1_000.0)?,
+        ResetFormat::UnixMilliseconds => whole_milliseconds(value.parse::<f64>().ok()?)?,
+        ResetFormat::HttpDate => http_date(value)?,
+        ResetFormat::Rfc3339 => value.parse::<jiff::Timestamp>().ok()?.as_millisecond(),
+        _ => return None,
+    };
+    let date = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+    let now = date.or_else(|| i64::try_from(now).ok())?;
+    let wait = u64::try_from(at.saturating_sub(now)).unwrap_or(0);
+    Some(Duration::from_millis(wait.min(LONGEST_NAMED * 1_000)))
+}
+
+fn http_date(value: &str) -> Option<i64> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    Some(parser.parse_timestamp(value.trim()).ok()?.as_millisecond())
+}
+
+fn whole_milliseconds(number: f64) -> Option<i64> {
+    // The cast saturates; what is no number at all is nonsense.
+    number.is_finite().then_some(number as i64)
+}
 
 /// How long to wait after the `count`th refusal in a row by a rate limit that does not say how long:
 /// twice as long each time, and never much less than that.
@@ -36,11 +69,10 @@ pub(super) fn backoff(attempt: u32) -> Duration {
 pub(super) fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds.min(86_400)));
+        return Some(Duration::from_secs(seconds.min(LONGEST_NAMED)));
     }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    let seconds = date.as_second() - i64::try_from(now).ok()?;
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(86_400)))
+    let seconds = http_date(value)? / 1_000 - i64::try_from(now).ok()?;
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(LONGEST_NAMED)))
 }
 
 #[cfg(test)]
@@ -60,6 +92,42 @@ mod tests {
         assert_eq!(wait("-5"), None);
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("999999999999"), Some(Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn a_time_in_each_format_is_waited_for_by_the_services_own_clock() {
+        const NOW: u64 = 1_700_000_000_000;
+        let wait = |format, value: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-reset", value.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert(DATE, date.parse().unwrap());
+            }
+            let reset = RateReset::new("X-Reset", format);
+            until(&headers, &reset, NOW).map(|wait| wait.as_millis())
+        };
+        for (format, value) in [
+            (ResetFormat::UnixSeconds, "1700000010"),
+            (ResetFormat::UnixSeconds, "1700000010.0"),
+            (ResetFormat::UnixMilliseconds, "1700000010000"),
+            (ResetFormat::HttpDate, "Tue, 14 Nov 2023 22:13:30 GMT"),
+            (ResetFormat::Rfc3339, "2023-11-14T22:13:30Z"),
+            (ResetFormat::Rfc3339, "2023-11-14T23:13:30+01:00"),
+        ] {
+            assert_eq!(wait(format, value, None), Some(10_000), "{value}");
+            // The service's clock is 4 s ahead.
+            let date = Some("Tue, 14 Nov 2023 22:13:24 GMT");
+            assert_eq!(wait(format, value, date), Some(6_000), "{value}");
+            assert_eq!(wait(format, value, Some("nonsense")), Some(10_000), "{value}");
+        }
+        assert_eq!(wait(ResetFormat::UnixSeconds, "1700000000.5", None), Some(500));
+        assert_eq!(wait(ResetFormat::UnixSeconds, "5", None), Some(0), "it is over");
+        let far = Some(u128::from(LONGEST_NAMED) * 1_000);
+        assert_eq!(wait(ResetFormat::UnixSeconds, "9e300", None), far);
+        for nonsense in ["", "soon", "NaN", "inf", "2023-11-14T22:13:30Z"] {
+            assert_eq!(wait(ResetFormat::UnixSeconds, nonsense, None), None, "{nonsense}");
+        }
+        assert_eq!(wait(ResetFormat::Rfc3339, "1700000010", None), None);
     }
 
     #[test]

@@ -83,6 +83,10 @@ impl Plugin {
             policy: Arc::new(Policy {
                 plugin: digest,
                 node: description.node.name.clone(),
+                user_agent: crate::egress::user_agent(
+                    &description.node.name,
+                    Some(description.node.version),
+                ),
                 origins: description.node.origins.clone(),
                 credential_types: description.credential_types.clone(),
                 secrets: description.node.secrets.clone(),

@@ -285,11 +285,12 @@ impl Plugin {
             credential: name.to_owned(),
             user: (!is_shared).then(|| request.actor.user.clone()),
         };
-        let (echoes, secrets) = (shared.echoes.clone(), credential.secrets.clone());
-        let size: usize = secrets.values().map(crate::Secret::len).sum();
+        let (echoes, secrets) =
+            (shared.echoes.clone(), crate::egress::hidden(&credential, credential_type));
+        let size: usize = secrets.iter().map(crate::Secret::len).sum();
         let echo = match size <= BRIEF_SECRETS {
-            true => echoes.of(secrets.values()),
-            false => shared.heavy.of_another().run(move |_| echoes.of(secrets.values())).await?,
+            true => echoes.of(secrets.iter()),
+            false => shared.heavy.of_another().run(move |_| echoes.of(secrets.iter())).await?,
         };
         let credential = SlotCredential::new(credential, credential_type, echo);
         Ok((SlotState::new(request, pace, credential), view))

@@ -196,9 +196,10 @@ async fn by_cursor(
     let mut seen = Seen::default();
     loop {
         let mut request = first.clone();
-        let size = (wanted - given).min(paging.page);
+        // A number may be that of a page, and pages of another size would begin elsewhere.
+        let is_page = cursor.as_ref().is_some_and(is_number);
+        let size = if is_page { wanted } else { wanted - given }.min(paging.page);
         if let Some(name) = paging.limit {
-            ask(&mut request, paging, name, Value::from(size));
         }
         if let Some(cursor) = &cursor {
             ask(&mut request, paging, paging.cursor, cursor.clone());
@@ -234,6 +235,12 @@ pub(super) fn next_cursor(page: &PageBody<'_>, paging: Cursor) -> Option<Value> 
         Value::Number(_) => true,
         _ => false,
     })
+}
+
+/// Whether a cursor is a number, or written like one.
+fn is_number(cursor: &Value) -> bool {
+    let text = cursor.as_str().unwrap_or("x");
+    cursor.is_number() || text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn ask(request: &mut Request, paging: Cursor, name: &str, value: Value) {

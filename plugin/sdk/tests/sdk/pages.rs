@@ -50,7 +50,8 @@ fn service(total: u64) -> Host {
         let first = u64::from(path != "/counted");
         let number = asked("page").unwrap_or(first) - first;
         let page = part(total, number, size);
-        let is_last = (number + 1) * size >= total;
+        let is_last = |number: u64, size: u64| (number + 1) * size >= total;
+        let (is_last_of, is_last) = (is_last, is_last(number, size));
         let next = if is_last { Value::Null } else { json!(number + 1 + first) };
         Ok(match path {
             "/elements" | "/bare" => answer(200, &json!(part(total, 0, total)).to_string()),
@@ -93,9 +94,8 @@ fn service(total: u64) -> Host {
             }
             "/number_cursor" => {
                 let number = asked("cursor").unwrap_or(0);
-                let is_last = (number + 1) * 3 >= total;
-                let next = if is_last { Value::Null } else { json!(number + 1) };
-                let body = json!({"items": part(total, number, 3), "meta": {"next": next}});
+                let next = if is_last_of(number, size) { Value::Null } else { json!(number + 1) };
+                let body = json!({"items": part(total, number, size), "meta": {"next": next}});
                 answer(200, &body.to_string())
             }
             other => panic!("{other}"),

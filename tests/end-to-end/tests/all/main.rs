@@ -19,6 +19,7 @@ mod rights;
 mod round_trips;
 mod scopes;
 mod secrets;
+mod services;
 mod streams;
 mod support;
 mod triggers;

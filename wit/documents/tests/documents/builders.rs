@@ -7,9 +7,10 @@ use workflow_node_documents::{
     Choice, ClientAuthentication, ClientCredentials, Configuration, CredentialAccess,
     CredentialType, CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder,
     FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration, OperationLimit, Options,
-    OptionsQuery, OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateWindow, Resource,
-    Schema, Schemas, Scope, SecretPlacement, SecretPosition, Signature, SignatureEncoding,
-    SignatureScheme, Slot, SlotUse, TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
+    OptionsQuery, OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateReset, RateWindow,
+    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Signature,
+    SignatureEncoding, SignatureScheme, Slot, SlotUse, TokenGrant, Trigger, TriggerOptions,
+    Triggers, User, Webhook,
 };
 
 use crate::published::{assert_valid, missing, schema};
@@ -130,6 +131,7 @@ fn credential_types() {
     let limit = RateLimit::new([RateWindow::new(960, 60_000)])
         .remaining_header("left")
         .retry_after_header("reset")
+        .reset(RateReset::new("x-reset", ResetFormat::UnixSeconds))
         .default_wait_ms(30_000)
         .operations([OperationLimit::new(
             "/a/{id}".parse::<PathTemplate>().unwrap(),
@@ -148,6 +150,9 @@ fn credential_types() {
         everything,
         credential_type(code, header.clone()),
         credential_type(app, body),
+        credential_type(Grant::Fixed, Placement::basic("{email}/token", "{key}", [api()])),
+        credential_type(Grant::Fixed, Placement::query("k", "{key}:x", [api()]).base64("key ")),
+        credential_type(Grant::Fixed, Placement::body("/k", "{key}", [api()]).base64("key ")),
         credential_type(full_app, Placement::query("k", "{key}", [api()]).methods(["PUT"])),
     ];
     let documents =

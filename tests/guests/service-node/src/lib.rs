@@ -1,0 +1,67 @@
+//! What an ordinary service needs of a node: every kind of paging, bodies as JSON and as forms, and
+//! credentials that are encoded, limited, or sent in a form. It sends nothing but what it declares.
+
+mod actions;
+mod credentials;
+
+use workflow_node_sdk::declare::{Action, Node, Resource, Slot};
+use workflow_node_sdk::documents::{Configuration, CredentialTypes, Identity, TokenGrant};
+use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
+use workflow_node_sdk::http::{Request, Response};
+use workflow_node_sdk::node::{Credential, Declares, Plugin};
+use workflow_node_sdk::{Map, Value};
+
+struct Service;
+
+static NODE: Node = Node::builder("service", "Service", "A service as there are many.")
+    .version(3)
+    .documentation_url("https://service.test/docs")
+    .origins(&[credentials::API])
+    .slots(&[Slot::new("main", "An account.", &["basic", "token", "form-key"])])
+    .secrets(credentials::secrets)
+    .resources(&[Resource::new(
+        "thing",
+        "Things",
+        "What the service has.",
+        &[actions::LISTS, actions::OTHERS],
+    )])
+    .build();
+
+impl Plugin for Service {
+    fn declaration() -> &'static dyn Declares {
+        &NODE
+    }
+
+    fn credential_types() -> CredentialTypes {
+        credentials::types()
+    }
+
+    fn configure(
+        credential_type: &str,
+        fields: &Map<String, Value>,
+        grant: Option<&TokenGrant>,
+    ) -> Result<Configuration, Vec<FieldError>> {
+        credentials::configure(credential_type, fields, grant)
+    }
+
+    async fn test(_: Credential) -> Result<Identity, Error> {
+        Ok(Identity::new("Not checked."))
+    }
+
+    fn prepare(_: &mut Request, _: &Action, _: &Credential) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn error(response: &Response, _: &Action, _: &Credential) -> Error {
+        let kind = match response.status {
+            401 => ErrorKind::Unauthenticated,
+            429 => ErrorKind::RateLimited,
+            _ => ErrorKind::Unavailable,
+        };
+        let mut error = Error::new(kind, String::from_utf8_lossy(&response.body).into_owned());
+        error.http_status = Some(response.status);
+        error
+    }
+}
+
+workflow_node_sdk::export_node!(Service);
