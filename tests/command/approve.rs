@@ -32,7 +32,7 @@ fn narrow_the_approval(world: &World) {
 fn without_a_terminal_nothing_is_approved_unasked() {
     let world = World::new();
     let output = world.harness(&["approve", world.plugin()]).expect(2);
-    output.says("--yes").shows("It may send requests to");
+    output.says("--yes").shows("Sends requests to");
     assert!(!approvals(&world).exists());
 }
 
@@ -47,7 +47,7 @@ fn what_is_asked_for_is_shown_in_words() {
 fn many_actions_are_counted_by_what_they_do_and_named_when_asked() {
     let world = World::new();
     let counted = world.harness(&["approve", world.plugin()]).expect(2);
-    counted.shows("by what they do").shows("Incident notes").shows("approve").shows("--all");
+    counted.shows("by effect").shows("Incident notes").shows("approve").shows("--all");
     assert!(counted.stdout.lines().count() < 200, "{counted}");
     let named = world.harness(&["approve", world.plugin(), "--all"]).expect(2);
     let document = world.harness(&["inspect", world.plugin(), "--format", "json"]).expect(0).json();
@@ -77,7 +77,7 @@ fn many_new_actions_are_counted_and_new_addresses_are_named() {
     let rebuilt = rebuilt(&world);
     let rebuilt = rebuilt.to_str().unwrap();
     let output = world.harness(&["approve", rebuilt]).expect(2);
-    output.shows("+ requests to https://events.pagerduty.com").shows("more actions, each named by");
+    output.shows("+ requests to https://events.pagerduty.com").shows("new actions. To list them:");
     assert!(!output.stdout.contains("+ the action"), "{output}");
     world.harness(&["approve", rebuilt, "--all"]).expect(2).shows("+ the action user.list");
     let refused = world.sends(&["run", rebuilt, "service.list"]).expect(4);
@@ -88,7 +88,7 @@ fn many_new_actions_are_counted_and_new_addresses_are_named() {
 #[test]
 fn approving_twice_says_so() {
     let world = World::approved();
-    world.harness(&["approve", world.plugin(), "--yes"]).expect(0).shows("approved already");
+    world.harness(&["approve", world.plugin(), "--yes"]).expect(0).shows("Already approved");
     // Nobody needs to be asked again.
     world.harness(&["approve", world.plugin()]).expect(0);
 }
@@ -128,7 +128,7 @@ fn a_rebuild_asks_again_and_shows_that_nothing_more_is_asked_for() {
         .sends(&["run", rebuilt, "service.list", "--credential", "work"])
         .expect(4)
         .says("changed");
-    world.harness(&["approve", rebuilt, "--yes"]).expect(0).shows("asks for nothing more");
+    world.harness(&["approve", rebuilt, "--yes"]).expect(0).shows("requests no new permissions");
     world.sends(&["run", rebuilt, "service.list", "--credential", "work"]).expect(0);
 }
 
@@ -139,7 +139,7 @@ fn a_component_that_asks_for_more_shows_what() {
     let rebuilt = rebuilt(&world);
     let output = world.harness(&["approve", rebuilt.to_str().unwrap()]).expect(2);
     output
-        .shows("This one asks for more:")
+        .shows("This build requests new permissions:")
         .shows("+ requests to https://events.pagerduty.com")
         .shows("+ the action incident.create (effect: create)");
 }
@@ -178,7 +178,7 @@ fn development_mode_approves_a_rebuild_that_asks_for_nothing_new_and_says_so() {
     let world = World::connected();
     let rebuilt = rebuilt(&world);
     let run = ["run", rebuilt.to_str().unwrap(), "service.list", "--credential", "work"];
-    world.sends(&[&run[..], &["--development"]].concat()).expect(0).says("development mode");
+    world.sends(&[&run[..], &["--development"]].concat()).expect(0).says("Development mode");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
     let plugin = world.plugin();
     let withheld = ["--without-origin", "https://inside.example.com", "--without-scope", "read"];
     let output = world.harness(&[&["approve", plugin, "--yes"], &withheld[..]].concat()).expect(0);
-    output.shows("Not granted").shows("requests to https://inside.example.com");
+    output.shows("Withheld").shows("requests to https://inside.example.com");
     output.shows("the scope read of account");
     let file: Value =
         serde_json::from_str(&std::fs::read_to_string(approvals(&world)).unwrap()).unwrap();
@@ -205,14 +205,14 @@ fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
     assert_eq!(recorded["origins"][0], "https://inside.example.com");
     assert_eq!(recorded["scopes"]["account"][0], "read");
     let shown = world.harness(&["inspect", plugin]).expect(0);
-    shown.shows("yes, but not requests to https://inside.example.com");
+    shown.shows("yes, except requests to https://inside.example.com");
     let document = world.harness(&["inspect", plugin, "--format", "json"]).expect(0).json();
     assert_eq!(&document["withheld"], recorded);
 
     // Another approval withholds more, and grants nothing of what was withheld.
     let more = ["approve", plugin, "--yes", "--without-effect", "execute"];
     world.harness(&more).expect(0).shows("actions that execute").shows("inside.example.com");
-    world.harness(&["approve", plugin]).expect(0).shows("approved already");
+    world.harness(&["approve", plugin]).expect(0).shows("Already approved");
     let run = world.harness(&["run", plugin, "hostile.request"]).expect(4);
     run.says("has not granted").says("--without-effect execute").says("--in-full");
     // A later build keeps what was withheld.
@@ -222,7 +222,7 @@ fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
     world.harness(&["run", rebuilt, "hostile.request"]).expect(4).says("--without-effect execute");
     // All of it, when somebody says so.
     let full = world.harness(&["approve", rebuilt, "--yes", "--in-full"]).expect(0);
-    assert!(!full.stdout.contains("Not granted"), "{full}");
+    assert!(!full.stdout.contains("Withheld"), "{full}");
     world
         .harness(&["run", rebuilt, "hostile.misbehave", "--parameters", r#"{"case":"chance"}"#])
         .expect(0);
@@ -262,6 +262,6 @@ fn a_plugin_is_disabled_by_name_or_digest_until_it_is_enabled() {
         world.harness(&["approve", plugin, "--yes"]).expect(4).says("disabled");
         world.harness(&["plugin", "enable", name]).expect(0).shows("Enabled");
     }
-    world.harness(&["plugin", "enable", "hostile"]).expect(0).shows("was not disabled");
+    world.harness(&["plugin", "enable", "hostile"]).expect(0).shows("No plugin was disabled");
     world.harness(&run).expect(0);
 }

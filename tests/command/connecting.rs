@@ -96,7 +96,7 @@ fn rights_are_shown_in_words_before_anything_is_opened() {
     )
     .stdin("nothing that is an address\n")
     .expect(1);
-    let before = output.stderr.split("Open this address").next().unwrap();
+    let before = output.stderr.split("Open this URL").next().unwrap();
     assert_text!(world, before);
     nothing_happened(&world);
 }
@@ -205,7 +205,7 @@ fn connecting_again_keeps_the_name_and_notices_another_account() {
     let page = other.agreed(&world, 1);
     assert!(page.contains("Almost done"), "{page}");
     let output = other.expect(1);
-    assert!(output.stderr.contains("another account or user"), "{output}");
+    assert!(output.stderr.contains("differs from before"), "{output}");
     assert_eq!(shown(&world, "work")["revision"], 2);
     let revoked = world.simulator.identity().grants();
     assert!(
@@ -376,7 +376,7 @@ fn o3_a_fixed_redirect_url_that_is_registered_to_the_letter_is_listened_to() {
     waiting.expect(0);
     let taken = std::net::TcpListener::bind(("127.0.0.1", free)).unwrap();
     let output = connect(&world, "more", &app, &["--redirect-url", &redirect]).expect(2);
-    output.says("cannot listen").says("--paste");
+    output.says("Cannot listen").says("--paste");
     drop(taken);
 }
 
@@ -615,7 +615,7 @@ fn rights_are_chosen_only_where_there_are_some() {
         "--access",
         "read",
     ];
-    world.harness(&args).expect(2).says("has no rights to choose");
+    world.harness(&args).expect(2).says("has no scopes to choose");
     let app = world.simulator.identity().classic_app();
     connect(&world, "work", &app, &["--for", "no.action"])
         .expect(2)

@@ -45,7 +45,7 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
         &["--secret", TOKEN, "--secret", &secret],
     ] {
         let output = world.harness(&add(&world, "work", args)).expect(2);
-        output.says("count it as leaked").says("--secret api_token=-");
+        output.says("Treat it as leaked").says("--secret api_token=-");
         assert!(!format!("{}{}", output.stdout, output.stderr).contains(TOKEN), "{output}");
     }
     assert!(!world.path("data/credentials.db").exists());
@@ -55,7 +55,7 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
 fn a_secret_that_is_missing_is_asked_for_only_on_a_terminal() {
     let world = World::approved();
     let output = world.harness(&add(&world, "work", &[])).expect(2);
-    output.says("the secret `api_token` is missing").says("--secret api_token=-");
+    output.says("Secret `api_token` is missing").says("--secret api_token=-");
 }
 
 #[test]
@@ -64,9 +64,9 @@ fn standard_input_holds_one_secret() {
     let args = add(&world, "work", &["--secret", "a=-", "--secret", "b=-"]);
     world.harness(&args).expect(2).says("only one secret");
     let args = add(&world, "work", &["--secret", "a=-", "--secret", "a=-"]);
-    world.harness(&args).expect(2).says("given twice");
+    world.harness(&args).expect(2).says("set twice");
     let args = add(&world, "work", &["--secret", "a=-"]);
-    world.harness(&args).stdin(TOKEN).expect(2).says("its secrets are api_token");
+    world.harness(&args).stdin(TOKEN).expect(2).says("use one of its secrets: api_token");
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn the_form_is_checked_before_anything_is_stored() {
     let world = World::approved();
     let cases: &[(&[&str], &str, &str)] = &[
         (&["--field", "region=mars"], TOKEN, "region"),
-        (&["--field", "colour=red"], TOKEN, "its fields are region, from_email"),
+        (&["--field", "colour=red"], TOKEN, "use one of its fields: region, from_email"),
         (&["--field", "region"], TOKEN, "NAME=VALUE"),
-        (&["--field", "region=us", "--field", "region=eu"], TOKEN, "given twice"),
+        (&["--field", "region=us", "--field", "region=eu"], TOKEN, "set twice"),
         (&["--field", "from_email=nobody"], TOKEN, "from_email"),
         (&[], "short", "shorter than 8 bytes"),
         (&[], "two\nlines-of-text", "control character"),

@@ -60,11 +60,11 @@ fn every_action_is_told_of_with_its_parameters_and_examples() {
     let create = fs::read_to_string(directory.join("incident.md")).unwrap();
     for text in [
         "| `title` | string, **required** |",
-        "string: ID, name or address, **required**, has choices",
+        "string: ID, name, or address, **required**, has choices",
         "| `urgency` | `high` or `low` |",
-        "twice with the same execution id is as once (`keyed`)",
+        "repeating a run with the same execution ID has no further effect (`keyed`)",
         "beyond 10000 records it goes on by their time (created_at)",
-        "records are handed over page by page",
+        "records are returned page by page",
     ] {
         assert!(create.contains(text), "{text}");
     }
@@ -127,7 +127,7 @@ fn pages_that_are_not_up_to_date_are_named_and_nothing_is_written() {
     output
         .says("tag.md: differs from line 5 on")
         .says("vendor.md: is missing")
-        .says("gone.md: belongs to nothing any more")
+        .says("gone.md: is obsolete")
         .says("next: harness docs");
     assert_eq!(pages(&directory), before);
     let failure = docs(&world, &directory, &["--check", "--format", "json"]).expect(1).failure();
@@ -172,5 +172,5 @@ fn a_plugin_without_resources_has_pages_too() {
 fn a_directory_that_cannot_be_used_is_bad_input() {
     let world = World::new();
     let file = world.file("file", "");
-    docs(&world, Path::new(&file), &[]).expect(2).says("cannot be used").says("--out");
+    docs(&world, Path::new(&file), &[]).expect(2).says("Cannot use").says("--out");
 }

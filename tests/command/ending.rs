@@ -65,8 +65,8 @@ fn o17_both_tokens_are_revoked_and_wiped() {
     world.run(&["service.list", "--credential", "work"]).expect(0);
     world.sends(&disconnect(&world, &[])).expect(2).says("--yes");
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);
-    output.shows("revoke the refresh token, and says that it did");
-    output.shows("revoke the access token, and says that it did");
+    output.shows("confirmed that it revoked the refresh token");
+    output.shows("confirmed that it revoked the access token");
     let requests = revoked(&world);
     assert_eq!(requests.len(), 2);
     assert!(requests[0].contains("token_type_hint=refresh_token"), "{requests:?}");
@@ -99,7 +99,7 @@ fn o17_a_service_that_is_down_is_asked_again_and_does_not_keep_the_secret_here()
     let world = connected();
     world.simulator.fault(Fault::status(503).path("/oauth/revoke").times(1));
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);
-    output.shows("says that it did");
+    output.shows("confirmed that it revoked");
     assert_eq!(revoked(&world).len(), 3, "503 was tried again");
 
     let world = connected();
@@ -117,7 +117,7 @@ fn what_cannot_be_done_is_said() {
     let world = connected();
     world.simulator.identity().configure(|settings| settings.has_revocation = false);
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);
-    output.shows("did not revoke the refresh token").shows("service's own pages");
+    output.shows("did not revoke the refresh token").shows("pages of the service");
     // A typed-in key belongs to whoever made it; without the plugin nobody knows how to revoke.
     let world = World::connected();
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);

@@ -65,7 +65,7 @@ fn commands_that_take_several_arguments_give_examples() {
 
 #[test]
 fn the_help_names_the_exit_codes() {
-    World::new().harness(&["--help"]).expect(0).shows("a credential is missing or cannot be used");
+    World::new().harness(&["--help"]).expect(0).shows("a credential is missing or unusable");
 }
 
 #[test]

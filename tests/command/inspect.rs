@@ -54,9 +54,9 @@ fn a_trigger_is_shown_in_full_with_how_it_is_signed() {
     for text in [
         "HMAC-SHA256 over the raw body, in hex, in the header X-PagerDuty-Signature",
         "the secret webhook-secret",
-        "known by the header X-Webhook-Id",
-        "Known: incident.triggered, incident.acknowledged",
-        "bodies above 2 MiB are refused",
+        "recognized by the header X-Webhook-Id",
+        "Known values: incident.triggered, incident.acknowledged",
+        "bodies above 2 MiB are rejected",
     ] {
         let words = webhook.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(text), "{text}\n{webhook}");
@@ -93,7 +93,7 @@ fn forms_are_shown_with_all_that_is_inside_of_them() {
     let world = World::new();
     let shown = inspected(&world, "service.create");
     for text in [
-        "escalation_policy_id: string (ID, name or address), required, has choices",
+        "escalation_policy_id: string (ID, name, or address), required, has choices",
         "  support_hours: object",
         "      time_zone: string",
         "type: constant or use_support_hours, default \"constant\"",
@@ -249,7 +249,7 @@ fn an_unknown_name_is_bad_input_and_near_ones_are_named() {
         ("oauth", "oauth2"),
     ] {
         let output = world.harness(&["inspect", world.plugin(), given]).expect(2);
-        output.says(&format!("credential type `{given}`. Near it:")).says(near).says("next:");
+        output.says(&format!("is named `{given}`. Similar names:")).says(near).says("next:");
     }
     world.harness(&["inspect", world.plugin(), "weather"]).expect(2).says("next: harness inspect");
     let args = ["inspect", world.plugin(), "incident.creat", "--format", "json"];

@@ -24,14 +24,14 @@ fn credentials_go_to_another_machine_in_a_sealed_file() {
     let sealed = sealed.to_str().unwrap();
     let seal = ["--passphrase-file", &passphrase];
     let export = [&["credential", "export", "work", "--to", sealed][..], &seal].concat();
-    world.harness(&export).expect(0).shows("1 credential in");
-    world.harness(&export).expect(2).says("cannot be written");
+    world.harness(&export).expect(0).shows("Exported 1 credential to");
+    world.harness(&export).expect(2).says("Cannot write");
     let token = world.simulator.us().keys().account;
     let text = std::fs::read_to_string(sealed).unwrap();
     assert!(!text.contains(&token) && !text.contains("pagerduty"));
     let import = [&["credential", "import", sealed, "--data-dir", "elsewhere"][..], &seal].concat();
     world.harness(&import).expect(0).shows("Stored 1 credential: work");
-    world.harness(&import).expect(0).shows("name is taken: work");
+    world.harness(&import).expect(0).shows("name is already in use: work");
     let run = ["service.list", "--credential", "work", "--data-dir", "elsewhere", "--approvals"];
     let approvals = world.path("data/approvals.json");
     world.run(&[&run[..], &[approvals.to_str().unwrap()]].concat()).expect(0);
@@ -64,7 +64,9 @@ fn a_keyring_that_is_not_there_is_said_and_nothing_is_kept_in_clear() {
         .stdin("y_sesame-open-1234");
     if cfg!(target_os = "linux") {
         let output = output.expect(3);
-        output.says("keyring cannot be used").says("harness credential key-file");
+        output
+            .says("Cannot use the operating system's keyring")
+            .says("harness credential key-file");
         assert!(!world.path("data/credentials.db").exists());
     }
 }

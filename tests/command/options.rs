@@ -60,7 +60,7 @@ fn a_parameter_without_choices_is_bad_input() {
     };
     options(&["incident.create", "title"], 2).says("service_id");
     options(&["incident.creat", "service_id"], 2).says("incident.create");
-    options(&["incident.create", "service_id", "--parameters", "7"], 2).says("an object is wanted");
+    options(&["incident.create", "service_id", "--parameters", "7"], 2).says("expected an object");
     assert!(world.simulator.requests().is_empty());
 }
 

@@ -74,7 +74,7 @@ fn one_wrong_item_stops_all_before_the_first_request() {
     let items = r#"[{"title":"good"},{"title":7},{"urgency":"deafening"}]"#;
     let output = world.run(&create(&shared, &["--items", "-"])).stdin(items).expect(2);
     output
-        .says("2 items do not fit")
+        .says("2 items do not match")
         .says("item 1, title: ")
         .says("item 2, urgency: ")
         .says("next: harness inspect");
@@ -109,9 +109,9 @@ fn a_line_or_an_element_that_cannot_be_read_is_named() {
         world.run(&["service.list", "--credential", "work", "--items", "-"]).stdin(items).expect(2)
     };
     run("{}\n{\"a\":\n").says("line 2").says("standard input");
-    run("{}\n[1]\n").says("line 2: an object is wanted, not an array");
-    run("[{},3]").says("element 1: an object is wanted, not a number");
-    run("[{}").says("this is no JSON");
+    run("{}\n[1]\n").says("line 2: expected an object, not an array");
+    run("[{},3]").says("element 1: expected an object, not a number");
+    run("[{}").says("invalid JSON");
     assert!(world.simulator.requests().is_empty());
 }
 
@@ -120,11 +120,11 @@ fn bad_input_is_named_before_anything_is_asked_of_anyone() {
     let world = World::connected();
     let cases: &[(&[&str], &str)] = &[
         (&["service.lst"], "there is no action `service.lst`"),
-        (&["service.list", "--parameters", "{"], "this is no JSON"),
-        (&["service.list", "--parameters", "[]"], "an object is wanted, not an array"),
-        (&["service.list", "--parameters", "@nowhere"], "nowhere cannot be read"),
-        (&["service.list", "--items", "@nowhere"], "nowhere cannot be read"),
-        (&["service.list", "--items", "[]"], "--items takes a file or standard input"),
+        (&["service.list", "--parameters", "{"], "invalid JSON"),
+        (&["service.list", "--parameters", "[]"], "expected an object, not an array"),
+        (&["service.list", "--parameters", "@nowhere"], "Cannot read nowhere"),
+        (&["service.list", "--items", "@nowhere"], "Cannot read nowhere"),
+        (&["service.list", "--items", "[]"], "--items expects a file or standard input"),
         (&["service.list", "--parameters", "{\"colour\":1}"], "colour"),
         (&["service.list", "--timeout", "30"], "30s"),
         (&["service.list", "--concurrency", "0"], "--concurrency"),
@@ -136,7 +136,10 @@ fn bad_input_is_named_before_anything_is_asked_of_anyone() {
         (&["service.list", "--rate-limit", "fast"], "REQUESTS/SECONDS"),
         (&["service.list", "--proxy", "ftp://a.test"], "http://host:port"),
         (&["service.list", "--credential", "attic=work"], "has no slot `attic`"),
-        (&["service.list", "--credential", "work", "--credential", "rest=work"], "two credentials"),
+        (
+            &["service.list", "--credential", "work", "--credential", "rest=work"],
+            "has two credentials",
+        ),
     ];
     for (args, text) in cases {
         let mut all = vec!["run", world.plugin()];
@@ -178,5 +181,5 @@ fn a_credential_finds_its_slot_or_is_told_it() {
 fn without_a_store_the_next_step_is_named() {
     let world = World::approved();
     let output = world.run(&["service.list", "--credential", "work"]).expect(3);
-    output.says("there is no credential store").says("next: harness credential connect");
+    output.says("does not exist yet").says("next: harness credential connect");
 }

@@ -173,7 +173,7 @@ fn what_an_item_yielded_before_it_failed_stands_in_every_format() {
     assert_eq!(lines.len(), partial + 1);
     assert_eq!(lines[partial]["records"], partial);
     world.simulator.fault(failing());
-    world.run(&args("text")).expect(1).says(&format!("its first {partial} records stand"));
+    world.run(&args("text")).expect(1).says(&format!("its first {partial} records were returned"));
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_dry_run_without_a_credential_checks_the_parameters() {
     let world = World::approved();
     let parameters = incident(&world);
     let args = ["incident.create", "--parameters", &parameters, "--dry-run"];
-    world.run(&args).expect(0).shows("item 0: its parameters are valid").says("add --credential");
+    world.run(&args).expect(0).shows("item 0: parameters are valid").says("Add --credential");
     let document = world.run(&[&args[..], &["--format", "json"]].concat()).expect(0).json();
     assert_valid(Some("dry_run"), &document);
     assert_eq!(document, json!([{ "item": 0, "status": "ok" }]));
@@ -340,7 +340,7 @@ fn a_run_that_is_paced_says_at_the_start_how_long_it_takes() {
     let world = World::connected();
     let args = ["service.list", "--credential", "work", "--items", "-", "--rate-limit", "2/5"];
     let run = world.run(&args).stdin("{}\n{}\n{}").expect(0);
-    assert!(run.stderr.contains("lets 3 requests take at least 5 s"), "{run}");
+    assert!(run.stderr.contains("3 requests take at least 5 s"), "{run}");
 }
 
 #[test]

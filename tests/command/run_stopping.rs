@@ -46,8 +46,8 @@ fn ctrl_c_ends_the_run_and_says_what_was_sent() {
     interrupt(&running);
     let output = running.expect(1);
     output
-        .says("interrupted: 1 request answered, 1 possibly sent, 0 not sent")
-        .says("1 item succeeded, 1 failed, 18 cancelled")
+        .says("Interrupted: 1 request answered, 1 possibly sent, 0 not sent")
+        .says("1 item succeeded, 1 failed, 18 canceled")
         .says("item 1: outcome-unknown");
 }
 

@@ -36,9 +36,9 @@ fn a_file_with_a_wrong_item_sends_nothing() {
     let world = World::connected();
     let before = world.simulator.requests().len();
     for (line, expected) in [
-        ("{\"incident_id\":7}\n", "1 item does not fit"),
-        ("{\"incident_id\":\n", "line 1501: this is no JSON"),
-        ("[]\n", "line 1501: an object is wanted"),
+        ("{\"incident_id\":7}\n", "1 item does not match"),
+        ("{\"incident_id\":\n", "line 1501: invalid JSON"),
+        ("[]\n", "line 1501: expected an object"),
     ] {
         let items = format!("@{}", world.file("items.jsonl", &(lines(&world, 1_500) + line)));
         let output = world.run(&args(&items, &[])).expect(2);
@@ -53,7 +53,7 @@ fn what_comes_on_standard_input_is_run_until_it_cannot_be_read() {
     let world = World::connected();
     let input = lines(&world, 600) + "{\"incident_id\"\n" + &lines(&world, 5);
     let output = world.run(&args("-", &[])).stdin(&input).expect(2);
-    assert!(output.stderr.contains("standard input: line 601: this is no JSON"), "{output}");
+    assert!(output.stderr.contains("standard input, line 601: invalid JSON"), "{output}");
     let ends = output.lines().into_iter().filter(|line| line["status"] == "ok").count();
     assert_eq!(ends, 600);
 }

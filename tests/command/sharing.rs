@@ -48,7 +48,7 @@ fn a_private_credential_is_its_owners_and_a_shared_one_everybodys() {
         &["credential", "disconnect", "ours", "--yes"],
         &["credential", "remove", "ours", "--yes"],
     ] {
-        world.harness(&as_user("bob", command)).expect(3).says("only");
+        world.harness(&as_user("bob", command)).expect(3).says("nly");
     }
     world.harness(&as_user("ada", &["credential", "describe", "ours", "For all."])).expect(0);
     world.harness(&["credential", "show", "ours"]).expect(0).shows("For all.").shows("ada");

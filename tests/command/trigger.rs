@@ -23,7 +23,7 @@ impl Listening {
         let mut child = world.sends(&all).start().child;
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
-        while !said.contains("Ctrl-C ends") {
+        while !said.contains("Press Ctrl-C") {
             let read = stderr.read_line(&mut said).unwrap();
             assert!(read > 0, "it does not listen: {said}");
         }
@@ -83,7 +83,7 @@ fn events_are_printed_as_lines_and_ctrl_c_takes_the_webhook_down() {
     assert_eq!(lines.len(), 1, "{said}");
     assert_eq!(lines[0]["event"]["data"]["title"], "The pipe leaks");
     assert!(lines[0]["number"].is_number() && lines[0]["dedup_key"].is_string(), "{lines:?}");
-    assert!(said.contains("Taking it down") && said.contains("1 event\n"), "{said}");
+    assert!(said.contains("Removing the subscription") && said.contains("1 event\n"), "{said}");
     assert_eq!(webhooks(&world), before);
     world.harness(&["trigger", "list"]).expect(0).says("0 subscriptions");
 }
@@ -100,7 +100,7 @@ fn what_may_be_left_behind_is_told_with_the_command_that_removes_it() {
         .sends(&[&args[..], &["--parameters", TRIGGERED]].concat())
         .expect(1)
         .says("cannot set up the subscription")
-        .says("`hook` may be left")
+        .says("`hook` may still exist")
         .says("harness trigger stop");
     world.harness(&["trigger", "list"]).expect(0).says("1 subscription");
     world.simulator.clear_faults();
@@ -130,7 +130,7 @@ fn a_subscription_that_is_kept_goes_on_where_it_ended() {
     assert_eq!(lines[0]["data"]["title"], "meanwhile");
     let plugin = world.plugin();
     world.sends(&["trigger", "check", plugin, "orders"]).expect(0).shows("orders: active");
-    world.sends(&["trigger", "stop", plugin, "orders"]).expect(0).shows("orders: taken down");
+    world.sends(&["trigger", "stop", plugin, "orders"]).expect(0).shows("orders: removed");
     world
         .sends(&["trigger", "stop", plugin, "orders"])
         .expect(2)
@@ -177,11 +177,11 @@ fn what_does_not_fit_is_refused_before_anything_is_sent() {
         world.sends(&all).expect(2)
     };
     listen(&["nothing"]).says("there is no trigger `nothing`").says("next: harness inspect");
-    listen(&["event", "--parameters", "{}"]).says("do not fit the trigger `event`");
+    listen(&["event", "--parameters", "{}"]).says("do not match trigger `event`");
     listen(&["incident.changed", "--callback-url", "https://example.com/x"])
-        .says("--callback-url means nothing to it");
+        .says("--callback-url has no effect");
     let webhook = ["event", "--parameters", TRIGGERED, "--interval", "1s"];
-    listen(&webhook).says("--interval means nothing to it");
+    listen(&webhook).says("--interval has no effect");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken_address = taken.local_addr().unwrap().to_string();
     listen(&[
@@ -193,7 +193,7 @@ fn what_does_not_fit_is_refused_before_anything_is_sent() {
         "--listen",
         &taken_address,
     ])
-    .says("cannot be listened to")
+    .says("Cannot listen on")
     .says("--listen ADDRESS");
     assert!(world.simulator.requests().is_empty());
 }
@@ -265,12 +265,12 @@ fn a_receiver_that_takes_everything_is_found_out() {
     world.harness(&args).expect(0).shows("signed");
     let mut tampered = args.to_vec();
     tampered.extend(["--tamper", "secret"]);
-    world.harness(&tampered).expect(1).shows("NO").says("were not refused with 4xx");
+    world.harness(&tampered).expect(1).shows("NO").says("were not rejected with 4xx");
     // A secret on the command line would be seen by others.
     let mut shown = args.to_vec();
     *shown.last_mut().unwrap() = "in-clear";
-    world.harness(&shown).expect(2).says("--secret takes a file or standard input");
+    world.harness(&shown).expect(2).says("--secret expects a file or standard input");
     world.harness(&args[..args.len() - 2]).expect(2).says("--subscription NAME");
     let polled = ["webhook", "send", plugin, "incident.changed", "--url", &url, "--body", &body];
-    world.harness(&polled).expect(2).says("is polled");
+    world.harness(&polled).expect(2).says("polls and does not receive deliveries");
 }

@@ -53,17 +53,15 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     if !already {
         if !args.yes && !confirmed(args, &path)? {
             let failure =
-                Failure::new(Exit::Plugin, "not-approved", "not approved; nothing changed");
+                Failure::new(Exit::Plugin, "not-approved", "Not approved; nothing was changed");
             return Err(failure);
         }
         plugin.approve_without(withheld.clone(), approver()).map_err(of_plugin)?;
     }
     let file = setup.approvals.display();
     match args.format {
-        Report::Text if already => {
-            output::stdout(&format!("It is approved already, in {file}.\n"))?
-        }
-        Report::Text => output::stdout(&format!("Approved, in {file}.\n"))?,
+        Report::Text if already => output::stdout(&format!("Already approved in {file}.\n"))?,
+        Report::Text => output::stdout(&format!("Approved in {file}.\n"))?,
         Report::Json => output::stdout_report(&json!({
             "digest": plugin.digest(),
             "approved": true,
@@ -106,7 +104,7 @@ fn asked_to_withhold(request: &GrantRequest, args: &ApproveArgs) -> Result<Withh
                 .collect(),
         };
         if types.is_empty() {
-            let message = format!("the plugin does not ask for the scope `{text}`");
+            let message = format!("The plugin does not request the scope `{text}`");
             return Err(Failure::input("withheld", message));
         }
         for (name, scope) in types {
@@ -120,7 +118,7 @@ fn withheld_in_words(withheld: &Withheld) -> String {
     if withheld.is_empty() {
         return String::new();
     }
-    let mut text = "Not granted\n".to_owned();
+    let mut text = "Withheld\n".to_owned();
     for line in withheld.in_words() {
         text.push_str(&point(&line));
     }
@@ -130,13 +128,13 @@ fn withheld_in_words(withheld: &Withheld) -> String {
 
 fn confirmed(args: &ApproveArgs, path: &str) -> Result<bool, Failure> {
     if args.format == Report::Json || !ask_terminal() {
-        let message = "nobody can be asked here: without a terminal an approval needs --yes";
+        let message = "Cannot prompt for confirmation without a terminal";
         return Err(Failure::input("confirmation", message).next(format!(
-            "look at what it asks for, then: harness approve {} --yes",
+            "review the requested permissions, then: harness approve {} --yes",
             shell(path)
         )));
     }
-    asked("Approve it? [y/N] ")
+    asked("Approve these permissions? [y/N] ")
 }
 
 /// Whether a question can be asked and answered.
@@ -179,12 +177,12 @@ fn shown(
 
 /// What has changed since an earlier component of the node was approved.
 fn difference(earlier: &Approval, growth: &[String], path: &str, all: bool) -> String {
-    let mut text = format!("\nAnother build was approved before ({}).\n", earlier.digest);
+    let mut text = format!("\nAnother build of this node is approved ({}).\n", earlier.digest);
     if growth.is_empty() {
-        text.push_str("This one asks for nothing more.\n");
+        text.push_str("This build requests no new permissions.\n");
         return text;
     }
-    text.push_str("This one asks for more:\n");
+    text.push_str("This build requests new permissions:\n");
     // New rights over addresses, credentials and secrets are always told one by one.
     let is_action = |line: &&String| line.starts_with(NEW_ACTION);
     let (actions, others): (Vec<&String>, Vec<&String>) = growth.iter().partition(is_action);
@@ -197,7 +195,7 @@ fn difference(earlier: &Approval, growth: &[String], path: &str, all: bool) -> S
         }
         return text;
     }
-    text.push_str(&point(&format!("+ {} more actions, each named by", actions.len())));
+    text.push_str(&point(&format!("+ {} new actions. To list them:", actions.len())));
     text.push_str(&format!("    harness approve {} --all\n", shell(path)));
     text
 }
@@ -212,26 +210,30 @@ fn secrets(request: &GrantRequest, all: bool) -> String {
     }
     let mut text = String::new();
     if !names.is_empty() {
-        text.push_str("\nSecrets are kept from it\n");
+        text.push_str("\nSecrets hidden from the plugin\n");
     }
     for name in names {
         let of_name = || request.secrets.iter().filter(|secret| secret.name == name);
         let answers: Vec<String> = of_name()
             .filter_map(|secret| match (&secret.path, &secret.pointer) {
-                (Some(path), Some(pointer)) => Some(format!("in answers of {path} at {pointer}")),
+                (Some(path), Some(pointer)) => Some(format!("in responses of {path} at {pointer}")),
                 _ => None,
             })
             .collect();
         let mut places = match answers.len() {
-            number if number > PLACES && !all => vec![format!("in {number} places of answers")],
+            number if number > PLACES && !all => {
+                vec![format!("at {number} positions in responses")]
+            }
             _ => answers,
         };
         if of_name().any(|secret| secret.path.is_none()) {
-            places.push("as users type it".to_owned());
+            places.push("typed by users".to_owned());
         }
         let written: BTreeSet<String> = of_name()
             .flat_map(|secret| &secret.placements)
-            .map(|placement| format!("written to {} at {}", placement.path, placement.pointer))
+            .map(|placement| {
+                format!("placed in requests to {} at {}", placement.path, placement.pointer)
+            })
             .collect();
         places.extend(written);
         text.push_str(&point(&format!("{name}: {}", places.join("; "))));
@@ -252,7 +254,7 @@ const ONE_BY_ONE: usize = 20;
 fn actions(plugin: &Plugin, path: &str, all: bool) -> String {
     let number = plugin.description().node.actions.len();
     if all || number <= ONE_BY_ONE {
-        let mut text = "\nIts actions\n".to_owned();
+        let mut text = "\nActions\n".to_owned();
         for (kind, actions) in &plugin.grant_request().actions {
             let names: Vec<&str> = actions.iter().map(String::as_str).collect();
             let kind = effect(*kind);
@@ -276,58 +278,58 @@ fn actions(plugin: &Plugin, path: &str, all: bool) -> String {
     rows.push(row("All", &plugin.description().node.actions.iter().collect::<Vec<_>>()));
     let mut headers = vec!["on"];
     headers.extend(EFFECTS.map(effect));
-    let mut text = format!("\nIts {number} actions, by what they do\n");
+    let mut text = format!("\n{number} actions, by effect\n");
     for line in simple_table(&headers, &rows).lines() {
         text.push_str(&format!("  {line}\n"));
     }
-    text.push_str(&format!("  Each by its name: harness approve {} --all\n", shell(path)));
+    text.push_str(&format!("  To list every action: harness approve {} --all\n", shell(path)));
     text
 }
 
 /// All that is asked for, in words.
 fn request(plugin: &Plugin, path: &str, all: bool) -> String {
     let request = plugin.grant_request();
-    let mut text = "\nIt may send requests to\n".to_owned();
+    let mut text = "\nSends requests to\n".to_owned();
     for origin in &request.origins {
         text.push_str(&point(&origin.to_string()));
     }
     for (name, credential) in &request.credentials {
-        text.push_str(&format!("\nCredentials of type {} are written\n", one_line(name)));
+        text.push_str(&format!("\nPlaces credentials of type {}\n", one_line(name)));
         for placement in &credential.placements {
             text.push_str(&point(&placement.in_words()));
         }
         if !credential.oauth_endpoints.is_empty() {
             let list: Vec<&str> = credential.oauth_endpoints.iter().map(String::as_str).collect();
-            text.push_str(&point(&format!("and got by OAuth at {}", list.join(" and "))));
+            text.push_str(&point(&format!("obtained by OAuth at {}", list.join(" and "))));
         }
         if !credential.scopes.is_empty() {
             let count = credential.scopes.len();
             let list = folded(&credential.scopes).join(", ");
-            text.push_str(&point(&format!("with at most these {count} scopes: {list}")));
+            text.push_str(&point(&format!("with at most these scopes ({count}): {list}")));
         }
         for (name, values) in credential.authorize_parameters() {
             let values = values.join(" or ");
-            text.push_str(&point(&format!("and a consent may be asked for with {name}={values}")));
+            text.push_str(&point(&format!("requesting consent with {name}={values}")));
         }
     }
     text.push_str(&secrets(request, all));
     text.push_str(&actions(plugin, path, all));
     if !request.triggers.is_empty() {
-        text.push_str("\nIts triggers\n");
+        text.push_str("\nTriggers\n");
     }
     for (name, delivery) in &request.triggers {
         text.push_str(&point(&match delivery {
-            Delivery::Poll(poll) => format!("{name}: asks {}", every(poll.interval_ms)),
+            Delivery::Poll(poll) => format!("{name}: polls {}", every(poll.interval_ms)),
             Delivery::Webhook(webhook) => {
                 let signed = match &webhook.signature {
-                    Some(signature) => format!("signed, in {}", signature.header),
+                    Some(signature) => format!("signed in the header {}", signature.header),
                     None => "NOT signed".to_owned(),
                 };
                 let answered = match webhook.answered_by {
-                    AnsweredBy::Plugin => ", answered by the plugin itself",
+                    AnsweredBy::Plugin => ", answered by the plugin",
                     _ => "",
                 };
-                format!("{name}: sets up deliveries at the service, {signed}{answered}")
+                format!("{name}: creates webhooks at the service, {signed}{answered}")
             }
             other => format!("{name}: {}", delivery_in_short(other)),
         }));

@@ -1,4 +1,4 @@
-//! The command line. What a flag does stands in its help, for the one who types it.
+//! The command line. The help of a flag documents what it does.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::values::{RateLimit, duration, effect};
 #[command(
     name = "harness",
     version,
-    about = "Inspect, approve, run and test workflow nodes",
-    long_about = "Inspects, approves, runs and tests workflow nodes: WebAssembly components that \
+    about = "Inspect, approve, run, and test workflow nodes",
+    long_about = "Inspects, approves, runs, and tests workflow nodes: WebAssembly components that \
                   call a service. A node runs in a sandbox, reaches only the hosts that you have \
                   approved, and never sees a credential.",
     after_help = EXAMPLES,
@@ -32,63 +32,63 @@ pub(crate) struct Cli {
 }
 
 const EXAMPLES: &str = "\
-Begin here:
-  harness inspect node.wasm                     what it is, and what it asks for
-  harness approve node.wasm                     allow it that; no action runs before
+Getting started:
+  harness inspect node.wasm                     shows the plugin and its permissions
+  harness approve node.wasm                     approves them; required before any action runs
   harness credential key-file ~/.config/workflow-node.key
   harness credential connect work --plugin node.wasm --type api-token
   harness run node.wasm service.list --credential work
   harness trigger listen node.wasm incident.changed --credential work
 
 Exit codes:
-  0  success                       3  a credential is missing or cannot be used
-  1  an item failed                4  the plugin was refused or stopped
-  2  bad input, nothing was sent   5  anything else";
+  0  success                            3  a credential is missing or unusable
+  1  an item failed                     4  the plugin was refused or stopped
+  2  invalid input, nothing was sent    5  any other error";
 
 /// Options of all commands.
 #[derive(Args)]
-#[command(next_help_heading = "Options of all commands")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Common {
-    /// Where approvals, credentials and subscriptions are kept [default: the user's data directory;
+    /// Directory for approvals, credentials, and subscriptions [default: the user's data directory;
     /// env WORKFLOW_NODE_DATA]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// The file of approvals, e.g. one that is checked in [default: approvals.json in the data
+    /// Approvals file, e.g. one under version control [default: approvals.json in the data
     /// directory; env WORKFLOW_NODE_APPROVALS]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) approvals: Option<PathBuf>,
 
-    /// File with the key that opens the credential store [env WORKFLOW_NODE_KEY_FILE, or the key
-    /// itself in WORKFLOW_NODE_KEY]; without one the operating system's keyring is looked into, and
-    /// then a terminal is asked for a passphrase
+    /// File with the key of the credential store [env WORKFLOW_NODE_KEY_FILE, or the key itself in
+    /// WORKFLOW_NODE_KEY]. Without a key, the command looks in the operating system's keyring and
+    /// then prompts for a passphrase
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
-    /// Keep the key of a new credential store in the operating system's keyring
+    /// Store the key of a new credential store in the operating system's keyring
     #[arg(long, global = true, conflicts_with = "key_file")]
     pub(crate) keyring: bool,
 
-    /// Act as this user of an engine: whose private credentials may be used, and whose connection is
-    /// meant where each user has their own [default: the local user, who administers the store]
+    /// Act as this user of an engine, with the private credentials and the per-user connections of
+    /// that user [default: the local user, who administers the store]
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) acting: Option<String>,
 
-    /// Act in this tenant of an engine; nothing of another one is seen or used [default: the default
-    /// tenant; env WORKFLOW_NODE_TENANT]
+    /// Act in this tenant of an engine. Data of other tenants is neither visible nor used [default:
+    /// the default tenant; env WORKFLOW_NODE_TENANT]
     #[arg(long, global = true, value_name = "TENANT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) tenant: Option<String>,
 
-    /// For authors: take rebuilds of an approved plugin for approved, where they ask for nothing new
+    /// For development: automatically approve rebuilds that request no new permissions
     #[arg(long, global = true)]
     pub(crate) development: bool,
 
-    /// Where plugins run: in worker processes that hold no credential, or in this process, which
-    /// protects less [default: process where the system has them; env WORKFLOW_NODE_ISOLATION]
+    /// Where plugins run: in worker processes that hold no credentials, or in this process, which
+    /// is less secure [default: process where the system supports it; env WORKFLOW_NODE_ISOLATION]
     #[arg(long, global = true, value_name = "MODE", value_enum)]
     pub(crate) isolation: Option<IsolationMode>,
 
-    /// Say more on standard error; -vv and -vvv say still more
+    /// Print more details on standard error; -vv and -vvv print even more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -106,22 +106,24 @@ pub(crate) enum IsolationMode {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct Network {
-    /// Connect to the second origin wherever a request names the first, e.g.
-    /// https://api.example.com=https://127.0.0.1:8443; URL, Host and certificate stay those of the
-    /// first. Repeatable
+    /// Connect to the second origin when a request names the first, e.g.
+    /// https://api.example.com=https://127.0.0.1:8443. The URL, the Host header, and the
+    /// certificate stay those of the first. Repeatable
     #[arg(long, value_name = "ORIGIN=ORIGIN")]
     pub(crate) connect_to: Vec<ConnectTo>,
 
-    /// Trust the certificate authorities in this file (PEM), too
+    /// Also trust the certificate authorities in this file (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Send through this HTTP proxy, e.g. http://proxy.example.com:3128; no environment variable sets
-    /// one. The URL may hold a user name and a password, but other users of this machine can see them
+    /// Send requests through this HTTP proxy, e.g. http://proxy.example.com:3128. Environment
+    /// variables do not set a proxy. The URL may contain a user name and a password, but other
+    /// users of this machine can see them
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 
-    /// User name and password for the proxy: a file that holds USER:PASSWORD, or `ask` for a prompt
+    /// User name and password for the proxy: a file that contains USER:PASSWORD, or `ask` for a
+    /// prompt
     #[arg(long, value_name = "@FILE|ask", requires = "proxy")]
     pub(crate) proxy_credentials: Option<String>,
 
@@ -129,40 +131,41 @@ pub(crate) struct Network {
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow: Vec<OriginPattern>,
 
-    /// Pace requests by this instead of what the credential's type says, e.g. 100/60, or `none`
+    /// Rate limit for requests instead of the one that the credential type declares, e.g. 100/60,
+    /// or `none`
     #[arg(long, value_name = "REQUESTS/SECONDS")]
     pub(crate) rate_limit: Option<RateLimit>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show what a plugin is, what it asks for and what it can do
+    /// Show a plugin: its permissions, actions, triggers, and credential types
     Inspect(InspectArgs),
-    /// Write reference pages (Markdown) from what a plugin says about itself
+    /// Generate reference pages (Markdown) from the description of a plugin
     Docs(DocsArgs),
-    /// Allow a plugin what it asks for; before that, none of its actions runs
+    /// Review and approve the permissions a plugin requests. Required before any action can run
     Approve(ApproveArgs),
-    /// Stop plugins from running, and let them run again
+    /// Disable and enable plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
-    /// Run one action over one or many items
+    /// Run an action for one or many items
     Run(Box<RunArgs>),
-    /// List what can be chosen for a parameter, e.g. the services that there are
+    /// List the choices for a parameter, e.g. the services of the account
     Options(Box<OptionsArgs>),
-    /// Connect accounts, see whether they work, share them, and end them
+    /// Connect, test, share, and disconnect accounts
     #[command(subcommand)]
     Credential(CredentialCommand),
-    /// Listen for events that start workflows, and look after what was set up for them
+    /// Listen for events that start workflows, and manage subscriptions
     #[command(subcommand)]
     Trigger(TriggerCommand),
-    /// Try a receiver of webhooks out, with right and wrong deliveries
+    /// Send signed test deliveries (valid or deliberately invalid) to a webhook receiver
     #[command(subcommand)]
     Webhook(WebhookCommand),
-    /// Print a shell's completion script
+    /// Print a completion script for a shell
     #[command(after_help = "Example:\n  harness completions bash > \
                             ~/.local/share/bash-completion/completions/harness")]
     Completions {
-        /// The shell
+        /// Shell
         shell: Shell,
     },
 }
@@ -189,9 +192,9 @@ impl Command {
 pub(crate) enum Format {
     /// For people
     Text,
-    /// One array, an element per item
+    /// One array with one element per item
     Json,
-    /// A line per record as it comes, then a status line per item
+    /// One line per record as it arrives, and a status line per item
     Jsonl,
 }
 
@@ -215,23 +218,23 @@ impl From<Report> for Format {
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  harness inspect node.wasm                     all of it, in short
-  harness inspect node.wasm incident            a resource: its actions, one by one
-  harness inspect node.wasm incident.create     an action in full: parameters, output, examples
-  harness inspect node.wasm incident.changed    a trigger in full: how its events come
+  harness inspect node.wasm                     an overview
+  harness inspect node.wasm incident            a resource with its actions
+  harness inspect node.wasm incident.create     an action: parameters, output, examples
+  harness inspect node.wasm incident.changed    a trigger: delivery, parameters, events
   harness inspect node.wasm oauth2              a credential type, with its scopes
   harness inspect node.wasm --format json
-  harness inspect --limits                      what plugins may use")]
+  harness inspect --limits                      limits of plugins and of the host")]
 pub(crate) struct InspectArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     #[arg(required_unless_present = "limits")]
     pub(crate) plugin: Option<PathBuf>,
-    /// A resource, an action, a trigger or a credential type to show in full
+    /// Resource, action, trigger, or credential type to show in full
     pub(crate) name: Option<String>,
-    /// Print the limits of plugins and of the host, each with its unit, default, and reason
+    /// Print the limits of plugins and of the host with unit, default, and reason
     #[arg(long, conflicts_with_all = ["plugin", "name"])]
     pub(crate) limits: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
@@ -239,18 +242,18 @@ pub(crate) struct InspectArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:
   harness docs node.wasm --out docs/reference
-  harness docs node.wasm --out docs/reference --check     in CI: fails when they are not up to date")]
+  harness docs node.wasm --out docs/reference --check     in CI: fails if a page is stale")]
 pub(crate) struct DocsArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
-    /// The directory of the pages; made where it is missing. Pages that were generated before and
-    /// belong to nothing any more are removed, other files are left alone
+    /// Directory for the pages. Created if it does not exist. Stale generated pages are removed;
+    /// other files are not changed
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Write nothing; say which pages are not up to date, and fail if there are any
+    /// Write nothing. List stale pages, and fail if there are any
     #[arg(long)]
     pub(crate) check: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
@@ -258,52 +261,52 @@ pub(crate) struct DocsArgs {
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  harness approve node.wasm\n  harness approve node.wasm --yes \
-                        --approvals ci/approvals.json    a file to check in\n  harness approve \
+                        --approvals ci/approvals.json    a file for version control\n  harness approve \
                         node.wasm --without-effect delete --without-origin https://eu.example.com\n\n\
-                        What you withhold stays withheld, also from later builds, until you \
-                        approve with --in-full. Effects and actions are the plugin's own words \
-                        about itself: to withhold them binds an honest plugin. Origins and scopes \
-                        bind any."
+                        Withheld permissions stay withheld from later builds until you \
+                        approve with --in-full. Effects and actions are declared by the plugin, so \
+                        withholding them restricts only an honest plugin. Withholding origins and \
+                        scopes restricts every plugin."
 )]
 pub(crate) struct ApproveArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
-    /// Do not ask
+    /// Do not prompt for confirmation
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Name every action, and every place of a secret, however many there are
+    /// List every action and every position of a secret
     #[arg(long)]
     pub(crate) all: bool,
     /// Withhold requests to this origin, e.g. https://eu.example.com or https://*.example.com.
     /// Repeatable
-    #[arg(long, value_name = "ORIGIN", help_heading = "What is not granted")]
+    #[arg(long, value_name = "ORIGIN", help_heading = "Withheld permissions")]
     pub(crate) without_origin: Vec<OriginPattern>,
     /// Withhold all actions with this effect: read, create, update, delete, or execute. A trigger
-    /// that sets up deliveries counts as create, another as read. Repeatable
-    #[arg(long, value_name = "EFFECT", value_parser = effect, help_heading = "What is not granted")]
+    /// that creates a webhook counts as create, any other trigger as read. Repeatable
+    #[arg(long, value_name = "EFFECT", value_parser = effect, help_heading = "Withheld permissions")]
     pub(crate) without_effect: Vec<Effect>,
-    /// Withhold this scope, of one credential type or of all that have it. Repeatable
-    #[arg(long, value_name = "[TYPE:]SCOPE", help_heading = "What is not granted")]
+    /// Withhold this scope, for one credential type or for all that have it. Repeatable
+    #[arg(long, value_name = "[TYPE:]SCOPE", help_heading = "Withheld permissions")]
     pub(crate) without_scope: Vec<String>,
     /// Withhold this action or trigger. Repeatable
-    #[arg(long, value_name = "ACTION", help_heading = "What is not granted")]
+    #[arg(long, value_name = "ACTION", help_heading = "Withheld permissions")]
     pub(crate) without_action: Vec<String>,
-    /// Grant what was withheld before; without this it stays withheld
-    #[arg(long, help_heading = "What is not granted")]
+    /// Grant everything that was withheld before. Without this option, it stays withheld
+    #[arg(long, help_heading = "Withheld permissions")]
     pub(crate) in_full: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum PluginCommand {
-    /// End what a plugin runs, in every process that uses this file of approvals, and refuse to run
-    /// more. Its approvals stay
+    /// Stop everything that a plugin is running, in every process that uses this approvals file,
+    /// and prevent new executions. Its approvals are kept
     #[command(after_help = "Examples:\n  harness plugin disable pagerduty        every build\n  \
                             harness plugin disable sha256:…         one build")]
     Disable(PluginArgs),
-    /// Let a plugin run again
+    /// Allow a disabled plugin to run again
     Enable(PluginArgs),
 }
 
@@ -317,10 +320,10 @@ impl PluginCommand {
 
 #[derive(Args)]
 pub(crate) struct PluginArgs {
-    /// Name of the node, or digest of a component
+    /// Name of a node, or digest of a component
     #[arg(value_name = "NAME|DIGEST")]
     pub(crate) plugin: PluginName,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
@@ -331,44 +334,44 @@ pub(crate) struct PluginArgs {
   harness run node.wasm incident.get --credential work --parameters '{\"incident_id\":\"Q1\"}'
   harness run node.wasm incident.create --credential work --parameters @shared.json --items @items.jsonl
   printf '[{\"id\":\"A\"},{\"id\":\"B\"}]' | harness run node.wasm user.get --items - --format jsonl
-  harness run node.wasm incident.create … --dry-run           show the requests, send nothing
-  harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same id
-  harness run node.wasm service.list … --trace run.har        what was sent and answered")]
+  harness run node.wasm incident.create … --dry-run           shows requests, sends nothing
+  harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same ID
+  harness run node.wasm service.list … --trace run.har        records requests and responses")]
 pub(crate) struct RunArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
-    /// The action; `harness inspect PLUGIN` lists them
+    /// Action to run; `harness inspect PLUGIN` lists them
     pub(crate) action: String,
-    /// Parameters of every item: a JSON object, or @FILE
+    /// Parameters for every item: a JSON object, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) parameters: Option<String>,
-    /// One item per element of a JSON array or per line of JSON Lines; each is laid over
-    /// --parameters. `-` reads standard input
+    /// Items: a JSON array or JSON Lines, one item per element or line. The members of an item
+    /// override --parameters. `-` reads standard input
     #[arg(long, value_name = "@FILE|-")]
     pub(crate) items: Option<String>,
-    /// A stored credential; the slot is found by its type unless it is named. Repeatable
+    /// Name of a stored credential. Its type determines the slot unless you name one. Repeatable
     #[arg(long, value_name = "[SLOT=]NAME")]
     pub(crate) credential: Vec<String>,
-    /// An item that fails does not stop the others
+    /// Continue with the other items if an item fails
     #[arg(long)]
     pub(crate) continue_on_fail: bool,
-    /// How many items may be under way at once
+    /// Maximum number of items to process concurrently
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) concurrency: Option<u16>,
-    /// How long all of it may take, e.g. 30s or 5m [default: 5m]
+    /// Time limit for the whole run, e.g. 30s or 5m [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Names the execution: repeated with the same id and items, nothing that takes an idempotency
-    /// key happens twice
+    /// Execution ID. Repeating a run with the same ID and items has no further effect for actions
+    /// that use an idempotency key
     #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) execution_id: Option<String>,
-    /// Check everything, show every request that would be sent, and send none
+    /// Check everything and show the requests without sending them
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
-    /// Write requests and answers, without credentials, to an HTTP archive
+    /// Write requests and responses, without credentials, to an HTTP Archive file
     #[arg(long, value_name = "FILE.har")]
     pub(crate) trace: Option<PathBuf>,
     #[command(flatten)]
@@ -379,26 +382,26 @@ pub(crate) struct RunArgs {
 #[command(after_help = "Example:\n  harness options node.wasm incident.create service_id \
                         --credential work --search pay")]
 pub(crate) struct OptionsArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
-    /// The action or the trigger; `harness inspect PLUGIN` lists them
+    /// Action or trigger; `harness inspect PLUGIN` lists them
     #[arg(value_name = "ACTION|TRIGGER")]
     pub(crate) of: String,
-    /// Its parameter; inside an object or a list of objects the way to it, joined by `/`
+    /// Parameter. For a member of an object or a list of objects, the path to it, joined by `/`
     pub(crate) parameter: String,
-    /// Only choices that fit this text
+    /// List only choices that match this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) search: Option<String>,
-    /// Continue a list, as the last answer says
+    /// Cursor for the next page, from the previous output
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<String>,
-    /// What the form holds so far: a JSON object, or @FILE
+    /// Current values of the form: a JSON object, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) parameters: Option<String>,
-    /// A stored credential; the slot is found by its type unless it is named. Repeatable
+    /// Name of a stored credential. Its type determines the slot unless you name one. Repeatable
     #[arg(long, value_name = "[SLOT=]NAME")]
     pub(crate) credential: Vec<String>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]

@@ -131,7 +131,7 @@ impl Failure {
             }
             ConnectError::OtherAccount(_) => {
                 Self::new(Exit::Failed, "other-account", error.to_string())
-                    .next("if you want that, add --other-account; nothing was changed")
+                    .next("to accept the change, add --other-account; nothing was changed")
             }
             _ => Self::input("credential", error.to_string()),
         }

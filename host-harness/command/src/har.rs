@@ -35,7 +35,7 @@ impl Archive {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&temporary).map_err(|error| {
             let path = path.display();
-            Failure::input("trace", format!("the archive {path} cannot be written: {error}"))
+            Failure::input("trace", format!("Cannot write trace file {path}: {error}"))
         })?;
         Ok(Self { path: path.to_owned(), temporary, file, written: false })
     }
@@ -46,7 +46,7 @@ impl Archive {
         let creator = Creator {
             name: "harness".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            comment: Some("credentials are filled in after this point and not shown".to_owned()),
+            comment: Some("credentials are filled in later and are not recorded".to_owned()),
         };
         let log = Log { creator, entries, ..Log::default() };
         let archive = Har { log: Spec::V1_2(log) };
@@ -57,7 +57,7 @@ impl Archive {
             .and_then(|()| std::fs::rename(&self.temporary, &self.path))
             .map_err(|error| {
                 let path = self.path.display();
-                Failure::internal(format!("the archive {path} cannot be written: {error}"))
+                Failure::internal(format!("Cannot write trace file {path}: {error}"))
             })?;
         self.written = true;
         Ok(())
@@ -79,7 +79,7 @@ fn entry(exchange: &Exchange) -> Entries {
     let time = exchange.duration_ms as f64;
     let mut comments = Vec::new();
     if let Some(slot) = &exchange.slot {
-        comments.push(format!("credential of the slot `{slot}`, not shown"));
+        comments.push(format!("credential of slot `{slot}`, not recorded"));
     }
     if exchange.attempts > 1 {
         comments.push(format!("sent {} times", exchange.attempts));

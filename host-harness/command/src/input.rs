@@ -71,7 +71,7 @@ impl Lines {
     fn open(parameters: Object, file: Option<PathBuf>) -> Result<Self, Failure> {
         let place = place(file.as_deref());
         let unreadable = |error: io::Error| {
-            Failure::input("unreadable", format!("--items: {place} cannot be read: {error}"))
+            Failure::input("unreadable", format!("Cannot read --items from {place}: {error}"))
         };
         let input: Box<dyn Read + Send> = match &file {
             Some(file) => Box::new(File::open(file).map_err(unreadable)?),
@@ -108,7 +108,7 @@ impl Lines {
         let place = place(self.file.as_deref());
         let mut text = String::new();
         self.reader.read_to_string(&mut text).map_err(|error| {
-            Failure::input("unreadable", format!("--items: {place} cannot be read: {error}"))
+            Failure::input("unreadable", format!("Cannot read --items from {place}: {error}"))
         })?;
         laid_over(&self.parameters, &text, &place)
     }
@@ -128,9 +128,9 @@ impl Lines {
             }
             self.line += 1;
             if length as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
-                return Err(format!("it is longer than {} MiB", LONGEST_LINE >> 20));
+                return Err(format!("longer than {} MiB", LONGEST_LINE >> 20));
             }
-            let text = std::str::from_utf8(&line).map_err(|_| "it is not UTF-8".to_owned())?;
+            let text = std::str::from_utf8(&line).map_err(|_| "not valid UTF-8".to_owned())?;
             let text = without_mark(text);
             if text.trim().is_empty() {
                 continue;
@@ -154,7 +154,7 @@ impl Iterator for Lines {
             item.map_err(|problem| {
                 self.has_failed = true;
                 let place = place(self.file.as_deref());
-                LineError(format!("the items in {place}: line {}: {problem}", self.line))
+                LineError(format!("Items in {place}, line {}: {problem}", self.line))
             })
         })
     }
@@ -209,8 +209,8 @@ pub(crate) fn items(parameters: Option<&str>, items: Option<&str>) -> Result<Vec
         Some(file) => (read("--items", file)?, file.to_owned()),
         None if items == "-" => (standard_input()?, "standard input".to_owned()),
         None => {
-            return Err(Failure::input("items", "--items takes a file or standard input")
-                .next("write --items @FILE or --items -; a single item stands in --parameters"));
+            return Err(Failure::input("items", "--items expects a file or standard input")
+                .next("use --items @FILE or --items -; for a single item, use --parameters"));
         }
     };
     laid_over(&parameters, &text, &place)
@@ -219,7 +219,7 @@ pub(crate) fn items(parameters: Option<&str>, items: Option<&str>) -> Result<Vec
 /// The items in a text, each laid over the parameters of all.
 fn laid_over(parameters: &Object, text: &str, place: &str) -> Result<Vec<Value>, Failure> {
     let items = parse_items(text)
-        .map_err(|problem| Failure::input("items", format!("the items in {place}: {problem}")))?;
+        .map_err(|problem| Failure::input("items", format!("Items in {place}: {problem}")))?;
     let laid_over = |item: Object| {
         let mut whole = parameters.clone();
         whole.extend(item);
@@ -236,22 +236,22 @@ pub(crate) fn parameters(given: Option<&str>) -> Result<Object, Failure> {
         None => (given.to_owned(), "--parameters".to_owned()),
     };
     let failure = |problem: String| {
-        Failure::input("parameters", format!("the parameters in {place}: {problem}"))
-            .next("give a JSON object, e.g. --parameters '{\"name\":\"value\"}'")
+        Failure::input("parameters", format!("Parameters in {place}: {problem}"))
+            .next("pass a JSON object, e.g. --parameters '{\"name\":\"value\"}'")
     };
     object(without_mark(&text)).map_err(failure)
 }
 
 fn read(option: &str, file: &str) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(|error| {
-        Failure::input("unreadable", format!("{option}: {file} cannot be read: {error}"))
+        Failure::input("unreadable", format!("Cannot read {file} for {option}: {error}"))
     })
 }
 
 fn standard_input() -> Result<String, Failure> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(|error| {
-        Failure::input("unreadable", format!("standard input cannot be read: {error}"))
+        Failure::input("unreadable", format!("Cannot read standard input: {error}"))
     })?;
     Ok(text)
 }
@@ -264,8 +264,8 @@ fn without_mark(text: &str) -> &str {
 fn object(text: &str) -> Result<Object, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(other) => Err(format!("an object is wanted, not {}", kind(&other))),
-        Err(error) => Err(format!("this is no JSON: {error}")),
+        Ok(other) => Err(format!("expected an object, not {}", kind(&other))),
+        Err(error) => Err(format!("invalid JSON: {error}")),
     }
 }
 
@@ -274,13 +274,13 @@ fn parse_items(text: &str) -> Result<Vec<Object>, String> {
     let text = without_mark(text);
     if text.trim_start().starts_with('[') {
         let elements: Vec<Value> =
-            serde_json::from_str(text).map_err(|error| format!("this is no JSON: {error}"))?;
+            serde_json::from_str(text).map_err(|error| format!("invalid JSON: {error}"))?;
         return elements
             .into_iter()
             .enumerate()
             .map(|(index, element)| match element {
                 Value::Object(members) => Ok(members),
-                other => Err(format!("element {index}: an object is wanted, not {}", kind(&other))),
+                other => Err(format!("element {index}: expected an object, not {}", kind(&other))),
             })
             .collect();
     }
@@ -324,9 +324,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_by_line_or_element() {
-        assert!(parsed("{}\n\n{\"a\":").unwrap_err().starts_with("line 3: this is no JSON"));
-        assert_eq!(parsed("{}\n7").unwrap_err(), "line 2: an object is wanted, not a number");
-        assert_eq!(parsed("[{},null]").unwrap_err(), "element 1: an object is wanted, not null");
+        assert!(parsed("{}\n\n{\"a\":").unwrap_err().starts_with("line 3: invalid JSON"));
+        assert_eq!(parsed("{}\n7").unwrap_err(), "line 2: expected an object, not a number");
+        assert_eq!(parsed("[{},null]").unwrap_err(), "element 1: expected an object, not null");
     }
 
     #[test]

@@ -47,13 +47,13 @@ pub(crate) fn keep(store: &Path, key: &StoreKey) -> Result<(), Failure> {
 
 fn put(name: &str, key: &StoreKey) -> Result<(), Failure> {
     let Some(text) = key.to_text() else {
-        return Err(Failure::internal("a passphrase is not kept in a keyring"));
+        return Err(Failure::internal("a passphrase is not stored in a keyring"));
     };
     write(name, &text)?;
     // Read back before anything is sealed with it.
     match read(name)? {
         Some(kept) if kept.expose() == text.expose() => Ok(()),
-        _ => Err(failed("it does not give back what was put there")),
+        _ => Err(failed("it does not return the value that was stored")),
     }
 }
 
@@ -70,7 +70,7 @@ fn failed(problem: &str) -> Failure {
     Failure::new(
         Exit::Credential,
         "no-keyring",
-        format!("the operating system's keyring cannot be used: {problem}"),
+        format!("Cannot use the operating system's keyring: {problem}"),
     )
     .next("use a key file instead: harness credential key-file ~/.config/workflow-node.key")
 }
@@ -108,15 +108,15 @@ fn on_its_own_thread<T: Send>(
     work: impl FnOnce(&str) -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
     std::thread::scope(|scope| scope.spawn(|| work(name)).join())
-        .unwrap_or_else(|_| Err(failed("its client has failed")))
+        .unwrap_or_else(|_| Err(failed("its client failed")))
 }
 
 #[cfg(not(feature = "keyring"))]
 fn read(_name: &str) -> Result<Option<Secret>, Failure> {
-    Err(failed("this build has no support for it"))
+    Err(failed("this build does not support keyrings"))
 }
 
 #[cfg(not(feature = "keyring"))]
 fn write(_name: &str, _text: &Secret) -> Result<(), Failure> {
-    Err(failed("this build has no support for it"))
+    Err(failed("this build does not support keyrings"))
 }

@@ -87,8 +87,8 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
     if setup.development && !matches!(cli.command, Command::Completions { .. }) {
         output::warning(
             "development",
-            "development mode: a rebuild of an approved plugin that asks for nothing new is \
-             approved without anybody having looked at it",
+            "Development mode: a rebuild of an approved plugin that requests no new permissions is \
+             approved without a review",
             format,
         );
     }

@@ -33,7 +33,7 @@ pub(crate) async fn run(setup: &Setup, args: OptionsArgs) -> Result<Exit, Failur
     let interrupt = Interrupt::listen();
     let mut context = setup.execution(name, &args.network);
     let uses = plugin.description().slots_of(name);
-    let uses = slots::Uses { name, slots: uses.expect("it was found by this name") };
+    let uses = slots::Uses { name, slots: uses.expect("Matched by this name") };
     context.credentials = slots::fill(setup, &plugin, uses, &args.credential, &store)?;
     context.cancellation = interrupt.token();
     let query = OptionsQuery {
@@ -77,13 +77,13 @@ fn print(document: &Value) -> Result<(), Failure> {
     }
     let more = document.get("next_cursor").and_then(Value::as_str);
     let more = more.map_or(String::new(), |cursor| {
-        format!(", and more: add --cursor {}", shell(&output::one_line(cursor)))
+        format!(", more available: add --cursor {}", shell(&output::one_line(cursor)))
     });
     output::stderr(&format!("{}{more}\n", output::count(rows.len(), "choice")));
     let stale = document.get("stale").and_then(Value::as_array).cloned().unwrap_or_default();
     for value in &stale {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        output::stderr(&format!("No choice any more: {}\n", output::one_line(&value)));
+        output::stderr(&format!("No longer available: {}\n", output::one_line(&value)));
     }
     Ok(())
 }

@@ -21,9 +21,10 @@ pub(crate) fn run(setup: &Setup, command: &PluginCommand) -> Result<Exit, Failur
                 PluginName::Digest(digest) => approvals.approval(digest).map_err(failed)?.is_some(),
             };
             if !known {
-                let message = format!("`{}` was never approved, so it does not run", args.plugin);
+                let message =
+                    format!("Plugin `{}` was never approved, so it does not run", args.plugin);
                 return Err(Failure::input("unknown", message)
-                    .next("see `node` and `digest` in the file of approvals"));
+                    .next("see `node` and `digest` in the approvals file"));
             }
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let disabled = Disabled {
@@ -47,12 +48,12 @@ pub(crate) fn run(setup: &Setup, command: &PluginCommand) -> Result<Exit, Failur
             "approvals": setup.approvals,
         }))?,
         Report::Text if disabled => output::stdout(&format!(
-            "Disabled. What it runs ends within a second, and no more is run.\nTo let it run \
-             again: harness plugin enable {}\n",
+            "Disabled. Running executions stop within a second, and new ones are refused.\nTo \
+             enable it again: harness plugin enable {}\n",
             shell(&name)
         ))?,
         Report::Text if changed => output::stdout("Enabled.\n")?,
-        Report::Text => output::stdout("It was not disabled by this name.\n")?,
+        Report::Text => output::stdout("No plugin was disabled by this name or digest.\n")?,
     }
     Ok(Exit::Success)
 }

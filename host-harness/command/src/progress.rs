@@ -37,7 +37,7 @@ impl Progress {
     }
 
     pub(crate) fn requests(&self, answered: u64) {
-        self.0.set_message(format!("{answered} requests answered"));
+        self.0.set_message(format!("{answered} responses"));
     }
 
     /// Writes something else meanwhile.

@@ -45,8 +45,8 @@ impl Setup {
             .or_else(|| variable("WORKFLOW_NODE_DATA"))
             .or_else(|| Some(dirs::data_dir()?.join("workflow-node")))
             .ok_or_else(|| {
-                Failure::input("no-data-directory", "the user has no data directory")
-                    .next("name one: --data-dir DIR")
+                Failure::input("no-data-directory", "Cannot determine the user's data directory")
+                    .next("set it with --data-dir DIR")
             })?;
         let approvals = common
             .approvals
@@ -131,7 +131,7 @@ pub(crate) async fn load(host: &Host, plugin: &Path) -> Result<Plugin, Failure> 
     host.load_file(plugin).await.map_err(|error| {
         let mut failure = Failure::of(&error, &plugin.display().to_string());
         if failure.exit == Exit::Input {
-            failure.next = Some("name the component's .wasm file".to_owned());
+            failure.next = Some("pass the path of the component's .wasm file".to_owned());
         }
         failure
     })
@@ -142,7 +142,7 @@ pub(crate) fn transport_to(network: &Network, url: &Url) -> Result<HttpTransport
     let origin = url.origin().ascii_serialization();
     let own = format!("{origin}={origin}")
         .parse()
-        .map_err(|_| Failure::input("usage", format!("`{url}` is no http or https URL")))?;
+        .map_err(|_| Failure::input("usage", format!("`{url}` is not an http or https URL")))?;
     build(HttpTransport::builder().connect_to(own), network)
 }
 
@@ -154,7 +154,7 @@ fn build(mut builder: HttpTransportBuilder, network: &Network) -> Result<HttpTra
     if let Some(file) = &network.ca_file {
         let pem = std::fs::read(file).map_err(|error| {
             let file = file.display();
-            Failure::input("ca-file", format!("the CA file {file} cannot be read: {error}"))
+            Failure::input("ca-file", format!("Cannot read CA file {file}: {error}"))
         })?;
         builder = builder.ca_pem(pem);
     }
@@ -175,8 +175,8 @@ fn build(mut builder: HttpTransportBuilder, network: &Network) -> Result<HttpTra
 fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
     let failed = |message: String| Failure::input("proxy-credentials", message);
     let source = ProxyCredentials::read(source).ok_or_else(|| {
-        failed("--proxy-credentials takes @FILE or `ask`".to_owned())
-            .next("if a password stood here, count it as leaked and replace it")
+        failed("--proxy-credentials expects @FILE or `ask`".to_owned())
+            .next("if you passed a password here, treat it as leaked and replace it")
     })?;
     match source {
         ProxyCredentials::File(path) => {
@@ -187,7 +187,7 @@ fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
             let line = text.expose().lines().next().unwrap_or_default();
             let (user, password) = line.split_once(':').ok_or_else(|| {
                 failed(format!(
-                    "The first line of {file} is not USER:PASSWORD. Write it with a colon, also where \
+                    "The first line of {file} is not USER:PASSWORD. The colon is required even if \
                      the user name is empty"
                 ))
             })?;
@@ -211,7 +211,7 @@ fn cache() -> Option<PathBuf> {
     match std::fs::create_dir_all(&directory) {
         Ok(()) => Some(directory),
         Err(error) => {
-            tracing::debug!(%error, "compiled components are not kept");
+            tracing::debug!(%error, "compiled components are not cached");
             None
         }
     }
@@ -227,7 +227,7 @@ fn isolation(
         (None, Some(value)) => {
             let value = value.display().to_string();
             let mode = IsolationMode::from_str(&value, false).map_err(|_| {
-                Failure::input("usage", format!("`{ISOLATION}` is `{value}`"))
+                Failure::input("usage", format!("Invalid value `{value}` for {ISOLATION}"))
                     .next("set it to `process` or `none`")
             })?;
             Some(mode)
@@ -236,7 +236,7 @@ fn isolation(
     };
     match (mode, worker) {
         (Some(IsolationMode::Process), None) => {
-            Err(Failure::input("usage", "this system has no worker processes; they need Linux")
+            Err(Failure::input("usage", "Worker processes require Linux")
                 .next("use `--isolation none`"))
         }
         (Some(IsolationMode::None), _) | (None, None) => Ok(Isolation::InProcessUnapproved),

@@ -35,7 +35,7 @@ pub(crate) fn fill(
             return Err(no_such_slot(of, &slot));
         }
         if filled.insert(slot.clone(), name.to_owned()).is_some() {
-            let message = format!("two credentials are given for the slot `{slot}`");
+            let message = format!("Slot `{slot}` has two credentials");
             return Err(Failure::input("credential", message));
         }
         // What is wrong with the store shows before anything runs.
@@ -58,8 +58,8 @@ fn slot_for(
         _ => None,
     };
     if of.slots.is_empty() {
-        let message = format!("`{}` uses no credential", of.name);
-        return Err(Failure::input("credential", message).next("leave --credential out"));
+        let message = format!("`{}` does not use a credential", of.name);
+        return Err(Failure::input("credential", message).next("remove --credential"));
     }
     let credential_type = store.open(setup)?.summary(setup.credential(name))?.credential_type;
     let slots = &plugin.description().node.slots;
@@ -76,9 +76,7 @@ fn slot_for(
             let slots: Vec<&str> = of.slots.keys().map(String::as_str).collect();
             Failure::input(
                 "credential",
-                format!(
-                    "which slot `{name}` is for cannot be told from its type {credential_type}"
-                ),
+                format!("Credential `{name}` of type {credential_type} fits more than one slot"),
             )
             .next(format!("name the slot: --credential SLOT={name}, one of {}", slots.join(", ")))
         })
@@ -89,7 +87,7 @@ fn no_such_slot(of: Uses<'_>, slot: &str) -> Failure {
     let message = format!("`{}` has no slot `{slot}`", of.name);
     let failure = Failure::input("unknown", message);
     match known.as_slice() {
-        [] => failure.next("leave --credential out: it uses none"),
+        [] => failure.next("remove --credential: this action has no slots"),
         known => failure.next(format!("use one of its slots: {}", known.join(", "))),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn path(setup: &Setup) -> PathBuf {
 pub(crate) fn open(setup: &Setup) -> Result<SqliteStore, Failure> {
     let path = path(setup);
     if SqliteStore::key_kind(&path)?.is_none() {
-        let message = format!("there is no credential store {} yet", path.display());
+        let message = format!("Credential store {} does not exist yet", path.display());
         return Err(Failure::new(Exit::Credential, "credential", message)
             .next("harness credential connect NAME --plugin PLUGIN --type TYPE"));
     }
@@ -87,19 +87,19 @@ fn with_one_of(path: &Path, keys: Vec<StoreKey>) -> Result<SqliteStore, Failure>
 fn no_key(kind: Option<KeyKind>) -> Failure {
     let message = match kind {
         Some(KeyKind::Key) => {
-            "the credential store opens with a key, and none was given: name its file with \
-             --key-file FILE or WORKFLOW_NODE_KEY_FILE, or put the key itself into \
-             WORKFLOW_NODE_KEY. The operating system's keyring has none for this store"
+            "Cannot open the credential store without its key, and the operating system's keyring \
+             has no key for it. Name the key file with --key-file FILE or WORKFLOW_NODE_KEY_FILE, \
+             or set the key itself in WORKFLOW_NODE_KEY"
         }
         Some(KeyKind::Passphrase) => {
-            "the credential store opens with a passphrase, which only a terminal is asked for: run \
-             this in a terminal, or make a new store with a key file"
+            "Cannot prompt for the passphrase of the credential store without a terminal. Run this \
+             command in a terminal, or create a new store with a key file"
         }
         None => {
-            "the credential store needs a key, and none was given: name a key file with --key-file \
-             FILE or WORKFLOW_NODE_KEY_FILE, put the key itself into WORKFLOW_NODE_KEY, keep one \
-             in the operating system's keyring with --keyring, or run this in a terminal to choose \
-             a passphrase"
+            "The credential store needs a key. Name a key file with --key-file FILE or \
+             WORKFLOW_NODE_KEY_FILE, set the key itself in WORKFLOW_NODE_KEY, store one in the \
+             operating system's keyring with --keyring, or run this command in a terminal to \
+             choose a passphrase"
         }
     };
     let failure = Failure::new(Exit::Credential, "no-key", message);
@@ -122,7 +122,7 @@ fn with_passphrase(path: &Path, is_new: bool) -> Result<SqliteStore, Failure> {
         let passphrase = ask("Passphrase of the credential store: ")?;
         match SqliteStore::open(path, StoreKey::Passphrase(passphrase)) {
             Err(error) if error.is_wrong_key() && attempt < ATTEMPTS => {
-                crate::output::stderr("This is not the passphrase.\n");
+                crate::output::stderr("The passphrase is wrong.\n");
                 attempt += 1;
             }
             result => return Ok(result?),
@@ -132,10 +132,10 @@ fn with_passphrase(path: &Path, is_new: bool) -> Result<SqliteStore, Failure> {
 
 /// Asks for a passphrase twice.
 pub(crate) fn new_passphrase(what: &str) -> Result<StoreKey, Failure> {
-    let first = ask(&format!("A passphrase for {what}: "))?;
-    let second = ask("Once more: ")?;
+    let first = ask(&format!("Passphrase for {what}: "))?;
+    let second = ask("Repeat the passphrase: ")?;
     if first.expose() != second.expose() {
-        return Err(Failure::input("passphrase", "these were two different passphrases"));
+        return Err(Failure::input("passphrase", "The passphrases do not match"));
     }
     Ok(StoreKey::Passphrase(first))
 }
@@ -152,7 +152,7 @@ pub(crate) fn ask(prompt: &str) -> Result<Secret, Failure> {
         Failure::new(
             Exit::Credential,
             "credential",
-            format!("the terminal cannot be read: {error}"),
+            format!("Cannot read from the terminal: {error}"),
         )
     })
 }
@@ -187,6 +187,6 @@ impl LateStore {
 
     /// The store that was opened.
     pub(crate) fn get(&self) -> Result<&SqliteStore, Failure> {
-        self.0.get().ok_or_else(|| Failure::internal("the credential store was not opened"))
+        self.0.get().ok_or_else(|| Failure::internal("The credential store was not opened"))
     }
 }

@@ -26,7 +26,7 @@ impl std::str::FromStr for RateLimit {
         });
         window
             .map(|window| Self(vec![window]))
-            .ok_or_else(|| "write it as REQUESTS/SECONDS, e.g. 100/60, or as none".to_owned())
+            .ok_or_else(|| "use REQUESTS/SECONDS, e.g. 100/60, or none".to_owned())
     }
 }
 
@@ -49,7 +49,7 @@ impl ProxyCredentials {
 
 /// `30s`, `5m`, `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "write it with its unit, e.g. 30s or 5m".to_owned();
+    let wrong = || "include the unit, e.g. 30s or 5m".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
 }
@@ -57,7 +57,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// An effect, by its name.
 pub(crate) fn effect(text: &str) -> Result<Effect, String> {
     let named = EFFECTS.into_iter().find(|one| one.as_str() == text);
-    named.ok_or_else(|| format!("choose one of {}", EFFECTS.map(Effect::as_str).join(", ")))
+    named.ok_or_else(|| format!("use one of {}", EFFECTS.map(Effect::as_str).join(", ")))
 }
 
 #[cfg(test)]

@@ -102,13 +102,13 @@ fn report(args: &SendArgs, all: &[Sent]) -> Result<Exit, Failure> {
         Report::Json => output::stdout_report(&all)?,
         Report::Text => {
             let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-            output::stdout(&simple_table(&["delivery", "answer", "ms", "as it should be"], &rows))?;
+            output::stdout(&simple_table(&["delivery", "status", "ms", "as expected"], &rows))?;
         }
     }
     if wrong == 0 {
         return Ok(Exit::Success);
     }
-    let should = if args.tamper.is_some() { "refused with 4xx" } else { "taken with 2xx" };
+    let should = if args.tamper.is_some() { "rejected with 4xx" } else { "accepted with 2xx" };
     let message = format!("{wrong} of {} deliveries were not {should}", all.len());
     Err(Failure::new(Exit::Failed, "wrong-answer", message))
 }
@@ -133,7 +133,7 @@ fn name(tamper: Tamper) -> String {
 }
 
 fn not_delivered(trigger: &Trigger) -> Failure {
-    let message = format!("`{}` is polled: nothing is delivered to it", trigger.name);
+    let message = format!("Trigger `{}` polls and does not receive deliveries", trigger.name);
     Failure::input("usage", message)
 }
 
@@ -148,29 +148,38 @@ async fn secret(
         let store = crate::store::open(setup)?;
         let kept = TriggerStore::open(&store, name).await;
         let kept = kept.map_err(|error| Failure::of(&error.into(), ""))?;
-        let missing = || Failure::input("secret", format!("`{name}` was never set up: no secret"));
+        let missing = || {
+            Failure::input(
+                "secret",
+                format!(
+                    "Subscription `{name}` was never set up, \
+                                                           so it has no signing secret"
+                ),
+            )
+        };
         return kept.secret.map(Some).ok_or_else(missing);
     }
     let Some(given) = &args.secret else {
-        let message = format!("deliveries are signed with the secret `{}`", rule.secret);
+        let message =
+            format!("Deliveries are signed with the secret `{}`, which is missing", rule.secret);
         return Err(Failure::input("secret", message).next(
-            "give it by --secret @FILE or --secret - (standard input), or name the subscription \
-             that has it: --subscription NAME",
+            "pass it with --secret @FILE or --secret - (standard input), or name a stored \
+             subscription with --subscription NAME",
         ));
     };
     if args.body == "-" && given == "-" {
-        let message = "standard input can hold the body or the secret, not both";
+        let message = "Standard input can contain the body or the secret, not both";
         return Err(Failure::input("usage", message));
     }
     let text = String::from_utf8(read("--secret", given)?)
-        .map_err(|_| Failure::input("secret", "the secret is no text"))?;
+        .map_err(|_| Failure::input("secret", "The secret is not valid UTF-8"))?;
     Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
 }
 
 /// Bytes of a file, or of standard input.
 fn read(option: &str, given: &str) -> Result<Vec<u8>, Failure> {
     let unreadable = |what: &str, error: std::io::Error| {
-        Failure::input("unreadable", format!("{option}: {what} cannot be read: {error}"))
+        Failure::input("unreadable", format!("Cannot read {what} for {option}: {error}"))
     };
     if given == "-" {
         let mut bytes = Vec::new();
@@ -180,8 +189,10 @@ fn read(option: &str, given: &str) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     let Some(file) = given.strip_prefix('@') else {
-        let message = format!("{option} takes a file or standard input");
-        return Err(Failure::input("usage", message).next(format!("write {option} @FILE, or -")));
+        let message = format!("{option} expects a file or standard input");
+        return Err(
+            Failure::input("usage", message).next(format!("use {option} @FILE or {option} -"))
+        );
     };
     std::fs::read(file).map_err(|error| unreadable(file, error))
 }
@@ -259,7 +270,7 @@ fn signature(
             right[..prefix.len() + digits / 2].to_owned()
         }
         Some(Tamper::Version) => format!("v0{}", &right[prefix.len()..]),
-        Some(Tamper::Garbage) => format!("{prefix}this is no signature"),
+        Some(Tamper::Garbage) => format!("{prefix}not a signature"),
         _ => right,
     })
 }
@@ -269,15 +280,15 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
         Some((name.trim().parse().ok()?, HeaderValue::from_str(value.trim()).ok()?))
     });
     parts.ok_or_else(|| {
-        Failure::input("usage", format!("`{text}` is no header"))
-            .next("write it as --header 'Name: value'")
+        Failure::input("usage", format!("`{text}` is not a valid header"))
+            .next("use --header 'Name: value'")
     })
 }
 
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(Failure::internal)?;
     let value = HeaderValue::from_str(value)
-        .map_err(|_| Failure::input("usage", "a header holds characters that no header can"))?;
+        .map_err(|_| Failure::input("usage", "A header value contains invalid characters"))?;
     headers.insert(name, value);
     Ok(())
 }

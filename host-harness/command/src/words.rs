@@ -15,11 +15,11 @@ pub(crate) fn effect(effect: Effect) -> &'static str {
 
 pub(crate) fn effect_in_words(effect: Effect) -> &'static str {
     match effect {
-        Effect::Read => "reads, and changes nothing",
-        Effect::Create => "creates something new",
-        Effect::Update => "changes something",
-        Effect::Delete => "removes something",
-        _ => "does something else, or what depends on the parameters",
+        Effect::Read => "reads and changes nothing",
+        Effect::Create => "creates an object",
+        Effect::Update => "changes an object",
+        Effect::Delete => "deletes an object",
+        _ => "has another effect, or one that depends on the parameters",
     }
 }
 
@@ -29,10 +29,13 @@ pub(crate) fn idempotency(idempotency: Idempotency) -> &'static str {
 
 pub(crate) fn idempotency_in_words(kind: Idempotency) -> &'static str {
     match kind {
-        Idempotency::Safe => "it changes nothing, so it may be repeated",
-        Idempotency::Idempotent => "twice is as once",
-        Idempotency::Keyed => "twice with the same execution id is as once",
-        _ => "it is never repeated by itself; when its answer is lost, it fails as outcome-unknown",
+        Idempotency::Safe => "changes nothing and can be retried",
+        Idempotency::Idempotent => "repeating it has no further effect",
+        Idempotency::Keyed => "repeating a run with the same execution ID has no further effect",
+        _ => {
+            "never retried automatically; if the response is lost, the item fails as \
+             outcome-unknown"
+        }
     }
 }
 
@@ -79,12 +82,12 @@ pub(crate) fn count(number: usize, one: &str) -> String {
     format!("{number} {one}{s}")
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// `a`, `a or b`, `a, b, or c`.
 pub(crate) fn any_of<T: AsRef<str>>(list: &[T]) -> String {
     listed(list, "or")
 }
 
-/// `a`, `a and b`, `a, b and c`.
+/// `a`, `a and b`, `a, b, and c`.
 pub(crate) fn all_of<T: AsRef<str>>(list: &[T]) -> String {
     listed(list, "and")
 }
@@ -94,7 +97,8 @@ fn listed<T: AsRef<str>>(list: &[T], last: &str) -> String {
     match list.as_slice() {
         [] => String::new(),
         [one] => (*one).to_owned(),
-        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+        [one, end] => format!("{one} {last} {end}"),
+        [first @ .., end] => format!("{}, {last} {end}", first.join(", ")),
     }
 }
 
@@ -104,7 +108,7 @@ pub(crate) fn delivery_in_short(delivery: &Delivery) -> String {
         Delivery::Poll(poll) => format!("polls {}", every(poll.interval_ms)),
         Delivery::Webhook(webhook) if webhook.signature.is_some() => "webhook, signed".to_owned(),
         Delivery::Webhook(_) => "webhook, NOT signed".to_owned(),
-        _ => "in a way that this version does not know".to_owned(),
+        _ => "unknown delivery kind".to_owned(),
     }
 }
 
@@ -113,7 +117,7 @@ pub(crate) fn delivery(delivery: &Delivery) -> Vec<(&'static str, String)> {
     match delivery {
         Delivery::Poll(poll) => {
             let every = every(poll.interval_ms);
-            vec![("Delivery", format!("the service is asked {every}, unless told otherwise"))]
+            vec![("Delivery", format!("polls the service {every} by default"))]
         }
         Delivery::Webhook(webhook) => webhook_points(webhook),
         other => vec![("Delivery", delivery_in_short(other))],
@@ -125,28 +129,28 @@ fn webhook_points(webhook: &Webhook) -> Vec<(&'static str, String)> {
         [] => "POST".to_owned(),
         methods => any_of(methods),
     };
-    let mut how = format!("webhook: the service calls, by {methods}");
+    let mut how = format!("webhook; the service sends {methods} requests");
     if let Some(limit) = webhook.body_limit_bytes {
-        how.push_str(&format!("; bodies above {} are refused", size(limit)));
+        how.push_str(&format!("; bodies above {} are rejected", size(limit)));
     }
     let mut points = vec![("Delivery", how)];
     points.push((
         "Signed",
         webhook.signature.as_ref().map_or_else(
-            || "no: anybody who knows the address can send events".to_owned(),
+            || "no: anyone who knows the address can send events".to_owned(),
             signature_in_words,
         ),
     ));
     if let Some(header) = &webhook.id_header {
-        let words = format!("a repeated delivery is known by the header {header}, and comes once");
-        points.push(("Repeated", words));
+        let words = format!("duplicates are recognized by the header {header} and dropped");
+        points.push(("Duplicates", words));
     }
     if let Some(within) = webhook.answer_within_ms {
         let by = match webhook.answered_by {
-            AnsweredBy::Plugin => "the plugin answers",
-            _ => "the host answers as soon as a delivery is kept",
+            AnsweredBy::Plugin => "the plugin responds",
+            _ => "the host responds as soon as it has stored the delivery",
         };
-        points.push(("Answered", format!("{by}; the service waits for {}", span(within))));
+        points.push(("Response", format!("{by}; the service waits up to {}", span(within))));
     }
     points
 }
@@ -166,12 +170,12 @@ fn signature_in_words(signature: &Signature) -> String {
         words.push_str(&format!(" after `{prefix}`"));
     }
     if let Some(separator) = &signature.separator {
-        words.push_str(&format!("; there may be several, separated by `{separator}`"));
+        words.push_str(&format!("; several are separated by `{separator}`"));
     }
-    words.push_str(&format!("; with the secret {}", signature.secret));
+    words.push_str(&format!("; uses the secret {}", signature.secret));
     if signature.previous_ms > 0 {
         let previous = span(signature.previous_ms);
-        words.push_str(&format!(", of which the one before is accepted for {previous}"));
+        words.push_str(&format!(", whose previous value is accepted for {previous}"));
     }
     words
 }
@@ -186,25 +190,25 @@ pub(crate) fn grant(grant: &Grant) -> Vec<(&'static str, String)> {
     };
     let client = match grant {
         Grant::AuthorizationCode(grant) => {
-            urls("Consent at", &grant.authorize_urls);
-            urls("Tokens from", &grant.token_urls);
-            urls("Ended at", &grant.revoke_urls);
+            urls("Authorization endpoint", &grant.authorize_urls);
+            urls("Token endpoint", &grant.token_urls);
+            urls("Revocation endpoint", &grant.revoke_urls);
             grant.client_authentication
         }
         Grant::ClientCredentials(grant) => {
-            urls("Tokens from", &grant.token_urls);
-            urls("Ended at", &grant.revoke_urls);
+            urls("Token endpoint", &grant.token_urls);
+            urls("Revocation endpoint", &grant.revoke_urls);
             grant.client_authentication
         }
         _ => return points,
     };
     let client = match client {
-        ClientAuthentication::ClientSecretPost => "by its secret, in the form",
-        ClientAuthentication::ClientSecretBasic => "by its secret, in the header Authorization",
-        ClientAuthentication::None => "not at all: a public client",
+        ClientAuthentication::ClientSecretPost => "client secret in the form body",
+        ClientAuthentication::ClientSecretBasic => "client secret in the Authorization header",
+        ClientAuthentication::None => "none (public client)",
         other => other.as_str(),
     };
-    points.push(("App proves itself", client.to_owned()));
+    points.push(("Client authentication", client.to_owned()));
     points
 }
 
@@ -247,7 +251,7 @@ mod tests {
     #[test]
     fn lists_end_in_a_word() {
         assert_eq!(any_of(&["a"]), "a");
-        assert_eq!(any_of(&["a", "b", "c"]), "a, b or c");
+        assert_eq!(any_of(&["a", "b", "c"]), "a, b, or c");
         assert_eq!(all_of(&["a", "b"]), "a and b");
         assert_eq!(all_of::<&str>(&[]), "");
     }

@@ -20,8 +20,8 @@ impl Going {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .context("the command does not start")?;
-        let stderr = child.stderr.take().context("its messages are piped")?;
+            .context("cannot start the command")?;
+        let stderr = child.stderr.take().context("standard error is not piped")?;
         Ok(Self { child, told: BufReader::new(stderr).lines() })
     }
 
@@ -33,7 +33,7 @@ impl Going {
                 return Ok(line);
             }
         }
-        bail!("the command has ended before it said `{part}`")
+        bail!("the command ended before it printed `{part}`")
     }
 
     /// Shows the rest of what it says, and what it prints.
@@ -48,7 +48,7 @@ impl Going {
         println!("{printed}");
         let status = self.child.wait().await?;
         if !status.success() {
-            bail!("the command ended with {status}");
+            bail!("the command exited with {status}");
         }
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Going {
 
 /// Follows an address of this machine, as a browser that was sent there.
 pub(crate) async fn follow(url: &str) -> Result<()> {
-    let rest = url.strip_prefix("http://").context("the callback is one of this machine")?;
+    let rest = url.strip_prefix("http://").context("the callback URL is not on this machine")?;
     let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let mut stream = TcpStream::connect(authority).await?;
     let request = format!("GET {target} HTTP/1.1\r\nhost: {authority}\r\n\r\n");
@@ -64,7 +64,7 @@ pub(crate) async fn follow(url: &str) -> Result<()> {
     let mut page = String::new();
     stream.read_to_string(&mut page).await?;
     if !page.starts_with("HTTP/1.1 200") {
-        bail!("the callback was answered by {}", page.lines().next().unwrap_or_default());
+        bail!("the callback returned {}", page.lines().next().unwrap_or_default());
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! The whole product in under a minute: builds the PagerDuty component, starts a PagerDuty on
-//! loopback, and does by the command `harness` what a newcomer would. Every command is shown as it
-//! could be typed, and its output is its own.
+//! Demonstrates the product in under a minute: builds the PagerDuty component, starts a PagerDuty
+//! simulator on loopback, and runs the `harness` commands that a new user would run. The demo
+//! prints each command as a user would type it, followed by its real output.
 
-#![allow(clippy::print_stdout, reason = "a demo is for reading")]
+#![allow(clippy::print_stdout, reason = "the demo prints for people")]
 
 mod going;
 
@@ -35,20 +35,20 @@ async fn run() -> Result<ExitCode> {
     let plugin = component_build::build_pagerduty()?;
     let hostile = component_build::build_guest("hostile")?;
     let size = std::fs::metadata(&plugin)?.len();
-    let simulator = Simulator::builder().start().await.context("the simulator does not start")?;
-    // Dropped at the end, also after an error: nothing stays behind.
+    let simulator = Simulator::builder().start().await.context("cannot start the simulator")?;
+    // Dropped at the end, also after an error, so no files are left behind.
     let place = tempfile::tempdir()?;
     let demo = Demo::new(&simulator, place.path(), plugin, hostile)?;
 
-    heading("0. What there is");
-    println!("The node, a WebAssembly component of {} kB:", size / 1_000);
+    heading("0. Setup");
+    println!("The PagerDuty node, a WebAssembly component of {} kB:", size / 1_000);
     println!("{}", demo.plugin.display());
-    println!("\nA PagerDuty simulator, over TLS: {}", simulator.origins().rest_us);
-    println!("\nBelow, `harness` is this project's command; the options that point it at the");
-    println!("simulator are left out.");
+    println!("\nA PagerDuty simulator, with TLS: {}", simulator.origins().rest_us);
+    println!("\n`harness` is the command of this project. The options that direct it to the");
+    println!("simulator are omitted below.");
     tokio::select! {
         told = demo.tell() => told?,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted; everything it made is removed again"),
+        _ = tokio::signal::ctrl_c() => bail!("interrupted; all files of the demo were removed"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,7 +58,7 @@ struct Demo<'a> {
     place: &'a Path,
     plugin: PathBuf,
     hostile: PathBuf,
-    /// How long names of files are shown.
+    /// Long file names and their short forms.
     shown: Vec<(String, String)>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Demo<'a> {
         hostile: PathBuf,
     ) -> Result<Self> {
         let keys = simulator.us().keys();
-        // Closed to others: the command warns of secrets that anybody could read.
+        // Readable only by the owner, because the command warns about secrets that others can read.
         let write = |name: &str, text: &str| -> Result<()> {
             std::fs::write(place.join(name), text)?;
             close(&place.join(name))
@@ -96,10 +96,10 @@ impl<'a> Demo<'a> {
     }
 
     async fn tell(&self) -> Result<()> {
-        heading("1. What it asks for, and the operator's word");
+        heading("1. Review and approve the requested permissions");
         self.harness(0, &["approve", "PLUGIN", "--yes"]).await?;
 
-        heading("2. A credential: sealed on disk, and never handed to the node");
+        heading("2. Add a credential: sealed on disk, never passed to the node");
         self.harness(
             0,
             &[
@@ -121,7 +121,7 @@ impl<'a> Demo<'a> {
 
         self.consent().await?;
 
-        heading("4. Reading and writing");
+        heading("4. Read and write");
         self.run(0, "service.list", &[]).await?;
         self.run(0, "incident.create", &["--items", "@items.jsonl"]).await?;
         let incident = self.newest();
@@ -134,10 +134,10 @@ impl<'a> Demo<'a> {
         self.hear().await?;
         self.many(&incident).await?;
 
-        heading("7. What is refused");
-        println!("A plugin sends the credential to a host outside its approval:\n");
+        heading("7. Refused requests");
+        println!("A plugin tries to send the credential to a host that is not approved:\n");
         self.refused_host().await?;
-        println!("\nA key that PagerDuty does not know:\n");
+        println!("\nA key that PagerDuty rejects:\n");
         self.harness(
             0,
             &[
@@ -157,23 +157,23 @@ impl<'a> Demo<'a> {
         .await?;
         self.harness(1, &["run", "PLUGIN", "ability.list", "--credential", "wrong"]).await?;
 
-        heading("8. Cleaning up");
+        heading("8. Clean up");
         self.harness(0, &["credential", "disconnect", "team", "--plugin", "PLUGIN", "--yes"])
             .await?;
         self.harness(0, &["credential", "remove", "pd", "--yes"]).await?;
         let violations = self.simulator.violations();
         let judged = self.simulator.requests().len();
-        println!("\nThe simulator has judged {judged} requests.");
-        // The bad key of chapter 7 is the one thing that it was to object to.
+        println!("\nThe simulator validated {judged} requests.");
+        // The simulator must object only to the invalid key of chapter 7.
         if let Some(violation) = violations.iter().find(|one| !one.contains("credential")) {
-            bail!("PagerDuty would have objected: {violation}");
+            bail!("the simulator rejected a request: {violation}");
         }
         Ok(())
     }
 
-    /// The same account by OAuth; the demo is the person in the browser.
+    /// The same account with OAuth. The demo acts as the user in the browser.
     async fn consent(&self) -> Result<()> {
-        heading("3. Another by OAuth: consent in a browser, tokens that renew themselves");
+        heading("3. Connect with OAuth: consent in a browser, automatic token refresh");
         let client_id = format!("client_id={}", self.simulator.identity().classic_app().client_id);
         let args = [
             "credential",
@@ -194,20 +194,18 @@ impl<'a> Demo<'a> {
         ];
         let mut connecting = self.go(&args)?;
         let line = connecting.until("/oauth/authorize?").await?;
-        let start = line.find("https://").context("an address is shown")?;
+        let start = line.find("https://").context("the command did not print a URL")?;
         let url = line[start..].split_whitespace().next().unwrap_or_default();
-        println!(
-            "\n  (Here somebody chooses their account, reads what is asked for, and consents.)\n"
-        );
+        println!("\n  (A user opens the URL, chooses an account, and gives consent.)\n");
         let user = &self.simulator.us().users()[0].id;
         let callback = self.simulator.identity().approve(url, user).map_err(anyhow::Error::msg)?;
         follow(&callback).await?;
         connecting.end().await
     }
 
-    /// A webhook: set up, signed, printed, taken down.
+    /// A webhook: created, verified, printed, and removed.
     async fn hear(&self) -> Result<()> {
-        heading("5. A trigger: a webhook, set up, checked by its signature, taken down");
+        heading("5. Listen to a trigger: a webhook with verified signatures");
         let mut listening = self.go(&[
             "trigger",
             "listen",
@@ -220,17 +218,17 @@ impl<'a> Demo<'a> {
             "--count",
             "1",
         ])?;
-        listening.until("Ctrl-C ends").await?;
-        println!("\n  (Meanwhile, something breaks.)\n");
+        listening.until("Press Ctrl-C").await?;
+        println!("\n  (Meanwhile, an incident is opened.)\n");
         let service = &self.simulator.us().services()[1].id;
         let broken = json!({"title": "Invoices are late", "service_id": service}).to_string();
         self.quietly("incident.create", &["--parameters", &broken]).await?;
         listening.end().await
     }
 
-    /// Many items at once, and the same one by one.
+    /// Many items concurrently, and the same items one after another.
     async fn many(&self, incident: &str) -> Result<()> {
-        heading(&format!("6. {ITEMS} items, each a request that takes {LATENCY:?}"));
+        heading(&format!("6. Run {ITEMS} items, each a request with {LATENCY:?} of latency"));
         let items = vec![json!({ "incident_id": incident }); ITEMS];
         std::fs::write(self.place.join("many.json"), serde_json::to_vec(&items)?)?;
         self.simulator.set_latency(LATENCY);
@@ -248,7 +246,7 @@ impl<'a> Demo<'a> {
         }
         self.simulator.set_latency(Duration::ZERO);
         let ratio = times[1].as_secs_f64() / times[0].as_secs_f64();
-        println!("\nAt once it is {ratio:.0} times as fast as one by one.");
+        println!("\nConcurrent execution is {ratio:.0} times as fast as sequential execution.");
         Ok(())
     }
 
@@ -282,7 +280,7 @@ impl<'a> Demo<'a> {
         .await
     }
 
-    /// The incident that was opened last.
+    /// The newest incident.
     fn newest(&self) -> String {
         let mut incidents = self.simulator.us().incidents();
         incidents.sort_by_key(|incident| incident.number);
@@ -295,26 +293,26 @@ impl<'a> Demo<'a> {
         self.harness(code, &args).await
     }
 
-    /// Shows a command and starts it.
+    /// Prints a command and starts it.
     fn go(&self, args: &[&str]) -> Result<Going> {
         let shown: Vec<String> = args.iter().map(|arg| self.as_shown(arg)).collect();
         println!("$ harness {}", shown.join(" "));
         Going::start(&mut self.command(args)?)
     }
 
-    /// Shows a command and runs it.
+    /// Prints a command and runs it.
     async fn harness(&self, code: u8, args: &[&str]) -> Result<()> {
         let shown: Vec<String> = args.iter().map(|arg| self.as_shown(arg)).collect();
         println!("$ harness {}", shown.join(" "));
         let got = harness::run(self.full(args), harness::own_worker()).await;
         println!();
         if got != code {
-            bail!("`harness {}` ended with {got}, not {code}", shown.join(" "));
+            bail!("`harness {}` exited with {got} instead of {code}", shown.join(" "));
         }
         Ok(())
     }
 
-    /// Runs a command whose output is not for reading, in a process of its own.
+    /// Runs a command in a separate process without printing its output.
     async fn quiet(&self, args: &[&str]) -> Result<()> {
         let output = self.child(args).await?;
         if !output.status.success() {
@@ -333,7 +331,7 @@ impl<'a> Demo<'a> {
         Ok(self.command(args)?.output().await?)
     }
 
-    /// The command, in a process of its own.
+    /// The command, in a separate process.
     fn command(&self, args: &[&str]) -> Result<tokio::process::Command> {
         let me = std::env::current_exe()?;
         let mut command = tokio::process::Command::new(me);
@@ -341,7 +339,7 @@ impl<'a> Demo<'a> {
         Ok(command)
     }
 
-    /// The arguments as they are: real paths, and where the simulator is.
+    /// The complete arguments, with real paths and the options that lead to the simulator.
     fn full(&self, args: &[&str]) -> Vec<OsString> {
         let mut full = vec![OsString::from("harness")];
         for arg in args {
@@ -386,7 +384,7 @@ impl<'a> Demo<'a> {
     }
 }
 
-/// Set for a child of the demo that shall be the command itself.
+/// Set for a child process of the demo that runs the command.
 const AS_HARNESS: &str = "WORKFLOW_NODE_DEMO_AS_HARNESS";
 
 fn heading(text: &str) {
@@ -394,7 +392,7 @@ fn heading(text: &str) {
     println!();
 }
 
-/// A key file that others may read is refused.
+/// Makes a file private, because the command refuses a key file that others can read.
 fn close(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {

@@ -1,5 +1,4 @@
-//! The command line of `harness credential`. What a flag does stands in its help, for the one who
-//! types it.
+//! The command line of `harness credential`. The help of a flag documents what it does.
 
 use std::path::PathBuf;
 
@@ -10,96 +9,98 @@ use crate::cli::{Network, Report};
 
 #[derive(Subcommand)]
 pub(crate) enum CredentialCommand {
-    /// Connect an account: by a page of the service, or with a key that you type in
+    /// Connect an account by giving consent on a page of the service, as an app, or with a secret
+    /// that you type
     Connect(Box<ConnectArgs>),
-    /// Store a credential whose secrets you type in, e.g. an API key
+    /// Store a credential whose secrets you type, e.g. an API key
     Add(Box<AddArgs>),
-    /// Connect a credential again, under its name: workflows that name it go on
+    /// Connect a credential again under the same name. Workflows that use it keep working
     Reconnect(Box<AgainArgs>),
-    /// Ask the service for more rights, e.g. for an action that lacks one
+    /// Request more scopes from the service, e.g. for an action that lacks one
     Extend(Box<ExtendArgs>),
-    /// List the credentials, and whether they work
+    /// List credentials with their status
     List {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
     /// Show a credential, without its secrets
     Show {
-        /// The credential's name
+        /// Name of the credential
         name: String,
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Prove a credential with real requests that change nothing
+    /// Test a credential with real requests that change nothing
     Test(Box<TestArgs>),
-    /// Change the description of a credential
+    /// Set the description of a credential
     Describe {
-        /// The credential's name
+        /// Name of the credential
         name: String,
-        /// What it is for; people read it
+        /// Purpose of the credential, shown to people
         text: String,
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Let others use a credential; nobody can read it
+    /// Allow others to use a credential. Nobody can read its secrets
     Share(ShareArgs),
-    /// Keep a credential for its owner alone
+    /// Restrict a credential to its owner
     Unshare {
-        /// The credential's name
+        /// Name of the credential
         name: String,
-        /// Do not ask
+        /// Do not prompt for confirmation
         #[arg(long, short)]
         yes: bool,
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Say for which actions and triggers a credential may be used
+    /// Set the actions and triggers for which a credential may be used
     #[command(after_help = "Examples:\n  harness credential allow-actions work incident.list \
                             incident.get\n  harness credential allow-actions work --all")]
     AllowActions {
-        /// The credential's name
+        /// Name of the credential
         name: String,
         /// Names of actions and triggers
         #[arg(required_unless_present = "all")]
         actions: Vec<String>,
-        /// All of them
+        /// Allow all actions and triggers
         #[arg(long, conflicts_with = "actions")]
         all: bool,
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// End the access: at the service, where that can be done from here, and always here
+    /// Disconnect an account: revoke its tokens if the service supports it, and wipe the stored
+    /// secrets
     Disconnect(Box<DisconnectArgs>),
-    /// Forget a credential and its name, without telling the service
+    /// Delete a credential and its name without revoking its tokens at the service
     Remove {
-        /// The credential's name
+        /// Name of the credential
         name: String,
-        /// Do not ask
+        /// Do not prompt for confirmation
         #[arg(long, short)]
         yes: bool,
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Write credentials to a sealed file, for another machine or a safe place
+    /// Write credentials to a sealed file for another machine or for backup
     Export(ExportArgs),
-    /// Store what a sealed file holds
+    /// Store the credentials from a sealed file
     Import(ImportArgs),
-    /// Make a new random key for the credential store, in a file for you alone
+    /// Create a random key for the credential store in a file that only you can read
     #[command(
         after_help = "Example:\n  harness credential key-file ~/.config/workflow-node.key\n  \
                             export WORKFLOW_NODE_KEY_FILE=~/.config/workflow-node.key"
     )]
     KeyFile {
-        /// The file; one that is there is left as it is
+        /// File to create. An existing file is not overwritten
         file: PathBuf,
     },
-    /// Give the credential store another key; the old one opens it no longer
+    /// Change the key of the credential store. The old key no longer opens it
     RotateKey(RotateKeyArgs),
 }
 
@@ -127,49 +128,51 @@ impl CredentialCommand {
     }
 }
 
-/// What the name gets when it is made.
+/// Properties of a new credential name.
 #[derive(Args, Clone, Default)]
-#[command(next_help_heading = "The name")]
+#[command(next_help_heading = "Name")]
 pub(crate) struct Naming {
-    /// What it is for; people read it
+    /// Purpose of the credential, shown to people
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) description: String,
     /// Who may use it: private (its owner), shared (every workflow that names it), or per-user
-    /// (everybody connects their own under this name)
+    /// (each user connects a separate account under this name)
     #[arg(long, value_name = "MODE", default_value = "private")]
     pub(crate) mode: Mode,
-    /// An action or a trigger that it may be used for [default: all]. Repeatable
+    /// Action or trigger for which it may be used [default: all]. Repeatable
     #[arg(long = "allow-action", value_name = "ACTION")]
     pub(crate) allow_actions: Vec<String>,
 }
 
-/// What is filled in.
+/// Values for the form of a credential type.
 #[derive(Args, Clone, Default)]
-#[command(next_help_heading = "The form")]
+#[command(next_help_heading = "Form")]
 pub(crate) struct Form {
-    /// A field that is no secret; lists as a,b,c or JSON. Repeatable
+    /// Value of a field that is not secret. Write a list as a,b,c or JSON. Repeatable
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) field: Vec<String>,
-    /// Where a secret is read from: `-` is standard input. What is not named is asked for.
-    /// Repeatable
+    /// Source of a secret: a file, or `-` for standard input. The command prompts for other
+    /// secrets. Repeatable
     #[arg(long, value_name = "NAME=-|@FILE")]
     pub(crate) secret: Vec<String>,
-    /// Where the app's client secret is read from [env WORKFLOW_NODE_CLIENT_SECRET holds it itself]
+    /// Source of the app's client secret: a file, or `-` for standard input [env
+    /// WORKFLOW_NODE_CLIENT_SECRET contains the secret itself]
     #[arg(long, value_name = "-|@FILE")]
     pub(crate) client_secret: Option<String>,
 }
 
-/// Which rights are asked for.
+/// Scopes to request.
 #[derive(Args, Clone, Default)]
-#[command(next_help_heading = "Rights")]
+#[command(next_help_heading = "Scopes")]
 pub(crate) struct Rights {
-    /// Ask to read, or to read and change
+    /// Request read access, or read and write access
     #[arg(long, value_enum, conflicts_with_all = ["scope", "actions"])]
     pub(crate) access: Option<Access>,
-    /// Ask for this right, by the service's name. Repeatable
+    /// Request this scope, by the service's name for it. Repeatable
     #[arg(long, value_name = "SCOPE", conflicts_with = "actions")]
     pub(crate) scope: Vec<String>,
-    /// Ask for just what these actions and triggers need, e.g. incident.list,incident.create
+    /// Request only the scopes that these actions and triggers need, e.g.
+    /// incident.list,incident.create
     #[arg(long = "for", value_name = "ACTION,…", value_delimiter = ',')]
     pub(crate) actions: Vec<String>,
 }
@@ -178,34 +181,34 @@ pub(crate) struct Rights {
 pub(crate) enum Access {
     /// Read only
     Read,
-    /// Read and change
+    /// Read and write
     ReadWrite,
 }
 
-/// How the browser is sent out and comes back.
+/// How the browser is opened and how the callback arrives.
 #[derive(Args, Clone, Default)]
-#[command(next_help_heading = "The browser")]
+#[command(next_help_heading = "Browser")]
 pub(crate) struct Browser {
-    /// Where the service sends you back to, as registered with the app. Without it this machine
-    /// listens at a port that it chooses; http://127.0.0.1:PORT/PATH listens at that one; anything
-    /// else is pasted
+    /// Redirect URI, as registered with the app. Without it, the command listens on a port that it
+    /// chooses. With http://127.0.0.1:PORT/PATH, it listens on that port. With any other URI, you
+    /// paste the callback URL
     #[arg(long, value_name = "URL")]
     pub(crate) redirect_url: Option<String>,
-    /// Do not open a browser; the address to open is shown
+    /// Do not open a browser; print the URL to open
     #[arg(long)]
     pub(crate) no_browser: bool,
-    /// Read the address that the browser ended on from standard input, e.g. from a machine that
-    /// has a browser
+    /// Read the callback URL, on which the browser ended, from standard input, e.g. if the browser
+    /// is on another machine
     #[arg(long)]
     pub(crate) paste: bool,
-    /// Allow a redirect URL of plain http that is not this machine's own: others on the way can
-    /// read the code
+    /// Allow a redirect URI with plain http that is not on this machine. Others on the network can
+    /// read the authorization code
     #[arg(long)]
     pub(crate) insecure_redirect: bool,
-    /// Do not ask before the browser opens
+    /// Do not prompt for confirmation before the browser opens
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Keep it, even if it is another account or user than before
+    /// Accept the connection even if the account or user differs from before
     #[arg(long)]
     pub(crate) other_account: bool,
 }
@@ -214,21 +217,21 @@ pub(crate) struct Browser {
 #[command(after_help = "Examples:
   harness credential connect work --plugin node.wasm --type oauth2 --field client_id=ID \\
       --client-secret @secret.txt --for incident.list,incident.create
-  harness credential connect ci --plugin node.wasm --type oauth2-app …    an app, without a person
+  harness credential connect ci --plugin node.wasm --type oauth2-app …    an app, without a user
   harness credential connect work … --no-browser --paste                  no browser on this machine
 
-Before the browser opens you see which rights are asked for, and for which actions. A secret never
-stands on the command line: other users see it there, and shells keep it.")]
+Before the browser opens, the command shows which scopes it requests and for which actions. Secrets
+are never read from the command line, because other users can see it and shells store it.")]
 pub(crate) struct ConnectArgs {
-    /// A name of your choice, for good; workflows use it
+    /// Permanent name of your choice; workflows refer to it
     pub(crate) name: String,
-    /// The component that it is for, a .wasm file
+    /// Component (.wasm file) that uses the credential
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
-    /// The credential type; `harness inspect PLUGIN` lists them
+    /// Credential type; `harness inspect PLUGIN` lists them
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) credential_type: String,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -246,21 +249,21 @@ pub(crate) struct ConnectArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:
   harness credential add work --plugin node.wasm --type api-token --field region=eu
-                                                       asks for the secrets
+                                                       prompts for the secrets
   harness credential add work … --secret api_token=@token.txt
   pass show token | harness credential add work … --secret api_token=-
 
-A secret never stands on the command line: other users see it there, and shells keep it.")]
+Secrets are never read from the command line, because other users can see it and shells store it.")]
 pub(crate) struct AddArgs {
-    /// A name of your choice, for good; workflows use it
+    /// Permanent name of your choice; workflows refer to it
     pub(crate) name: String,
-    /// The component that it is for, a .wasm file
+    /// Component (.wasm file) that uses the credential
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
-    /// The credential type; `harness inspect PLUGIN` lists them
+    /// Credential type; `harness inspect PLUGIN` lists them
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) credential_type: String,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -270,16 +273,16 @@ pub(crate) struct AddArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  harness credential reconnect work --plugin node.wasm\n\n\
-                        Its fields, the app's client id and secret, and what was asked for stay; \
-                        what you give here replaces them.")]
+#[command(after_help = "Example:\n  harness credential reconnect work --plugin node.wasm\n\nThe \
+                        fields, the app's client ID and secret, and the requested scopes are kept \
+                        unless you replace them here.")]
 pub(crate) struct AgainArgs {
-    /// The credential's name
+    /// Name of the credential
     pub(crate) name: String,
-    /// The component that it is for, a .wasm file
+    /// Component (.wasm file) that uses the credential
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -296,12 +299,12 @@ pub(crate) struct AgainArgs {
 #[command(after_help = "Example:\n  harness credential extend work --plugin node.wasm --for \
                         incident.create")]
 pub(crate) struct ExtendArgs {
-    /// The credential's name
+    /// Name of the credential
     pub(crate) name: String,
-    /// The component that it is for, a .wasm file
+    /// Component (.wasm file) that uses the credential
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
-    /// Add what these actions need
+    /// Add the scopes that these actions need
     #[arg(
         long = "for",
         value_name = "ACTION,…",
@@ -309,10 +312,10 @@ pub(crate) struct ExtendArgs {
         required_unless_present = "scope"
     )]
     pub(crate) actions: Vec<String>,
-    /// Add this right, by the service's name. Repeatable
+    /// Add this scope, by the service's name for it. Repeatable
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -324,12 +327,12 @@ pub(crate) struct ExtendArgs {
 #[derive(Args)]
 #[command(after_help = "Example:\n  harness credential test work --plugin node.wasm")]
 pub(crate) struct TestArgs {
-    /// The credential's name
+    /// Name of the credential
     pub(crate) name: String,
-    /// The component that it is for, a .wasm file
+    /// Component (.wasm file) that uses the credential
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) plugin: PathBuf,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -339,53 +342,53 @@ pub(crate) struct TestArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:
   harness credential share work                every workflow that names it may use it
-  harness credential share work --per-user     everybody connects their own account under this name
+  harness credential share work --per-user     each user connects a separate account under this name
 
-What was agreed to for one does not hold for many: the credential has to be connected again.")]
+Consent for one user does not extend to others, so the credential must be connected again.")]
 pub(crate) struct ShareArgs {
-    /// The credential's name
+    /// Name of the credential
     pub(crate) name: String,
-    /// Everybody connects their own under this name
+    /// Let each user connect a separate account under this name
     #[arg(long)]
     pub(crate) per_user: bool,
-    /// An action or a trigger that it may be used for [default: as before]. Repeatable
+    /// Action or trigger for which it may be used [default: unchanged]. Repeatable
     #[arg(long = "allow-action", value_name = "ACTION")]
     pub(crate) allow_actions: Vec<String>,
-    /// Do not ask
+    /// Do not prompt for confirmation
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  harness credential disconnect work --plugin node.wasm\n\nThe \
-                        name stays, so that `reconnect` revives what refers to it; `remove` \
-                        forgets the name, too.")]
+                        name is kept, so `reconnect` restores everything that refers to it. \
+                        `remove` also deletes the name.")]
 pub(crate) struct DisconnectArgs {
-    /// The credential's name
+    /// Name of the credential
     pub(crate) name: String,
-    /// The component that it is for: it describes how the service takes tokens back
+    /// Component (.wasm file) that describes how the service revokes tokens
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) plugin: Option<PathBuf>,
-    /// Do not ask
+    /// Do not prompt for confirmation
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
     pub(crate) network: Network,
 }
 
-/// What seals an exported file.
+/// How an exported file is sealed.
 #[derive(Args, Clone, Default)]
 pub(crate) struct SealArgs {
-    /// The exported file's passphrase is read from this file [default: a terminal is asked]
+    /// File with the passphrase of the exported file [default: prompt on a terminal]
     #[arg(long, value_name = "FILE", conflicts_with = "seal_key_file")]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// A key instead of a passphrase, in a file as `key-file` makes them
+    /// Key file, as created by `key-file`, instead of a passphrase
     #[arg(long, value_name = "FILE")]
     pub(crate) seal_key_file: Option<PathBuf>,
 }
@@ -394,14 +397,14 @@ pub(crate) struct SealArgs {
 #[command(after_help = "Examples:\n  harness credential export --to backup.sealed\n  harness \
                         credential export work --to work.sealed --seal-key-file other.key")]
 pub(crate) struct ExportArgs {
-    /// Which ones [default: all]
+    /// Names of credentials [default: all]
     pub(crate) names: Vec<String>,
-    /// The file to write; one that is there is left as it is
+    /// File to create. An existing file is not overwritten
     #[arg(long, value_name = "FILE")]
     pub(crate) to: PathBuf,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
@@ -409,11 +412,11 @@ pub(crate) struct ExportArgs {
 #[derive(Args)]
 #[command(after_help = "Example:\n  harness credential import work.sealed")]
 pub(crate) struct ImportArgs {
-    /// The file that `export` has written
+    /// File that `export` has written
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }
@@ -421,13 +424,13 @@ pub(crate) struct ImportArgs {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct NewKey {
-    /// A new random key, in this new file
+    /// Create a random key in this new file
     #[arg(long, value_name = "FILE")]
     pub(crate) to_key_file: Option<PathBuf>,
-    /// A new random key, in the operating system's keyring
+    /// Create a random key in the operating system's keyring
     #[arg(long)]
     pub(crate) to_keyring: bool,
-    /// A passphrase that a terminal is asked for
+    /// Prompt for a passphrase on a terminal
     #[arg(long)]
     pub(crate) to_passphrase: bool,
 }
@@ -435,12 +438,12 @@ pub(crate) struct NewKey {
 #[derive(Args)]
 #[command(after_help = "Examples:\n  harness credential rotate-key --to-key-file \
                         ~/.config/workflow-node-2.key\n  harness credential rotate-key \
-                        --to-keyring\n\nEverything is sealed anew. Back up the new key, and throw \
-                        the old one away.")]
+                        --to-keyring\n\nEverything is resealed. Back up the new key, and delete \
+                        the old one.")]
 pub(crate) struct RotateKeyArgs {
     #[command(flatten)]
     pub(crate) new_key: NewKey,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
 }

@@ -43,15 +43,12 @@ pub(super) async fn connection(
     order.redirect = Some(redirect.clone());
     order.insecure_redirect = args.insecure_redirect;
     // First of all, because an app has to be registered with it before anything can work.
-    tell(
-        format,
-        &format!("Redirect URL, as it has to be registered with the app:\n  {redirect}\n"),
-    );
+    tell(format, &format!("Redirect URI to register with the app:\n  {redirect}\n"));
     if args.redirect_url.is_none() {
         tell(
             format,
-            "Its port is new each time. A service that wants the registered address to the letter \
-             needs one that stays: --redirect-url http://127.0.0.1:8912/callback\n",
+            "The port is different each time. If the service requires an exact match with the \
+             registered URI, use a fixed port: --redirect-url http://127.0.0.1:8912/callback\n",
         );
     }
     let authorization = manager
@@ -63,9 +60,9 @@ pub(super) async fn connection(
         output::warning("redirect", warning, format.into());
     }
     let interrupt = Interrupt::listen();
-    if !args.yes && format == Report::Text && ask_terminal() && !asked("Go on? [y/N] ")? {
+    if !args.yes && format == Report::Text && ask_terminal() && !asked("Continue? [y/N] ")? {
         manager.abandon(&authorization.state);
-        return Err(Failure::input("confirmation", "nothing was changed"));
+        return Err(Failure::input("confirmation", "Canceled; nothing was changed"));
     }
     let told = open(&authorization, args, format, &redirect);
     tell(format, &told);
@@ -73,7 +70,7 @@ pub(super) async fn connection(
     let callback = tokio::select! {
         callback = answer(&way) => callback,
         () = cancelled.cancelled() => {
-            Err(Failure::new(Exit::Failed, "interrupted", "given up; nothing was stored"))
+            Err(Failure::new(Exit::Failed, "interrupted", "Canceled; nothing was stored"))
         }
     };
     let (callback, received) = match callback {
@@ -88,7 +85,7 @@ pub(super) async fn connection(
     let finished = tokio::select! {
         finished = manager.finish(&callback, by) => finished,
         () = cancelled.cancelled() => {
-            return Err(Failure::new(Exit::Failed, "interrupted", "given up; nothing was stored"));
+            return Err(Failure::new(Exit::Failed, "interrupted", "Canceled; nothing was stored"));
         }
     };
     if let Some(received) = received {
@@ -106,7 +103,7 @@ pub(super) fn confirmed(
     if connection.other_account.is_empty() {
         return Ok(connection);
     }
-    let mut text = "This is another account or user than before:\n".to_owned();
+    let mut text = "The account or user differs from before:\n".to_owned();
     for one in &connection.other_account {
         text.push_str(&point(&format!("{} was {}, is {}", one.what, one.was, one.is)));
     }
@@ -114,7 +111,7 @@ pub(super) fn confirmed(
     let wanted = if args.other_account {
         Ok(true)
     } else if format == Report::Text && ask_terminal() {
-        asked("Use it from now on, in everything that names this credential? [y/N] ")
+        asked("Use the new account or user everywhere this credential is used? [y/N] ")
     } else {
         Ok(false)
     };
@@ -124,9 +121,9 @@ pub(super) fn confirmed(
             Ok(connection)
         }
         Ok(false) => {
-            let message = "it is another account or user than before; nothing was changed";
+            let message = "The account or user differs from before; nothing was changed";
             let failure = Failure::new(Exit::Failed, "other-account", message)
-                .next("if you want that, add --other-account");
+                .next("to accept the change, add --other-account");
             Err(Box::new((connection, failure)))
         }
         Err(failure) => Err(Box::new((connection, failure))),
@@ -135,11 +132,8 @@ pub(super) fn confirmed(
 
 async fn way(args: &Browser) -> Result<(Way, Url), Failure> {
     let failed = |error: std::io::Error| {
-        Failure::input(
-            "redirect-url",
-            format!("this machine cannot listen for the answer: {error}"),
-        )
-        .next("choose another port, or paste the address: --paste with a registered --redirect-url")
+        Failure::input("redirect-url", format!("Cannot listen for the callback: {error}"))
+            .next("choose another port, or use --paste with a registered --redirect-url")
     };
     let Some(text) = &args.redirect_url else {
         let listening = Loopback::bind().await.map_err(failed)?;
@@ -147,8 +141,15 @@ async fn way(args: &Browser) -> Result<(Way, Url), Failure> {
         let way = if args.paste { Way::Pasted } else { Way::Listening(listening) };
         return Ok((way, redirect));
     };
-    let redirect = Url::parse(text)
-        .map_err(|error| Failure::input("redirect-url", format!("`{text}` is no URL: {error}")))?;
+    let redirect = Url::parse(text).map_err(|error| {
+        Failure::input(
+            "redirect-url",
+            format!(
+                "`{text}` is not a valid URL: \
+                                                                 {error}"
+            ),
+        )
+    })?;
     if args.paste {
         return Ok((Way::Pasted, redirect));
     }
@@ -159,27 +160,26 @@ async fn way(args: &Browser) -> Result<(Way, Url), Failure> {
         return Ok((Way::Listening(listening), redirect));
     }
     if !std::io::stdin().is_terminal() {
-        let message = format!(
-            "{redirect} is not this machine, so the address that the browser ends on has to be \
-             pasted"
-        );
-        return Err(
-            Failure::input("redirect-url", message).next("give it on standard input: --paste")
-        );
+        let message =
+            format!("{redirect} is not on this machine, so the callback URL must be pasted");
+        return Err(Failure::input("redirect-url", message).next(
+            "pass the callback URL on standard input \
+                                                          with --paste",
+        ));
     }
     Ok((Way::Pasted, redirect))
 }
 
 /// What is asked for, before anything is opened.
 fn shown(authorization: &Authorization, replaces: bool) -> String {
-    let mut text = "\nYou will be asked to allow\n".to_owned();
+    let mut text = "\nThe service will ask you to grant\n".to_owned();
     text.push_str(&rights_text(&authorization.rights));
     if replaces && authorization.added.len() < authorization.rights.len() {
         let added = match authorization.added.as_slice() {
-            [] => "nothing: it has all of these already".to_owned(),
+            [] => "none; all of these are granted already".to_owned(),
             added => added.join(", "),
         };
-        text.push_str(&format!("New among them: {added}\n"));
+        text.push_str(&format!("New: {added}\n"));
     }
     text.push('\n');
     text
@@ -195,9 +195,9 @@ fn open(authorization: &Authorization, args: &Browser, format: Report, redirect:
     }
     let is_open = !args.no_browser && !args.paste && open_page(url);
     let mut text = if is_open {
-        "The page should be open in your browser. If it is not, open this address:\n".to_owned()
+        "The page should open in your browser. If it does not, open this URL:\n".to_owned()
     } else {
-        "Open this address in a browser:\n".to_owned()
+        "Open this URL in a browser:\n".to_owned()
     };
     text.push_str(&format!("\n{url}\n\n"));
     text
@@ -245,14 +245,15 @@ async fn answer(way: &Way) -> Result<(String, Option<Received>), Failure> {
         Way::Listening(listening) => {
             let received = listening.receive(WAITING).await.map_err(|error| {
                 Failure::new(Exit::Failed, "no-callback", error.to_string()).next(
-                    "run the command again, and stay with the browser until it says Connected",
+                    "run the command again, and complete the consent in the browser until it shows \
+                     Connected",
                 )
             })?;
             Ok((received.url.clone(), Some(received)))
         }
         Way::Pasted => {
             output::stderr(
-                "Then paste the whole address that the browser ends on, also if it shows an \
+                "Then paste the complete URL on which the browser ends, even if it shows an \
                  error:\n",
             );
             // A read of standard input cannot be given up; the process may end meanwhile.
@@ -265,7 +266,7 @@ async fn answer(way: &Way) -> Result<(String, Option<Received>), Failure> {
             });
             let line = line.await.map_err(Failure::internal)?.map_err(Failure::internal)?;
             if line.trim().is_empty() {
-                let message = "no address was pasted; nothing was stored";
+                let message = "No callback URL was pasted; nothing was stored";
                 return Err(Failure::new(Exit::Failed, "no-callback", message));
             }
             Ok((line, None))

@@ -40,7 +40,7 @@ pub(super) async fn add(setup: &Setup, args: AddArgs) -> Result<Exit, Failure> {
     let credential_type = credential_type(&plugin, &args.credential_type, &path)?;
     if credential_type.grant != Grant::Fixed {
         let message = format!(
-            "`{}` is no secret to type in: it is connected by {}",
+            "Credential type `{}` cannot be typed in; it is connected by {}",
             credential_type.name,
             credential_type.grant.name()
         );
@@ -101,7 +101,10 @@ pub(super) async fn extend(setup: &Setup, args: ExtendArgs) -> Result<Exit, Fail
         let summary = world.store()?.summary(setup.credential(&args.name))?;
         match args.format {
             Report::Json => output::stdout_report(&json!({ "credential": summary, "added": [] }))?,
-            Report::Text => output::stdout("It has these rights already; nobody was asked.\n")?,
+            Report::Text => output::stdout(
+                "These scopes are granted already; nothing was \
+                                            requested.\n",
+            )?,
         }
         return Ok(Exit::Success);
     }
@@ -164,7 +167,12 @@ impl Made<'_> {
     ) -> Result<(), Failure> {
         let summaries = self.world.store()?.summaries(key.credential())?;
         let summary = summaries.into_iter().find(|one| one.user == key.user);
-        let summary = summary.ok_or_else(|| Failure::internal("it is not there"))?;
+        let summary = summary.ok_or_else(|| {
+            Failure::internal(
+                "The stored credential cannot be \
+                                                               found",
+            )
+        })?;
         let is_fixed = credential_type.grant == Grant::Fixed;
         match self.format {
             Report::Json if is_fixed => output::stdout_report(&json!(summary))?,
@@ -180,9 +188,9 @@ impl Made<'_> {
                 let (name, path) = (shell(&key.name), shell(self.path));
                 let next = format!("harness credential test {name} --plugin {path}");
                 let said = if is_fixed {
-                    format!("Stored, not yet tried: {next}\n")
+                    format!("Stored. To test it: {next}\n")
                 } else {
-                    format!("\nConnected. {text}To see whose it is and what it can: {next}\n")
+                    format!("\nConnected. {text}To check the account and permissions: {next}\n")
                 };
                 output::stderr(&said);
             }
@@ -229,8 +237,8 @@ fn named(
     credential_type: &CredentialType,
 ) -> Result<ConnectOrder, Failure> {
     if naming.mode == Mode::PerUser && !setup.is_named {
-        let message = "each user of it has a connection of their own: say whose this is";
-        return Err(Failure::input("user", message).next("name the user: --as USER"));
+        let message = "A per-user credential needs the user that the connection belongs to";
+        return Err(Failure::input("user", message).next("name the user with --as USER"));
     }
     let own = || setup.principal.user.clone();
     let user = (naming.mode == Mode::PerUser).then(own);
@@ -263,15 +271,18 @@ fn refuse_taken(setup: &Setup, world: &World, order: &ConnectOrder) -> Result<()
     }
     let name = shell(&order.name);
     let error = workflow_node_host::store::StoreError::Exists { name: order.name.clone() };
-    Err(Failure::from(error)
-        .next(format!("to connect that one again: harness credential reconnect {name} --plugin …")))
+    Err(Failure::from(error).next(format!(
+        "to connect the existing credential again: harness credential reconnect \
+                       {name} --plugin …"
+    )))
 }
 
 fn check_rights(credential_type: &CredentialType, rights: &Rights) -> Result<(), Failure> {
     let asks = rights.access.is_some() || !rights.scope.is_empty() || !rights.actions.is_empty();
     if asks && credential_type.grant.scopes_field().is_none() {
         let message = format!(
-            "`{}` has no rights to choose: what it may do is decided where the secret was made",
+            "Credential type `{}` has no scopes to choose; its permissions are set where the \
+             secret was created",
             credential_type.name
         );
         return Err(Failure::input("rights", message));

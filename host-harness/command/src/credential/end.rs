@@ -26,7 +26,7 @@ impl CredentialEvents for ToldOnTerminal {
             tracing::info!(credential = event.credential, "{}", event.reason);
         } else {
             let reason = &event.reason;
-            tracing::warn!(credential = event.credential, "{reason}; needed by {workflows}");
+            tracing::warn!(credential = event.credential, "{reason}; used by {workflows}");
         }
     }
 }
@@ -36,10 +36,14 @@ pub(super) async fn disconnect(setup: &Setup, args: DisconnectArgs) -> Result<Ex
     let store = world.store.open(setup)?;
     let key = key_of(setup, store, &args.name)?;
     let summaries = store.summaries(setup.credential(&args.name))?;
-    let summary = summaries
-        .into_iter()
-        .find(|one| one.user == key.user)
-        .ok_or_else(|| Failure::new(Exit::Credential, "credential", "it is not connected"))?;
+    let summary = summaries.into_iter().find(|one| one.user == key.user).ok_or_else(|| {
+        Failure::new(
+            Exit::Credential,
+            "credential",
+            "The credential is not \
+                                                                     connected",
+        )
+    })?;
     if args.format == Report::Text {
         output::stderr(&dependants_text(&summary));
     }
@@ -77,9 +81,9 @@ pub(super) async fn disconnect(setup: &Setup, args: DisconnectArgs) -> Result<Ex
 
 fn dependants_text(summary: &CredentialSummary) -> String {
     if summary.dependants.is_empty() {
-        return format!("No workflow is known to need {}.\n", summary.name);
+        return format!("No known workflow uses {}.\n", summary.name);
     }
-    let mut text = "These workflows need it, and stop working:\n".to_owned();
+    let mut text = "These workflows use it and will stop working:\n".to_owned();
     for dependant in &summary.dependants {
         text.push_str(&point(&dependant.workflow));
     }
@@ -88,32 +92,33 @@ fn dependants_text(summary: &CredentialSummary) -> String {
 
 /// What was done, and what could not be done.
 fn ended_text(name: &str, ended: &Disconnection) -> String {
-    let mut text = format!("Disconnected {name}: its secrets are wiped from this store.\n");
+    let mut text = format!("Disconnected {name}. Its secrets were wiped from the store.\n");
     for revoked in &ended.revoked {
         let token = revoked.token.replace('_', " ");
         text.push_str(&match &revoked.failed {
-            None => format!("The service was asked to revoke the {token}, and says that it did.\n"),
+            None => format!("The service confirmed that it revoked the {token}.\n"),
             Some(reason) => format!(
-                "The service did not revoke the {token}: {reason}. It may work until it runs out.\n"
+                "The service did not revoke the {token}: {reason}. The token may work until it \
+                 expires.\n"
             ),
         });
     }
     if !ended.revoked.is_empty() {
         text.push_str(
-            "To be sure, look at the list of connected apps on the service's own pages.\n",
+            "To verify this, check the list of connected apps on the pages of the service.\n",
         );
     }
     if let Some(reason) = &ended.not_asked {
-        text.push_str(&format!("The service was not asked to revoke anything: {reason}.\n"));
+        text.push_str(&format!("Nothing was revoked at the service: {reason}.\n"));
     }
     let workflows = names(&ended.dependants);
     if !workflows.is_empty() {
-        text.push_str(&format!("These workflows have to be looked after: {workflows}\n"));
+        text.push_str(&format!("These workflows need attention: {workflows}\n"));
     }
     let name = shell(name);
     text.push_str(&format!(
-        "The name stays: harness credential reconnect {name} --plugin PLUGIN revives it, harness \
-         credential remove {name} forgets it.\n"
+        "The name is kept. To connect it again: harness credential reconnect {name} --plugin \
+         PLUGIN. To delete it: harness credential remove {name}\n"
     ));
     text
 }
@@ -132,7 +137,7 @@ pub(super) fn remove(
     let id = setup.credential(name);
     let head = store.head(&id)?;
     if !setup.actor().is_admin && head.owner.as_ref() != Some(&setup.principal.user) {
-        let message = format!("only the owner of `{name}` or an administrator may remove it");
+        let message = format!("Only the owner of `{name}` or an administrator can remove it");
         return Err(Failure::new(Exit::Credential, "credential", message));
     }
     let has_tokens = store
@@ -141,8 +146,8 @@ pub(super) fn remove(
         .any(|one| one.status.is_usable() && one.granted_scopes.is_some());
     if has_tokens && format == Report::Text {
         output::stderr(&format!(
-            "The service is not told: its tokens go on working there. To end the access first: \
-             harness credential disconnect {}\n",
+            "Removing does not revoke the tokens at the service. To revoke them first: harness \
+             credential disconnect {}\n",
             shell(name)
         ));
     }

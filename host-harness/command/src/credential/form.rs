@@ -59,7 +59,8 @@ impl Given {
                 self.sources.insert(field.to_owned(), Source::Given(Secret::new(secret)));
             }
         } else if self.client_secret.is_some() {
-            let message = format!("`{}` has no client secret", credential_type.name);
+            let message =
+                format!("Credential type `{}` has no client secret", credential_type.name);
             return Err(Failure::input("secret", message));
         }
         let fields = fields(credential_type, &self.fields, before.fields)?;
@@ -86,7 +87,7 @@ fn fields(
     let mut all = before;
     for text in given {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Failure::input("field", "--field is written NAME=VALUE"));
+            return Err(Failure::input("field", "--field expects NAME=VALUE"));
         };
         if secret.contains(name) {
             return Err(secrets::on_the_command_line(name));
@@ -97,14 +98,15 @@ fn fields(
                 .map(|(name, _)| name.as_str())
                 .filter(|name| !secret.contains(*name))
                 .collect();
-            let message = format!("`{}` has no field `{name}`", credential_type.name);
+            let message =
+                format!("Credential type `{}` has no field `{name}`", credential_type.name);
             return Err(Failure::input("field", message)
-                .next(format!("its fields are {}", known.join(", "))));
+                .next(format!("use one of its fields: {}", known.join(", "))));
         };
         let value = typed(field, &shared, value)
-            .map_err(|problem| Failure::input("field", format!("the field `{name}`: {problem}")))?;
+            .map_err(|problem| Failure::input("field", format!("Field `{name}`: {problem}")))?;
         if fields.insert(name.to_owned(), value).is_some() {
-            return Err(Failure::input("field", format!("the field `{name}` is given twice")));
+            return Err(Failure::input("field", format!("Field `{name}` is set twice")));
         }
     }
     for name in schema::required(schema::resolved(&credential_type.fields, &shared)) {
@@ -130,19 +132,19 @@ fn typed(schema: &Value, shared: &Map<String, Value>, text: &str) -> Result<Valu
         _ => "string",
     };
     let json = |wanted: &str| {
-        serde_json::from_str::<Value>(text).map_err(|_| format!("{wanted} is wanted"))
+        serde_json::from_str::<Value>(text).map_err(|_| format!("expected {wanted}"))
     };
     match kind {
         "boolean" => match text {
             "true" | "false" => Ok(Value::Bool(text == "true")),
-            _ => Err("true or false is wanted".to_owned()),
+            _ => Err("expected true or false".to_owned()),
         },
         "integer" | "number" => match json("a number")? {
             number @ Value::Number(_) => Ok(number),
-            _ => Err("a number is wanted".to_owned()),
+            _ => Err("expected a number".to_owned()),
         },
         "object" => json("a JSON object"),
-        "array" if text.trim_start().starts_with('[') => json("a list, as a,b,c or JSON,"),
+        "array" if text.trim_start().starts_with('[') => json("a list, as a,b,c or JSON"),
         "array" => {
             let items = schema.get("items").unwrap_or(&Value::Null);
             text.split(',')
@@ -169,9 +171,9 @@ mod tests {
             (json!({"type": "string"}), "7", Ok(json!("7"))),
             (json!({"type": "integer"}), "7", Ok(json!(7))),
             (json!({"$ref": "#/$defs/id"}), "7", Ok(json!(7))),
-            (json!({"type": "integer"}), "seven", Err("a number is wanted".to_owned())),
+            (json!({"type": "integer"}), "seven", Err("expected a number".to_owned())),
             (json!({"type": ["null", "boolean"]}), "true", Ok(json!(true))),
-            (json!({"type": "boolean"}), "yes", Err("true or false is wanted".to_owned())),
+            (json!({"type": "boolean"}), "yes", Err("expected true or false".to_owned())),
             (json!({"type": "array"}), "a, b,", Ok(json!(["a", "b"]))),
             (json!({"type": "array", "items": {"type": "integer"}}), "1,2", Ok(json!([1, 2]))),
             (json!({"type": "array"}), "[\"a,b\"]", Ok(json!(["a,b"]))),

@@ -19,8 +19,9 @@ pub(super) fn key_file(file: &Path) -> Result<Exit, Failure> {
     make_key_file(file)?;
     let file = shell(&file.display().to_string());
     output::stdout(&format!(
-        "A new key is in {file}, for you alone. Keep it away from the credential store, and keep a \
-         copy: without it the store stays shut.\nUse it: export WORKFLOW_NODE_KEY_FILE={file}\n"
+        "Created a key in {file}. Only you can read it. Store a copy separately from the \
+         credential store: without the key, the store cannot be opened.\nTo use it: export \
+         WORKFLOW_NODE_KEY_FILE={file}\n"
     ))?;
     Ok(Exit::Success)
 }
@@ -43,7 +44,7 @@ pub(super) fn rotate(setup: &Setup, args: &RotateKeyArgs) -> Result<Exit, Failur
         let key = store::new_passphrase("the credential store")?;
         (key, "the new passphrase".to_owned())
     } else {
-        let message = "there is no terminal to ask for a passphrase";
+        let message = "Cannot prompt for a passphrase without a terminal";
         return Err(Failure::input("passphrase", message));
     };
     store.change_key(&key, PassphraseCost::default())?;
@@ -57,8 +58,8 @@ pub(super) fn rotate(setup: &Setup, args: &RotateKeyArgs) -> Result<Exit, Failur
             "key_file": new.to_key_file,
         }))?,
         Report::Text => output::stdout(&format!(
-            "Everything is sealed anew, and only {place} opens {} from now on. Programs that have it \
-             open must be started again. Backups made before still open with the old key.\n",
+            "Everything was resealed. From now on, only {place} opens {}. Restart programs that \
+             have it open. Existing backups still open with the old key.\n",
             shell(&store.path().display().to_string())
         ))?,
     }
@@ -78,9 +79,8 @@ pub(super) fn export(setup: &Setup, args: &ExportArgs) -> Result<Exit, Failure> 
         PassphraseCost::default(),
     )?;
     let file = shell(&args.to.display().to_string());
-    let unwritable = |error: std::io::Error| {
-        Failure::input("output", format!("the file {file} cannot be written: {error}"))
-    };
+    let unwritable =
+        |error: std::io::Error| Failure::input("output", format!("Cannot write {file}: {error}"));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -103,7 +103,8 @@ pub(super) fn export(setup: &Setup, args: &ExportArgs) -> Result<Exit, Failure> 
             output::stdout_report(&json!({ "exported": names, "file": args.to }))?;
         }
         Report::Text => output::stdout(&format!(
-            "{} in {file}, sealed. On the other machine: harness credential import {file}\n",
+            "Exported {} to {file}, sealed. On the other machine: harness credential import \
+             {file}\n",
             count(names.len(), "credential")
         ))?,
     }
@@ -113,7 +114,7 @@ pub(super) fn export(setup: &Setup, args: &ExportArgs) -> Result<Exit, Failure> 
 pub(super) fn import(setup: &Setup, args: &ImportArgs) -> Result<Exit, Failure> {
     let file = args.file.display().to_string();
     let sealed = std::fs::read_to_string(&args.file)
-        .map_err(|error| Failure::input("unreadable", format!("{file} cannot be read: {error}")))?;
+        .map_err(|error| Failure::input("unreadable", format!("Cannot read {file}: {error}")))?;
     let key = seal_key(&args.seal, false)?;
     let store = store::open_or_make(setup)?;
     let report = store.import(&sealed, &key)?;
@@ -127,14 +128,14 @@ pub(super) fn import(setup: &Setup, args: &ImportArgs) -> Result<Exit, Failure> 
             text.push_str(".\n");
             if !report.skipped.is_empty() {
                 text.push_str(&format!(
-                    "Left as they are, because the name is taken: {}\n",
+                    "Skipped, because the name is already in use: {}\n",
                     report.skipped.join(", ")
                 ));
             }
             if !report.rotating.is_empty() {
                 text.push_str(&format!(
-                    "Use these on one machine only from now on, because each renewal makes the \
-                     other machine's token worthless: {}\n",
+                    "Use these on one machine only from now on, because each refresh invalidates \
+                     the token of the other machine: {}\n",
                     report.rotating.join(", ")
                 ));
             }
@@ -152,14 +153,14 @@ fn seal_key(args: &SealArgs, is_new: bool) -> Result<StoreKey, Failure> {
     if let Some(path) = &args.passphrase_file {
         let place = path.display().to_string();
         let file = std::fs::File::open(path).map_err(|error| {
-            Failure::input("unreadable", format!("{place} cannot be read: {error}"))
+            Failure::input("unreadable", format!("Cannot read {place}: {error}"))
         })?;
         return Ok(StoreKey::Passphrase(secrets::from(file, &place)?));
     }
     if !can_ask() {
-        let message = "there is no terminal to ask for the passphrase of the sealed file";
+        let message = "Cannot prompt for the passphrase of the sealed file without a terminal";
         return Err(Failure::input("passphrase", message)
-            .next("name a file with it (--passphrase-file) or a key (--seal-key-file)"));
+            .next("pass --passphrase-file FILE or --seal-key-file FILE"));
     }
     if is_new {
         return store::new_passphrase("the sealed file");

@@ -76,7 +76,7 @@ impl World {
     }
 
     fn manager(&self) -> Result<&CredentialManager, Failure> {
-        self.host.credentials().ok_or_else(|| Failure::internal("the host has no store"))
+        self.host.credentials().ok_or_else(|| Failure::internal("The host has no credential store"))
     }
 
     fn store(&self) -> Result<&SqliteStore, Failure> {
@@ -92,8 +92,8 @@ fn key_of(setup: &Setup, store: &SqliteStore, name: &str) -> Result<ConnectionKe
         return Ok(ConnectionKey::of(id));
     }
     if !setup.is_named {
-        let message = format!("`{name}` is connected by each of its users: say whose is meant");
-        return Err(Failure::input("user", message).next("name the user: --as USER"));
+        let message = format!("`{name}` has one connection per user; name the user");
+        return Err(Failure::input("user", message).next("name the user with --as USER"));
     }
     Ok(ConnectionKey::of_user(id, setup.principal.user.clone()))
 }
@@ -104,13 +104,13 @@ fn confirm(yes: bool, question: &str, otherwise: &str) -> Result<(), Failure> {
         return Ok(());
     }
     if !ask_terminal() {
-        let message = "nobody can be asked here: without a terminal this needs --yes";
+        let message = "Cannot prompt for confirmation without a terminal";
         return Err(Failure::input("confirmation", message).next(otherwise));
     }
     if asked(question)? {
         return Ok(());
     }
-    Err(Failure::input("confirmation", "nothing was changed"))
+    Err(Failure::input("confirmation", "Canceled; nothing was changed"))
 }
 
 async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {

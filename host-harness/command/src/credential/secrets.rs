@@ -34,12 +34,12 @@ pub(super) fn sources(given: &[String]) -> Result<BTreeMap<String, Source>, Fail
             },
         };
         if sources.insert(name.to_owned(), source).is_some() {
-            return Err(Failure::input("secret", "a secret is given twice"));
+            return Err(Failure::input("secret", "A secret is set twice"));
         }
     }
     let from_input = sources.values().filter(|source| matches!(source, Source::StandardInput));
     if from_input.count() > 1 {
-        let message = "standard input can hold only one secret";
+        let message = "Standard input can contain only one secret";
         return Err(
             Failure::input("secret", message).next("read the others from files: NAME=@FILE")
         );
@@ -54,12 +54,12 @@ pub(super) fn on_the_command_line(name: &str) -> Failure {
     let name = if name.len() <= 40 && name.bytes().all(plain) { name } else { "NAME" };
     Failure::input(
         "secret",
-        "a secret stands on the command line, where other users see it and shells keep it: count it \
-         as leaked",
+        "A secret was passed on the command line, where other users can see it and shells store \
+         it. Treat it as leaked",
     )
     .next(format!(
-        "replace it at the service, then give the new one by --secret {name}=- (standard input), \
-         --secret {name}=@FILE, or leave it out to be asked"
+        "replace the secret at the service, then pass the new one with --secret {name}=- (standard \
+         input) or --secret {name}=@FILE, or omit it to be prompted"
     ))
 }
 
@@ -73,9 +73,10 @@ pub(super) fn gather(
     let known = credential_type.secret_fields();
     if sources.keys().any(|name| !known.contains(name)) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let message = format!("`{}` has no such secret", credential_type.name);
+        let message =
+            format!("Credential type `{}` does not have this secret", credential_type.name);
         let failure = Failure::input("secret", message);
-        return Err(failure.next(format!("its secrets are {}", known.join(", "))));
+        return Err(failure.next(format!("use one of its secrets: {}", known.join(", "))));
     }
     let shared = form::own(&credential_type.fields);
     let required = schema::required(schema::resolved(&credential_type.fields, &shared));
@@ -105,9 +106,9 @@ fn read(name: &str, source: &Source) -> Result<Secret, Failure> {
         Source::Prompt => Err(Failure::new(
             Exit::Input,
             "secret",
-            format!("the secret `{name}` is missing, and there is no terminal to ask for it"),
+            format!("Secret `{name}` is missing, and there is no terminal to prompt for it"),
         )
-        .next(format!("give it by --secret {name}=- (standard input) or --secret {name}=@FILE"))),
+        .next(format!("pass it with --secret {name}=- (standard input) or --secret {name}=@FILE"))),
     }
 }
 
@@ -131,14 +132,15 @@ pub(super) fn from(mut source: impl std::io::Read, place: &str) -> Result<Secret
 }
 
 fn unreadable(place: &str, error: &std::io::Error) -> Failure {
-    Failure::input("unreadable", format!("{place} cannot be read: {error}"))
+    Failure::input("unreadable", format!("Cannot read {place}: {error}"))
 }
 
 #[cfg(unix)]
 fn warn_if_others_can_read(path: &Path, file: &std::fs::File) {
     use std::os::unix::fs::MetadataExt as _;
     if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0) {
-        tracing::warn!(file = %path.display(), "others can read this file, which holds a secret");
+        tracing::warn!(file = %path.display(), "Other users can read this file, which contains a \
+                                                secret");
     }
 }
 

@@ -34,11 +34,11 @@ pub(super) async fn allow(
 pub(super) async fn share(setup: &Setup, args: ShareArgs) -> Result<Exit, Failure> {
     let mode = if args.per_user { Mode::PerUser } else { Mode::Shared };
     let question = if args.per_user {
-        "Each user will connect their own account under this name, and what is connected now is \
-         forgotten. Go on? [y/N] "
+        "Each user will connect a separate account under this name, and the current connection \
+         will be deleted. Continue? [y/N] "
     } else {
-        "Every workflow that names it will be able to use it, and it has to be connected again as \
-         shared. Go on? [y/N] "
+        "Every workflow that names this credential will be able to use it, and you must connect it \
+         again as shared. Continue? [y/N] "
     };
     let name = shell(&args.name);
     let per_user = if args.per_user { " --per-user" } else { "" };
@@ -59,8 +59,8 @@ pub(super) async fn unshare(
     yes: bool,
     format: Report,
 ) -> Result<Exit, Failure> {
-    let question = "Only its owner will be able to use it, and it has to be connected again. Go on? \
-                    [y/N] ";
+    let question = "Only the owner will be able to use this credential, and you must connect it \
+                    again. Continue? [y/N] ";
     let otherwise = format!("harness credential unshare {} --yes", shell(name));
     let changes = vec![HeadChange::Mode(Mode::Private)];
     mode_changed(setup, name, changes, Mode::Private, (yes, question, &otherwise), format).await
@@ -86,7 +86,10 @@ async fn mode_changed(
                 "Each user connects with: harness --as USER credential connect {name} --plugin \
                  PLUGIN --type TYPE --mode per-user\n"
             ),
-            _ => format!("Connect it again: harness credential reconnect {name} --plugin PLUGIN\n"),
+            _ => format!(
+                "To connect it again: harness credential reconnect {name} --plugin \
+                          PLUGIN\n"
+            ),
         });
     }
     Ok(exit)

@@ -20,7 +20,8 @@ pub(super) fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
         Report::Json => output::stdout_report(&credentials)?,
         Report::Text if credentials.is_empty() => {
             output::stderr(
-                "There are no credentials: harness credential connect NAME --plugin PLUGIN …\n",
+                "No credentials. To connect one: harness credential connect NAME --plugin PLUGIN \
+                 …\n",
             );
         }
         Report::Text => {
@@ -101,7 +102,7 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
     }
     if let Some(actions) = &summary.allowed_actions {
         let list: Vec<&str> = actions.iter().map(String::as_str).collect();
-        members.push(pair("Only for", list.join(", ")));
+        members.push(pair("Allowed for", list.join(", ")));
     }
     // Lists, such as an audience, say nothing to people; programs get them.
     for (name, value) in summary.identity.iter().filter(|(_, value)| !value.is_array()) {
@@ -126,7 +127,7 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
         }
     }
     if let Some(at) = summary.expires_at {
-        members.push(pair("Token until", time(at)));
+        members.push(pair("Token expires", time(at)));
     }
     if let Some(at) = summary.connected_at {
         members.push(pair("Connected", time(at)));
@@ -140,7 +141,7 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
     ));
     if !summary.dependants.is_empty() {
         let list: Vec<&str> = summary.dependants.iter().map(|one| one.workflow.as_str()).collect();
-        members.push(pair("Needed by", list.join(", ")));
+        members.push(pair("Used by", list.join(", ")));
     }
     members.push(pair("Secrets", "sealed; never shown".to_owned()));
     key_texts(&members)
@@ -165,9 +166,9 @@ fn capital(name: &str) -> String {
 
 fn mode(summary: &CredentialSummary) -> String {
     match summary.mode {
-        Mode::Private => "private: its owner alone",
-        Mode::Shared => "shared: every workflow that names it; nobody can read it",
-        Mode::PerUser => "per user: everybody connects their own",
+        Mode::Private => "private: only its owner can use it",
+        Mode::Shared => "shared: every workflow that names it can use it; nobody can read it",
+        Mode::PerUser => "per user: each user connects a separate account",
     }
     .to_owned()
 }
@@ -176,11 +177,11 @@ pub(super) fn status(status: &CredentialStatus) -> String {
     match status {
         CredentialStatus::Connected => "connected".to_owned(),
         CredentialStatus::Expiring { at } => {
-            format!("expiring: connect it again before {}", time(*at))
+            format!("expiring: reconnect before {}", time(*at))
         }
         CredentialStatus::NeedsReconnect { reason } => format!("needs reconnect: {reason}"),
         CredentialStatus::RefreshOutcomeUnknown { reason, .. } => {
-            format!("connect it again: {reason}")
+            format!("refresh outcome unknown: {reason}")
         }
         CredentialStatus::Disconnected => "disconnected".to_owned(),
         _ => "unknown".to_owned(),
@@ -252,11 +253,11 @@ const BLOCKED: usize = 20;
 pub(super) fn outcome_text(connection: &NewConnection) -> String {
     let mut text = String::new();
     if !connection.granted.is_empty() {
-        text.push_str("It may\n");
+        text.push_str("Granted\n");
         text.push_str(&rights_text(&connection.granted));
     }
     if !connection.missing.is_empty() {
-        text.push_str("The service did not grant\n");
+        text.push_str("Not granted\n");
         text.push_str(&rights_text(&connection.missing));
     }
     if !connection.missing.is_empty() && !connection.blocked.is_empty() {
@@ -265,14 +266,14 @@ pub(super) fn outcome_text(connection: &NewConnection) -> String {
         if let Some(more) = connection.blocked.len().checked_sub(BLOCKED).filter(|more| *more > 0) {
             words.push_str(&format!(" and {more} more"));
         }
-        text.push_str("So these actions will not work\n");
+        text.push_str("These actions will not work\n");
         text.push_str(&point(&words));
     }
     if connection.granted.is_empty() && !connection.missing.is_empty() {
         text.push_str(
-            "Nothing that was asked for was granted. Some services do so without a word when they \
-             do not know a right, or when the app was not registered for it: look at the app's \
-             registration, and whether it is of the kind that knows such rights.\n",
+            "None of the requested scopes were granted. Some services silently ignore scopes that \
+             they do not know or that the app is not registered for. Check the registration of the \
+             app, and whether its type supports these scopes.\n",
         );
     }
     for warning in &connection.warnings {

@@ -89,7 +89,7 @@ impl<'a> Book<'a> {
             if !slot.scopes.is_empty() {
                 let scopes: Vec<String> = slot.scopes.iter().map(|scope| code(scope)).collect();
                 let scope = if scopes.len() == 1 { "the scope" } else { "the scopes" };
-                words.push_str(&format!("; a scoped one needs {scope} {}", scopes.join(", ")));
+                words.push_str(&format!("; scoped credentials need {scope} {}", scopes.join(", ")));
             }
             words
         };

@@ -16,14 +16,14 @@ pub(super) fn page(book: &Book<'_>) -> String {
     let mut page = "# Credentials\n\n".to_owned();
     if types.is_empty() {
         page.push_str(&format!(
-            "[{}](README.md) needs none.\n",
+            "[{}](README.md) needs no credentials.\n",
             text(&description.node.display_name)
         ));
         return page;
     }
     page.push_str(&format!(
-        "How accounts of [{}](README.md) are connected. The node never sees a secret: the host \
-         writes it into the requests.\n\n",
+        "How to connect accounts of [{}](README.md). The node never sees a secret, because the \
+         host writes it into the requests.\n\n",
         text(&description.node.display_name)
     ));
     let rows: Vec<Vec<String>> = types
@@ -36,8 +36,8 @@ pub(super) fn page(book: &Book<'_>) -> String {
             ]
         })
         .collect();
-    page.push_str(&table(&["Credential", "Type", "What it is"], &rows));
-    page.push_str("\nActions take them in slots:\n\n");
+    page.push_str(&table(&["Credential", "Type", "Description"], &rows));
+    page.push_str("\nActions use credentials through these slots:\n\n");
     let rows: Vec<Vec<String>> = description
         .node
         .slots
@@ -70,18 +70,18 @@ fn type_text(credential_type: &CredentialType) -> String {
         facts.push(("Written", text(&placement.in_words())));
     }
     if let Some(limit) = &credential_type.rate_limit {
-        facts.push(("Rate limit", format!("{} of one credential", rate_limit(limit))));
+        facts.push(("Rate limit", format!("{} per credential", rate_limit(limit))));
     }
     match credential_type.scopes.len() {
         0 => {}
         number => facts.push(("Scopes", format!("[{number}](#scopes)"))),
     }
-    facts.extend(credential_type.documentation_url.iter().map(|one| ("Read more", url(one))));
+    facts.extend(credential_type.documentation_url.iter().map(|one| ("Documentation", url(one))));
     page.push_str(&points(&facts));
     let fields = form::fields(&credential_type.fields, &Map::new());
     if !fields.is_empty() {
         let rows = field_rows(&fields, "");
-        page.push_str(&format!("\n{}", table(&["Field", "Holds", "What it is"], &rows)));
+        page.push_str(&format!("\n{}", table(&["Field", "Type", "Description"], &rows)));
     }
     page
 }
@@ -138,7 +138,7 @@ fn scopes(book: &Book<'_>, types: &[&CredentialType]) -> String {
         .collect();
     if !free.is_empty() {
         page.push_str(&format!(
-            "\nOf {} the service does not say which scope is needed: {}.\n",
+            "\nFor {}, the service does not document the required scope: {}.\n",
             count(free.len(), "action"),
             free.join(", ")
         ));
@@ -153,9 +153,9 @@ fn secrets(book: &Book<'_>) -> String {
         let name = code(&secret.name);
         let place = match (&secret.path, &secret.pointer) {
             (Some(path), Some(pointer)) => {
-                format!("answers of {} at {}", code(&path.to_string()), code(pointer))
+                format!("responses of {} at {}", code(&path.to_string()), code(pointer))
             }
-            _ => "what users type".to_owned(),
+            _ => "typed by users".to_owned(),
         };
         match rows.iter_mut().find(|row| row[0] == name) {
             Some(row) => row[2].push_str(&format!("<br>{place}")),
@@ -166,8 +166,8 @@ fn secrets(book: &Book<'_>) -> String {
         return String::new();
     }
     format!(
-        "\n## Secrets that the node does not see\n\nIn their place it sees handles, which only the \
-         host can fill in.\n\n{}",
-        table(&["Secret", "What it is", "Where"], &rows)
+        "\n## Secrets hidden from the node\n\nThe node sees handles instead, which only the host \
+         can replace.\n\n{}",
+        table(&["Secret", "Description", "Where"], &rows)
     )
 }

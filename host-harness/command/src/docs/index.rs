@@ -14,23 +14,21 @@ pub(super) fn page(book: &Book<'_>) -> String {
     let description = book.description;
     let node = &description.node;
     let mut page = format!("# {}\n\n{}\n\n", text(&node.display_name), text(&node.description));
-    let mut extent = format!("The node {}, version {}", code(&node.name), node.version);
+    let mut extent = format!("Node {}, version {}", code(&node.name), node.version);
     extent.push_str(&format!(": {}", book.extent()));
     if !description.triggers.is_empty() {
         extent.push_str(&format!(", {}", count(description.triggers.len(), "trigger")));
     }
     page.push_str(&format!("{extent}.\n"));
     if let Some(address) = &node.documentation_url {
-        page.push_str(&format!("The service's own documentation: {}\n", url(address)));
+        page.push_str(&format!("Documentation of the service: {}\n", url(address)));
     }
-    page.push_str(
-        "\n- [Credentials](credentials.md): how an account is connected, and the rights\n",
-    );
+    page.push_str("\n- [Credentials](credentials.md): how to connect an account, and its scopes\n");
     if !description.triggers.is_empty() {
-        page.push_str("- [Triggers](triggers.md): what starts a workflow\n");
+        page.push_str("- [Triggers](triggers.md): events that start a workflow\n");
     }
     if !book.records.is_empty() {
-        page.push_str("- [Records](records.md): what the actions give\n");
+        page.push_str("- [Records](records.md): the output of the actions\n");
     }
     page.push_str("\n## Resources\n\n");
     page.push_str(&resources(book));
@@ -38,24 +36,24 @@ pub(super) fn page(book: &Book<'_>) -> String {
         page.push_str("\n## Triggers\n\n");
         page.push_str(&triggers::contents(&description.triggers, "triggers.md"));
     }
-    page.push_str("\n## Words\n\nWhat an action does to the service:\n\n");
+    page.push_str("\n## Terms\n\nEffect of an action on the service:\n\n");
     let rows = EFFECTS.map(|one| {
         let number = node.actions.iter().filter(|action| action.effect == one).count();
         vec![code(effect(one)), number.to_string(), effect_in_words(one).to_owned()]
     });
-    page.push_str(&table(&["Effect", "Actions", "It"], &rows));
-    page.push_str("\nWhat happens when it is repeated:\n\n");
+    page.push_str(&table(&["Effect", "Actions", "Meaning"], &rows));
+    page.push_str("\nIdempotency, which states what happens when an action is repeated:\n\n");
     let rows = IDEMPOTENCIES.map(|one| {
         let number = node.actions.iter().filter(|action| action.idempotency == one).count();
         vec![code(idempotency(one)), number.to_string(), idempotency_in_words(one).to_owned()]
     });
-    page.push_str(&table(&["Repeated", "Actions", "Means"], &rows));
+    page.push_str(&table(&["Idempotency", "Actions", "Meaning"], &rows));
     page.push_str(
-        "\nA parameter that has choices lists them: `harness options PLUGIN ACTION PARAMETER \
-         --credential NAME`. An example is run so: `harness run PLUGIN ACTION --credential NAME \
+        "\nTo list the choices of a parameter: `harness options PLUGIN ACTION PARAMETER \
+         --credential NAME`. To run an example: `harness run PLUGIN ACTION --credential NAME \
          --parameters JSON`.\n",
     );
-    page.push_str("\n## Where it sends requests\n\n");
+    page.push_str("\n## Origins\n\nThe node sends requests to these origins:\n\n");
     for origin in &node.origins {
         page.push_str(&format!("- {}\n", code(&origin.to_string())));
     }
@@ -76,5 +74,5 @@ fn resources(book: &Book<'_>) -> String {
             ]
         })
         .collect();
-    table(&["Resource", "Actions", "Early access", "What it is"], &rows)
+    table(&["Resource", "Actions", "Early access", "Description"], &rows)
 }

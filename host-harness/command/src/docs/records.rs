@@ -7,8 +7,8 @@ use crate::form;
 
 pub(super) fn page(book: &Book<'_>) -> String {
     let mut page = format!(
-        "# Records\n\nWhat the actions of [{}](README.md) give, as far as a workflow can rely on \
-         it. The service may say more; that is handed on as it is.\n\n",
+        "# Records\n\nOutput of the actions of [{}](README.md) on which a workflow can rely. \
+         Additional members that the service returns are passed through unchanged.\n\n",
         text(&book.description.node.display_name)
     );
     for (title, _) in &book.records {
@@ -23,7 +23,7 @@ pub(super) fn page(book: &Book<'_>) -> String {
         let fields = form::fields(schema, &book.description.node.schemas);
         let rows = field_rows(&given(fields), "");
         if !rows.is_empty() {
-            page.push_str(&table(&["Member", "Holds", "What it is"], &rows));
+            page.push_str(&table(&["Member", "Type", "Description"], &rows));
         }
     }
     page

@@ -18,7 +18,7 @@ pub(super) fn page(book: &Book<'_>, group: &Group<'_>) -> String {
     }
     let node = &book.description.node;
     page.push_str(&format!(
-        "{} of [{}](README.md), called {} there.\n\n",
+        "{} of [{}](README.md). Resource name: {}.\n\n",
         count(group.actions.len(), "action"),
         text(&node.display_name),
         code(group.name)
@@ -52,23 +52,23 @@ fn action_text(book: &Book<'_>, action: &Action) -> String {
         text(&action.description)
     );
     let mut facts = vec![("Effect", effect_in_words(action.effect).to_owned())];
-    // Of what changes nothing there is no more to say.
+    // For an action that changes nothing, the effect says everything.
     if (action.effect, action.idempotency) != (Effect::Read, Idempotency::Safe) {
         let words = idempotency_in_words(action.idempotency);
         let name = code(idempotency(action.idempotency));
-        facts.push(("Repeated", format!("{words} ({name})")));
+        facts.push(("Idempotency", format!("{words} ({name})")));
     }
     if action.early_access {
-        facts.push(("Stability", "early access: the service may still change it".to_owned()));
+        facts.push(("Stability", "early access: the service may change this operation".to_owned()));
     }
     for credential in book.credentials(&action.slots) {
         facts.push(("Credential", credential));
     }
     if action.emits {
-        facts.push(("Pages", "records are handed over page by page, as they come".to_owned()));
+        facts.push(("Pages", "records are returned page by page as they arrive".to_owned()));
     }
     facts.extend(action.guarantee.iter().map(|words| ("Long lists", text(words))));
-    facts.extend(action.documentation_url.iter().map(|address| ("Read more", url(address))));
+    facts.extend(action.documentation_url.iter().map(|address| ("Documentation", url(address))));
     page.push_str(&points(&facts));
     page.push_str(&parameters(&action.parameters, shared));
     for (port, output) in &action.output {
@@ -86,9 +86,9 @@ fn action_text(book: &Book<'_>, action: &Action) -> String {
 pub(super) fn parameters(schema: &Value, shared: &Map<String, Value>) -> String {
     let fields = form::fields(schema, shared);
     if fields.is_empty() {
-        return "\nIt takes no parameters.\n".to_owned();
+        return "\nThis action has no parameters.\n".to_owned();
     }
-    format!("\n{}", table(&["Parameter", "Holds", "What it is"], &field_rows(&fields, "")))
+    format!("\n{}", table(&["Parameter", "Type", "Description"], &field_rows(&fields, "")))
 }
 
 /// The rows of fields, below the field with this way.
@@ -105,7 +105,7 @@ pub(super) fn field_rows(fields: &[Field], way: &str) -> Vec<Vec<String>> {
         }
         if !field.known.is_empty() {
             let known: Vec<String> = field.known.iter().map(|one| code(one)).collect();
-            about.push(format!("Known: {}.", known.join(", ")));
+            about.push(format!("Known values: {}.", known.join(", ")));
         }
         rows.push(vec![code(&name), holds(field), about.join(" ")]);
         let below = if field.is_list { format!("{name}[].") } else { format!("{name}.") };
@@ -162,7 +162,7 @@ pub(super) fn record(book: &Book<'_>, label: &str, schema: &Value) -> String {
             let head =
                 if description.is_empty() { format!("\n**{label}**\n") } else { String::new() };
             let rows = field_rows(&records::given(fields), "");
-            rest.push_str(&format!("{head}\n{}", table(&["Member", "Holds", "What it is"], &rows)));
+            rest.push_str(&format!("{head}\n{}", table(&["Member", "Type", "Description"], &rows)));
         }
     }
     if links.is_empty() {

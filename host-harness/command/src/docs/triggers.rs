@@ -10,7 +10,7 @@ use crate::words::{count, delivery, delivery_in_short};
 pub(super) fn page(book: &Book<'_>) -> String {
     let triggers = &book.description.triggers;
     let mut page = format!(
-        "# Triggers\n\nWhat starts a workflow: {} of [{}](README.md).\n\n",
+        "# Triggers\n\nEvents that start a workflow: {} of [{}](README.md).\n\n",
         count(triggers.len(), "trigger"),
         text(&book.description.node.display_name)
     );
@@ -46,7 +46,7 @@ fn trigger_text(book: &Book<'_>, trigger: &Trigger) -> String {
     let mut facts: Vec<(&str, String)> =
         delivery(&trigger.delivery).into_iter().map(|(key, words)| (key, text(&words))).collect();
     facts.extend(book.credentials(&trigger.slots).into_iter().map(|words| ("Credential", words)));
-    facts.extend(trigger.documentation_url.iter().map(|address| ("Read more", url(address))));
+    facts.extend(trigger.documentation_url.iter().map(|address| ("Documentation", url(address))));
     page.push_str(&points(&facts));
     page.push_str(&parameters(&trigger.parameters, &book.description.node.schemas));
     page.push_str(&record(book, "Each event", &trigger.output));

@@ -12,8 +12,12 @@ use crate::output;
 /// The limits in force, in groups by the type that sets them.
 fn groups() -> [(&'static str, &'static str, Vec<LimitDescription>); 5] {
     [
-        ("Limits", "One call of a plugin", Limits::default().describe()),
-        ("ProcessLimits", "The host, all plugins together", ProcessLimits::default().describe()),
+        ("Limits", "Per call of a plugin", Limits::default().describe()),
+        (
+            "ProcessLimits",
+            "Per host, for all plugins together",
+            ProcessLimits::default().describe(),
+        ),
         ("WorkerLimits", "Worker processes", WorkerLimits::default().describe()),
         ("ConnectionLimits", "Connections", ConnectionLimits::default().describe()),
         ("TriggerLimits", "Triggers", TriggerLimits::default().describe()),

@@ -74,9 +74,9 @@ fn unknown(plugin: &Plugin, name: &str, path: &str) -> Failure {
         .chain(description.triggers.iter().map(|trigger| trigger.name.as_str()))
         .chain(description.credential_types.keys().map(String::as_str));
     let near = near(name, known);
-    let mut message = format!("there is no resource, action, trigger or credential type `{name}`");
+    let mut message = format!("No resource, action, trigger, or credential type is named `{name}`");
     if !near.is_empty() {
-        message.push_str(&format!(". Near it: {}", near.join(", ")));
+        message.push_str(&format!(". Similar names: {}", near.join(", ")));
     }
     Failure::input("unknown", message).next(format!("harness inspect {}", shell(path)))
 }

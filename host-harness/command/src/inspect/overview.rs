@@ -48,14 +48,14 @@ pub(super) fn text(plugin: &Plugin, path: &str) -> String {
     }
     // Commands to paste stand on lines of their own, however long the path is.
     let kinds = match (node.actions.len() > ONE_BY_ONE, description.triggers.is_empty()) {
-        (true, true) => "a resource, an action or a credential type",
-        (true, false) => "a resource, an action, a trigger or a credential type",
-        (false, true) => "an action or a credential type",
-        (false, false) => "an action, a trigger or a credential type",
+        (true, true) => "a resource, action, or credential type",
+        (true, false) => "a resource, action, trigger, or credential type",
+        (false, true) => "an action or credential type",
+        (false, false) => "an action, trigger, or credential type",
     };
-    text.push_str(&format!("\nOne in full, {kinds}:\n  harness inspect {} NAME\n", shell(path)));
+    text.push_str(&format!("\nTo show {kinds} in full:\n  harness inspect {} NAME\n", shell(path)));
     if approval.as_ref().is_err_and(|error| !error.is_disabled()) {
-        text.push_str(&format!("Approve it:\n  harness approve {}\n", shell(path)));
+        text.push_str(&format!("To approve the plugin:\n  harness approve {}\n", shell(path)));
     }
     text
 }
@@ -63,16 +63,16 @@ pub(super) fn text(plugin: &Plugin, path: &str) -> String {
 fn head(plugin: &Plugin, node: &Node, approval: &Result<Arc<Approval>, Error>) -> String {
     let approved = match approval {
         Ok(approval) if approval.withheld.is_empty() => "yes".to_owned(),
-        Ok(approval) => format!("yes, but not {}", approval.withheld.in_words().join("; ")),
+        Ok(approval) => format!("yes, except {}", approval.withheld.in_words().join("; ")),
         Err(error) if error.is_disabled() => "disabled by an operator".to_owned(),
         Err(_) => "no".to_owned(),
     };
     let pair = |key: &str, value: String| (key.to_owned(), value);
     let mut head = vec![
         pair("Node", format!("{} ({}), version {}", node.name, node.display_name, node.version)),
-        pair("About", node.description.clone()),
+        pair("Description", node.description.clone()),
     ];
-    head.extend(node.documentation_url.iter().map(|url| pair("Read more", url.clone())));
+    head.extend(node.documentation_url.iter().map(|url| pair("Documentation", url.clone())));
     for (key, words) in [("Categories", &node.categories), ("Aliases", &node.aliases)] {
         if !words.is_empty() {
             head.push(pair(key, join(words)));
@@ -114,12 +114,12 @@ fn credential_type_text(credential_type: &CredentialType) -> String {
         .collect();
     let pair = |key: &str, value: String| (key.to_owned(), value);
     let mut members = vec![
-        pair("  about", credential_type.description.clone()),
+        pair("  description", credential_type.description.clone()),
         pair("  fields", fields.join(", ")),
         pair("  grant", credential_type.grant.name().to_owned()),
     ];
     for placement in &credential_type.placements {
-        members.push(pair("  written", placement.in_words()));
+        members.push(pair("  placement", placement.in_words()));
     }
     for endpoint in credential_type.grant.endpoints() {
         members.push(pair("  OAuth", endpoint.to_owned()));
@@ -132,7 +132,7 @@ fn credential_type_text(credential_type: &CredentialType) -> String {
         }
         many => {
             let name = &credential_type.name;
-            let words = format!("{}, told in words by `inspect {name}`", many.len());
+            let words = format!("{}; `inspect {name}` lists them", many.len());
             members.push(pair("  scopes", words));
         }
     }
@@ -152,7 +152,7 @@ fn slots_text(node: &Node) -> String {
         return String::new();
     }
     let table = wide_table(&["slot", "credential types", "for"], &slots);
-    format!("\nSlots for credentials\n{table}")
+    format!("\nCredential slots\n{table}")
 }
 
 /// A secret a row, however many answers have it.
@@ -166,10 +166,10 @@ fn secrets_text(node: &Node) -> String {
         let (answers, typed): (Vec<_>, Vec<_>) = of_name.partition(|one| one.path.is_some());
         let mut places = Vec::new();
         if !answers.is_empty() {
-            places.push(format!("in {} of answers", count(answers.len(), "place")));
+            places.push(format!("at {} in responses", count(answers.len(), "place")));
         }
         if !typed.is_empty() {
-            places.push("as users type it".to_owned());
+            places.push("typed by users".to_owned());
         }
         let description = secret.description.clone();
         rows.push(vec![secret.name.clone(), places.join(", "), description]);
@@ -177,8 +177,8 @@ fn secrets_text(node: &Node) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let table = wide_table(&["secret", "where", "what it is"], &rows);
-    format!("\nSecrets that are kept from it\n{table}")
+    let table = wide_table(&["secret", "where", "description"], &rows);
+    format!("\nSecrets hidden from the plugin\n{table}")
 }
 
 /// Every group with what it is and its operations.

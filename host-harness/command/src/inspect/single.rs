@@ -36,10 +36,10 @@ fn group_text(group: &Group<'_>, path: &str) -> String {
     };
     let mut head = vec![pair("Resource", name)];
     if !group.description.is_empty() {
-        head.push(pair("About", group.description));
+        head.push(pair("Description", group.description));
     }
     format!(
-        "{}\n{}\nOne in full:\n  harness inspect {} ACTION\n",
+        "{}\n{}\nTo show an action in full:\n  harness inspect {} ACTION\n",
         key_texts(&head),
         actions_table(group.actions.iter().copied()),
         shell(path)
@@ -50,7 +50,7 @@ fn action_text(node: &Node, action: &Action, path: &str) -> String {
     let mut head = vec![
         pair("Action", &*action.name),
         pair("Title", &*action.title),
-        pair("About", &*action.description),
+        pair("Description", &*action.description),
         pair("Effect", words::effect(action.effect)),
         pair(
             "Idempotency",
@@ -62,13 +62,13 @@ fn action_text(node: &Node, action: &Action, path: &str) -> String {
         ),
     ];
     if action.early_access {
-        head.push(pair("Stability", "early access: the service may still change it"));
+        head.push(pair("Stability", "early access: the service may change this operation"));
     }
     if action.emits {
-        head.push(pair("Pages", "records are handed over page by page, as they come"));
+        head.push(pair("Pages", "records are returned page by page as they arrive"));
     }
     head.extend(action.guarantee.iter().map(|words| pair("Long lists", &**words)));
-    head.extend(action.documentation_url.iter().map(|url| pair("Read more", &**url)));
+    head.extend(action.documentation_url.iter().map(|url| pair("Documentation", &**url)));
     head.extend(credentials(node, &action.slots));
     let mut text = key_texts(&head);
     text.push_str(&parameters_text(&action.parameters, &node.schemas));
@@ -94,18 +94,18 @@ fn trigger_text(node: &Node, trigger: &Trigger, path: &str) -> String {
     let mut head = vec![
         pair("Trigger", &*trigger.name),
         pair("Title", &*trigger.title),
-        pair("About", &*trigger.description),
+        pair("Description", &*trigger.description),
     ];
     let delivery = words::delivery(&trigger.delivery);
     head.extend(delivery.into_iter().map(|(key, value)| pair(key, value)));
-    head.extend(trigger.documentation_url.iter().map(|url| pair("Read more", &**url)));
+    head.extend(trigger.documentation_url.iter().map(|url| pair("Documentation", &**url)));
     head.extend(credentials(node, &trigger.slots));
     let mut text = key_texts(&head);
     text.push_str(&parameters_text(&trigger.parameters, &node.schemas));
     text.push_str(&choices_text(&trigger.name, &trigger.parameters, &node.schemas, path));
     text.push_str(&records_text("Event", &trigger.output, &node.schemas));
     if !trigger.examples.is_empty() {
-        text.push_str("\nExamples, for --parameters of `harness trigger listen`\n");
+        text.push_str("\nExamples for --parameters of `harness trigger listen`\n");
     }
     for example in &trigger.examples {
         let parameters = one_line(&example.parameters.to_string());
@@ -117,13 +117,13 @@ fn trigger_text(node: &Node, trigger: &Trigger, path: &str) -> String {
 fn credential_type_text(credential_type: &CredentialType, path: &str) -> String {
     let mut head = vec![
         pair("Type", format!("{} ({})", credential_type.name, credential_type.display_name)),
-        pair("About", &*credential_type.description),
+        pair("Description", &*credential_type.description),
     ];
-    head.extend(credential_type.documentation_url.iter().map(|url| pair("Read more", &**url)));
+    head.extend(credential_type.documentation_url.iter().map(|url| pair("Documentation", &**url)));
     let grant = words::grant(&credential_type.grant);
     head.extend(grant.into_iter().map(|(key, value)| pair(key, value)));
     for placement in &credential_type.placements {
-        head.push(pair("Written", placement.in_words()));
+        head.push(pair("Placement", placement.in_words()));
     }
     if let Some(limit) = &credential_type.rate_limit {
         head.push(pair("Rate limit", words::rate_limit(limit)));
@@ -141,7 +141,7 @@ fn credential_type_text(credential_type: &CredentialType, path: &str) -> String 
         text.push_str(&wide_table(&["scope", "allows"], &rows));
     }
     text.push_str(&format!(
-        "\nConnect one:\n  harness credential connect NAME --plugin {} --type {}\n",
+        "\nTo connect an account:\n  harness credential connect NAME --plugin {} --type {}\n",
         shell(path),
         credential_type.name
     ));
@@ -155,7 +155,7 @@ fn credentials(node: &Node, slots: &BTreeMap<String, SlotUse>) -> Vec<(String, S
         let types = words::any_of(types.unwrap_or_default());
         let mut about = format!("slot {name}, {need}, of type {types}");
         if !slot.scopes.is_empty() {
-            about.push_str(&format!("; a scoped one needs {}", slot.scopes.join(", ")));
+            about.push_str(&format!("; scoped credentials need {}", slot.scopes.join(", ")));
         }
         pair("Credential", about)
     };
@@ -182,7 +182,8 @@ fn choices_text(of: &str, parameters: &Value, shared: &Map<String, Value>, path:
         return String::new();
     };
     format!(
-        "\nThe choices of a field, e.g. {}:\n  harness options {} {of} {} --credential NAME\n",
+        "\nTo list the choices of a field, e.g. {}:\n  harness options {} {of} {} --credential \
+         NAME\n",
         one_line(&way),
         shell(path),
         shell(&way)
@@ -205,7 +206,7 @@ fn fields_text(fields: &[Field], level: usize) -> String {
             text.push_str(&points(&field.description, &below, &below, READING));
         }
         if !field.known.is_empty() {
-            let known = format!("Known: {}", field.known.join(", "));
+            let known = format!("Known values: {}", field.known.join(", "));
             text.push_str(&points(&known, &below, &below, READING));
         }
         text.push_str(&fields_text(&field.fields, level + 2));

@@ -80,7 +80,7 @@ pub(crate) fn stdout_report(report: &impl Serialize) -> Result<(), Failure> {
 fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| {
-        let message = format!("standard output cannot be written: {error}");
+        let message = format!("Cannot write to standard output: {error}");
         let mut failure = Failure::new(Exit::Internal, "output", message);
         // Whoever was reading has seen enough.
         failure.silent = error.kind() == io::ErrorKind::BrokenPipe;

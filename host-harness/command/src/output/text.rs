@@ -106,8 +106,8 @@ impl Summary<'_> {
         if unknown.into_iter().any(|error| error.kind == "outcome-unknown") {
             let id = one_line(&self.outcome.id);
             text.push_str(&format!(
-                "The outcome of some items is unknown. Where the action is keyed, the same command \
-                 with --execution-id {id} does nothing twice.\n"
+                "The outcome of some items is unknown. If the action is keyed, you can safely \
+                 repeat this command with --execution-id {id}.\n"
             ));
         }
         text
@@ -137,7 +137,7 @@ fn failed_items(items: &[ItemOutcome]) -> String {
     if groups.len() > LISTED {
         let rest = &groups[LISTED..];
         let more: usize = rest.iter().map(|(first, last, _)| last - first + 1).sum();
-        text.push_str(&format!("… and {more} more failed; --format json tells of each\n"));
+        text.push_str(&format!("… and {more} more failed; use --format json to list all\n"));
     }
     text
 }
@@ -147,11 +147,11 @@ fn failure_in_words(item: &ItemOutcome) -> Option<String> {
     let mut words = format!("{}: {}", error.kind, error.message);
     if let Some(milliseconds) = error.retry_after_ms {
         let wait = duration_in_words(Duration::from_millis(milliseconds));
-        words.push_str(&format!(" (again after {wait})"));
+        words.push_str(&format!(" (retry after {wait})"));
     }
     if !item.output.is_empty() {
         let records = count(item.output.len(), "record");
-        words.push_str(&format!(" (its first {records} stand)"));
+        words.push_str(&format!(" (its first {records} were returned)"));
     }
     Some(words)
 }
@@ -192,7 +192,7 @@ mod tests {
         );
         let many: Vec<ItemOutcome> = (0..30).map(|index| failed(&index.to_string())).collect();
         assert!(
-            failed_items(&many).ends_with("… and 10 more failed; --format json tells of each\n")
+            failed_items(&many).ends_with("… and 10 more failed; use --format json to list all\n")
         );
     }
 

@@ -33,7 +33,10 @@ pub(super) fn checked_only(
         .collect();
     print(args, &elements)?;
     if args.format == Format::Text {
-        output::stderr("No credential was named, so no request is shown: add --credential NAME.\n");
+        output::stderr(
+            "No credential was named, so no requests are shown. Add --credential \
+                        NAME.\n",
+        );
     }
     ended(args, &elements)
 }
@@ -72,7 +75,7 @@ pub(super) async fn run(
             continue;
         }
         if execution.cancellation.is_cancelled() {
-            let message = "the dry run was interrupted; nothing was sent";
+            let message = "The dry run was interrupted; nothing was sent";
             return Err(Failure::new(Exit::Failed, "interrupted", message));
         }
         let execution = alone(plugin, &execution, item, parameters)?;
@@ -162,7 +165,7 @@ fn element_text(element: &DryRunElement) -> String {
     let mut text = format!("item {}", element.item);
     match &element.error {
         Some(error) => text.push_str(&one_line(&format!(": {}: {}", error.kind, error.message))),
-        None if element.requests.is_none() => text.push_str(": its parameters are valid"),
+        None if element.requests.is_none() => text.push_str(": parameters are valid"),
         None => {}
     }
     text.push('\n');

@@ -145,7 +145,11 @@ fn invalid_items(
     problems: Vec<(usize, FieldProblem)>,
 ) -> Failure {
     let verb = if is_one { "does" } else { "do" };
-    let message = format!("{items} {verb} not fit the action `{}`; nothing was sent", args.action);
+    let message = format!(
+        "{items} {verb} not match the parameters of action `{}`; nothing was \
+                           sent",
+        args.action
+    );
     let mut failure = Failure::input("invalid-input", message);
     let placed = |(index, problem): (usize, FieldProblem)| FieldProblem {
         pointer: format!("/{index}{}", problem.pointer),

@@ -73,7 +73,7 @@ pub(super) async fn run(
                 return unwritten.map_or(Ok(Streamed { end, tally, failed }), Err);
             }
             Some(_) => {}
-            None => return Err(Failure::internal("the execution ended without a result")),
+            None => return Err(Failure::internal("The execution ended without a result")),
         }
         if lines.are_many() {
             write(&mut lines, watch, &mut unwritten);

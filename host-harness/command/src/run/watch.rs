@@ -50,8 +50,8 @@ impl Sent {
         let heard = self.answered + self.possibly + self.not;
         let possibly = self.possibly + tally.requests.saturating_sub(heard);
         format!(
-            "interrupted: {} answered, {possibly} possibly sent, {} not sent; {} succeeded, {} \
-             failed, {} cancelled",
+            "Interrupted: {} answered, {possibly} possibly sent, {} not sent; {} succeeded, {} \
+             failed, {} canceled",
             output::count(self.answered, "request"),
             self.not,
             output::count(tally.succeeded, "item"),
@@ -115,7 +115,7 @@ impl Observer for Watch {
             let requests = output::count(requests, "request");
             self.progress.aside(|| {
                 output::stderr(&format!(
-                    "The rate limit of the credential lets {requests} take at least {} s.\n",
+                    "With the rate limit of the credential, {requests} take at least {} s.\n",
                     at_least.as_secs()
                 ));
             });

@@ -13,8 +13,13 @@ use super::LateStore;
 impl LateStore {
     /// As a trait object, because the store has methods of the same names that block.
     fn below(&self) -> Result<&dyn CredentialStore, CredentialError> {
-        let store: &SqliteStore =
-            self.0.get().ok_or_else(|| CredentialError::Source("it was not opened".to_owned()))?;
+        let store: &SqliteStore = self.0.get().ok_or_else(|| {
+            CredentialError::Source(
+                "The credential store was not \
+                                                                opened"
+                    .to_owned(),
+            )
+        })?;
         Ok(store)
     }
 }

@@ -1,5 +1,5 @@
-//! The command lines of `harness trigger` and `harness webhook`. What a flag does stands in its
-//! help, for the one who types it.
+//! The command lines of `harness trigger` and `harness webhook`. The help of a flag documents what
+//! it does.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use crate::values::duration;
 
 #[derive(Subcommand)]
 pub(crate) enum TriggerCommand {
-    /// Set a trigger up, print its events as they come, and take it down on Ctrl-C
+    /// Set up a subscription, print its events as they arrive, and remove it on Ctrl-C
     Listen(Box<ListenArgs>),
-    /// List the subscriptions that are kept, and how they are
+    /// List the stored subscriptions with their status
     List {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
-    /// Ask the service how a subscription is; with --repair put it right
+    /// Check a subscription at the service; --repair repairs it
     Check(Box<CheckArgs>),
-    /// Take a subscription down, at the service and here
+    /// Remove a subscription, at the service and from the store
     Stop(Box<StopArgs>),
 }
 
@@ -41,9 +41,9 @@ impl TriggerCommand {
 /// How events are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Lines {
-    /// Each event, a line of JSON
+    /// One line of JSON per event
     Text,
-    /// Each event with its number, its key and its times, a line of JSON
+    /// One line of JSON per event, with its number, key, and times
     Jsonl,
 }
 
@@ -62,45 +62,47 @@ impl From<Lines> for Format {
   harness trigger listen node.wasm event --credential work \\
       --parameters '{\"events\":[\"incident.triggered\"]}' \\
       --listen 127.0.0.1:8080 --callback-url https://hooks.example.com/one
-  harness trigger listen node.wasm event … --format jsonl          with number, key and times
-  harness trigger listen node.wasm event … --name orders --keep    goes on where it ended
+  harness trigger listen node.wasm event … --format jsonl          adds number, key, and times
+  harness trigger listen node.wasm event … --name orders --keep    continues where it stopped
 
-Events stand on standard output, a line each; everything else on standard error.
+Events are printed on standard output, one per line; everything else on standard error.
 
-A service can call only what it reaches: with --callback-url name the public address that leads to
---listen, e.g. of a tunnel or a reverse proxy that ends TLS. Without it the address is on this
-machine, which is good for a simulator.")]
+A service needs an address that it can reach. Pass the public URL that leads to --listen with
+--callback-url, e.g. the URL of a tunnel or of a reverse proxy that terminates TLS. Without it, the
+address is on this machine, which is sufficient for a simulator.")]
 pub(crate) struct ListenArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
-    /// The trigger; `harness inspect PLUGIN` lists them
+    /// Trigger; `harness inspect PLUGIN` lists them
     pub(crate) trigger: String,
-    /// Its parameters: a JSON object, or @FILE
+    /// Parameters of the trigger: a JSON object, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) parameters: Option<String>,
-    /// A stored credential; the slot is found by its type unless it is named. Repeatable
+    /// Name of a stored credential. Its type determines the slot unless you name one. Repeatable
     #[arg(long, value_name = "[SLOT=]NAME")]
     pub(crate) credential: Vec<String>,
-    /// Name of the subscription; one that is kept under this name goes on [default: a new name]
+    /// Name of the subscription. A stored subscription with this name continues [default: a new
+    /// name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Leave the subscription in place at the end, to go on later; give a webhook the same --listen
+    /// Keep the subscription at the end, to continue later. For a webhook, use the same --listen
     /// again
     #[arg(long, requires = "name")]
     pub(crate) keep: bool,
-    /// For a webhook: the public URL that leads to --listen
+    /// For a webhook: public URL that leads to --listen
     #[arg(long, value_name = "URL")]
     pub(crate) callback_url: Option<Url>,
-    /// For a webhook: where to listen, for plain HTTP; with port 0 the system chooses one
+    /// For a webhook: address on which to listen for plain HTTP. With port 0, the system chooses a
+    /// port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// For a trigger that polls: how often, e.g. 10s or 5m [default: as the trigger says]
+    /// For a polling trigger: polling interval, e.g. 10s or 5m [default: declared by the trigger]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) interval: Option<Duration>,
-    /// End after so many events
+    /// Stop after this number of events
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
-    /// How to print events
+    /// Output format of events
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Lines,
     #[command(flatten)]
@@ -110,14 +112,14 @@ pub(crate) struct ListenArgs {
 #[derive(Args)]
 #[command(after_help = "Example:\n  harness trigger check node.wasm orders --repair")]
 pub(crate) struct CheckArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
     /// Name of the subscription
     pub(crate) name: String,
-    /// Switch it on again, or make it anew, where the service has switched it off or lost it
+    /// Enable the subscription again, or create it again if the service no longer has it
     #[arg(long)]
     pub(crate) repair: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -127,14 +129,15 @@ pub(crate) struct CheckArgs {
 #[derive(Args)]
 #[command(after_help = "Example:\n  harness trigger stop node.wasm orders")]
 pub(crate) struct StopArgs {
-    /// The component, a .wasm file
+    /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
     /// Name of the subscription
     pub(crate) name: String,
-    /// Forget it here without telling the service, e.g. because the account is gone
+    /// Remove the subscription only from the store, without contacting the service, e.g. if the
+    /// account no longer exists
     #[arg(long)]
     pub(crate) forget: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]
@@ -143,7 +146,7 @@ pub(crate) struct StopArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum WebhookCommand {
-    /// Deliver a file to any URL, signed as the service would sign it, or wrong on purpose
+    /// Deliver a file to any URL, signed as the service would sign it, or deliberately invalid
     Send(Box<SendArgs>),
 }
 
@@ -155,30 +158,30 @@ impl WebhookCommand {
     }
 }
 
-/// What is made wrong with a delivery.
+/// How a delivery is made invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tamper {
     /// One digit of the signature is wrong
     Signature,
-    /// One byte of the body is another than was signed
+    /// One byte of the body was changed after signing
     Body,
     /// Signed with another secret
     Secret,
-    /// No signature at all
+    /// No signature
     Missing,
     /// An empty signature
     Empty,
-    /// A signature of a version that is not described
+    /// A signature version that the trigger does not declare
     Version,
     /// Half of the signature
     Truncated,
-    /// Something that is no signature
+    /// Text that is not a signature
     Garbage,
     /// Another method
     Method,
     /// A body above the limit
     Size,
-    /// All of these, one after the other
+    /// All of these, one after another
     All,
 }
 
@@ -188,40 +191,40 @@ pub(crate) enum Tamper {
       --body @triggered.json --secret @secret
   harness webhook send node.wasm event … --subscription orders    signed with its secret
   harness webhook send node.wasm event … --repeat 3               the same delivery three times
-  harness webhook send node.wasm event … --tamper all             wrong in each way
+  harness webhook send node.wasm event … --tamper all             invalid in each way
 
-Ends with 0 when the receiver did right: took what was signed (2xx), and refused (4xx) what was made
-wrong with --tamper.")]
+The exit code is 0 if the receiver accepted valid deliveries (2xx) and rejected (4xx) deliveries
+that --tamper made invalid.")]
 pub(crate) struct SendArgs {
-    /// The component, a .wasm file; says how deliveries are signed
+    /// Component (.wasm file) that declares how deliveries are signed
     pub(crate) plugin: PathBuf,
-    /// The trigger, one that is a webhook
+    /// Webhook trigger
     pub(crate) trigger: String,
-    /// Where to deliver
+    /// URL of the receiver
     #[arg(long, value_name = "URL")]
     pub(crate) url: Url,
-    /// The body, byte for byte
+    /// Body, sent byte for byte
     #[arg(long, value_name = "@FILE|-")]
     pub(crate) body: String,
-    /// The secret that signs: in a file, or on standard input
+    /// Signing secret: in a file, or on standard input
     #[arg(long, value_name = "@FILE|-", conflicts_with = "subscription")]
     pub(crate) secret: Option<String>,
-    /// Sign as the service signs for this subscription that is kept here
+    /// Sign with the secret of this stored subscription
     #[arg(long, value_name = "NAME")]
     pub(crate) subscription: Option<String>,
-    /// The delivery's id [default: a new one]
+    /// ID of the delivery [default: a new one]
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// Another header. Repeatable
+    /// Additional header. Repeatable
     #[arg(long, value_name = "NAME: VALUE")]
     pub(crate) header: Vec<String>,
-    /// Deliver it so many times, with the same id
+    /// Number of times to send the delivery, with the same ID
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
-    /// Make the delivery wrong, in this way
+    /// Make the delivery invalid in this way
     #[arg(long, value_enum)]
     pub(crate) tamper: Option<Tamper>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
     #[command(flatten)]

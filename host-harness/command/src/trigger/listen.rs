@@ -86,7 +86,9 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
         (Ok(printed), Ok(())) => printed,
         (Ok(_), Err(failure)) | (Err(failure), Ok(())) => return Err(failure),
         (Err(mut failure), Err(left)) => {
-            failure.message.push_str(&format!("; and `{name}` may be left: {}", left.message));
+            failure
+                .message
+                .push_str(&format!("; subscription `{name}` may still exist: {}", left.message));
             failure.next = left.next;
             return Err(failure);
         }
@@ -126,7 +128,7 @@ async fn take_down(
 ) -> Result<(), Failure> {
     let path = shell(&args.plugin.display().to_string());
     let next = format!("harness trigger stop {path} {}", shell(name));
-    output::stderr("Taking it down …\n");
+    output::stderr("Removing the subscription …\n");
     // The first Ctrl-C has brought us here; it must not keep this from being done.
     let token = CancellationToken::new();
     let taken_down = triggers.tear_down(plugin, name, &token);
@@ -134,7 +136,7 @@ async fn take_down(
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Failure::of(&error, &args.plugin.display().to_string()).next(next)),
         Err(_) => {
-            let message = format!("the service did not take `{name}` down in time");
+            let message = format!("The service did not remove subscription `{name}` in time");
             Err(Failure::new(Exit::Failed, "timeout", message).next(next))
         }
     }
@@ -145,8 +147,8 @@ fn begun(args: &ListenArgs, subscription: &Subscription) -> String {
         Some(url) => format!("delivers to {url}"),
         None => "is polled".to_owned(),
     };
-    let end = if args.keep { "leaves it in place" } else { "takes it down" };
-    format!("`{}` {how}. Ctrl-C ends, and {end}.\n", subscription.name)
+    let end = if args.keep { "keep" } else { "remove" };
+    format!("`{}` {how}. Press Ctrl-C to stop and {end} it.\n", subscription.name)
 }
 
 fn refuse_invalid(plugin: &Plugin, args: &ListenArgs, parameters: &Value) -> Result<(), Failure> {
@@ -156,7 +158,7 @@ fn refuse_invalid(plugin: &Plugin, args: &ListenArgs, parameters: &Value) -> Res
         return Ok(());
     }
     let message =
-        format!("the parameters do not fit the trigger `{}`; nothing was sent", args.trigger);
+        format!("The parameters do not match trigger `{}`; nothing was sent", args.trigger);
     let mut failure = Failure::input("invalid-input", message);
     failure.problems = problems;
     Err(failure.next(format!("harness inspect {} {}", shell(&path), args.trigger)))
@@ -169,9 +171,9 @@ fn refuse_unfit(args: &ListenArgs, is_webhook: bool) -> Result<(), Failure> {
         false if args.callback_url.is_some() => "--callback-url",
         _ => return Ok(()),
     };
-    let is = if is_webhook { "a webhook" } else { "polled" };
-    let message = format!("`{}` is {is}: {option} means nothing to it", args.trigger);
-    Err(Failure::input("usage", message).next(format!("leave {option} out")))
+    let is = if is_webhook { "uses a webhook" } else { "polls" };
+    let message = format!("Trigger `{}` {is}, so {option} has no effect", args.trigger);
+    Err(Failure::input("usage", message).next(format!("remove {option}")))
 }
 
 /// Where a webhook is listened for, and what the service is told.
@@ -188,8 +190,8 @@ impl Listening {
         before: Option<&Subscription>,
     ) -> Result<Self, Failure> {
         let socket = TcpListener::bind(args.listen).await.map_err(|error| {
-            let message = format!("{} cannot be listened to: {error}", args.listen);
-            Failure::input("listen", message).next("choose another address: --listen ADDRESS")
+            let message = format!("Cannot listen on {}: {error}", args.listen);
+            Failure::input("listen", message).next("choose another address with --listen ADDRESS")
         })?;
         if let Some(callback) = &args.callback_url {
             let path = callback.path().to_owned();
@@ -211,7 +213,7 @@ impl Listening {
         let listener = listener.clone();
         tokio::spawn(async move {
             if let Err(error) = listener.serve(self.socket).await {
-                output::stderr(&format!("no longer listening: {error}\n"));
+                output::stderr(&format!("Stopped listening: {error}\n"));
             }
         })
     }

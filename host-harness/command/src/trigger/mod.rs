@@ -71,10 +71,10 @@ async fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
 
 fn in_words(status: &Status) -> &'static str {
     match status {
-        Status::Unfinished => "unfinished",
+        Status::Unfinished => "incomplete",
         Status::Active => "active",
-        Status::Disabled => "switched off by the service",
-        Status::Missing => "unknown to the service",
+        Status::Disabled => "disabled by the service",
+        Status::Missing => "missing at the service",
     }
 }
 
@@ -101,14 +101,14 @@ async fn check(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure> {
             output::stdout(&format!("{}: {}\n", args.name, in_words(&status)))?;
         }
         Report::Text => {
-            output::stdout(&format!("{}: repaired; it was {}\n", args.name, in_words(&was)))?;
+            output::stdout(&format!("{}: repaired (was {})\n", args.name, in_words(&was)))?;
         }
     }
     if status == Status::Active {
         return Ok(Exit::Success);
     }
     let (plugin, name) = (shell(&path), shell(&args.name));
-    let message = format!("the subscription `{}` is {}", args.name, in_words(&status));
+    let message = format!("Subscription `{}` is {}", args.name, in_words(&status));
     Err(Failure::new(Exit::Failed, "not-active", message)
         .next(format!("harness trigger check {plugin} {name} --repair")))
 }
@@ -134,7 +134,8 @@ async fn stop(setup: &Setup, args: StopArgs) -> Result<Exit, Failure> {
             let mut failure = Failure::of(&error, &path);
             failure.next.get_or_insert_with(|| {
                 format!(
-                    "try again, or forget it here: harness trigger stop {plugin} {name} --forget"
+                    "try again, or remove it only from the store: harness trigger stop {plugin} \
+                     {name} --forget"
                 )
             });
             failure
@@ -145,9 +146,12 @@ async fn stop(setup: &Setup, args: StopArgs) -> Result<Exit, Failure> {
             output::stdout_report(&json!({ "name": args.name, "at_service": !args.forget }))?;
         }
         Report::Text if args.forget => {
-            output::stdout(&format!("{}: forgotten here; the service was not told\n", args.name))?;
+            output::stdout(&format!(
+                "{}: removed from the store; the service was not contacted\n",
+                args.name
+            ))?;
         }
-        Report::Text => output::stdout(&format!("{}: taken down\n", args.name))?,
+        Report::Text => output::stdout(&format!("{}: removed\n", args.name))?,
     }
     Ok(Exit::Success)
 }

@@ -58,7 +58,7 @@ impl EventSink for Printer {
         if let Some(left) = &self.left
             && left.load(Ordering::Relaxed) == 0
         {
-            return Err("as many as were asked for are printed".into());
+            return Err("the requested number of events was printed".into());
         }
         if let Err(failure) = self.print(event) {
             // Nobody reads any more. The event is kept.
@@ -86,12 +86,12 @@ impl EventSink for Printer {
                 tracing::info!(new, "received");
                 return;
             }
-            Happening::PutAside { reason } => format!("put aside a delivery: {reason}"),
+            Happening::PutAside { reason } => format!("Set a delivery aside: {reason}"),
             Happening::Repaired { was } => {
-                format!("repaired: the subscription was {}", super::in_words(was))
+                format!("Repaired the subscription, which was {}", super::in_words(was))
             }
             Happening::Failed { what, reason, pause } => {
-                format!("cannot {what}: {reason}; again in {} s", pause.as_secs())
+                format!("Cannot {what}: {reason}; retrying in {} s", pause.as_secs())
             }
             other => format!("{other:?}"),
         };
@@ -103,17 +103,17 @@ impl EventSink for Printer {
 pub(super) fn heard(_subscription: &str, answer: &Answer) {
     let why = match &answer.reason {
         Reason::Kept | Reason::Plugin => return,
-        Reason::Repeated => "it came before",
-        Reason::Unknown => "nobody listens at this path",
-        Reason::Method => "deliveries have another method",
-        Reason::TooLarge => "its body is too large",
-        Reason::Unsigned => "it is not signed",
-        Reason::WrongSignature => "its signature is wrong",
-        Reason::Full => "too many wait already",
+        Reason::Repeated => "duplicate",
+        Reason::Unknown => "no subscription uses this path",
+        Reason::Method => "wrong method",
+        Reason::TooLarge => "body too large",
+        Reason::Unsigned => "missing signature",
+        Reason::WrongSignature => "wrong signature",
+        Reason::Full => "too many waiting deliveries",
         Reason::Failed(reason) => reason,
-        _ => "for another reason",
+        _ => "other reason",
     };
-    let deed = if answer.is_taken() { "ignored" } else { "refused" };
+    let deed = if answer.is_taken() { "Ignored" } else { "Refused" };
     let text = format!("{deed} a delivery ({}): {why}", answer.status.as_u16());
     output::stderr(&format!("{}\n", output::one_line(&text)));
 }
