@@ -10,7 +10,7 @@ use workflow_node_host::oauth::Actor;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::trigger::SubscriptionKey;
 use workflow_node_host::{
-    Execution, FileApprovals, Host, Isolation, Plugin, Principal, Secret, Tenant, User,
+    CallContext, FileApprovals, Host, Isolation, Plugin, Principal, Secret, Tenant, User,
     WorkerCommand,
 };
 
@@ -88,19 +88,20 @@ impl Setup {
         }
     }
 
-    /// An execution that is narrowed as `network` says.
-    pub(crate) fn execution(&self, action: &str, network: &Network) -> Execution {
-        let mut execution = Execution::new(action);
-        execution.allow = (!network.allow.is_empty()).then(|| network.allow.clone());
-        execution.actor.clone_from(&self.principal);
-        execution
+    /// The context of a call that is narrowed as `network` says.
+    pub(crate) fn context(&self, network: &Network) -> CallContext {
+        let context = CallContext::of(self.principal.clone());
+        match network.allow.is_empty() {
+            true => context,
+            false => context.allow(network.allow.clone()),
+        }
     }
 
     /// A host that sends as `network` says.
     pub(crate) fn host(
         &self,
         network: &Network,
-        credentials: Option<Arc<LateStore>>,
+        credentials: Option<&LateStore>,
     ) -> Result<Host, Failure> {
         let mut builder = Host::builder()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
@@ -110,9 +111,11 @@ impl Setup {
         if let Some(cache) = cache() {
             builder = builder.cache_directory(cache);
         }
-        if let Some(credentials) = credentials {
-            builder =
-                builder.credential_store(credentials).credential_events(Arc::new(ToldOnTerminal));
+        if let Some(late) = credentials {
+            builder = builder
+                .credential_store(late.shared())
+                .credential_events(Arc::new(ToldOnTerminal))
+                .trigger_store(crate::store::subscriptions(self, late));
         }
         if let Some(limit) = &network.rate_limit {
             builder = builder.rate_limit(limit.0.clone());

@@ -2,16 +2,24 @@
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use workflow_node_host::Secret;
-use workflow_node_host::store::{KeyKind, SqliteStore, StoreKey};
+use workflow_node_host::store::{KeyKind, LazyStore, SqliteStore, StoreKey};
+use workflow_node_host::trigger::{MemoryTriggers, TriggerStore};
 
 use crate::exit::{Exit, Failure};
 use crate::keyring;
 use crate::setup::Setup;
 
-mod late;
+/// Where subscriptions are kept: beside the credentials, or in memory where there is no store and
+/// nothing has to outlive the command.
+pub(crate) fn subscriptions(setup: &Setup, late: &LateStore) -> Arc<dyn TriggerStore> {
+    match late.get().is_ok() || path(setup).exists() {
+        true => late.shared(),
+        false => Arc::new(MemoryTriggers::default()),
+    }
+}
 
 /// How often a passphrase may be mistyped.
 const ATTEMPTS: u32 = 3;
@@ -160,33 +168,26 @@ pub(crate) fn ask(prompt: &str) -> Result<Secret, Failure> {
 /// A store that is opened only once it is known that it is needed: everything else is checked
 /// before anybody is asked for a passphrase.
 #[derive(Default)]
-pub(crate) struct LateStore(OnceLock<SqliteStore>);
+pub(crate) struct LateStore(LazyStore);
 
 impl LateStore {
+    /// The store as the host uses it.
+    pub(crate) fn shared(&self) -> Arc<LazyStore> {
+        Arc::new(self.0.clone())
+    }
+
     /// Opens it. Done at most once.
     pub(crate) fn open(&self, setup: &Setup) -> Result<&SqliteStore, Failure> {
-        match self.0.get() {
-            Some(store) => Ok(store),
-            None => {
-                let store = open(setup)?;
-                Ok(self.0.get_or_init(|| store))
-            }
-        }
+        self.0.open_with(|| open(setup))
     }
 
     /// Opens it, or makes it. Done at most once.
     pub(crate) fn open_or_make(&self, setup: &Setup) -> Result<&SqliteStore, Failure> {
-        match self.0.get() {
-            Some(store) => Ok(store),
-            None => {
-                let store = open_or_make(setup)?;
-                Ok(self.0.get_or_init(|| store))
-            }
-        }
+        self.0.open_with(|| open_or_make(setup))
     }
 
     /// The store that was opened.
     pub(crate) fn get(&self) -> Result<&SqliteStore, Failure> {
-        self.0.get().ok_or_else(|| Failure::internal("The credential store was not opened"))
+        self.0.opened().ok_or_else(|| Failure::internal("The credential store was not opened"))
     }
 }

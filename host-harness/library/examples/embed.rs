@@ -1,4 +1,4 @@
-//! An engine in some forty lines: loads a node, approves it, connects a credential, runs an action.
+//! An engine in about 40 lines: loads a node, approves it, makes a credential, and runs an action.
 //!
 //! ```text
 //! cargo run -p component-build                       # prints where pagerduty.wasm is
@@ -6,17 +6,19 @@
 //! cargo run -p workflow-node-host --example embed -- pagerduty.wasm CA.pem https://127.0.0.1:PORT < key
 //! ```
 
-#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
-use std::io::Read as _;
 use std::sync::Arc;
 
-use serde_json::{Map, json};
-use workflow_node_host::credential::{Credential, CredentialForm, MemoryCredentials};
+use futures_util::StreamExt as _;
+use serde_json::json;
+use workflow_node_host::credential::{CredentialForm, MemoryCredentials};
 use workflow_node_host::transport::HttpTransport;
-use workflow_node_host::{Execution, Host, Isolation, Secret, WorkerCommand};
+use workflow_node_host::{Execution, ExecutionEvent, Host, Isolation, WorkerCommand};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
     // Nodes run in worker processes: this program, started with another argument.
     #[cfg(target_os = "linux")]
     if std::env::args().nth(1).as_deref() == Some("worker") {
@@ -27,14 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[tokio::main]
-async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let [_, plugin, ca_file, simulator] =
-        <[String; 4]>::try_from(std::env::args().collect::<Vec<_>>())
-            .map_err(|_| "usage: embed PLUGIN CA_FILE ORIGIN < KEY")?;
-    let mut key = String::new();
-    std::io::stdin().read_to_string(&mut key)?;
+async fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [plugin, ca_file, simulator] = arguments.as_slice() else {
+        return Err("usage: embed PLUGIN CA_FILE ORIGIN < KEY".into());
+    };
+    let key = std::io::read_to_string(std::io::stdin())?;
 
-    // The engine brings its credentials, and says how requests leave the machine.
+    // The engine supplies credentials, and decides how requests leave the machine.
     let credentials = Arc::new(MemoryCredentials::default());
     let transport = HttpTransport::builder()
         .ca_pem(std::fs::read(ca_file)?)
@@ -42,40 +44,31 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let host = Host::builder()
         .isolation(Isolation::Process(WorkerCommand::current()?.argument("worker")))
-        .credentials(credentials.clone())
+        .credential_source(credentials.clone())
         .transport(Arc::new(transport))
         .build()?;
 
-    // Loading grants nothing. An operator looks at what the plugin asks for, and approves it.
+    // Loading grants nothing. An operator reviews what the plugin requests, and approves it.
     let plugin = host.load_file(plugin).await?;
-    for origin in &plugin.grant_request().origins {
-        println!("{} asks for {origin}", plugin.grant_request().node);
-    }
+    println!("{} requests {:?}", plugin.grant_request().node, plugin.grant_request().origins);
     plugin.approve(Some("the operator".into()))?;
 
-    // The plugin says what follows from the form; the secret stays here.
-    let form = CredentialForm {
-        fields: Map::from_iter([("region".into(), json!("us"))]),
-        secrets: [("api_token".into(), Secret::new(key.trim()))].into(),
-    };
-    let configuration = plugin.connect("api-token", &form).await?;
-    credentials.insert(Credential {
-        name: "pd".into(),
-        node: plugin.description().node.name.clone(),
-        credential_type: "api-token".into(),
-        fields: form.fields,
-        secrets: form.secrets,
-        configuration,
-        granted_scopes: None,
-        revision: 1,
-    });
+    // The plugin sees the fields of the form; the secret stays here.
+    let form = CredentialForm::default().field("region", "us").secret("api_token", key.trim());
+    credentials.insert(plugin.credential("pd", "api-token", form).await?);
 
-    // One result per item, in order.
     let execution = Execution::new("service.list").credential("rest", "pd").item(json!({}));
-    for item in plugin.execute(execution).await?.items {
-        match item.error {
-            Some(error) => println!("failed: {} ({})", error.message, error.kind),
-            None => item.output.iter().for_each(|record| println!("{}", record.json)),
+    let mut events = plugin.stream(execution).await?;
+    while let Some(event) = events.next().await {
+        match event {
+            ExecutionEvent::Record { record, .. } => println!("{}", record.json),
+            ExecutionEvent::ItemFinished { item, error: Some(error), .. } => {
+                eprintln!("item {item} failed: {error}");
+            }
+            ExecutionEvent::End(end) => {
+                return end.stopped.map_or(Ok(()), |error| Err(error.into()));
+            }
+            _ => {}
         }
     }
     Ok(())

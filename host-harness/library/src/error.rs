@@ -60,7 +60,7 @@ pub(crate) enum ErrorKind {
     #[error("{0}")]
     Trigger(String),
     #[error("{0}")]
-    TriggerRefused(String, Box<ItemError>),
+    Rejected(String, Box<ItemError>),
     #[error("{0}")]
     TriggerStore(TriggerStoreError),
     #[error(
@@ -68,6 +68,8 @@ pub(crate) enum ErrorKind {
          more memory"
     )]
     Ticker(std::io::Error),
+    #[error("{0}")]
+    Setup(String),
     #[error("{0}")]
     Internal(String),
 }
@@ -181,7 +183,7 @@ impl Error {
     /// What a plugin answered, where that is the reason.
     pub fn item(&self) -> Option<&ItemError> {
         match &*self.0 {
-            ErrorKind::TriggerRefused(_, error) => Some(error),
+            ErrorKind::Rejected(_, error) => Some(error),
             _ => None,
         }
     }
@@ -214,10 +216,11 @@ impl Error {
             ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_) => "credential",
             ErrorKind::Approvals(_) => "approvals",
             ErrorKind::Trigger(_) => "trigger",
-            ErrorKind::TriggerRefused(_, error) => error.kind,
+            ErrorKind::Rejected(_, error) => error.kind,
             ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
             ErrorKind::TriggerStore(TriggerStoreError::Full { .. }) => "full",
             ErrorKind::TriggerStore(_) => "trigger-store",
+            ErrorKind::Setup(_) => "setup",
             ErrorKind::Ticker(_) | ErrorKind::Internal(_) => "internal",
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+use workflow_node_documents::OptionsQuery;
 
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, OutputItem};
@@ -17,42 +18,111 @@ use crate::limits::{Limits, RECORD_OVERHEAD, exceeded};
 use crate::origin::OriginPattern;
 use crate::principal::Principal;
 
-/// One call of one action over any number of items.
+/// Who makes a call, and within which bounds: shared by executions, credential tests, and the
+/// loading of choices.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct CallContext {
+    /// The user who makes the call. Reported to the credential source and to the audit log. It
+    /// decides whose credentials may be used, and nothing is shared with another principal: no
+    /// secret handle, no connection, no idempotency key. Default: the local user of the default
+    /// tenant.
+    pub actor: Principal,
+    /// The workflow that makes the call. Reported to the credential source and to the audit log.
+    pub workflow: Option<String>,
+    /// Narrows the approved origins. `None` does not narrow them; an empty list denies all.
+    pub allow: Option<Vec<OriginPattern>>,
+    /// Maximum duration of the call, for an execution of all its items. `None`: as the limits say.
+    pub timeout: Option<Duration>,
+    /// What the call may use. `None`: the limits of the host.
+    pub limits: Option<Limits>,
+    /// Cancels the call.
+    pub cancellation: CancellationToken,
+}
+
+impl CallContext {
+    /// The context of a call by this principal.
+    pub fn of(actor: impl Into<Principal>) -> Self {
+        Self { actor: actor.into(), ..Self::default() }
+    }
+
+    /// Sets the workflow that makes the call.
+    #[must_use]
+    pub fn workflow(mut self, workflow: impl Into<String>) -> Self {
+        self.workflow = Some(workflow.into());
+        self
+    }
+
+    /// Narrows the approved origins to these.
+    #[must_use]
+    pub fn allow(mut self, origins: impl IntoIterator<Item = OriginPattern>) -> Self {
+        self.allow = Some(origins.into_iter().collect());
+        self
+    }
+
+    /// Sets the maximum duration of the call.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what the call may use.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Sets the token that cancels the call. One token can cancel several calls.
+    #[must_use]
+    pub fn cancellation(mut self, token: CancellationToken) -> Self {
+        self.cancellation = token;
+        self
+    }
+}
+
+/// A clone has a cancellation token of its own: cancelling one call does not cancel its copies. To
+/// cancel several calls together, set the same token on each.
+impl Clone for CallContext {
+    fn clone(&self) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            workflow: self.workflow.clone(),
+            allow: self.allow.clone(),
+            timeout: self.timeout,
+            limits: self.limits.clone(),
+            cancellation: CancellationToken::new(),
+        }
+    }
+}
+
+/// One call of one action over any number of items. A clone has a cancellation token of its own, as
+/// [`CallContext`] describes.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Execution {
-    /// The action's name.
+    /// Name of the action.
     pub action: String,
     /// One object of parameters per item.
     pub items: Vec<Value>,
-    /// Names of credentials by slot.
+    /// Names of credentials, by slot.
     pub credentials: BTreeMap<String, String>,
-    /// True: an item that fails does not stop the others.
+    /// Whether the other items run after one has failed.
     pub continue_on_fail: bool,
-    /// How many items may be under way at once; `None`: the plugin's choice.
+    /// Maximum number of items in progress at once. `None`: the node decides.
     pub concurrency: Option<usize>,
-    /// Names the execution; repeating it with the same name repeats its idempotency keys. `None`: a
-    /// new one.
+    /// ID of the execution. An execution that is repeated with the same ID sends the same
+    /// idempotency keys. `None`: a new one.
     pub id: Option<String>,
-    /// Who runs it; told to the credential source and to the audit. Whose credentials may be used
-    /// follows from it, and nothing is shared with another principal: no handle, no connection, no
-    /// idempotency key. Default: the local user of the default tenant.
-    pub actor: Principal,
-    /// The workflow; told to the credential source and to the audit.
-    pub workflow: Option<String>,
-    /// Narrows the approved origins; `None` does not narrow, empty denies all.
-    pub allow: Option<Vec<OriginPattern>>,
-    /// Ends it after so long, however its items come; `None`: as the limits say.
-    pub timeout: Option<Duration>,
-    /// What it may use; `None`: the host's limits.
-    pub limits: Option<Limits>,
-    /// Ends it from outside.
-    pub cancellation: CancellationToken,
-    /// Judge every request, and send none.
+    /// Judges every request and sends none.
     pub dry_run: bool,
+    /// Who runs the execution, and within which bounds.
+    pub context: CallContext,
 }
 
 impl Execution {
-    /// An execution of an action without items.
+    /// An execution of an action, without items.
     pub fn new(action: impl Into<String>) -> Self {
         Self { action: action.into(), ..Self::default() }
     }
@@ -64,10 +134,59 @@ impl Execution {
         self
     }
 
-    /// Fills a slot.
+    /// Adds items.
+    #[must_use]
+    pub fn items(mut self, items: impl IntoIterator<Item = Value>) -> Self {
+        self.items.extend(items);
+        self
+    }
+
+    /// Fills a slot with the credential of this name.
     #[must_use]
     pub fn credential(mut self, slot: impl Into<String>, name: impl Into<String>) -> Self {
         self.credentials.insert(slot.into(), name.into());
+        self
+    }
+
+    /// Sets whether the other items run after one has failed.
+    #[must_use]
+    pub fn continue_on_fail(mut self, on: bool) -> Self {
+        self.continue_on_fail = on;
+        self
+    }
+
+    /// Sets the maximum number of items in progress at once.
+    #[must_use]
+    pub fn concurrency(mut self, items: usize) -> Self {
+        self.concurrency = Some(items);
+        self
+    }
+
+    /// Sets the ID of the execution.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Sets whether every request is judged and none is sent.
+    #[must_use]
+    pub fn dry_run(mut self, on: bool) -> Self {
+        self.dry_run = on;
+        self
+    }
+
+    /// Sets who runs the execution, and within which bounds.
+    #[must_use]
+    pub fn context(mut self, context: CallContext) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Sets the user who runs the execution.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<Principal>) -> Self {
+        self.context.actor = actor.into();
         self
     }
 }
@@ -406,17 +525,25 @@ fn text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
-/// Hears what happens while a call runs. Every method has a default that does nothing.
+/// Receives what happens while a call runs. Every method has a default that does nothing.
+///
+/// The results of an execution arrive here completely: each record of an item once and in order,
+/// then the end of the item.
 #[async_trait]
 pub trait Observer: Send + Sync + 'static {
-    /// Output of an item, handed over before the call returns. Waiting here is back-pressure: the
-    /// guest waits, too.
+    /// An item has output these records. Waiting here is back-pressure: the guest waits as well.
     async fn output(&self, item: u32, records: &[OutputRecord]) {
         let _ = (item, records);
     }
 
-    /// Whether the host shall keep emitted output for the [`Outcome`], too. An engine that streams
-    /// says no.
+    /// An item has finished, after all of its [`output`](Self::output). With an error: what it
+    /// output before remains valid. Called once for each item that was started or is invalid.
+    async fn item_finished(&self, item: u32, error: Option<&ItemError>) {
+        let _ = (item, error);
+    }
+
+    /// Whether the host also collects output in the [`Outcome`]. An engine that takes records from
+    /// [`output`](Self::output) returns false; the number of items then does not increase memory.
     fn keeps_output(&self) -> bool {
         true
     }
@@ -458,19 +585,49 @@ impl Observer for Silent {
     }
 }
 
-/// Whose form it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FormOf {
-    /// The action's of this name.
+/// A query for the choices of a form field.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OptionsRequest {
+    /// The form, the field, and what the form holds so far.
+    pub query: OptionsQuery,
+    /// Names of credentials, by slot.
+    pub credentials: BTreeMap<String, String>,
+    /// Who asks, and within which bounds.
+    pub context: CallContext,
+}
+
+impl OptionsRequest {
+    /// A request without credentials.
+    pub fn new(query: OptionsQuery) -> Self {
+        Self { query, credentials: BTreeMap::new(), context: CallContext::default() }
+    }
+
+    /// Fills a slot with the credential of this name.
+    #[must_use]
+    pub fn credential(mut self, slot: impl Into<String>, name: impl Into<String>) -> Self {
+        self.credentials.insert(slot.into(), name.into());
+        self
+    }
+
+    /// Sets who asks, and within which bounds.
+    #[must_use]
+    pub fn context(mut self, context: CallContext) -> Self {
+        self.context = context;
+        self
+    }
+}
+
+/// Names a form: of an action or of a trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FormOf {
     Action(String),
-    /// The trigger's of this name.
     Trigger(String),
 }
 
 impl FormOf {
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Action(name) | Self::Trigger(name) => name,
         }
@@ -485,37 +642,29 @@ impl FormOf {
     }
 }
 
-/// What a form asks for the choices of a field.
-#[derive(Clone, Debug, Serialize)]
-pub struct OptionsQuery {
-    /// Whose form it is.
-    #[serde(flatten)]
-    pub of: FormOf,
-    /// The parameter's name; inside an object or a list of objects the way to it, joined by `/`.
-    pub parameter: String,
-    /// What the form holds so far.
-    pub parameters: Map<String, Value>,
-    /// What the user typed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search: Option<String>,
-    /// From the last answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
-    /// How many at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl OptionsQuery {
-    /// The first choices of a parameter.
-    pub fn new(of: FormOf, parameter: impl Into<String>) -> Self {
-        Self {
-            of,
-            parameter: parameter.into(),
-            parameters: Map::new(),
-            search: None,
-            cursor: None,
-            limit: None,
-        }
+    #[test]
+    fn cancelling_an_execution_does_not_cancel_its_clone_or_its_original() {
+        let original = Execution::new("service.list");
+        let clone = original.clone();
+        clone.context.cancellation.cancel();
+        assert!(!original.context.cancellation.is_cancelled());
+        let clone = original.clone();
+        original.context.cancellation.cancel();
+        assert!(!clone.context.cancellation.is_cancelled());
+    }
+
+    #[test]
+    fn executions_with_one_token_are_cancelled_together() {
+        let token = CancellationToken::new();
+        let context = || CallContext::default().cancellation(token.clone());
+        let one = Execution::new("service.list").context(context());
+        let another = Execution::new("incident.list").context(context());
+        token.cancel();
+        assert!(one.context.cancellation.is_cancelled());
+        assert!(another.context.cancellation.is_cancelled());
     }
 }

@@ -1,6 +1,8 @@
 //! A host: one engine, its services, and the plugins that it loads.
 
-use std::path::{Path, PathBuf};
+mod builder;
+
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
@@ -9,40 +11,40 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, WasmFeatures};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-use crate::approval::{Approvals, GrantRequest, MemoryApprovals};
-use crate::audit::{AuditSink, TracingAudit};
+use crate::approval::{Approvals, GrantRequest};
+use crate::audit::AuditSink;
 use crate::budget::ByteBudget;
 use crate::cache::{Cache, Documents};
-use crate::clock::{Clock, SystemClock};
-use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
-use crate::description::{Description, RateWindow};
+use crate::clock::Clock;
+use crate::credential::CredentialSource;
+use crate::description::Description;
 use crate::digest::Digest;
 use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::error::{Error, ErrorKind};
 use crate::imports::{
-    WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written, add_to_linker,
-    add_wasi_to_linker,
+    WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written,
 };
 use crate::inspection::{FEATURES, Surface, inspect};
-use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
-use crate::journal::{Journal, NoJournal};
-use crate::limits::{Limits, ProcessLimits, TriggerLimits, WorkerLimits};
-use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
+use crate::journal::Journal;
+use crate::limits::{Limits, ProcessLimits, TriggerLimits};
+use crate::oauth::CredentialManager;
 use crate::offload::{Offload, Stop};
 #[cfg(target_os = "linux")]
 use crate::plugin::Program;
 use crate::plugin::{Guest, Linked, Plugin};
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::Transport;
+use crate::trigger::Triggers;
+
+pub use builder::HostBuilder;
+#[cfg(feature = "memory-hook")]
+pub use builder::MemoryCreator;
 
 /// Stack of a guest, in bytes.
 const WASM_STACK: usize = 512 * 1024;
 /// Stack of a fiber: the guest's, and room for host functions at its edge.
 const ASYNC_STACK: usize = WASM_STACK + 1024 * 1024;
-
-/// Makes the memories of guests; see [`HostBuilder::memory_creator`].
-pub use wasmtime::MemoryCreator;
 
 /// How components are compiled and run, in whichever process.
 pub(crate) fn engine_config() -> Config {
@@ -57,260 +59,6 @@ pub(crate) fn engine_config() -> Config {
         // are not compiled in.
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
     config
-}
-
-/// Builds a [`Host`].
-#[derive(Default)]
-pub struct HostBuilder {
-    cache: Option<PathBuf>,
-    limits: Limits,
-    trigger_limits: TriggerLimits,
-    process_limits: ProcessLimits,
-    transport: Option<Arc<dyn Transport>>,
-    credentials: Option<Arc<dyn CredentialSource>>,
-    store: Option<Arc<dyn CredentialStore>>,
-    events: Option<Arc<dyn CredentialEvents>>,
-    timing: Timing,
-    approvals: Option<Arc<dyn Approvals>>,
-    audit: Option<Arc<dyn AuditSink>>,
-    journal: Option<Arc<dyn Journal>>,
-    clock: Option<Arc<dyn Clock>>,
-    rate_limit: Option<Vec<RateWindow>>,
-    development: bool,
-    memory_creator: Option<Arc<dyn MemoryCreator>>,
-    isolation: Isolation,
-    worker_limits: WorkerLimits,
-}
-
-impl HostBuilder {
-    /// Keeps compiled components below this directory, which must be the user's own. Without it
-    /// every load compiles.
-    #[must_use]
-    pub fn cache_directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.cache = Some(directory.into());
-        self
-    }
-
-    /// What one call may use, unless the execution says otherwise.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Limits deliveries, events, and what is stored of them. Default: [`TriggerLimits::default`].
-    #[must_use]
-    pub fn trigger_limits(mut self, limits: TriggerLimits) -> Self {
-        self.trigger_limits = limits;
-        self
-    }
-
-    /// What all that this host runs and loads may use together. Default:
-    /// [`ProcessLimits::default`].
-    #[must_use]
-    pub fn process_limits(mut self, limits: ProcessLimits) -> Self {
-        self.process_limits = limits;
-        self
-    }
-
-    /// Sends requests. Default: an [`HttpTransport`].
-    #[must_use]
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
-    /// Where credentials are kept. The host connects, renews and ends them there; see
-    /// [`Host::credentials`]. Default: none.
-    #[must_use]
-    pub fn credential_store(mut self, store: Arc<dyn CredentialStore>) -> Self {
-        self.store = Some(store);
-        self
-    }
-
-    /// Hears what befalls the credentials of the store.
-    #[must_use]
-    pub fn credential_events(mut self, events: Arc<dyn CredentialEvents>) -> Self {
-        self.events = Some(events);
-        self
-    }
-
-    /// How long getting and renewing tokens may take.
-    #[must_use]
-    pub fn credential_timing(mut self, timing: Timing) -> Self {
-        self.timing = timing;
-        self
-    }
-
-    /// Where credentials come from, for an engine that does all of it itself: instead of a store.
-    /// Default: none.
-    #[must_use]
-    pub fn credentials(mut self, credentials: Arc<dyn CredentialSource>) -> Self {
-        self.credentials = Some(credentials);
-        self
-    }
-
-    /// Where approvals are kept. Default: in memory, empty.
-    #[must_use]
-    pub fn approvals(mut self, approvals: Arc<dyn Approvals>) -> Self {
-        self.approvals = Some(approvals);
-        self
-    }
-
-    /// Takes audit events. Default: [`TracingAudit`].
-    #[must_use]
-    pub fn audit(mut self, audit: Arc<dyn AuditSink>) -> Self {
-        self.audit = Some(audit);
-        self
-    }
-
-    /// Takes journal entries. Default: [`NoJournal`].
-    #[must_use]
-    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
-        self.journal = Some(journal);
-        self
-    }
-
-    /// Where time comes from. Default: [`SystemClock`].
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// Paces every credential by these windows instead of those that its type describes; an empty
-    /// list lifts the limit. For a service that allows this account something else, and for
-    /// benchmarks.
-    #[must_use]
-    pub fn rate_limit(mut self, windows: Vec<RateWindow>) -> Self {
-        self.rate_limit = Some(windows);
-        self
-    }
-
-    /// Approves rebuilds of a plugin that was approved once, as long as they ask for nothing new.
-    /// For authors; each such approval is a warning in the log.
-    #[must_use]
-    pub fn development(mut self, on: bool) -> Self {
-        self.development = on;
-        self
-    }
-
-    /// Allocates the linear memories of guests, so that a test can read all of them. Not for
-    /// [`Isolation::Process`]: workers allocate their own.
-    #[must_use]
-    pub fn memory_creator(mut self, creator: Arc<dyn MemoryCreator>) -> Self {
-        self.memory_creator = Some(creator);
-        self
-    }
-
-    /// Where guests run. Default: [`Isolation::InProcess`].
-    #[must_use]
-    pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.isolation = isolation;
-        self
-    }
-
-    /// Limits of the processes that run guests.
-    #[must_use]
-    pub fn worker_limits(mut self, limits: WorkerLimits) -> Self {
-        self.worker_limits = limits;
-        self
-    }
-
-    /// Builds it.
-    ///
-    /// # Errors
-    ///
-    /// When the engine or the transport cannot be made, when the thread that interrupts plugins
-    /// cannot be started, or when the cache directory cannot be used.
-    pub fn build(self) -> Result<Host, Error> {
-        let mut config = engine_config();
-        if self.memory_creator.is_some() && matches!(self.isolation, Isolation::Process(_)) {
-            return Err(Error::internal("a memory creator cannot serve worker processes"));
-        }
-        if let Some(creator) = self.memory_creator {
-            // A creator knows nothing of guard pages and copy-on-write images.
-            config
-                .with_host_memory(creator)
-                .memory_init_cow(false)
-                .memory_reservation(0)
-                .memory_guard_size(0);
-        }
-        let engine = Engine::new(&config).map_err(Error::internal)?;
-        crate::ticker::start(&engine)?;
-        let cache = self
-            .cache
-            .map(|directory| {
-                Cache::open(&directory, &engine).map_err(|source| {
-                    let path = directory.display().to_string();
-                    Error::from(ErrorKind::Read { path, source })
-                })
-            })
-            .transpose()?;
-        let mut linker = Linker::new(&engine);
-        add_to_linker::<CallState>(&mut linker).map_err(Error::internal)?;
-        add_wasi_to_linker::<CallState>(&mut linker).map_err(Error::internal)?;
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(HttpTransport::builder().build().map_err(Error::internal)?),
-        };
-        let approvals = self.approvals.unwrap_or_else(|| Arc::new(MemoryApprovals::default()));
-        let audit = self.audit.unwrap_or_else(|| Arc::new(TracingAudit));
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
-        let manager = self.store.map(|store| {
-            CredentialManager::new(Services {
-                store,
-                transport: transport.clone(),
-                approvals: approvals.clone(),
-                audit: audit.clone(),
-                clock: clock.clone(),
-                events: self.events,
-                timing: self.timing,
-            })
-        });
-        let credentials = match (self.credentials, &manager) {
-            (Some(credentials), _) => credentials,
-            (None, Some(manager)) => Arc::new(manager.clone()),
-            (None, None) => Arc::new(MemoryCredentials::default()),
-        };
-        #[cfg(target_os = "linux")]
-        let workers = match &self.isolation {
-            Isolation::Process(command) => {
-                Some(Workers::new(command.clone(), self.worker_limits).map_err(Error::internal)?)
-            }
-            _ => None,
-        };
-        #[cfg(not(target_os = "linux"))]
-        if matches!(self.isolation, Isolation::Process(_)) {
-            return Err(Error::internal("worker processes are available on Linux only"));
-        }
-        let shared = Arc::new(Shared {
-            engine,
-            linker,
-            cache,
-            handles: Arc::new(Handles::new(self.limits.handles)),
-            limits: self.limits,
-            trigger_limits: self.trigger_limits,
-            held: ByteBudget::of_process(self.process_limits.held_bytes),
-            heavy: Offload::new(self.process_limits.heavy_work),
-            computing: OnceLock::new(),
-            process_limits: self.process_limits,
-            transport,
-            credentials,
-            manager,
-            approvals,
-            audit,
-            journal: self.journal.unwrap_or_else(|| Arc::new(NoJournal)),
-            clock,
-            pacing: Arc::new(Pacing::new(self.rate_limit)),
-            echoes: Arc::new(EchoFilters::default()),
-            development: self.development,
-            loads_unapproved: matches!(self.isolation, Isolation::InProcessUnapproved),
-            #[cfg(target_os = "linux")]
-            workers,
-        });
-        Ok(Host { shared })
-    }
 }
 
 /// Loads plugins. Cheap to clone.
@@ -333,7 +81,8 @@ pub(crate) struct Shared {
     computing: OnceLock<Arc<Semaphore>>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
-    pub(crate) manager: Option<CredentialManager>,
+    manager: Option<CredentialManager>,
+    triggers: Option<Triggers>,
     pub(crate) approvals: Arc<dyn Approvals>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) journal: Arc<dyn Journal>,
@@ -413,10 +162,30 @@ impl Host {
         &self.shared.process_limits
     }
 
-    /// Connects, renews and ends the credentials of the host's store; `None` where it was built
-    /// without one.
-    pub fn credentials(&self) -> Option<&CredentialManager> {
-        self.shared.manager.as_ref()
+    /// Connects, renews, and ends the credentials in the host's store.
+    ///
+    /// # Errors
+    ///
+    /// When the host was built without a [credential store](HostBuilder::credential_store).
+    pub fn credentials(&self) -> Result<&CredentialManager, Error> {
+        self.shared.manager.as_ref().ok_or_else(|| {
+            let problem = "Cannot manage credentials: this host was built without a credential \
+                           store. Call `HostBuilder::credential_store`";
+            ErrorKind::Setup(problem.to_owned()).into()
+        })
+    }
+
+    /// Sets up, receives for, and runs the trigger subscriptions in the host's store.
+    ///
+    /// # Errors
+    ///
+    /// When the host was built without a [trigger store](HostBuilder::trigger_store).
+    pub fn triggers(&self) -> Result<&Triggers, Error> {
+        self.shared.triggers.as_ref().ok_or_else(|| {
+            let problem = "Cannot use triggers: this host was built without a trigger store. Call \
+                           `HostBuilder::trigger_store`";
+            ErrorKind::Setup(problem.to_owned()).into()
+        })
     }
 
     /// Process IDs of the workers, those that are idle included; empty without

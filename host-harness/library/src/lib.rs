@@ -16,7 +16,11 @@ mod egress;
 mod error;
 mod execution;
 mod host;
+#[cfg(feature = "linker")]
 pub mod imports;
+#[cfg(not(feature = "linker"))]
+#[allow(unreachable_pub)] // They are public with the feature.
+mod imports;
 mod inspection;
 mod isolation;
 pub mod journal;
@@ -43,10 +47,12 @@ pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
 pub use error::Error;
 pub use execution::{
-    Exchange, Execution, ExecutionEnd, ExecutionEvent, FormOf, ItemError, ItemOutcome, LogLevel,
-    Observer, OptionsQuery, Outcome, OutputRecord, Silent,
+    CallContext, Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, ItemOutcome,
+    LogLevel, Observer, OptionsRequest, Outcome, OutputRecord, Silent,
 };
-pub use host::{Host, HostBuilder, MemoryCreator};
+#[cfg(feature = "memory-hook")]
+pub use host::MemoryCreator;
+pub use host::{Host, HostBuilder};
 pub use inspection::Surface;
 #[cfg(target_os = "linux")]
 pub use isolation::worker;
@@ -59,7 +65,10 @@ pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{Crash, ExecutionStream, Plugin};
 pub use principal::{Principal, Tenant, User};
 pub use secret::Secret;
-pub use workflow_node_documents::{PathTemplate, PathTemplateError};
+pub use workflow_node_documents::{
+    Account, Choice, CredentialAccess, Identity, Options, OptionsQuery, PathTemplate,
+    PathTemplateError,
+};
 
 /// Ends an execution from outside.
 pub use tokio_util::sync::CancellationToken;

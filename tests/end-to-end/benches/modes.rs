@@ -137,7 +137,7 @@ impl Mode {
         let mut execution = Execution::new("incident.get").credential("rest", "user");
         execution.items = vec![json!({"incident_id": self.incident}); count];
         execution.concurrency = Some(IN_FLIGHT);
-        execution.actor = Principal::user(actor);
+        execution.context.actor = Principal::user(actor);
         let outcome = self.world.plugin.execute(execution).await.expect("it runs");
         assert!(outcome.items.iter().all(|item| item.is_ok()), "{:?}", outcome.stopped);
     }
@@ -151,7 +151,7 @@ impl Mode {
     async fn list(&self, pages: usize) {
         let mut execution = Execution::new("incident.list").credential("rest", "user");
         execution.items = vec![json!({"limit": pages * 100, "date_range": "all"})];
-        execution.limits = Some(Limits { output: 256 << 20, ..Limits::default() });
+        execution.context.limits = Some(Limits { output: 256 << 20, ..Limits::default() });
         let outcome = self.world.plugin.execute(execution).await.expect("it runs");
         assert!(outcome.items[0].is_ok(), "{:?}", outcome.items[0].error);
         assert_eq!(outcome.items[0].output.len(), pages * 100);

@@ -12,7 +12,7 @@ use workflow_node_host::trigger::{
     Answer, EventSink, Happening, Listener, MemoryTriggers, NewSubscription, RunOptions, SinkError,
     Subscription, TriggerEvent, TriggerStore, Triggers,
 };
-use workflow_node_host::{CancellationToken, Host, Plugin, Principal};
+use workflow_node_host::{CancellationToken, Plugin, Principal, TriggerLimits};
 
 use crate::World;
 
@@ -103,6 +103,14 @@ pub async fn eventually(mut holds: impl FnMut() -> bool, otherwise: impl Fn() ->
     }
 }
 
+/// The subscriptions in a store, as a host with this store has them: a host has one, and a test of
+/// restarts needs several.
+pub fn triggers(store: Arc<dyn TriggerStore>, limits: TriggerLimits) -> Triggers {
+    let host = crate::host().trigger_store(store).trigger_limits(limits);
+    let host = host.build().expect("the host is built");
+    host.triggers().expect("the host has a trigger store").clone()
+}
+
 impl Engine {
     /// One that keeps everything in memory.
     pub async fn new(world: &World) -> Self {
@@ -111,12 +119,21 @@ impl Engine {
 
     /// One with a store of its own choice.
     pub async fn with(world: &World, store: Arc<dyn TriggerStore>) -> Self {
-        Self::of(&world.host, &world.plugin, store).await
+        Self::of(&world.plugin, store).await
     }
 
-    /// One of any host and plugin.
-    pub async fn of(host: &Host, plugin: &Plugin, store: Arc<dyn TriggerStore>) -> Self {
-        let triggers = host.triggers(store);
+    /// One of any plugin.
+    pub async fn of(plugin: &Plugin, store: Arc<dyn TriggerStore>) -> Self {
+        Self::within(plugin, store, TriggerLimits::default()).await
+    }
+
+    /// One of any plugin, with limits of its own.
+    pub async fn within(
+        plugin: &Plugin,
+        store: Arc<dyn TriggerStore>,
+        limits: TriggerLimits,
+    ) -> Self {
+        let triggers = triggers(store, limits);
         let answers = Arc::new(Mutex::new(Vec::new()));
         let heard = answers.clone();
         let listener = Listener::new(triggers.clone(), plugin.clone(), move |name, answer| {

@@ -96,7 +96,7 @@ impl World {
         let transport = transport(&simulator).build().expect("the transport is built");
         let builder = host()
             .transport(Arc::new(transport))
-            .credentials(credentials.clone())
+            .credential_source(credentials.clone())
             .audit(audit.clone())
             .journal(journal.clone());
         let host = configure(builder).build().expect("the host is built");
@@ -212,7 +212,7 @@ impl World {
         let mut execution = Execution::new(action).credential(slot, credential);
         execution.items = items.to_vec();
         execution.continue_on_fail = true;
-        execution.limits =
+        execution.context.limits =
             Some(Limits { total_time: std::time::Duration::from_secs(60), ..Limits::default() });
         execution
     }

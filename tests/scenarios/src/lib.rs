@@ -24,7 +24,9 @@ use workflow_node_host::oauth::{
     CredentialManager, NewConnection,
 };
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
-use workflow_node_host::{Error, Execution, Host, ItemError, Outcome, Plugin, Secret};
+use workflow_node_host::{
+    CallContext, Error, Execution, Host, Identity, ItemError, Outcome, Plugin, Secret,
+};
 
 /// The redirect URL that the engine has registered with PagerDuty.
 pub const REDIRECT: &str = "https://example.com/callback";
@@ -190,8 +192,8 @@ impl World {
         let mut execution = Execution::new(action).credential("rest", credential);
         execution.items = items.to_vec();
         execution.continue_on_fail = true;
-        execution.actor = by.user.into();
-        execution.workflow = Some(by.workflow.to_owned());
+        execution.context.actor = by.user.into();
+        execution.context.workflow = Some(by.workflow.to_owned());
         self.plugin.execute(execution).await
     }
 
@@ -236,13 +238,9 @@ impl World {
     /// # Errors
     ///
     /// What the service says against it.
-    pub async fn test(&self, by: By<'_>, credential: &str) -> Result<Value, ItemError> {
-        let context = Execution {
-            actor: by.user.into(),
-            workflow: Some(by.workflow.to_owned()),
-            ..Execution::default()
-        };
-        self.plugin.test_credential(credential, &context).await.expect("it is tested")
+    pub async fn test(&self, by: By<'_>, credential: &str) -> Result<Identity, Error> {
+        let context = CallContext::of(by.user).workflow(by.workflow);
+        self.plugin.test_credential(credential, context).await
     }
 
     /// How many requests PagerDuty's API has got that change something.

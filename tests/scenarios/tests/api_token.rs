@@ -4,6 +4,7 @@
 use pagerduty_simulator::Region;
 use scenarios::{By, World, api_token, key, owned, shared};
 use serde_json::json;
+use workflow_node_host::CredentialAccess;
 use workflow_node_host::credential::{CredentialStatus, Mode};
 use workflow_node_host::oauth::Actor;
 
@@ -20,8 +21,8 @@ async fn a_users_token_acts_as_that_user_and_names_nobody() {
     world.connect(order, &Actor::user("ben")).await.unwrap();
 
     let identity = world.test(BEN, "mine").await.unwrap();
-    assert!(identity["summary"].as_str().unwrap().contains("Ben Okafor"), "{identity}");
-    assert_eq!(identity["access"], "read-write");
+    assert!(identity.summary.contains("Ben Okafor"), "{identity:?}");
+    assert_eq!(identity.access, Some(CredentialAccess::ReadWrite));
     let incident = world.ask(BEN, "mine", "incident.create", world.opening()).await.unwrap();
     let id = incident[0]["id"].clone();
     world.ask(BEN, "mine", "incident.acknowledge", json!({"incident_id": id})).await.unwrap();
@@ -61,7 +62,7 @@ async fn a_token_that_only_reads_is_known_as_such_and_changes_nothing() {
     order.form.fields.insert("from_email".into(), json!("ada@example.com"));
     world.connect(order, &Actor::admin()).await.unwrap();
     let identity = world.test(ADA, "reader").await.unwrap();
-    assert_eq!(identity["access"], "read", "{identity}");
+    assert_eq!(identity.access, Some(CredentialAccess::Read), "{identity:?}");
     assert!(!world.ask(ADA, "reader", "service.list", json!({})).await.unwrap().is_empty());
     let before = world.simulator.us().incident_count();
     let refused = world.ask(ADA, "reader", "incident.create", world.opening()).await.unwrap_err();
@@ -81,6 +82,7 @@ async fn each_region_has_its_own_tokens_and_a_foreign_one_says_so() {
 
     world.connect(api_token("astray", Region::Us, &eu), &admin).await.unwrap();
     let refused = world.test(ADA, "astray").await.unwrap_err();
+    let refused = refused.item().expect("the service refuses");
     assert_eq!(refused.kind, "unauthenticated");
     assert!(refused.message.contains("region"), "{}", refused.message);
 }

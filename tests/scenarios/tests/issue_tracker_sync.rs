@@ -80,7 +80,7 @@ impl Shop {
         assert_eq!(services.len(), 2);
         let sync = Sync::new(world.clone(), tracker.clone(), "pagerduty", services.clone());
         let triggers = Arc::new(MemoryTriggers::default());
-        let mut engine = Engine::of(&world.host, &world.plugin, triggers).await;
+        let mut engine = Engine::of(&world.plugin, triggers).await;
         for (label, service) in &services {
             let name = label.replace(':', "-");
             let own = if ignores_itself { vec![person.clone()] } else { Vec::new() };

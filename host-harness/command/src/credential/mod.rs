@@ -12,13 +12,12 @@ mod share;
 mod shown;
 
 use std::path::Path;
-use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use workflow_node_host::credential::{ConnectionKey, Mode};
 use workflow_node_host::oauth::CredentialManager;
 use workflow_node_host::store::SqliteStore;
-use workflow_node_host::{Host, Plugin};
+use workflow_node_host::{Host, Identity, Plugin};
 
 use crate::approve::{ask_terminal, asked};
 use crate::cli::{Network, Report};
@@ -61,13 +60,13 @@ pub(crate) async fn run(setup: &Setup, command: CredentialCommand) -> Result<Exi
 /// A host over the store, and what manages the credentials in it.
 struct World {
     host: Host,
-    store: Arc<LateStore>,
+    store: LateStore,
 }
 
 impl World {
     fn new(setup: &Setup, network: &Network) -> Result<Self, Failure> {
-        let store = Arc::new(LateStore::default());
-        let host = setup.host(network, Some(store.clone()))?;
+        let store = LateStore::default();
+        let host = setup.host(network, Some(&store))?;
         Ok(Self { host, store })
     }
 
@@ -76,7 +75,7 @@ impl World {
     }
 
     fn manager(&self) -> Result<&CredentialManager, Failure> {
-        self.host.credentials().ok_or_else(|| Failure::internal("The host has no credential store"))
+        self.host.credentials().map_err(|error| Failure::of(&error, ""))
     }
 
     fn store(&self) -> Result<&SqliteStore, Failure> {
@@ -122,16 +121,16 @@ async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {
     let store = world.store.open(setup)?;
     let key = key_of(setup, store, &args.name)?;
     let interrupt = Interrupt::listen();
-    let mut context = setup.execution("credential.test", &args.network);
-    context.cancellation = interrupt.token();
-    let answer = plugin.test_credential(&args.name, &context).await;
+    let context = setup.context(&args.network).cancellation(interrupt.token());
+    let tested = plugin.test_credential(&args.name, context).await;
     world.manager()?.settle().await;
-    let identity = answer.map_err(of_plugin)?.map_err(|error| {
-        let exit = match error.kind {
+    let identity = tested.map_err(|error| {
+        let Some(item) = error.item().cloned() else { return of_plugin(error) };
+        let exit = match item.kind {
             "unauthenticated" | "forbidden" => Exit::Credential,
             _ => Exit::Failed,
         };
-        let mut failure = Failure::answered(exit, error);
+        let mut failure = Failure::answered(exit, item);
         if exit == Exit::Credential {
             let (name, path) = (shell(&args.name), shell(&path));
             failure.next = Some(format!("harness credential reconnect {name} --plugin {path}"));
@@ -147,12 +146,13 @@ async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {
 }
 
 /// Whose a typed-in secret is shows only when it is proved; what an ID token has said stays.
-async fn remember(world: &World, key: &ConnectionKey, identity: &Value) -> Result<(), Failure> {
+async fn remember(world: &World, key: &ConnectionKey, identity: &Identity) -> Result<(), Failure> {
     let stored = world.store()?.read(key)?;
     if stored.connection.configuration.oauth.is_some() {
         return Ok(());
     }
     let mut known = Map::new();
+    let identity = serde_json::to_value(identity).map_err(Failure::internal)?;
     for (name, pointer) in [
         ("account", "/account/subdomain"),
         ("account_id", "/account/id"),

@@ -1,9 +1,9 @@
 //! Credentials as people and programs see them.
 
 use serde_json::Value;
-use workflow_node_host::User;
 use workflow_node_host::credential::{CredentialStatus, CredentialSummary, Mode};
 use workflow_node_host::oauth::{NewConnection, Right};
+use workflow_node_host::{Identity, User};
 
 use crate::cli::Report;
 use crate::exit::{Exit, Failure};
@@ -195,7 +195,8 @@ pub(super) fn time(milliseconds: u64) -> String {
 }
 
 /// A document of the contract's `identity.json`.
-pub(super) fn identity_text(identity: &Value) -> String {
+pub(super) fn identity_text(identity: &Identity) -> String {
+    let identity = serde_json::to_value(identity).unwrap_or_default();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut members = vec![("Works".to_owned(), text(&identity["summary"]))];
     for (key, name) in [("account", "Account"), ("user", "User")] {

@@ -56,7 +56,7 @@ pub(super) async fn run(
     for (slot, name) in &execution.credentials {
         let credential_type = store
             .get()?
-            .summary(CredentialId::of(execution.actor.tenant.clone(), name))?
+            .summary(CredentialId::of(execution.context.actor.tenant.clone(), name))?
             .credential_type;
         let described = plugin.description().credential_types.get(&credential_type);
         let described = described.map(|one| one.placements.as_slice()).unwrap_or_default();
@@ -74,7 +74,7 @@ pub(super) async fn run(
             });
             continue;
         }
-        if execution.cancellation.is_cancelled() {
+        if execution.context.cancellation.is_cancelled() {
             let message = "The dry run was interrupted; nothing was sent";
             return Err(Failure::new(Exit::Failed, "interrupted", message));
         }
@@ -116,7 +116,10 @@ fn alone(
     let is_left_out = problems.iter().any(|problems| !problems.is_empty());
     let mut items = vec![Value::Null; if is_left_out { item } else { 0 }];
     items.push(parameters.clone());
-    Ok(Execution { items, continue_on_fail: true, ..execution.clone() })
+    let mut alone = execution.clone().continue_on_fail(true);
+    alone.context.cancellation = execution.context.cancellation.clone();
+    alone.items = items;
+    Ok(alone)
 }
 
 fn invalid(problems: &[FieldProblem]) -> Option<ItemError> {

@@ -7,7 +7,7 @@ mod watch;
 use std::sync::Arc;
 
 use workflow_node_host::description::FieldProblem;
-use workflow_node_host::{Error, Outcome, Plugin};
+use workflow_node_host::{Error, Execution, Outcome, Plugin};
 
 use crate::cli::{Format, RunArgs};
 use crate::exit::{Exit, Failure};
@@ -30,8 +30,8 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
             input::items(args.parameters.as_deref(), args.items.as_deref()).map(Source::List)?
         }
     };
-    let store = Arc::new(LateStore::default());
-    let host = setup.host(&args.network, Some(store.clone()))?;
+    let store = LateStore::default();
+    let host = setup.host(&args.network, Some(&store))?;
     let plugin = load(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
         let mut failure = Failure::of(&error, &args.plugin.display().to_string());
@@ -59,7 +59,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         return dry::checked_only(&args, &problems);
     }
     plugin.check_approval().map_err(of_plugin)?;
-    let mut execution = setup.execution(&action.name, &args.network);
+    let mut execution = Execution::new(&action.name).context(setup.context(&args.network));
     execution.credentials = {
         let of = slots::Uses { name: &action.name, slots: &action.slots };
         slots::fill(setup, &plugin, of, &args.credential, &store)?
@@ -67,15 +67,15 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     execution.continue_on_fail = args.continue_on_fail;
     execution.concurrency = args.concurrency.map(usize::from);
     execution.id.clone_from(&args.execution_id);
-    execution.timeout = args.timeout;
+    execution.context.timeout = args.timeout;
     let archive = args.trace.as_deref().map(Archive::create).transpose()?;
     let interrupt = Interrupt::listen();
-    execution.cancellation = interrupt.token();
+    execution.context.cancellation = interrupt.token();
     let watch = Arc::new(Watch::new(&args, stream::count(&source)));
     let settle = async || {
         watch.end();
         // A token that is being renewed is waited for: its answer would be lost otherwise.
-        if let Some(credentials) = host.credentials() {
+        if let Ok(credentials) = host.credentials() {
             credentials.settle().await;
         }
     };

@@ -37,10 +37,11 @@ pub(super) async fn run(
     source: Source,
     watch: &Arc<Watch>,
 ) -> Result<Streamed, Failure> {
-    let cancellation = execution.cancellation.clone();
+    let cancellation = execution.context.cancellation.clone();
     let observer: Arc<dyn Observer> = watch.clone();
     let mut events = plugin
-        .stream(execution, crate::input::stream(source), observer)
+        .stream_items(execution, crate::input::stream(source), observer)
+        .await
         .map_err(|error| Failure::of(&error, ""))?;
     let mut lines = JsonLines::default();
     let mut tally = Tally::default();

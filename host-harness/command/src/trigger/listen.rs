@@ -10,8 +10,8 @@ use workflow_node_host::trigger::{Listener, NewSubscription, RunOptions, Subscri
 use workflow_node_host::{CancellationToken, Plugin};
 
 use super::args::ListenArgs;
+use super::of_plugin;
 use super::sink::{Printer, heard};
-use super::{kept, of_plugin};
 use crate::exit::{Exit, Failure, shell};
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure> {
     let parameters = Value::Object(input::parameters(args.parameters.as_deref())?);
-    let late = Arc::new(LateStore::default());
-    let host = setup.host(&args.network, Some(late.clone()))?;
+    let late = LateStore::default();
+    let host = setup.host(&args.network, Some(&late))?;
     let plugin = load(&host, &args.plugin).await?;
     let path = args.plugin.display().to_string();
     let failed = of_plugin(&path);
@@ -37,8 +37,8 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
     plugin.check_approval().map_err(&failed)?;
     let uses = slots::Uses { name: &trigger.name, slots: &trigger.slots };
     let credentials = slots::fill(setup, &plugin, uses, &args.credential, &late)?;
-    let store = kept(setup, &late)?;
-    let triggers = host.triggers(store.clone());
+    super::open(setup, &late)?;
+    let triggers = host.triggers().map_err(&failed)?;
     let interrupt = Interrupt::listen();
     let token = interrupt.token();
 
@@ -47,7 +47,7 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
         .clone()
         .unwrap_or_else(|| format!("{}-{:08x}", args.trigger, rand::random::<u32>()));
     let key = setup.subscription(&name);
-    let before = store.open(&key).await.ok().map(|keep| keep.subscription);
+    let before = triggers.store().open(&key).await.ok().map(|keep| keep.subscription);
     let listening = match trigger.webhook() {
         None => None,
         Some(_) => Some(Listening::bind(&args, &name, before.as_ref()).await?),
@@ -67,19 +67,19 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
     let result = match set_up {
         Ok(subscription) => {
             output::stderr(&begun(&args, &subscription));
-            listen(&args, &triggers, &plugin, &key, &token).await
+            listen(&args, triggers, &plugin, &key, &token).await
         }
         Err(error) => Err(Failure::of(&error, &path)),
     };
     // One that could not be set up may be there in part.
     let taken_down = match args.keep && result.is_ok() {
         true => Ok(()),
-        false => take_down(&args, &triggers, &plugin, &key).await,
+        false => take_down(&args, triggers, &plugin, &key).await,
     };
     if let Some(server) = server {
         server.abort();
     }
-    if let Some(credentials) = host.credentials() {
+    if let Ok(credentials) = host.credentials() {
         credentials.settle().await;
     }
     let printed = match (result, taken_down) {

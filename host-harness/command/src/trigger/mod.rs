@@ -4,10 +4,8 @@ pub(crate) mod args;
 mod listen;
 mod sink;
 
-use std::sync::Arc;
-
 use serde_json::json;
-use workflow_node_host::trigger::{MemoryTriggers, Status, TriggerStore};
+use workflow_node_host::trigger::Status;
 use workflow_node_host::{CancellationToken, Error};
 
 use crate::cli::Report;
@@ -27,13 +25,13 @@ pub(crate) async fn run(setup: &Setup, command: TriggerCommand) -> Result<Exit, 
     }
 }
 
-/// Where subscriptions are kept: beside the credentials, or in memory where there is no store and
-/// nothing has to outlive the command.
-fn kept(setup: &Setup, late: &LateStore) -> Result<Arc<dyn TriggerStore>, Failure> {
-    if late.get().is_err() && !store::path(setup).exists() {
-        return Ok(Arc::new(MemoryTriggers::default()));
+/// Opens the store of the subscriptions where there is one, so that what is wrong with it shows before
+/// anything runs.
+fn open(setup: &Setup, late: &LateStore) -> Result<(), Failure> {
+    match store::path(setup).exists() {
+        true => late.open(setup).map(drop),
+        false => Ok(()),
     }
-    Ok(Arc::new(late.open(setup)?.clone()))
 }
 
 fn of_plugin(plugin: &str) -> impl Fn(Error) -> Failure {
@@ -41,8 +39,11 @@ fn of_plugin(plugin: &str) -> impl Fn(Error) -> Failure {
 }
 
 async fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
-    let kept = kept(setup, &LateStore::default())?;
-    let mut all = kept.subscriptions().await.map_err(|error| Failure::of(&error.into(), ""))?;
+    let late = LateStore::default();
+    open(setup, &late)?;
+    let subscriptions = store::subscriptions(setup, &late);
+    let mut all =
+        subscriptions.subscriptions().await.map_err(|error| Failure::of(&error.into(), ""))?;
     all.retain(|one| match setup.is_named {
         true => one.actor == setup.principal,
         false => one.actor.tenant == setup.principal.tenant,
@@ -79,11 +80,12 @@ fn in_words(status: &Status) -> &'static str {
 }
 
 async fn check(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure> {
-    let late = Arc::new(LateStore::default());
-    let host = setup.host(&args.network, Some(late.clone()))?;
+    let late = LateStore::default();
+    let host = setup.host(&args.network, Some(&late))?;
     let plugin = load(&host, &args.plugin).await?;
     let path = args.plugin.display().to_string();
-    let triggers = host.triggers(kept(setup, &late)?);
+    open(setup, &late)?;
+    let triggers = host.triggers().map_err(of_plugin(&path))?;
     let interrupt = Interrupt::listen();
     let token = interrupt.token();
     let failed = of_plugin(&path);
@@ -114,22 +116,25 @@ async fn check(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure> {
 }
 
 async fn stop(setup: &Setup, args: StopArgs) -> Result<Exit, Failure> {
-    let late = Arc::new(LateStore::default());
-    let host = setup.host(&args.network, Some(late.clone()))?;
+    let late = LateStore::default();
+    let host = setup.host(&args.network, Some(&late))?;
     let path = args.plugin.display().to_string();
-    let kept = kept(setup, &late)?;
+    open(setup, &late)?;
+    let triggers = host.triggers().map_err(of_plugin(&path))?;
     // A name that is not there is a slip of the hand, not something that is gone already.
     let key = setup.subscription(&args.name);
-    kept.open(&key)
+    let subscriptions = triggers.store();
+    subscriptions
+        .open(&key)
         .await
         .map_err(|error| Failure::of(&error.into(), &path).next("harness trigger list"))?;
     if args.forget {
-        kept.remove(&key).await.map_err(|error| Failure::of(&error.into(), &path))?;
+        subscriptions.remove(&key).await.map_err(|error| Failure::of(&error.into(), &path))?;
     } else {
         let plugin = load(&host, &args.plugin).await?;
         let interrupt = Interrupt::listen();
         let token: CancellationToken = interrupt.token();
-        host.triggers(kept).tear_down(&plugin, &key, &token).await.map_err(|error| {
+        triggers.tear_down(&plugin, &key, &token).await.map_err(|error| {
             let (plugin, name) = (shell(&path), shell(&args.name));
             let mut failure = Failure::of(&error, &path);
             failure.next.get_or_insert_with(|| {

@@ -231,6 +231,20 @@ pub struct CredentialForm {
 }
 
 impl CredentialForm {
+    /// Sets a field that is not secret.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets a secret.
+    #[must_use]
+    pub fn secret(mut self, name: impl Into<String>, secret: impl AsRef<str>) -> Self {
+        self.secrets.insert(name.into(), Secret::new(secret.as_ref()));
+        self
+    }
+
     /// Checks the form against a credential type: the schema, that every secret stands among the
     /// secrets and nothing else does, and that secrets are long enough to be recognised in answers.
     /// The problems never quote a secret.

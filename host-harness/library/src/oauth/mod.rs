@@ -23,7 +23,7 @@
 //! # use workflow_node_host::oauth::{Actor, ConnectError, ConnectOrder, Page};
 //! # use workflow_node_host::{Host, Plugin};
 //! # async fn connect(host: &Host, plugin: &Plugin, callback: &str) -> Result<String, ConnectError> {
-//! let credentials = host.credentials().expect("the host was built with a store");
+//! let credentials = host.credentials()?;
 //! let ada = Actor::user("ada");
 //! let order = ConnectOrder {
 //!     name: "work".into(),

@@ -220,7 +220,7 @@ impl CredentialManager {
             })?;
             form.fields.insert(field.to_owned(), json!(scopes));
         }
-        let configuration = plugin.connect(&described.name, &form).await?;
+        let configuration = plugin.configured(&described.name, &form).await?;
         let asked = configuration.oauth.as_ref().map(|oauth| oauth.scopes.clone());
         let approval = plugin.approval()?;
         approval

@@ -58,8 +58,8 @@ impl Plugin {
     ) -> Result<Outcome, Error> {
         let mut items = std::mem::take(&mut execution.items);
         let total = items.len();
-        let limits = execution.limits.as_ref().unwrap_or(&self.shared.limits);
-        let time = execution.timeout.unwrap_or(limits.total_time);
+        let limits = execution.context.limits.as_ref().unwrap_or(&self.shared.limits);
+        let time = execution.context.timeout.unwrap_or(limits.total_time);
         let end = Deadline::after(self.shared.clock.clone(), time);
         let place = (total > limits.portion_items).then(|| u64::try_from(total).ok());
         let mut run = Run::new(self, execution, observer, End::At(end), place).await?;
@@ -92,8 +92,12 @@ impl Plugin {
             {
                 portion.push(item);
             }
+            let first = run.next();
             match run.portion(portion.items).await {
-                Ok(of_portion) => outcomes.extend(of_portion),
+                Ok(finished) => {
+                    let observer = run.observer.clone();
+                    outcomes.extend(report(&*observer, first, finished).await);
+                }
                 Err(error) if outcomes.is_empty() => return Err(error),
                 Err(error) => run.stopped = Some(error),
             }
@@ -199,10 +203,14 @@ impl<'a> Run<'a> {
             heavy: plugin.shared.heavy.of_another(),
             plugin,
             action,
-            limits: execution.limits.clone().unwrap_or_else(|| plugin.shared.limits.clone()),
+            limits: execution
+                .context
+                .limits
+                .clone()
+                .unwrap_or_else(|| plugin.shared.limits.clone()),
             id: execution_id(&execution),
             started: plugin.shared.clock.monotonic(),
-            latest: execution.timeout.map(|time| plugin.shared.clock.monotonic() + time),
+            latest: execution.context.timeout.map(|time| plugin.shared.clock.monotonic() + time),
             execution,
             observer,
             end,
@@ -234,7 +242,7 @@ impl<'a> Run<'a> {
     /// Whether nothing more is begun.
     pub(super) fn is_over(&self) -> bool {
         self.stopped.is_some()
-            || self.execution.cancellation.is_cancelled()
+            || self.execution.context.cancellation.is_cancelled()
             || self.is_late()
             || (self.failed > 0 && !self.execution.continue_on_fail)
     }
@@ -246,12 +254,14 @@ impl<'a> Run<'a> {
 
     /// Why an item was not begun.
     pub(super) fn not_begun(&self) -> ItemError {
-        ItemError::cancelled(match (&self.stopped, self.execution.cancellation.is_cancelled()) {
-            (Some(error), _) => format!("not begun, because {error}"),
-            (None, true) => "not begun, because the run was cancelled".to_owned(),
-            (None, false) if self.is_late() => "not begun, because the time ran out".to_owned(),
-            (None, false) => ANOTHER_FAILED.to_owned(),
-        })
+        ItemError::cancelled(
+            match (&self.stopped, self.execution.context.cancellation.is_cancelled()) {
+                (Some(error), _) => format!("not begun, because {error}"),
+                (None, true) => "not begun, because the run was cancelled".to_owned(),
+                (None, false) if self.is_late() => "not begun, because the time ran out".to_owned(),
+                (None, false) => ANOTHER_FAILED.to_owned(),
+            },
+        )
     }
 
     /// Runs the next items; one outcome each, in order.
@@ -259,7 +269,7 @@ impl<'a> Run<'a> {
     /// # Errors
     ///
     /// When none of them was begun: the plugin is not approved, a credential is missing.
-    pub(super) async fn portion(&mut self, items: Vec<Value>) -> Result<Vec<ItemOutcome>, Error> {
+    pub(super) async fn portion(&mut self, items: Vec<Value>) -> Result<Vec<Finished>, Error> {
         let first = self.next;
         let count = u32::try_from(items.len()).map_err(Error::internal)?;
         let Some(next) = first.checked_add(count) else {
@@ -276,7 +286,7 @@ impl<'a> Run<'a> {
         let begins = wrong == 0 || self.execution.continue_on_fail;
         let mut positions = Vec::with_capacity(items.len());
         let mut texts = Vec::with_capacity(items.len());
-        let by = self.execution.actor.clone();
+        let by = self.execution.context.actor.clone();
         if begins {
             for (position, (item, problems)) in (first..next).zip(items.iter().zip(&problems)) {
                 if problems.is_empty() {
@@ -300,10 +310,11 @@ impl<'a> Run<'a> {
         let mut outcomes = Vec::with_capacity(items.len());
         for (position, problems) in (first..next).zip(problems) {
             if !problems.is_empty() {
-                outcomes.push(invalid_item(&problems));
+                outcomes.push(Finished { outcome: invalid_item(&problems), reported: 0 });
                 continue;
             }
             let mut output = called.emitted.remove(&position).unwrap_or_default();
+            let reported = output.len();
             let error = match results.next() {
                 Some(Ok(records)) => {
                     output.extend(records);
@@ -312,9 +323,9 @@ impl<'a> Run<'a> {
                 Some(Err(error)) => Some(error),
                 None => Some(ItemError::new("internal", "the plugin gave no result")),
             };
-            outcomes.push(ItemOutcome { output, error });
+            outcomes.push(Finished { outcome: ItemOutcome { output, error }, reported });
         }
-        self.failed += outcomes.iter().filter(|outcome| !outcome.is_ok()).count() as u64;
+        self.failed += outcomes.iter().filter(|one| !one.outcome.is_ok()).count() as u64;
         Ok(outcomes)
     }
 
@@ -345,7 +356,7 @@ impl<'a> Run<'a> {
     ) -> impl Future<Output = Result<(Vec<Value>, Vec<Vec<FieldProblem>>), Error>> + Send + use<>
     {
         let (form, plugin) = (self.form.clone(), self.plugin.clone());
-        let principal = self.execution.actor.clone();
+        let principal = self.execution.context.actor.clone();
         let brief = form.is_brief(&items);
         let check = move |stop: &Stop| {
             let mut problems = Vec::with_capacity(items.len());
@@ -363,7 +374,7 @@ impl<'a> Run<'a> {
         };
         // The instance cannot be shared, so nothing of the run is borrowed while this waits.
         let (heavy, next) = (self.heavy.clone(), self.next);
-        let cancellation = self.execution.cancellation.clone();
+        let cancellation = self.execution.context.cancellation.clone();
         async move {
             if brief {
                 return Ok(check(&Stop::default()));
@@ -510,6 +521,31 @@ impl<'a> Run<'a> {
             memory_growth: self.memory_growth,
         }
     }
+}
+
+/// An item that has finished.
+pub(super) struct Finished {
+    pub(super) outcome: ItemOutcome,
+    /// How many records of it the observer has received already.
+    reported: usize,
+}
+
+/// Reports finished items to an observer. Returns what of them belongs into the outcome. The instance
+/// cannot be shared, so nothing of the run is borrowed while this waits.
+async fn report(observer: &dyn Observer, first: u32, finished: Vec<Finished>) -> Vec<ItemOutcome> {
+    let mut outcomes = Vec::with_capacity(finished.len());
+    for (item, Finished { mut outcome, reported }) in (first..).zip(finished) {
+        let records = &outcome.output[reported..];
+        if !records.is_empty() {
+            observer.output(item, records).await;
+        }
+        observer.item_finished(item, outcome.error.as_ref()).await;
+        if !observer.keeps_output() {
+            outcome.output = Vec::new();
+        }
+        outcomes.push(outcome);
+    }
+    outcomes
 }
 
 /// What came of a call.

@@ -10,7 +10,6 @@ mod session;
 mod stream;
 mod trigger;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
@@ -27,15 +26,17 @@ pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
 use crate::approval::{Approval, GrantRequest, Withheld, until_disabled};
-use crate::credential::CredentialForm;
+use crate::credential::{Credential, CredentialForm};
 use crate::description::schema;
 use crate::description::{
-    Action, Configuration, CredentialType, Description, FieldProblem, Trigger,
+    Action, Configuration, CredentialType, Description, Document, FieldProblem, Trigger,
 };
 use crate::digest::Digest;
 use crate::egress::{Holder, Policy};
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Execution, FormOf, ItemError, Observer, OptionsQuery, Silent, shortened};
+use crate::execution::{
+    CallContext, Execution, FormOf, ItemError, OptionsRequest, Silent, shortened,
+};
 use crate::host::Shared;
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
@@ -43,6 +44,7 @@ use crate::json::Measure;
 use crate::limits::{Limits, exceeded};
 use crate::offload::Stop;
 use crate::principal::Principal;
+use workflow_node_documents::{Identity, Options};
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -345,12 +347,43 @@ impl Plugin {
         schema::checked(name, text).map_err(|error| Error::from(ErrorKind::Description(error)))
     }
 
-    /// Checks a form for a new credential, and says what follows from it.
+    /// A document that the plugin has returned, checked and parsed.
+    fn parsed<D: Document>(&self, text: &str, limits: &Limits) -> Result<D, Error> {
+        self.document(D::NAME, text, limits)?;
+        D::from_json(text).map_err(|error| Error::refused(error.to_string()))
+    }
+
+    /// Makes a credential of what a user has entered into the form of a credential type, for an
+    /// engine that stores credentials itself. Sends nothing; [`Plugin::test_credential`] tests it.
     ///
     /// # Errors
     ///
     /// When the form is wrong, or as [`Plugin::configure`].
-    pub async fn connect(
+    pub async fn credential(
+        &self,
+        name: impl Into<String>,
+        credential_type: &str,
+        form: CredentialForm,
+    ) -> Result<Credential, Error> {
+        let configuration = self.configured(credential_type, &form).await?;
+        Ok(Credential {
+            name: name.into(),
+            node: self.description.node.name.clone(),
+            credential_type: credential_type.to_owned(),
+            fields: form.fields,
+            secrets: form.secrets,
+            configuration,
+            granted_scopes: None,
+            revision: 1,
+        })
+    }
+
+    /// Checks a form for a new credential. Returns what follows from it.
+    ///
+    /// # Errors
+    ///
+    /// When the form is wrong, or as [`Plugin::configure`].
+    pub(crate) async fn configured(
         &self,
         credential_type: &str,
         form: &CredentialForm,
@@ -366,50 +399,54 @@ impl Plugin {
         self.configure(credential_type, &form.fields, None).await
     }
 
-    /// Proves a credential with real calls of the plugin.
+    /// Tests a credential with real requests of the node, which change nothing.
     ///
     /// # Errors
     ///
-    /// When it cannot be tested. What the service answers is the inner result.
+    /// When the credential cannot be used, or the node or its service rejects it;
+    /// [`Error::item`] is the reason then.
     pub async fn test_credential(
         &self,
         name: &str,
-        context: &Execution,
-    ) -> Result<Result<Value, ItemError>, Error> {
-        let slot = "credential-under-test".to_owned();
-        let mut execution = context.clone();
-        execution.action = crate::oauth::TEST.into();
-        execution.credentials = BTreeMap::from([(slot.clone(), name.to_owned())]);
+        context: CallContext,
+    ) -> Result<Identity, Error> {
+        let slot = TESTED_SLOT.to_owned();
+        let execution =
+            Execution::new(crate::oauth::TEST).credential(slot.clone(), name).context(context);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
         let invocation = Invocation::Test { slot };
         let limits = session.session.limits.clone();
         let (result, _) =
             call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
                 .await?;
-        match result {
-            Ok(text) => Ok(Ok(self.document("identity.json", &text, &limits)?)),
-            Err(error) => Ok(Err(ItemError::of_guest(error, &limits))),
-        }
+        let text = result.map_err(|error| {
+            let error = ItemError::of_guest(error, &limits);
+            rejected(format!("The test of the credential `{name}` failed"), error)
+        })?;
+        self.parsed(&text, &limits)
     }
 
-    /// The choices of a form field (a document of `schemas/options.json`).
+    /// Loads the choices of a form field.
     ///
     /// # Errors
     ///
-    /// When they cannot be asked for. What the service answers is the inner result.
-    pub async fn load_options(
-        &self,
-        query: &OptionsQuery,
-        context: &Execution,
-    ) -> Result<Result<Value, ItemError>, Error> {
-        let (slots, parameters) = match &query.of {
-            FormOf::Action(name) => {
+    /// When there is no such form or field, a credential cannot be used, or the node or its service
+    /// rejects the query; [`Error::item`] is the reason then.
+    pub async fn load_options(&self, request: OptionsRequest) -> Result<Options, Error> {
+        let OptionsRequest { mut query, credentials, context } = request;
+        let (form, slots, parameters) = match (&query.action, &query.trigger) {
+            (Some(name), None) => {
                 let action = self.action(name)?;
-                (&action.slots, &action.parameters)
+                (FormOf::Action(name.clone()), &action.slots, &action.parameters)
             }
-            FormOf::Trigger(name) => {
+            (None, Some(name)) => {
                 let trigger = self.trigger(name)?;
-                (&trigger.slots, &trigger.parameters)
+                (FormOf::Trigger(name.clone()), &trigger.slots, &trigger.parameters)
+            }
+            _ => {
+                let message = "Cannot load choices: the query names no action or trigger, or both. \
+                               Name one of them";
+                return Err(ErrorKind::Items(message.into()).into());
             }
         };
         let shared = &self.description.node.schemas;
@@ -417,14 +454,14 @@ impl Plugin {
         if !known.contains(&without_places(&query.parameter)) {
             return Err(unknown("parameter with choices", &query.parameter, known.into_iter()));
         }
-        let mut execution = context.clone();
-        execution.action = query.of.name().to_owned();
+        let execution = Execution { credentials, context, ..Execution::new(form.name()) };
         let session = self.session(&execution, Some(slots), Arc::new(Silent)).await?;
         let limits = session.session.limits.clone();
-        let form = self.form_elsewhere(query.of.clone()).await?;
-        let mut query = query.clone();
+        let parameter = query.parameter.clone();
+        let form = self.form_elsewhere(form).await?;
         let filled = Value::Object(std::mem::take(&mut query.parameters));
-        if let Value::Object(parameters) = self.without_secrets(&form, &context.actor, &filled) {
+        let actor = &execution.context.actor;
+        if let Value::Object(parameters) = self.without_secrets(&form, actor, &filled) {
             query.parameters = parameters;
         }
         let query = serde_json::to_string(&query).map_err(Error::internal)?;
@@ -432,10 +469,11 @@ impl Plugin {
         let (result, _) =
             call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
                 .await?;
-        match result {
-            Ok(text) => Ok(Ok(self.document("options.json", &text, &limits)?)),
-            Err(error) => Ok(Err(ItemError::of_guest(error, &limits))),
-        }
+        let text = result.map_err(|error| {
+            let error = ItemError::of_guest(error, &limits);
+            rejected(format!("The choices of `{parameter}` cannot be loaded"), error)
+        })?;
+        self.parsed(&text, &limits)
     }
 
     /// The problems of each item against the action's schema; empty lists where there are none.
@@ -511,10 +549,11 @@ impl Plugin {
     /// # Errors
     ///
     /// When the plugin is not approved or a credential is missing.
+    #[cfg(feature = "linker")]
     pub async fn context(
         &self,
         execution: &Execution,
-        observer: Arc<dyn Observer>,
+        observer: Arc<dyn crate::Observer>,
     ) -> Result<WorkflowNodeCtx, Error> {
         let action = self.action(&execution.action)?;
         Ok(self.session(execution, Some(&action.slots), observer).await?.context)
@@ -536,6 +575,14 @@ impl Plugin {
     fn pure(&self) -> WorkflowNodeCtx {
         pure(&self.shared, self.shared.limits.document)
     }
+}
+
+/// The slot of the credential that is being tested.
+const TESTED_SLOT: &str = "credential-under-test";
+
+/// The node or its service has rejected a call that has no items.
+fn rejected(what: String, error: ItemError) -> Error {
+    ErrorKind::Rejected(format!("{what}: {error}"), Box::new(error)).into()
 }
 
 /// More problems of one form are not reported.

@@ -36,12 +36,15 @@ impl Plugin {
         observer: Arc<dyn Observer>,
     ) -> Result<Prepared, Error> {
         let clock = self.shared.clock.clone();
-        let limits = execution.limits.as_ref().unwrap_or(&self.shared.limits);
+        let limits = execution.context.limits.as_ref().unwrap_or(&self.shared.limits);
         let part = Part {
             id: execution_id(execution),
             positions: positions(0..execution.items.len())?,
             place: None,
-            deadline: Deadline::after(clock, limits.total_time),
+            deadline: Deadline::after(
+                clock,
+                execution.context.timeout.unwrap_or(limits.total_time),
+            ),
             former: None,
         };
         self.session_for(execution, uses, observer, part).await
@@ -56,7 +59,7 @@ impl Plugin {
     ) -> Result<Prepared, Error> {
         let approval = self.check_run(&execution.action)?;
         let shared = &self.shared;
-        let limits = execution.limits.clone().unwrap_or_else(|| shared.limits.clone());
+        let limits = execution.context.limits.clone().unwrap_or_else(|| shared.limits.clone());
         let Part { id, positions, place, deadline, former } = part;
         if let Some(uses) = uses {
             self.check_slots(uses, execution)?;
@@ -76,7 +79,7 @@ impl Plugin {
             policy: self.policy.clone(),
             approval,
             approvals: shared.approvals.clone(),
-            operator: execution.allow.clone(),
+            operator: execution.context.allow.clone(),
             slots,
             transport: shared.transport.clone(),
             credentials: shared.credentials.clone(),
@@ -91,7 +94,7 @@ impl Plugin {
             requests: AtomicU32::new(0),
             echoed: AtomicU32::new(0),
             ending: Ending::default(),
-            principal: execution.actor.clone(),
+            principal: execution.context.actor.clone(),
             over_budget: AtomicU32::new(0),
             held: ByteBudget::of_call(limits.held_bytes, shared.held.clone()),
             heavy: match former {
@@ -99,12 +102,12 @@ impl Plugin {
                 None => shared.heavy.of_another(),
             },
             process_limits: shared.process_limits.clone(),
-            cancellation: execution.cancellation.clone(),
+            cancellation: execution.context.cancellation.clone(),
             deadline: deadline.clone(),
             limits: limits.clone(),
             action: execution.action.clone(),
             execution: id.clone(),
-            workflow: execution.workflow.clone(),
+            workflow: execution.context.workflow.clone(),
             dry_run: execution.dry_run,
         });
         let first = positions.first().copied().unwrap_or_default();
@@ -125,7 +128,7 @@ impl Plugin {
             clock: shared.clock.clone(),
             observer,
             journal: shared.journal.clone(),
-            cancellation: execution.cancellation.clone(),
+            cancellation: execution.context.cancellation.clone(),
             deadline,
             limits,
             credentials: views,
@@ -148,7 +151,7 @@ impl Plugin {
     /// What idempotency keys follow from, beside the item: an execution that is repeated by the same
     /// principal with the same credentials has the same ones, and nobody else can make them.
     fn repetition(&self, execution: &Execution, id: &str) -> String {
-        let Principal { tenant, user } = &execution.actor;
+        let Principal { tenant, user } = &execution.context.actor;
         let node = &self.description.node.name;
         let mut parts = vec![tenant.as_str(), user.as_str(), node, &execution.action];
         parts.extend(execution.credentials.iter().flat_map(|(slot, name)| [slot.as_str(), name]));
@@ -212,10 +215,10 @@ impl Plugin {
             node: self.description.node.name.clone(),
             plugin: Some(self.digest),
             action: execution.action.clone(),
-            actor: execution.actor.clone(),
-            workflow: execution.workflow.clone(),
+            actor: execution.context.actor.clone(),
+            workflow: execution.context.workflow.clone(),
             description: Some(self.description.clone()),
-            allow: execution.allow.clone(),
+            allow: execution.context.allow.clone(),
             offline: execution.dry_run,
         };
         let credential = shared.credentials.credential(&request).await;

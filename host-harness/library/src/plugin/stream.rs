@@ -1,6 +1,7 @@
 //! Executions as streams: items come in one by one, what comes of them goes out as it comes.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -13,11 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Plugin;
-use super::execute::{End, Portion, Run};
+use super::execute::{End, Finished, Portion, Run};
 use crate::error::{Error, ErrorKind};
 use crate::execution::{
-    Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemOutcome, LogLevel, Observer,
-    OutputRecord,
+    Exchange, Execution, ExecutionEnd, ExecutionEvent, LogLevel, Observer, OutputRecord, Silent,
 };
 
 /// Events that wait to be taken before the guest is held up.
@@ -27,23 +27,35 @@ const WAITING: usize = 64;
 const PORTION_TIME: Duration = Duration::from_secs(1);
 
 impl Plugin {
-    /// Runs an action over a stream of items. Events come while it runs; an engine that takes them
-    /// slowly slows the plugin, and dropping the stream ends the execution. Memory does not grow
-    /// with the number of items: the guest is handed portions of them, at most
-    /// [`Limits::portion_items`](crate::Limits::portion_items) at once.
-    ///
-    /// Items are validated portion by portion, and an item that is wrong fails like any other.
-    /// Instead of [`Limits::total_time`](crate::Limits::total_time) holds
-    /// [`Limits::stall_time`](crate::Limits::stall_time); requests are counted per portion; output
-    /// that was handed on does not count against the limit of output.
+    /// Runs an action over the items of an execution, and returns what happens as a stream: each
+    /// record, the end of each item, and the end of the execution. See [`Plugin::stream_items`].
     ///
     /// # Errors
     ///
-    /// If nothing was run: the action is unknown, the plugin is not approved, or the execution has
-    /// items of its own. [`ExecutionEvent::End`] reports what stops the execution later.
-    pub fn stream<S, E>(
+    /// As [`Plugin::stream_items`].
+    pub async fn stream(&self, execution: Execution) -> Result<ExecutionStream, Error> {
+        let no_more = futures_util::stream::empty::<Result<Value, Infallible>>();
+        self.stream_items(execution, no_more, Arc::new(Silent)).await
+    }
+
+    /// Runs an action over the items of an execution, and then over a stream of items. Events arrive
+    /// while it runs. An engine that reads them slowly slows the plugin, and dropping the stream ends
+    /// the execution. Memory does not grow with the number of items: the guest receives portions of
+    /// them, at most [`Limits::portion_items`](crate::Limits::portion_items) at once.
+    ///
+    /// Each portion of items is validated before it runs, and an invalid item fails like any other.
+    /// [`Limits::stall_time`](crate::Limits::stall_time) applies instead of
+    /// [`Limits::total_time`](crate::Limits::total_time), requests are counted per portion, and
+    /// output that the engine has taken does not count against the limit of output. The observer
+    /// receives progress, log lines, and exchanges; results arrive in the stream alone.
+    ///
+    /// # Errors
+    ///
+    /// If nothing was run: the action is unknown, or the plugin is not approved.
+    /// [`ExecutionEvent::End`] reports what ends the execution later.
+    pub async fn stream_items<S, E>(
         &self,
-        execution: Execution,
+        mut execution: Execution,
         items: S,
         observer: Arc<dyn Observer>,
     ) -> Result<ExecutionStream, Error>
@@ -53,12 +65,8 @@ impl Plugin {
     {
         self.action(&execution.action)?;
         self.check_approval()?;
-        if !execution.items.is_empty() {
-            return Err(ErrorKind::Items(
-                "the execution has items of its own, beside the stream".into(),
-            )
-            .into());
-        }
+        let own = std::mem::take(&mut execution.items);
+        let items = futures_util::stream::iter(own).map(Ok).chain(items);
         let (sender, events) = mpsc::channel(WAITING);
         let plugin = self.clone();
         let driver = tokio::spawn(async move {
@@ -70,7 +78,7 @@ impl Plugin {
     }
 }
 
-/// The events of an execution; see [`Plugin::stream`]. Ends after [`ExecutionEvent::End`], which
+/// The events of an execution; see [`Plugin::stream`] and [`Plugin::stream_items`]. Ends after [`ExecutionEvent::End`], which
 /// always comes. Dropping it ends the execution.
 #[derive(Debug)]
 pub struct ExecutionStream {
@@ -111,8 +119,8 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
 ) -> ExecutionEnd {
     let handed =
         Arc::new(EventObserver { observer, events: events.clone(), emitted: Mutex::default() });
-    let stall = execution.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
-    let cancellation = execution.cancellation.clone();
+    let stall = execution.context.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
+    let cancellation = execution.context.cancellation.clone();
     let run = Run::new(plugin, execution, handed.clone(), End::Stalled(stall), Some(None));
     let mut run = match run.await {
         Ok(run) => run,
@@ -147,8 +155,8 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
         let (first, begun) = (run.next(), plugin.shared.clock.monotonic());
         if !portion.items.is_empty() {
             match run.portion(portion.items).await {
-                Ok(outcomes) => {
-                    if !handed.finish(first, outcomes).await {
+                Ok(finished) => {
+                    if !handed.finish(first, finished).await {
                         break;
                     }
                 }
@@ -187,10 +195,10 @@ struct EventObserver {
 
 impl EventObserver {
     /// Sends the remaining records of each item and its end. Returns false if the stream was dropped.
-    async fn finish(&self, first: u32, outcomes: Vec<ItemOutcome>) -> bool {
+    async fn finish(&self, first: u32, finished: Vec<Finished>) -> bool {
         let mut emitted =
             std::mem::take(&mut *self.emitted.lock().unwrap_or_else(PoisonError::into_inner));
-        for (item, outcome) in (first..).zip(outcomes) {
+        for (item, Finished { outcome, .. }) in (first..).zip(finished) {
             let mut records = emitted.remove(&item).unwrap_or_default();
             for record in outcome.output {
                 records += 1;

@@ -74,7 +74,7 @@ impl Plugin {
     /// The state without the handle, and the secret behind it.
     pub(crate) async fn set_up(&self, call: TriggerCall<'_>) -> Answered<(Value, Option<Secret>)> {
         let trigger = call.trigger;
-        let by = call.execution.actor.clone();
+        let by = call.execution.context.actor.clone();
         let answer = self.ask(call, Invocation::SetUp, Returned::document).await?;
         let state = match answer {
             Ok(text) => self.json("state", &text, self.shared.trigger_limits.state)?,
@@ -133,7 +133,7 @@ impl Plugin {
         let trigger = asked.trigger;
         let form = self.form_elsewhere(FormOf::Trigger(trigger.name.clone())).await?;
         let mut execution = asked.execution;
-        let by = execution.actor.clone();
+        let by = execution.context.actor.clone();
         execution.action.clone_from(&trigger.name);
         let limits = self.limits_of(&execution).clone();
         let session = self.session(&execution, Some(&trigger.slots), asked.observer).await?;
@@ -188,7 +188,7 @@ impl Plugin {
     }
 
     fn limits_of<'a>(&'a self, execution: &'a Execution) -> &'a Limits {
-        execution.limits.as_ref().unwrap_or(&self.shared.limits)
+        execution.context.limits.as_ref().unwrap_or(&self.shared.limits)
     }
 
     /// A document of at most `limit` bytes; the limit has the name `what`.

@@ -14,6 +14,11 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// A [`LazyStore`](super::LazyStore) without an opener was used before it was opened.
+    #[error(
+        "Cannot use the credential store: it was not opened. Call `LazyStore::open_with` first"
+    )]
+    NotOpened,
     /// The file system refuses.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {

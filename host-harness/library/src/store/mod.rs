@@ -28,6 +28,7 @@ mod error;
 mod export;
 mod file;
 mod key;
+mod lazy;
 mod lease;
 mod migrate;
 mod record;
@@ -40,6 +41,7 @@ mod write;
 pub use error::StoreError;
 pub use export::ImportReport;
 pub use key::{KeyKind, PassphraseCost, StoreKey};
+pub use lazy::LazyStore;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

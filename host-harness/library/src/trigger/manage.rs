@@ -13,8 +13,7 @@ use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::clock::Clock;
 use crate::description::Trigger;
 use crate::error::{Error, ErrorKind};
-use crate::execution::{Execution, ItemError, Observer, Silent};
-use crate::host::Host;
+use crate::execution::{CallContext, Execution, ItemError, Observer};
 use crate::json::Measure;
 use crate::limits::{Limits, TriggerLimits};
 use crate::plugin::{Plugin, TriggerCall, TriggerHealth};
@@ -37,30 +36,24 @@ pub(super) struct Inner {
 /// Why a subscription cannot be set up, looked after or torn down.
 pub(super) type Failure = Error;
 
-impl Host {
-    /// The subscriptions in a store.
-    pub fn triggers(&self, store: Arc<dyn TriggerStore>) -> Triggers {
-        self.triggers_observed(store, Arc::new(Silent))
-    }
-
-    /// The subscriptions in a store; an observer hears what plugins log and send for them.
-    pub fn triggers_observed(
-        &self,
+impl Triggers {
+    /// `call_limits`: of calls of the plugin.
+    pub(crate) fn new(
         store: Arc<dyn TriggerStore>,
         observer: Arc<dyn Observer>,
-    ) -> Triggers {
-        Triggers(Arc::new(Inner {
-            store,
-            clock: self.shared.clock.clone(),
-            call_limits: self.shared.limits.clone(),
-            limits: self.shared.trigger_limits.clone(),
-            observer,
-            wakers: Mutex::default(),
-        }))
+        clock: Arc<dyn Clock>,
+        call_limits: Limits,
+        limits: TriggerLimits,
+    ) -> Self {
+        let wakers = Mutex::default();
+        Self(Arc::new(Inner { store, clock, call_limits, limits, observer, wakers }))
     }
-}
 
-impl Triggers {
+    /// The store below.
+    pub fn store(&self) -> &Arc<dyn TriggerStore> {
+        &self.0.store
+    }
+
     /// Sets a subscription up: makes it, or changes and repairs the one of this name. Doing it
     /// twice leaves one. It is kept as [unfinished](Status::Unfinished) before the service is
     /// asked, so that an interruption leaves nothing that could not be torn down.
@@ -268,9 +261,11 @@ impl Triggers {
             secret: keep.secret.as_ref(),
             execution: Execution {
                 credentials: BTreeMap::clone(&subscription.credentials),
-                actor: subscription.actor.clone(),
-                workflow: subscription.workflow.clone(),
-                cancellation: cancellation.clone(),
+                context: CallContext {
+                    workflow: subscription.workflow.clone(),
+                    cancellation: cancellation.clone(),
+                    ..CallContext::of(subscription.actor.clone())
+                },
                 ..Execution::default()
             },
             observer: self.0.observer.clone(),
@@ -327,7 +322,7 @@ impl Triggers {
 
 /// The service or the plugin says no.
 pub(super) fn refused(deed: &str, name: &str, error: &ItemError) -> Error {
-    ErrorKind::TriggerRefused(
+    ErrorKind::Rejected(
         format!("cannot {deed} the subscription `{name}`: {error}"),
         Box::new(error.clone()),
     )

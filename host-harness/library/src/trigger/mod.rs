@@ -52,11 +52,12 @@
 //!     let store = SqliteStore::open(Path::new("data/credentials.db"), key)?;
 //!     let host = Host::builder()
 //!         .approvals(Arc::new(FileApprovals::new("data/approvals.json")))
+//!         // One file stores credentials and subscriptions.
 //!         .credential_store(Arc::new(store.clone()))
+//!         .trigger_store(Arc::new(store))
 //!         .build()?;
 //!     let plugin = host.load_file("pagerduty.wasm").await?;
-//!     // One file keeps credentials and subscriptions.
-//!     let triggers = host.triggers(Arc::new(store));
+//!     let triggers = host.triggers()?;
 //!     let end = CancellationToken::new();
 //!
 //!     // Deliveries come through a proxy that ends TLS, and reach this socket in plain HTTP.

@@ -263,7 +263,7 @@ impl Triggers {
         // The answer has a way to go, too.
         let mut limits = self.0.call_limits.clone();
         limits.total_time = limits.total_time.min(within * 4 / 5);
-        call.execution.limits = Some(limits);
+        call.execution.context.limits = Some(limits);
         let delivery = delivered.into();
         let received = plugin.hand_in(call, &delivery).await?;
         let received =

@@ -1,5 +1,12 @@
 //! The files: who may read them, and what is refused.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use workflow_node_host::credential::CredentialStore;
+use workflow_node_host::store::LazyStore;
+use workflow_node_host::trigger::TriggerStore;
+
 use super::*;
 
 #[cfg(unix)]
@@ -208,4 +215,36 @@ fn removed_and_replaced_secrets_leave_not_even_their_seal_behind() {
             assert!(!contains(&bytes, piece));
         }
     }
+}
+
+#[tokio::test]
+async fn a_lazy_store_is_opened_once_when_it_is_first_used_and_tried_again_after_a_failure() {
+    let fixture = Fixture::new();
+    let (path, key) = (fixture.path(), fixture.key.clone());
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = opened.clone();
+    let lazy = LazyStore::new(move || match counted.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(StoreError::NotOpened),
+        _ => SqliteStore::open(&path, key.clone()),
+    });
+    assert_eq!(opened.load(Ordering::SeqCst), 0);
+    assert!(!fixture.path().exists());
+    let store: &dyn CredentialStore = &lazy;
+    assert!(store.list().await.is_err());
+    let lists = futures_util::future::join_all((0..8).map(|_| store.list())).await;
+    assert!(lists.iter().all(|list| list.as_ref().is_ok_and(Vec::is_empty)), "{lists:?}");
+    assert_eq!(opened.load(Ordering::SeqCst), 2);
+    let subscriptions: &dyn TriggerStore = &lazy;
+    assert!(subscriptions.subscriptions().await.unwrap().is_empty());
+    assert_eq!(opened.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_lazy_store_without_an_opener_says_that_it_was_not_opened() {
+    let fixture = Fixture::new();
+    let lazy = LazyStore::default();
+    let error = CredentialStore::list(&lazy).await.unwrap_err().to_string();
+    assert!(error.contains("`LazyStore::open_with`"), "{error}");
+    lazy.open_with(|| SqliteStore::open(&fixture.path(), fixture.key.clone())).unwrap();
+    assert!(CredentialStore::list(&lazy).await.is_ok());
 }

@@ -121,8 +121,11 @@ fn triple() -> impl Strategy<Value = (Option<&'static str>, &'static str, String
 
 async fn hostile(transport: Arc<Recording>, audiences: &[&str]) -> Plugin {
     let credentials = Arc::new(MemoryCredentials::default());
-    let host =
-        end_to_end::host().transport(transport).credentials(credentials.clone()).build().unwrap();
+    let host = end_to_end::host()
+        .transport(transport)
+        .credential_source(credentials.clone())
+        .build()
+        .unwrap();
     let host: Host = host;
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
     plugin.approve(None).unwrap();
@@ -182,7 +185,7 @@ async fn a_credential_is_attached_if_and_only_if_the_origin_is_in_its_audience()
                     "headers": [["x-redirect", redirect.escape_default().to_string()]]})
             })
             .collect();
-        execution.limits =
+        execution.context.limits =
             Some(Limits { guest_time: std::time::Duration::from_secs(120), ..Limits::default() });
         let outcome = plugin.execute(execution).await.unwrap();
         assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped);

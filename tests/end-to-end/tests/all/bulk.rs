@@ -200,7 +200,7 @@ async fn a_service_that_stays_down_for_one_request_fails_exactly_its_items() {
     world.simulator.clear_requests();
     world.simulator.fault(Fault::status(503).method("PUT").path("/incidents").after(1));
     let mut execution = world.execution("user", "incident.acknowledge", &items(&ids, &json!({})));
-    if let Some(limits) = &mut execution.limits {
+    if let Some(limits) = &mut execution.context.limits {
         limits.attempts = 1;
     }
     let outcome = world.plugin.execute(execution).await.unwrap();

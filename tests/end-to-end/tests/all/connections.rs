@@ -58,7 +58,7 @@ async fn an_execution_leaves_no_connection_behind_for_longer_than_the_idle_time(
     let mut world = World::with(Simulator::builder().without_rate_limits(), |host| host).await;
     let own = transport(&world.simulator).limits(limits).build().unwrap();
     let credentials = world.credentials.clone();
-    world.host = host().transport(Arc::new(own)).credentials(credentials).build().unwrap();
+    world.host = host().transport(Arc::new(own)).credential_source(credentials).build().unwrap();
     world.plugin = world.host.load_file(component_build::pagerduty()).await.unwrap();
     world.plugin.approve(None).unwrap();
     let outcome = world.run("ability.list", &vec![json!({}); 20]).await;

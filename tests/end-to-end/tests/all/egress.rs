@@ -148,7 +148,8 @@ async fn the_operators_list_narrows() {
         [(vec![], false), (vec!["https://events.pagerduty.com"], false), (vec![API], true)]
     {
         let mut execution = hostile.execution("hostile.request");
-        execution.allow = Some(allow.iter().map(|origin| origin.parse().unwrap()).collect());
+        execution.context.allow =
+            Some(allow.iter().map(|origin| origin.parse().unwrap()).collect());
         execution.items.push(json!({"url": format!("{API}/abilities")}));
         let outcome = hostile.plugin.execute(execution).await.unwrap();
         let record = end_to_end::values(&outcome, 0).remove(0);
@@ -255,7 +256,7 @@ async fn broken_answers_are_errors_and_nothing_else() {
 async fn the_budget_of_requests_ends() {
     let hostile = Hostile::new().await;
     let mut execution = hostile.execution("hostile.request");
-    if let Some(limits) = &mut execution.limits {
+    if let Some(limits) = &mut execution.context.limits {
         limits.requests = 3;
     }
     execution.items = vec![json!({"url": format!("{API}/abilities")}); 5];
@@ -413,7 +414,7 @@ async fn certificates_that_are_not_good_are_refused() {
         let world =
             end_to_end::World::with(Simulator::builder().certificate(kind), |host| host).await;
         let mut execution = world.execution("user", "ability.list", &[json!({})]);
-        if let Some(limits) = &mut execution.limits {
+        if let Some(limits) = &mut execution.context.limits {
             limits.attempts = 1;
         }
         let outcome = world.plugin.execute(execution).await.unwrap();

@@ -116,7 +116,8 @@ async fn one_refresh_serves_all_requests_that_were_refused_with_the_old_token() 
         refreshes: AtomicUsize::new(0),
     });
     let transport = transport(&world.simulator).build().unwrap();
-    let host = host().transport(Arc::new(transport)).credentials(source.clone()).build().unwrap();
+    let host =
+        host().transport(Arc::new(transport)).credential_source(source.clone()).build().unwrap();
     let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
     plugin.approve(None).unwrap();
     let mut execution = Execution::new("ability.list").credential("rest", "mine");

@@ -35,7 +35,7 @@ impl Watched {
     async fn run(&mut self, action: &str, parameters: &Value) -> Outcome {
         let everything = Arc::new(Everything::default());
         let mut execution = self.world.execution("user", action, std::slice::from_ref(parameters));
-        if let Some(limits) = &mut execution.limits {
+        if let Some(limits) = &mut execution.context.limits {
             limits.attempts = 1;
         }
         let outcome =

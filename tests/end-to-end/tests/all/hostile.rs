@@ -112,7 +112,7 @@ async fn a_credential_that_a_guest_prints_is_taken_out_of_its_crash() {
 async fn output_beyond_the_limit_stops_the_plugin() {
     let hostile = Hostile::new().await;
     let mut execution = hostile.execution("hostile.misbehave");
-    if let Some(limits) = &mut execution.limits {
+    if let Some(limits) = &mut execution.context.limits {
         limits.output = 1 << 20;
     }
     execution.items.push(json!({"case": "large-output"}));
@@ -125,7 +125,7 @@ async fn a_guest_that_sleeps_is_ended_by_the_deadline() {
     let hostile = Hostile::new().await;
     for case in ["sleep", "wait-long"] {
         let mut execution = hostile.execution("hostile.misbehave");
-        if let Some(limits) = &mut execution.limits {
+        if let Some(limits) = &mut execution.context.limits {
             limits.total_time = Duration::from_millis(200);
         }
         execution.items.push(json!({ "case": case }));
@@ -143,7 +143,7 @@ async fn cancelling_reaches_a_guest_that_waits() {
     let hostile = Hostile::new().await;
     let mut execution = hostile.execution("hostile.misbehave");
     let cancellation = CancellationToken::new();
-    execution.cancellation = cancellation.clone();
+    execution.context.cancellation = cancellation.clone();
     execution.items.push(json!({"case": "wait-long"}));
     let running = tokio::spawn({
         let plugin = hostile.plugin.clone();

@@ -35,8 +35,8 @@ fn start(
     tokio::spawn(async move {
         let mut execution = Execution::new("hostile.misbehave").item(case);
         // A user who has no worker yet.
-        execution.actor = Principal::user("ada");
-        execution.limits = Some(limits);
+        execution.context.actor = Principal::user("ada");
+        execution.context.limits = Some(limits);
         plugin.execute(execution).await.expect("it is run")
     })
 }
@@ -92,7 +92,7 @@ async fn a_worker_holds_no_secret_in_any_encoding_while_its_guest_runs() {
                 world.simulator.fault(Fault::new(action.clone()).always());
             }
             let mut execution = world.execution(credential, action, &[item.clone(), item]);
-            if let Some(limits) = &mut execution.limits {
+            if let Some(limits) = &mut execution.context.limits {
                 limits.attempts = 1;
             }
             let outcome = world.plugin.execute_observed(execution, everything.clone()).await;
@@ -235,7 +235,7 @@ async fn a_worker_serves_one_user_only() {
     let world = isolated_world().await;
     let run = async |actor: &str| {
         let mut execution = world.execution("user", "service.list", &[json!({})]);
-        execution.actor = Principal::user(actor);
+        execution.context.actor = Principal::user(actor);
         let before = world.host.worker_processes();
         let outcome = world.plugin.execute(execution).await.unwrap();
         assert!(outcome.items[0].is_ok(), "{:?}", outcome.items[0].error);

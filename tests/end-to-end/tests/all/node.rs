@@ -6,7 +6,7 @@ use std::time::Duration;
 use end_to_end::{World, error, values};
 use pagerduty_simulator::{ErrorShape, Fault, NewIncident, Simulator};
 use serde_json::{Value, json};
-use workflow_node_host::{Execution, FormOf, OptionsQuery, Outcome};
+use workflow_node_host::{CallContext, Identity, OptionsQuery, OptionsRequest, Outcome};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_listed() {
@@ -186,35 +186,36 @@ async fn every_shape_of_an_error_keeps_its_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_proved_by_real_calls() {
     let world = World::new().await;
-    let tested = async |name: &str| -> Value {
-        world.plugin.test_credential(name, &Execution::default()).await.unwrap().unwrap()
+    let tested = async |name: &str| -> Identity {
+        world.plugin.test_credential(name, CallContext::default()).await.unwrap()
     };
-    assert_eq!(tested("user").await["user"]["email"], "ada@example.com");
-    assert_eq!(tested("account").await["user"], Value::Null);
+    let user = tested("user").await.user.expect("the key acts as a user");
+    assert_eq!(user.email.as_deref(), Some("ada@example.com"));
+    assert_eq!(tested("account").await.user, None);
     let nobody = tested("nobody").await;
-    assert!(nobody["warnings"][0].as_str().unwrap().contains("from"), "{nobody}");
-    assert!(tested("events").await["summary"].as_str().unwrap().contains("accepts the key"));
-    assert_eq!(tested("eu-user").await["region"], "EU");
+    assert!(nobody.warnings[0].contains("from"), "{nobody:?}");
+    assert!(tested("events").await.summary.contains("accepts the key"));
+    assert_eq!(tested("eu-user").await.region.as_deref(), Some("EU"));
     let wrong = [("routing_key", "0123456789abcdef0123456789abcdef")];
     world.connect("wrong", "events-integration", &json!({"region": "us"}), &wrong).await;
-    let refused = world.plugin.test_credential("wrong", &Execution::default()).await.unwrap();
-    assert_eq!(refused.unwrap_err().kind, "invalid-input");
+    let refused = world.plugin.test_credential("wrong", CallContext::default()).await.unwrap_err();
+    assert_eq!(refused.item().expect("the service refused").kind, "invalid-input");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_get_their_choices() {
     let world = World::new().await;
     world.us().add_services(150);
-    let context = Execution::default().credential("rest", "user");
-    let create = || FormOf::Action("incident.create".into());
-    let mut query = OptionsQuery::new(create(), "service_id");
+    let request =
+        |query: &OptionsQuery| OptionsRequest::new(query.clone()).credential("rest", "user");
+    let mut query = OptionsQuery::for_action("incident.create", "service_id");
     let mut seen = 0;
     loop {
-        let page = world.plugin.load_options(&query, &context).await.unwrap().unwrap();
-        seen += page["choices"].as_array().unwrap().len();
-        match page.get("next_cursor").and_then(Value::as_str) {
-            Some(cursor) => query.cursor = Some(cursor.to_owned()),
-            None => break,
+        let page = world.plugin.load_options(request(&query)).await.unwrap();
+        seen += page.choices.len();
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            break;
         }
     }
     assert_eq!(seen, world.us().services().len());
@@ -223,13 +224,12 @@ async fn forms_get_their_choices() {
         ("assignee_ids", "ada", 1),
         ("escalation_policy_id", "nothing", 0),
     ] {
-        let mut query = OptionsQuery::new(create(), parameter);
-        query.search = Some(search.into());
-        let page = world.plugin.load_options(&query, &context).await.unwrap().unwrap();
-        assert_eq!(page["choices"].as_array().unwrap().len(), expected, "{parameter}: {page}");
+        let query = OptionsQuery::for_action("incident.create", parameter).search(search);
+        let page = world.plugin.load_options(request(&query)).await.unwrap();
+        assert_eq!(page.choices.len(), expected, "{parameter}: {page:?}");
     }
     query.parameter = "title".into();
-    let error = world.plugin.load_options(&query, &context).await.unwrap_err();
+    let error = world.plugin.load_options(request(&query)).await.unwrap_err();
     assert!(error.to_string().contains("service_id"), "{error}");
 }
 

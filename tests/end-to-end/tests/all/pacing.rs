@@ -35,7 +35,8 @@ async fn waiting_for_a_rate_limit_ends_with_the_time_allowed() {
     let world = unlimited().await;
     world.simulator.fault(bare().always());
     let mut execution = world.execution("user", "ability.list", &[json!({})]);
-    execution.limits = Some(Limits { total_time: Duration::from_secs(4), ..Limits::default() });
+    execution.context.limits =
+        Some(Limits { total_time: Duration::from_secs(4), ..Limits::default() });
     let started = Instant::now();
     let outcome = world.plugin.execute(execution).await.unwrap();
     assert_eq!(error(&outcome, 0).kind, "rate-limited");
@@ -49,7 +50,8 @@ async fn a_service_that_always_says_to_wait_no_time_is_not_asked_all_the_time() 
     let world = unlimited().await;
     world.simulator.fault(Fault::response(429, &[("Retry-After", "0")], "").always());
     let mut execution = world.execution("user", "ability.list", &[json!({})]);
-    execution.limits = Some(Limits { total_time: Duration::from_secs(3), ..Limits::default() });
+    execution.context.limits =
+        Some(Limits { total_time: Duration::from_secs(3), ..Limits::default() });
     world.plugin.execute(execution).await.unwrap();
     let requests = world.simulator.requests().len();
     assert!(requests <= 13, "{requests} requests in 3 s");
@@ -92,7 +94,7 @@ async fn requests_that_wait_for_a_rate_limit_leave_the_places_in_flight_to_other
     execution.items = ["/users", "/abilities", "/teams"]
         .map(|path| json!({"method": "GET", "path": path}))
         .to_vec();
-    execution.limits = Some(Limits { concurrent_requests: 1, ..Limits::default() });
+    execution.context.limits = Some(Limits { concurrent_requests: 1, ..Limits::default() });
     let started = Instant::now();
     let outcome = world.plugin.execute(execution).await.unwrap();
     (0..3).for_each(|item| drop(values(&outcome, item)));
@@ -140,7 +142,7 @@ async fn items_that_pacing_cannot_send_in_the_time_allowed_are_not_begun() {
     let world = limited(120, 60_000).await;
     let items: Vec<Value> = (0..700).map(event).collect();
     let mut execution = world.execution("events", "event.trigger", &items);
-    execution.limits = None;
+    execution.context.limits = None;
     let refused = world.plugin.execute(execution).await.unwrap_err();
     assert_eq!(refused.name(), "rate-limit");
     let text = refused.to_string();
@@ -158,7 +160,7 @@ async fn items_that_pacing_cannot_send_in_the_time_allowed_are_not_begun() {
     // What one request may serve many of is not counted so.
     let incidents: Vec<Value> = (0..200).map(|_| json!({"incident_id": "PNONE12"})).collect();
     let mut execution = world.execution("user", "incident.acknowledge", &incidents);
-    if let Some(limits) = &mut execution.limits {
+    if let Some(limits) = &mut execution.context.limits {
         limits.total_time = Duration::from_secs(10);
     }
     let outcome = world.plugin.execute(execution).await;

@@ -134,7 +134,7 @@ async fn a_plugin_that_goes_on_asking_for_echoes_is_stopped() {
     let hostile = Hostile::new().await;
     hostile.simulator.fault(Fault::new(FaultAction::EchoRequest).times(20));
     let mut execution = hostile.execution("hostile.request");
-    execution.limits.as_mut().unwrap().echoes = 3;
+    execution.context.limits.as_mut().unwrap().echoes = 3;
     for _ in 0..10 {
         let url = format!("{API}/abilities");
         execution.items.push(json!({"url": url, "credential": "rest", "headers": [ACCEPT]}));
@@ -506,7 +506,7 @@ impl Pager {
 
     async fn run(&self, name: &str, actor: Principal) -> Result<(), String> {
         let mut execution = Execution::new("user.me").credential("rest", name).item(json!({}));
-        execution.actor = actor;
+        execution.context.actor = actor;
         let outcome = self.plugin.execute(execution).await.map_err(|error| error.to_string())?;
         end_to_end::values(&outcome, 0);
         Ok(())
@@ -697,7 +697,7 @@ async fn users_of_a_credential_share_neither_connections_nor_a_pace() {
         let mut execution = Execution::new("hostile.request")
             .credential("plain", "each")
             .item(json!({"url": url, "credential": "plain", "timeout": timeout}));
-        execution.actor = user.into();
+        execution.context.actor = user.into();
         let started = Instant::now();
         let outcome = plugin.execute(execution).await.unwrap();
         (end_to_end::values(&outcome, 0).remove(0), started.elapsed())
@@ -727,7 +727,7 @@ async fn an_idempotency_key_is_one_principals() {
     let hostile = Hostile::new().await;
     let key = async |actor: Principal, id: &str| {
         let mut execution = hostile.execution("hostile.misbehave");
-        execution.actor = actor;
+        execution.context.actor = actor;
         execution.id = Some(id.into());
         execution.items.push(json!({"case": "idempotency"}));
         let outcome = hostile.plugin.execute(execution).await.unwrap();

@@ -8,7 +8,7 @@ use end_to_end::spy::Spy;
 use end_to_end::{World, values};
 use pagerduty_simulator::{Fault, FaultAction, Simulator};
 use serde_json::json;
-use workflow_node_host::Execution;
+use workflow_node_host::CallContext;
 
 use crate::support::{Everything, Hostile};
 
@@ -68,7 +68,7 @@ async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
                 world.simulator.fault(Fault::new(action.clone()).always());
             }
             let mut execution = world.execution(credential, action, &[item]);
-            if let Some(limits) = &mut execution.limits {
+            if let Some(limits) = &mut execution.context.limits {
                 limits.attempts = 1;
             }
             let outcome = world.plugin.execute_observed(execution, everything.clone()).await;
@@ -76,7 +76,7 @@ async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
             told.push_str(&format!("{outcome:?}"));
         }
         for credential in ["user", "account", "read-only", "events"] {
-            let tested = world.plugin.test_credential(credential, &Execution::default()).await;
+            let tested = world.plugin.test_credential(credential, CallContext::default()).await;
             told.push_str(&format!("{tested:?}"));
         }
     }

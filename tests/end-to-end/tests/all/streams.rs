@@ -25,7 +25,7 @@ async fn unpaced() -> World {
 
 fn execution(action: &str) -> Execution {
     let mut execution = Execution::new(action).credential("rest", "account");
-    execution.limits = Some(Limits { portion_items: PORTION, ..Limits::default() });
+    execution.context.limits = Some(Limits { portion_items: PORTION, ..Limits::default() });
     execution.continue_on_fail = true;
     execution
 }
@@ -34,8 +34,8 @@ fn items(list: Vec<Value>) -> impl Stream<Item = Result<Value, Infallible>> + Se
     futures_util::stream::iter(list).map(Ok)
 }
 
-fn start(world: &World, execution: Execution, list: Vec<Value>) -> ExecutionStream {
-    world.plugin.stream(execution, items(list), Arc::new(Silent)).expect("it begins")
+async fn start(world: &World, execution: Execution, list: Vec<Value>) -> ExecutionStream {
+    world.plugin.stream_items(execution, items(list), Arc::new(Silent)).await.expect("it begins")
 }
 
 /// What a stream told: per item its records and its error, in the order in which items finished.
@@ -83,7 +83,7 @@ async fn each_item_of_a_stream_is_finished_once_in_order_with_its_records() {
     let world = unpaced().await;
     let count = 5 * PORTION + 7;
     let (told, end) =
-        told(start(&world, execution("incident.get"), incidents(&world, count))).await;
+        told(start(&world, execution("incident.get"), incidents(&world, count)).await).await;
     let positions: Vec<u32> = told.items.iter().map(|(item, ..)| *item).collect();
     assert_eq!(positions, (0..count as u32).collect::<Vec<_>>());
     assert!(told.items.iter().all(|(_, records, error)| records.len() == 1 && error.is_none()));
@@ -100,8 +100,8 @@ async fn keys_are_those_of_the_execution_and_not_of_the_portion() {
     for portion in [PORTION, 17, 1_000] {
         let mut execution = execution("incident.create");
         execution.id = Some("one execution".into());
-        execution.limits = Some(Limits { portion_items: portion, ..Limits::default() });
-        let (told, _) = told(start(&world, execution, creations(count))).await;
+        execution.context.limits = Some(Limits { portion_items: portion, ..Limits::default() });
+        let (told, _) = told(start(&world, execution, creations(count)).await).await;
         assert_eq!(told.items.len(), count);
         // Other portions of the same items repeat the same keys, and so create nothing.
         assert_eq!(world.us().incidents().len(), before + count, "portions of {portion}");
@@ -119,7 +119,8 @@ async fn a_name_is_looked_up_once_for_all_portions() {
     let world = unpaced().await;
     world.simulator.clear_requests();
     let count = 4 * PORTION;
-    let (told, end) = told(start(&world, execution("incident.create"), creations(count))).await;
+    let (told, end) =
+        told(start(&world, execution("incident.create"), creations(count)).await).await;
     assert!(told.items.iter().all(|(_, _, error)| error.is_none()));
     assert_eq!(end.requests, count as u64 + 1, "one look-up, and a request per item");
 }
@@ -130,7 +131,7 @@ async fn a_wrong_item_of_a_stream_fails_like_any_other() {
     let mut list = incidents(&world, 3 * PORTION);
     let wrong = PORTION + 3;
     list[wrong] = json!({"incident_id": 7});
-    let (all, end) = told(start(&world, execution("incident.get"), list.clone())).await;
+    let (all, end) = told(start(&world, execution("incident.get"), list.clone()).await).await;
     let failed: Vec<_> = all.items.iter().filter(|(_, _, error)| error.is_some()).collect();
     assert_eq!((failed.len(), failed[0].0), (1, wrong as u32));
     assert_eq!(failed[0].2.as_ref().unwrap().kind, "invalid-input");
@@ -140,7 +141,7 @@ async fn a_wrong_item_of_a_stream_fails_like_any_other() {
     world.simulator.clear_requests();
     let mut strict = execution("incident.get");
     strict.continue_on_fail = false;
-    let (first, end) = told(start(&world, strict, list)).await;
+    let (first, end) = told(start(&world, strict, list).await).await;
     let kinds: BTreeSet<&str> =
         first.items.iter().filter_map(|(_, _, error)| Some(error.as_ref()?.kind)).collect();
     assert_eq!(kinds, ["cancelled", "invalid-input"].into());
@@ -168,7 +169,7 @@ async fn a_collected_execution_ends_with_the_portion_in_which_an_item_failed() {
 async fn dropping_a_stream_ends_the_execution() {
     let world = unpaced().await;
     world.simulator.set_latency(Duration::from_millis(20));
-    let mut events = start(&world, execution("incident.get"), incidents(&world, 20_000));
+    let mut events = start(&world, execution("incident.get"), incidents(&world, 20_000)).await;
     while !matches!(events.next().await, Some(ExecutionEvent::ItemFinished { .. })) {}
     drop(events);
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -189,15 +190,15 @@ async fn a_stream_that_stalls_ends_and_one_that_goes_on_does_not() {
     world.simulator.set_latency(Duration::from_millis(60));
     let mut slow = execution("incident.get");
     slow.concurrency = Some(1);
-    slow.limits = Some(limits(700));
-    let (told_slow, end) = told(start(&world, slow, incidents(&world, 30))).await;
+    slow.context.limits = Some(limits(700));
+    let (told_slow, end) = told(start(&world, slow, incidents(&world, 30)).await).await;
     assert!(end.stopped.is_none());
     assert!(told_slow.items.iter().all(|(_, _, error)| error.is_none()));
 
     world.simulator.set_latency(Duration::from_secs(5));
     let mut stalled = execution("incident.get");
-    stalled.limits = Some(limits(300));
-    let (told_stalled, _) = told(start(&world, stalled, incidents(&world, 3))).await;
+    stalled.context.limits = Some(limits(300));
+    let (told_stalled, _) = told(start(&world, stalled, incidents(&world, 3)).await).await;
     let kind = told_stalled.items[0].2.as_ref().map(|error| error.kind);
     assert_eq!(kind, Some("timeout"));
 }
@@ -208,10 +209,75 @@ async fn items_that_cannot_be_read_end_the_execution_after_those_before_them() {
     let list = incidents(&world, 10).into_iter().map(Ok);
     let broken = std::iter::once(Err(std::io::Error::other("the disk is on fire")));
     let source = futures_util::stream::iter(list.chain(broken));
-    let events = world.plugin.stream(execution("incident.get"), source, Arc::new(Silent)).unwrap();
+    let events = world
+        .plugin
+        .stream_items(execution("incident.get"), source, Arc::new(Silent))
+        .await
+        .unwrap();
     let (all, end) = told(events).await;
     assert_eq!(all.items.len(), 10);
     let stopped = end.stopped.unwrap();
     assert!(stopped.is_invalid_input());
     assert_eq!(stopped.to_string(), "item 10 cannot be read: the disk is on fire");
+}
+
+/// What an observer received: per item its records, and its end.
+#[derive(Default)]
+struct Received {
+    items: std::sync::Mutex<std::collections::BTreeMap<u32, (Vec<Value>, Vec<Option<ItemError>>)>>,
+    keeps_output: bool,
+}
+
+#[async_trait::async_trait]
+impl workflow_node_host::Observer for Received {
+    async fn output(&self, item: u32, records: &[workflow_node_host::OutputRecord]) {
+        let mut items = self.items.lock().unwrap();
+        let (received, ends) = items.entry(item).or_default();
+        assert!(ends.is_empty(), "item {item} has a record after its end");
+        received.extend(records.iter().map(|record| record.value()));
+    }
+
+    async fn item_finished(&self, item: u32, error: Option<&ItemError>) {
+        let mut items = self.items.lock().unwrap();
+        items.entry(item).or_default().1.push(error.cloned());
+    }
+
+    fn keeps_output(&self) -> bool {
+        self.keeps_output
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observer_receives_each_record_once_and_the_end_of_each_item() {
+    let world = unpaced().await;
+    world.us().add_services(120);
+    // Long lists are emitted page by page, short results are returned at the end, one item is
+    // invalid, and one does not exist.
+    for (action, list) in [
+        ("service.list", vec![json!({"all": true}), json!({"limit": 3}), json!({"limit": "many"})]),
+        ("incident.get", {
+            let mut list = incidents(&world, 2 * PORTION + 7);
+            list[1] = json!({"incident_id": "PNOTHERE"});
+            list
+        }),
+    ] {
+        for keeps_output in [true, false] {
+            let received = Arc::new(Received { keeps_output, ..Received::default() });
+            let run = execution(action).items(list.clone());
+            let outcome = world.plugin.execute_observed(run, received.clone()).await.unwrap();
+            let events = world.plugin.stream(execution(action).items(list.clone())).await.unwrap();
+            let (streamed, _) = told(events).await;
+            let received = received.items.lock().unwrap();
+            assert_eq!((received.len(), streamed.items.len()), (list.len(), list.len()));
+            for (item, records, error) in streamed.items {
+                let (observed, ends) = &received[&item];
+                let ends: Vec<_> = ends.iter().map(|end| end.as_ref().map(|e| e.kind)).collect();
+                assert_eq!(observed, &records, "{action}: item {item}");
+                assert_eq!(ends, [error.map(|error| error.kind)], "{action}: item {item}");
+                let kept = &outcome.items[item as usize].output;
+                let kept: Vec<Value> = kept.iter().map(|record| record.value()).collect();
+                assert_eq!(kept, if keeps_output { records } else { Vec::new() });
+            }
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl Hostile {
         let transport = configure_transport(transport(&simulator)).build().expect("a transport");
         let builder = host()
             .transport(Arc::new(transport))
-            .credentials(credentials.clone())
+            .credential_source(credentials.clone())
             .audit(audit.clone());
         let host = configure_host(builder).build().expect("a host");
         let plugin = host.load_file(component_build::guest("hostile")).await.expect("it loads");
@@ -122,7 +122,7 @@ impl Hostile {
         if action == "hostile.request" {
             execution = execution.credential("events", "key");
         }
-        execution.limits = Some(Limits {
+        execution.context.limits = Some(Limits {
             guest_time: std::time::Duration::from_millis(300),
             total_time: std::time::Duration::from_secs(20),
             ..Limits::default()

@@ -253,7 +253,7 @@ async fn a_write_that_outlives_the_time_allowed_is_unknown_and_happened_at_most_
         });
         let note = json!({"incident_id": "QINCIDENT00001", "content": "Once."});
         let mut execution = world.execution("user", "incident_note.create", &[note]);
-        execution.limits =
+        execution.context.limits =
             Some(Limits { total_time: Duration::from_millis(1_500), ..Limits::default() });
         let outcome = world.plugin.execute(execution).await.unwrap();
         let unknown = error(&outcome, 0);

@@ -136,7 +136,7 @@ async fn executions_that_share_a_key_stay_within_its_limit_together() {
     let items = vec![json!({"limit": 1}); 20];
     let run = || async {
         let mut execution = world.execution("user", "ability.list", &items);
-        if let Some(limits) = &mut execution.limits {
+        if let Some(limits) = &mut execution.context.limits {
             limits.total_time = std::time::Duration::from_secs(5);
         }
         world.plugin.execute(execution).await.unwrap()

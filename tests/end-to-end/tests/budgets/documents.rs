@@ -1,7 +1,7 @@
 //! Documents and records that are larger than they look.
 
 use serde_json::{Map, json};
-use workflow_node_host::{Execution, FormOf, Host, OptionsQuery};
+use workflow_node_host::{CallContext, Host, OptionsQuery, OptionsRequest};
 
 use crate::evil::{Evil, alone, component};
 use crate::heap::Growth;
@@ -116,14 +116,14 @@ async fn an_identity_and_choices_are_bounded() {
     evil.plugin.configure("token", &Map::new(), None).await.unwrap();
     evil.connect("token", "12345678").await;
     let growth = Growth::start();
-    let error = evil.plugin.test_credential("token", &Execution::default()).await.unwrap_err();
+    let error = evil.plugin.test_credential("token", CallContext::default()).await.unwrap_err();
     assert!(error.to_string().contains("`document`"), "{error}");
     assert!(growth.peak() < 64, "{} MiB", growth.peak());
 
     let evil = Evil::with("fat-options:8", silent(), |host| host).await;
-    let query = OptionsQuery::new(FormOf::Action("evil.run".into()), "choice");
+    let query = OptionsQuery::for_action("evil.run", "choice");
     let growth = Growth::start();
-    let error = evil.plugin.load_options(&query, &Execution::default()).await.unwrap_err();
+    let error = evil.plugin.load_options(OptionsRequest::new(query)).await.unwrap_err();
     assert!(error.to_string().contains("`document`"), "{error}");
     assert!(growth.peak() < 64, "{} MiB", growth.peak());
 }

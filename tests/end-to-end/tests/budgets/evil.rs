@@ -75,7 +75,7 @@ impl Evil {
         let credentials = Arc::new(MemoryCredentials::default());
         let builder = end_to_end::host()
             .transport(Arc::new(transport.build().unwrap()))
-            .credentials(credentials.clone())
+            .credential_source(credentials.clone())
             .audit(audit.clone());
         let host = configure(builder).build().unwrap();
         let plugin = host.load(component(mode)).await.expect("it loads");
@@ -101,7 +101,7 @@ impl Evil {
     pub(crate) fn execution(&self, item: Value, seconds: u64) -> Execution {
         let mut execution = Execution::new("evil.run").item(item);
         let total_time = Duration::from_secs(seconds);
-        execution.limits = Some(Limits { total_time, ..Limits::default() });
+        execution.context.limits = Some(Limits { total_time, ..Limits::default() });
         execution
     }
 

@@ -20,7 +20,7 @@ async fn requests_beyond_the_budget_are_one_event_of_the_audit() {
         json!({"case": "call-flood", "call": "submit", "n": 50_000}),
     ] {
         let mut execution = evil.execution(item.clone(), 20);
-        if let Some(limits) = &mut execution.limits {
+        if let Some(limits) = &mut execution.context.limits {
             limits.requests = 10;
             limits.guest_time = Duration::from_millis(300);
         }
@@ -66,7 +66,7 @@ async fn every_import_counts_against_the_limit_of_host_calls() {
     ] {
         let item = json!({"case": "call-flood", "call": call, "n": 1_000_000});
         let mut execution = evil.execution(item, 30);
-        if let Some(limits) = &mut execution.limits {
+        if let Some(limits) = &mut execution.context.limits {
             limits.host_calls = 5_000;
         }
         let before = journal.entries().len();

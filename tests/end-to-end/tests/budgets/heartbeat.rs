@@ -101,7 +101,7 @@ async fn no_hostile_guest_stalls_the_executor() {
             async move {
                 let runs = (0..3).map(|_| {
                     let mut execution = evil.execution(item.clone(), 4);
-                    if let Some(limits) = &mut execution.limits {
+                    if let Some(limits) = &mut execution.context.limits {
                         limits.guest_time = Duration::from_millis(300);
                     }
                     let plugin = evil.plugin.clone();
@@ -147,7 +147,7 @@ async fn busy_guests_do_not_use_up_the_time_of_an_honest_one() {
     let busy: Vec<_> = (0..4)
         .map(|_| {
             let mut execution = evil.execution(json!({"case": "spin"}), 20);
-            if let Some(limits) = &mut execution.limits {
+            if let Some(limits) = &mut execution.context.limits {
                 limits.guest_time = Duration::from_secs(2);
             }
             let plugin = evil.plugin.clone();
@@ -156,7 +156,7 @@ async fn busy_guests_do_not_use_up_the_time_of_an_honest_one() {
         .collect();
     // Some tens of milliseconds on its own; among five that take turns, five times as long.
     let mut honest = evil.execution(json!({"case": "compute", "n": 20_000_000}), 20);
-    if let Some(limits) = &mut honest.limits {
+    if let Some(limits) = &mut honest.context.limits {
         limits.guest_time = Duration::from_millis(400);
     }
     let outcome = evil.plugin.execute(honest).await.unwrap();

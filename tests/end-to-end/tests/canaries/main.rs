@@ -16,7 +16,7 @@ use pagerduty_simulator::{Fault, FaultAction, Simulator};
 use serde_json::{Value, json};
 use workflow_node_host::credential::ConnectionKey;
 use workflow_node_host::oauth::{Actor, Page};
-use workflow_node_host::{Execution, Limits, Secret};
+use workflow_node_host::{CallContext, Execution, Limits, Secret};
 use world::{Everything, World, listen, logs};
 
 /// How a service may fail, and what it may give back.
@@ -80,8 +80,8 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
                     let slot = if name == "events" { "events" } else { "rest" };
                     let mut execution = Execution::new(&action).credential(slot, &name);
                     execution.items = vec![parameters];
-                    execution.workflow = Some("nightly".into());
-                    execution.limits = Some(Limits {
+                    execution.context.workflow = Some("nightly".into());
+                    execution.context.limits = Some(Limits {
                         attempts: 1,
                         total_time: patience(fault.as_ref()),
                         ..Limits::default()
@@ -99,11 +99,8 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
                 }
                 told.push_str(&format!("{outcome:?}"));
             }
-            let test = Execution {
-                limits: Some(Limits { total_time: patience(fault.as_ref()), ..Limits::default() }),
-                ..Execution::default()
-            };
-            let tested = world.plugin.test_credential(&name, &test).await;
+            let test = CallContext::default().timeout(patience(fault.as_ref()));
+            let tested = world.plugin.test_credential(&name, test).await;
             told.push_str(&format!("{tested:?}"));
             // What was renewed meanwhile is as secret as what was there before.
             for secret in world.secrets() {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use end_to_end::engine::Engine;
+use end_to_end::engine::{Engine, triggers};
 use end_to_end::{World, host};
 use serde_json::{Value, json};
 use workflow_node_host::store::{SqliteStore, StoreKey};
@@ -17,18 +17,14 @@ use workflow_node_host::trigger::{
     EventSink, Happening, MemoryTriggers, NewSubscription, RunOptions, SinkError, TriggerEvent,
     TriggerStore,
 };
-use workflow_node_host::{CancellationToken, Host, HostBuilder, Plugin, Principal, TriggerLimits};
+use workflow_node_host::{CancellationToken, Plugin, Principal, TriggerLimits};
 
 /// The hostile plugin, approved.
-async fn hostile() -> (Host, Plugin) {
-    hostile_with(|host| host).await
-}
-
-async fn hostile_with(configure: impl FnOnce(HostBuilder) -> HostBuilder) -> (Host, Plugin) {
-    let host = configure(host()).build().expect("a host");
+async fn hostile() -> Plugin {
+    let host = host().build().expect("a host");
     let plugin = host.load_file(component_build::guest("hostile-trigger")).await.expect("it loads");
     plugin.approve(None).expect("it is approved");
-    (host, plugin)
+    plugin
 }
 
 fn subscription(trigger: &str, parameters: Value, callback_url: Option<String>) -> NewSubscription {
@@ -74,8 +70,8 @@ async fn run(parameters: Value, seconds: u64) -> (Arc<Slow>, u64) {
     let path = directory.path().join("data/store.db");
     let key = StoreKey::from_text(&"5a".repeat(32)).unwrap();
     let store: Arc<dyn TriggerStore> = Arc::new(SqliteStore::open(&path, key).unwrap());
-    let (host, plugin) = hostile().await;
-    let triggers = host.triggers(store);
+    let plugin = hostile().await;
+    let triggers = triggers(store, TriggerLimits::default());
     let token = CancellationToken::new();
     triggers.set_up(&plugin, subscription("tick", parameters, None), &token).await.unwrap();
     let sink = Arc::new(Slow::default());
@@ -113,7 +109,7 @@ async fn a_poll_that_always_has_more_without_events_is_paced_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_cursors_keys_and_states_above_their_limits_are_refused_by_name() {
-    let (host, plugin) = hostile().await;
+    let plugin = hostile().await;
     let token = CancellationToken::new();
     for (limit, parameters) in [
         ("events_per_call", json!({"n": 10_001, "size": 1})),
@@ -121,14 +117,14 @@ async fn events_cursors_keys_and_states_above_their_limits_are_refused_by_name()
         ("dedup_key", json!({"n": 1, "size": 1, "key": 513})),
         ("cursor", json!({"cursor": 65 << 10})),
     ] {
-        let triggers = host.triggers(Arc::new(MemoryTriggers::default()));
+        let triggers = triggers(Arc::new(MemoryTriggers::default()), TriggerLimits::default());
         triggers.set_up(&plugin, subscription("tick", parameters, None), &token).await.unwrap();
         let error = triggers.poll(&plugin, "s", &token).await.unwrap_err();
         assert!(error.is_stopped(), "{limit}: {error}");
         assert!(error.to_string().contains(&format!("`{limit}`")), "{limit}: {error}");
         assert_eq!(triggers.list().await.unwrap()[0].cursor, None, "{limit}");
     }
-    let triggers = host.triggers(Arc::new(MemoryTriggers::default()));
+    let triggers = triggers(Arc::new(MemoryTriggers::default()), TriggerLimits::default());
     let fat = subscription("hook", json!({"state": 65 << 10}), Some("http://127.0.0.1/s".into()));
     let error = triggers.set_up(&plugin, fat, &token).await.unwrap_err();
     assert!(error.to_string().contains("`state`"), "{error}");
@@ -153,8 +149,8 @@ fn parts(url: &str) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugins_reply_to_a_delivery_has_no_header_that_reaches_beyond_it() {
-    let (host, plugin) = hostile().await;
-    let engine = Engine::of(&host, &plugin, Arc::new(MemoryTriggers::default())).await;
+    let plugin = hostile().await;
+    let engine = Engine::of(&plugin, Arc::new(MemoryTriggers::default())).await;
     for (status, expected) in [(200, 200), (299, 299), (404, 404), (302, 503), (101, 503), (0, 503)]
     {
         let url = engine.callback("s");
@@ -191,8 +187,8 @@ async fn a_plugins_reply_to_a_delivery_has_no_header_that_reaches_beyond_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugins_reply_above_its_limit_is_not_sent() {
-    let (host, plugin) = hostile().await;
-    let engine = Engine::of(&host, &plugin, Arc::new(MemoryTriggers::default())).await;
+    let plugin = hostile().await;
+    let engine = Engine::of(&plugin, Arc::new(MemoryTriggers::default())).await;
     let url = engine.callback("s");
     let parameters = json!({"status": 200, "body": (64 << 10) + 1});
     engine.set_up(subscription("reply", parameters, Some(url.clone()))).await;
@@ -206,8 +202,8 @@ async fn a_plugins_reply_above_its_limit_is_not_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_above_the_triggers_limit_is_refused_before_it_is_read() {
-    let (host, plugin) = hostile().await;
-    let engine = Engine::of(&host, &plugin, Arc::new(MemoryTriggers::default())).await;
+    let plugin = hostile().await;
+    let engine = Engine::of(&plugin, Arc::new(MemoryTriggers::default())).await;
     let url = engine.callback("s");
     engine.set_up(subscription("reply", json!({"status": 200}), Some(url.clone()))).await;
     let (address, path) = parts(&url);
@@ -262,8 +258,8 @@ async fn a_body_that_nobody_has_signed_or_that_is_too_large_is_not_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_many_connections_are_bounded_together() {
     let limits = TriggerLimits { bodies_held: 100_000, ..TriggerLimits::default() };
-    let (host, plugin) = hostile_with(|host| host.trigger_limits(limits)).await;
-    let engine = Engine::of(&host, &plugin, Arc::new(MemoryTriggers::default())).await;
+    let plugin = hostile().await;
+    let engine = Engine::within(&plugin, Arc::new(MemoryTriggers::default()), limits).await;
     let url = engine.callback("s");
     engine.set_up(subscription("hook", json!({}), Some(url.clone()))).await;
     let (address, path) = parts(&url);
@@ -299,8 +295,8 @@ async fn bodies_of_many_connections_are_bounded_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_read_nothing_hold_no_place() {
-    let (host, plugin) = hostile().await;
-    let engine = Engine::of(&host, &plugin, Arc::new(MemoryTriggers::default())).await;
+    let plugin = hostile().await;
+    let engine = Engine::of(&plugin, Arc::new(MemoryTriggers::default())).await;
     let url = engine.callback("s");
     engine.set_up(subscription("hook", json!({}), Some(url.clone()))).await;
     let (address, path) = parts(&url);
