@@ -22,22 +22,24 @@ pub(crate) fn check(action: &Action) -> Result<(), String> {
             None => Ok(()),
         };
     };
-    let (page, own, needed): (u64, [Option<&str>; 3], &[(&str, &str)]) = match &paging {
-        Paging::None => (1, [None; 3], &[]),
-        Paging::Limit(name, most) => (*most, [Some(name), None, None], &[("limit", name)]),
+    let (page, own, needed) = match &paging {
+        Paging::None => (1, [None; 3], &[][..]),
+        Paging::Limit(name, most) => (*most, [Some(*name), None, None], &[("limit", *name)][..]),
         Paging::Offset(by) => (
             by.page.min(by.window.unwrap_or(u64::MAX)),
             [Some(by.limit), Some(by.offset), by.total],
-            &[("limit", by.limit), ("offset", by.offset)],
+            &[("limit", by.limit), ("offset", by.offset)][..],
         ),
         Paging::Cursor(by) => (
             by.page,
             if by.in_body { [None; 3] } else { [by.limit, Some(by.cursor), None] },
-            &[("cursor", by.cursor), ("next", by.next)],
+            &[("cursor", by.cursor), ("next", by.next)][..],
         ),
-        Paging::Page(by) => (by.page, [by.limit, Some(by.number), None], &[("number", by.number)]),
-        Paging::Link(by) => (by.page, [by.limit, None, None], &[]),
-        Paging::NextUrl(by) => (by.page, [by.limit, None, None], &[("next", by.next)]),
+        Paging::Page(by) => {
+            (by.page, [by.limit, Some(by.number), None], &[("number", by.number)][..])
+        }
+        Paging::Link(by) => (by.page, [by.limit, None, None], &[][..]),
+        Paging::NextUrl(by) => (by.page, [by.limit, None, None], &[("next", by.next)][..]),
     };
     if page == 0 {
         return wrong("has pages without room for a record");

@@ -200,6 +200,7 @@ async fn by_cursor(
         let is_page = cursor.as_ref().is_some_and(is_number);
         let size = if is_page { wanted } else { wanted - given }.min(paging.page);
         if let Some(name) = paging.limit {
+            ask(&mut request, paging, name, Value::from(size));
         }
         if let Some(cursor) = &cursor {
             ask(&mut request, paging, paging.cursor, cursor.clone());

@@ -243,7 +243,8 @@ impl Listing<'_> {
             let record = json::members(records.last()?.as_bytes())?;
             json::value(record.get(key.field)?)?.as_str().map(str::to_owned)
         });
-        let (count, total) = (records.len() as u64, self.paging.total.and_then(|total| page.number(total)));
+        let (count, total) =
+            (records.len() as u64, self.paging.total.and_then(|total| page.number(total)));
         Ok(Page {
             outputs,
             count,

@@ -151,6 +151,11 @@ fn all_pages_of_a_listing_by_number_have_one_size() {
     let host = service(8);
     call_one(&host, "totaled.list", json!({"limit": 2})).unwrap();
     assert_eq!(urls(&host), ["/totaled?per_page=2"]);
+    let host = service(8);
+    call_one(&host, "number_cursor.list", json!({"limit": 2})).unwrap();
+    call_one(&host, "number_cursor.list", json!({"limit": 5})).unwrap();
+    let numbered = ["?limit=2", "?limit=5", "?limit=5&cursor=1"];
+    assert_eq!(urls(&host), numbered.map(|query| format!("/number_cursor{query}")));
     let host = service(4);
     call_one(&host, "counted.list", json!({"all": true})).unwrap();
     assert_eq!(

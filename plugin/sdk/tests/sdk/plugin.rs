@@ -188,10 +188,14 @@ static ACTIONS: &[Action] = &[
         )
         .body("/moves"),
     ]),
-    api("thing.choose", "Choose things", "Of several kinds.", "POST", "/things/choose").parameters(&[
-        &Param::text("linked_id", "Linked", "Which.").reference("linked").body("/linked"),
-        &Param::text("numbered_id", "Numbered", "Which.").reference("numbered").body("/numbered"),
-    ]),
+    api("thing.choose", "Choose things", "Of several kinds.", "POST", "/things/choose").parameters(
+        &[
+            &Param::text("linked_id", "Linked", "Which.").reference("linked").body("/linked"),
+            &Param::text("numbered_id", "Numbered", "Which.")
+                .reference("numbered")
+                .body("/numbered"),
+        ],
+    ),
     api("thing.delete", "Delete a thing", "One.", "DELETE", "/things/{thing_id}")
         .parameters(&[&THING_ID])
         .answer(Answer::Nothing(literal!({ "deleted": true }))),
