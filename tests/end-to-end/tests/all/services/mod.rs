@@ -36,7 +36,7 @@ impl World {
         let audit = Arc::new(MemoryAudit::default());
         let host = host()
             .transport(Arc::new(transport))
-            .credentials(credentials.clone())
+            .credential_source(credentials.clone())
             .audit(audit.clone())
             .build()
             .expect("a host");
@@ -69,7 +69,7 @@ impl World {
     async fn run(&self, credential: &str, action: &str, item: Value) -> Outcome {
         let mut execution = Execution::new(action).credential("main", credential);
         execution.items.push(item);
-        execution.limits =
+        execution.context.limits =
             Some(Limits { total_time: Duration::from_secs(60), ..Limits::default() });
         let observed = self.observed.clone();
         self.plugin.execute_observed(execution, observed).await.expect("the execution is run")
