@@ -19,8 +19,7 @@ use workflow_node_sdk::documents::{Configuration, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, FieldError};
 use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{
-    BatchWork, Credential, Declares, Found, Likeness, Options, OptionsQuery, Plugin, Task, Work,
-    choices,
+    Batch, Credential, Custom, Declares, Found, Likeness, Options, OptionsQuery, Plugin, choices,
 };
 use workflow_node_sdk::packed::Packed;
 use workflow_node_sdk::time;
@@ -103,13 +102,13 @@ impl Plugin for PagerDuty {
         ids::find(reference, name, credential)
     }
 
-    fn run(task: Task) -> Work {
-        actions::run(task)
+    fn custom(action: &str) -> Option<Custom> {
+        actions::custom(action)
     }
 
-    fn run_batch(tasks: Vec<Task>) -> BatchWork {
-        Box::pin(actions::bulk::run(tasks))
+    fn batch(action: &str) -> Option<Batch> {
+        actions::batch(action)
     }
 }
 
-workflow_node_sdk::export_node!(PagerDuty, triggers);
+workflow_node_sdk::export_node!(PagerDuty, webhooks, polls);

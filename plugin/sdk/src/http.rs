@@ -102,6 +102,42 @@ impl Response {
         }
     }
 
+    /// The error of an unsuccessful response: its kind follows from the status, its message has the
+    /// beginning of a text body, and its detail has a JSON body.
+    pub fn error(&self) -> Error {
+        let kind = match self.status {
+            401 => ErrorKind::Unauthenticated,
+            403 => ErrorKind::Forbidden,
+            404 | 410 => ErrorKind::NotFound,
+            409 | 412 | 423 => ErrorKind::Conflict,
+            408 => ErrorKind::Timeout,
+            429 => ErrorKind::RateLimited,
+            400..=499 => ErrorKind::InvalidInput,
+            _ => ErrorKind::Unavailable,
+        };
+        let mut message = format!("the service responded with status {}", self.status);
+        let body = json::value(&self.body);
+        let said = match &body {
+            Some(Value::Object(members)) => ["message", "error_description", "error", "detail"]
+                .iter()
+                .find_map(|name| members.get(*name)?.as_str()),
+            _ => None,
+        };
+        if let Some(said) = said {
+            message.push_str(": ");
+            message.push_str(said);
+        }
+        let mut error = Error::new(kind, message);
+        if let Some(body) = body {
+            error = error.with_detail("response", body);
+        }
+        error.http_status = Some(self.status);
+        if matches!(kind, ErrorKind::RateLimited | ErrorKind::Unavailable) {
+            error.retry_after = self.retry_after;
+        }
+        error
+    }
+
     /// The error of an answer whose body is not what the service's would be.
     pub fn unexpected(&self, how: &str) -> Error {
         let mut error = Error::new(

@@ -51,52 +51,55 @@ pub mod bindings {
     });
 }
 
-/// Exports a type that implements [`node::Plugin`] as the component's `node` and
-/// `credential-type`; with the feature `triggers` and as `export_node!(Type, triggers)` one that
-/// implements `trigger::Triggers`, too. Does nothing in a native build, where there is no
-/// component.
+/// Exports a type that implements [`node::Plugin`] as the component's `node` and `credential-type`.
+/// With the feature `triggers`, `export_node!(MyNode, webhooks)`, `export_node!(MyNode, polls)`, or
+/// `export_node!(MyNode, webhooks, polls)` also exports what implements `trigger::Webhooks` and
+/// `trigger::Polls`. Does nothing in a native build, where there is no component.
 #[macro_export]
 macro_rules! export_node {
-    ($plugin:ty) => {
-        $crate::export_node!(@component $plugin, {});
+    ($plugin:ty $(,)?) => {
+        $crate::export_node!(@component $plugin, false, {});
     };
-    ($plugin:ty, triggers) => {
-        $crate::export_node!(@component $plugin, {
+    ($plugin:ty, $($kind:ident),+ $(,)?) => {
+        $crate::export_node!(@component $plugin, true, {
+            fn code() -> $crate::trigger::Code {
+                $crate::trigger::Code::of::<$plugin>()$(.$kind::<$plugin>())+
+            }
             impl contract::trigger::Guest for Component {
                 fn describe() -> String {
-                    $crate::trigger::describe::<$plugin>()
+                    $crate::trigger::describe(code())
                 }
                 fn setup(
                     subscription: contract::trigger::Subscription,
                 ) -> Result<String, contract::trigger::Error> {
-                    $crate::trigger::setup::<$plugin>(subscription)
+                    $crate::trigger::setup(code(), subscription)
                 }
                 fn check(
                     subscription: contract::trigger::Subscription,
                 ) -> Result<contract::trigger::Health, contract::trigger::Error> {
-                    $crate::trigger::check::<$plugin>(subscription)
+                    $crate::trigger::check(code(), subscription)
                 }
                 fn teardown(
                     subscription: contract::trigger::Subscription,
                 ) -> Result<(), contract::trigger::Error> {
-                    $crate::trigger::teardown::<$plugin>(subscription)
+                    $crate::trigger::teardown(code(), subscription)
                 }
                 fn receive(
                     subscription: contract::trigger::Subscription,
                     delivery: contract::trigger::Delivery,
                 ) -> Result<contract::trigger::Received, contract::trigger::Error> {
-                    $crate::trigger::receive::<$plugin>(subscription, delivery)
+                    $crate::trigger::receive(code(), subscription, delivery)
                 }
                 fn poll(
                     subscription: contract::trigger::Subscription,
                     cursor: Option<String>,
                 ) -> Result<contract::trigger::Page, contract::trigger::Error> {
-                    $crate::trigger::poll::<$plugin>(subscription, cursor)
+                    $crate::trigger::poll(code(), subscription, cursor)
                 }
             }
         });
     };
-    (@component $plugin:ty, { $($triggers:item)* }) => {
+    (@component $plugin:ty, $exports_triggers:literal, { $($triggers:item)* }) => {
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code)] // The component's exports are unmangled symbols.
         mod component_exports {
@@ -105,7 +108,7 @@ macro_rules! export_node {
             struct Component;
             impl contract::node::Guest for Component {
                 fn describe() -> String {
-                    $crate::node::describe::<$plugin>()
+                    $crate::node::describe::<$plugin>($exports_triggers)
                 }
                 fn execute(
                     call: contract::node::Call,

@@ -15,6 +15,7 @@ use serde::Serialize;
 use workflow_node_documents::Document as _;
 
 use crate::declare::{Action, Node, document};
+use crate::node::Declares as _;
 use crate::packed::Table;
 
 /// The best that deflate does.
@@ -40,9 +41,11 @@ pub fn write_to(directory: &Path, node: &'static Node) {
     let actions = parameters.forms(node.actions());
     let triggers = parameters.forms(node.triggers.iter().map(|trigger| &trigger.form));
     let references = node.references.iter().map(|one| (one.name, packed(one))).collect();
+    let about = packed(&(node.slots, node.own_code(), node.polls()));
     let unnamed: Vec<_> = parameters.all.into_iter().map(|data| ("", data)).collect();
     for (name, bytes) in [
         ("node.name", node.name.into()),
+        ("about.packed", about),
         ("actions.table", actions),
         ("triggers.table", triggers),
         ("references.table", by_name(references)),

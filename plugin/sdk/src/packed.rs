@@ -9,7 +9,7 @@ use std::thread::LocalKey;
 
 use serde::Deserialize;
 
-use crate::declare::{Action, Param, Reference};
+use crate::declare::{Action, Param, Reference, Run, Slot};
 use crate::node::Declares;
 
 /// The files that [`write`](crate::pack::write) makes; see [`packed!`](crate::packed!).
@@ -17,6 +17,8 @@ use crate::node::Declares;
 pub struct Packed {
     /// The node's name.
     pub name: &'static str,
+    /// Slots, actions with code of their own, and triggers.
+    pub about: &'static [u8],
     /// Actions by name, without their parameters' declarations.
     pub actions: Table,
     /// Forms of triggers by name.
@@ -151,6 +153,16 @@ impl Packed {
     }
 }
 
+/// Slots, actions with code of their own, and triggers.
+type About = (Vec<Slot>, Vec<(&'static str, Run)>, Vec<(&'static str, bool)>);
+
+impl Packed {
+    fn about(&self) -> &'static About {
+        thread_local! { static ABOUT: Known<About> = const { RefCell::new(Vec::new()) }; }
+        known(&ABOUT, self.about, || read(self.about))
+    }
+}
+
 impl Declares for Packed {
     fn name(&self) -> &'static str {
         self.name
@@ -176,6 +188,18 @@ impl Declares for Packed {
         let data = self.references.find(name)?;
         Some(known(&REFERENCES, data, || read(data)))
     }
+
+    fn slots(&self) -> &'static [Slot] {
+        &self.about().0
+    }
+
+    fn own_code(&self) -> Vec<(&'static str, Run)> {
+        self.about().1.clone()
+    }
+
+    fn polls(&self) -> Vec<(&'static str, bool)> {
+        self.about().2.clone()
+    }
 }
 
 fn read<T: Deserialize<'static>>(bytes: &'static [u8]) -> T {
@@ -199,6 +223,7 @@ macro_rules! packed {
     () => {
         $crate::packed::Packed {
             name: include_str!(concat!(env!("OUT_DIR"), "/node.name")),
+            about: include_bytes!(concat!(env!("OUT_DIR"), "/about.packed")),
             actions: $crate::packed::Table(include_bytes!(concat!(
                 env!("OUT_DIR"),
                 "/actions.table"

@@ -2,6 +2,7 @@
 //! what is new. With the feature `triggers`.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -12,52 +13,39 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::block_on;
 use crate::json;
 use crate::node::execute::parsed;
-use crate::node::{Credential, Hooks, Plugin, Task};
+use crate::node::{Credential, Hooks, Plugin, Task, unwritten};
 use crate::node::{filters, resolve};
 
 pub use contract::{Delivery, Health, Reply};
 
-/// The triggers of a node, as [`crate::export_node!`] exports them.
-pub trait Triggers: Plugin {
-    /// Creates or repairs what delivers; running it twice leaves one. The result is the state, kept
-    /// by the host. Not called for a trigger that polls.
-    fn setup(subscription: Subscription) -> impl Future<Output = Result<Value, Error>> {
-        std::future::ready(Err(unwritten(&subscription)))
-    }
+/// The code of triggers whose events the service sends. Exported with
+/// `export_node!(MyNode, webhooks)`.
+pub trait Webhooks: Plugin {
+    /// Creates what delivers, or repairs it; running it twice leaves one. The host stores the state
+    /// that it returns.
+    fn setup(subscription: Subscription) -> impl Future<Output = Result<Value, Error>>;
 
-    /// What has become of it at the service. Not called for a trigger that polls.
-    fn check(subscription: Subscription) -> impl Future<Output = Result<Health, Error>> {
-        std::future::ready(Err(unwritten(&subscription)))
-    }
+    /// Asks the service what has become of it.
+    fn check(subscription: Subscription) -> impl Future<Output = Result<Health, Error>>;
 
-    /// Removes it; one that is gone already is a success. Not called for a trigger that polls.
-    fn teardown(subscription: Subscription) -> impl Future<Output = Result<(), Error>> {
-        std::future::ready(Err(unwritten(&subscription)))
-    }
+    /// Removes it. It is a success if it does not exist anymore.
+    fn teardown(subscription: Subscription) -> impl Future<Output = Result<(), Error>>;
 
-    /// Turns a delivery into events. The host has checked its signature. It may be asked again for
+    /// Turns a delivery into events. The host has verified its signature. It may be called again for
     /// the same delivery.
     fn receive(
         subscription: Subscription,
         delivery: Delivery,
-    ) -> impl Future<Output = Result<Received, Error>> {
-        let _ = delivery;
-        std::future::ready(Err(unwritten(&subscription)))
-    }
+    ) -> impl Future<Output = Result<Received, Error>>;
+}
 
-    /// Asks for what is new since the cursor; `None` starts now.
+/// The code of triggers for which the host polls. Exported with `export_node!(MyNode, polls)`.
+pub trait Polls: Plugin {
+    /// Asks the service what is new since the cursor; `None` starts now.
     fn poll(
         subscription: Subscription,
         cursor: Option<Value>,
-    ) -> impl Future<Output = Result<Page, Error>> {
-        let _ = cursor;
-        std::future::ready(Err(unwritten(&subscription)))
-    }
-}
-
-fn unwritten(subscription: &Subscription) -> Error {
-    let name = subscription.form.name;
-    Error::new(ErrorKind::Internal, ["`", name, "` is declared, but not written"].concat())
+    ) -> impl Future<Output = Result<Page, Error>>;
 }
 
 /// One workflow's interest in a trigger.
@@ -201,37 +189,142 @@ impl From<Event> for contract::Event {
     }
 }
 
+/// A trigger's code under way.
+type Work<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
+
+/// The code of triggers that poll.
+type Poll = fn(Subscription, Option<Value>) -> Work<Page>;
+
+/// The code that a node exports for its triggers.
 #[doc(hidden)]
-pub fn describe<P: Triggers>() -> String {
-    P::declaration().describe_triggers()
+#[derive(Clone, Copy)]
+pub struct Code {
+    hooks: Hooks,
+    webhooks: Option<WebhookCode>,
+    polls: Option<Poll>,
+}
+
+#[derive(Clone, Copy)]
+struct WebhookCode {
+    setup: fn(Subscription) -> Work<Value>,
+    check: fn(Subscription) -> Work<Health>,
+    teardown: fn(Subscription) -> Work<()>,
+    receive: fn(Subscription, Delivery) -> Work<Received>,
 }
 
 #[doc(hidden)]
-pub fn setup<P: Triggers>(subscription: contract::Subscription) -> Result<String, Error> {
-    let subscription = Subscription::read(Hooks::of::<P>(), subscription)?;
-    block_on(async { P::setup(subscription.resolved().await?).await })
-        .map(|state| json::text(&state))
+impl Code {
+    pub fn of<P: Plugin>() -> Self {
+        Self { hooks: Hooks::of::<P>(), webhooks: None, polls: None }
+    }
+
+    #[must_use]
+    pub fn webhooks<P: Webhooks + 'static>(self) -> Self {
+        let code = WebhookCode {
+            setup: |subscription| Box::pin(P::setup(subscription)),
+            check: |subscription| Box::pin(P::check(subscription)),
+            teardown: |subscription| Box::pin(P::teardown(subscription)),
+            receive: |subscription, delivery| Box::pin(P::receive(subscription, delivery)),
+        };
+        Self { webhooks: Some(code), ..self }
+    }
+
+    #[must_use]
+    pub fn polls<P: Polls + 'static>(self) -> Self {
+        Self { polls: Some(|subscription, cursor| Box::pin(P::poll(subscription, cursor))), ..self }
+    }
+
+    /// What is wrong where a trigger is declared and its code is not exported.
+    pub(crate) fn missing(self) -> Option<String> {
+        for (name, polls) in self.hooks.declaration.polls() {
+            let (trait_name, word, is_there) = match polls {
+                true => ("Polls", "polls", self.polls.is_some()),
+                false => ("Webhooks", "webhooks", self.webhooks.is_some()),
+            };
+            if !is_there {
+                let parts = [
+                    "trigger `",
+                    name,
+                    "`: it has no code. Implement `trigger::",
+                    trait_name,
+                    "`, and export it with `export_node!(…, ",
+                    word,
+                    ")`.",
+                ];
+                return Some(parts.concat());
+            }
+        }
+        None
+    }
+
+    fn of_webhooks(self, name: &str) -> Result<WebhookCode, Error> {
+        self.webhooks.ok_or_else(|| unwritten(name))
+    }
+
+    pub(crate) fn run_setup(self, subscription: contract::Subscription) -> Result<Value, Error> {
+        let code = self.of_webhooks(&subscription.trigger)?;
+        let subscription = Subscription::read(self.hooks, subscription)?;
+        block_on(async { (code.setup)(subscription.resolved().await?).await })
+    }
+
+    pub(crate) fn run_receive(
+        self,
+        subscription: contract::Subscription,
+        delivery: Delivery,
+    ) -> Result<Received, Error> {
+        let code = self.of_webhooks(&subscription.trigger)?;
+        block_on((code.receive)(Subscription::read(self.hooks, subscription)?, delivery))
+    }
+
+    pub(crate) fn run_poll(
+        self,
+        subscription: contract::Subscription,
+        cursor: Option<Value>,
+    ) -> Result<Page, Error> {
+        let code = self.polls.ok_or_else(|| unwritten(&subscription.trigger))?;
+        let subscription = Subscription::read(self.hooks, subscription)?;
+        block_on(async {
+            let mut subscription = subscription.resolved().await?;
+            if cursor.is_none() {
+                subscription = subscription.checked().await?;
+            }
+            code(subscription, cursor).await
+        })
+    }
 }
 
 #[doc(hidden)]
-pub fn check<P: Triggers>(subscription: contract::Subscription) -> Result<Health, Error> {
-    let subscription = Subscription::read(Hooks::of::<P>(), subscription)?;
-    block_on(P::check(subscription))
+pub fn describe(code: Code) -> String {
+    if let Some(problem) = code.missing() {
+        panic!("{problem}");
+    }
+    code.hooks.declaration.describe_triggers()
 }
 
 #[doc(hidden)]
-pub fn teardown<P: Triggers>(subscription: contract::Subscription) -> Result<(), Error> {
-    let subscription = Subscription::read(Hooks::of::<P>(), subscription)?;
-    block_on(P::teardown(subscription))
+pub fn setup(code: Code, subscription: contract::Subscription) -> Result<String, Error> {
+    code.run_setup(subscription).map(|state| json::text(&state))
 }
 
 #[doc(hidden)]
-pub fn receive<P: Triggers>(
+pub fn check(code: Code, subscription: contract::Subscription) -> Result<Health, Error> {
+    let webhooks = code.of_webhooks(&subscription.trigger)?;
+    block_on((webhooks.check)(Subscription::read(code.hooks, subscription)?))
+}
+
+#[doc(hidden)]
+pub fn teardown(code: Code, subscription: contract::Subscription) -> Result<(), Error> {
+    let webhooks = code.of_webhooks(&subscription.trigger)?;
+    block_on((webhooks.teardown)(Subscription::read(code.hooks, subscription)?))
+}
+
+#[doc(hidden)]
+pub fn receive(
+    code: Code,
     subscription: contract::Subscription,
     delivery: Delivery,
 ) -> Result<contract::Received, Error> {
-    let subscription = Subscription::read(Hooks::of::<P>(), subscription)?;
-    let received = block_on(P::receive(subscription, delivery))?;
+    let received = code.run_receive(subscription, delivery)?;
     Ok(contract::Received {
         events: received.events.into_iter().map(Into::into).collect(),
         reply: received.reply,
@@ -239,19 +332,12 @@ pub fn receive<P: Triggers>(
 }
 
 #[doc(hidden)]
-pub fn poll<P: Triggers>(
+pub fn poll(
+    code: Code,
     subscription: contract::Subscription,
     cursor: Option<String>,
 ) -> Result<contract::Page, Error> {
-    let subscription = Subscription::read(Hooks::of::<P>(), subscription)?;
-    let cursor = cursor.and_then(json::value);
-    let page = block_on(async {
-        let mut subscription = subscription.resolved().await?;
-        if cursor.is_none() {
-            subscription = subscription.checked().await?;
-        }
-        P::poll(subscription, cursor).await
-    })?;
+    let page = code.run_poll(subscription, cursor.and_then(json::value))?;
     Ok(contract::Page {
         events: page.events.into_iter().map(Into::into).collect(),
         cursor: json::text(&page.cursor),

@@ -34,7 +34,7 @@ pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 #[cfg(not(target_arch = "wasm32"))]
 pub use triggers::EVENT_TYPES;
 #[cfg(not(target_arch = "wasm32"))]
-use workflow_node_sdk::declare::{Node, Resource, Slot};
+use workflow_node_sdk::declare::{BaseUrl, Node, Resource, Slot};
 
 /// Per region: the origin of the REST API and that of the Events API.
 pub const ORIGINS: &[&str] = &[
@@ -51,12 +51,14 @@ static SLOTS: &[Slot] = &[
         "rest",
         "Credential for the REST API: an API token, or OAuth 2.0 for a user or an app.",
         &["api-token", "oauth2", "oauth2-app"],
-    ),
+    )
+    .base_urls(&[BaseUrl::configured("rest")]),
     Slot::new(
         "events",
         "Credential for sending events: the integration key of a service.",
         &["events-integration"],
-    ),
+    )
+    .base_urls(&[BaseUrl::configured("events")]),
 ];
 
 /// The node: what the facts and the overlay say together.

@@ -9,34 +9,46 @@ mod times;
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::node::{Outcome, Task, Work, main};
+use workflow_node_sdk::node::{Batch, Custom, Outcome, Task, main};
 use workflow_node_sdk::{context, json};
 
-/// Runs an action that is declared to have code of its own.
-pub(crate) fn run(task: Task) -> Work {
-    Box::pin(async move {
-        match task.action.name {
-            "api.request" => api::request(task).await,
-            "incident.create" => incident::create(task).await,
-            "incident.find" => incident::find(task).await,
-            "incident.set_custom_fields" => incident::set_custom_fields(task).await,
-            "incident.update_many" => bulk::update_many(task).await,
-            "incident.add_responders" => responders::add(task).await,
-            "incident_responder.request" | "incident_responder.cancel" => {
-                responders::declared(task).await
-            }
-            "on_call.now" => on_call::now(task).await,
-            "user.find" => find_user(task).await,
-            "schedule_override.create" => times::create_override(task).await,
-            "schedule_override.create_many" => times::create_overrides(task).await,
-            "maintenance_window.start" => times::start_maintenance(task).await,
-            "tag.entities" => tagged(task).await,
-            other => {
-                let message = ["`", other, "` is declared, but not written"].concat();
-                Err(Error::new(ErrorKind::Internal, message))
-            }
+/// The code of an action that is declared to have its own.
+pub(crate) fn custom(action: &str) -> Option<Custom> {
+    let code: Custom = match action {
+        "api.request" => |task| Box::pin(api::request(task)),
+        "incident.create" => |task| Box::pin(incident::create(task)),
+        "incident.find" => |task| Box::pin(incident::find(task)),
+        "incident.set_custom_fields" => |task| Box::pin(incident::set_custom_fields(task)),
+        "incident.update_many" => |task| Box::pin(bulk::update_many(task)),
+        "incident.add_responders" => |task| Box::pin(responders::add(task)),
+        "incident_responder.request" | "incident_responder.cancel" => {
+            |task| Box::pin(responders::declared(task))
         }
-    })
+        "on_call.now" => |task| Box::pin(on_call::now(task)),
+        "user.find" => |task| Box::pin(find_user(task)),
+        "schedule_override.create" => |task| Box::pin(times::create_override(task)),
+        "schedule_override.create_many" => |task| Box::pin(times::create_overrides(task)),
+        "maintenance_window.start" => |task| Box::pin(times::start_maintenance(task)),
+        "tag.entities" => |task| Box::pin(tagged(task)),
+        _ => return None,
+    };
+    Some(code)
+}
+
+/// The code of an action that changes many incidents with one request.
+pub(crate) fn batch(action: &str) -> Option<Batch> {
+    let is_change = matches!(
+        action,
+        "incident.update"
+            | "incident.acknowledge"
+            | "incident.resolve"
+            | "incident.reopen"
+            | "incident.reassign"
+            | "incident.escalate"
+            | "incident.change_urgency"
+            | "incident.change_priority"
+    );
+    is_change.then_some(|tasks| Box::pin(bulk::run(tasks)))
 }
 
 /// Now, in seconds since 1970.

@@ -9,11 +9,11 @@ mod shifts;
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::{Error, ErrorKind};
 use workflow_node_sdk::json;
-use workflow_node_sdk::trigger::{Delivery, Health, Page, Received, Subscription, Triggers};
+use workflow_node_sdk::trigger::{Delivery, Health, Page, Polls, Received, Subscription, Webhooks};
 
 use crate::PagerDuty;
 
-impl Triggers for PagerDuty {
+impl Webhooks for PagerDuty {
     async fn setup(subscription: Subscription) -> Result<Value, Error> {
         event::setup(&subscription).await
     }
@@ -29,7 +29,9 @@ impl Triggers for PagerDuty {
     async fn receive(subscription: Subscription, delivery: Delivery) -> Result<Received, Error> {
         event::receive(&subscription, &delivery)
     }
+}
 
+impl Polls for PagerDuty {
     async fn poll(subscription: Subscription, cursor: Option<Value>) -> Result<Page, Error> {
         match subscription.form.name {
             "incident.changed" => changes::poll(&subscription, cursor).await,

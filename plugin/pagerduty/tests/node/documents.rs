@@ -23,7 +23,7 @@ fn assert_fits(schema: &Value, document: &Value, what: &str) {
 }
 
 fn described() -> Value {
-    serde_json::from_str(&node::describe::<PagerDuty>()).unwrap()
+    serde_json::from_str(&node::describe::<PagerDuty>(true)).unwrap()
 }
 
 fn credential_types() -> Value {
@@ -45,7 +45,7 @@ fn the_descriptions_are_valid_documents() {
 
 #[test]
 fn the_descriptions_are_the_same_on_every_call() {
-    assert_eq!(node::describe::<PagerDuty>(), node::describe::<PagerDuty>());
+    assert_eq!(node::describe::<PagerDuty>(true), node::describe::<PagerDuty>(true));
     assert_eq!(node::credential_types::<PagerDuty>(), node::credential_types::<PagerDuty>());
 }
 
@@ -191,7 +191,7 @@ fn the_forms_of_credentials_accept_what_people_type() {
 /// unknown to them.
 #[test]
 fn the_documents_pass_through_the_types_unchanged() {
-    let written = node::describe::<PagerDuty>();
+    let written = node::describe::<PagerDuty>(true);
     let described = documents::Node::from_json(&written).unwrap();
     assert_eq!(described.to_json(), written);
     assert!(described.extra().is_empty());

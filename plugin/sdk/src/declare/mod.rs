@@ -2,6 +2,7 @@
 //! what the documentation says, which scopes are needed and which examples are run: all of it is
 //! read from here, and nowhere else.
 
+mod check;
 pub mod document;
 mod form;
 mod guarantee;
@@ -25,7 +26,7 @@ pub use workflow_node_documents::{Effect, Idempotency};
 #[doc(hidden)]
 pub use literal::Convert;
 pub use literal::Literal;
-pub use node::{Node, NodeBuilder, Resource, Slot};
+pub use node::{BaseUrl, Node, NodeBuilder, Resource, Slot};
 pub use output::{Field, FieldKind, Output};
 pub use param::{Kind, Param, Place};
 pub use reference::Reference;

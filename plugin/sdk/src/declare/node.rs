@@ -2,7 +2,9 @@
 
 use workflow_node_documents::SecretPosition;
 
-use super::{Action, Literal, Reference, Trigger};
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Literal, Reference, Trigger, check, leak};
 
 /// A node: everything it says about itself. Created with [`Node::builder`].
 #[derive(Clone, Copy, Debug)]
@@ -175,8 +177,31 @@ impl NodeBuilder {
         self
     }
 
-    /// The node.
+    /// The node, checked: in a constant or a static by the compiler, in a build script when it runs.
+    ///
+    /// ```compile_fail
+    /// use workflow_node_sdk::declare::{Action, Node, Resource};
+    ///
+    /// // The path names a parameter that the action does not have.
+    /// static NODE: Node = Node::builder("weather", "Weather", "Returns the weather of cities.")
+    ///     .origins(&["https://api.weather.example"])
+    ///     .resources(&[Resource::new("city", "Cities", "Cities.", &[CITIES])])
+    ///     .build();
+    ///
+    /// static CITIES: &[Action] = &[
+    ///     Action::get("city.weather", "/v1/cities/{city}", "Get the weather", "Returns it.")
+    ///         .without_credential("https://api.weather.example"),
+    /// ];
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the declaration has a mistake: a path or a field names a parameter, reference, action,
+    /// slot, or base URL that does not exist; a parameter in the path may be absent; a request that
+    /// reads has a body; a parameter is not placed; two things have the same name. The message names
+    /// the action, the field, and the remedy.
     pub const fn build(self) -> Node {
+        check::check(&self.0);
         self.0
     }
 }
@@ -209,15 +234,43 @@ impl Resource {
 }
 
 /// A slot: a place for a credential.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Slot {
     /// Lower case.
     pub name: &'static str,
     /// What it is for.
+    #[serde(skip)]
     pub description: &'static str,
     /// Names of the credential types that fit.
+    #[serde(deserialize_with = "leak::slice")]
     pub credential_types: &'static [&'static str],
+    /// Base URLs of requests with its credentials.
+    #[serde(deserialize_with = "leak::slice")]
+    pub base_urls: &'static [BaseUrl],
+}
+
+/// A base URL of requests with the credentials of a slot.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BaseUrl {
+    /// Name by which actions refer to it.
+    pub name: &'static str,
+    /// The URL; `None` where [`configure`](crate::node::Plugin::configure) returns it.
+    pub url: Option<&'static str>,
+}
+
+impl BaseUrl {
+    /// Creates a base URL that is the same for every credential.
+    pub const fn fixed(name: &'static str, url: &'static str) -> Self {
+        Self { name, url: Some(url) }
+    }
+
+    /// Creates a base URL that follows from the credential:
+    /// [`configure`](crate::node::Plugin::configure) returns it among the `base_urls`.
+    pub const fn configured(name: &'static str) -> Self {
+        Self { name, url: None }
+    }
 }
 
 impl Slot {
@@ -227,6 +280,12 @@ impl Slot {
         description: &'static str,
         credential_types: &'static [&'static str],
     ) -> Self {
-        Self { name, description, credential_types }
+        Self { name, description, credential_types, base_urls: &[] }
+    }
+
+    /// Sets the base URLs of requests with its credentials.
+    #[must_use]
+    pub const fn base_urls(self, base_urls: &'static [BaseUrl]) -> Self {
+        Self { base_urls, ..self }
     }
 }

@@ -93,10 +93,13 @@ pub(crate) fn build(
     }
     if let (Some(param), Some(key)) = (key_param(action), key) {
         let given = parameters.get(param.name).filter(|value| !value.is_null());
-        if given.is_none()
-            && let Place::Body(pointer) = param.place
-        {
-            insert(&mut body, route.envelope, pointer, key.into());
+        if given.is_none() {
+            match param.place {
+                Place::Body(pointer) => insert(&mut body, route.envelope, pointer, key.into()),
+                Place::Header(name) => request.headers.push((name.into(), key.into())),
+                Place::Query(name) => percent::append_query(&mut url, name, key),
+                _ => {}
+            }
         }
         request.idempotency_key =
             Some(given.map_or_else(|| key.to_owned(), |value| plain(value).into_owned()));
@@ -380,6 +383,20 @@ mod tests {
             }
         }
         sorted(serde_json::from_slice(request.body.as_ref().unwrap()).unwrap()).to_string()
+    }
+
+    #[test]
+    fn the_idempotency_key_goes_where_its_parameter_is_placed() {
+        static IN_HEADER: Action = Action::post("thing.make", "/things", "", "")
+            .parameters(&[&Param::text("key", "", "").at(Place::Header("idempotency-key"))])
+            .keyed("key");
+        static IN_QUERY: Action = Action::post("thing.make", "/things", "", "")
+            .parameters(&[&Param::text("key", "", "").query("request_id")])
+            .keyed("key");
+        let request = build(&IN_HEADER, "https://api.test", &Map::new(), Some("k1")).unwrap();
+        assert_eq!(request.headers, [("idempotency-key".to_owned(), "k1".to_owned())]);
+        let request = build(&IN_QUERY, "https://api.test", &Map::new(), Some("k1")).unwrap();
+        assert_eq!(request.url, "https://api.test/things?request_id=k1");
     }
 
     #[test]

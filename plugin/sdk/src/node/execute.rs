@@ -112,7 +112,10 @@ async fn all(
     if action.run == Run::Batch {
         let places: Vec<usize> = tasks.iter().map(|task| task.item as usize).collect();
         let results = match may_begin() {
-            Ok(()) => (hooks.run_batch)(tasks).await,
+            Ok(()) => match (hooks.batch)(action.name) {
+                Some(run) => run(tasks).await,
+                None => vec![Err(super::unwritten(action.name)); places.len()],
+            },
             Err(error) => vec![Err(error); places.len()],
         };
         for (place, result) in places.into_iter().zip(results) {
@@ -133,7 +136,10 @@ async fn all(
                     let place = task.item;
                     let outcome = match may_begin() {
                         Err(error) => Err(error),
-                        Ok(()) if action.run == Run::Custom => (hooks.run)(task).await,
+                        Ok(()) if action.run == Run::Custom => match (hooks.custom)(action.name) {
+                            Some(run) => run(task).await,
+                            None => Err(super::unwritten(action.name)),
+                        },
                         Ok(()) => task.run_declared().await,
                     };
                     (place, outcome)

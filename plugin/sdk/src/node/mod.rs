@@ -23,7 +23,7 @@ use workflow_node_documents::{
     Configuration, CredentialTypes, Document as _, Identity, TokenGrant,
 };
 
-use crate::declare::{Action, Node, Reference, document};
+use crate::declare::{Action, Delivery, Node, Reference, Run, Slot, document};
 use crate::error::{Error, ErrorKind, FieldError};
 use crate::executor::block_on;
 use crate::http::{Request, Response};
@@ -56,7 +56,9 @@ pub trait Plugin {
         Self::credential_types().to_json()
     }
 
-    /// The configuration that follows from a credential's fields; see the contract.
+    /// The configuration that follows from a credential's fields: where it may be sent, and base
+    /// URLs. By default the credential may be sent to the origins of its type, and the base URLs are
+    /// those that are [fixed](crate::declare::BaseUrl::fixed).
     ///
     /// # Errors
     ///
@@ -65,25 +67,45 @@ pub trait Plugin {
         credential_type: &str,
         fields: &Map<String, Value>,
         grant: Option<&TokenGrant>,
-    ) -> Result<Configuration, Vec<FieldError>>;
+    ) -> Result<Configuration, Vec<FieldError>> {
+        let _ = (fields, grant);
+        let types = Self::credential_types().credential_types;
+        match types.into_iter().find(|one| one.name == credential_type) {
+            Some(one) => Ok(Configuration::new(one.origins)),
+            None => Err(vec![unknown_type(credential_type)]),
+        }
+    }
 
-    /// Proves a credential with real calls.
-    fn test(credential: Credential) -> impl Future<Output = Result<Identity, Error>>;
+    /// Tests a credential with real requests that change nothing. By default it sends none and says
+    /// so.
+    fn test(credential: Credential) -> impl Future<Output = Result<Identity, Error>> {
+        let _ = credential;
+        std::future::ready(Ok(Identity::new(
+            "Not tested: this node has no request that tests a credential.",
+        )))
+    }
 
-    /// Completes a request that follows from the declaration: headers of the service, and whose
-    /// name it acts in.
+    /// Completes a request that follows from the declaration: headers of the service, and the acting
+    /// user. By default it adds nothing.
     ///
     /// # Errors
     ///
-    /// When the request cannot be made so.
+    /// When the request cannot be made.
     fn prepare(
         request: &mut Request,
         action: &Action,
         credential: &Credential,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        let _ = (request, action, credential);
+        Ok(())
+    }
 
-    /// What an unsuccessful answer means.
-    fn error(response: &Response, action: &Action, credential: &Credential) -> Error;
+    /// What an unsuccessful response means. By default its kind follows from the status
+    /// ([`Response::error`]).
+    fn error(response: &Response, action: &Action, credential: &Credential) -> Error {
+        let _ = (action, credential);
+        response.error()
+    }
 
     /// The choices of a parameter. By default those of the [`Reference`] that it is declared with.
     fn options(query: OptionsQuery) -> impl Future<Output = Result<Options, Error>>
@@ -112,15 +134,30 @@ pub trait Plugin {
         2_000
     }
 
-    /// Runs an action that is declared [`Run::Custom`](crate::declare::Run::Custom), for one item.
-    fn run(task: Task) -> Work {
-        Box::pin(async move { Err(unwritten(task.action)) })
+    /// The code of an action that is declared [`Run::Custom`](crate::declare::Run::Custom), which
+    /// runs for each item. A component in which an action has no code is not loaded.
+    ///
+    /// ```
+    /// # use workflow_node_sdk::node::{Custom, Outcome, Task};
+    /// # async fn find(task: Task) -> Outcome { task.run_declared().await }
+    /// fn custom(action: &str) -> Option<Custom> {
+    ///     match action {
+    ///         "city.find" => Some(|task| Box::pin(find(task))),
+    ///         _ => None,
+    ///     }
+    /// }
+    /// # assert!(custom("city.find").is_some());
+    /// ```
+    fn custom(action: &str) -> Option<Custom> {
+        let _ = action;
+        None
     }
 
-    /// Runs an action that is declared [`Run::Batch`](crate::declare::Run::Batch), for all items.
-    /// One outcome per task, in order.
-    fn run_batch(tasks: Vec<Task>) -> BatchWork {
-        Box::pin(async move { tasks.iter().map(|task| Err(unwritten(task.action))).collect() })
+    /// The code of an action that is declared [`Run::Batch`](crate::declare::Run::Batch), which runs
+    /// for all items of a call. It returns one outcome per task, in order.
+    fn batch(action: &str) -> Option<Batch> {
+        let _ = action;
+        None
     }
 }
 
@@ -135,8 +172,13 @@ pub enum Likeness {
     Either,
 }
 
-fn unwritten(action: &Action) -> Error {
-    Error::new(ErrorKind::Internal, ["`", action.name, "` is declared, but not written"].concat())
+fn unknown_type(credential_type: &str) -> FieldError {
+    let message = ["there is no credential type `", credential_type, "`"].concat();
+    FieldError { pointer: String::new(), message }
+}
+
+pub(crate) fn unwritten(name: &str) -> Error {
+    Error::new(ErrorKind::Internal, ["`", name, "` is declared, and has no code"].concat())
 }
 
 /// What an item yields.
@@ -147,6 +189,12 @@ pub type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// An action's own code for all items under way.
 pub type BatchWork = Pin<Box<dyn Future<Output = Vec<Outcome>>>>;
+
+/// An action's own code for one item; see [`Plugin::custom`].
+pub type Custom = fn(Task) -> Work;
+
+/// An action's own code for all items; see [`Plugin::batch`].
+pub type Batch = fn(Vec<Task>) -> BatchWork;
 
 /// The id of something that is looked for.
 pub type Found = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
@@ -171,6 +219,15 @@ pub trait Declares: Sync {
 
     /// The reference of this name.
     fn reference(&self, name: &str) -> Option<&'static Reference>;
+
+    /// The slots, without their descriptions.
+    fn slots(&self) -> &'static [Slot];
+
+    /// The actions with code of their own, and how it runs.
+    fn own_code(&self) -> Vec<(&'static str, Run)>;
+
+    /// The triggers, and whether each polls.
+    fn polls(&self) -> Vec<(&'static str, bool)>;
 }
 
 impl Declares for Node {
@@ -197,6 +254,28 @@ impl Declares for Node {
     fn reference(&self, name: &str) -> Option<&'static Reference> {
         self.references.iter().find(|reference| reference.name == name)
     }
+
+    fn slots(&self) -> &'static [Slot] {
+        self.slots
+    }
+
+    fn own_code(&self) -> Vec<(&'static str, Run)> {
+        let mut all = Vec::new();
+        for action in self.actions() {
+            if action.run != Run::Declared {
+                all.push((action.name, action.run));
+            }
+        }
+        all
+    }
+
+    fn polls(&self) -> Vec<(&'static str, bool)> {
+        let mut all = Vec::new();
+        for trigger in self.triggers {
+            all.push((trigger.form.name, matches!(trigger.delivery, Delivery::Poll(_))));
+        }
+        all
+    }
 }
 
 type Find = fn(&Reference, &str, &Rc<Credential>) -> Option<Found>;
@@ -212,8 +291,8 @@ pub(crate) struct Hooks {
     pub(crate) longest_url: usize,
     /// Whether an empty listing is trusted without looking up the IDs in its filters.
     pub(crate) trusts_filters: bool,
-    pub(crate) run: fn(Task) -> Work,
-    pub(crate) run_batch: fn(Vec<Task>) -> BatchWork,
+    pub(crate) custom: fn(&str) -> Option<Custom>,
+    pub(crate) batch: fn(&str) -> Option<Batch>,
 }
 
 impl Hooks {
@@ -226,8 +305,8 @@ impl Hooks {
             find: P::find,
             longest_url: P::longest_url(),
             trusts_filters: false,
-            run: P::run,
-            run_batch: P::run_batch,
+            custom: P::custom,
+            batch: P::batch,
         }
     }
 }
@@ -238,8 +317,42 @@ pub fn main(json: String) -> OutputItem {
 }
 
 #[doc(hidden)]
-pub fn describe<P: Plugin>() -> String {
-    P::declaration().describe()
+pub fn describe<P: Plugin>(exports_triggers: bool) -> String {
+    let declaration = P::declaration();
+    if let Some(problem) = missing_code(declaration, P::custom, P::batch) {
+        panic!("{problem}");
+    }
+    if !exports_triggers && !declaration.polls().is_empty() {
+        panic!("the node declares triggers. Export them with `export_node!(…, webhooks, polls)`.");
+    }
+    declaration.describe()
+}
+
+/// What is wrong where an action is declared to have code of its own, and has none.
+pub(crate) fn missing_code(
+    declaration: &dyn Declares,
+    custom: fn(&str) -> Option<Custom>,
+    batch: fn(&str) -> Option<Batch>,
+) -> Option<String> {
+    for (name, run) in declaration.own_code() {
+        let (kind, function, is_there) = match run {
+            Run::Batch => ("Batch", "batch", batch(name).is_some()),
+            _ => ("Custom", "custom", custom(name).is_some()),
+        };
+        if !is_there {
+            let parts = [
+                "action `",
+                name,
+                "`: it is declared `Run::",
+                kind,
+                "`, and has no code. Return a function for it from `Plugin::",
+                function,
+                "`, or remove `.run(…)`.",
+            ];
+            return Some(parts.concat());
+        }
+    }
+    None
 }
 
 #[doc(hidden)]
@@ -260,7 +373,41 @@ pub fn configure<P: Plugin>(
         Some(text) => Some(json::value(&text).and_then(TokenGrant::from_value).ok_or_else(wrong)?),
         None => None,
     };
-    P::configure(&credential_type, &fields, grant.as_ref()).map(|value| value.to_json())
+    configured::<P>(&credential_type, &fields, grant.as_ref()).map(|value| value.to_json())
+}
+
+/// The configuration with the base URLs that are the same for every credential.
+pub(crate) fn configured<P: Plugin>(
+    credential_type: &str,
+    fields: &Map<String, Value>,
+    grant: Option<&TokenGrant>,
+) -> Result<Configuration, Vec<FieldError>> {
+    let mut configuration = P::configure(credential_type, fields, grant)?;
+    for slot in P::declaration().slots() {
+        if !slot.credential_types.contains(&credential_type) {
+            continue;
+        }
+        for base in slot.base_urls {
+            if configuration.base_urls.contains_key(base.name) {
+                continue;
+            }
+            let Some(url) = base.url else {
+                let parts = [
+                    "the node returned no base URL `",
+                    base.name,
+                    "` for a credential of type `",
+                    credential_type,
+                    "`, which the slot `",
+                    slot.name,
+                    "` needs: add it to `base_urls` in `Plugin::configure`",
+                ];
+                let message = parts.concat();
+                return Err(vec![FieldError { pointer: String::new(), message }]);
+            };
+            configuration.base_urls.insert(base.name.to_owned(), url.to_owned());
+        }
+    }
+    Ok(configuration)
 }
 
 #[doc(hidden)]

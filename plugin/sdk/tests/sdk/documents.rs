@@ -20,18 +20,18 @@ fn assert_valid(name: &str, document: &str) {
 
 #[test]
 fn the_description_is_a_valid_document() {
-    assert_valid("node", &node::describe::<Things>());
+    assert_valid("node", &node::describe::<Things>(false));
     assert_valid("credential-type", &node::credential_types::<Things>());
 }
 
 #[test]
 fn the_description_is_the_same_on_every_call() {
-    assert_eq!(node::describe::<Things>(), node::describe::<Things>());
+    assert_eq!(node::describe::<Things>(false), node::describe::<Things>(false));
 }
 
 #[test]
 fn a_paged_action_says_that_it_emits() {
-    let document: Value = serde_json::from_str(&node::describe::<Things>()).unwrap();
+    let document: Value = serde_json::from_str(&node::describe::<Things>(false)).unwrap();
     let emits = |name: &str| {
         let actions = document["actions"].as_array().unwrap();
         actions.iter().find(|action| action["name"] == name).unwrap()["emits"] == true

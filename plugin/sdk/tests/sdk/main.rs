@@ -1,5 +1,6 @@
 //! The SDK as a node's author sees it: a small plugin, calls, and the requests that come of them.
 
+mod defaults;
 mod documents;
 mod executor;
 mod items;

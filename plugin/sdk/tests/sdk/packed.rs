@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use workflow_node_sdk::declare::{Kind, Output, Param};
+use workflow_node_sdk::declare::{Kind, Output, Param, Slot};
 use workflow_node_sdk::node::{self, Declares};
 use workflow_node_sdk::pack;
 use workflow_node_sdk::packed::{Packed, Table};
@@ -48,6 +48,13 @@ fn bare_param(param: &Param) -> Param {
     bare
 }
 
+/// What of the slots a call needs.
+fn bare_slots() -> Vec<Slot> {
+    let bare =
+        |slot: &Slot| Slot::new(slot.name, "", slot.credential_types).base_urls(slot.base_urls);
+    NODE.slots.iter().map(bare).collect()
+}
+
 #[test]
 fn every_action_and_reference_is_read_as_it_was_written() {
     let place = Place::new();
@@ -55,6 +62,7 @@ fn every_action_and_reference_is_read_as_it_was_written() {
     let table = |name: &str| Table(place.read(name));
     let packed: &'static Packed = Box::leak(Box::new(Packed {
         name: std::str::from_utf8(place.read("node.name")).unwrap(),
+        about: place.read("about.packed"),
         actions: table("actions.table"),
         triggers: table("triggers.table"),
         references: table("references.table"),
@@ -64,7 +72,7 @@ fn every_action_and_reference_is_read_as_it_was_written() {
     }));
     let declaration: &'static dyn Declares = packed;
     assert_eq!(declaration.name(), "things");
-    assert_eq!(declaration.describe(), node::describe::<Things>());
+    assert_eq!(declaration.describe(), node::describe::<Things>(false));
     assert_eq!(packed.describe_triggers(), r#"{"triggers":[]}"#);
     for written in NODE.actions() {
         let read = declaration.action(written.name).expect(written.name);
@@ -82,6 +90,9 @@ fn every_action_and_reference_is_read_as_it_was_written() {
         bare.simple = read.simple.filter(|_| written.simple.is_some());
         assert_eq!(format!("{read:?}"), format!("{bare:?}"), "{}", written.name);
     }
+    assert_eq!(format!("{:?}", declaration.slots()), format!("{:?}", bare_slots()));
+    assert_eq!(declaration.own_code(), NODE.own_code());
+    assert_eq!(declaration.polls(), NODE.polls());
     for written in NODE.references {
         let read = declaration.reference(written.name).unwrap();
         assert_eq!(format!("{read:?}"), format!("{written:?}"));

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Link, NextUrl, Node,
-    Offset, PageNumber, Paging, Param, Place, Reference, Resource, Run, Simple, SimpleField,
+    Action, Answer, BaseUrl, Cursor, Effect, Example, Failures, Idempotency, Kind, Link, NextUrl,
+    Node, Offset, PageNumber, Paging, Param, Place, Reference, Resource, Run, Simple, SimpleField,
     SimpleKind, Slot, TimeKey,
 };
 use workflow_node_sdk::documents::{Configuration, Identity, OriginPattern, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response, SendError};
 use workflow_node_sdk::node::{
-    self, BatchWork, Call, Credential, Declares, Likeness, OutputItem, Plugin, Task, Work,
+    self, Batch, Call, Credential, Custom, Declares, Likeness, OutputItem, Plugin, Task,
 };
 use workflow_node_sdk::testing::Host;
 use workflow_node_sdk::{Map, json as text, literal};
@@ -223,7 +223,8 @@ pub(crate) static NODE: Node = Node::builder("things", "Things", "Things of a te
     .categories(&["tests"])
     .aliases(&["objects"])
     .origins(&["https://api.test", "https://open.test"])
-    .slots(&[Slot::new("main", "A key.", &["key"])])
+    .slots(&[Slot::new("main", "A key.", &["key"])
+        .base_urls(&[BaseUrl::fixed("api", "https://api.test")])])
     .schemas(&[("thing", literal!({ "type": "object" }))])
     .references(&[
         Reference::new("linked", "a linked thing", "linked.list").named(&["name"]),
@@ -288,15 +289,21 @@ impl Plugin for Things {
         }
     }
 
-    fn run(task: Task) -> Work {
-        Box::pin(async move { Ok(vec![node::main(text::text(&Value::Object(task.parameters)))]) })
+    fn custom(action: &str) -> Option<Custom> {
+        (action == "echo.get").then_some(|task: Task| {
+            Box::pin(
+                async move { Ok(vec![node::main(text::text(&Value::Object(task.parameters)))]) },
+            )
+        })
     }
 
-    fn run_batch(tasks: Vec<Task>) -> BatchWork {
-        Box::pin(async move {
-            let names: Vec<_> = tasks.iter().filter_map(|task| task.text("name")).collect();
-            let all = json!(names).to_string();
-            tasks.iter().map(|_| Ok(vec![node::main(all.clone())])).collect()
+    fn batch(action: &str) -> Option<Batch> {
+        (action == "thing.join").then_some(|tasks: Vec<Task>| {
+            Box::pin(async move {
+                let names: Vec<_> = tasks.iter().filter_map(|task| task.text("name")).collect();
+                let all = json!(names).to_string();
+                tasks.iter().map(|_| Ok(vec![node::main(all.clone())])).collect()
+            })
         })
     }
 }

@@ -2,11 +2,8 @@
 //! has no credential types.
 
 use workflow_node_sdk::declare::{Action, Example, Field, Node, Output, Param, Resource, Run};
-use workflow_node_sdk::documents::{Configuration, Identity, TokenGrant};
-use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
-use workflow_node_sdk::http::{Request, Response};
-use workflow_node_sdk::node::{Credential, Declares, Plugin, Task, Work, main};
-use workflow_node_sdk::{Map, Value, json, literal};
+use workflow_node_sdk::node::{Custom, Declares, Plugin, main};
+use workflow_node_sdk::{Value, json, literal};
 
 struct Minimal;
 
@@ -28,29 +25,10 @@ impl Plugin for Minimal {
         &NODE
     }
 
-    fn configure(
-        credential_type: &str,
-        _fields: &Map<String, Value>,
-        _grant: Option<&TokenGrant>,
-    ) -> Result<Configuration, Vec<FieldError>> {
-        let message = ["there is no credential type `", credential_type, "`"].concat();
-        Err(vec![FieldError { pointer: String::new(), message }])
-    }
-
-    async fn test(_credential: Credential) -> Result<Identity, Error> {
-        Err(Error::new(ErrorKind::Unsupported, "there are no credentials to test"))
-    }
-
-    fn prepare(_: &mut Request, _: &Action, _: &Credential) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn error(response: &Response, _: &Action, _: &Credential) -> Error {
-        response.unexpected("was not expected")
-    }
-
-    fn run(task: Task) -> Work {
-        Box::pin(async move { Ok(vec![main(json::text(&Value::Object(task.parameters)))]) })
+    fn custom(action: &str) -> Option<Custom> {
+        (action == "echo.get").then_some(|task| {
+            Box::pin(async move { Ok(vec![main(json::text(&Value::Object(task.parameters)))]) })
+        })
     }
 }
 

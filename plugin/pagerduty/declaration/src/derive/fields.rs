@@ -135,7 +135,8 @@ impl Maker<'_> {
             let pointer = format!("{pointer}/{}", field.name);
             if words.flat {
                 let inner = Around { by: field.by.as_deref(), variants: &field.variants };
-                params.extend(self.members(&field.fields, inner, &place, &pointer, is_nested));
+                // Its ID is not that of a part of a list.
+                params.extend(self.members(&field.fields, inner, &place, &pointer, false));
                 continue;
             }
             let fixed = match &words.fixed {
