@@ -21,9 +21,7 @@ use crate::description::Description;
 use crate::digest::Digest;
 use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::error::{Error, ErrorKind};
-use crate::imports::{
-    WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written,
-};
+use crate::imports::{WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written};
 use crate::inspection::{FEATURES, Surface, inspect};
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
