@@ -1,12 +1,14 @@
 //! Lists and lookups of the REST API.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use workflow_node_sdk::testing::{Host, answer};
+use workflow_node_sdk::time;
 
 use crate::support::{call, host, only_request};
 
 #[test]
 fn filters_stand_in_the_query_as_the_api_wants_them() {
-    let host = host(&[(200, r#"{"incidents":[{"id":"Q1"}],"more":false}"#)]);
+    let host = host(&[(200, r#"{"incidents":[{"id":"Q1"}],"more":false}"#)]).at(1_770_000_000);
     let parameters = json!({
         "statuses": ["triggered", "acknowledged"], "service_ids": ["PSERVI1"],
         "since": "2026-01-01T00:00:00+01:00", "sort_by": ["created_at:desc", "urgency:asc"],
@@ -17,7 +19,7 @@ fn filters_stand_in_the_query_as_the_api_wants_them() {
         only_request(&host).url,
         "https://api.pagerduty.com/incidents?service_ids%5B%5D=PSERVI1&statuses%5B%5D=triggered\
          &statuses%5B%5D=acknowledged&sort_by=created_at%3Adesc%2Curgency%3Aasc&include%5B%5D=users\
-         &since=2026-01-01T00%3A00%3A00%2B01%3A00&limit=10"
+         &since=2026-01-01T00%3A00%3A00%2B01%3A00&until=2026-02-02T02%3A40%3A01Z&limit=10"
     );
 }
 
@@ -59,4 +61,75 @@ fn the_current_user_needs_no_parameters() {
     let host = host(&[(200, r#"{"user":{"id":"PUSER01"}}"#)]);
     assert_eq!(call(&host, "user.me", &json!({})).unwrap(), [json!({"id": "PUSER01"})]);
     assert_eq!(only_request(&host).url, "https://api.pagerduty.com/users/me");
+}
+
+#[test]
+fn a_list_with_a_default_range_is_read_through_all_of_time() {
+    const NOW: i64 = 1_770_000_000;
+    for (action, parameters, member) in [
+        ("audit_record.list", json!({"all": true}), "records"),
+        ("audit_record.of_team", json!({"team_id": "P0TEAM1", "since": "2025-01-01"}), "records"),
+        ("log_entry.list", json!({"all": true}), "log_entries"),
+        ("change_event.list", json!({"all": true}), "change_events"),
+        (
+            "notification.list",
+            json!({"since": "2025-01-01", "until": "2026-01-01"}),
+            "notifications",
+        ),
+        (
+            "analytics_incident.list",
+            json!({"filters": {"created_at_end": "2026-01-01", "team_ids": ["P0TEAM1"]}}),
+            "data",
+        ),
+    ] {
+        let body = json!({member: [], "more": false, "next_cursor": null}).to_string();
+        let host = Host::answering(move |request| {
+            let looked_up = r#"{"team":{"id":"P0TEAM1"}}"#.to_owned();
+            let body = if request.url.ends_with("/teams/P0TEAM1") { &looked_up } else { &body };
+            Ok(answer(200, body))
+        });
+        let host = host.at(NOW).with_credential(
+            "rest",
+            "api-token",
+            "{}",
+            r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#,
+        );
+        call(&host, action, &parameters).unwrap();
+        let mut ranges: Vec<(i64, i64)> = host
+            .requests()
+            .iter()
+            .filter_map(|request| range(&request.url, request.body.as_deref()))
+            .collect();
+        ranges.sort_unstable();
+        let longest = match action {
+            "audit_record.list" | "audit_record.of_team" => 31,
+            "notification.list" => 89,
+            "analytics_incident.list" => 365,
+            _ => 40_000,
+        };
+        let whole = ranges.iter().all(|(since, until)| until - since <= longest * 86_400);
+        assert!(whole, "{action}: {ranges:?}");
+        let joined = ranges.windows(2).all(|pair| pair[0].1 == pair[1].0);
+        assert!(joined, "{action}: {ranges:?}");
+        let (first, last) = (ranges[0].0, ranges[ranges.len() - 1].1);
+        let bounded = parameters.get("since").is_some();
+        let begins = if bounded { first == 1_735_689_600 } else { first <= 1_230_768_000 };
+        assert!(begins && last >= 1_767_225_600, "{action}: {ranges:?}");
+    }
+}
+
+/// The time range of a request.
+fn range(url: &str, body: Option<&[u8]>) -> Option<(i64, i64)> {
+    let parse = |text: &str| time::parse(text);
+    if let Some(body) = body {
+        let body: Value = serde_json::from_slice(body).unwrap();
+        let filters = &body["filters"];
+        let end = |name: &str| parse(filters[name].as_str().unwrap());
+        return end("created_at_start").zip(end("created_at_end"));
+    }
+    let end = |name: &str| {
+        let (_, rest) = url.split_once(&format!("{name}="))?;
+        parse(&rest.split('&').next()?.replace("%3A", ":"))
+    };
+    end("since").zip(end("until"))
 }

@@ -1,7 +1,7 @@
 //! What a long list is sure of, in words. It follows from how the list is paged, as the listings in
 //! [`node`](crate::node) do it.
 
-use super::{Action, Cursor, Offset, Paging, Run};
+use super::{Action, Cursor, Offset, Paging, Run, TimeKey};
 
 /// What an action that lists records is sure of; `None` where it has no pages, and where its own
 /// code runs it.
@@ -23,39 +23,49 @@ pub(super) fn of(action: &Action) -> Option<String> {
              that is removed meanwhile may hide its neighbour."
                 .to_owned(),
         ),
-        Paging::Offset(Offset { window: Some(window), time: None, .. }) => Some(format!(
-            "At most {window} records: where there are more, it hands those over and then fails, \
-             so that it never ends early in silence. None comes twice, and none is missed while \
-             others arrive; one that is removed meanwhile may hide its neighbour.",
-        )),
-        Paging::Offset(Offset { window: Some(window), time: Some(time), .. }) => {
-            let order = match time.oldest_first {
-                Some(_) => ", unless another order was asked for",
-                None => "",
-            };
-            Some(format!(
-                "However many there are: beyond {window} records it goes on by their time \
-                 ({}){order}. None comes twice, and none is missed while others arrive.",
-                time.field
-            ))
-        }
+        Paging::Offset(Offset { window: Some(window), .. }) => Some(match action.ranges.first() {
+            None => format!(
+                "At most {window} records: where there are more, it hands those over and then fails, \
+                 so that it never ends early in silence. None comes twice, and none is missed while \
+                 others arrive; one that is removed meanwhile may hide its neighbour.",
+            ),
+            Some(range) => {
+                let order = match range.oldest_first {
+                    Some(_) => ", unless another order was asked for",
+                    None => "",
+                };
+                format!(
+                    "However many there are: beyond {window} records it goes on by their time \
+                     ({}){order}. None comes twice, and none is missed while others arrive.{}",
+                    range.field,
+                    stretches(range)
+                )
+            }
+        }),
         Paging::Page(_) | Paging::Link(_) | Paging::NextUrl(_) => Some(
             "However many there are, page after page. No record that has an ID comes twice. One that \
              is removed meanwhile may hide its neighbour."
                 .to_owned(),
         ),
-        Paging::Cursor(Cursor { .. }) => Some(
+        Paging::Cursor(Cursor { .. }) => Some(format!(
             "However many there are, from each page to the next by the service's own cursor. \
-             Whether what arrives meanwhile is among them is the service's affair."
-                .to_owned(),
-        ),
+             Whether what arrives meanwhile is among them is the service's affair.{}",
+            action.ranges.first().map_or_else(String::new, stretches)
+        )),
     }
+}
+
+/// How a range is listed that is longer than the service allows.
+fn stretches(range: &TimeKey) -> String {
+    range.days.map_or_else(String::new, |days| {
+        format!(" Longer time ranges are read {days} days at a time; no record comes twice.")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declare::{Answer, TimeKey};
+    use crate::declare::Answer;
 
     const OFFSET: Offset = Offset::new(100).window(10_000).total("total");
 
@@ -67,15 +77,16 @@ mod tests {
     #[test]
     fn a_list_says_how_far_it_reaches() {
         static PLAIN: Paging = Paging::Offset(OFFSET);
-        static BY_TIME: Paging =
-            Paging::Offset(OFFSET.by_time(
-                TimeKey::new("created_at", "since", "until", 0).oldest_first("sort", "up"),
-            ));
+        static BY_TIME: [TimeKey; 1] =
+            [TimeKey::new("created_at", "since", "until", 0).oldest_first("sort", "up").days(31)];
         static ENDLESS: Paging = Paging::Offset(Offset::new(100));
         static CUT: Paging = Paging::Limit("limit", 50);
         assert!(words(&PLAIN).unwrap().starts_with("At most 10000 records"));
         assert!(words(&ENDLESS).unwrap().starts_with("However many there are. None"));
-        assert!(words(&BY_TIME).unwrap().contains("(created_at), unless another order"));
+        let action = Action::new("a.list", "", "", "GET", "/a").ranges(&BY_TIME);
+        let by_time = of(&action.answer(Answer::List("a", &PLAIN))).unwrap();
+        assert!(by_time.contains("(created_at), unless another order"), "{by_time}");
+        assert!(by_time.contains("31 days at a time"), "{by_time}");
         assert!(words(&CUT).unwrap().contains("50 records at most"));
     }
 

@@ -94,6 +94,9 @@ pub struct Action {
     /// Where a successful response reports failures.
     #[serde(deserialize_with = "leak::some")]
     pub failures: Option<&'static Failures>,
+    /// The time ranges that it takes. A listing longer than the service allows is split by the first.
+    #[serde(deserialize_with = "leak::slice")]
+    pub ranges: &'static [TimeKey],
     /// What is done with the request.
     pub run: Run,
     /// What one output record is.
@@ -164,6 +167,7 @@ impl Action {
             parameters: &[],
             route: Route::new(method, path),
             failures: None,
+            ranges: &[],
             run: Run::Declared,
             output: Output::Object,
             simple: None,
@@ -269,6 +273,14 @@ impl Action {
     #[must_use]
     pub const fn answer(mut self, answer: Answer) -> Self {
         self.route.answer = answer;
+        self
+    }
+
+    /// Sets the time ranges that it takes. Where one end is given, the other is sent as well. A listing
+    /// that is longer than the service allows is read in stretches of the first range.
+    #[must_use]
+    pub const fn ranges(mut self, ranges: &'static [TimeKey]) -> Self {
+        self.ranges = ranges;
         self
     }
 

@@ -179,23 +179,27 @@ pub struct Offset {
     /// Whether the first page is asked for without a word: the service does not document that it
     /// takes a limit or an offset here, but answers with them.
     pub is_undocumented: bool,
-    /// What a listing longer than the window is split by; `None`: it cannot be had.
-    pub time: Option<TimeKey>,
 }
 
-/// The time by which a listing can be split.
+/// A time range that an action takes, and the time by which its listing can be split.
+///
+/// The parameters are named by a path: `filters/since` is a member of `filters`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TimeKey {
     /// Member of each record.
     pub field: &'static str,
-    /// Query parameter: from when, inclusive.
+    /// Parameter: from when, inclusive.
     pub since: &'static str,
-    /// Query parameter: until when.
+    /// Parameter: until when.
     pub until: &'static str,
-    /// Query parameter and value that put the oldest first; `None`: the newest always comes first.
+    /// Parameter and value that put the oldest first; `None`: the newest always comes first.
     pub oldest_first: Option<(&'static str, &'static str)>,
-    /// Query parameter and value that lift every limit of time; `None`: there is none.
+    /// Parameter that names the member to sort by; `None` where `oldest_first` says it.
+    pub sorted_by: Option<&'static str>,
+    /// What the service covers when it gets no range, in words (`24 hours`); `None` for everything.
+    pub default: Option<&'static str>,
+    /// Parameter and value that lift every limit of time; `None`: there is none.
     pub everything: Option<(&'static str, &'static str)>,
     /// Most days between since and until.
     pub days: Option<u32>,
@@ -234,7 +238,6 @@ impl Offset {
             more: Some("more"),
             total: None,
             is_undocumented: false,
-            time: None,
         }
     }
 
@@ -274,12 +277,6 @@ impl Offset {
     pub const fn undocumented(self) -> Self {
         Self { is_undocumented: true, ..self }
     }
-
-    /// Splits a listing longer than the window by a time.
-    #[must_use]
-    pub const fn by_time(self, time: TimeKey) -> Self {
-        Self { time: Some(time), ..self }
-    }
 }
 
 impl TimeKey {
@@ -292,7 +289,17 @@ impl TimeKey {
         until: &'static str,
         earliest: i64,
     ) -> Self {
-        Self { field, since, until, oldest_first: None, everything: None, days: None, earliest }
+        Self {
+            field,
+            since,
+            until,
+            oldest_first: None,
+            sorted_by: None,
+            default: None,
+            everything: None,
+            days: None,
+            earliest,
+        }
     }
 
     /// Sets the member of each record that holds its time.
@@ -305,6 +312,18 @@ impl TimeKey {
     #[must_use]
     pub const fn oldest_first(self, parameter: &'static str, value: &'static str) -> Self {
         Self { oldest_first: Some((parameter, value)), ..self }
+    }
+
+    /// Sets the parameter that names the member to sort by.
+    #[must_use]
+    pub const fn sorted_by(self, parameter: &'static str) -> Self {
+        Self { sorted_by: Some(parameter), ..self }
+    }
+
+    /// Sets what the service covers when it gets no range, in words: `24 hours`.
+    #[must_use]
+    pub const fn default_range(self, words: &'static str) -> Self {
+        Self { default: Some(words), ..self }
     }
 
     /// Sets the query parameter and the value that lift every limit of time.

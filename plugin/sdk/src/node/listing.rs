@@ -7,12 +7,13 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
+use super::span::Span;
 use super::{OutputItem, Task, filters, offset, pages, split};
 use crate::declare::{Cursor, Paging, request};
 use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
 use crate::json::{self, Members};
-use crate::percent;
+use crate::{percent, time};
 
 /// How many records a listing yields when the parameters do not say. Stated in the declaration of
 /// the parameter `limit`, too.
@@ -188,42 +189,90 @@ async fn by_cursor(
     wanted: u64,
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
-    let first = task.request()?;
+    let mut span = Span::of(task, member, paging.limit, false).await?;
     let mut given = 0;
-    let mut cursor: Option<Value> = None;
-    let mut cursors = Marks::default();
-    let mut progress = Progress::default();
     let mut seen = Seen::default();
     loop {
-        let mut request = first.clone();
-        // A number may be that of a page, and pages of another size would begin elsewhere.
-        let is_page = cursor.as_ref().is_some_and(is_number);
-        let size = if is_page { wanted } else { wanted - given }.min(paging.page);
-        if let Some(name) = paging.limit {
-            ask(&mut request, paging, name, Value::from(size));
-        }
-        if let Some(cursor) = &cursor {
-            ask(&mut request, paging, paging.cursor, cursor.clone());
-        }
-        let response = task.send(request).await?;
-        let mut page = page(&response, member)?;
-        page.records.truncate(usize::try_from(wanted - given).unwrap_or(usize::MAX));
-        let records = &page.records;
-        given += records.len() as u64;
-        let outputs: Vec<OutputItem> = records.iter().map(|record| task.output(record)).collect();
-        let next = next_cursor(&page, paging);
-        // The last page, and the only one of most listings, needs no second way out.
-        let Some(next) = next.filter(|_| given < wanted) else {
-            return Ok(outputs);
+        let first = match &span {
+            Some(span) => span.request(task)?,
+            None => task.request()?,
         };
-        if !cursors.add(fingerprint(&json::text(&next))) {
-            return Err(stuck(&response, "a cursor that it gave before"));
+        let stretch = Stretch { task, member, paging, wanted, sink, first };
+        let last = stretch.read(&mut given, &mut seen).await?;
+        let goes_on = span.as_mut().is_some_and(|span| given < wanted && span.advance());
+        if !goes_on {
+            return Ok(last);
         }
-        let new = records.iter().filter(|record| seen.is_new(mark(record).0, None)).count();
-        progress.page(&response, new > 0)?;
-        sink(outputs);
-        cursor = Some(next);
+        sink(last);
     }
+}
+
+/// A listing by cursor; where it has a time range, one stretch of it.
+struct Stretch<'a> {
+    task: &'a Task,
+    member: &'a str,
+    paging: Cursor,
+    wanted: u64,
+    sink: Sink<'a>,
+    first: Request,
+}
+
+impl Stretch<'_> {
+    /// Reads page after page, and returns the last one.
+    async fn read(&self, given: &mut u64, seen: &mut Seen) -> Result<Vec<OutputItem>, Error> {
+        let Self { task, member, paging, wanted, .. } = *self;
+        let mut cursor: Option<Value> = None;
+        let mut cursors = Marks::default();
+        let mut progress = Progress::default();
+        loop {
+            let mut request = self.first.clone();
+            // A number may be that of a page, and pages of another size would begin elsewhere.
+            let is_page = cursor.as_ref().is_some_and(is_number);
+            let size = if is_page { wanted } else { wanted - *given }.min(paging.page);
+            if let Some(name) = paging.limit {
+                ask(&mut request, paging, name, Value::from(size));
+            }
+            if let Some(cursor) = &cursor {
+                ask(&mut request, paging, paging.cursor, cursor.clone());
+            }
+            let response = task.send(request).await?;
+            let page = page(&response, member)?;
+            let mut outputs = Vec::with_capacity(page.records.len());
+            let mut is_new = false;
+            for record in &page.records {
+                let (mark, second) = mark_and_second(task, record);
+                let repeats = !seen.is_new(mark, second);
+                is_new |= !repeats;
+                // Two stretches have the second between them in common.
+                if *given < wanted && !(repeats && second.is_some()) {
+                    outputs.push(task.output(record));
+                    *given += 1;
+                }
+            }
+            let next = next_cursor(&page, paging);
+            // The last page, and the only one of most listings, needs no second way out.
+            let Some(next) = next.filter(|_| *given < wanted) else {
+                return Ok(outputs);
+            };
+            if !cursors.add(fingerprint(&json::text(&next))) {
+                return Err(stuck(&response, "a cursor that it gave before"));
+            }
+            progress.page(&response, is_new)?;
+            (self.sink)(outputs);
+            cursor = Some(next);
+        }
+    }
+}
+
+/// What a record is known by, and its time in seconds where the listing is split by time.
+pub(super) fn mark_and_second(task: &Task, record: &str) -> (u64, Option<i64>) {
+    let (mark, members) = mark(record);
+    let second = task
+        .action
+        .ranges
+        .first()
+        .and_then(|key| time::parse(json::value(members.as_ref()?.get(key.field)?)?.as_str()?));
+    (mark, second)
 }
 
 /// The cursor of the next page; `None` at the end.

@@ -11,6 +11,7 @@ mod order;
 mod pages;
 mod reported;
 pub(crate) mod resolve;
+mod span;
 mod split;
 mod task;
 

@@ -9,10 +9,9 @@
 //! it does not, something has moved meanwhile, and the page is fetched again. A record that
 //! disappears may pull another one over the edge of a page that is fetched alone.
 
-use serde_json::Value;
-
 use super::ahead::Ahead;
-use super::listing::{Progress, Seen, Sink, beyond, mark, page, stuck};
+use super::listing::{Progress, Seen, Sink, beyond, mark, mark_and_second, page, stuck};
+use super::span::{Order, Span};
 use super::{OutputItem, Task};
 use crate::context;
 use crate::declare::{Offset, TimeKey};
@@ -32,10 +31,9 @@ pub(super) async fn list(
     wanted: u64,
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
-    let mut span = paging
-        .time
-        .map(|key| Span::of(task, key, paging.window.is_some_and(|window| wanted > window)));
-    let grows_behind = span.as_ref().is_some_and(|span| span.oldest_first == Some(true));
+    let long = paging.window.is_some_and(|window| wanted > window);
+    let mut span = Span::of(task, member, Some(paging.limit), long).await?;
+    let grows_behind = span.as_ref().is_some_and(|span| span.order == Order::OldestFirst);
     let mut listing = Listing {
         task,
         member,
@@ -49,7 +47,7 @@ pub(super) async fn list(
         resumed: None,
     };
     loop {
-        listing.resumed = span.as_ref().and_then(|span| span.mark);
+        listing.resumed = span.as_ref().and_then(Span::mark);
         let request = match &span {
             Some(span) => span.request(task)?,
             None => task.request()?,
@@ -239,7 +237,7 @@ impl Listing<'_> {
                 self.given += 1;
             }
         }
-        let last = self.paging.time.and_then(|key| {
+        let last = self.key().and_then(|key| {
             let record = json::members(records.last()?.as_bytes())?;
             json::value(record.get(key.field)?)?.as_str().map(str::to_owned)
         });
@@ -276,182 +274,20 @@ impl Listing<'_> {
 
     /// Whether a record has not come before.
     fn is_new(&mut self, record: &str) -> bool {
-        let (mark, members) = mark(record);
-        let second = self
-            .paging
-            .time
-            .and_then(|key| time::parse(members.as_ref()?.get(key.field)?.trim_matches('"')));
+        let (mark, second) = mark_and_second(self.task, record);
         self.seen.is_new(mark, second)
     }
 
+    /// The time by which the listing can be split.
+    fn key(&self) -> Option<&'static TimeKey> {
+        self.task.action.ranges.first()
+    }
+
     fn beyond(&self) -> Error {
-        let hint = match self.paging.time {
+        let hint = match self.key() {
             Some(key) if key.oldest_first.is_some() => "sort by time, or narrow it",
             _ => "narrow it, e.g. by time",
         };
         beyond(self.paging.window.unwrap_or(u64::MAX), self.given, hint)
     }
-}
-
-/// The stretch of time that is being listed.
-struct Span {
-    key: TimeKey,
-    /// Values of the query: `None` where it does not say.
-    since: Option<String>,
-    until: Option<String>,
-    /// Where all of it ends, in seconds since 1970; `None`: not by time.
-    end: Option<i64>,
-    /// The oldest first. `None`: in another order, which cannot be gone on with.
-    oldest_first: Option<bool>,
-    everything: bool,
-    /// The time from which the last window went on, so that standing still is noticed.
-    mark: Option<i64>,
-}
-
-impl Span {
-    /// `long`: more may be wanted than the service hands out at once.
-    fn of(task: &Task, key: TimeKey, long: bool) -> Self {
-        let text = |name: &str| task.text(name).map(str::to_owned);
-        let (since, until) = (text(key.since), text(key.until));
-        let lifts = |name: &str| task.parameters.contains_key(name);
-        let everything = key.everything.is_some_and(|(name, _)| {
-            lifts(name) || (task.flag("all") && since.is_none() && until.is_none())
-        });
-        let oldest_first = match key.oldest_first {
-            None => Some(false),
-            Some((name, value)) => match sorted_by(task, name) {
-                None if long => Some(true),
-                Some(given) if given == value => Some(true),
-                Some(given) if given == key.field || given == [key.field, ":asc"].concat() => {
-                    Some(true)
-                }
-                Some(given) if given == [key.field, ":desc"].concat() => Some(false),
-                _ => None,
-            },
-        };
-        let mut span = Self { key, since, until, end: None, oldest_first, everything, mark: None };
-        span.split();
-        span
-    }
-
-    /// Keeps what is asked for at once within what the service allows.
-    fn split(&mut self) {
-        let days = i64::from(self.key.days.unwrap_or_default()) * 86_400;
-        let (Some(since), Some(until)) = (
-            self.since.as_deref().and_then(time::parse),
-            self.until.as_deref().and_then(time::parse),
-        ) else {
-            return;
-        };
-        if days == 0 || until - since <= days || self.oldest_first.is_none() {
-            return;
-        }
-        if self.oldest_first == Some(true) {
-            self.end = Some(until);
-            self.until = Some(time::format(since + days));
-        } else {
-            self.end = Some(since);
-            self.since = Some(time::format(until - days));
-        }
-    }
-
-    /// The request for this stretch.
-    fn request(&self, task: &Task) -> Result<Request, Error> {
-        let mut parameters = task.parameters.clone();
-        for (name, value) in [(self.key.since, &self.since), (self.key.until, &self.until)] {
-            match value {
-                Some(value) => parameters.insert(name.to_owned(), Value::from(value.as_str())),
-                None => parameters.remove(name),
-            };
-        }
-        if let Some((name, value)) = self.key.everything {
-            match self.everything {
-                true => parameters.insert(name.to_owned(), Value::from(value)),
-                false => parameters.remove(name),
-            };
-        }
-        if let (Some((name, value)), Some(true)) = (self.key.oldest_first, self.oldest_first)
-            && sorted_by(task, name).is_none()
-        {
-            parameters.insert(name.to_owned(), Value::from(value));
-        }
-        let same = Task { parameters, credential: task.credential.clone(), ..*task };
-        same.request()
-    }
-
-    /// Goes on where this stretch ends; false at the end of all.
-    fn advance(&mut self) -> bool {
-        let Some(end) = self.end else {
-            return false;
-        };
-        let days = i64::from(self.key.days.unwrap_or(1).max(1)) * 86_400;
-        if self.oldest_first == Some(true) {
-            let Some(from) = self.until.as_deref().and_then(time::parse).filter(|at| *at < end)
-            else {
-                return false;
-            };
-            self.since = Some(time::format(from));
-            self.until = Some(time::format(end.min(from + days)));
-        } else {
-            let Some(to) = self.since.as_deref().and_then(time::parse).filter(|at| *at > end)
-            else {
-                return false;
-            };
-            self.until = Some(time::format(to));
-            self.since = Some(time::format(end.max(to - days)));
-        }
-        true
-    }
-
-    /// Goes on from the time of the last record; false where that is not possible.
-    fn go_on_from(&mut self, last: Option<&str>) -> bool {
-        let (Some(last), Some(oldest_first)) = (last.and_then(time::parse), self.oldest_first)
-        else {
-            return false;
-        };
-        // A window full of records of one second cannot be told apart by time.
-        if self.mark == Some(last) {
-            return false;
-        }
-        self.mark = Some(last);
-        let days = i64::from(self.key.days.unwrap_or_default()) * 86_400;
-        let now = i64::try_from(context::now() / 1_000).unwrap_or(i64::MAX);
-        if oldest_first {
-            let end = match (self.everything, self.end, &self.until) {
-                (false, Some(end), _) => end,
-                (false, None, Some(until)) => time::parse(until).unwrap_or(now + 1),
-                _ => now + 1,
-            };
-            self.since = Some(time::format(last));
-            self.until = Some(time::format(if days > 0 { end.min(last + days) } else { end }));
-            self.end = Some(end);
-        } else {
-            // The end is exclusive: the second itself is asked for again, and recognised.
-            let until = last + 1;
-            self.until = Some(time::format(until));
-            if days > 0 {
-                let end = match (self.everything, self.end, &self.since) {
-                    (false, Some(end), _) => end,
-                    (false, None, Some(since)) => time::parse(since).unwrap_or_default(),
-                    _ => self.key.earliest,
-                };
-                self.since = Some(time::format(end.max(until - days)));
-                self.end = Some(end);
-            }
-        }
-        self.everything = false;
-        true
-    }
-}
-
-/// By what the listing is sorted, if the parameters say.
-fn sorted_by(task: &Task, name: &str) -> Option<String> {
-    let mut joined = String::new();
-    for one in task.list(name) {
-        if !joined.is_empty() {
-            joined.push(',');
-        }
-        joined.push_str(one.as_str().unwrap_or_default());
-    }
-    (!joined.is_empty()).then_some(joined)
 }

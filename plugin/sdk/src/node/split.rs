@@ -80,10 +80,7 @@ pub(super) async fn list(
     wanted: u64,
     sink: Sink<'_>,
 ) -> Result<Vec<OutputItem>, Error> {
-    let by_time = match paging {
-        Paging::Offset(offset) => offset.time.map(|key| key.field),
-        _ => None,
-    };
+    let by_time = task.action.ranges.first().map(|key| key.field);
     let seen = RefCell::new(Marks::default());
     let is_new = |output: &OutputItem| seen.borrow_mut().add(mark(&output.json).0);
     let mut merged: Vec<OutputItem> = Vec::new();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::{Hooks, Outcome, OutputItem, Plugin, listing, main, reported};
+use super::{Hooks, Outcome, OutputItem, Plugin, listing, main, reported, span};
 use crate::context::{self, CredentialView};
 use crate::declare::{self, Action, Answer, Idempotency};
 use crate::error::{Error, ErrorKind};
@@ -165,8 +165,9 @@ impl Task {
                 && !http::reads(self.action.route.method);
         let has_key = self.action.route.key.is_some() || is_idempotent;
         let key = has_key.then(|| context::idempotency_key(self.item));
-        let mut request =
-            declare::request::build(self.action, base, &self.parameters, key.as_deref())?;
+        let completed = span::completed(self);
+        let parameters = completed.as_ref().unwrap_or(&self.parameters);
+        let mut request = declare::request::build(self.action, base, parameters, key.as_deref())?;
         if is_idempotent && request.idempotency_key.is_none() {
             request.idempotency_key = key;
         }

@@ -91,9 +91,17 @@ static ACTIONS: &[Action] = &[
                 Cursor::new(1_000, "starting_after", "last").limit("limit").more("more").in_body(),
             ),
         )),
-    list("event.list", "/events", Answer::List("events", &Paging::Offset(OFFSET.by_time(BY_TIME))))
+    list("event.list", "/events", Answer::List("events", &Paging::Offset(OFFSET)))
+        .ranges(&[BY_TIME])
         .parameters(&[&SINCE, &UNTIL, &RANGE, &SORT, &LIMIT, &ALL]),
-    list("log.list", "/log", Answer::List("log", &Paging::Offset(OFFSET.by_time(NEWEST_FIRST))))
+    list("audit.list", "/audit", Answer::List("audit", &Paging::Cursor(CURSOR)))
+        .ranges(&[NEWEST_FIRST.default_range("24 hours").days(31)])
+        .parameters(&[&SINCE, &UNTIL, &LIMIT, &ALL]),
+    api("metric.list", "Metrics", "Of a time range.", "GET", "/metrics")
+        .ranges(&[BY_TIME])
+        .parameters(&[&SINCE, &UNTIL]),
+    list("log.list", "/log", Answer::List("log", &Paging::Offset(OFFSET)))
+        .ranges(&[NEWEST_FIRST])
         .parameters(&[&SINCE, &UNTIL, &LIMIT, &ALL]),
     list("thing.list", "/things", Answer::List("things", &Paging::Offset(OFFSET)))
         .parameters(&[&SEARCH, &SIMPLIFY, &LIMIT, &ALL])
@@ -103,8 +111,9 @@ static ACTIONS: &[Action] = &[
     list(
         "filtered_event.list",
         "/filtered_events",
-        Answer::List("events", &Paging::Offset(OFFSET.by_time(BY_TIME))),
+        Answer::List("events", &Paging::Offset(OFFSET)),
     )
+    .ranges(&[BY_TIME])
     .parameters(&[&THING_IDS, &LIMIT, &ALL]),
     list("element.list", "/elements", Answer::Elements),
     list("bare.list", "/bare", Answer::List("", &Paging::None)),

@@ -47,6 +47,7 @@ fn service(times: Rc<RefCell<Vec<i64>>>) -> Host {
             assert!(get("range") == Some("all") || since.is_some(), "{}", request.url);
             assert!(get("range").is_none() || since.is_none(), "{}", request.url);
         }
+        assert_eq!(since.is_some(), until.is_some(), "both ends: {}", request.url);
         let mut matching: Vec<(usize, i64)> = times
             .borrow()
             .iter()
@@ -210,4 +211,91 @@ fn a_short_listing_is_sorted_as_the_service_sorts_it() {
         parameters(&host.requests()[0]),
         [("range".to_owned(), "all".to_owned()), ("limit".to_owned(), "10".to_owned()),]
     );
+}
+
+/// A service that keeps an audit log: the newest first, by cursor, the past 24 hours unless both ends
+/// are given, at most 31 days at once, both ends included.
+fn audit(times: Vec<i64>, now: i64) -> Host {
+    let service = move |request: &Request| {
+        let parameters = parameters(request);
+        let get = |name: &str| {
+            parameters.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+        };
+        let until = get("until").and_then(time::parse).unwrap_or(now);
+        let since = get("since").and_then(time::parse).unwrap_or(until - DAY);
+        assert!(until - since <= 31 * DAY, "{}", request.url);
+        let offset = get("cursor").map_or(0, |cursor| cursor.parse::<usize>().unwrap());
+        let limit = get("limit").unwrap().parse::<usize>().unwrap();
+        let mut matching: Vec<(usize, i64)> = times.iter().copied().enumerate().collect();
+        matching.retain(|(_, at)| since <= *at && *at <= until);
+        matching.reverse();
+        let page: Vec<Value> = matching
+            .iter()
+            .skip(offset)
+            .take(limit)
+            .map(|(id, at)| json!({"id": id, "at": time::format(*at)}))
+            .collect();
+        let end = offset + page.len();
+        let next = (end < matching.len()).then(|| end.to_string());
+        Ok(answer(200, &json!({"audit": page, "next": next}).to_string()))
+    };
+    host(service).at(now)
+}
+
+#[test]
+fn a_listing_by_cursor_steps_through_all_of_time() {
+    // Four records of each day, some of them at the very edge of a stretch.
+    let times: Vec<i64> = (0..400).map(|index| START + index * DAY / 4).collect();
+    let now = START + 100 * DAY;
+    let newest_first: Vec<usize> = (0..400).rev().collect();
+    let host = audit(times.clone(), now);
+    let (ids, error) = listed(&host, "audit.list", json!({"all": true}));
+    assert_eq!(error, None);
+    assert_ids(&ids, &newest_first);
+    let since = time::format(START);
+    for parameters in [json!({"all": true, "since": since}), json!({"limit": 400, "since": since})]
+    {
+        let host = audit(times.clone(), now);
+        let (ids, _) = listed(&host, "audit.list", parameters);
+        assert_ids(&ids, &newest_first);
+    }
+    let host = audit(times.clone(), now);
+    let until = time::format(START + 50 * DAY);
+    let (ids, _) = listed(&host, "audit.list", json!({"limit": 10, "until": until}));
+    assert_ids(&ids, &(191..=200).rev().collect::<Vec<_>>());
+    // Without a range, the service's own.
+    let (ids, _) = listed(&audit(times, now), "audit.list", json!({}));
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn one_end_of_a_range_is_sent_with_the_other() {
+    let host = service(spread(1_000, DAY / 2)).at(START + 600 * DAY);
+    let since = time::format(START + 100 * DAY);
+    let (ids, error) = listed(&host, "event.list", json!({"all": true, "since": since}));
+    assert_eq!(error, None);
+    assert_ids(&ids, &(200..1_000).collect::<Vec<_>>());
+    let host = service(spread(1_000, DAY / 2)).at(START + 600 * DAY);
+    let until = time::format(START + 400 * DAY);
+    let (ids, error) = listed(&host, "event.list", json!({"all": true, "until": until}));
+    assert_eq!(error, None);
+    assert_ids(&ids, &ascending(800));
+    let requests = host.requests();
+    assert!(requests.len() < 15, "the first record says where time begins: {}", requests.len());
+    // An answer that is no list is asked for as far back as the service allows.
+    let host = crate::plugin::host(|_| Ok(answer(200, "{}"))).at(START);
+    call_one(&host, "metric.list", json!({"until": time::format(START)})).unwrap();
+    call_one(&host, "metric.list", json!({"since": time::format(START - DAY)})).unwrap();
+    let sent = |index: usize| parameters(&host.requests()[index]);
+    assert_eq!(sent(0)[0], ("since".to_owned(), time::format(START - 180 * DAY)));
+    assert_eq!(sent(1)[1], ("until".to_owned(), time::format(START + 1)));
+}
+
+#[test]
+fn a_range_too_long_for_another_order_is_refused() {
+    let host = service(spread(10, DAY)).at(START + 400 * DAY);
+    let parameters = json!({"since": time::format(START), "sort": ["urgency:asc"]});
+    let (ids, error) = listed(&host, "event.list", parameters);
+    assert_eq!((ids.len(), error), (0, Some(ErrorKind::InvalidInput)));
+    assert_eq!(host.requests().len(), 0);
 }

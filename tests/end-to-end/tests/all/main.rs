@@ -15,6 +15,7 @@ mod loading;
 mod node;
 mod pacing;
 mod portability;
+mod ranges;
 mod rights;
 mod round_trips;
 mod scopes;

@@ -1,6 +1,5 @@
 //! What was changed and by whom, newest first.
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::passes;
@@ -34,14 +33,7 @@ fn of_object(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 }
 
 fn page(call: &Call<'_>, root: Option<&str>) -> Result<Reply, Refusal> {
-    let (since, until) = call.window();
-    let until = until.unwrap_or(call.now);
-    let day = SignedDuration::from_hours(24);
-    let since = since.unwrap_or_else(|| until.checked_sub(day).unwrap_or(until));
-    let longest = SignedDuration::from_hours(31 * 24);
-    if since.checked_add(longest).is_ok_and(|last| until > last) {
-        return Err(Refusal::invalid(["until must be at most 31 days after since"]));
-    }
+    let (since, until) = call.range()?;
     let query = &call.query;
     let is = |name: &str, value: &Value| {
         query.one(name).is_none_or(|wanted| value.as_str() == Some(wanted))
@@ -54,7 +46,9 @@ fn page(call: &Call<'_>, root: Option<&str>) -> Result<Reply, Refusal> {
         .iter()
         .enumerate()
         .rev()
-        .filter(|(_, one)| since <= one.at && one.at <= until)
+        .filter(|(_, one)| {
+            since.is_none_or(|since| since <= one.at) && until.is_none_or(|until| one.at <= until)
+        })
         .filter(|(_, one)| {
             root.is_none_or(|root| format!("{}/{}", one.collection, one.root_id) == root)
         })

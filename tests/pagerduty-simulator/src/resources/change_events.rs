@@ -21,21 +21,21 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
 ];
 
 fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    Ok(page(call, None))
+    page(call, None)
 }
 
 fn of_service(call: &mut Call<'_>) -> Result<Reply, Refusal> {
-    Ok(page(call, Some(call.capture(0))))
+    page(call, Some(call.capture(0)))
 }
 
 /// Changes of the incident's service are what may have caused it.
 fn of_incident(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
-    Ok(page(call, Some(&call.state.incidents[index].service_id)))
+    page(call, Some(&call.state.incidents[index].service_id))
 }
 
-fn page(call: &Call<'_>, service: Option<&str>) -> Reply {
-    let (since, until) = call.window();
+fn page(call: &Call<'_>, service: Option<&str>) -> Result<Reply, Refusal> {
+    let (since, until) = call.range()?;
     let state = &*call.state;
     let integrations = call.query.all("integration_ids[]");
     let teams = call.query.all("team_ids[]");
@@ -53,7 +53,8 @@ fn page(call: &Call<'_>, service: Option<&str>) -> Reply {
                     .is_some_and(|service| any_passes(&teams, &service.team_ids))
         })
         .collect();
-    paging::reply(call.operation, &call.page(), matching, |change| json(state, change).to_string())
+    let shown = |change: &&ChangeEvent| json(state, change).to_string();
+    Ok(paging::reply(call.operation, &call.page(), matching, shown))
 }
 
 /// Only a pointer: change events are sent to the Events API.

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
-use super::{months_after, passes};
+use super::passes;
 use crate::errors::Refusal;
 use crate::judge::Call;
 use crate::paging;
@@ -19,21 +19,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] =
 
 fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let query = &call.query;
-    let (since, until) = if query.one("date_range").is_some() {
-        (None, None)
-    } else {
-        let (since, until) = call.window();
-        let last = until.unwrap_or(call.now);
-        let first = since.unwrap_or_else(|| months_after(last, -1));
-        if first > last {
-            return Err(Refusal::coded(400, 2005, "Invalid Date Range"));
-        }
-        if months_after(first, 6) < last {
-            let error = "since and until must be at most 6 months apart";
-            return Err(Refusal::invalid([error]));
-        }
-        (Some(first), until)
-    };
+    let (since, until) = call.range()?;
     let statuses = query.all("statuses[]");
     let urgencies = query.all("urgencies[]");
     let services = query.all("service_ids[]");

@@ -124,8 +124,8 @@ fn outlier(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 }
 
 /// Nothing is held back here, so every report is empty; what it covers is stated.
-fn report(call: &Call<'_>, more: Value) -> Value {
-    let (since, until) = call.window();
+fn report(call: &Call<'_>, more: Value) -> Result<Value, Refusal> {
+    let (since, until) = call.range()?;
     let mut report = json!({
         "since": since.map(written),
         "until": until.map(written),
@@ -135,14 +135,14 @@ fn report(call: &Call<'_>, more: Value) -> Value {
     if let (Some(members), Value::Object(more)) = (report.as_object_mut(), more) {
         members.extend(more);
     }
-    report
+    Ok(report)
 }
 
 fn paused_alerts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let empty = json!({
         "triggered_after_pause_alerts": [], "resolved_after_pause_alerts": [],
     });
-    Ok(call.answer(&report(call, empty)))
+    Ok(call.answer(&report(call, empty)?))
 }
 
 fn paused_counts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
@@ -150,5 +150,5 @@ fn paused_counts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         "paused_count": 0, "triggered_after_pause_count": 0, "resolved_during_pause_count": 0,
         "non_paused_alerts_count": call.state.alerts.len(),
     });
-    Ok(call.answer(&report(call, empty)))
+    Ok(call.answer(&report(call, empty)?))
 }

@@ -18,16 +18,16 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
 
 fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let all = 0..call.state.log_entries.len();
-    Ok(page(call, all))
+    page(call, all)
 }
 
 fn of_incident(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let entries = call.state.incidents[call.incident()?].log_entries.clone();
-    Ok(page(call, entries))
+    page(call, entries)
 }
 
-fn page(call: &Call<'_>, entries: impl IntoIterator<Item = usize>) -> Reply {
-    let (since, until) = call.window();
+fn page(call: &Call<'_>, entries: impl IntoIterator<Item = usize>) -> Result<Reply, Refusal> {
+    let (since, until) = call.range()?;
     let overview = call.query.flag("is_overview");
     let teams = call.query.all("team_ids[]");
     let include = call.query.includes();
@@ -45,9 +45,9 @@ fn page(call: &Call<'_>, entries: impl IntoIterator<Item = usize>) -> Reply {
         .collect();
     // Entries of one moment keep the order in which they were written, turned round.
     matching.sort_by_key(|index| std::cmp::Reverse((state.log_entries[*index].at, *index)));
-    paging::reply(call.operation, &call.page(), matching, |index| {
+    Ok(paging::reply(call.operation, &call.page(), matching, |index| {
         state.log_entry_json(*index, &include).to_string()
-    })
+    }))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {

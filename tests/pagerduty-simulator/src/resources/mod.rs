@@ -43,6 +43,7 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use crate::errors::Refusal;
+use crate::facts::{Range, Span};
 use crate::judge::Call;
 use crate::routes::Handler;
 
@@ -102,11 +103,50 @@ impl Call<'_> {
     pub(crate) fn window(&self) -> (Option<Timestamp>, Option<Timestamp>) {
         (self.query.moment("since"), self.query.moment("until"))
     }
+
+    /// `since` and `until`, with what PagerDuty takes for an end that is missing.
+    pub(crate) fn range(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Refusal> {
+        let (since, until) = self.window();
+        let Some(range) = self.operation.ranges.first() else { return Ok((since, until)) };
+        if range.everything.as_ref().is_some_and(|(name, _)| self.query.one(name).is_some()) {
+            return Ok((None, None));
+        }
+        let (since, until) = match (range.default, since, until) {
+            (Some(default), Some(since), None) if !range.up_to_now => {
+                (Some(since), Some(later(since, default, 1)))
+            }
+            (Some(default), None, until) => {
+                (Some(later(until.unwrap_or(self.now), default, -1)), until)
+            }
+            _ => (since, until),
+        };
+        within(range, since, Some(until.unwrap_or(self.now)))?;
+        Ok((since, until))
+    }
 }
 
-/// A moment some months away by the calendar.
-fn months_after(moment: Timestamp, months: i32) -> Timestamp {
-    let shifted = moment.to_zoned(TimeZone::UTC).checked_add(months.months());
+/// Refuses a range that ends before it starts, or is longer than the facts allow.
+fn within(range: &Range, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Refusal> {
+    let (Some(from), Some(to)) = (from, to) else { return Ok(()) };
+    if from > to {
+        return Err(Refusal::coded(400, 2005, "Invalid Date Range"));
+    }
+    match range.longest {
+        Some(longest) if later(from, longest, 1) < to => {
+            Err(Refusal::coded(400, 2005, "Invalid Date Range"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A moment some spans later, or earlier where they are negative.
+fn later(moment: Timestamp, span: Span, times: i32) -> Timestamp {
+    let length = match span {
+        Span::Hours(hours) => (times * hours as i32).hours(),
+        Span::Days(days) => (times * days as i32).days(),
+        Span::Months(months) => (times * months as i32).months(),
+    };
+    let shifted = moment.to_zoned(TimeZone::UTC).checked_add(length);
     shifted.map_or(moment, |zoned| zoned.timestamp())
 }
 

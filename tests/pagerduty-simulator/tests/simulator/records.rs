@@ -36,7 +36,7 @@ async fn writes_leave_records_and_reads_leave_none() {
     let of_user = world.get(&format!("/users/{}/audit/records", id("user"))).await;
     assert_eq!(of_user["records"], json!([]));
     let long = "/audit/records?since=2026-01-01T00:00:00Z&until=2026-02-10T00:00:00Z";
-    assert_eq!(world.refused("GET", long, Value::Null).await, (400, 2001));
+    assert_eq!(world.refused("GET", long, Value::Null).await, (400, 2005));
 }
 
 #[tokio::test]

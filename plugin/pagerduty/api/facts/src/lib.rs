@@ -7,6 +7,7 @@
 
 mod amend;
 mod fields;
+mod ranges;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use amend::Amendment;
 pub use fields::{Basic, Field, FieldValue, Variant};
+pub use ranges::{Range, Span};
 
 const OPERATIONS: &str = include_str!("../../operations.json");
 const EVENTS_API: &str = include_str!("../../events.json");
@@ -71,6 +73,10 @@ pub struct Operation {
     /// The members of the answer that speak of pages.
     #[serde(default)]
     pub page_fields: Vec<String>,
+    /// The time ranges that it takes, as far as PagerDuty has defaults or limits for them. A list is
+    /// read by the first.
+    #[serde(default)]
+    pub ranges: Vec<Range>,
 }
 
 /// Whether an operation takes the header `From`.

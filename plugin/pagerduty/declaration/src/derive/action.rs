@@ -11,7 +11,7 @@ use workflow_node_sdk::declare::{
 use super::fields::{
     Around, Maker, basic, keep, keep_text, keep_texts, named_kind, singular, template,
 };
-use super::words;
+use super::{ranges, words};
 use crate::paging::{CLASSIC, CURSOR, DELETED, DONE};
 use crate::{flat, paging, parameters, records};
 
@@ -95,7 +95,7 @@ fn of_operation(
         action.is_early_access = true;
         action.route.headers = keep([("x-early-access", keep_text(value))]);
     }
-    action.route.answer = given_answer(words).unwrap_or_else(|| answer(operation, words));
+    action.route.answer = given_answer(words).unwrap_or_else(|| answer(operation));
     if !words.handles_failures {
         action.failures = failures(maker, operation);
     }
@@ -171,6 +171,7 @@ fn of_operation(
         }
     }
     action.parameters = all.into_iter().map(|(_, param)| param).collect::<Vec<_>>().leak();
+    ranges::set(maker, operation, action);
 }
 
 /// What each value of another path parameter says that it is the ID of: `users` is a `user`.
@@ -405,7 +406,7 @@ fn given_answer(words: &words::Action) -> Option<Answer> {
 }
 
 /// How a response becomes output.
-fn answer(operation: &Operation, words: &words::Action) -> Answer {
+fn answer(operation: &Operation) -> Answer {
     let nothing = if operation.method == "DELETE" { DELETED } else { DONE };
     let Some(answer) = operation.answer.as_ref() else { return nothing };
     if answer.bare_array {
@@ -418,7 +419,7 @@ fn answer(operation: &Operation, words: &words::Action) -> Answer {
         .map(|(name, _)| name)
         .collect();
     if let [member] = lists.as_slice() {
-        return Answer::List(keep_text(member), pages(operation, words));
+        return Answer::List(keep_text(member), pages(operation));
     }
     match answer.keys.as_slice() {
         [] => nothing,
@@ -458,11 +459,11 @@ fn takes_cursor(operation: &Operation) -> bool {
         && operation.page_fields.iter().any(|name| name == "last")
 }
 
-/// How a list is paged. The overlay may add what only people know, and must not contradict.
-fn pages(operation: &Operation, words: &words::Action) -> &'static Paging {
+/// How a list is paged.
+fn pages(operation: &Operation) -> &'static Paging {
     let limit = operation.query.iter().find(|field| field.name == "limit");
     let most = limit.and_then(|limit| u64::try_from(limit.maximum?).ok());
-    let style = keep(match operation.paging {
+    keep(match operation.paging {
         Pages::None => Paging::None,
         Pages::Classic => {
             Paging::Offset(Offset::new(most.unwrap_or(CLASSIC.page)).window(10_000).total("total"))
@@ -478,17 +479,7 @@ fn pages(operation: &Operation, words: &words::Action) -> &'static Paging {
         Pages::StartingAfter if takes_cursor(operation) => paging::ANALYTICS,
         Pages::StartingAfter => Paging::None,
         Pages::LimitOnly => Paging::Limit("limit", most.unwrap_or(CLASSIC.page)),
-    });
-    let Some(name) = &words.paging else { return style };
-    let given = paging::by_name(name)
-        .unwrap_or_else(|| panic!("{}: there is no paging `{name}`", words.name));
-    let is_same = std::mem::discriminant(given) == std::mem::discriminant(style);
-    assert!(
-        is_same || matches!(style, Paging::None),
-        "{}: the paging `{name}` contradicts the facts",
-        words.name
-    );
-    given
+    })
 }
 
 fn effect_of(name: &str) -> Effect {

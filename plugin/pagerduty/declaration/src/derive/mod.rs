@@ -3,6 +3,7 @@
 
 mod action;
 mod fields;
+mod ranges;
 mod words;
 
 use std::cell::RefCell;

@@ -118,8 +118,6 @@ pub(super) struct Action {
     /// `one:member`, `list:member`, `whole`, `elements`, `deleted`, or `done`, where the facts do
     /// not say.
     pub(super) answer: Option<String>,
-    /// How the list is paged, where that is more than the facts say.
-    pub(super) paging: Option<String>,
     /// The schema of a record.
     pub(super) record: Option<String>,
     /// The flat form of a record.

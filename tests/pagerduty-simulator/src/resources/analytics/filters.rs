@@ -7,6 +7,7 @@ use crate::clock;
 use crate::errors::Refusal;
 use crate::judge::Call;
 use crate::keys::TokenKind;
+use crate::resources::within;
 use crate::state::State;
 use crate::state::incident::Incident;
 
@@ -21,6 +22,10 @@ pub(super) fn incidents<'a>(call: &'a Call<'_>) -> Result<Vec<(usize, &'a Incide
     let from = moment(filters, "created_at_start")?;
     let to = moment(filters, "created_at_end")?;
     let updated = moment(filters, "updated_after")?;
+    for range in &call.operation.ranges {
+        let end = |field: &str| moment(filters, field.trim_start_matches("filters."));
+        within(range, end(&range.from)?, end(&range.to)?)?;
+    }
     let state = &*call.state;
     let all = state.incidents.iter().enumerate();
     Ok(all
