@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 use crate::error::Error;
+use crate::imports::WASI_IMPORTS;
 
 /// The package and the version of it that this host speaks.
 pub(crate) const CONTRACT: &str = "workflow:node";
@@ -18,8 +19,6 @@ const LARGEST: usize = 32 * 1024 * 1024;
 const OWN_IMPORTS: &[&str] = &["types", "completions", "timer", "http", "context"];
 /// Interfaces that a guest must export.
 const REQUIRED_EXPORTS: &[&str] = &["credential-type", "node"];
-/// Packages of WASI 0.2 that a standard library imports; the host supplies them empty.
-const WASI_IMPORTS: &[&str] = &["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/"];
 
 /// What stands on the outside of a component.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -183,8 +182,9 @@ fn judge(surface: &Surface) -> Result<(), Error> {
     let own = |name: &str| format!("{CONTRACT}/{name}@{CONTRACT_VERSION}");
     for import in &surface.imports {
         let known = OWN_IMPORTS.iter().any(|name| *import == own(name))
-            || (WASI_IMPORTS.iter().any(|package| import.starts_with(package))
-                && import.rsplit_once('@').is_some_and(|(_, version)| version.starts_with("0.2.")));
+            || import.rsplit_once('@').is_some_and(|(name, version)| {
+                WASI_IMPORTS.contains(&name) && version.starts_with("0.2.")
+            });
         if known {
             continue;
         }
@@ -194,8 +194,10 @@ fn judge(surface: &Surface) -> Result<(), Error> {
             )));
         }
         return Err(Error::refused(format!(
-            "it imports `{import}`. A node reaches the outside only through {CONTRACT}/http; \
-             besides that only io, cli, clocks and random of WASI 0.2 are supplied, empty"
+            "it imports `{import}`, which hosts do not supply. A node reaches the outside only \
+             through {CONTRACT}/http. Beside that it may import cli, clocks, filesystem, http \
+             (outgoing), io, random, and sockets of WASI 0.2, which lead nowhere. Build the \
+             component without `{import}`"
         )));
     }
     for name in REQUIRED_EXPORTS {

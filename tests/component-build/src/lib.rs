@@ -63,6 +63,20 @@ pub fn guest(name: &str) -> PathBuf {
     build_guest(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The component of the example in `tests/plugins/LANGUAGE`, where `.ci/engines` has built it from
+/// the sources as they are: nothing is built here, because that takes a toolchain of the language.
+pub fn example(language: &str) -> Option<PathBuf> {
+    let root = workspace_root();
+    let component = root.join("target").join("examples").join(language).with_extension("wasm");
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let built = modified(&component)?;
+    let sources = [root.join("tests").join("plugins").join(language), root.join("wit")];
+    let files = sources.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten();
+    let is_current =
+        files.flatten().all(|file| modified(&file.path()).is_some_and(|at| at <= built));
+    is_current.then_some(component)
+}
+
 /// As [`pagerduty`].
 ///
 /// # Errors

@@ -35,7 +35,7 @@ use wasmtime::component::{HasData, Linker};
 pub(crate) use calls::{not_named, random_length};
 pub use ctx::WorkflowNodeCtx;
 pub(crate) use ctx::{Emitted, Parts, Place, draw};
-pub(crate) use wasi::{WasiState, add_wasi_to_linker};
+pub(crate) use wasi::{WASI_IMPORTS, WasiState, add_wasi_to_linker};
 pub(crate) use written::Written;
 
 use crate::bindings::workflow::node;

@@ -96,6 +96,11 @@ impl MemoryLimit {
         self.total
     }
 
+    /// Whether the guest wanted more than it may have.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused
+    }
+
     /// Why a call was stopped: for want of memory, where that was refused.
     pub(crate) fn explain(&self, cause: String) -> String {
         if !self.refused {

@@ -2,8 +2,6 @@
 //!
 //! All of it is foreign text. It is bounded and escaped, and credentials are taken out of it.
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 use wasmtime::WasmBacktrace;
 use wasmtime_wasi::I32Exit;
@@ -81,6 +79,8 @@ impl Stop {
 
     /// With what the guest has written, and the memory that it was refused.
     pub(crate) fn explained(mut self, memory: &MemoryLimit, written: &Written) -> Self {
+        // A guest that gets no memory knows only that.
+        self.is_own &= !memory.was_refused();
         self.cause = memory.explain(self.cause);
         self.output = written.take();
         self
@@ -189,26 +189,29 @@ fn is_runtime(name: &str) -> bool {
 /// What a guest said when it gave up: the message of a panic or of an exception that nothing
 /// caught, or else the last line.
 fn own_words(output: &str) -> Option<String> {
-    let lines: Vec<&str> = output.lines().collect();
-    // Rust: `thread '<unnamed>' (1) panicked at src/lib.rs:1:2:`, and the message below.
-    if let Some(at) = lines.iter().rposition(|line| line.contains(" panicked at ")) {
-        let mut words = lines[at].split_once(" panicked at ")?.1.to_owned();
-        words.insert_str(0, "panicked at ");
-        let message = lines[at + 1..].iter();
-        for line in message.take_while(|line| !line.starts_with("note: run with ")) {
-            let _infallible = write!(words, " {line}");
-        }
-        return Some(words);
-    }
-    // Python: a traceback, and the exception on the first line that is not indented.
+    let lines: Vec<&str> = output.lines().filter(|line| !says_nothing(line)).collect();
+    // Python: a traceback, and the exception on the first line that is not indented. The runtime of
+    // componentize-py panics below it.
     if let Some(at) = lines.iter().rposition(|line| line.starts_with("Traceback ")) {
         let exception = lines[at + 1..].iter().find(|line| !line.starts_with(' '));
         return exception.map(|line| (*line).to_owned());
     }
-    // JavaScript (StarlingMonkey): `… threw an exception: Error: …` and the stack, indented.
-    let is_trace = |line: &str| line.starts_with([' ', '\t']) || line.starts_with("Stack:");
-    let last = lines.iter().rfind(|line| !line.trim().is_empty() && !is_trace(line))?;
-    Some((*last).to_owned())
+    // Rust: `thread '<unnamed>' (1) panicked at src/lib.rs:1:2:`, and the message below.
+    if let Some(at) = lines.iter().rposition(|line| line.contains(" panicked at ")) {
+        let (_, place) = lines[at].split_once(" panicked at ")?;
+        let message = lines[at + 1..].join(" ");
+        return Some(format!("panicked at {place} {message}"));
+    }
+    // JavaScript: the exception, and its stack below.
+    let stack = lines.iter().rposition(|line| line.starts_with("Stack:"));
+    let last = &lines[..stack.unwrap_or(lines.len())];
+    last.iter().rfind(|line| !line.trim().is_empty()).map(|line| (*line).to_owned())
+}
+
+/// Lines that runtimes write below the reason, whatever it is.
+fn says_nothing(line: &str) -> bool {
+    line.starts_with("note: run with `RUST_BACKTRACE")
+        || line.starts_with("Redirecting call to abort() to mozalloc_abort")
 }
 
 /// Text with line breaks, in which every other control character, and every character that turns
@@ -265,11 +268,17 @@ mod tests {
             ),
             (
                 "Traceback (most recent call last):\n  File \"/0/node.py\", line 3, in execute\n    \
-                 raise ValueError(\"no name\")\nValueError: no name\n",
+                 raise ValueError(\"no name\")\nValueError: no name\n\n\
+                 thread '<unnamed>' (1) panicked at runtime/src/lib.rs:1293:29:\n\
+                 Python function threw an unexpected exception\n",
                 "ValueError: no name",
             ),
-            ("memory allocation of 99 bytes failed\n", "memory allocation of 99 bytes failed"),
-            ("Error: no name\nStack:\n  execute@node.js:3:9\n", "Error: no name"),
+            ("no luck\nnote: run with `RUST_BACKTRACE=1` to see more\n", "no luck"),
+            (
+                "Error: no name\nStack:\n  execute@node.js:3:9\n\n\
+                 Redirecting call to abort() to mozalloc_abort",
+                "Error: no name",
+            ),
         ] {
             assert_eq!(own_words(output).as_deref(), Some(words));
         }

@@ -56,7 +56,12 @@ async fn a_crash_is_explained_by_what_the_guest_wrote_and_where_it_was() {
         ),
         ("abort", r"no way on with \u{1b}[31mthis\u{202e} (wasm trap: ", "", "hostile::misbehave"),
         ("recursion", "call stack exhausted", "", "deeper"),
-        ("memory", "memory allocation of ", "memory allocation of ", "hostile::misbehave"),
+        (
+            "memory",
+            "stopped: it wanted more than 64 MiB of memory (",
+            "memory allocation of ",
+            "hostile::misbehave",
+        ),
     ] {
         let outcome = hostile.misbehave(case).await;
         let message = stopped(&outcome);
@@ -106,6 +111,30 @@ async fn a_credential_that_a_guest_prints_is_taken_out_of_its_crash() {
             assert!(!shown.contains(rest), "{case}: {shown}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_interface_of_wasi_leads_outside() {
+    let hostile = Hostile::new().await;
+    // Somebody would answer.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut execution = hostile.execution("hostile.misbehave");
+    execution.items.push(json!({ "case": "reach", "address": address }));
+    let outcome = hostile.plugin.execute(execution).await.unwrap();
+    let report = end_to_end::values(&outcome, 0).remove(0);
+    let report = report.as_object().unwrap();
+    assert_eq!(report.len(), 13, "{report:?}");
+    assert!(report.values().all(Value::is_null), "{report:?}");
+    let arrived = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
+    assert!(arrived.is_err(), "a connection has arrived");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_never_sent_do_not_fill_the_host() {
+    let hostile = Hostile::new().await;
+    let message = stopped(&hostile.misbehave("hoard-requests").await);
+    assert!(message.contains("table"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

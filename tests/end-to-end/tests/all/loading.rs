@@ -41,9 +41,9 @@ async fn files_that_are_no_component_are_refused_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_imports_are_refused_by_name() {
     for import in [
-        "wasi:http/outgoing-handler@0.2.3",
-        "wasi:sockets/tcp@0.2.3",
-        "wasi:filesystem/types@0.2.3",
+        "wasi:http/incoming-handler@0.2.3",
+        "wasi:keyvalue/store@0.2.0-draft",
+        "wasi:filesystem/types@0.3.0",
         "wasi:clocks/monotonic-clock@0.3.0",
         "evil:host/backdoor@1.0.0",
         "workflow:node/secrets@0.1.0",

@@ -11,6 +11,7 @@ mod examples;
 mod handles;
 mod hostile;
 mod isolation;
+mod languages;
 mod loading;
 mod node;
 mod pacing;

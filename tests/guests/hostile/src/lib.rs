@@ -8,6 +8,8 @@ use workflow_node_sdk::bindings::exports::workflow::node as exports;
 use workflow_node_sdk::bindings::workflow::node::{completions, context, http, timer, types};
 use workflow_node_sdk::{Map, Value, json};
 
+mod reach;
+
 struct Hostile;
 
 contract::export!(Hostile with_types_in contract);
@@ -185,6 +187,8 @@ fn misbehave(
             std::process::abort()
         }
         "divide" => yes(&(1 / std::hint::black_box(0_i32).wrapping_mul(2)).to_string()),
+        "reach" => yes(&reach::outside(item)),
+        "hoard-requests" => reach::hoard(),
         "flood" => {
             // On one line, so that it must be cut.
             for number in 0..500 {
