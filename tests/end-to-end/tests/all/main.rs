@@ -12,6 +12,7 @@ mod handles;
 mod hostile;
 mod isolation;
 mod loading;
+mod network_services;
 mod node;
 mod pacing;
 mod portability;
