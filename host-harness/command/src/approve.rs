@@ -8,7 +8,7 @@ use workflow_node_host::description::{Action, AnsweredBy, Delivery};
 use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Withheld};
 
 use crate::cli::{ApproveArgs, Report};
-use crate::exit::{Exit, Failure, shell};
+use crate::exit::{Exit, Failure, chain, shell};
 use crate::groups::groups;
 use crate::output::{self, READING, one_line, simple_table, wrapped};
 use crate::setup::Setup;
@@ -21,8 +21,9 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     let approvals = FileApprovals::new(&setup.approvals);
     let earlier = approvals
         .latest(&plugin.grant_request().node)
-        .map_err(|error| Failure::input("approvals", error.to_string()))?;
-    let growth = plugin.growth().map_err(of_plugin)?;
+        .await
+        .map_err(|error| Failure::input("approvals", chain(&error)))?;
+    let growth = plugin.growth().await.map_err(of_plugin)?;
     let mut withheld = Withheld::default();
     if let Some(earlier) = earlier.as_deref().filter(|_| !args.in_full) {
         withheld.extend(earlier.withheld.clone());
@@ -32,7 +33,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     withheld
         .check(plugin.grant_request())
         .map_err(|problem| Failure::input("withheld", problem))?;
-    let already = match plugin.approval() {
+    let already = match plugin.approval().await {
         Ok(approval) => approval.withheld == withheld,
         Err(error) if error.is_disabled() => {
             return Err(of_plugin(error));
@@ -56,7 +57,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
                 Failure::new(Exit::Plugin, "not-approved", "Not approved; nothing was changed");
             return Err(failure);
         }
-        plugin.approve_without(withheld.clone(), approver()).map_err(of_plugin)?;
+        plugin.approve_without(withheld.clone(), approver()).await.map_err(of_plugin)?;
     }
     let file = setup.approvals.display();
     match args.format {

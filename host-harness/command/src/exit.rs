@@ -4,7 +4,7 @@ use workflow_node_host::credential::CredentialError;
 use workflow_node_host::description::FieldProblem;
 use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::store::StoreError;
-use workflow_node_host::{Crash, Error, ItemError};
+use workflow_node_host::{Crash, Error, ErrorKind, ItemError};
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Failure {
             Exit::Plugin
         } else if error.is_credential() {
             Exit::Credential
-        } else if error.is_invalid_input() || error.name() == "approvals" {
+        } else if error.is_invalid_input() || error.kind() == ErrorKind::Approvals {
             Exit::Input
         } else {
             Exit::Internal
@@ -101,7 +101,7 @@ impl Failure {
         let needed = error.needed_time();
         let failed = error.item().is_some() || error.is_timeout() || needed.is_some();
         let exit = if failed { Exit::Failed } else { exit };
-        let mut failure = Self::new(exit, error.name(), error.to_string());
+        let mut failure = Self::new(exit, error.kind().as_str(), format!("{error:#}"));
         failure.cause = error.item().cloned().map(Box::new);
         failure.crash = error.crash().cloned().map(Box::new);
         failure.problems = error.problems().to_vec();
@@ -150,7 +150,7 @@ impl Failure {
 
     /// What a service answered to a question that is no item.
     pub(crate) fn answered(exit: Exit, error: ItemError) -> Self {
-        let mut failure = Self::new(exit, error.kind, error.message.clone());
+        let mut failure = Self::new(exit, error.kind.as_str(), error.message.clone());
         failure.cause = Some(Box::new(error));
         failure
     }
@@ -193,8 +193,19 @@ impl From<StoreError> for Failure {
             | StoreError::ShortPassphrase { .. } => Exit::Input,
             _ => Exit::Credential,
         };
-        Self::new(exit, "credential", error.to_string())
+        Self::new(exit, "credential", chain(&error))
     }
+}
+
+/// An error and the errors that caused it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
 }
 
 /// A word as a shell takes it.

@@ -28,7 +28,7 @@ pub(crate) async fn run(setup: &Setup, args: OptionsArgs) -> Result<Exit, Failur
             (OptionsQuery::for_action(&action.name, parameter), &action.name)
         }
     };
-    plugin.check_approval().map_err(of_plugin)?;
+    plugin.check_approval().await.map_err(of_plugin)?;
     let interrupt = Interrupt::listen();
     let uses = plugin.description().slots_of(name);
     let uses = slots::Uses { name, slots: uses.expect("Matched by this name") };

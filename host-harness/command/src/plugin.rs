@@ -7,18 +7,20 @@ use workflow_node_host::{Approvals as _, ApprovalsError, Disabled, FileApprovals
 
 use crate::approve::approver;
 use crate::cli::{PluginCommand, Report};
-use crate::exit::{Exit, Failure, shell};
+use crate::exit::{Exit, Failure, chain, shell};
 use crate::output;
 use crate::setup::Setup;
 
-pub(crate) fn run(setup: &Setup, command: &PluginCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(setup: &Setup, command: &PluginCommand) -> Result<Exit, Failure> {
     let approvals = FileApprovals::new(&setup.approvals);
-    let failed = |error: ApprovalsError| Failure::input("approvals", error.to_string());
+    let failed = |error: ApprovalsError| Failure::input("approvals", chain(&error));
     let (args, disabled, changed) = match command {
         PluginCommand::Disable(args) => {
             let known = match &args.plugin {
-                PluginName::Node(name) => approvals.latest(name).map_err(failed)?.is_some(),
-                PluginName::Digest(digest) => approvals.approval(digest).map_err(failed)?.is_some(),
+                PluginName::Node(name) => approvals.latest(name).await.map_err(failed)?.is_some(),
+                PluginName::Digest(digest) => {
+                    approvals.approval(digest).await.map_err(failed)?.is_some()
+                }
             };
             if !known {
                 let message =
@@ -32,11 +34,11 @@ pub(crate) fn run(setup: &Setup, command: &PluginCommand) -> Result<Exit, Failur
                 since: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
                 by: approver(),
             };
-            approvals.disable(disabled).map_err(failed)?;
+            approvals.disable(disabled).await.map_err(failed)?;
             (args, true, true)
         }
         PluginCommand::Enable(args) => {
-            (args, false, approvals.enable(&args.plugin).map_err(failed)?)
+            (args, false, approvals.enable(&args.plugin).await.map_err(failed)?)
         }
     };
     let name = args.plugin.to_string();

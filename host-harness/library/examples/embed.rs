@@ -51,7 +51,7 @@ async fn run() -> Result<()> {
     // Loading grants nothing. An operator reviews what the plugin requests, and approves it.
     let plugin = host.load_file(plugin).await?;
     println!("{} requests {:?}", plugin.grant_request().node, plugin.grant_request().origins);
-    plugin.approve(Some("the operator".into()))?;
+    plugin.approve(Some("the operator".into())).await?;
 
     // The plugin sees the fields of the form; the secret stays here.
     let form = CredentialForm::default().field("region", "us").secret("api_token", key.trim());

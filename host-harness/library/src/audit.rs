@@ -1,10 +1,18 @@
 //! Who did what with which credential: one event per request, sent or refused, and one per use,
 //! connection and end of a credential.
 
+mod entry;
+mod log;
+
 use std::sync::Mutex;
 
+use async_trait::async_trait;
 use serde::Serialize;
 
+pub(crate) use entry::{Caller, Entry, path_without_ids};
+pub(crate) use log::AuditLog;
+
+use crate::names::names;
 use crate::principal::Principal;
 
 /// One request. Neither query values nor bodies stand in it, and no id of the path.
@@ -44,16 +52,16 @@ pub struct AuditEvent {
     pub duration: u64,
 }
 
-/// What the host decided about a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It was sent, and answered.
-    Answered,
-    /// It was allowed, but no answer came.
-    Failed,
-    /// It was not allowed.
-    Refused,
+names! {
+    /// What the host decided about a request.
+    pub enum Verdict {
+        /// It was sent, and answered.
+        Answered = "answered",
+        /// It was allowed, but no answer came.
+        Failed = "failed",
+        /// It was not allowed.
+        Refused = "refused",
+    }
 }
 
 /// Something that happened to a credential, or that somebody wanted to do with it.
@@ -64,7 +72,7 @@ pub struct CredentialEvent {
     /// Its name.
     pub credential: String,
     /// What was done, or was to be done.
-    pub deed: CredentialDeed,
+    pub operation: CredentialOperation,
     /// Name of the node.
     pub node: String,
     /// The action that it was wanted for, where there is one.
@@ -79,45 +87,52 @@ pub struct CredentialEvent {
     pub refused: Option<String>,
 }
 
-/// What is done with a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum CredentialDeed {
-    /// It fills a slot of an execution.
-    Use,
-    /// It is connected, or connected again.
-    Connect,
-    /// Its token is renewed.
-    Refresh,
-    /// Its mode, owner, description or actions are changed.
-    Change,
-    /// It is disconnected.
-    Disconnect,
-    /// Its token is revoked at the service.
-    Revoke,
+names! {
+    /// What is done with a credential.
+    pub enum CredentialOperation {
+        /// It fills a slot of an execution.
+        Use = "use",
+        /// It is connected, or connected again.
+        Connect = "connect",
+        /// Its token is renewed.
+        Refresh = "refresh",
+        /// Its mode, owner, description or actions are changed.
+        Change = "change",
+        /// It is disconnected.
+        Disconnect = "disconnect",
+        /// Its token is revoked at the service.
+        Revoke = "revoke",
+    }
 }
 
-/// Takes audit events. Called once per request, and once per use of a credential, from the
-/// executor's threads: it must not block for long.
+/// Takes audit events: one per request, and one per use of a credential. Events of concurrent requests
+/// arrive concurrently.
+///
+/// The host waits until an event is taken before it returns the answer to the guest, so that nothing
+/// is returned that is not recorded. A sink that stalls does not stop executions: they wait at most
+/// [`ProcessLimits::audit_wait`](crate::ProcessLimits::audit_wait) for it, and then nobody waits until
+/// it answers again. Meanwhile at most
+/// [`ProcessLimits::audit_events`](crate::ProcessLimits::audit_events) events are held for it; those
+/// beyond are written to the log as [`TracingAudit`] does.
+#[async_trait]
 pub trait AuditSink: Send + Sync + 'static {
     /// Takes one event.
-    fn record(&self, event: &AuditEvent);
+    async fn record(&self, event: &AuditEvent);
 
     /// Takes what happened to a credential. Default: a `tracing` event of the target
     /// `workflow_node::audit`.
-    fn credential(&self, event: &CredentialEvent) {
-        let CredentialEvent { time, credential, deed, node, action, plugin, .. } = event;
+    async fn credential(&self, event: &CredentialEvent) {
+        let CredentialEvent { time, credential, operation, node, action, plugin, .. } = event;
         let CredentialEvent { actor, workflow, refused, .. } = event;
         match refused {
             Some(reason) => tracing::warn!(
                 target: "workflow_node::audit",
-                time, credential, ?deed, node, action, plugin, %actor, workflow, reason,
+                time, credential, %operation, node, action, plugin, %actor, workflow, reason,
                 "credential refused"
             ),
             None => tracing::info!(
                 target: "workflow_node::audit",
-                time, credential, ?deed, node, action, plugin, %actor, workflow, "credential"
+                time, credential, %operation, node, action, plugin, %actor, workflow, "credential"
             ),
         }
     }
@@ -127,8 +142,9 @@ pub trait AuditSink: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingAudit;
 
+#[async_trait]
 impl AuditSink for TracingAudit {
-    fn record(&self, event: &AuditEvent) {
+    async fn record(&self, event: &AuditEvent) {
         let AuditEvent { plugin, node, action, credential, method, origin, path, .. } = event;
         let AuditEvent { time, execution, actor, workflow, status, .. } = event;
         let verdict = event.verdict;
@@ -137,12 +153,12 @@ impl AuditSink for TracingAudit {
             Verdict::Refused => tracing::warn!(
                 target: "workflow_node::audit",
                 time, plugin, node, action, execution, %actor, workflow, credential, method, origin,
-                path, ?verdict, reason, "request refused"
+                path, %verdict, reason, "request refused"
             ),
             _ => tracing::info!(
                 target: "workflow_node::audit",
                 time, plugin, node, action, execution, %actor, workflow, credential, method, origin,
-                path, ?verdict, status, reason,
+                path, %verdict, status, reason,
                 attempts = event.attempts, duration = event.duration, "request"
             ),
         }
@@ -165,40 +181,13 @@ impl MemoryAudit {
     }
 }
 
+#[async_trait]
 impl AuditSink for MemoryAudit {
-    fn record(&self, event: &AuditEvent) {
+    async fn record(&self, event: &AuditEvent) {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(event.clone());
     }
 
-    fn credential(&self, event: &CredentialEvent) {
+    async fn credential(&self, event: &CredentialEvent) {
         self.1.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(event.clone());
-    }
-}
-
-/// A path without what may be an id: words of lower-case letters and `_` and versions like `v2`
-/// stay, every other segment becomes `{}`.
-pub(crate) fn path_without_ids(path: &str) -> String {
-    let is_word = |segment: &str| {
-        segment.is_empty()
-            || segment.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-            || segment.strip_prefix('v').is_some_and(|rest| {
-                rest.len() < 3 && rest.bytes().all(|byte| byte.is_ascii_digit())
-            })
-    };
-    path.split('/')
-        .map(|segment| if is_word(segment) { segment } else { "{}" })
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::path_without_ids;
-
-    #[test]
-    fn ids_do_not_stand_in_an_audit_path() {
-        assert_eq!(path_without_ids("/v2/enqueue"), "/v2/enqueue");
-        assert_eq!(path_without_ids("/incidents/PABC12/notes"), "/incidents/{}/notes");
-        assert_eq!(path_without_ids("/users/ada@example.com"), "/users/{}");
     }
 }

@@ -1,30 +1,149 @@
-//! The library's errors: opaque, with predicates; the kind can grow.
+//! The library's errors: opaque, with a kind and predicates.
 
+use std::fmt;
 use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 use crate::approval::{ApprovalsError, Disabled, GrantRequest};
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
-use crate::execution::ItemError;
+use crate::execution::{ItemError, ItemErrorKind};
 use crate::near;
 use crate::plugin::Crash;
 use crate::trigger::TriggerStoreError;
 
-/// Why the host could not do something. What an action answers for an item is no such error, but
-/// an [`ItemError`](crate::ItemError).
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct Error(#[from] Box<ErrorKind>);
+/// Why the host could not do something. If an item of an execution fails, that is an
+/// [`ItemError`](crate::ItemError) instead.
+///
+/// `{}` prints what failed, why, and what to do next, without the errors that caused it;
+/// [`source`](std::error::Error::source) returns those, and `{:#}` prints all of them.
+#[derive(Debug)]
+pub struct Error(Box<Cause>);
 
-/// What went wrong. Not public: it grows.
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match formatter.alternate() {
+            true => formatter.write_str(&chain(&*self.0)),
+            false => write!(formatter, "{}", self.0),
+        }
+    }
+}
+
+/// An error and the errors that caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0)
+    }
+}
+
+/// The kind of an [`Error`]: what an engine decides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file cannot be read.
+    Unreadable,
+    /// Not a component, or one that imports what it may not, is too large, or describes itself
+    /// incorrectly.
+    PluginRefused,
+    /// The guest trapped, ran too long, or used too much.
+    PluginStopped,
+    /// Nobody has approved the component.
+    NotApproved,
+    /// An operator has disabled the plugin.
+    PluginDisabled,
+    /// The operator withholds a permission that is needed.
+    Withheld,
+    /// The plugin or the store has nothing of that name.
+    Unknown,
+    /// Parameters or fields are invalid; see [`Error::problems`].
+    InvalidInput,
+    /// A call was made with arguments that do not belong together.
+    Items,
+    /// The time that the engine allowed ran out.
+    Timeout,
+    /// The rate limit of the credential leaves too little time; see [`Error::needed_time`].
+    RateLimit,
+    /// The credential was granted less than the action needs.
+    InsufficientScope,
+    /// A credential is missing or cannot be used; see [`Error::credential`].
+    Credential,
+    /// Approvals cannot be read or written.
+    Approvals,
+    /// A subscription cannot be set up or used as requested.
+    Trigger,
+    /// Too much waits for the engine, or is stored.
+    Full,
+    /// The store of subscriptions failed.
+    TriggerStore,
+    /// The host was not set up for this, or with settings that exclude each other.
+    Setup,
+    /// The node or its service rejected a call that has no items; see [`Error::item`].
+    Item(ItemErrorKind),
+    /// Anything else.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The name, which stays the same over versions. Of [`ErrorKind::Item`] it is the name of the
+    /// item's kind.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::PluginRefused => "plugin-refused",
+            Self::PluginStopped => "plugin-stopped",
+            Self::NotApproved => "not-approved",
+            Self::PluginDisabled => "plugin-disabled",
+            Self::Withheld => "withheld",
+            Self::Unknown => "unknown",
+            Self::InvalidInput => "invalid-input",
+            Self::Items => "items",
+            Self::Timeout => "timeout",
+            Self::RateLimit => "rate-limit",
+            Self::InsufficientScope => "insufficient-scope",
+            Self::Credential => "credential",
+            Self::Approvals => "approvals",
+            Self::Trigger => "trigger",
+            Self::Full => "full",
+            Self::TriggerStore => "trigger-store",
+            Self::Setup => "setup",
+            Self::Item(kind) => kind.as_str(),
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What went wrong, with what belongs to it. Not public: it grows.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ErrorKind {
-    #[error("{path} cannot be read: {source}")]
+pub(crate) enum Cause {
+    #[error("Cannot read `{path}`")]
     Read { path: String, source: std::io::Error },
     #[error("the plugin is refused: {0}")]
     Refused(String),
-    #[error("the plugin is refused: its description is wrong. {0}")]
+    #[error(transparent)]
     Description(#[from] DescriptionError),
     #[error("the plugin was stopped: {0}")]
     Stopped(String),
@@ -51,113 +170,143 @@ pub(crate) enum ErrorKind {
     Pace { action: String, items: usize, time: Duration, allowed: Duration, limit: String },
     #[error("the time ran out after {0} items")]
     TimeRanOut(u32),
-    #[error("{0}")]
+    #[error(transparent)]
     Credential(#[from] CredentialError),
     #[error("{0}")]
     CredentialUnusable(String),
-    #[error("{0}")]
+    #[error(transparent)]
     Approvals(#[from] ApprovalsError),
     #[error("{0}")]
     Trigger(String),
     #[error("{0}")]
     Rejected(String, Box<ItemError>),
-    #[error("{0}")]
+    #[error(transparent)]
     TriggerStore(TriggerStoreError),
     #[error(
-        "Cannot start the thread that interrupts plugins: {0}. Allow this process more threads or \
-         more memory"
+        "Cannot start the thread that interrupts plugins. Allow this process more threads or more \
+         memory"
     )]
-    Ticker(std::io::Error),
+    Ticker(#[source] std::io::Error),
     #[error("{0}")]
     Setup(String),
     #[error("{0}")]
     Internal(String),
 }
 
-impl From<ErrorKind> for Error {
-    fn from(kind: ErrorKind) -> Self {
-        Self(Box::new(kind))
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        Self(Box::new(cause))
     }
 }
 
 impl Error {
     pub(crate) fn refused(reason: impl Into<String>) -> Self {
-        ErrorKind::Refused(reason.into()).into()
+        Cause::Refused(reason.into()).into()
+    }
+
+    /// The kind of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match &*self.0 {
+            Cause::Read { .. } => ErrorKind::Unreadable,
+            Cause::Refused(_) | Cause::Description(_) => ErrorKind::PluginRefused,
+            Cause::Stopped(_) | Cause::Crashed { .. } => ErrorKind::PluginStopped,
+            Cause::NotApproved { .. } => ErrorKind::NotApproved,
+            Cause::Disabled(_) => ErrorKind::PluginDisabled,
+            Cause::Withheld(_) => ErrorKind::Withheld,
+            Cause::Unknown { .. } | Cause::TriggerStore(TriggerStoreError::Unknown { .. }) => {
+                ErrorKind::Unknown
+            }
+            Cause::Invalid { .. } => ErrorKind::InvalidInput,
+            Cause::Items(_) => ErrorKind::Items,
+            Cause::TimeRanOut(_) => ErrorKind::Timeout,
+            Cause::Pace { .. } => ErrorKind::RateLimit,
+            Cause::Credential(CredentialError::InsufficientScope { .. }) => {
+                ErrorKind::InsufficientScope
+            }
+            Cause::Credential(_) | Cause::CredentialUnusable(_) => ErrorKind::Credential,
+            Cause::Approvals(_) => ErrorKind::Approvals,
+            Cause::Trigger(_) => ErrorKind::Trigger,
+            Cause::Rejected(_, error) => ErrorKind::Item(error.kind),
+            Cause::TriggerStore(TriggerStoreError::Full { .. }) => ErrorKind::Full,
+            Cause::TriggerStore(_) => ErrorKind::TriggerStore,
+            Cause::Setup(_) => ErrorKind::Setup,
+            Cause::Ticker(_) | Cause::Internal(_) => ErrorKind::Internal,
+        }
     }
 
     pub(crate) fn internal(reason: impl ToString) -> Self {
-        ErrorKind::Internal(reason.to_string()).into()
+        Cause::Internal(reason.to_string()).into()
     }
 
     /// Why the component is refused, without saying that it is.
     pub(crate) fn into_refusal(self) -> String {
         match *self.0 {
-            ErrorKind::Refused(reason) => reason,
-            kind => kind.to_string(),
+            Cause::Refused(reason) => reason,
+            cause => chain(&cause),
         }
     }
 
     /// The component is none, imports what it may not, is too large, or describes itself wrongly.
     pub fn is_refused(&self) -> bool {
-        matches!(*self.0, ErrorKind::Refused(_) | ErrorKind::Description(_))
+        matches!(*self.0, Cause::Refused(_) | Cause::Description(_))
     }
 
     /// The guest trapped, ran too long or used too much.
     pub fn is_stopped(&self) -> bool {
-        matches!(*self.0, ErrorKind::Stopped(_) | ErrorKind::Crashed { .. })
+        matches!(*self.0, Cause::Stopped(_) | Cause::Crashed { .. })
     }
 
     /// The time that the engine gave ran out before all items were run.
     pub fn is_timeout(&self) -> bool {
-        matches!(*self.0, ErrorKind::TimeRanOut(_))
+        matches!(*self.0, Cause::TimeRanOut(_))
     }
 
     /// The time that is enough for the items, where by the rate limit of the credential that which was
     /// allowed is not. Nothing was sent. Others that share the credential can make it longer.
     pub fn needed_time(&self) -> Option<Duration> {
         match *self.0 {
-            ErrorKind::Pace { time, .. } => Some(time + time / 10 + Duration::from_secs(10)),
+            Cause::Pace { time, .. } => Some(time + time / 10 + Duration::from_secs(10)),
             _ => None,
         }
     }
 
     /// Nobody has approved this component.
     pub fn is_not_approved(&self) -> bool {
-        matches!(*self.0, ErrorKind::NotApproved { .. })
+        matches!(*self.0, Cause::NotApproved { .. })
     }
 
     /// An operator has disabled the plugin.
     pub fn is_disabled(&self) -> bool {
-        matches!(*self.0, ErrorKind::Disabled(_))
+        matches!(*self.0, Cause::Disabled(_))
     }
 
     /// It needs a right that the plugin asks for and the operator has withheld. The message names the
     /// option that withholds it.
     pub fn is_withheld(&self) -> bool {
-        matches!(*self.0, ErrorKind::Withheld(_))
+        matches!(*self.0, Cause::Withheld(_))
     }
 
     /// A credential is missing or cannot be used.
     pub fn is_credential(&self) -> bool {
-        matches!(*self.0, ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_))
+        matches!(*self.0, Cause::Credential(_) | Cause::CredentialUnusable(_))
     }
 
     /// So much waits for the engine, or is stored, that nothing can be added; the text names the
     /// limit. It passes when the engine takes what waits.
     pub fn is_full(&self) -> bool {
-        matches!(*self.0, ErrorKind::TriggerStore(TriggerStoreError::Full { .. }))
+        matches!(*self.0, Cause::TriggerStore(TriggerStoreError::Full { .. }))
     }
 
     /// What was asked for does not exist or does not fit; nothing was sent.
     pub fn is_invalid_input(&self) -> bool {
         matches!(
             *self.0,
-            ErrorKind::Unknown { .. }
-                | ErrorKind::Invalid { .. }
-                | ErrorKind::Items(_)
-                | ErrorKind::Read { .. }
-                | ErrorKind::Trigger(_)
-                | ErrorKind::TriggerStore(
+            Cause::Unknown { .. }
+                | Cause::Invalid { .. }
+                | Cause::Items(_)
+                | Cause::Read { .. }
+                | Cause::Trigger(_)
+                | Cause::TriggerStore(
                     TriggerStoreError::Unknown { .. } | TriggerStoreError::Exists(_)
                 )
         )
@@ -166,7 +315,7 @@ impl Error {
     /// Why a credential cannot be had, where that is the reason.
     pub fn credential(&self) -> Option<&CredentialError> {
         match &*self.0 {
-            ErrorKind::Credential(error) => Some(error),
+            Cause::Credential(error) => Some(error),
             _ => None,
         }
     }
@@ -175,7 +324,7 @@ impl Error {
     /// functions that were running.
     pub fn crash(&self) -> Option<&Crash> {
         match &*self.0 {
-            ErrorKind::Crashed { crash, .. } => Some(crash),
+            Cause::Crashed { crash, .. } => Some(crash),
             _ => None,
         }
     }
@@ -183,7 +332,7 @@ impl Error {
     /// What a plugin answered, where that is the reason.
     pub fn item(&self) -> Option<&ItemError> {
         match &*self.0 {
-            ErrorKind::Rejected(_, error) => Some(error),
+            Cause::Rejected(_, error) => Some(error),
             _ => None,
         }
     }
@@ -191,37 +340,8 @@ impl Error {
     /// The wrong fields, where the input was invalid.
     pub fn problems(&self) -> &[FieldProblem] {
         match &*self.0 {
-            ErrorKind::Invalid { problems, .. } => problems,
+            Cause::Invalid { problems, .. } => problems,
             _ => &[],
-        }
-    }
-
-    /// A short name for machines, stable over versions.
-    pub fn name(&self) -> &'static str {
-        match &*self.0 {
-            ErrorKind::Read { .. } => "unreadable",
-            ErrorKind::Refused(_) | ErrorKind::Description(_) => "plugin-refused",
-            ErrorKind::Stopped(_) | ErrorKind::Crashed { .. } => "plugin-stopped",
-            ErrorKind::NotApproved { .. } => "not-approved",
-            ErrorKind::Disabled(_) => "plugin-disabled",
-            ErrorKind::Withheld(_) => "withheld",
-            ErrorKind::Unknown { .. } => "unknown",
-            ErrorKind::Invalid { .. } => "invalid-input",
-            ErrorKind::Items(_) => "items",
-            ErrorKind::TimeRanOut(_) => "timeout",
-            ErrorKind::Pace { .. } => "rate-limit",
-            ErrorKind::Credential(CredentialError::InsufficientScope { .. }) => {
-                "insufficient-scope"
-            }
-            ErrorKind::Credential(_) | ErrorKind::CredentialUnusable(_) => "credential",
-            ErrorKind::Approvals(_) => "approvals",
-            ErrorKind::Trigger(_) => "trigger",
-            ErrorKind::Rejected(_, error) => error.kind,
-            ErrorKind::TriggerStore(TriggerStoreError::Unknown { .. }) => "unknown",
-            ErrorKind::TriggerStore(TriggerStoreError::Full { .. }) => "full",
-            ErrorKind::TriggerStore(_) => "trigger-store",
-            ErrorKind::Setup(_) => "setup",
-            ErrorKind::Ticker(_) | ErrorKind::Internal(_) => "internal",
         }
     }
 }

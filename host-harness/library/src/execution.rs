@@ -15,6 +15,7 @@ use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, Out
 use crate::error::Error;
 use crate::json::Measure;
 use crate::limits::{Limits, RECORD_OVERHEAD, exceeded};
+use crate::names::names;
 use crate::origin::OriginPattern;
 use crate::principal::Principal;
 
@@ -224,27 +225,62 @@ pub(crate) fn weight(output: &OutputItem) -> usize {
     output.json.len() + output.port.len() + RECORD_OVERHEAD
 }
 
-/// Why an item failed, as a plugin or the host tells it.
+names! {
+    /// The kind of an [`ItemError`]: what an engine decides by. The contract's `error-kind`.
+    pub enum ItemErrorKind {
+        /// The parameters are invalid, or the service says so.
+        InvalidInput = "invalid-input",
+        /// The service does not accept the credential.
+        Unauthenticated = "unauthenticated",
+        /// The credential lacks a permission.
+        Forbidden = "forbidden",
+        /// Something that the parameters refer to does not exist.
+        NotFound = "not-found",
+        /// The state of the service does not permit it.
+        Conflict = "conflict",
+        /// A rate limit leaves too little time.
+        RateLimited = "rate-limited",
+        /// The service cannot be reached or is failing. Nothing was changed.
+        Unavailable = "unavailable",
+        /// The time ran out. Nothing was changed.
+        Timeout = "timeout",
+        /// A change was sent, and nobody knows whether the service made it.
+        OutcomeUnknown = "outcome-unknown",
+        /// A rule of the host forbids a request.
+        DeniedByHost = "denied-by-host",
+        /// The item needs more than a limit of the host allows.
+        OverBudget = "over-budget",
+        /// The node cannot do this.
+        Unsupported = "unsupported",
+        /// The execution was cancelled, or ended before the item.
+        Cancelled = "cancelled",
+        /// A defect of the node or of the host.
+        Internal = "internal",
+    }
+}
+
+/// Why an item failed, as the node or the host reports it.
 #[derive(Clone, Debug, PartialEq, Serialize, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct ItemError {
-    /// What an engine decides on: a name of the contract's `error-kind`.
-    pub kind: &'static str,
-    /// Cause and next step.
+    /// What an engine decides by.
+    pub kind: ItemErrorKind,
+    /// What failed, why, and what to do next.
     pub message: String,
-    /// The service's own code.
+    /// The service's own error code.
     pub code: Option<String>,
-    /// The status of the answer that led to it.
+    /// HTTP status of the response that led to the error.
     pub http_status: Option<u16>,
-    /// Set only where a later attempt can succeed.
+    /// How long to wait before trying again, in milliseconds. `None` if trying again cannot help.
     pub retry_after_ms: Option<u64>,
-    /// The service's own reasons.
+    /// The service's own explanation.
     pub detail: Option<Value>,
 }
 
 impl ItemError {
     /// An error of a kind.
-    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(kind: ItemErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -257,7 +293,7 @@ impl ItemError {
 
     /// Of an item that was not begun.
     pub fn cancelled(message: impl Into<String>) -> Self {
-        Self::new("cancelled", message)
+        Self::new(ItemErrorKind::Cancelled, message)
     }
 }
 
@@ -265,20 +301,20 @@ impl ItemError {
     /// What a guest reports, within the limits. Takes time with its size.
     pub(crate) fn of_guest(error: GuestError, limits: &Limits) -> Self {
         let kind = match error.kind {
-            ErrorKind::InvalidInput => "invalid-input",
-            ErrorKind::Unauthenticated => "unauthenticated",
-            ErrorKind::Forbidden => "forbidden",
-            ErrorKind::NotFound => "not-found",
-            ErrorKind::Conflict => "conflict",
-            ErrorKind::RateLimited => "rate-limited",
-            ErrorKind::Unavailable => "unavailable",
-            ErrorKind::Timeout => "timeout",
-            ErrorKind::OutcomeUnknown => "outcome-unknown",
-            ErrorKind::DeniedByHost => "denied-by-host",
-            ErrorKind::OverBudget => "over-budget",
-            ErrorKind::Unsupported => "unsupported",
-            ErrorKind::Cancelled => "cancelled",
-            ErrorKind::Internal => "internal",
+            ErrorKind::InvalidInput => ItemErrorKind::InvalidInput,
+            ErrorKind::Unauthenticated => ItemErrorKind::Unauthenticated,
+            ErrorKind::Forbidden => ItemErrorKind::Forbidden,
+            ErrorKind::NotFound => ItemErrorKind::NotFound,
+            ErrorKind::Conflict => ItemErrorKind::Conflict,
+            ErrorKind::RateLimited => ItemErrorKind::RateLimited,
+            ErrorKind::Unavailable => ItemErrorKind::Unavailable,
+            ErrorKind::Timeout => ItemErrorKind::Timeout,
+            ErrorKind::OutcomeUnknown => ItemErrorKind::OutcomeUnknown,
+            ErrorKind::DeniedByHost => ItemErrorKind::DeniedByHost,
+            ErrorKind::OverBudget => ItemErrorKind::OverBudget,
+            ErrorKind::Unsupported => ItemErrorKind::Unsupported,
+            ErrorKind::Cancelled => ItemErrorKind::Cancelled,
+            ErrorKind::Internal => ItemErrorKind::Internal,
         };
         let mut message = shortened(error.message, limits.error_text);
         let detail = error.detail.and_then(|detail| {
@@ -425,12 +461,16 @@ impl ExecutionEnd {
 /// How much a guest's log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The contract explains them.
 pub enum LogLevel {
+    /// For following every step.
     Trace,
+    /// For finding a defect.
     Debug,
+    /// For knowing what happens.
     Info,
+    /// Something is unusual, and the call goes on.
     Warn,
+    /// Something failed.
     Error,
 }
 

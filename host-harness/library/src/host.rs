@@ -13,7 +13,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use crate::approval::{Approvals, GrantRequest};
-use crate::audit::AuditSink;
+use crate::audit::AuditLog;
 use crate::budget::ByteBudget;
 use crate::cache::{Cache, Documents};
 use crate::clock::Clock;
@@ -21,7 +21,7 @@ use crate::credential::CredentialSource;
 use crate::description::Description;
 use crate::digest::Digest;
 use crate::egress::{EchoFilters, Handles, Pacing};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::imports::{WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written};
 use crate::inspection::{FEATURES, Surface, inspect};
 #[cfg(target_os = "linux")]
@@ -83,7 +83,7 @@ pub(crate) struct Shared {
     manager: Option<CredentialManager>,
     triggers: Option<Triggers>,
     pub(crate) approvals: Arc<dyn Approvals>,
-    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) audit: AuditLog,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pacing: Arc<Pacing>,
@@ -176,7 +176,7 @@ impl Host {
         self.shared.manager.as_ref().ok_or_else(|| {
             let problem = "Cannot manage credentials: this host was built without a credential \
                            store. Call `HostBuilder::credential_store`";
-            ErrorKind::Setup(problem.to_owned()).into()
+            Cause::Setup(problem.to_owned()).into()
         })
     }
 
@@ -189,7 +189,7 @@ impl Host {
         self.shared.triggers.as_ref().ok_or_else(|| {
             let problem = "Cannot use triggers: this host was built without a trigger store. Call \
                            `HostBuilder::trigger_store`";
-            ErrorKind::Setup(problem.to_owned()).into()
+            Cause::Setup(problem.to_owned()).into()
         })
     }
 
@@ -214,7 +214,7 @@ impl Host {
             tokio::fs::metadata(path).await.map_or(0, |file| file.len()),
         )?;
         let bytes = tokio::fs::read(path).await.map_err(|source| {
-            Error::from(ErrorKind::Read { path: path.display().to_string(), source })
+            Error::from(Cause::Read { path: path.display().to_string(), source })
         })?;
         self.load(bytes).await
     }
@@ -235,7 +235,7 @@ impl Host {
             return self.load_isolated(workers, digest, bytes).await;
         }
         if !self.shared.loads_unapproved {
-            self.check_approved(&digest)?;
+            self.check_approved(&digest).await?;
         }
         let heavy = self.shared.heavy.of_another();
         if self.shared.cache.is_some() {
@@ -264,8 +264,7 @@ impl Host {
             (documents, read)
         };
         let (documents, description) = heavy.run(read).await?;
-        let description =
-            description.map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        let description = description.map_err(|error| Error::from(Cause::Description(error)))?;
         if let Some(cache) = &self.shared.cache
             && let Err(error) = cache.store(&digest, &component, &documents)
         {
@@ -316,8 +315,7 @@ impl Host {
             (documents, read)
         };
         let (documents, description) = heavy.run(read).await?;
-        let description =
-            description.map_err(|error| Error::from(ErrorKind::Description(error)))?;
+        let description = description.map_err(|error| Error::from(Cause::Description(error)))?;
         if let Err(error) = output.keep(&documents) {
             tracing::warn!(%error, "the compiled component cannot be kept");
         }
@@ -339,8 +337,8 @@ impl Host {
     }
 
     /// Without workers, nothing of a component is compiled or run before it is approved.
-    fn check_approved(&self, digest: &Digest) -> Result<(), Error> {
-        let approval = self.shared.approvals.approval(digest).map_err(ErrorKind::from)?;
+    async fn check_approved(&self, digest: &Digest) -> Result<(), Error> {
+        let approval = self.shared.approvals.approval(digest).await.map_err(Cause::from)?;
         match approval {
             Some(_) => Ok(()),
             None => Err(Error::refused(format!(

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
 
 mod approval;
 pub mod audit;
@@ -26,6 +27,7 @@ mod isolation;
 pub mod journal;
 mod json;
 mod limits;
+mod names;
 mod near;
 pub mod oauth;
 mod offload;
@@ -45,10 +47,10 @@ pub use approval::{
 };
 pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use execution::{
-    CallContext, Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, ItemOutcome,
-    LogLevel, Observer, OptionsRequest, Outcome, OutputRecord, Silent,
+    CallContext, Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, ItemErrorKind,
+    ItemOutcome, LogLevel, Observer, OptionsRequest, Outcome, OutputRecord, Silent,
 };
 #[cfg(feature = "memory-hook")]
 pub use host::MemoryCreator;

@@ -203,6 +203,17 @@ limits! {
     /// Limits of everything that a host runs or loads, of all executions together.
     #[derive(Deserialize, Serialize)]
     ProcessLimits {
+        approvals_wait: Duration = Duration::from_secs(10), "milliseconds",
+            "How long a call waits to learn whether its plugin is approved. Then it fails.",
+            "A store on the network answers within a second, and a person waits no longer.";
+        audit_wait: Duration = Duration::from_secs(5), "milliseconds",
+            "How long an execution waits for an audit sink that does not answer. Then nobody waits \
+             until the sink answers again.",
+            "A sink on the network answers within a second.";
+        audit_events: usize = 1_024, "events",
+            "Audit events that the sink has not taken yet. Those beyond are written to the log \
+             instead.",
+            "About 1 MiB, and enough for the requests in flight of a busy host.";
         description: usize = 8 * MIB, "bytes",
             "Each document in which a plugin describes itself.",
             "Several times the largest node with hundreds of actions.";

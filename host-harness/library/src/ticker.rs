@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 
 /// How often the engine looks whether a guest has computed long enough.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -29,7 +29,7 @@ fn start_with(engine: &Engine, thread: Builder) -> Result<(), Error> {
             std::thread::sleep(TICK);
         }
     });
-    spawned.map(|_| ()).map_err(|error| ErrorKind::Ticker(error).into())
+    spawned.map(|_| ()).map_err(|error| Cause::Ticker(error).into())
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::trigger::{
-    Acceptance, Delivered, Keep, MemoryTriggers, NewEvent, Status, Subscription, SubscriptionKey,
-    TriggerStore, TriggerStoreError,
+    Acceptance, Delivered, MemoryTriggers, NewEvent, Status, StoredSubscription, Subscription,
+    SubscriptionKey, TriggerStore, TriggerStoreError,
 };
 use workflow_node_host::{Principal, Secret, TriggerLimits};
 
@@ -43,8 +43,8 @@ impl File {
     }
 }
 
-fn keep(name: &str) -> Keep {
-    Keep {
+fn keep(name: &str) -> StoredSubscription {
+    StoredSubscription {
         subscription: Subscription {
             name: name.into(),
             node: "pagerduty".into(),

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_node_host::trigger::{
-    Answer, EventSink, Happening, Listener, MemoryTriggers, NewSubscription, RunOptions, SinkError,
-    Subscription, TriggerEvent, TriggerStore, Triggers,
+    Answer, EventSink, Listener, MemoryTriggers, NewSubscription, RunOptions, SinkError,
+    Subscription, SubscriptionActivity, TriggerEvent, TriggerStore, Triggers,
 };
 use workflow_node_host::{CancellationToken, Plugin, Principal, TriggerLimits};
 
@@ -39,7 +39,7 @@ pub struct Engine {
 #[derive(Default)]
 pub struct Inbox {
     events: Mutex<Vec<TriggerEvent>>,
-    happenings: Mutex<Vec<Happening>>,
+    activities: Mutex<Vec<SubscriptionActivity>>,
     /// Milliseconds that the workflow takes for each event.
     pub takes: AtomicU64,
     /// The workflow refuses.
@@ -57,9 +57,9 @@ impl EventSink for Inbox {
         Ok(())
     }
 
-    fn happened(&self, _subscription: &str, happening: &Happening) {
-        let mut happenings = self.happenings.lock().unwrap_or_else(PoisonError::into_inner);
-        happenings.push(happening.clone());
+    fn activity(&self, _subscription: &str, activity: &SubscriptionActivity) {
+        let mut activities = self.activities.lock().unwrap_or_else(PoisonError::into_inner);
+        activities.push(activity.clone());
     }
 }
 
@@ -70,15 +70,15 @@ impl Inbox {
     }
 
     /// What befell the subscription.
-    pub fn happenings(&self) -> Vec<Happening> {
-        self.happenings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn activities(&self) -> Vec<SubscriptionActivity> {
+        self.activities.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The events as JSON, once there are so many.
     pub async fn wait_for(&self, count: usize) -> Vec<Value> {
         eventually(
             || self.events().len() >= count,
-            || format!("{} of {count} events, {:?}", self.events().len(), self.happenings()),
+            || format!("{} of {count} events, {:?}", self.events().len(), self.activities()),
         )
         .await;
         self.json()

@@ -102,7 +102,7 @@ impl World {
         let host = configure(builder).build().expect("the host is built");
         let plugin =
             host.load_file(component_build::pagerduty()).await.expect("the plugin is loaded");
-        plugin.approve(None).expect("the plugin is approved");
+        plugin.approve(None).await.expect("the plugin is approved");
         let connected = Vec::new();
         let mut world = Self { simulator, host, plugin, credentials, audit, journal, connected };
         world.connect_all().await;

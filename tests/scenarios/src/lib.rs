@@ -85,13 +85,13 @@ pub struct Failed {
 
 impl From<ItemError> for Failed {
     fn from(error: ItemError) -> Self {
-        Self { kind: error.kind, message: error.message }
+        Self { kind: error.kind.as_str(), message: error.message }
     }
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { kind: error.name(), message: error.to_string() }
+        Self { kind: error.kind().as_str(), message: error.to_string() }
     }
 }
 
@@ -131,7 +131,7 @@ impl World {
             .build()
             .expect("a host");
         let plugin = host.load_file(component_build::pagerduty()).await.expect("the plugin");
-        plugin.approve(None).expect("it is approved");
+        plugin.approve(None).await.expect("it is approved");
         Self { simulator, host, plugin, store, audit, ended, _directory: directory }
     }
 

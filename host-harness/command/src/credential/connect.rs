@@ -23,7 +23,7 @@ pub(super) async fn connect(setup: &Setup, args: ConnectArgs) -> Result<Exit, Fa
     let credential_type = credential_type(&plugin, &args.credential_type, &path)?;
     given.check(credential_type)?;
     check_rights(credential_type, &args.rights)?;
-    plugin.check_approval().map_err(|error| Failure::of(&error, &path))?;
+    plugin.check_approval().await.map_err(|error| Failure::of(&error, &path))?;
     let mut order = named(setup, &args.name, &args.naming, credential_type)?;
     refuse_taken(setup, &world, &order)?;
     order.ask = ask(&args.rights);
@@ -51,7 +51,7 @@ pub(super) async fn add(setup: &Setup, args: AddArgs) -> Result<Exit, Failure> {
         )));
     }
     given.check(credential_type)?;
-    plugin.check_approval().map_err(|error| Failure::of(&error, &path))?;
+    plugin.check_approval().await.map_err(|error| Failure::of(&error, &path))?;
     let mut order = named(setup, &args.name, &args.naming, credential_type)?;
     refuse_taken(setup, &world, &order)?;
     order.form = given.filled(credential_type, None)?;
@@ -64,7 +64,7 @@ pub(super) async fn reconnect(setup: &Setup, args: AgainArgs) -> Result<Exit, Fa
     let world = World::new(setup, &args.network)?;
     let plugin = world.load(&args.plugin).await?;
     let path = args.plugin.display().to_string();
-    plugin.check_approval().map_err(|error| Failure::of(&error, &path))?;
+    plugin.check_approval().await.map_err(|error| Failure::of(&error, &path))?;
     let store = world.store.open(setup)?;
     let key = key_of(setup, store, &args.name)?;
     let mut order = world
@@ -89,7 +89,7 @@ pub(super) async fn extend(setup: &Setup, args: ExtendArgs) -> Result<Exit, Fail
     let world = World::new(setup, &args.network)?;
     let plugin = world.load(&args.plugin).await?;
     let path = args.plugin.display().to_string();
-    plugin.check_approval().map_err(|error| Failure::of(&error, &path))?;
+    plugin.check_approval().await.map_err(|error| Failure::of(&error, &path))?;
     let store = world.store.open(setup)?;
     let key = key_of(setup, store, &args.name)?;
     let (order, lacking) = world

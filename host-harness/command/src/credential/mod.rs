@@ -17,7 +17,7 @@ use serde_json::Map;
 use workflow_node_host::credential::{ConnectionKey, Mode};
 use workflow_node_host::oauth::CredentialManager;
 use workflow_node_host::store::SqliteStore;
-use workflow_node_host::{Host, Identity, Plugin};
+use workflow_node_host::{Host, Identity, ItemErrorKind, Plugin};
 
 use crate::approve::{ask_terminal, asked};
 use crate::cli::{Network, Report};
@@ -117,7 +117,7 @@ async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {
     let plugin = world.load(&args.plugin).await?;
     let path = args.plugin.display().to_string();
     let of_plugin = |error| Failure::of(&error, &path);
-    plugin.check_approval().map_err(of_plugin)?;
+    plugin.check_approval().await.map_err(of_plugin)?;
     let store = world.store.open(setup)?;
     let key = key_of(setup, store, &args.name)?;
     let interrupt = Interrupt::listen();
@@ -127,7 +127,7 @@ async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {
     let identity = tested.map_err(|error| {
         let Some(item) = error.item().cloned() else { return of_plugin(error) };
         let exit = match item.kind {
-            "unauthenticated" | "forbidden" => Exit::Credential,
+            ItemErrorKind::Unauthenticated | ItemErrorKind::Forbidden => Exit::Credential,
             _ => Exit::Failed,
         };
         let mut failure = Failure::answered(exit, item);

@@ -41,7 +41,7 @@ pub(super) fn list(setup: &Setup, format: Report) -> Result<Exit, Failure> {
                         one.node.clone(),
                         one.credential_type.clone(),
                         one.mode.to_string(),
-                        one.status.word().replace('-', " "),
+                        one.status.as_str().replace('-', " "),
                         account(one),
                         used,
                     ];

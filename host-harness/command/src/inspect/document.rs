@@ -72,8 +72,8 @@ fn trigger_document(trigger: &Trigger) -> Value {
 }
 
 /// A whole plugin.
-pub(super) fn plugin(plugin: &Plugin) -> Value {
-    let approval = plugin.approval();
+pub(super) async fn plugin(plugin: &Plugin) -> Value {
+    let approval = plugin.approval().await;
     let node: &Node = &plugin.description().node;
     let slots: Map<String, Value> = node
         .slots

@@ -21,8 +21,8 @@ pub(crate) async fn run(setup: &Setup, args: &InspectArgs) -> Result<Exit, Failu
     let path = path.display().to_string();
     let Some(name) = &args.name else {
         match args.format {
-            Report::Text => output::stdout(&overview::text(&plugin, &path))?,
-            Report::Json => output::stdout_report(&document::plugin(&plugin))?,
+            Report::Text => output::stdout(&overview::text(&plugin, &path).await)?,
+            Report::Json => output::stdout_report(&document::plugin(&plugin).await)?,
         }
         return Ok(Exit::Success);
     };

@@ -20,10 +20,10 @@ const TITLE: usize = 24;
 /// So many scopes are read.
 const SCOPES: usize = 12;
 
-pub(super) fn text(plugin: &Plugin, path: &str) -> String {
+pub(super) async fn text(plugin: &Plugin, path: &str) -> String {
     let description = plugin.description();
     let node = &description.node;
-    let approval = plugin.approval();
+    let approval = plugin.approval().await;
     let mut text = head(plugin, node, &approval);
     for credential_type in description.credential_types.values() {
         text.push_str(&credential_type_text(credential_type));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use workflow_node_host::description::Action;
-use workflow_node_host::{ItemOutcome, Outcome};
+use workflow_node_host::{ItemErrorKind, ItemOutcome, Outcome};
 
 use super::one_line;
 use super::table::{columns_of, key_values, names_of, scalar, table_of};
@@ -103,7 +103,7 @@ impl Summary<'_> {
             text.push_str(&format!("{}\n", sent.in_words(Tally::of(self.outcome))));
         }
         let unknown = items.iter().filter_map(|item| item.error.as_ref());
-        if unknown.into_iter().any(|error| error.kind == "outcome-unknown") {
+        if unknown.into_iter().any(|error| error.kind == ItemErrorKind::OutcomeUnknown) {
             let id = one_line(&self.outcome.id);
             text.push_str(&format!(
                 "The outcome of some items is unknown. If the action is keyed, you can safely \

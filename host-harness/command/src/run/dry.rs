@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use workflow_node_host::credential::CredentialId;
 use workflow_node_host::description::{FieldProblem, Placement, PlacementKind};
-use workflow_node_host::{Exchange, Execution, ItemError, Origin, OriginOfUrl as _, Plugin};
+use workflow_node_host::{
+    Exchange, Execution, ItemError, ItemErrorKind, Origin, OriginOfUrl as _, Plugin,
+};
 
 use super::array;
 use super::watch::Watch;
@@ -93,7 +95,7 @@ pub(super) async fn run(
         exchanges.extend(seen);
         // That a request was not sent ends the item; what else ends it is what is to be found out.
         let error = outcome.items.into_iter().nth(items - 1).and_then(|item| item.error);
-        let error = error.filter(|error| error.kind != "cancelled");
+        let error = error.filter(|error| error.kind != ItemErrorKind::Cancelled);
         let status = if error.is_some() { "error" } else { "ok" };
         elements.push(DryRunElement { item, status, error, requests: Some(requests) });
     }
@@ -127,7 +129,7 @@ fn invalid(problems: &[FieldProblem]) -> Option<ItemError> {
         return None;
     }
     let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let mut error = ItemError::new("invalid-input", message);
+    let mut error = ItemError::new(ItemErrorKind::InvalidInput, message);
     error.detail = Some(json!({ "errors": problems }));
     Some(error)
 }

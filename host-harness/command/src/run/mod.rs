@@ -7,7 +7,7 @@ mod watch;
 use std::sync::Arc;
 
 use workflow_node_host::description::FieldProblem;
-use workflow_node_host::{Error, Execution, Outcome, Plugin};
+use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin};
 
 use crate::cli::{Format, RunArgs};
 use crate::exit::{Exit, Failure};
@@ -35,7 +35,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     let plugin = load(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
         let mut failure = Failure::of(&error, &args.plugin.display().to_string());
-        if error.name() == "unknown" {
+        if error.kind() == ErrorKind::Unknown {
             let plugin = crate::exit::shell(&args.plugin.display().to_string());
             failure.next = Some(format!("harness inspect {plugin}"));
         }
@@ -58,7 +58,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     if args.dry_run && args.credential.is_empty() && action.slots.values().any(|one| one.required) {
         return dry::checked_only(&args, &problems);
     }
-    plugin.check_approval().map_err(of_plugin)?;
+    plugin.check_approval().await.map_err(of_plugin)?;
     let mut execution = Execution::new(&action.name).context(setup.context(&args.network));
     execution.credentials = {
         let of = slots::Uses { name: &action.name, slots: &action.slots };

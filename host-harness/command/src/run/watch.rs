@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use workflow_node_host::{Exchange, ItemError, LogLevel, Observer, Outcome};
+use workflow_node_host::{Exchange, ItemError, ItemErrorKind, LogLevel, Observer, Outcome};
 
 use crate::cli::RunArgs;
 use crate::output;
@@ -38,7 +38,7 @@ impl Tally {
     pub(crate) fn add(&mut self, error: Option<&ItemError>) {
         match error {
             None => self.succeeded += 1,
-            Some(error) if error.kind == "cancelled" => self.cancelled += 1,
+            Some(error) if error.kind == ItemErrorKind::Cancelled => self.cancelled += 1,
             Some(_) => self.failed += 1,
         }
     }

@@ -34,7 +34,7 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
         .map_err(|error| failed(error).next(format!("harness inspect {}", shell(&path))))?;
     refuse_invalid(&plugin, &args, &parameters)?;
     refuse_unfit(&args, trigger.webhook().is_some())?;
-    plugin.check_approval().map_err(&failed)?;
+    plugin.check_approval().await.map_err(&failed)?;
     let uses = slots::Uses { name: &trigger.name, slots: &trigger.slots };
     let credentials = slots::fill(setup, &plugin, uses, &args.credential, &late)?;
     super::open(setup, &late)?;

@@ -76,6 +76,7 @@ fn in_words(status: &Status) -> &'static str {
         Status::Active => "active",
         Status::Disabled => "disabled by the service",
         Status::Missing => "missing at the service",
+        other => other.as_str(),
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use workflow_node_host::CancellationToken;
-use workflow_node_host::trigger::{Answer, EventSink, Happening, Reason, SinkError, TriggerEvent};
+use workflow_node_host::trigger::{
+    Answer, EventSink, Reason, SinkError, SubscriptionActivity, TriggerEvent,
+};
 
 use super::args::Lines;
 use crate::exit::Failure;
@@ -76,21 +78,21 @@ impl EventSink for Printer {
         Ok(())
     }
 
-    fn happened(&self, _subscription: &str, happening: &Happening) {
-        let text = match happening {
-            Happening::Polled { new } => {
+    fn activity(&self, _subscription: &str, activity: &SubscriptionActivity) {
+        let text = match activity {
+            SubscriptionActivity::Polled { new } => {
                 tracing::info!(new, "polled");
                 return;
             }
-            Happening::Received { new } => {
+            SubscriptionActivity::Received { new } => {
                 tracing::info!(new, "received");
                 return;
             }
-            Happening::PutAside { reason } => format!("Set a delivery aside: {reason}"),
-            Happening::Repaired { was } => {
+            SubscriptionActivity::PutAside { reason } => format!("Set a delivery aside: {reason}"),
+            SubscriptionActivity::Repaired { was } => {
                 format!("Repaired the subscription, which was {}", super::in_words(was))
             }
-            Happening::Failed { what, reason, pause } => {
+            SubscriptionActivity::Failed { what, reason, pause } => {
                 format!("Cannot {what}: {reason}; retrying in {} s", pause.as_secs())
             }
             other => format!("{other:?}"),

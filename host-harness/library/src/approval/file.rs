@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Approval, Approvals, ApprovalsError, Disabled, PluginName};
 use crate::digest::Digest;
 
-/// Approvals in a JSON file, which can be checked in.
+/// Approvals in a JSON file, which can be checked in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FileApprovals(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct FileApprovals {
+struct Inner {
     path: PathBuf,
     writing: Mutex<()>,
     /// What the file held when it was read last.
@@ -64,14 +68,27 @@ struct File<T> {
 impl FileApprovals {
     /// Approvals in this file; made when the first is recorded.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), writing: Mutex::new(()), read: Mutex::default() }
+        let (path, writing, read) = (path.into(), Mutex::new(()), Mutex::default());
+        Self(Arc::new(Inner { path, writing, read }))
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
+    /// Changes the file, on a thread for blocking work: another process may hold the lock.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Contents) -> T + Send + 'static,
+    ) -> Result<T, ApprovalsError> {
+        let inner = self.0.clone();
+        let changed = tokio::task::spawn_blocking(move || inner.change(change)).await;
+        changed.unwrap_or_else(|error| Err(self.0.error(error)))
+    }
+}
+
+impl Inner {
     fn read(&self) -> Result<Contents, ApprovalsError> {
         match self.read_file() {
             Ok(contents) => Ok(contents),
@@ -107,8 +124,8 @@ impl FileApprovals {
         Ok(contents)
     }
 
-    fn error(&self, problem: impl ToString) -> ApprovalsError {
-        ApprovalsError::new(format!("in {}", self.path.display()), problem.to_string())
+    fn error(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ApprovalsError {
+        ApprovalsError::new(format!("in {}", self.path.display()), source)
     }
 
     /// Changes the file.
@@ -153,41 +170,50 @@ impl FileApprovals {
     }
 }
 
+#[async_trait]
 impl Approvals for FileApprovals {
-    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
-        let approvals = self.read()?.approvals;
+    async fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+        let approvals = self.0.read()?.approvals;
         Ok(approvals.into_iter().rev().find(|approval| approval.digest == *digest))
     }
 
-    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
-        let approvals = self.read()?.approvals;
+    async fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+        let approvals = self.0.read()?.approvals;
         Ok(approvals.into_iter().rev().find(|approval| approval.grant.node == node))
     }
 
-    fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
-        self.change(|contents| {
+    async fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
+        self.change(move |contents| {
             contents.approvals.retain(|known| known.digest != approval.digest);
             contents.approvals.push(Arc::new(approval));
         })
+        .await
     }
 
-    fn disabled(&self, digest: &Digest, node: &str) -> Result<Option<Disabled>, ApprovalsError> {
-        let disabled = self.read()?.disabled;
+    async fn disabled(
+        &self,
+        digest: &Digest,
+        node: &str,
+    ) -> Result<Option<Disabled>, ApprovalsError> {
+        let disabled = self.0.read()?.disabled;
         Ok(disabled.into_iter().find(|one| one.plugin.names(digest, node)))
     }
 
-    fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
-        self.change(|contents| {
+    async fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
+        self.change(move |contents| {
             contents.disabled.retain(|one| one.plugin != disabled.plugin);
             contents.disabled.push(disabled);
         })
+        .await
     }
 
-    fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
-        self.change(|contents| {
+    async fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
+        let plugin = plugin.clone();
+        self.change(move |contents| {
             let before = contents.disabled.len();
-            contents.disabled.retain(|one| one.plugin != *plugin);
+            contents.disabled.retain(|one| one.plugin != plugin);
             contents.disabled.len() < before
         })
+        .await
     }
 }

@@ -8,6 +8,7 @@
 //! | what an operator withholds of it | `withheld` |
 //! | where approvals are kept | `file`, [`MemoryApprovals`] |
 
+mod bounded;
 mod file;
 mod growth;
 mod request;
@@ -18,8 +19,10 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bounded::BoundedApprovals;
 pub use file::FileApprovals;
 pub use request::{CredentialGrant, GrantRequest};
 pub use withheld::Withheld;
@@ -110,20 +113,26 @@ pub struct Disabled {
 
 /// Why approvals cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the approvals {place} cannot be used: {problem}")]
+#[error("the approvals {place} cannot be used")]
 pub struct ApprovalsError {
     place: String,
-    problem: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl ApprovalsError {
-    /// Of a store that an engine brings.
-    pub fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
+    /// `place` says which approvals, for example "in approvals.json"; `source` is why they cannot be
+    /// used: an error or a text.
+    pub fn new(
+        place: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { place: place.into(), source: source.into() }
     }
 }
 
-/// Where approvals are kept.
+/// Where approvals are kept: in a file, or in a store on the network. A host fails a call whose
+/// approval is not known within [`ProcessLimits::approvals_wait`](crate::ProcessLimits::approvals_wait).
+#[async_trait]
 pub trait Approvals: Send + Sync + 'static {
     /// The approval of a component. Asked before each call. As long as the approval is the same,
     /// return the same `Arc`: the host compares a grant with what the plugin requests only when it
@@ -132,21 +141,21 @@ pub trait Approvals: Send + Sync + 'static {
     /// # Errors
     ///
     /// When it cannot be read.
-    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError>;
+    async fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError>;
 
     /// The latest approval of any component of this node, to show what has changed since.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError>;
+    async fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError>;
 
     /// Keeps an approval.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    fn record(&self, approval: Approval) -> Result<(), ApprovalsError>;
+    async fn record(&self, approval: Approval) -> Result<(), ApprovalsError>;
 
     /// Whether a component of this node is disabled. Asked before each call, and every
     /// half second while one runs.
@@ -154,7 +163,11 @@ pub trait Approvals: Send + Sync + 'static {
     /// # Errors
     ///
     /// When it cannot be read.
-    fn disabled(&self, digest: &Digest, node: &str) -> Result<Option<Disabled>, ApprovalsError> {
+    async fn disabled(
+        &self,
+        digest: &Digest,
+        node: &str,
+    ) -> Result<Option<Disabled>, ApprovalsError> {
         let _ = (digest, node);
         Ok(None)
     }
@@ -164,7 +177,7 @@ pub trait Approvals: Send + Sync + 'static {
     /// # Errors
     ///
     /// When it cannot be written.
-    fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
+    async fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
         Err(ApprovalsError::new(
             "of this host",
             format!("`{}` cannot be disabled", disabled.plugin),
@@ -176,7 +189,7 @@ pub trait Approvals: Send + Sync + 'static {
     /// # Errors
     ///
     /// When it cannot be written.
-    fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
+    async fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
         let _ = plugin;
         Ok(false)
     }
@@ -192,7 +205,7 @@ pub(crate) async fn until_disabled(
     const EVERY: Duration = Duration::from_millis(500);
     loop {
         tokio::time::sleep(EVERY).await;
-        if let Ok(Some(disabled)) = approvals.disabled(digest, node) {
+        if let Ok(Some(disabled)) = approvals.disabled(digest, node).await {
             return disabled;
         }
     }
@@ -214,35 +227,40 @@ impl MemoryApprovals {
     }
 }
 
+#[async_trait]
 impl Approvals for MemoryApprovals {
-    fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+    async fn approval(&self, digest: &Digest) -> Result<Option<Arc<Approval>>, ApprovalsError> {
         let held = self.held();
         Ok(held.approvals.iter().rev().find(|approval| approval.digest == *digest).cloned())
     }
 
-    fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
+    async fn latest(&self, node: &str) -> Result<Option<Arc<Approval>>, ApprovalsError> {
         let held = self.held();
         Ok(held.approvals.iter().rev().find(|approval| approval.grant.node == node).cloned())
     }
 
-    fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
+    async fn record(&self, approval: Approval) -> Result<(), ApprovalsError> {
         self.held().approvals.push(Arc::new(approval));
         Ok(())
     }
 
-    fn disabled(&self, digest: &Digest, node: &str) -> Result<Option<Disabled>, ApprovalsError> {
+    async fn disabled(
+        &self,
+        digest: &Digest,
+        node: &str,
+    ) -> Result<Option<Disabled>, ApprovalsError> {
         let held = self.held();
         Ok(held.disabled.iter().find(|one| one.plugin.names(digest, node)).cloned())
     }
 
-    fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
+    async fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
         let mut held = self.held();
         held.disabled.retain(|one| one.plugin != disabled.plugin);
         held.disabled.push(disabled);
         Ok(())
     }
 
-    fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
+    async fn enable(&self, plugin: &PluginName) -> Result<bool, ApprovalsError> {
         let mut held = self.held();
         let before = held.disabled.len();
         held.disabled.retain(|one| one.plugin != *plugin);

@@ -1,7 +1,7 @@
 //! Credentials as the host uses them, where it gets them from, and how they are kept.
 
-mod keep;
 mod status;
+mod store;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-pub use keep::CredentialStore;
 pub use status::{CredentialStatus, CredentialSummary};
 pub(crate) use status::{ended, outcome_unknown, refused};
+pub use store::CredentialStore;
 pub use stored::{
     Claim, Connection, ConnectionKey, CredentialId, Dependant, Head, HeadChange, Health, LastUse,
     Lease, LeaseChange, Mode, NewCredential, Renewal, Stored,

@@ -43,8 +43,8 @@ impl CredentialStatus {
         matches!(self, Self::Connected | Self::Expiring { .. } | Self::RefreshOutcomeUnknown { .. })
     }
 
-    /// In a word, as in its JSON.
-    pub fn word(&self) -> &'static str {
+    /// The name, as in its JSON.
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Connected => "connected",
             Self::Expiring { .. } => "expiring",
@@ -195,7 +195,7 @@ mod tests {
         const DAY: u64 = 24 * 3_600_000;
         let now = 1_000 * DAY;
         let told = |health, expires_at, lifetime, renews| {
-            connection(health, expires_at, lifetime).status(now, renews).word()
+            connection(health, expires_at, lifetime).status(now, renews).as_str()
         };
         // What the host renews by itself never worries anybody.
         assert_eq!(told(Health::Connected, Some(now + 1), Some(DAY), true), "connected");

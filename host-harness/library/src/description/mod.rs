@@ -41,7 +41,7 @@ pub struct Description {
 
 /// Why a description cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{document}: {problem}")]
+#[error("the plugin is refused: its description is wrong. {document}: {problem}")]
 pub struct DescriptionError {
     /// Which document.
     pub document: Cow<'static, str>,

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::judge::refusal;
 use super::session::Session;
-use crate::audit::{AuditEvent, Verdict};
+use crate::audit::{Entry, Verdict};
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::budget::{Charge, Exhausted};
 use crate::limits::{Limits, exceeded};
@@ -78,18 +79,11 @@ impl Drop for Session {
         if over == 0 {
             return;
         }
-        self.audit.record(&AuditEvent {
+        let event = self.caller.event(Entry {
             time: self.clock.unix_milliseconds(),
-            plugin: self.policy.plugin.to_string(),
-            node: self.policy.node.clone(),
-            action: self.action.clone(),
-            execution: self.execution.clone(),
-            actor: self.principal.clone(),
-            workflow: self.workflow.clone(),
             credential: None,
-            method: String::new(),
-            origin: String::new(),
-            path: String::new(),
+            method: "",
+            url: "",
             verdict: Verdict::Refused,
             reason: Some(format!(
                 "{over} further requests were refused: {}",
@@ -97,8 +91,9 @@ impl Drop for Session {
             )),
             status: None,
             attempts: 0,
-            duration: 0,
+            duration: Duration::ZERO,
         });
+        self.audit.record_later(event, &self.abandoned);
     }
 }
 

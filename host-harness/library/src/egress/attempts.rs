@@ -199,7 +199,7 @@ impl Session {
             plugin: self.policy.plugin.to_string(),
             pool: pool(
                 &self.policy.plugin,
-                &self.principal,
+                &self.caller.actor,
                 credential.map(|credential| credential.name.as_str()),
                 "http",
             ),

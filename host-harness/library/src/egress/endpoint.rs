@@ -3,22 +3,23 @@
 //! component's digest and configured for this credential, only https, every address judged, no
 //! redirect followed, everything audited, nothing of query or body written down.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::USER_AGENT;
-use url::Url;
 
+use super::destination::{Approved, Destination, Rules};
 use super::headers::user_agent;
 use super::pacing::pool;
-use crate::approval::Approvals;
-use crate::audit::{AuditEvent, AuditSink, Verdict, path_without_ids};
+use crate::approval::{Approvals, Withheld};
+use crate::audit::{AuditLog, Caller, Entry, Verdict};
 use crate::clock::Clock;
 use crate::description::Configuration;
 use crate::digest::Digest;
-use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
-use crate::principal::Principal;
+use crate::error::chain;
+use crate::origin::OriginPattern;
 use crate::transport::{
     SentMark, Transport, TransportErrorKind, TransportRequest, TransportResponse,
 };
@@ -36,14 +37,9 @@ pub(crate) enum Endpoint {
 /// Who asks an endpoint, on whose behalf, and what that may be judged by.
 #[derive(Clone)]
 pub(crate) struct EndpointCaller {
-    pub(crate) plugin: Digest,
-    pub(crate) node: String,
+    pub(crate) on_behalf_of: Caller,
     pub(crate) credential_type: String,
     pub(crate) credential: String,
-    /// `credential.refresh` and the like.
-    pub(crate) action: &'static str,
-    pub(crate) actor: Principal,
-    pub(crate) workflow: Option<String>,
     /// The operator's list; `None` does not narrow.
     pub(crate) allow: Option<Vec<OriginPattern>>,
     pub(crate) configuration: Configuration,
@@ -77,7 +73,7 @@ pub(crate) enum EndpointErrorKind {
 pub(crate) struct Endpoints {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) approvals: Arc<dyn Approvals>,
-    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) audit: AuditLog,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -94,7 +90,6 @@ impl Endpoints {
         let url = request.uri().to_string();
         let method = request.method().to_string();
         let result = self.judged_and_sent(caller, endpoint, request, timeout).await;
-        let parsed = Url::parse(&url).ok();
         let (verdict, reason, status) = match &result {
             Ok(response) => (Verdict::Answered, None, Some(response.status().as_u16())),
             Err((error, status)) => {
@@ -106,29 +101,18 @@ impl Endpoints {
                 (verdict, Some(error.message.clone()), *status)
             }
         };
-        let duration = self.clock.monotonic().saturating_sub(started);
-        self.audit.record(&AuditEvent {
+        let event = caller.on_behalf_of.event(Entry {
             time,
-            plugin: caller.plugin.to_string(),
-            node: caller.node.clone(),
-            action: caller.action.to_owned(),
-            execution: String::new(),
-            actor: caller.actor.clone(),
-            workflow: caller.workflow.clone(),
             credential: Some(caller.credential.clone()),
-            method,
-            origin: parsed
-                .as_ref()
-                .and_then(Origin::of)
-                .map(|origin| origin.to_string())
-                .unwrap_or_default(),
-            path: parsed.map(|url| path_without_ids(url.path())).unwrap_or_default(),
+            method: &method,
+            url: &url,
             verdict,
             reason,
             status,
             attempts: u32::from(verdict != Verdict::Refused),
-            duration: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            duration: self.clock.monotonic().saturating_sub(started),
         });
+        self.audit.record(event).await;
         result.map_err(|(error, _)| error)
     }
 
@@ -140,21 +124,27 @@ impl Endpoints {
         timeout: Duration,
     ) -> Result<http::Response<Vec<u8>>, (EndpointError, Option<u16>)> {
         let (head, body) = request.into_parts();
-        let url = self
+        let destination = self
             .judged(caller, endpoint, &head.uri.to_string())
+            .await
             .map_err(|message| (denied(message), None))?;
         let mut headers = head.headers;
         for value in headers.values_mut() {
             value.set_sensitive(true);
         }
-        headers.entry(USER_AGENT).or_insert_with(|| user_agent(&caller.node, None));
+        headers.entry(USER_AGENT).or_insert_with(|| user_agent(&caller.on_behalf_of.node, None));
         let sent = SentMark::default();
         let wire = TransportRequest {
-            plugin: caller.plugin.to_string(),
+            plugin: caller.on_behalf_of.plugin.to_string(),
             // Never a connection that requests of the plugin go over.
-            pool: pool(&caller.plugin, &caller.actor, Some(&caller.credential), "oauth"),
+            pool: pool(
+                &caller.on_behalf_of.plugin,
+                &caller.on_behalf_of.actor,
+                Some(&caller.credential),
+                "oauth",
+            ),
             method: head.method,
-            url,
+            url: destination.url,
             headers,
             body: Some(Bytes::from(body)),
             response_limit: RESPONSE_LIMIT,
@@ -177,13 +167,13 @@ impl Endpoints {
         }
     }
 
-    /// Whether a URL is an endpoint of this credential that may be sent to.
-    pub(crate) fn judged(
+    /// Where an endpoint of this credential is, if it may be sent to.
+    pub(crate) async fn judged(
         &self,
         caller: &EndpointCaller,
         endpoint: Endpoint,
         url: &str,
-    ) -> Result<Url, String> {
+    ) -> Result<Destination, String> {
         let configured = caller.configuration.oauth.as_ref().is_some_and(|oauth| match endpoint {
             Endpoint::Token => oauth.token_url == url,
             Endpoint::Revocation => oauth.revoke_url.as_deref() == Some(url),
@@ -191,56 +181,33 @@ impl Endpoints {
         if !configured {
             return Err("the endpoint is none that is configured for this credential".to_owned());
         }
-        self.approved(caller.plugin, &caller.credential_type, url)?;
-        let parsed = Url::parse(url).map_err(|error| format!("the endpoint is no URL: {error}"))?;
-        let origin = Origin::of(&parsed)
-            .ok_or_else(|| "the endpoint is neither https nor http".to_owned())?;
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err("the endpoint holds user information".to_owned());
-        }
-        if !origin.is_https() && !self.transport.is_mapped(&origin) {
-            return Err(format!("{origin} is not https: no token is got or sent there"));
-        }
-        let allowed =
-            |list: &Vec<OriginPattern>| list.iter().any(|pattern| pattern.matches(&origin));
-        if !caller.allow.as_ref().is_none_or(allowed) {
-            return Err(format!(
-                "{origin} is not on the operator's list, and the credential `{}` gets its token \
-                 there: --allow {origin} would allow it",
-                caller.credential
-            ));
-        }
-        Ok(parsed)
+        let (plugin, operator) = (caller.on_behalf_of.plugin, caller.allow.as_deref());
+        self.approved(plugin, &caller.credential_type, url, operator).await
     }
 
-    /// Whether an operator has approved an OAuth endpoint of a credential type for this component.
-    pub(crate) fn approved(
+    /// Where an OAuth endpoint of a credential type is, if an operator has approved it for this
+    /// component. `operator`: the list for this use; `None` does not narrow.
+    pub(crate) async fn approved(
         &self,
         plugin: Digest,
         credential_type: &str,
         url: &str,
-    ) -> Result<(), String> {
-        let approval = self.approvals.approval(&plugin).map_err(|error| error.to_string())?;
-        let origin = Url::parse(url).ok().and_then(|url| Origin::of(&url));
-        if let (Some(approval), Some(origin)) = (&approval, &origin)
-            && approval.withheld.holds_back(origin)
-        {
-            return Err(crate::approval::withheld(
-                &format!("requests to {origin}"),
-                &format!("--without-origin {origin}"),
-            ));
-        }
-        let is_approved = approval.is_some_and(|approval| {
-            approval
-                .grant
-                .credentials
-                .get(credential_type)
-                .is_some_and(|grant| grant.oauth_endpoints.contains(url))
-        });
-        if is_approved {
-            return Ok(());
-        }
-        Err(format!("{url} was not approved as an OAuth endpoint of the plugin {plugin}"))
+        operator: Option<&[OriginPattern]>,
+    ) -> Result<Destination, String> {
+        let destination = Destination::parse(url)?;
+        let approval = self.approvals.approval(&plugin).await.map_err(|error| chain(&error))?;
+        let (none, nothing) = (BTreeSet::new(), Withheld::default());
+        let grant = approval.as_ref().and_then(|one| one.grant.credentials.get(credential_type));
+        let endpoints = grant.map_or(&none, |grant| &grant.oauth_endpoints);
+        destination.judge(&Rules {
+            plugin: &plugin,
+            approved: Approved::Endpoints(endpoints),
+            withheld: approval.as_ref().map_or(&nothing, |approval| &approval.withheld),
+            operator,
+            credential: None,
+            transport: &*self.transport,
+        })?;
+        Ok(destination)
     }
 }
 

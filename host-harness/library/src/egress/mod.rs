@@ -3,8 +3,8 @@
 //!
 //! | step | where |
 //! | --- | --- |
-//! | 1. the request is well-formed, its URL means one thing | `judge` |
-//! | 2. approved origins ∩ the operator's list ∩ the credential's audiences | `judge` |
+//! | 1. the request is well-formed, its URL means one thing | `judge`, `destination` |
+//! | 2. approved origins ∩ the operator's list ∩ the credential's audiences | `destination` |
 //! | 3. headers of the host and of placements are not the guest's | `judge` |
 //! | 4. pacing by the credential's rate limit, within the deadline | `pacing` |
 //! | 5. placements are filled last, in the host's memory | `placement`, `handles` |
@@ -16,6 +16,7 @@
 mod admission;
 mod answer;
 mod attempts;
+mod destination;
 mod echo;
 mod ending;
 mod endpoint;

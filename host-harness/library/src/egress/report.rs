@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::judge::printable;
 use super::session::Session;
-use crate::audit::{AuditEvent, Verdict, path_without_ids};
+use crate::audit::{AuditEvent, Entry, Verdict};
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::execution::Exchange;
-use crate::origin::{Origin, OriginOfUrl as _};
 use crate::transport::SentMark;
 
 /// What has become of a request, for audit and journal.
@@ -29,14 +27,25 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    pub(super) fn end(&mut self, result: &Result<Response, SendError>, course: &Course) {
-        let Some(exchange) = self.exchange.take() else { return };
+    /// Reports the end, and waits until the audit sink has taken it.
+    pub(super) async fn end(&mut self, result: &Result<Response, SendError>, course: &Course) {
+        if let Some(event) = self.told(result, course) {
+            self.session.audit.record(event).await;
+        }
+    }
+
+    /// Tells the observer of the end. Returns what the audit is to record, once.
+    fn told(
+        &mut self,
+        result: &Result<Response, SendError>,
+        course: &Course,
+    ) -> Option<AuditEvent> {
+        let exchange = self.exchange.take()?;
         let session = self.session;
         let duration = session.clock.monotonic().saturating_sub(self.started);
         let wants_bodies = session.observer.wants_bodies();
         let exchange =
             exchange.end(result, wants_bodies, course.attempts, course.version, duration);
-        let url = url::Url::parse(&exchange.url).ok();
         let (verdict, reason) = match result {
             Ok(_) => (Verdict::Answered, None),
             Err(error) if exchange.attempts == 0 && !error.maybe_sent => {
@@ -44,29 +53,20 @@ impl Report<'_> {
             }
             Err(error) => (Verdict::Failed, Some(error.message.clone())),
         };
-        session.audit.record(&AuditEvent {
+        let slot = self.slot.as_ref().and_then(|slot| session.slots.get(slot));
+        let event = session.caller.event(Entry {
             time: self.time,
-            plugin: session.policy.plugin.to_string(),
-            node: session.policy.node.clone(),
-            action: session.action.clone(),
-            execution: session.execution.clone(),
-            actor: session.principal.clone(),
-            workflow: session.workflow.clone(),
-            credential: self
-                .slot
-                .as_ref()
-                .and_then(|slot| session.slots.get(slot))
-                .map(|slot| slot.request.name.clone()),
-            method: printable(&exchange.method),
-            origin: url.as_ref().and_then(Origin::of).map(|o| o.to_string()).unwrap_or_default(),
-            path: url.map(|url| path_without_ids(url.path())).unwrap_or_default(),
+            credential: slot.map(|slot| slot.request.name.clone()),
+            method: &exchange.method,
+            url: &exchange.url,
             verdict,
             reason,
             status: exchange.status,
             attempts: exchange.attempts,
-            duration: exchange.duration_ms,
+            duration,
         });
         session.observer.exchange(&exchange);
+        Some(event)
     }
 }
 
@@ -80,6 +80,8 @@ impl Drop for Report<'_> {
             maybe_sent,
             retry_after: None,
         };
-        self.end(&Err(abandoned), &Course::default());
+        if let Some(event) = self.told(&Err(abandoned), &Course::default()) {
+            self.session.audit.record_later(event, &self.session.abandoned);
+        }
     }
 }

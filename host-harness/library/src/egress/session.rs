@@ -9,19 +9,21 @@ use bytes::Bytes;
 use http::HeaderValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::admission::{Admission, no_room};
+use super::destination::{Approved, Rules};
 use super::echo::{EchoFilter, EchoFilters};
 use super::ending::Ending;
 use super::handles::{Handles, Holder, Placed};
-use super::judge::{Judged, judge, printable, refusal};
+use super::judge::{HeaderRules, Judged, judge, printable, refusal};
 use super::pacing::Pacing;
 use super::placement::{self, Filled};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
 use crate::approval::{Approval, Approvals};
-use crate::audit::AuditSink;
+use crate::audit::{AuditLog, Caller};
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 use crate::budget::{ByteBudget, Charge};
 use crate::clock::Clock;
@@ -34,7 +36,6 @@ use crate::journal::{Journal, JournalEntry};
 use crate::limits::{Limits, ProcessLimits, SEARCH_OVERHEAD};
 use crate::offload::{Offload, Stop};
 use crate::origin::OriginPattern;
-use crate::principal::Principal;
 use crate::secret::Secret;
 use crate::transport::{SentMark, Transport};
 
@@ -65,7 +66,9 @@ pub(crate) struct Session {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) credentials: Arc<dyn CredentialSource>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) audit: AuditLog,
+    /// Requests that the guest gave up, until the audit sink has taken them.
+    pub(crate) abandoned: TaskTracker,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) handles: Arc<Handles>,
@@ -83,13 +86,10 @@ pub(crate) struct Session {
     /// Answers out of which an echo of a credential was taken.
     pub(crate) echoed: AtomicU32,
     pub(crate) ending: Ending,
-    /// Who runs it.
-    pub(crate) principal: Principal,
+    /// On whose behalf requests are made.
+    pub(crate) caller: Caller,
     pub(crate) cancellation: CancellationToken,
     pub(crate) deadline: Arc<Deadline>,
-    pub(crate) action: String,
-    pub(crate) execution: String,
-    pub(crate) workflow: Option<String>,
     /// Judge, show, and send nothing.
     pub(crate) dry_run: bool,
 }
@@ -148,7 +148,7 @@ impl Session {
                 Box::pin(run).instrument(span).await
             }
         };
-        report.end(&result, &course);
+        report.end(&result, &course).await;
         // From here on only the answer takes room.
         let room = match (&result, admitted) {
             (Ok(response), Ok(charge)) => {
@@ -176,7 +176,19 @@ impl Session {
             Some(slot) => Some(slot.current.read().await.clone()),
             None => None,
         };
-        let judged = judge(request, self, credential.as_deref())?;
+        let rules = Rules {
+            plugin: &self.policy.plugin,
+            approved: Approved::Origins(&self.policy.origins),
+            withheld: &self.approval.withheld,
+            operator: self.operator.as_deref(),
+            credential: credential.as_deref().map(|one| (one.name.as_str(), &*one.audiences)),
+            transport: &*self.transport,
+        };
+        let header_rules = HeaderRules {
+            credential_types: &self.policy.credential_types,
+            user_agent: &self.policy.user_agent,
+        };
+        let judged = judge(request, &rules, &header_rules)?;
         if self.dry_run {
             // Fill to find out whether it can be filled; show nothing of it.
             self.with_secrets(&judged, charge).await?;
@@ -289,6 +301,11 @@ impl Session {
         (!time.is_zero()).then(|| (time, alone, pacer.in_words()))
     }
 
+    /// Waits until the audit sink has taken what the guest gave up.
+    pub(crate) async fn settle_audit(&self) {
+        self.audit.settle(&self.abandoned).await;
+    }
+
     /// Waits for a place among the requests in flight.
     pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>, SendError> {
         self.in_flight.acquire().await.map_err(|_| {
@@ -383,7 +400,7 @@ impl Session {
 
     /// Whom the handles of this execution are for.
     pub(super) fn holder(&self) -> Holder {
-        Holder { plugin: self.policy.plugin, principal: self.principal.clone() }
+        Holder { plugin: self.policy.plugin, principal: self.caller.actor.clone() }
     }
 }
 

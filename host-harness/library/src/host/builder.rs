@@ -7,15 +7,15 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use super::{CallState, Host, Shared, engine_config};
-use crate::approval::{Approvals, MemoryApprovals};
-use crate::audit::{AuditSink, TracingAudit};
+use crate::approval::{Approvals, BoundedApprovals, MemoryApprovals};
+use crate::audit::{AuditLog, AuditSink, TracingAudit};
 use crate::budget::ByteBudget;
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
 use crate::description::RateWindow;
 use crate::egress::{EchoFilters, Handles, Pacing};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{Observer, Silent};
 use crate::imports::{add_to_linker, add_wasi_to_linker};
 use crate::isolation::Isolation;
@@ -215,7 +215,7 @@ impl HostBuilder {
 
     /// Refuses combinations of which one part would silently have no effect.
     fn check(&self) -> Result<(), Error> {
-        let conflict = |problem: &str| Err(Error::from(ErrorKind::Setup(problem.to_owned())));
+        let conflict = |problem: &str| Err(Error::from(Cause::Setup(problem.to_owned())));
         if self.credential_source.is_some() && self.credential_store.is_some() {
             return conflict(
                 "Cannot build the host: it was given both a credential store and a credential \
@@ -274,7 +274,7 @@ impl HostBuilder {
             .map(|directory| {
                 Cache::open(&directory, &engine).map_err(|source| {
                     let path = directory.display().to_string();
-                    Error::from(ErrorKind::Read { path, source })
+                    Error::from(Cause::Read { path, source })
                 })
             })
             .transpose()?;
@@ -286,7 +286,10 @@ impl HostBuilder {
             None => Arc::new(HttpTransport::builder().build().map_err(Error::internal)?),
         };
         let approvals = self.approvals.unwrap_or_else(|| Arc::new(MemoryApprovals::default()));
+        let wait = self.process_limits.approvals_wait;
+        let approvals: Arc<dyn Approvals> = Arc::new(BoundedApprovals::new(approvals, wait));
         let audit = self.audit.unwrap_or_else(|| Arc::new(TracingAudit));
+        let audit = AuditLog::new(audit, &self.process_limits);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
         let manager = self.credential_store.map(|store| {
             CredentialManager::new(Services {

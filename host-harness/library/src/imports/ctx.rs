@@ -439,6 +439,9 @@ impl WorkflowNodeCtx {
     /// Ends what the guest left open, and waits until each has been told to the audit.
     pub(crate) async fn abandon_open_tickets(&mut self) {
         self.tasks.shutdown().await;
+        if let Some(session) = &self.session {
+            session.settle_audit().await;
+        }
     }
 
     /// Counts output of earlier calls against the limit.

@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::pool::{Link, Worker, Workers};
 use super::wire::{self, FromWorker, ToWorker};
 use crate::description::DescriptionError;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::inspection::Surface;
 use crate::limits::ProcessLimits;
 
@@ -81,7 +81,7 @@ impl Compiler {
         match checked.await? {
             FromWorker::Checked(Ok(())) => Ok(()),
             FromWorker::Checked(Err((document, problem))) => {
-                Err(ErrorKind::Description(DescriptionError { document: document.into(), problem })
+                Err(Cause::Description(DescriptionError { document: document.into(), problem })
                     .into())
             }
             _ => Err(Error::internal("the compiler has answered another question")),

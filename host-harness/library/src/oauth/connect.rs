@@ -62,7 +62,7 @@ impl CredentialManager {
         by: &Actor,
     ) -> Result<Authorization, ConnectError> {
         let order = order.by(by);
-        let described = self.described(plugin, &order)?;
+        let described = self.described(plugin, &order).await?;
         let Grant::AuthorizationCode(grant) = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
@@ -75,16 +75,18 @@ impl CredentialManager {
         let draft = self.draft(plugin, described, &order, by).await?;
         let oauth = draft.configuration.oauth.as_ref().ok_or(ConnectError::NotConfigured)?;
         let authorize = oauth.authorize_url.clone().ok_or(ConnectError::NotConfigured)?;
-        self.0
+        let authorize = self
+            .0
             .endpoints
-            .approved(plugin.digest(), &described.name, &authorize)
+            .approved(plugin.digest(), &described.name, &authorize, None)
+            .await
             .map_err(ConnectError::Refused)?;
-        let authorize = Url::parse(&authorize)
-            .ok()
-            .filter(|url| url.scheme() == "https" && url.has_host() && url.username().is_empty())
-            .ok_or_else(|| {
-                ConnectError::Refused("the page to consent on is no https address".to_owned())
-            })?;
+        // The browser goes there, which knows no mapped origins.
+        if !authorize.origin.is_https() {
+            let problem = "the page to consent on is no https address".to_owned();
+            return Err(ConnectError::Refused(problem));
+        }
+        let authorize = authorize.url;
         let state = random_text()?;
         let nonce = if grant.id_token_claims.is_empty() { None } else { Some(random_text()?) };
         let client = client_id(&described.grant, &draft.form)
@@ -166,7 +168,7 @@ impl CredentialManager {
         }
         let wrong = |why: &'static str| ConnectError::Callback(why.to_owned());
         let Pending { plugin, order, draft, redirect, verifier, nonce, .. } = pending;
-        let described = self.described(&plugin, &order)?;
+        let described = self.described(&plugin, &order).await?;
         let Grant::AuthorizationCode(grant) = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
@@ -213,7 +215,7 @@ impl CredentialManager {
         by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
         let order = order.by(by);
-        let described = self.described(plugin, &order)?;
+        let described = self.described(plugin, &order).await?;
         let Grant::ClientCredentials { .. } = &described.grant else {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
@@ -237,7 +239,7 @@ impl CredentialManager {
         by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
         let order = order.by(by);
-        let described = self.described(plugin, &order)?;
+        let described = self.described(plugin, &order).await?;
         if described.grant != Grant::Fixed {
             return Err(ConnectError::Grant { is: described.grant.name() });
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::manage::{Actor, CredentialEnded, CredentialManager, permit_management};
 use super::wire::{RefusalKind, Wire};
-use crate::audit::CredentialDeed;
+use crate::audit::CredentialOperation;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, Dependant, Health, Stored,
 };
@@ -50,7 +50,7 @@ impl CredentialManager {
     ) -> Result<Disconnection, CredentialError> {
         let head = self.0.store.head(&key.credential()).await?;
         let permitted = permit_management(&head, key.user.as_ref(), by);
-        self.tell_of(&head, CredentialDeed::Disconnect, by, permitted.as_ref().err());
+        self.audit_of(&head, CredentialOperation::Disconnect, by, permitted.as_ref().err()).await;
         permitted?;
         let dependants = self.dependants(key.credential()).await;
         // A record that does not open can still be wiped.
@@ -140,7 +140,7 @@ impl CredentialManager {
         let mut revoked = Vec::new();
         for name in tokens {
             let failed = self.revoke_one(&wire, name, &stored.secrets[name]).await;
-            self.tell(&request, CredentialDeed::Revoke, failed.clone());
+            self.audit(&request, CredentialOperation::Revoke, failed.clone()).await;
             revoked.push(Revoked { token: name.to_owned(), failed });
         }
         (revoked, None)

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connect::Pending;
 use crate::approval::Approvals;
-use crate::audit::{AuditSink, CredentialDeed, CredentialEvent};
+use crate::audit::{AuditLog, CredentialEvent, CredentialOperation};
 use crate::clock::Clock;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialId, CredentialRequest, CredentialStore, Dependant,
@@ -130,7 +130,7 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn CredentialStore>,
     pub(crate) endpoints: Endpoints,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) audit: AuditLog,
     pub(crate) events: Arc<dyn CredentialEvents>,
     pub(crate) timing: Timing,
     /// One turn per connection that is being renewed in this process.
@@ -152,7 +152,7 @@ pub(crate) struct Services {
     pub(crate) store: Arc<dyn CredentialStore>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) approvals: Arc<dyn Approvals>,
-    pub(crate) audit: Arc<dyn AuditSink>,
+    pub(crate) audit: AuditLog,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: Option<Arc<dyn CredentialEvents>>,
     pub(crate) timing: Timing,
@@ -212,7 +212,7 @@ impl CredentialManager {
         let id = CredentialId::of(by.principal.tenant.clone(), name);
         let head = self.0.store.head(&id).await?;
         let permitted = permit_management(&head, None, by);
-        self.tell_of(&head, CredentialDeed::Change, by, permitted.as_ref().err());
+        self.audit_of(&head, CredentialOperation::Change, by, permitted.as_ref().err()).await;
         permitted?;
         self.0.store.change(&id, change).await
     }
@@ -242,30 +242,31 @@ impl CredentialManager {
         }
     }
 
-    /// Tells the audit what was done for a request.
-    pub(crate) fn tell(
+    /// Records in the audit log what was done for a request.
+    pub(crate) async fn audit(
         &self,
         request: &CredentialRequest,
-        deed: CredentialDeed,
+        operation: CredentialOperation,
         refused: Option<String>,
     ) {
-        self.0.audit.credential(&CredentialEvent {
+        let event = CredentialEvent {
             time: self.0.clock.unix_milliseconds(),
             credential: request.name.clone(),
-            deed,
+            operation,
             node: request.node.clone(),
             action: Some(request.action.clone()).filter(|action| !action.is_empty()),
             plugin: request.plugin.map(|plugin| plugin.to_string()),
             actor: request.actor.clone(),
             workflow: request.workflow.clone(),
             refused,
-        });
+        };
+        self.0.audit.credential(event).await;
     }
 
-    pub(crate) fn tell_of(
+    pub(crate) async fn audit_of(
         &self,
         head: &Head,
-        deed: CredentialDeed,
+        operation: CredentialOperation,
         by: &Actor,
         refused: Option<&CredentialError>,
     ) {
@@ -275,7 +276,7 @@ impl CredentialManager {
             actor: by.principal.clone(),
             ..CredentialRequest::default()
         };
-        self.tell(&request, deed, refused.map(ToString::to_string));
+        self.audit(&request, operation, refused.map(ToString::to_string)).await;
     }
 }
 

@@ -9,6 +9,7 @@ use super::manage::{Actor, CredentialManager, permit_management};
 use super::rights::{self, AskFor};
 use super::wire::Wire;
 use super::{ConnectError, loopback};
+use crate::audit::Caller;
 use crate::credential::{ConnectionKey, CredentialError, CredentialForm, Mode, Stored};
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
@@ -153,12 +154,12 @@ impl CredentialManager {
         Ok((order, lacking.into_iter().collect()))
     }
 
-    pub(crate) fn described<'a>(
+    pub(crate) async fn described<'a>(
         &self,
         plugin: &'a Plugin,
         order: &ConnectOrder,
     ) -> Result<&'a CredentialType, ConnectError> {
-        plugin.check_approval()?;
+        plugin.check_approval().await?;
         Ok(plugin.credential_type(&order.credential_type)?)
     }
 
@@ -222,7 +223,7 @@ impl CredentialManager {
         }
         let configuration = plugin.configured(&described.name, &form).await?;
         let asked = configuration.oauth.as_ref().map(|oauth| oauth.scopes.clone());
-        let approval = plugin.approval()?;
+        let approval = plugin.approval().await?;
         approval
             .withheld
             .check_scopes(
@@ -259,13 +260,16 @@ impl CredentialManager {
         by: &Actor,
     ) -> EndpointCaller {
         EndpointCaller {
-            plugin: plugin.digest(),
-            node: plugin.description().node.name.clone(),
+            on_behalf_of: Caller {
+                plugin: plugin.digest(),
+                node: plugin.description().node.name.clone(),
+                action: "credential.connect".to_owned(),
+                execution: String::new(),
+                actor: by.principal.clone(),
+                workflow: None,
+            },
             credential_type: order.credential_type.clone(),
             credential: order.name.clone(),
-            action: "credential.connect",
-            actor: by.principal.clone(),
-            workflow: None,
             allow: None,
             configuration: draft.configuration.clone(),
         }

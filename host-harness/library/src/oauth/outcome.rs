@@ -12,7 +12,7 @@ use super::manage::{Actor, CredentialManager};
 use super::order::{ConnectOrder, Draft, client_id};
 use super::rights::{self, Right};
 use super::wire::{Tokens, Wire};
-use crate::audit::CredentialDeed;
+use crate::audit::{Caller, CredentialOperation};
 use crate::credential::{ConnectionKey, CredentialError, CredentialId, NewCredential};
 use crate::description::{CredentialType, Grant};
 use crate::plugin::Plugin;
@@ -79,7 +79,7 @@ impl CredentialManager {
         let id = CredentialId::of(tenant.clone(), name);
         let revision = self.0.store.keep(connection.credential, connection.replacing).await?;
         let head = self.0.store.head(&id).await?;
-        self.tell_of(&head, CredentialDeed::Connect, by, None);
+        self.audit_of(&head, CredentialOperation::Connect, by, None).await;
         Ok(revision)
     }
 
@@ -94,13 +94,16 @@ impl CredentialManager {
             return;
         }
         let caller = crate::egress::EndpointCaller {
-            plugin: plugin.digest(),
-            node: credential.node.clone(),
+            on_behalf_of: Caller {
+                plugin: plugin.digest(),
+                node: credential.node.clone(),
+                action: "credential.revoke".to_owned(),
+                execution: String::new(),
+                actor: by,
+                workflow: None,
+            },
             credential_type: credential.credential_type.clone(),
             credential: credential.name.clone(),
-            action: "credential.revoke",
-            actor: by,
-            workflow: None,
             allow: None,
             configuration: credential.configuration.clone(),
         };

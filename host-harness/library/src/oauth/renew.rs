@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::manage::{CredentialManager, Timing};
 use super::wire::{Refusal, RefusalKind, Tokens, Wire};
-use crate::audit::CredentialDeed;
+use crate::audit::{Caller, CredentialOperation};
 use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialRequest, Health, Lease, LeaseChange, Renewal,
     Stored,
@@ -176,7 +176,7 @@ impl CredentialManager {
                     let renewed = self.write_down(wanted, &stored, tokens).await?;
                     crash_point("written");
                     self.release(&wanted.key, lease, 0).await;
-                    self.tell(&wanted.request, CredentialDeed::Refresh, None);
+                    self.audit(&wanted.request, CredentialOperation::Refresh, None).await;
                     return Ok(Spent::Done(Box::new(renewed)));
                 }
                 Err(refusal) => refusal,
@@ -200,7 +200,8 @@ impl CredentialManager {
                 self.0.clock.sleep(pause).await;
                 continue;
             }
-            self.tell(&wanted.request, CredentialDeed::Refresh, Some(refusal.reason.clone()));
+            self.audit(&wanted.request, CredentialOperation::Refresh, Some(refusal.reason.clone()))
+                .await;
             return self.given_up(wanted, stored, lease, refusal, (rotates, first_sent_at)).await;
         }
     }
@@ -327,13 +328,16 @@ impl CredentialManager {
         action: &'static str,
     ) -> EndpointCaller {
         EndpointCaller {
-            plugin: request.plugin.unwrap_or(crate::digest::Digest::of(b"")),
-            node: request.node.clone(),
+            on_behalf_of: Caller {
+                plugin: request.plugin.unwrap_or(crate::digest::Digest::of(b"")),
+                node: request.node.clone(),
+                action: action.to_owned(),
+                execution: String::new(),
+                actor: request.actor.clone(),
+                workflow: request.workflow.clone(),
+            },
             credential_type: stored.head.credential_type.clone(),
             credential: stored.head.name.clone(),
-            action,
-            actor: request.actor.clone(),
-            workflow: request.workflow.clone(),
             allow: request.allow.clone(),
             configuration: stored.connection.configuration.clone(),
         }

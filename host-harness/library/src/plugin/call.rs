@@ -13,7 +13,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use super::crash::{Stop as Stopping, held};
 use super::invocation::{Exports, GuestResults, Invocation, Linked, Returned};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::Silent;
 use crate::host::{CallState, Shared};
 use crate::imports::{Emitted, WasiState, WorkflowNodeCtx, Written};
@@ -207,7 +207,7 @@ impl Stopped {
 
     /// The result of another kind of call came back, which cannot happen to an honest worker.
     fn unexpected(emitted: Emitted) -> Self {
-        let error = ErrorKind::Stopped("it returned the result of another call".into());
+        let error = Cause::Stopped("it returned the result of another call".into());
         Self { error: error.into(), emitted, is_too_much: false }
     }
 }

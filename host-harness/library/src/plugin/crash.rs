@@ -7,7 +7,7 @@ use wasmtime::WasmBacktrace;
 use wasmtime_wasi::I32Exit;
 
 use super::call::MemoryLimit;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::imports::{WorkflowNodeCtx, Written};
 use crate::limits::{Limits, exceeded};
 
@@ -93,7 +93,7 @@ impl Stop {
         if self.cause.contains(TOO_MUCH) {
             let what = "what it passed to the host at once";
             let problem = exceeded(what, "host_call", limits.host_call);
-            return (ErrorKind::Stopped(problem).into(), true);
+            return (Cause::Stopped(problem).into(), true);
         }
         let mut output = self.output;
         output.drain(..output.len().saturating_sub(held(limits)));
@@ -120,8 +120,8 @@ impl Stop {
             None => cause,
         };
         match crash == Crash::default() {
-            true => (ErrorKind::Stopped(reason).into(), false),
-            false => (ErrorKind::Crashed { reason, crash: Box::new(crash) }.into(), false),
+            true => (Cause::Stopped(reason).into(), false),
+            false => (Cause::Crashed { reason, crash: Box::new(crash) }.into(), false),
         }
     }
 }

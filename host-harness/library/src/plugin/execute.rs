@@ -18,9 +18,10 @@ use crate::bindings::exports::workflow::node::node::Call;
 use crate::deadline::Deadline;
 use crate::description::{Action, FieldProblem};
 use crate::egress::Session;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{
-    Execution, FormOf, ItemError, ItemOutcome, Observer, Outcome, OutputRecord, Silent,
+    Execution, FormOf, ItemError, ItemErrorKind, ItemOutcome, Observer, Outcome, OutputRecord,
+    Silent,
 };
 use crate::imports::{Emitted, Place};
 use crate::journal::JournalEntry;
@@ -79,7 +80,7 @@ impl Plugin {
                 .collect();
             if !problems.is_empty() {
                 let what = "the items do not fit the action (item, parameter)".to_owned();
-                return Err(ErrorKind::Invalid { what, problems }.into());
+                return Err(Cause::Invalid { what, problems }.into());
             }
             run.is_valid = true;
         }
@@ -321,7 +322,7 @@ impl<'a> Run<'a> {
                     None
                 }
                 Some(Err(error)) => Some(error),
-                None => Some(ItemError::new("internal", "the plugin gave no result")),
+                None => Some(ItemError::new(ItemErrorKind::Internal, "the plugin gave no result")),
             };
             outcomes.push(Finished { outcome: ItemOutcome { output, error }, reported });
         }
@@ -342,7 +343,7 @@ impl<'a> Run<'a> {
         if alone >= allowed {
             let time = alone;
             let action = self.action.name.clone();
-            return Err(ErrorKind::Pace { action, items, time, allowed, limit }.into());
+            return Err(Cause::Pace { action, items, time, allowed, limit }.into());
         }
         self.observer.paced(items, time);
         Ok(())
@@ -381,8 +382,8 @@ impl<'a> Run<'a> {
             }
             tokio::select! {
                 checked = heavy.run(check) => checked,
-                () = deadline.passed() => Err(ErrorKind::TimeRanOut(next).into()),
-                () = cancellation.cancelled() => Err(ErrorKind::TimeRanOut(next).into()),
+                () = deadline.passed() => Err(Cause::TimeRanOut(next).into()),
+                () = cancellation.cancelled() => Err(Cause::TimeRanOut(next).into()),
             }
         }
     }
@@ -449,7 +450,7 @@ impl<'a> Run<'a> {
             }
             Err(Stopped { error, emitted, .. }) => {
                 let message = format!("{error}; what it had sent may have happened");
-                let mut whole = ItemError::new("internal", message);
+                let mut whole = ItemError::new(ItemErrorKind::Internal, message);
                 whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
                 self.stopped = Some(error);
                 Called { results: Results::Whole(whole), emitted }
@@ -478,7 +479,7 @@ impl<'a> Run<'a> {
             Some(session) => session.heavy.run(move |_| check()).await,
             None => Ok(check()),
         };
-        let stopped = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        let stopped = |problem: String| Error::from(Cause::Stopped(problem));
         match checked.and_then(|checked| checked.map_err(stopped)) {
             Ok((results, bytes)) => {
                 // What an engine has taken counts no more.
@@ -486,7 +487,8 @@ impl<'a> Run<'a> {
                 Results::PerItem(results)
             }
             Err(error) => {
-                let whole = Results::Whole(ItemError::new("internal", error.to_string()));
+                let whole =
+                    Results::Whole(ItemError::new(ItemErrorKind::Internal, error.to_string()));
                 self.stopped = Some(error);
                 whole
             }
@@ -580,7 +582,7 @@ impl Results {
 
 fn invalid_item(problems: &[FieldProblem]) -> ItemOutcome {
     let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let mut error = ItemError::new("invalid-input", message);
+    let mut error = ItemError::new(ItemErrorKind::InvalidInput, message);
     error.detail = Some(serde_json::json!({ "errors": problems }));
     ItemOutcome { output: Vec::new(), error: Some(error) }
 }

@@ -33,7 +33,7 @@ use crate::description::{
 };
 use crate::digest::Digest;
 use crate::egress::{Holder, Policy};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{
     CallContext, Execution, FormOf, ItemError, OptionsRequest, Silent, shortened,
 };
@@ -157,8 +157,8 @@ impl Plugin {
     /// # Errors
     ///
     /// When it cannot be recorded.
-    pub fn approve(&self, approved_by: Option<String>) -> Result<(), Error> {
-        self.approve_without(Withheld::default(), approved_by)
+    pub async fn approve(&self, approved_by: Option<String>) -> Result<(), Error> {
+        self.approve_without(Withheld::default(), approved_by).await
     }
 
     /// Records that an operator grants what this component asks for, less what is withheld.
@@ -167,12 +167,12 @@ impl Plugin {
     ///
     /// When something is withheld that the component does not ask for, or when the approval cannot be
     /// recorded.
-    pub fn approve_without(
+    pub async fn approve_without(
         &self,
         withheld: Withheld,
         approved_by: Option<String>,
     ) -> Result<(), Error> {
-        withheld.check(&self.request).map_err(ErrorKind::Items)?;
+        withheld.check(&self.request).map_err(Cause::Items)?;
         let approval = Approval {
             digest: self.digest,
             grant: (*self.request).clone(),
@@ -180,7 +180,7 @@ impl Plugin {
             approved_at: self.shared.clock.unix_milliseconds(),
             approved_by,
         };
-        Ok(self.shared.approvals.record(approval).map_err(ErrorKind::from)?)
+        Ok(self.shared.approvals.record(approval).await.map_err(Cause::from)?)
     }
 
     /// What this component asks for beyond the latest approval of its node: `None` when there is no
@@ -189,8 +189,8 @@ impl Plugin {
     /// # Errors
     ///
     /// When approvals cannot be read.
-    pub fn growth(&self) -> Result<Option<Vec<String>>, Error> {
-        let latest = self.shared.approvals.latest(&self.request.node).map_err(ErrorKind::from)?;
+    pub async fn growth(&self) -> Result<Option<Vec<String>>, Error> {
+        let latest = self.shared.approvals.latest(&self.request.node).await.map_err(Cause::from)?;
         Ok(latest.map(|approval| self.request.growth_over(&approval.grant)))
     }
 
@@ -199,8 +199,8 @@ impl Plugin {
     /// # Errors
     ///
     /// [`Error::is_not_approved`] when it is not, [`Error::is_disabled`] when it is disabled.
-    pub fn check_approval(&self) -> Result<(), Error> {
-        self.approval().map(drop)
+    pub async fn check_approval(&self) -> Result<(), Error> {
+        self.approval().await.map(drop)
     }
 
     /// The approval of this component, with what is withheld.
@@ -208,12 +208,12 @@ impl Plugin {
     /// # Errors
     ///
     /// As [`Plugin::check_approval`].
-    pub fn approval(&self) -> Result<Arc<Approval>, Error> {
-        self.check_enabled()?;
-        if let Some(approval) = self.recorded()? {
+    pub async fn approval(&self) -> Result<Arc<Approval>, Error> {
+        self.check_enabled().await?;
+        if let Some(approval) = self.recorded().await? {
             return Ok(approval);
         }
-        let growth = self.growth()?;
+        let growth = self.growth().await?;
         if self.shared.development && growth.as_ref().is_some_and(Vec::is_empty) {
             tracing::warn!(
                 node = %self.request.node, digest = %self.digest,
@@ -221,23 +221,23 @@ impl Plugin {
                  having looked at it"
             );
             let latest =
-                self.shared.approvals.latest(&self.request.node).map_err(ErrorKind::from)?;
+                self.shared.approvals.latest(&self.request.node).await.map_err(Cause::from)?;
             // What was withheld from the last build is withheld from this one, as far as it still
             // asks for it.
             let mut withheld = latest.map(|latest| latest.withheld.clone()).unwrap_or_default();
             withheld.restrict(&self.request);
-            self.approve_without(withheld, Some("development mode".into()))?;
-            if let Some(approval) = self.recorded()? {
+            self.approve_without(withheld, Some("development mode".into())).await?;
+            if let Some(approval) = self.recorded().await? {
                 return Ok(approval);
             }
         }
         let request = Box::new((*self.request).clone());
-        Err(ErrorKind::NotApproved { digest: self.digest, request, growth }.into())
+        Err(Cause::NotApproved { digest: self.digest, request, growth }.into())
     }
 
     /// The approval of exactly this component, where one is recorded that grants what it asks for.
-    fn recorded(&self) -> Result<Option<Arc<Approval>>, Error> {
-        let approval = self.shared.approvals.approval(&self.digest).map_err(ErrorKind::from)?;
+    async fn recorded(&self) -> Result<Option<Arc<Approval>>, Error> {
+        let approval = self.shared.approvals.approval(&self.digest).await.map_err(Cause::from)?;
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(approval), Some(checked)) = (&approval, &*checked)
             && Arc::ptr_eq(approval, checked)
@@ -251,12 +251,12 @@ impl Plugin {
         Ok(checked.clone())
     }
 
-    fn check_enabled(&self) -> Result<(), Error> {
+    async fn check_enabled(&self) -> Result<(), Error> {
         let node = &self.request.node;
         let disabled =
-            self.shared.approvals.disabled(&self.digest, node).map_err(ErrorKind::from)?;
+            self.shared.approvals.disabled(&self.digest, node).await.map_err(Cause::from)?;
         match disabled {
-            Some(disabled) => Err(ErrorKind::Disabled(disabled).into()),
+            Some(disabled) => Err(Cause::Disabled(disabled).into()),
             None => Ok(()),
         }
     }
@@ -265,7 +265,7 @@ impl Plugin {
     pub(crate) async fn is_disabled(&self) -> Error {
         let approvals = &*self.shared.approvals;
         let disabled = until_disabled(approvals, &self.digest, &self.request.node).await;
-        ErrorKind::Disabled(disabled).into()
+        Cause::Disabled(disabled).into()
     }
 
     /// Whether an action or a trigger may run, as far as the operator has a say.
@@ -273,12 +273,12 @@ impl Plugin {
     /// # Errors
     ///
     /// As [`Plugin::check_approval`], and [`Error::is_withheld`] when it was not granted.
-    pub(crate) fn check_run(&self, name: &str) -> Result<Arc<Approval>, Error> {
-        let approval = self.approval()?;
+    pub(crate) async fn check_run(&self, name: &str) -> Result<Arc<Approval>, Error> {
+        let approval = self.approval().await?;
         approval
             .withheld
             .check_run(&self.description, name)
-            .map_err(|problem| Error::from(ErrorKind::Withheld(problem)))?;
+            .map_err(|problem| Error::from(Cause::Withheld(problem)))?;
         Ok(approval)
     }
 
@@ -295,14 +295,14 @@ impl Plugin {
         fields: &Map<String, Value>,
         grant: Option<&Value>,
     ) -> Result<Configuration, Error> {
-        self.check_approval()?;
+        self.check_approval().await?;
         let described = self.credential_type(credential_type)?;
         let name = credential_type.to_owned();
         let fields = Value::Object(fields.clone()).to_string();
         let grant = grant.map(Value::to_string);
         if let Some(grant) = &grant {
             schema::checked("grant.json", grant)
-                .map_err(|error| Error::from(ErrorKind::Description(error)))?;
+                .map_err(|error| Error::from(Cause::Description(error)))?;
         }
         let invocation = Invocation::Configure { credential_type: name, fields, grant };
         let (configured, _) =
@@ -312,7 +312,7 @@ impl Plugin {
                 true => {
                     let most = self.shared.limits.document;
                     let problem = exceeded("its `configuration.json`", "document", most);
-                    ErrorKind::Stopped(problem).into()
+                    Cause::Stopped(problem).into()
                 }
                 false => stopped.error,
             })?;
@@ -327,7 +327,7 @@ impl Plugin {
                     message: shortened(error.message, most),
                 })
                 .collect();
-            Error::from(ErrorKind::Invalid {
+            Error::from(Cause::Invalid {
                 what: format!("the fields of the credential type `{credential_type}`"),
                 problems,
             })
@@ -344,7 +344,7 @@ impl Plugin {
     /// A document that the plugin has returned, checked against the contract's schema of this name.
     fn document(&self, name: &'static str, text: &str, limits: &Limits) -> Result<Value, Error> {
         within_limits(name, text, limits)?;
-        schema::checked(name, text).map_err(|error| Error::from(ErrorKind::Description(error)))
+        schema::checked(name, text).map_err(|error| Error::from(Cause::Description(error)))
     }
 
     /// A document that the plugin has returned, checked and parsed.
@@ -394,7 +394,7 @@ impl Plugin {
         let problems = self.shared.heavy.of_another().run(check).await?;
         if !problems.is_empty() {
             let what = format!("the fields of the credential type `{credential_type}`");
-            return Err(ErrorKind::Invalid { what, problems }.into());
+            return Err(Cause::Invalid { what, problems }.into());
         }
         self.configure(credential_type, &form.fields, None).await
     }
@@ -446,7 +446,7 @@ impl Plugin {
             _ => {
                 let message = "Cannot load choices: the query names no action or trigger, or both. \
                                Name one of them";
-                return Err(ErrorKind::Items(message.into()).into());
+                return Err(Cause::Items(message.into()).into());
             }
         };
         let shared = &self.description.node.schemas;
@@ -582,7 +582,7 @@ const TESTED_SLOT: &str = "credential-under-test";
 
 /// The node or its service has rejected a call that has no items.
 fn rejected(what: String, error: ItemError) -> Error {
-    ErrorKind::Rejected(format!("{what}: {error}"), Box::new(error)).into()
+    Cause::Rejected(format!("{what}: {error}"), Box::new(error)).into()
 }
 
 /// More problems of one form are not reported.
@@ -590,7 +590,7 @@ const MOST_PROBLEMS: usize = 100;
 
 /// Refuses a document of a plugin that is too large or too deep, before it is parsed.
 fn within_limits(what: &str, text: &str, limits: &Limits) -> Result<(), Error> {
-    let broken = |problem: String| Err(ErrorKind::Stopped(problem).into());
+    let broken = |problem: String| Err(Cause::Stopped(problem).into());
     // A large one is not even measured.
     let measure = Measure::of(if text.len() > limits.document { "" } else { text });
     if text.len() > limits.document || measure.weight() > limits.document {
@@ -611,5 +611,5 @@ fn without_places(path: &str) -> String {
 }
 
 fn unknown(what: &'static str, name: &str, known: impl Iterator<Item = String>) -> Error {
-    ErrorKind::Unknown { what, name: name.to_owned(), known: known.collect() }.into()
+    Cause::Unknown { what, name: name.to_owned(), known: known.collect() }.into()
 }

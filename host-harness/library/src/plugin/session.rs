@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicU32;
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use super::{Plugin, unknown};
 use crate::approval::Approval;
-use crate::audit::{CredentialDeed, CredentialEvent};
+use crate::audit::{Caller, CredentialEvent, CredentialOperation};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::budget::ByteBudget;
 use crate::credential::{Credential, CredentialError, CredentialRequest};
@@ -17,7 +18,7 @@ use crate::deadline::Deadline;
 use crate::description::SlotUse;
 use crate::digest::Digest;
 use crate::egress::{Ending, PaceKey, Session, SlotCredential, SlotState};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{Execution, Observer};
 use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::JournalEntry;
@@ -57,7 +58,7 @@ impl Plugin {
         observer: Arc<dyn Observer>,
         part: Part<'_>,
     ) -> Result<Prepared, Error> {
-        let approval = self.check_run(&execution.action)?;
+        let approval = self.check_run(&execution.action).await?;
         let shared = &self.shared;
         let limits = execution.context.limits.clone().unwrap_or_else(|| shared.limits.clone());
         let Part { id, positions, place, deadline, former } = part;
@@ -85,6 +86,7 @@ impl Plugin {
             credentials: shared.credentials.clone(),
             clock: shared.clock.clone(),
             audit: shared.audit.clone(),
+            abandoned: TaskTracker::new(),
             journal: shared.journal.clone(),
             observer: observer.clone(),
             handles: shared.handles.clone(),
@@ -94,7 +96,14 @@ impl Plugin {
             requests: AtomicU32::new(0),
             echoed: AtomicU32::new(0),
             ending: Ending::default(),
-            principal: execution.context.actor.clone(),
+            caller: Caller {
+                plugin: self.digest,
+                node: self.description.node.name.clone(),
+                action: execution.action.clone(),
+                execution: id.clone(),
+                actor: execution.context.actor.clone(),
+                workflow: execution.context.workflow.clone(),
+            },
             over_budget: AtomicU32::new(0),
             held: ByteBudget::of_call(limits.held_bytes, shared.held.clone()),
             heavy: match former {
@@ -105,9 +114,6 @@ impl Plugin {
             cancellation: execution.context.cancellation.clone(),
             deadline: deadline.clone(),
             limits: limits.clone(),
-            action: execution.action.clone(),
-            execution: id.clone(),
-            workflow: execution.context.workflow.clone(),
             dry_run: execution.dry_run,
         });
         let first = positions.first().copied().unwrap_or_default();
@@ -169,7 +175,7 @@ impl Plugin {
             if slot_use.required && !execution.credentials.contains_key(slot) {
                 let types = self.description.node.slots.get(slot);
                 let types = types.map(|slot| slot.credential_types.join(", ")).unwrap_or_default();
-                return Err(ErrorKind::CredentialUnusable(format!(
+                return Err(Cause::CredentialUnusable(format!(
                     "`{}` needs a credential in the slot `{slot}` (of type {types}), and none was \
                      named",
                     execution.action
@@ -181,18 +187,19 @@ impl Plugin {
     }
 
     /// Every use of a credential leaves an entry, whichever source it is from.
-    fn audit_use(&self, request: &CredentialRequest, refused: Option<&CredentialError>) {
-        self.shared.audit.credential(&CredentialEvent {
+    async fn audit_use(&self, request: &CredentialRequest, refused: Option<&CredentialError>) {
+        let event = CredentialEvent {
             time: self.shared.clock.unix_milliseconds(),
             credential: request.name.clone(),
-            deed: CredentialDeed::Use,
+            operation: CredentialOperation::Use,
             node: request.node.clone(),
             action: Some(request.action.clone()),
             plugin: Some(self.digest.to_string()),
             actor: request.actor.clone(),
             workflow: request.workflow.clone(),
             refused: refused.map(ToString::to_string),
-        });
+        };
+        self.shared.audit.credential(event).await;
     }
 
     async fn fill_slot(
@@ -205,7 +212,7 @@ impl Plugin {
     ) -> Result<(SlotState, CredentialView), Error> {
         let shared = &self.shared;
         let unusable = |problem: String| {
-            Error::from(ErrorKind::CredentialUnusable(format!(
+            Error::from(Cause::CredentialUnusable(format!(
                 "the credential `{name}` cannot be used: {problem}"
             )))
         };
@@ -222,8 +229,8 @@ impl Plugin {
             offline: execution.dry_run,
         };
         let credential = shared.credentials.credential(&request).await;
-        self.audit_use(&request, credential.as_ref().err());
-        let credential = credential.map_err(ErrorKind::from)?;
+        self.audit_use(&request, credential.as_ref().err()).await;
+        let credential = credential.map_err(Cause::from)?;
         if credential.node != self.description.node.name {
             return Err(unusable(format!("it was connected for the node `{}`", credential.node)));
         }
@@ -257,7 +264,7 @@ impl Plugin {
             approval
                 .withheld
                 .check_scopes(&credential_type.name, needed, |scope, withheld| scope == withheld)
-                .map_err(|problem| Error::from(ErrorKind::Withheld(problem)))?;
+                .map_err(|problem| Error::from(Cause::Withheld(problem)))?;
         }
         let known_secrets = credential_type.secret_fields();
         if let Some(short) = credential

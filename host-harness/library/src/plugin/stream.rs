@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::Plugin;
 use super::execute::{End, Finished, Portion, Run};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{
     Exchange, Execution, ExecutionEnd, ExecutionEvent, LogLevel, Observer, OutputRecord, Silent,
 };
@@ -64,7 +64,7 @@ impl Plugin {
         E: std::error::Error + Send + Sync + 'static,
     {
         self.action(&execution.action)?;
-        self.check_approval()?;
+        self.check_approval().await?;
         let own = std::mem::take(&mut execution.items);
         let items = futures_util::stream::iter(own).map(Ok).chain(items);
         let (sender, events) = mpsc::channel(WAITING);
@@ -167,11 +167,11 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
         size = resized(size, took).clamp(concurrency, run.limits.portion_items.max(concurrency));
         if let Some(error) = broken {
             let message = format!("item {} cannot be read: {error}", run.next());
-            run.stopped.get_or_insert(ErrorKind::Items(message).into());
+            run.stopped.get_or_insert(Cause::Items(message).into());
         }
     }
     if run.is_late() && run.stopped.is_none() {
-        run.stopped = Some(ErrorKind::TimeRanOut(run.next()).into());
+        run.stopped = Some(Cause::TimeRanOut(run.next()).into());
     }
     run.end()
 }

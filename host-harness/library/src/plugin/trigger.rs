@@ -9,7 +9,7 @@ use super::call::call;
 use super::invocation::{Invocation, Returned};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::description::{FieldProblem, Trigger};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{Execution, FormOf, ItemError, Observer};
 use crate::json::Measure;
 use crate::limits::Limits;
@@ -193,7 +193,7 @@ impl Plugin {
 
     /// A document of at most `limit` bytes; the limit has the name `what`.
     fn json(&self, what: &str, text: &str, limit: usize) -> Result<Value, Error> {
-        let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        let broken = |problem: String| Error::from(Cause::Stopped(problem));
         if text.len() > limit {
             let length = text.len();
             return Err(broken(format!(

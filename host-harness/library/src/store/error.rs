@@ -7,6 +7,7 @@ use rusqlite::ErrorCode;
 
 use super::key::KeyKind;
 use crate::credential::CredentialError;
+use crate::error::chain;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -20,7 +21,7 @@ pub enum StoreError {
     )]
     NotOpened,
     /// The file system refuses.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}", path.display())]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -234,7 +235,7 @@ pub enum StoreError {
     #[error("the system gives no random bytes: {0}")]
     Random(#[source] Source),
     /// SQLite fails for another reason, e.g. a full disk.
-    #[error("the credential store {} cannot be used: {source}", path.display())]
+    #[error("the credential store {} cannot be used", path.display())]
     Database {
         /// The file.
         path: PathBuf,
@@ -315,7 +316,7 @@ impl From<StoreError> for CredentialError {
             error @ (StoreError::InvalidName { .. }
             | StoreError::OtherKind { .. }
             | StoreError::UserOfMode { .. }) => Self::Invalid(error.to_string()),
-            error => Self::Source(error.to_string()),
+            error => Self::Source(chain(&error)),
         }
     }
 }

@@ -11,10 +11,11 @@ use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
     HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
+use crate::error::chain;
 use crate::limits::TriggerLimits;
 use crate::trigger::{
-    Acceptance, Delivered, Keep, NewEvent, Pending, Subscription, TriggerEvent, TriggerStore,
-    TriggerStoreError,
+    Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, TriggerEvent,
+    TriggerStore, TriggerStoreError,
 };
 
 type Opener = Box<dyn Fn() -> Result<SqliteStore, StoreError> + Send + Sync>;
@@ -103,7 +104,7 @@ impl LazyStore {
 
     async fn triggers(&self) -> Result<&dyn TriggerStore, TriggerStoreError> {
         let opened = self.ready().await;
-        let store = opened.map_err(|error| TriggerStoreError::Failed(error.to_string()))?;
+        let store = opened.map_err(|error| TriggerStoreError::Failed(chain(&error)))?;
         Ok(store)
     }
 }
@@ -199,11 +200,15 @@ impl TriggerStore for LazyStore {
         self.triggers().await?.subscriptions().await
     }
 
-    async fn open(&self, name: &str) -> Result<Keep, TriggerStoreError> {
+    async fn open(&self, name: &str) -> Result<StoredSubscription, TriggerStoreError> {
         self.triggers().await?.open(name).await
     }
 
-    async fn keep(&self, keep: Keep, replacing: Option<u64>) -> Result<u64, TriggerStoreError> {
+    async fn keep(
+        &self,
+        keep: StoredSubscription,
+        replacing: Option<u64>,
+    ) -> Result<u64, TriggerStoreError> {
         self.triggers().await?.keep(keep, replacing).await
     }
 

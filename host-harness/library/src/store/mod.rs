@@ -22,8 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blocking;
 mod changes;
-mod elsewhere;
 mod error;
 mod export;
 mod file;

@@ -20,6 +20,7 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use crate::budget::Charge;
+use crate::names::names;
 
 pub use address::{AddressRefused, judge_address};
 pub use client::{HttpTransport, HttpTransportBuilder, TransportBuildError};
@@ -110,17 +111,18 @@ pub struct TransportResponse {
     pub version: &'static str,
 }
 
-/// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransportErrorKind {
-    /// The address is not allowed.
-    Denied,
-    /// No connection, or it broke.
-    Unreachable,
-    /// The answer is above the limit.
-    TooLarge,
-    /// The answer is no HTTP, or its encoding is broken.
-    InvalidResponse,
+names! {
+    /// Why there is no answer.
+    pub enum TransportErrorKind {
+        /// The address is not allowed.
+        Denied = "denied",
+        /// No connection, or it broke.
+        Unreachable = "unreachable",
+        /// The answer is above the limit.
+        TooLarge = "too-large",
+        /// The answer is not HTTP, or its encoding is broken.
+        InvalidResponse = "invalid-response",
+    }
 }
 
 /// A request that got no answer. Whether it may have been sent, its [`SentMark`] tells.

@@ -8,11 +8,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::store::{TriggerStore, TriggerStoreError};
-use super::subscription::{Keep, NewEvent, NewSubscription, Status, Subscription, SubscriptionKey};
+use super::subscription::{
+    NewEvent, NewSubscription, Status, StoredSubscription, Subscription, SubscriptionKey,
+};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::clock::Clock;
 use crate::description::Trigger;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::execution::{CallContext, Execution, ItemError, Observer};
 use crate::json::Measure;
 use crate::limits::{Limits, TriggerLimits};
@@ -68,20 +70,20 @@ impl Triggers {
         new: NewSubscription,
         cancellation: &CancellationToken,
     ) -> Result<Subscription, Failure> {
-        plugin.check_approval()?;
+        plugin.check_approval().await?;
         let trigger = plugin.trigger(&new.trigger)?;
-        plugin.check_run(&trigger.name)?;
+        plugin.check_run(&trigger.name).await?;
         let problems = plugin.check_trigger(&new.trigger, &new.parameters).await?;
         if !problems.is_empty() {
             let what = format!("the parameters of `{}`", new.trigger);
-            return Err(ErrorKind::Invalid { what, problems }.into());
+            return Err(Cause::Invalid { what, problems }.into());
         }
         if trigger.webhook().is_some() != new.callback_url.is_some() {
             let needs = match trigger.webhook() {
                 Some(_) => "needs a callback URL, and none was given",
                 None => "polls, and needs no callback URL",
             };
-            return Err(ErrorKind::Trigger(format!("the trigger `{}` {needs}", new.trigger)).into());
+            return Err(Cause::Trigger(format!("the trigger `{}` {needs}", new.trigger)).into());
         }
         let now = self.0.clock.unix_milliseconds();
         let key = SubscriptionKey { principal: new.actor.clone(), name: new.name.clone() };
@@ -97,7 +99,7 @@ impl Triggers {
             return Err(TriggerStoreError::Exists(new.name).into());
         }
         let replacing = before.as_ref().map(|before| before.subscription.revision);
-        let mut keep = Keep {
+        let mut keep = StoredSubscription {
             subscription: Subscription {
                 name: new.name,
                 node: node.clone(),
@@ -167,7 +169,7 @@ impl Triggers {
         name: &str,
         cancellation: &CancellationToken,
     ) -> Result<Subscription, Failure> {
-        plugin.check_approval()?;
+        plugin.check_approval().await?;
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
         self.finish(plugin, trigger, keep, cancellation).await
@@ -211,7 +213,7 @@ impl Triggers {
         &self,
         plugin: &Plugin,
         trigger: &Trigger,
-        mut keep: Keep,
+        mut keep: StoredSubscription,
         cancellation: &CancellationToken,
     ) -> Result<Subscription, Failure> {
         let name = keep.subscription.key().to_string();
@@ -222,7 +224,7 @@ impl Triggers {
             keep.subscription.state = Some(state);
             if let Some(signature) = &webhook.signature {
                 let Some(secret) = secret else {
-                    return Err(ErrorKind::Trigger(format!(
+                    return Err(Cause::Trigger(format!(
                         "the plugin set up the subscription `{name}` without the secret `{}`: its \
                          deliveries could not be checked. Tear it down",
                         signature.secret
@@ -249,7 +251,7 @@ impl Triggers {
     pub(super) fn call<'a>(
         &self,
         trigger: &'a Trigger,
-        keep: &'a Keep,
+        keep: &'a StoredSubscription,
         cancellation: &CancellationToken,
     ) -> TriggerCall<'a> {
         let subscription = &keep.subscription;
@@ -279,7 +281,7 @@ impl Triggers {
 
     /// Events of a guest, checked.
     pub(super) fn checked(&self, events: Vec<contract::Event>) -> Result<Vec<NewEvent>, Error> {
-        let broken = |problem: String| Error::from(ErrorKind::Stopped(problem));
+        let broken = |problem: String| Error::from(Cause::Stopped(problem));
         let limits = &self.0.limits;
         if events.len() > limits.events_per_call {
             return Err(broken(format!(
@@ -322,7 +324,7 @@ impl Triggers {
 
 /// The service or the plugin says no.
 pub(super) fn refused(deed: &str, name: &str, error: &ItemError) -> Error {
-    ErrorKind::Rejected(
+    Cause::Rejected(
         format!("cannot {deed} the subscription `{name}`: {error}"),
         Box::new(error.clone()),
     )

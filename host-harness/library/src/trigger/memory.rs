@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::store::{
     Acceptance, Pending, TriggerStore, TriggerStoreError, delivery_fits, events_waiting,
 };
-use super::subscription::{Delivered, Keep, NewEvent, Subscription, SubscriptionKey, TriggerEvent};
+use super::subscription::{
+    Delivered, NewEvent, StoredSubscription, Subscription, SubscriptionKey, TriggerEvent,
+};
 use crate::limits::TriggerLimits;
 
 /// Keeps subscriptions as long as the process lives.
@@ -25,7 +27,7 @@ struct State {
 
 #[derive(Debug)]
 struct One {
-    keep: Keep,
+    keep: StoredSubscription,
     deliveries: VecDeque<(Pending, bool)>,
     events: VecDeque<TriggerEvent>,
     seen: HashSet<String>,
@@ -114,11 +116,15 @@ impl TriggerStore for MemoryTriggers {
         Ok(self.state().subscriptions.values().map(|one| one.keep.subscription.clone()).collect())
     }
 
-    async fn open(&self, name: &str) -> Result<Keep, TriggerStoreError> {
+    async fn open(&self, name: &str) -> Result<StoredSubscription, TriggerStoreError> {
         Ok(self.state().one(name)?.keep.clone())
     }
 
-    async fn keep(&self, mut keep: Keep, replacing: Option<u64>) -> Result<u64, TriggerStoreError> {
+    async fn keep(
+        &self,
+        mut keep: StoredSubscription,
+        replacing: Option<u64>,
+    ) -> Result<u64, TriggerStoreError> {
         let mut state = self.state();
         let name = keep.subscription.key().to_string();
         let Some(revision) = replacing else {

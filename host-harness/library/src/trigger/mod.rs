@@ -28,7 +28,7 @@
 //! use serde_json::json;
 //! use workflow_node_host::store::{SqliteStore, StoreKey};
 //! use workflow_node_host::trigger::{
-//!     EventSink, Happening, Listener, NewSubscription, RunOptions, SinkError, TriggerEvent,
+//!     EventSink, SubscriptionActivity, Listener, NewSubscription, RunOptions, SinkError, TriggerEvent,
 //! };
 //! use workflow_node_host::{CancellationToken, FileApprovals, Host, Principal};
 //!
@@ -42,8 +42,8 @@
 //!         Ok(())
 //!     }
 //!
-//!     fn happened(&self, subscription: &str, happening: &Happening) {
-//!         eprintln!("{subscription}: {happening:?}");
+//!     fn activity(&self, subscription: &str, activity: &SubscriptionActivity) {
+//!         eprintln!("{subscription}: {activity:?}");
 //!     }
 //! }
 //!
@@ -100,11 +100,12 @@ pub use listen::Listener;
 pub use manage::Triggers;
 pub use memory::MemoryTriggers;
 pub use receive::{Answer, Incoming, Reason};
-pub use run::{EventSink, Happening, RunOptions, SinkError};
+pub use run::{EventSink, RunOptions, SinkError, SubscriptionActivity};
 pub use signature::{SignatureError, sign, verify};
 pub use store::{Acceptance, Pending, TriggerStore, TriggerStoreError};
 #[cfg(feature = "store")]
 pub(crate) use store::{delivery_fits, events_waiting};
 pub use subscription::{
-    Delivered, Keep, NewEvent, NewSubscription, Status, Subscription, SubscriptionKey, TriggerEvent,
+    Delivered, NewEvent, NewSubscription, Status, StoredSubscription, Subscription,
+    SubscriptionKey, TriggerEvent,
 };

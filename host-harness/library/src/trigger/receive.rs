@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::manage::Triggers;
 use super::signature::{SignatureError, verify};
 use super::store::{Acceptance, TriggerStoreError};
-use super::subscription::{Delivered, Keep};
+use super::subscription::{Delivered, StoredSubscription};
 use crate::description::{AnsweredBy, Trigger, Webhook};
 use crate::error::Error;
 use crate::plugin::{Plugin, TriggerReply};
@@ -101,6 +101,33 @@ pub enum Reason {
     Failed(String),
 }
 
+impl Reason {
+    /// The name, which stays the same over versions.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Repeated => "repeated",
+            Self::Plugin => "plugin",
+            Self::Unknown => "unknown",
+            Self::Method => "method",
+            Self::TooLarge => "too-large",
+            Self::Unsigned => "unsigned",
+            Self::WrongSignature => "wrong-signature",
+            Self::Full => "full",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(why) => write!(formatter, "{}: {why}", self.as_str()),
+            _ => formatter.pad(self.as_str()),
+        }
+    }
+}
+
 impl Answer {
     pub(super) fn of(status: StatusCode, reason: Reason) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new(), reason }
@@ -159,7 +186,7 @@ impl Triggers {
             Ok(found) => found,
             Err(refusal) => return Ok(refusal),
         };
-        plugin.check_run(&trigger.name)?;
+        plugin.check_run(&trigger.name).await?;
         let Some(webhook) = trigger.webhook() else { return Ok(unknown()) };
         if let Err(refusal) = self.judged(webhook, &keep, &incoming) {
             return Ok(refusal);
@@ -191,9 +218,9 @@ impl Triggers {
         &self,
         plugin: &'a Plugin,
         name: &str,
-    ) -> Result<Result<(&'a Trigger, Keep), Answer>, Error> {
+    ) -> Result<Result<(&'a Trigger, StoredSubscription), Answer>, Error> {
         // Rules that nobody has approved are none to check by.
-        plugin.check_approval()?;
+        plugin.check_approval().await?;
         let keep = match self.0.store.open(name).await {
             Err(TriggerStoreError::Unknown { .. }) => return Ok(Err(unknown())),
             keep => keep?,
@@ -226,7 +253,12 @@ impl Triggers {
     }
 
     /// Whether a delivery is accepted: first by what costs least.
-    fn judged(&self, webhook: &Webhook, keep: &Keep, incoming: &Incoming) -> Result<(), Answer> {
+    fn judged(
+        &self,
+        webhook: &Webhook,
+        keep: &StoredSubscription,
+        incoming: &Incoming,
+    ) -> Result<(), Answer> {
         let limit = self.admitted(webhook, &incoming.method, &incoming.headers)?;
         if incoming.body.len() > limit {
             return Err(Answer::of(StatusCode::PAYLOAD_TOO_LARGE, Reason::TooLarge));
@@ -247,7 +279,7 @@ impl Triggers {
         &self,
         plugin: &Plugin,
         trigger: &Trigger,
-        keep: &Keep,
+        keep: &StoredSubscription,
         delivered: Delivered,
     ) -> Result<Answer, Error> {
         let name = &keep.subscription.key().to_string();
@@ -290,7 +322,7 @@ fn failed(name: &str, error: &Error) -> Answer {
 
 /// A plugin's reply, less what a plugin has no say in.
 fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
-    let broken = |problem: String| Error::from(crate::error::ErrorKind::Stopped(problem));
+    let broken = |problem: String| Error::from(crate::error::Cause::Stopped(problem));
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| {
         status.is_success() || status.is_client_error() || status.is_server_error()
     });

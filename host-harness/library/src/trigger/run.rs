@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::manage::{Triggers, refused};
 use super::store::{Pending, TriggerStoreError};
 use super::subscription::{Status, TriggerEvent};
-use crate::error::{Error, ErrorKind};
-use crate::execution::ItemError;
+use crate::error::{Cause, Error};
+use crate::execution::{ItemError, ItemErrorKind};
 use crate::plugin::Plugin;
 
 /// How often a plugin may crash at one delivery before that is put aside.
@@ -37,15 +37,15 @@ pub trait EventSink: Send + Sync + 'static {
     async fn event(&self, event: &TriggerEvent) -> Result<(), SinkError>;
 
     /// Hears what happens to the subscription besides.
-    fn happened(&self, subscription: &str, happening: &Happening) {
-        tracing::info!(subscription, ?happening, "trigger");
+    fn activity(&self, subscription: &str, activity: &SubscriptionActivity) {
+        tracing::info!(subscription, ?activity, "trigger");
     }
 }
 
 /// What happens to a subscription that is run.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum SubscriptionActivity {
     /// A poll has ended, with so many events that were new.
     Polled {
         /// How many.
@@ -107,10 +107,10 @@ impl Triggers {
         options: RunOptions,
         cancellation: &CancellationToken,
     ) -> Result<(), Error> {
-        plugin.check_approval()?;
+        plugin.check_approval().await?;
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
-        plugin.check_run(&trigger.name)?;
+        plugin.check_run(&trigger.name).await?;
         let run =
             Run { triggers: self, plugin, name, sink: &*sink, cancellation, events: Notify::new() };
         let interval = trigger.interval().map(|own| options.interval.unwrap_or(own));
@@ -141,7 +141,7 @@ impl Triggers {
         plugin: &Plugin,
         name: &str,
         cancellation: &CancellationToken,
-    ) -> Result<Option<Happening>, Error> {
+    ) -> Result<Option<SubscriptionActivity>, Error> {
         let Some(pending) = self.0.store.pending(name).await? else { return Ok(None) };
         self.0.store.room(name, &self.0.limits).await?;
         let Pending { number, delivered, failures } = pending;
@@ -157,18 +157,19 @@ impl Triggers {
         let error = match events {
             Ok(events) => {
                 let new = self.0.store.settle(name, number, &events, &self.0.limits).await?;
-                return Ok(Some(Happening::Received { new }));
+                return Ok(Some(SubscriptionActivity::Received { new }));
             }
             Err(error) => error,
         };
-        let is_unreadable = error.item().is_some_and(|item| item.kind == "invalid-input");
+        let is_unreadable =
+            error.item().is_some_and(|item| item.kind == ItemErrorKind::InvalidInput);
         let crashes = error.is_stopped() && !cancellation.is_cancelled();
         let put_aside = is_unreadable || (crashes && failures + 1 >= MOST_CRASHES);
         let reason = error.to_string();
         if put_aside || crashes {
             self.0.store.fail(name, number, &reason, put_aside, &self.0.limits).await?;
         }
-        if put_aside { Ok(Some(Happening::PutAside { reason })) } else { Err(error) }
+        if put_aside { Ok(Some(SubscriptionActivity::PutAside { reason })) } else { Err(error) }
     }
 
     /// Polls once. Returns how many events were new, and whether there is more at once: an engine
@@ -217,9 +218,9 @@ impl Run<'_> {
         let mut failures = 0;
         loop {
             match self.triggers.work(self.plugin, self.name, self.cancellation).await {
-                Ok(Some(happening)) => {
+                Ok(Some(activity)) => {
                     failures = 0;
-                    self.sink.happened(self.name, &happening);
+                    self.sink.activity(self.name, &activity);
                     self.events.notify_one();
                 }
                 Ok(None) => {
@@ -245,7 +246,7 @@ impl Run<'_> {
             match self.triggers.poll(self.plugin, self.name, self.cancellation).await {
                 Ok((new, more)) => {
                     failures = 0;
-                    self.sink.happened(self.name, &Happening::Polled { new });
+                    self.sink.activity(self.name, &SubscriptionActivity::Polled { new });
                     if new > 0 {
                         self.events.notify_one();
                     }
@@ -272,7 +273,7 @@ impl Run<'_> {
             match self.look().await {
                 Ok(Some(was)) => {
                     failures = 0;
-                    self.sink.happened(self.name, &Happening::Repaired { was });
+                    self.sink.activity(self.name, &SubscriptionActivity::Repaired { was });
                 }
                 Ok(None) => {
                     failures = 0;
@@ -309,7 +310,7 @@ impl Run<'_> {
                 }
             };
             if let Err(error) = self.sink.event(&event).await {
-                let error = ErrorKind::Trigger(format!("an event was not taken: {error}")).into();
+                let error = Cause::Trigger(format!("an event was not taken: {error}")).into();
                 self.pause("hand on", &error, &mut failures).await;
                 continue;
             }
@@ -326,7 +327,10 @@ impl Run<'_> {
         if error.is_full() {
             if *failures == 0 {
                 let reason = error.to_string();
-                self.sink.happened(self.name, &Happening::Failed { what, reason, pause: LOOK });
+                self.sink.activity(
+                    self.name,
+                    &SubscriptionActivity::Failed { what, reason, pause: LOOK },
+                );
             }
             *failures = 1;
             self.triggers.0.clock.sleep(LOOK).await;
@@ -337,13 +341,13 @@ impl Run<'_> {
         let pause = asked.map_or(own, |asked| own.max(Duration::from_millis(asked)));
         *failures += 1;
         let reason = error.to_string();
-        self.sink.happened(self.name, &Happening::Failed { what, reason, pause });
+        self.sink.activity(self.name, &SubscriptionActivity::Failed { what, reason, pause });
         self.triggers.0.clock.sleep(pause).await;
     }
 }
 
 impl From<TriggerStoreError> for Error {
     fn from(error: TriggerStoreError) -> Self {
-        ErrorKind::TriggerStore(error).into()
+        Cause::TriggerStore(error).into()
     }
 }

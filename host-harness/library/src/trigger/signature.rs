@@ -14,6 +14,7 @@ const MOST: usize = 16;
 
 /// Why a delivery is not from where it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignatureError {
     /// It is not signed, or not in the way that is described.
     #[error("it holds no signature in `{header}`")]

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::subscription::{Delivered, Keep, NewEvent, Subscription, TriggerEvent};
+use super::subscription::{Delivered, NewEvent, StoredSubscription, Subscription, TriggerEvent};
 use crate::limits::TriggerLimits;
+use crate::names::names;
 
 /// Why a store of subscriptions cannot do something.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -44,15 +45,16 @@ fn one_of(known: &[String]) -> String {
     }
 }
 
-/// What has become of a delivery that was to be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acceptance {
-    /// It is kept.
-    Kept,
-    /// One with the same id was kept before.
-    Repeated,
-    /// So many are kept that there is no room.
-    Full,
+names! {
+    /// What has become of a delivery that was to be stored.
+    pub enum Acceptance {
+        /// It is stored.
+        Kept = "kept",
+        /// One with the same ID was stored before.
+        Repeated = "repeated",
+        /// So many are stored that there is no room.
+        Full = "full",
+    }
 }
 
 /// A delivery that waits for the plugin.
@@ -81,7 +83,7 @@ pub trait TriggerStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`TriggerStoreError::Unknown`], and when the store fails.
-    async fn open(&self, name: &str) -> Result<Keep, TriggerStoreError>;
+    async fn open(&self, name: &str) -> Result<StoredSubscription, TriggerStoreError>;
 
     /// Keeps a new one (`replacing` is `None`), or changes the one that has this revision; its
     /// cursor stays as it is. Returns the revision.
@@ -90,7 +92,11 @@ pub trait TriggerStore: Send + Sync + 'static {
     ///
     /// [`TriggerStoreError::Exists`], [`TriggerStoreError::Changed`],
     /// [`TriggerStoreError::Unknown`], and when the store fails.
-    async fn keep(&self, keep: Keep, replacing: Option<u64>) -> Result<u64, TriggerStoreError>;
+    async fn keep(
+        &self,
+        keep: StoredSubscription,
+        replacing: Option<u64>,
+    ) -> Result<u64, TriggerStoreError>;
 
     /// Removes one, with all that has come for it. One that is not there is no error.
     ///

@@ -127,6 +127,7 @@ impl Subscription {
 /// How a subscription is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Status {
     /// It is being set up, or that was interrupted: set it up again, or tear it down.
     Unfinished,
@@ -138,9 +139,27 @@ pub enum Status {
     Missing,
 }
 
+impl Status {
+    /// The name, as in its JSON.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
 /// A subscription with its secrets, as a store keeps it.
 #[derive(Clone, Debug)]
-pub struct Keep {
+pub struct StoredSubscription {
     /// What is no secret.
     pub subscription: Subscription,
     /// The trigger's parameters. Sealed, because a form may ask for secrets.

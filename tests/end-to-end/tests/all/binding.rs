@@ -128,7 +128,7 @@ async fn hostile(transport: Arc<Recording>, audiences: &[&str]) -> Plugin {
         .unwrap();
     let host: Host = host;
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     for (name, kind, field, secret, audiences) in [
         ("token", "token", "token", TOKEN, json!(audiences)),
         ("key", "key", "key", KEY, json!(["https://events.pagerduty.com"])),

@@ -122,7 +122,10 @@ async fn one_that_is_refused_has_an_error_of_its_own_and_the_others_are_changed(
             17 => assert_eq!(error(&outcome, place).kind, "not-found"),
             280 => {
                 let refused = error(&outcome, place);
-                assert_eq!((refused.kind, refused.code.as_deref()), ("conflict", Some("1001")));
+                assert_eq!(
+                    (refused.kind.as_str(), refused.code.as_deref()),
+                    ("conflict", Some("1001"))
+                );
             }
             _ => {
                 assert_eq!(values(&outcome, place)[0]["id"], *id);
@@ -208,7 +211,7 @@ async fn a_service_that_stays_down_for_one_request_fails_exactly_its_items() {
     assert_eq!(writes.len(), 3, "nobody tries them one by one after that");
     assert!(is_one_of(&writes, &failed(&outcome, &ids)));
     for item in outcome.items.iter().filter_map(|item| item.error.as_ref()) {
-        assert_eq!((item.kind, item.http_status), ("unavailable", Some(503)));
+        assert_eq!((item.kind.as_str(), item.http_status), ("unavailable", Some(503)));
         assert!(item.message.contains("Simulated fault"), "{}", item.message);
     }
 }

@@ -60,7 +60,7 @@ async fn an_execution_leaves_no_connection_behind_for_longer_than_the_idle_time(
     let credentials = world.credentials.clone();
     world.host = host().transport(Arc::new(own)).credential_source(credentials).build().unwrap();
     world.plugin = world.host.load_file(component_build::pagerduty()).await.unwrap();
-    world.plugin.approve(None).unwrap();
+    world.plugin.approve(None).await.unwrap();
     let outcome = world.run("ability.list", &vec![json!({}); 20]).await;
     (0..20).for_each(|item| drop(values(&outcome, item)));
     let port = port(&world.simulator);

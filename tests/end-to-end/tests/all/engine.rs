@@ -119,7 +119,7 @@ async fn one_refresh_serves_all_requests_that_were_refused_with_the_old_token() 
     let host =
         host().transport(Arc::new(transport)).credential_source(source.clone()).build().unwrap();
     let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     let mut execution = Execution::new("ability.list").credential("rest", "mine");
     execution.items = vec![json!({"limit": 1}); 20];
     let outcome = plugin.execute(execution).await.unwrap();

@@ -90,7 +90,7 @@ async fn the_status_counts_more_than_the_code_and_is_enough_without_one() {
         }
         let fault = answer(status, &body).always();
         let error = failed(&world, "user.me", json!({}), fault).await;
-        assert_eq!((error.kind, error.http_status), (kind, Some(status)));
+        assert_eq!((error.kind.as_str(), error.http_status), (kind, Some(status)));
         assert!(error.message.starts_with("It says so"), "{}", error.message);
     }
 }
@@ -139,7 +139,7 @@ async fn a_wrong_region_and_a_wrong_scheme_are_thought_of() {
     let told = async |credential: &str| {
         let outcome = world.run_with(credential, "ability.list", &[json!({})]).await;
         let error = error(&outcome, 0).clone();
-        assert_eq!((error.kind, error.code.as_deref()), ("unauthenticated", Some("2006")));
+        assert_eq!((error.kind.as_str(), error.code.as_deref()), ("unauthenticated", Some("2006")));
         error.message
     };
     let european = world.simulator.eu().keys().user;
@@ -171,7 +171,7 @@ async fn a_missing_scope_and_a_missing_ability_are_called_by_their_names() {
     let ask = json!({"incident_id": incident.id, "message": "m", "user_ids": ["ben@example.com"]});
     let outcome = world.run("incident.add_responders", &[ask]).await;
     let ability = error(&outcome, 0);
-    assert_eq!((ability.kind, ability.code.as_deref()), ("forbidden", Some("2014")));
+    assert_eq!((ability.kind.as_str(), ability.code.as_deref()), ("forbidden", Some("2014")));
     assert!(ability.message.contains("`coordinated_responding`"), "{}", ability.message);
 }
 

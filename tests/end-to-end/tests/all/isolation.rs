@@ -190,7 +190,7 @@ async fn a_worker_that_is_killed_is_one_executions_error() {
 }
 
 fn error_of(item: &workflow_node_host::ItemOutcome) -> &str {
-    item.error.as_ref().map_or("none", |error| error.kind)
+    item.error.as_ref().map_or("none", |error| error.kind.as_str())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,7 +314,7 @@ async fn without_workers_a_component_that_is_not_approved_is_not_loaded() {
     assert!(refused.is_refused(), "{refused}");
     assert!(refused.to_string().contains("Isolation::InProcessUnapproved"), "{refused}");
     let plugin = build(Isolation::Process(worker())).load_file(&component).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     build(Isolation::InProcess).load_file(&component).await.expect("it is approved");
 }
 

@@ -119,7 +119,7 @@ async fn nothing_runs_before_it_is_approved() {
     assert!(
         plugin.configure("any", &serde_json::Map::new(), None).await.unwrap_err().is_not_approved()
     );
-    plugin.approve(Some("somebody".into())).unwrap();
+    plugin.approve(Some("somebody".into())).await.unwrap();
     run(&plugin).await.unwrap();
 }
 
@@ -129,7 +129,7 @@ async fn an_approval_in_a_file_holds_for_the_digest_and_for_no_more_than_was_gra
     let path = directory.path().join("approvals.json");
     let file = || Arc::new(FileApprovals::new(&path));
     let plugin = minimal(file(), false).await;
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     run(&minimal(file(), false).await).await.unwrap();
     // A grant that was cut down by hand grants less than the component asks for.
     let text = std::fs::read_to_string(&path).unwrap();
@@ -152,7 +152,7 @@ async fn an_approval_in_a_file_holds_for_the_digest_and_for_no_more_than_was_gra
 #[tokio::test(flavor = "multi_thread")]
 async fn items_are_validated_before_anything_is_run() {
     let plugin = minimal(Arc::new(MemoryApprovals::default()), false).await;
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     let mut execution = Execution::new("echo.get")
         .item(json!({"text": "good"}))
         .item(json!({"text": 7}))
@@ -163,8 +163,11 @@ async fn items_are_validated_before_anything_is_run() {
     assert!(pointers.contains(&"/1/text") && pointers.iter().any(|one| one.starts_with("/2")));
     execution.continue_on_fail = true;
     let outcome = plugin.execute(execution).await.unwrap();
-    let kinds: Vec<Option<&str>> =
-        outcome.items.iter().map(|item| item.error.as_ref().map(|error| error.kind)).collect();
+    let kinds: Vec<Option<&str>> = outcome
+        .items
+        .iter()
+        .map(|item| item.error.as_ref().map(|error| error.kind.as_str()))
+        .collect();
     assert_eq!(kinds, [None, Some("invalid-input"), Some("invalid-input")]);
     let error = plugin.execute(Execution::new("echo.gte")).await.unwrap_err();
     assert!(error.to_string().contains("echo.get"), "known names are listed: {error}");

@@ -13,6 +13,7 @@ mod hostile;
 mod isolation;
 mod languages;
 mod loading;
+mod network_services;
 mod node;
 mod pacing;
 mod portability;

@@ -7,7 +7,7 @@ use end_to_end::{World, error, values};
 use pagerduty_simulator::{Fault, Simulator};
 use serde_json::{Value, json};
 use workflow_node_host::description::RateWindow;
-use workflow_node_host::{Limits, Observer};
+use workflow_node_host::{ErrorKind, Limits, Observer};
 
 async fn unlimited() -> World {
     World::with(Simulator::builder().without_rate_limits(), |host| host).await
@@ -144,7 +144,7 @@ async fn items_that_pacing_cannot_send_in_the_time_allowed_are_not_begun() {
     let mut execution = world.execution("events", "event.trigger", &items);
     execution.context.limits = None;
     let refused = world.plugin.execute(execution).await.unwrap_err();
-    assert_eq!(refused.name(), "rate-limit");
+    assert_eq!(refused.kind(), ErrorKind::RateLimit);
     let text = refused.to_string();
     for part in [
         "700 items",

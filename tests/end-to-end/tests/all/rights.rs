@@ -226,7 +226,7 @@ async fn configure_cannot_add_a_parameter_to_a_consent_that_was_not_approved() {
     let store = Arc::new(open(directory.path()));
     let host: Host = end_to_end::host().credential_store(store).build().unwrap();
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     let manager = host.credentials().unwrap();
     let begin = async |name: &str, value: &str| {
         let order = ConnectOrder {
@@ -301,7 +301,7 @@ async fn a_rebuild_that_drops_a_protection_is_not_approved_in_development_mode()
     let approvals = Arc::new(MemoryApprovals::default());
     let host = end_to_end::host().approvals(approvals).development(true).build().unwrap();
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     for (from, to, words) in [
         (
             r#""x-secret":"integration-key""#,
@@ -316,7 +316,7 @@ async fn a_rebuild_that_drops_a_protection_is_not_approved_in_development_mode()
         (r#""path":"/services/{id}""#, r#""path":"/services/none""#, "can now read the secret"),
     ] {
         let rebuilt = host.load(rebuilt(from, to)).await.unwrap();
-        let error = rebuilt.check_approval().expect_err(to);
+        let error = rebuilt.check_approval().await.expect_err(to);
         assert!(error.is_not_approved(), "{to}: {error}");
         assert!(error.to_string().contains(words), "{to}: {error}");
     }
@@ -324,7 +324,7 @@ async fn a_rebuild_that_drops_a_protection_is_not_approved_in_development_mode()
     let from = r#""description":"Breaks the contract.""#;
     let harmless =
         host.load(rebuilt(from, r#""description":"Honors the contract.""#)).await.unwrap();
-    harmless.check_approval().unwrap();
+    harmless.check_approval().await.unwrap();
 }
 
 async fn approved_without(withheld: Withheld) -> (Host, Plugin) {
@@ -332,7 +332,7 @@ async fn approved_without(withheld: Withheld) -> (Host, Plugin) {
     let store = Arc::new(open(directory.path()));
     let host = end_to_end::host().credential_store(store).build().unwrap();
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve_without(withheld, None).unwrap();
+    plugin.approve_without(withheld, None).await.unwrap();
     (host, plugin)
 }
 
@@ -347,7 +347,7 @@ async fn what_an_operator_withholds_is_refused_with_the_option_that_withholds_it
     assert_eq!(record["error"], "SendErrorKind::Denied", "{record}");
     let option = format!("--without-origin {API}");
     assert!(record["message"].as_str().unwrap().contains(&option), "{record}");
-    assert_eq!(plugin.approval().unwrap().withheld, withheld);
+    assert_eq!(plugin.approval().await.unwrap().withheld, withheld);
 
     // An effect and an action: nothing of it runs.
     for (withheld, option) in [
@@ -387,7 +387,7 @@ async fn what_an_operator_withholds_is_refused_with_the_option_that_withholds_it
     // What was never asked for cannot be withheld: it would be a slip of the pen.
     let withheld =
         Withheld { actions: ["hostile.reqest".to_owned()].into(), ..Withheld::default() };
-    assert!(plugin.approve_without(withheld, None).unwrap_err().is_invalid_input());
+    assert!(plugin.approve_without(withheld, None).await.unwrap_err().is_invalid_input());
 }
 
 trait ParseEffect {
@@ -422,7 +422,7 @@ async fn disabling_a_plugin_ends_what_runs_and_refuses_what_would() {
             false => PluginName::Node("hostile".into()),
         };
         let disabled = Disabled { plugin: name.clone(), since: 0, by: Some("carol".into()) };
-        other.disable(disabled).unwrap();
+        other.disable(disabled).await.unwrap();
         let (outcome, elapsed, hostile) = running.await.unwrap();
         let stopped = outcome.stopped.expect("it was stopped").to_string();
         assert!(stopped.contains("disabled by carol"), "{stopped}");
@@ -430,8 +430,8 @@ async fn disabling_a_plugin_ends_what_runs_and_refuses_what_would() {
         let error = plugin.execute(hostile.execution("hostile.request")).await.unwrap_err();
         assert!(error.is_disabled(), "{error}");
         assert!(error.to_string().contains(&format!("harness plugin enable {name}")), "{error}");
-        assert!(other.enable(&name).unwrap());
-        assert!(!other.enable(&name).unwrap());
+        assert!(other.enable(&name).await.unwrap());
+        assert!(!other.enable(&name).await.unwrap());
         plugin.execute(hostile.execution("hostile.request")).await.unwrap();
     }
 }
@@ -455,7 +455,7 @@ impl Pager {
             .build()
             .unwrap();
         let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         Self { simulator, host, plugin, _directory: directory }
     }
 
@@ -674,7 +674,7 @@ async fn users_of_a_credential_share_neither_connections_nor_a_pace() {
         .build()
         .unwrap();
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     let manager = host.credentials().unwrap();
     for user in ["ada", "bob"] {
         let order = ConnectOrder {

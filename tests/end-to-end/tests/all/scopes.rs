@@ -6,11 +6,11 @@ use std::sync::Arc;
 use end_to_end::{host, transport};
 use pagerduty_simulator::Simulator;
 use serde_json::{Value, json};
-use workflow_node_host::Execution;
-use workflow_node_host::audit::{CredentialDeed, MemoryAudit};
+use workflow_node_host::audit::{CredentialOperation, MemoryAudit};
 use workflow_node_host::credential::{Mode, NewCredential};
 use workflow_node_host::description::Effect;
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
+use workflow_node_host::{ErrorKind, Execution};
 
 /// Scopes to write that some actions need which only read.
 const READS_BY_WRITING: [&str; 2] = ["analytics.write", "schedules.write"];
@@ -57,7 +57,7 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
         .build()
         .unwrap();
     let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     let fields = json!({"client_id": "c"});
     let configuration =
         plugin.configure("oauth2", fields.as_object().unwrap(), None).await.unwrap();
@@ -89,7 +89,7 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
                 read += 1;
             } else {
                 let error = outcome.expect_err(&action.name);
-                assert_eq!(error.name(), "insufficient-scope", "{}: {error}", action.name);
+                assert_eq!(error.kind(), ErrorKind::InsufficientScope, "{}: {error}", action.name);
                 refused += 1;
             }
         }
@@ -103,8 +103,10 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
     assert_eq!(Vec::from_iter(reads_by_writing), READS_BY_WRITING);
     // Every use leaves an entry, allowed or not; what the service says to a made-up token is no use.
     let events = audit.credential_events();
-    let uses: Vec<_> =
-        events[before..].iter().filter(|event| event.deed == CredentialDeed::Use).collect();
+    let uses: Vec<_> = events[before..]
+        .iter()
+        .filter(|event| event.operation == CredentialOperation::Use)
+        .collect();
     assert_eq!(uses.len(), read + refused);
     assert_eq!(uses.iter().filter(|event| event.refused.is_some()).count(), refused);
     assert!(uses.iter().all(|event| event.plugin.is_some() && event.action.is_some()));

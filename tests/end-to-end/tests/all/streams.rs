@@ -11,7 +11,8 @@ use futures_util::{Stream, StreamExt as _};
 use pagerduty_simulator::Simulator;
 use serde_json::{Value, json};
 use workflow_node_host::{
-    Execution, ExecutionEnd, ExecutionEvent, ExecutionStream, ItemError, Limits, Silent,
+    Execution, ExecutionEnd, ExecutionEvent, ExecutionStream, ItemError, ItemErrorKind, Limits,
+    Silent,
 };
 
 /// Portions of so many items at most.
@@ -142,8 +143,11 @@ async fn a_wrong_item_of_a_stream_fails_like_any_other() {
     let mut strict = execution("incident.get");
     strict.continue_on_fail = false;
     let (first, end) = told(start(&world, strict, list).await).await;
-    let kinds: BTreeSet<&str> =
-        first.items.iter().filter_map(|(_, _, error)| Some(error.as_ref()?.kind)).collect();
+    let kinds: BTreeSet<&str> = first
+        .items
+        .iter()
+        .filter_map(|(_, _, error)| Some(error.as_ref()?.kind.as_str()))
+        .collect();
     assert_eq!(kinds, ["cancelled", "invalid-input"].into());
     assert!(end.items < 3 * PORTION as u64, "{}", end.items);
     assert!(world.simulator.requests().len() <= wrong);
@@ -200,7 +204,7 @@ async fn a_stream_that_stalls_ends_and_one_that_goes_on_does_not() {
     stalled.context.limits = Some(limits(300));
     let (told_stalled, _) = told(start(&world, stalled, incidents(&world, 3)).await).await;
     let kind = told_stalled.items[0].2.as_ref().map(|error| error.kind);
-    assert_eq!(kind, Some("timeout"));
+    assert_eq!(kind, Some(ItemErrorKind::Timeout));
 }
 
 #[tokio::test(flavor = "multi_thread")]

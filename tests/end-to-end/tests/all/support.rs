@@ -68,7 +68,7 @@ impl Hostile {
             .audit(audit.clone());
         let host = configure_host(builder).build().expect("a host");
         let plugin = host.load_file(component_build::guest("hostile")).await.expect("it loads");
-        plugin.approve(None).expect("it is approved");
+        plugin.approve(None).await.expect("it is approved");
         let token = simulator.us().keys().user;
         for (name, kind, field, secret) in [
             ("token", "token", "token", token.clone()),

@@ -57,7 +57,7 @@ async fn an_incident_is_acknowledged_snoozed_reopened_and_resolved_with_a_note()
     // What was resolved stays so.
     let outcome = world.run("incident.reopen", &[on(&id)]).await;
     let refused = error(&outcome, 0);
-    assert_eq!((refused.kind, refused.code.as_deref()), ("conflict", Some("1001")));
+    assert_eq!((refused.kind.as_str(), refused.code.as_deref()), ("conflict", Some("1001")));
     assert_eq!(world.simulator.violations(), [""; 0]);
 }
 
@@ -81,7 +81,7 @@ async fn an_incident_is_given_to_others_and_escalated() {
     let outcome =
         world.run("incident.escalate", &[on_with(&id, json!({"escalation_level": 9}))]).await;
     let refused = error(&outcome, 0);
-    assert_eq!((refused.kind, refused.code.as_deref()), ("conflict", Some("1006")));
+    assert_eq!((refused.kind.as_str(), refused.code.as_deref()), ("conflict", Some("1006")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +143,11 @@ async fn people_are_asked_to_help_where_the_plan_allows_it() {
         };
         let outcome = world.run(action, &[parameters]).await;
         let refused = error(&outcome, 0);
-        assert_eq!((refused.kind, refused.http_status), ("forbidden", Some(402)), "{action}");
+        assert_eq!(
+            (refused.kind.as_str(), refused.http_status),
+            ("forbidden", Some(402)),
+            "{action}"
+        );
         assert!(refused.message.contains("`coordinated_responding`"), "{}", refused.message);
     }
     world.us().set_ability("coordinated_responding", true);

@@ -207,7 +207,11 @@ async fn what_brings_a_thing_into_a_state_brings_it_there_once() {
         let notes = notes.iter().filter(|note| note.content == "Resolution Note: Done.").count();
         assert_eq!((logged("resolve"), notes), (1, 1), "{name}: {resolved:?}");
         if let Some(error) = &resolved.items[0].error {
-            assert_eq!((error.kind, error.code.as_deref()), ("conflict", Some("1001")), "{name}");
+            assert_eq!(
+                (error.kind.as_str(), error.code.as_deref()),
+                ("conflict", Some("1001")),
+                "{name}"
+            );
         }
         let user = json!({"user_id": "PUSER000000002", "job_title": "Baker"});
         values(&outcome("user.update", user, &fault).await, 0);

@@ -26,7 +26,7 @@ async fn an_incident_lives_its_life() {
     assert_eq!(world.one("incident.resolve", resolve.clone()).await["status"], "resolved");
     let outcome = world.run("incident.resolve", &[resolve]).await;
     let error = error(&outcome, 0);
-    assert_eq!((error.kind, error.code.as_deref()), ("conflict", Some("1001")));
+    assert_eq!((error.kind.as_str(), error.code.as_deref()), ("conflict", Some("1001")));
     assert_eq!(world.simulator.violations(), [""; 0]);
 }
 

@@ -79,7 +79,7 @@ impl Evil {
             .audit(audit.clone());
         let host = configure(builder).build().unwrap();
         let plugin = host.load(component(mode)).await.expect("it loads");
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         Self { plugin, audit, credentials }
     }
 

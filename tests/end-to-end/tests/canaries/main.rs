@@ -186,7 +186,7 @@ async fn the_scanner_finds_a_leak_planted_in_each_place() {
     let host = spy.watch(host()).transport(Arc::new(transport)).build().unwrap();
     spy.attach(&host);
     let hostile = host.load_file(component_build::guest("hostile")).await.unwrap();
-    hostile.approve(None).unwrap();
+    hostile.approve(None).await.unwrap();
     let everything = Arc::new(Everything::default());
     let run = async |case: &str| {
         let mut execution = Execution::new("hostile.misbehave");

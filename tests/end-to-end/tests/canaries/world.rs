@@ -128,7 +128,7 @@ impl World {
             .unwrap();
         spy.attach(&host);
         let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         let identity = simulator.identity();
         let (app, user_app) = (identity.scoped_app(Region::Us), identity.classic_app());
         let world =

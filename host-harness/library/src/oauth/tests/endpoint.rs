@@ -65,7 +65,7 @@ async fn o20_only_an_endpoint_that_is_approved_and_configured_and_https_is_asked
     // Stored for an endpoint that the approved description does not name, or that is no https.
     for (url, reason) in [
         ("https://evil.test/token", "was not approved"),
-        ("http://id.test/token", "was not approved"),
+        ("http://id.test/token", "is not https"),
         ("https://id.test/token?next=https://evil.test", "was not approved"),
     ] {
         let change = |world: &mut World| {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::service::{FIRST, Service};
 use crate::approval::{Approval, Approvals as _, GrantRequest, MemoryApprovals};
-use crate::audit::MemoryAudit;
+use crate::audit::{AuditLog, MemoryAudit};
 use crate::clock::SystemClock;
 use crate::credential::{
     ConnectionKey, Credential, CredentialError, CredentialRequest, CredentialSource as _, Mode,
@@ -141,12 +142,14 @@ pub(super) fn manager(
             approved_at: 0,
             approved_by: None,
         })
+        .now_or_never()
+        .expect("memory answers at once")
         .unwrap();
     CredentialManager::new(Services {
         store: Arc::new(store.clone()),
         transport: Arc::new(Plain::to(port)),
         approvals: Arc::new(approvals),
-        audit,
+        audit: AuditLog::new(audit, &ProcessLimits::default()),
         clock: Arc::new(SystemClock::default()),
         events: None,
         timing,
@@ -249,7 +252,7 @@ impl World {
     }
 
     pub(super) fn status(&self) -> &'static str {
-        self.store.summary("work").unwrap().status.word()
+        self.store.summary("work").unwrap().status.as_str()
     }
 
     /// Another process's manager over the same store.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Ended, Stopped, Stopping, over, unless_disabled};
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Cause, Error};
 use crate::imports::WorkflowNodeCtx;
 use crate::isolation::{Finished, Lease, Owner, Workers};
 use crate::plugin::{Invocation, Returned};
@@ -34,7 +34,7 @@ impl Program {
         let data = self.workers.limits().memory.saturating_add(context.limits().memory as u64);
         let owner = Owner {
             plugin: self.plugin,
-            principal: context.session().map(|session| session.principal.clone()),
+            principal: context.session().map(|session| session.caller.actor.clone()),
             data,
         };
         let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
@@ -42,7 +42,7 @@ impl Program {
             lease
                 .load(&self.code, self.has_triggers, data)
                 .await
-                .map_err(|error| ErrorKind::Stopped(error.to_string()))?
+                .map_err(|error| Cause::Stopped(error.to_string()))?
                 .map_err(Error::refused)?;
         }
         Ok(lease)
@@ -74,7 +74,7 @@ impl Instance {
         let over = over(&context);
         let leased = tokio::select! {
             leased = program.lease(&context) => leased,
-            reason = over => Err(Error::from(ErrorKind::Stopped(format!(
+            reason = over => Err(Error::from(Cause::Stopped(format!(
                 "{reason}; it had no worker yet"
             )))),
         };

@@ -16,10 +16,11 @@ use super::record::{signed, unsigned};
 use super::schema::Opened;
 use super::seal;
 use super::{SqliteStore, StoreError};
+use crate::error::chain;
 use crate::limits::TriggerLimits;
 use crate::trigger::{
-    Acceptance, Delivered, Keep, NewEvent, Pending, Subscription, SubscriptionKey, TriggerEvent,
-    TriggerStore, TriggerStoreError,
+    Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, SubscriptionKey,
+    TriggerEvent, TriggerStore, TriggerStoreError,
 };
 
 /// The tables.
@@ -133,7 +134,7 @@ impl SqliteStore {
 
     fn keep_subscription(
         &self,
-        keep: &Keep,
+        keep: &StoredSubscription,
         replacing: Option<u64>,
     ) -> Result<u64, TriggerStoreError> {
         let name = &keep.subscription.key().to_string();
@@ -178,7 +179,7 @@ impl SqliteStore {
 }
 
 fn failed(error: &StoreError) -> TriggerStoreError {
-    TriggerStoreError::Failed(error.to_string())
+    TriggerStoreError::Failed(chain(&error))
 }
 
 #[async_trait]
@@ -195,7 +196,7 @@ impl TriggerStore for SqliteStore {
         .await
     }
 
-    async fn open(&self, name: &str) -> Result<Keep, TriggerStoreError> {
+    async fn open(&self, name: &str) -> Result<StoredSubscription, TriggerStoreError> {
         let name = name.to_owned();
         self.on_disk(move |store| {
             store
@@ -208,7 +209,11 @@ impl TriggerStore for SqliteStore {
         .await
     }
 
-    async fn keep(&self, keep: Keep, replacing: Option<u64>) -> Result<u64, TriggerStoreError> {
+    async fn keep(
+        &self,
+        keep: StoredSubscription,
+        replacing: Option<u64>,
+    ) -> Result<u64, TriggerStoreError> {
         self.on_disk(move |store| store.keep_subscription(&keep, replacing)).await
     }
 

@@ -12,7 +12,7 @@ use crate::store::record::{json, parsed, signed, unsigned};
 use crate::store::schema::Opened;
 use crate::store::seal::{Binding, Purpose};
 use crate::store::{SqliteStore, StoreError};
-use crate::trigger::{Keep, Status, Subscription, SubscriptionKey};
+use crate::trigger::{Status, StoredSubscription, Subscription, SubscriptionKey};
 
 pub(super) const COLUMNS: &str = "name, id, node, trigger_name, version, credentials, callback_url, tenant, \
      actor, workflow, state, cursor, status, created_at, updated_at, revision, sealed";
@@ -140,7 +140,11 @@ impl SubscriptionRow {
             .with(&self.revision.to_le_bytes())
     }
 
-    pub(super) fn seal(&mut self, keep: &Keep, opened: &Opened) -> Result<(), StoreError> {
+    pub(super) fn seal(
+        &mut self,
+        keep: &StoredSubscription,
+        opened: &Opened,
+    ) -> Result<(), StoreError> {
         let mut secrets = BTreeMap::new();
         secrets.insert("parameters".to_owned(), Secret::new(keep.parameters.to_string()));
         if let Some(secret) = &keep.secret {
@@ -154,7 +158,7 @@ impl SubscriptionRow {
         Ok(())
     }
 
-    pub(super) fn open(&self, opened: &Opened) -> Result<Keep, StoreError> {
+    pub(super) fn open(&self, opened: &Opened) -> Result<StoredSubscription, StoreError> {
         let secrets = opened
             .data_key
             .open_secrets(&self.sealed, &self.binding(&opened.id))
@@ -162,10 +166,13 @@ impl SubscriptionRow {
         self.with(secrets)
     }
 
-    fn with(&self, mut secrets: BTreeMap<String, Secret>) -> Result<Keep, StoreError> {
+    fn with(
+        &self,
+        mut secrets: BTreeMap<String, Secret>,
+    ) -> Result<StoredSubscription, StoreError> {
         let parameters = secrets.get("parameters").and_then(|text| parsed(text.expose()));
         let until = secrets.get("previous_until").and_then(|text| text.expose().parse().ok());
-        Ok(Keep {
+        Ok(StoredSubscription {
             subscription: self.subscription()?,
             parameters: parameters.ok_or_else(|| self.tampered())?,
             secret: secrets.remove("secret"),

@@ -14,8 +14,8 @@ use end_to_end::{World, host};
 use serde_json::{Value, json};
 use workflow_node_host::store::{SqliteStore, StoreKey};
 use workflow_node_host::trigger::{
-    EventSink, Happening, MemoryTriggers, NewSubscription, RunOptions, SinkError, TriggerEvent,
-    TriggerStore,
+    EventSink, MemoryTriggers, NewSubscription, RunOptions, SinkError, SubscriptionActivity,
+    TriggerEvent, TriggerStore,
 };
 use workflow_node_host::{CancellationToken, Plugin, Principal, TriggerLimits};
 
@@ -23,7 +23,7 @@ use workflow_node_host::{CancellationToken, Plugin, Principal, TriggerLimits};
 async fn hostile() -> Plugin {
     let host = host().build().expect("a host");
     let plugin = host.load_file(component_build::guest("hostile-trigger")).await.expect("it loads");
-    plugin.approve(None).expect("it is approved");
+    plugin.approve(None).await.expect("it is approved");
     plugin
 }
 
@@ -53,12 +53,14 @@ impl EventSink for Slow {
         Ok(())
     }
 
-    fn happened(&self, _subscription: &str, happening: &Happening) {
-        match happening {
-            Happening::Polled { .. } => {
+    fn activity(&self, _subscription: &str, activity: &SubscriptionActivity) {
+        match activity {
+            SubscriptionActivity::Polled { .. } => {
                 self.polls.fetch_add(1, Ordering::SeqCst);
             }
-            Happening::Failed { reason, .. } => self.failed.lock().unwrap().push(reason.clone()),
+            SubscriptionActivity::Failed { reason, .. } => {
+                self.failed.lock().unwrap().push(reason.clone())
+            }
             _ => {}
         }
     }

@@ -9,7 +9,9 @@ use end_to_end::engine::{Engine, eventually};
 use pagerduty_simulator::{DeliveryState, Fault, Region, Simulator, WebhookSubject};
 use serde_json::{Value, json};
 use workflow_node_host::store::{SqliteStore, StoreKey};
-use workflow_node_host::trigger::{Happening, Incoming, Reason, RunOptions, Status, Triggers};
+use workflow_node_host::trigger::{
+    Incoming, Reason, RunOptions, Status, SubscriptionActivity, Triggers,
+};
 
 /// An incident, newly made.
 async fn incident(world: &World, title: &str) -> String {
@@ -226,8 +228,10 @@ async fn a_workflow_that_refuses_gets_the_same_event_again() {
     let engine = Engine::hears(&world, &["incident.triggered"]).await;
     engine.inbox.refuses.store(true, Ordering::Relaxed);
     incident(&world, "a").await;
-    let refused = |one: &Happening| matches!(one, Happening::Failed { what: "hand on", .. });
-    eventually(|| engine.inbox.happenings().iter().any(refused), String::new).await;
+    let refused = |one: &SubscriptionActivity| {
+        matches!(one, SubscriptionActivity::Failed { what: "hand on", .. })
+    };
+    eventually(|| engine.inbox.activities().iter().any(refused), String::new).await;
     engine.inbox.refuses.store(false, Ordering::Relaxed);
     engine.inbox.wait_for(1).await;
 }
@@ -320,16 +324,20 @@ async fn one_that_pagerduty_has_switched_off_is_switched_on_again() {
     let options = RunOptions { check_every: Duration::from_millis(100), ..RunOptions::default() };
     engine_of_before.run("hook", options);
     let engine = &engine_of_before;
-    let repaired = |one: &Happening| *one == Happening::Repaired { was: Status::Disabled };
-    eventually(|| engine.inbox.happenings().iter().any(repaired), String::new).await;
+    let repaired = |one: &SubscriptionActivity| {
+        *one == SubscriptionActivity::Repaired { was: Status::Disabled }
+    };
+    eventually(|| engine.inbox.activities().iter().any(repaired), String::new).await;
     incident(&world, "d").await;
     let told = engine.inbox.wait_for(1).await;
     assert_eq!(told[0]["data"]["title"], "d");
     // One that somebody has deleted is made anew.
     let id = engine.triggers.list().await.unwrap()[0].state.clone().unwrap()["id"].clone();
     world.run("webhook_subscription.delete", &[json!({"webhook_subscription_id": id})]).await;
-    let remade = |one: &Happening| *one == Happening::Repaired { was: Status::Missing };
-    eventually(|| engine.inbox.happenings().iter().any(remade), String::new).await;
+    let remade = |one: &SubscriptionActivity| {
+        *one == SubscriptionActivity::Repaired { was: Status::Missing }
+    };
+    eventually(|| engine.inbox.activities().iter().any(remade), String::new).await;
     incident(&world, "e").await;
     engine.inbox.wait_for(2).await;
 }

@@ -10,7 +10,7 @@ use crate::credential::{
 };
 
 impl SqliteStore {
-    async fn elsewhere<T: Send + 'static>(
+    async fn on_blocking_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, CredentialError> {
@@ -26,16 +26,16 @@ impl SqliteStore {
 impl CredentialStore for SqliteStore {
     async fn open(&self, key: &ConnectionKey) -> Result<Stored, CredentialError> {
         let key = key.clone();
-        self.elsewhere(move |store| store.read(&key)).await
+        self.on_blocking_thread(move |store| store.read(&key)).await
     }
 
     async fn head(&self, credential: &CredentialId) -> Result<Head, CredentialError> {
         let id = credential.clone();
-        self.elsewhere(move |store| store.head(id)).await
+        self.on_blocking_thread(move |store| store.head(id)).await
     }
 
     async fn list(&self) -> Result<Vec<CredentialSummary>, CredentialError> {
-        self.elsewhere(|store| store.list()).await
+        self.on_blocking_thread(|store| store.list()).await
     }
 
     async fn keep(
@@ -43,7 +43,7 @@ impl CredentialStore for SqliteStore {
         credential: NewCredential,
         replacing: Option<u64>,
     ) -> Result<u64, CredentialError> {
-        self.elsewhere(move |store| store.keep(credential, replacing)).await
+        self.on_blocking_thread(move |store| store.keep(credential, replacing)).await
     }
 
     async fn renew(
@@ -53,7 +53,7 @@ impl CredentialStore for SqliteStore {
         renewal: Renewal,
     ) -> Result<u64, CredentialError> {
         let key = key.clone();
-        self.elsewhere(move |store| store.renew(&key, revision, renewal)).await
+        self.on_blocking_thread(move |store| store.renew(&key, revision, renewal)).await
     }
 
     async fn set_health(
@@ -63,7 +63,7 @@ impl CredentialStore for SqliteStore {
         health: Health,
     ) -> Result<(), CredentialError> {
         let key = key.clone();
-        self.elsewhere(move |store| store.set_health(&key, revision, health)).await
+        self.on_blocking_thread(move |store| store.set_health(&key, revision, health)).await
     }
 
     async fn set_identity(
@@ -73,7 +73,7 @@ impl CredentialStore for SqliteStore {
         identity: Map<String, Value>,
     ) -> Result<(), CredentialError> {
         let key = key.clone();
-        self.elsewhere(move |store| store.set_identity(&key, revision, identity)).await
+        self.on_blocking_thread(move |store| store.set_identity(&key, revision, identity)).await
     }
 
     async fn change(
@@ -82,12 +82,12 @@ impl CredentialStore for SqliteStore {
         change: HeadChange,
     ) -> Result<(), CredentialError> {
         let id = credential.clone();
-        self.elsewhere(move |store| store.change(id, change)).await
+        self.on_blocking_thread(move |store| store.change(id, change)).await
     }
 
     async fn remove(&self, credential: &CredentialId) -> Result<(), CredentialError> {
         let id = credential.clone();
-        self.elsewhere(move |store| store.remove(id)).await
+        self.on_blocking_thread(move |store| store.remove(id)).await
     }
 
     async fn claim(
@@ -96,7 +96,7 @@ impl CredentialStore for SqliteStore {
         milliseconds: u64,
     ) -> Result<Claim, CredentialError> {
         let key = key.clone();
-        self.elsewhere(move |store| store.claim(&key, milliseconds)).await
+        self.on_blocking_thread(move |store| store.claim(&key, milliseconds)).await
     }
 
     async fn hold(
@@ -106,15 +106,16 @@ impl CredentialStore for SqliteStore {
         change: LeaseChange,
     ) -> Result<Option<Lease>, CredentialError> {
         let key = key.clone();
-        self.elsewhere(move |store| store.hold(&key, fence, change)).await
+        self.on_blocking_thread(move |store| store.hold(&key, fence, change)).await
     }
 
     /// A credential that works is not withheld because the disk is full or read-only.
     async fn note_use(&self, key: &ConnectionKey, last: LastUse, workflow: Option<&str>) {
         let (key, workflow) = (key.clone(), workflow.map(str::to_owned));
         let name = key.name.clone();
-        let noted =
-            self.elsewhere(move |store| store.note_use(&key, &last, workflow.as_deref())).await;
+        let noted = self
+            .on_blocking_thread(move |store| store.note_use(&key, &last, workflow.as_deref()))
+            .await;
         if let Err(error) = noted {
             tracing::warn!(credential = name, %error, "the last use was not recorded");
         }
