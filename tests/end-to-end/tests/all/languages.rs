@@ -33,7 +33,7 @@ async fn loads_runs_and_leads_nowhere(language: &str, exception: &str) {
     let host = Host::builder()
         .isolation(end_to_end::isolation())
         .transport(Arc::new(transport(&simulator).build().unwrap()))
-        .credentials(credentials.clone())
+        .credential_source(credentials.clone())
         .build()
         .unwrap();
     let begun = Instant::now();
@@ -43,7 +43,7 @@ async fn loads_runs_and_leads_nowhere(language: &str, exception: &str) {
         plugin.surface().size,
         begun.elapsed()
     );
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     let configuration = plugin.configure("token", &Map::new(), None).await.unwrap();
     credentials.insert(Credential {
         name: "account".into(),
