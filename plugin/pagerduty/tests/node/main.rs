@@ -13,5 +13,6 @@ mod names;
 mod operations;
 mod options;
 mod oracle;
+mod order;
 mod readme;
 mod support;

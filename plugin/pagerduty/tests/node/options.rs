@@ -56,6 +56,35 @@ fn priorities_are_searched_here() {
 }
 
 #[test]
+fn choices_are_labeled_by_what_their_list_shows() {
+    let cases = [
+        (
+            json!({"action": "schedule_v3.get", "parameter": "schedule_v3_id"}),
+            r#"{"schedules":[{"id":"PSCHED1","type":"schedule_v3_reference","summary":"Primary"}]}"#,
+            json!({"value": "PSCHED1", "label": "Primary"}),
+        ),
+        (
+            json!({"action": "incident_type_field_option.get", "parameter": "field_option_id",
+                "parameters": {"incident_type": "PTYPE01", "field_id": "PFIELD1"}}),
+            r#"{"field_options":[{"id":"POPTION1","data":{"data_type":"string","value":"eu-west"}}]}"#,
+            json!({"value": "POPTION1", "label": "eu-west"}),
+        ),
+    ];
+    for (query, body, choice) in cases {
+        let host = host(&[(200, body)]);
+        assert_eq!(load(&host, &query).unwrap()["choices"], json!([choice]));
+    }
+}
+
+#[test]
+fn a_shift_based_schedule_is_found_by_the_name_that_its_list_shows() {
+    let list = r#"{"schedules":[{"id":"PSCHED1","type":"schedule_v3_reference","summary":"Primary"}],"more":false}"#;
+    let host = host(&[(200, list), (200, r#"{"schedule":{"id":"PSCHED1","name":"Primary"}}"#)]);
+    crate::support::call(&host, "schedule_v3.get", &json!({"schedule_v3_id": "Primary"})).unwrap();
+    assert!(host.requests()[1].url.ends_with("/v3/schedules/PSCHED1"));
+}
+
+#[test]
 fn forbidden_choices_name_the_right_that_is_missing() {
     let host = host(&[(403, r#"{"error":{"message":"Access Denied","code":2010}}"#)]);
     let query = json!({"action": "incident.list", "parameter": "user_ids"});

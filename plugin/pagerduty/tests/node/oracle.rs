@@ -137,6 +137,11 @@ fn values(params: &[&Param], wanted: impl Fn(&Param) -> bool) -> Map<String, Val
     given
 }
 
+/// The least that the form of an action asks for.
+pub(crate) fn least_parameters(action: &Action) -> Value {
+    Value::Object(values(action.parameters, |param| param.is_required))
+}
+
 /// Whether a parameter is for what the form does not know.
 fn passes_through(param: &Param) -> bool {
     matches!(param.place, Place::BodyMembers(_) | Place::QueryMembers | Place::Record)

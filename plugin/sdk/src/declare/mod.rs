@@ -81,8 +81,8 @@ pub struct Action {
     /// Whether the service may still change it.
     #[serde(skip)]
     pub is_early_access: bool,
-    /// Parameter that names what is written: items with the same value run one after the other, in
-    /// their order.
+    /// Parameter that names what is written, where that is neither in the path nor the idempotency
+    /// key: items with the same value run one after the other, in their order.
     pub ordered_by: Option<&'static str>,
     /// How to find out whether a write happened whose response was lost.
     pub check: Option<&'static str>,
@@ -335,7 +335,8 @@ impl Action {
         self
     }
 
-    /// Runs items with the same value of this parameter one after the other.
+    /// Runs items with the same value of this parameter one after the other. Without it, items that
+    /// write to the same path, or with the same idempotency key, keep their order.
     #[must_use]
     pub const fn ordered_by(mut self, parameter: &'static str) -> Self {
         self.ordered_by = Some(parameter);

@@ -1,6 +1,7 @@
 //! References: what a parameter may be the ID of.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::leak;
 
@@ -30,12 +31,12 @@ pub struct Reference {
     pub search: Option<&'static str>,
     /// Whether users may give the name of a record instead of its ID.
     pub is_named: bool,
-    /// Member of a record that is its ID.
+    /// Path of the member of a record that is its ID.
     pub value: &'static str,
-    /// Members of a record that name it for users, the best first.
+    /// Paths of the members of a record that name it for users (`data/value`), the best first.
     #[serde(deserialize_with = "leak::slice")]
     pub labels: &'static [&'static str],
-    /// Member that forms show as a second line.
+    /// Path of the member that forms show as a second line.
     pub detail: Option<&'static str>,
     /// Path segments after which a URL of the service holds the ID.
     #[serde(deserialize_with = "leak::slice")]
@@ -62,6 +63,11 @@ impl Reference {
             segments: &[],
             also: None,
         }
+    }
+
+    /// The value at a path of a record.
+    pub(crate) fn at<'a>(record: &'a Value, path: &str) -> Option<&'a Value> {
+        path.split('/').try_fold(record, |value, name| value.get(name))
     }
 
     /// Accepts names in place of IDs; they are in these members of a record, the best first.

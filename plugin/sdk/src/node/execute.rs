@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::order::Queue;
 use super::{Call, Credential, Hooks, Outcome, Plugin, Task, resolve};
 use crate::context;
-use crate::declare::{self, Action, Run};
+use crate::declare::{self, Action, Effect, Run};
 use crate::error::{Error, ErrorKind};
 use crate::executor::{block_on, each_bounded};
 use crate::json;
@@ -129,7 +129,7 @@ async fn all(
             tasks,
             mode.concurrency,
             |_, task| {
-                let turn = queue.borrow_mut().place(named(&task));
+                let turn = queue.borrow_mut().place(object(&task));
                 let may_begin = &may_begin;
                 async move {
                     turn.come().await;
@@ -176,7 +176,26 @@ fn not_begun(because: &str) -> Error {
     Error::new(ErrorKind::Cancelled, ["not begun, because ", because].concat())
 }
 
-/// What the item writes to, where the order matters.
-fn named(task: &Task) -> Option<String> {
-    task.parameters.get(task.action.ordered_by?).map(json::text)
+/// What the item writes to: items that write to the same object run one after the other, in their
+/// order. It follows from the request: the IDs in its path, or else the idempotency key that is given.
+/// A write that updates or deletes without an ID has one object, whatever the item says.
+fn object(task: &Task) -> Option<String> {
+    let Action { effect, route, ordered_by, .. } = task.action;
+    let value = |name: &str| task.parameters.get(name).map(json::text);
+    if let Some(name) = ordered_by {
+        return value(name);
+    }
+    if *effect == Effect::Read {
+        return None;
+    }
+    let ids: Vec<String> = route
+        .path
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| value(name).unwrap_or_default())
+        .collect();
+    match !ids.is_empty() || matches!(route.method, "PUT" | "PATCH" | "DELETE") {
+        true => Some(ids.join("/")),
+        false => value(route.key?),
+    }
 }

@@ -234,8 +234,7 @@ fn pages_by(paging: Paging) -> Option<By> {
 }
 
 fn choice(record: &Value, reference: &Reference) -> Option<Choice> {
-    let text =
-        |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |path: &str| Reference::at(record, path)?.as_str().filter(|text| !text.is_empty());
     let id = text(reference.value)?;
     let label = reference.labels.iter().find_map(|label| text(label));
     let label = label.or_else(|| text("summary")).unwrap_or(id);

@@ -464,9 +464,9 @@ async fn listed(task: &Task, reference: &Reference, wanted: &Lookup) -> Result<b
     }
     parameters.insert("all".to_owned(), Value::Bool(true));
     let records = task.other(reference.list, parameters)?.records().await?;
-    Ok(records
-        .iter()
-        .any(|one| one.get(reference.value).and_then(Value::as_str) == Some(&wanted.name)))
+    Ok(records.iter().any(|one| {
+        Reference::at(one, reference.value).and_then(Value::as_str) == Some(&wanted.name)
+    }))
 }
 
 /// What is said about a name or an ID that nothing has.
@@ -479,12 +479,12 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
     let mut ids: Vec<&str> = Vec::new();
     let mut similar: Vec<&str> = Vec::new();
     for record in records {
-        let Some(id) = record.get(reference.value).and_then(Value::as_str) else {
+        let Some(id) = Reference::at(record, reference.value).and_then(Value::as_str) else {
             continue;
         };
         let mut is_meant = false;
         for label in reference.labels {
-            let Some(value) = record.get(*label).and_then(Value::as_str) else {
+            let Some(value) = Reference::at(record, label).and_then(Value::as_str) else {
                 continue;
             };
             is_meant |= value.trim_ascii().eq_ignore_ascii_case(name);

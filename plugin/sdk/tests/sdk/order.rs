@@ -27,6 +27,24 @@ fn writes_to_the_same_thing_stay_in_item_order_and_others_do_not_wait() {
 }
 
 #[test]
+fn what_is_written_follows_from_the_request() {
+    let most_open = |action: &str, item: &dyn Fn(usize) -> Value| {
+        let host = host(|_| Ok(answer(200, r#"{"thing":{"id":"P1"}}"#)));
+        let items: Vec<Value> = (0..4).map(item).collect();
+        call(&host, action, &items, &json!({"continue_on_fail": true}));
+        assert_eq!(host.requests().len(), 4, "{action}");
+        host.most_open()
+    };
+    assert_eq!(most_open("thing.delete", &|_| json!({"thing_id": "P1"})), 1);
+    assert_eq!(most_open("thing.delete", &|item| json!({"thing_id": format!("P{item}")})), 4);
+    assert_eq!(most_open("thing.put", &|_| json!({"name": "n", "key": "same"})), 1);
+    assert_eq!(most_open("thing.put", &|_| json!({"name": "n"})), 4);
+    assert_eq!(most_open("thing.batch", &|_| json!({})), 1, "what has no ID is one object");
+    assert_eq!(most_open("thing.create", &|_| json!({"name": "n"})), 4);
+    assert_eq!(most_open("thing.get", &|_| json!({"thing_id": "P1"})), 4);
+}
+
+#[test]
 fn two_ways_to_name_a_thing_name_the_same() {
     let host = host(|request| {
         let lists = request.method == "GET";

@@ -177,8 +177,7 @@ static ACTIONS: &[Action] = &[
         .keyed("key")
         .answer(Answer::Object("thing")),
     api("thing.update", "Update a thing", "In order.", "PUT", "/things/{thing_id}")
-        .parameters(&[&THING_ID, &NAME])
-        .ordered_by("thing_id"),
+        .parameters(&[&THING_ID, &NAME]),
     api("thing.move", "Move things", "Several.", "POST", "/things/move").parameters(&[
         &Param::new(Kind::List(&Kind::Text), "thing_ids", "Things", "Which.")
             .reference("thing")

@@ -80,13 +80,6 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let policy = text(&given["escalation_policy"]["id"]).unwrap_or_default();
     let teams = call.state.policy(&policy).map(|policy| policy.team_ids.clone());
     let id = call.state.new_service(&name, &policy, &teams.unwrap_or_default());
-    // Only null switches them off.
-    for (timeout, seconds) in [("auto_resolve_timeout", 14_400), ("acknowledgement_timeout", 1_800)]
-    {
-        if let Some(service) = call.state.service_mut(&id) {
-            service.more.insert(timeout.to_owned(), json!(seconds));
-        }
-    }
     apply(call, &id, &given);
     if let Some(service) = call.state.service_mut(&id) {
         service.created_at = written(call.now);

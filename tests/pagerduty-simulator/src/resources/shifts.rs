@@ -5,15 +5,34 @@ use serde_json::{Value, json};
 
 use super::text;
 use crate::clock::{self, written};
-use crate::engine::documents;
+use crate::engine::{documents, lists};
 use crate::errors::Refusal;
 use crate::judge::Call;
 use crate::reply::Reply;
 use crate::routes::Handler;
 use crate::state::schedules::{Entry, cover};
 
-pub(super) const HANDLERS: &[(&str, Handler)] =
-    &[("getScheduleV3", get), ("createCustomShifts", create), ("createOverrides", create)];
+pub(super) const HANDLERS: &[(&str, Handler)] = &[
+    ("listSchedulesV3", list),
+    ("getScheduleV3", get),
+    ("createCustomShifts", create),
+    ("createOverrides", create),
+];
+
+/// Lists references: they have a summary and no name.
+fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
+    let (path, _) = documents::place(call);
+    let schedules = call.state.store.all(&path).filter(|(_, one)| lists::passes(call, one));
+    let references = schedules.map(|(place, one)| {
+        let reference = json!({
+            "id": one["id"], "type": "schedule_v3_reference", "summary": one["name"],
+            "self": one["self"], "html_url": one["html_url"],
+        });
+        (place, reference)
+    });
+    let references = references.collect();
+    Ok(lists::page(call, references))
+}
 
 /// Refuses shifts that end before they begin, then makes them together.
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {

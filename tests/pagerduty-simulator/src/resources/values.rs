@@ -110,12 +110,44 @@ fn set_options(call: &mut Call<'_>, path: &str, field: &mut Value) {
     }
 }
 
+/// Brings the default value that the body names into the data type of the field.
+fn set_default(call: &mut Call<'_>) -> Result<(), Refusal> {
+    let (path, id) = documents::place(call);
+    let known = id.and_then(|id| call.state.store.get(&path, &id).cloned()).unwrap_or_default();
+    let given = &call.body["field"];
+    let member = |name: &str| given.get(name).unwrap_or(&known[name]).as_str().unwrap_or_default();
+    let data_type = member("data_type");
+    let typed = |value: &Value| match (data_type, value) {
+        ("boolean" | "integer" | "float", Value::String(text)) => serde_json::from_str(text).ok(),
+        (_, value) => Some(value.clone()),
+    };
+    let fits = |value: &Value| match data_type {
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64(),
+        "float" => value.is_number(),
+        _ => value.is_string(),
+    };
+    let default = match given.get("default_value") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Array(values)) => {
+            let values: Option<Vec<Value>> = values.iter().map(typed).collect();
+            values.filter(|values| values.iter().all(fits)).map(Value::from)
+        }
+        Some(value) => typed(value).filter(fits),
+    };
+    let error = || Refusal::invalid([format!("default_value must be of the type {data_type}")]);
+    let default = default.ok_or_else(error)?;
+    call.body["field"]["default_value"] = default;
+    Ok(())
+}
+
 fn create_field(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (path, _) = documents::place(call);
     let name = call.body["field"]["name"].clone();
     if call.state.store.all(&path).any(|(_, field)| field["name"] == name) {
         return Err(Refusal::invalid(["Name has already been taken"]));
     }
+    set_default(call)?;
     let mut field = documents::created(call)?;
     set_options(call, &path, &mut field);
     Ok(call.answer(&shown(call, &path, field)))
@@ -123,6 +155,7 @@ fn create_field(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 
 fn update_field(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (path, _) = documents::place(call);
+    set_default(call)?;
     let mut field = documents::updated(call)?;
     set_options(call, &path, &mut field);
     Ok(call.answer(&shown(call, &path, field)))
@@ -173,7 +206,7 @@ fn value_json(field: &Value, value: Option<&Value>) -> Value {
         "field_type": field["field_type"],
         "type": "field_value",
         "namespace": "incidents",
-        "value": value.cloned().unwrap_or_default(),
+        "value": value.unwrap_or(&field["default_value"]),
     })
 }
 

@@ -124,14 +124,10 @@ impl State {
         } else {
             self.incident_reference(entry.incident)
         };
-        // Without `include[]=channels` a channel shows its type and summary only.
-        let channel = if has("channels") {
-            entry.channel.clone()
-        } else {
-            json!({
-                "type": entry.channel.get("type"),
-                "summary": entry.channel.get("summary"),
-            })
+        // Without `include[]=channels` a channel shows nothing but its type.
+        let channel = match has("channels") {
+            true => entry.channel.clone(),
+            false => json!({"type": entry.channel["type"]}),
         };
         let kind = format!("{}_log_entry", entry.kind);
         let mut object = self.object(

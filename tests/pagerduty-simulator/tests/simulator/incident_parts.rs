@@ -275,3 +275,30 @@ async fn other_incidents_are_past_related_or_outliers() {
     let changes = world.get(&format!("{first}/related_change_events")).await;
     assert_eq!(changes["change_events"][0]["summary"], "Version 2 is out");
 }
+
+#[tokio::test]
+async fn default_values_of_custom_fields_have_the_type_of_the_field() {
+    let world = world().await;
+    let fields = format!("/incidents/types/{}/custom_fields", id("incident_type"));
+    let field = |name: &str, default: Value| {
+        json!({"field": {"name": name, "display_name": name, "data_type": "integer",
+            "field_type": "single_value", "default_value": default}})
+    };
+    let made = world.post(&fields, field("hosts_down", json!("3"))).await["field"].clone();
+    assert_eq!(made["default_value"], 3);
+    assert_eq!(world.refused("POST", &fields, field("hosts_up", json!("few"))).await, (400, 2001));
+    let path = format!("{fields}/{}", made["id"].as_str().unwrap());
+    let changed = world.put(&path, json!({"field": {"default_value": 4}})).await;
+    assert_eq!(changed["field"]["default_value"], 4);
+}
+
+#[tokio::test]
+async fn a_channel_shows_its_type_unless_it_is_included() {
+    let world = world().await;
+    let path = format!("/incidents/{}/log_entries?limit=1", id("incident"));
+    let channel = &world.get(&path).await["log_entries"][0]["channel"];
+    assert_eq!(channel.as_object().unwrap().len(), 1, "{channel}");
+    let channel =
+        &world.get(&format!("{path}&include[]=channels")).await["log_entries"][0]["channel"];
+    assert!(channel["type"].is_string());
+}

@@ -236,3 +236,16 @@ async fn shifts_of_new_schedules_are_made_together_and_listed_by_time() {
     let events = format!("{path}/rotations/{}/events", rotation["id"].as_str().unwrap());
     assert_eq!(world.get(&events).await["events"], json!([]));
 }
+
+#[tokio::test]
+async fn shift_based_schedules_are_listed_as_references_without_a_name() {
+    let world = world().await;
+    let listed = world.get("/v3/schedules").await["schedules"][0].clone();
+    assert_eq!(listed["type"], "schedule_v3_reference");
+    assert_eq!(
+        (&listed["summary"], listed.get("name")),
+        (&json!("Example of a new schedule"), None)
+    );
+    let path = format!("/v3/schedules/{}", listed["id"].as_str().unwrap());
+    assert_eq!(world.get(&path).await["schedule"]["name"], "Example of a new schedule");
+}

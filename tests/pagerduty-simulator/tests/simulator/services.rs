@@ -11,7 +11,8 @@ async fn a_service_is_made_with_an_integration_whose_key_works() {
     let made = world.post("/services", service(json!({"description": "Waits"}))).await;
     let made = made["service"].clone();
     assert_eq!((&made["status"], &made["integrations"]), (&json!("active"), &json!([])));
-    assert_eq!(made["auto_resolve_timeout"], 14_400);
+    assert_eq!(made["auto_resolve_timeout"], Value::Null, "left out of a create means off");
+    assert_eq!(made["acknowledgement_timeout"], Value::Null);
     assert_eq!(world.refused("POST", "/services", service(json!({}))).await, (400, 2001));
     let path = format!("/services/{}", made["id"].as_str().unwrap());
     let new =

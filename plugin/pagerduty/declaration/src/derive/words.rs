@@ -100,7 +100,7 @@ pub(super) struct Action {
     pub(super) check: String,
     pub(super) effect: Option<String>,
     pub(super) idempotency: Option<String>,
-    /// The parameter whose items run in order.
+    /// The parameter that names what is written, where that does not follow from the request.
     #[serde(default)]
     pub(super) ordered_by: String,
     /// The parameter that takes the execution's idempotency key.
