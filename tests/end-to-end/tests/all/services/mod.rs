@@ -42,7 +42,7 @@ impl World {
             .expect("a host");
         let plugin =
             host.load_file(component_build::guest("service-node")).await.expect("it loads");
-        plugin.approve(None).expect("it is approved");
+        plugin.approve(None).await.expect("it is approved");
         for (kind, fields, secret) in [
             ("basic", vec![("user", "ada@example.com")], ("password", PASSWORD)),
             ("token", vec![], ("token", TOKEN)),
