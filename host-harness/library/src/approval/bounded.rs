@@ -86,7 +86,8 @@ mod tests {
     #[tokio::test]
     async fn approvals_that_do_not_answer_fail_and_name_the_limit() {
         let approvals = BoundedApprovals::new(Arc::new(Silent), Duration::from_millis(20));
-        let error = approvals.approval(&Digest::of(b"")).await.unwrap_err().to_string();
+        let error = approvals.approval(&Digest::of(b"")).await.unwrap_err();
+        let error = crate::error::chain(&error);
         assert!(error.contains("`approvals_wait`"), "{error}");
         assert!(approvals.latest("node").await.is_err());
     }

@@ -288,8 +288,9 @@ mod tests {
         let error = read(&attaching).unwrap_err();
         assert_eq!(
             error,
-            "node.json: the action `note.create` takes a file in `logs` (marked `x-file`), and this \
-             host does not support the import `files`"
+            "the plugin is refused: its description is wrong. node.json: the action `note.create` \
+             takes a file in `logs` (marked `x-file`), and this host does not support the import \
+             `files`"
         );
 
         let triggers = json!({"triggers": [{
