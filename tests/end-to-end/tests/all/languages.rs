@@ -33,7 +33,7 @@ async fn loads_runs_and_leads_nowhere(language: &str, exception: &str) {
     let host = Host::builder()
         .isolation(end_to_end::isolation())
         .transport(Arc::new(transport(&simulator).build().unwrap()))
-        .credentials(credentials.clone())
+        .credential_source(credentials.clone())
         .build()
         .unwrap();
     let begun = Instant::now();
