@@ -214,7 +214,7 @@ fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
     world.harness(&more).expect(0).shows("actions that execute").shows("inside.example.com");
     world.harness(&["approve", plugin]).expect(0).shows("Already approved");
     let run = world.harness(&["run", plugin, "hostile.request"]).expect(4);
-    run.says("has not granted").says("--without-effect execute").says("--in-full");
+    run.says("has withheld").says("--without-effect execute").says("--in-full");
     // A later build keeps what was withheld.
     let rebuilt = rebuilt(&world);
     let rebuilt = rebuilt.to_str().unwrap();

@@ -597,7 +597,7 @@ fn a_name_that_is_taken_is_told_before_anybody_is_sent_anywhere() {
     let world = World::connected();
     let app = world.simulator.identity().classic_app();
     let output = connect(&world, "work", &app, &["--access", "read"]).expect(2);
-    output.says("there is a credential `work` already").says("harness credential reconnect work");
+    output.says("credential `work` already exists").says("harness credential reconnect work");
     assert!(!output.stderr.contains("https://identity.pagerduty.com"));
 }
 

@@ -123,7 +123,7 @@ fn nothing_is_connected_for_a_plugin_that_is_not_approved() {
 fn a_name_is_taken_once() {
     let world = World::connected();
     let args = add(&world, "work", &["--secret", "api_token=-"]);
-    world.harness(&args).stdin(TOKEN).expect(2).says("there is a credential `work` already");
+    world.harness(&args).stdin(TOKEN).expect(2).says("credential `work` already exists");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn the_key_can_stand_in_a_variable() {
     show().env("WORKFLOW_NODE_KEY", "5a".repeat(32)).expect(0);
     show().env("WORKFLOW_NODE_KEY", "5b".repeat(32)).expect(3).says("not the key");
     let output = show().env("WORKFLOW_NODE_KEY", "no-key-at-all").expect(3);
-    output.says("WORKFLOW_NODE_KEY holds no key");
+    output.says("WORKFLOW_NODE_KEY does not contain a key");
     assert!(!output.stderr.contains("no-key-at-all"));
 }
 

@@ -137,7 +137,7 @@ fn a_revocation_on_the_services_side_shows_at_the_next_call() {
     world.run(&["service.list", "--credential", "work"]).expect(1);
     assert_eq!(status(&world), "needs-reconnect");
     let output = world.run(&["service.list", "--credential", "work"]).expect(3);
-    output.says("must be connected again").says("invalid_grant");
+    output.says("must be reconnected").says("invalid_grant");
     output.says("next: harness credential reconnect work --plugin");
     world.harness(&["credential", "list"]).expect(0).shows("needs reconnect");
 }

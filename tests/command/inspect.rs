@@ -278,7 +278,7 @@ fn a_file_that_is_no_component_is_refused() {
     let path = world.path("module.wasm");
     std::fs::write(&path, b"\0asm\x01\0\0\0").unwrap();
     world.harness(&["inspect", &empty]).expect(4).says("empty");
-    world.harness(&["inspect", &text]).expect(4).says("no WebAssembly");
+    world.harness(&["inspect", &text]).expect(4).says("not a WebAssembly component");
     world.harness(&["inspect", path.to_str().unwrap()]).expect(4).says("core module");
     let output = world.harness(&["inspect", &text, "--format", "json"]).expect(4);
     assert_eq!(output.failure()["name"], "plugin-refused");

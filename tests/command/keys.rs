@@ -37,7 +37,7 @@ fn credentials_go_to_another_machine_in_a_sealed_file() {
     world.run(&[&run[..], &[approvals.to_str().unwrap()]].concat()).expect(0);
     let wrong = world.file("wrong", "incorrect horse battery\n");
     let import = ["credential", "import", sealed, "--passphrase-file", &wrong];
-    world.harness(&import).expect(2).says("not the one that it was sealed with");
+    world.harness(&import).expect(2).says("the key or passphrase does not match");
     world.harness(&["credential", "import", sealed]).expect(2).says("--passphrase-file");
 }
 

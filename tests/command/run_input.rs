@@ -131,7 +131,7 @@ fn bad_input_is_named_before_anything_is_asked_of_anyone() {
         (&["service.list", "--execution-id", ""], "--execution-id"),
         (&["service.list", "--format", "xml"], "possible values"),
         (&["service.list", "--connect-to", "https://a.test"], "ORIGIN=ORIGIN"),
-        (&["service.list", "--connect-to", "https://a.test=http://b.test"], "both are http"),
+        (&["service.list", "--connect-to", "https://a.test=http://b.test"], "both must be http"),
         (&["service.list", "--allow", "*foo.com"], "only a leading"),
         (&["service.list", "--rate-limit", "fast"], "REQUESTS/SECONDS"),
         (&["service.list", "--proxy", "ftp://a.test"], "http://host:port"),

@@ -79,7 +79,7 @@ fn each_user_connects_their_own_under_one_name() {
     let output = list(&world, Some("bob"), "each").expect(3);
     output.says("bob has not connected `each` yet");
     output.says("next: harness --as bob credential connect each");
-    list(&world, None, "each").expect(3).says("nobody was named");
+    list(&world, None, "each").expect(3).says("no acting user was named");
     add(&world, Some("bob"), "each", "per-user");
     list(&world, Some("bob"), "each").expect(0);
     let listed = world.harness(&["credential", "list", "--format", "json"]).expect(0).json();

@@ -33,7 +33,7 @@ struct State {
 
 /// There is no room in a budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{held} of {limit} bytes are held (limit `{name}`)")]
+#[error("{held} of {limit} bytes are in use (limit `{name}`)")]
 pub(crate) struct Exhausted {
     pub(crate) name: &'static str,
     pub(crate) limit: usize,
@@ -267,7 +267,7 @@ mod tests {
         assert!(exhausted.is_shared);
         assert_eq!(
             exhausted.to_string(),
-            "90 of 150 bytes are held (limit `ProcessLimits::held_bytes`)"
+            "90 of 150 bytes are in use (limit `ProcessLimits::held_bytes`)"
         );
         assert_eq!((process.held(), one.held(), other.held()), (90, 90, 0));
         drop(held);

@@ -204,10 +204,13 @@ fn close_to_others(directory: &Path) -> io::Result<()> {
     let metadata = std::fs::metadata(directory)?;
     let refuse = |problem: &str| {
         let place = directory.display();
-        Err(io::Error::other(format!("the cache {place} {problem}: remove it, or name another")))
+        Err(io::Error::other(format!(
+            "the cache {place} {problem}: remove it, or choose another \
+                                      directory"
+        )))
     };
     if metadata.mode() & 0o022 != 0 {
-        return refuse("can be written by others, who may have put machine code there");
+        return refuse("is writable by other users, who may have placed machine code there");
     }
     if metadata.mode() & 0o077 != 0 {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;

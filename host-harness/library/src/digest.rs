@@ -48,7 +48,7 @@ impl fmt::Debug for Digest {
 
 /// A text that is no digest.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no digest: it is written sha256:<64 hexadecimal digits>")]
+#[error("invalid digest `{0}`. Use sha256: followed by 64 hexadecimal digits")]
 pub struct DigestError(String);
 
 impl FromStr for Digest {

@@ -46,26 +46,30 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     check_size(bytes.len() as u64)?;
     if bytes.starts_with(b"\x7fELF") {
         return Err(Error::refused(
-            "the file is precompiled machine code (.cwasm), which is never loaded: give the .wasm",
+            "the file is precompiled machine code (.cwasm), which is never loaded. Use the .wasm \
+             file",
         ));
     }
     if !bytes.starts_with(b"\0asm") {
-        return Err(Error::refused("the file is no WebAssembly"));
+        return Err(Error::refused("the file is not a WebAssembly component"));
     }
     if Parser::is_core_wasm(bytes) {
         return Err(Error::refused(
-            "the file is a core module, not a component: build it for wasm32-wasip2, or wrap it \
+            "the file is a core module, not a component. Build it for wasm32-wasip2, or wrap it \
              with `wasm-tools component new`",
         ));
     }
     Validator::new_with_features(FEATURES).validate_all(bytes).map_err(|error| {
         let message = error.message();
         Error::refused(if message.contains("async") {
-            format!("it uses async functions of the component model, which portable nodes do not: {message}")
+            format!(
+                "it uses async functions of the component model, which portable nodes must not \
+                     use: {message}"
+            )
         } else if let Some(proposal) = proposal(bytes) {
             format!(
-                "it uses the WebAssembly proposal {proposal}, which this host does not run: {error}. \
-                 Build it without that feature"
+                "it uses the WebAssembly proposal {proposal}, which this host does not support: \
+                 {error}. Build it without that feature"
             )
         } else {
             format!("the component is malformed: {error}")
@@ -146,9 +150,7 @@ fn proposal(bytes: &[u8]) -> Option<&'static str> {
 /// Refuses a file that is too large, before it is read.
 pub(crate) fn check_size(size: u64) -> Result<(), Error> {
     if size > LARGEST as u64 {
-        return Err(Error::refused(format!(
-            "the file has {size} bytes; at most {LARGEST} are read"
-        )));
+        return Err(Error::refused(format!("the file has {size} bytes; the limit is {LARGEST}")));
     }
     Ok(())
 }
@@ -190,14 +192,15 @@ fn judge(surface: &Surface) -> Result<(), Error> {
         }
         if let Some(version) = contract_version(import).filter(|one| *one != CONTRACT_VERSION) {
             return Err(Error::refused(format!(
-                "it is built for {CONTRACT}@{version}; this host speaks {CONTRACT}@{CONTRACT_VERSION}"
+                "it is built for {CONTRACT}@{version}; this host supports \
+                 {CONTRACT}@{CONTRACT_VERSION}"
             )));
         }
         return Err(Error::refused(format!(
-            "it imports `{import}`, which hosts do not supply. A node reaches the outside only \
-             through {CONTRACT}/http. Beside that it may import cli, clocks, filesystem, http \
-             (outgoing), io, random, and sockets of WASI 0.2, which lead nowhere. Build the \
-             component without `{import}`"
+            "it imports `{import}`, which hosts do not supply. A node can send requests only through \
+             {CONTRACT}/http. It may also import cli, clocks, filesystem, http (outgoing), io, \
+             random, and sockets of WASI 0.2, which have no effect. Build the component without \
+             `{import}`"
         )));
     }
     for name in REQUIRED_EXPORTS {
@@ -211,10 +214,10 @@ fn judge(surface: &Surface) -> Result<(), Error> {
             .find_map(|export| contract_version(export));
         return Err(Error::refused(match other {
             Some(version) => format!(
-                "it exports {CONTRACT}/{name}@{version}; this host speaks \
+                "it exports {CONTRACT}/{name}@{version}; this host supports \
                  {CONTRACT}@{CONTRACT_VERSION}"
             ),
-            None => format!("it does not export `{}`: it is no workflow node", own(name)),
+            None => format!("it does not export `{}`, so it is not a workflow node", own(name)),
         }));
     }
     Ok(())

@@ -45,12 +45,12 @@ impl GrantRequest {
                 (Some(path), Some(pointer)) => format!(" at {path}{pointer}"),
                 _ => String::new(),
             };
-            growth.push(format!("it can now read the secret {}{place}", secret.name));
+            growth.push(format!("reading the secret {}{place}", secret.name));
         }
         for secret in self.secrets.iter().filter(|one| !granted.secrets.contains(one)) {
             for placement in &secret.placements {
                 growth.push(format!(
-                    "the secret {} written to {}{}",
+                    "placing the secret {} in requests to {}{}",
                     secret.name, placement.path, placement.pointer
                 ));
             }
@@ -64,7 +64,7 @@ impl GrantRequest {
         for (name, asked) in &self.triggers {
             match (granted.triggers.get(name), asked) {
                 (None, Delivery::Webhook(_)) => {
-                    growth.push(format!("the trigger {name} (sets up deliveries at the service)"));
+                    growth.push(format!("the trigger {name} (creates webhooks at the service)"));
                 }
                 (None, Delivery::Poll(_)) => growth.push(format!("the trigger {name} (polls)")),
                 (None, _) => growth.push(format!("the trigger {name}")),
@@ -83,7 +83,8 @@ impl GrantRequest {
     fn dropped(&self, granted: &Self) -> Vec<String> {
         let Some(had) = &granted.hidden else {
             return vec![
-                "what is kept from it was not recorded when it was approved: look at all of it"
+                "the earlier approval does not record which secrets are hidden from the plugin: \
+                 review all permissions"
                     .to_owned(),
             ];
         };
@@ -96,7 +97,7 @@ impl GrantRequest {
             for (place, secret) in places {
                 if now.and_then(|now| now.get(place)) != Some(secret) {
                     dropped.push(format!(
-                        "it can now read the secret {secret} that users enter at {place} of {name}"
+                        "reading the secret {secret} that users enter at {place} of {name}"
                     ));
                 }
             }
@@ -110,7 +111,7 @@ impl GrantRequest {
                 if let Some(had) = claimed(granted, name)
                     && repeatable(*claim) > repeatable(had)
                 {
-                    dropped.push(format!("the action {name} may be repeated ({claim}, was {had})"));
+                    dropped.push(format!("the action {name} may be retried ({claim}, was {had})"));
                 }
             }
         }
@@ -178,7 +179,7 @@ fn grant_growth(name: &str, asked: &Grant, had: &Grant) -> Vec<String> {
         (field(grant.client_id_field()), field(grant.client_secret_field()))
     };
     if fields(asked) != fields(had) {
-        growth.push(format!("other fields of {name} as the app's client ID and secret"));
+        growth.push(format!("different fields of {name} as the app's client ID and secret"));
     }
     match (asked, had) {
         (Grant::AuthorizationCode(asked), Grant::AuthorizationCode(had)) => {
@@ -193,26 +194,29 @@ fn grant_growth(name: &str, asked: &Grant, had: &Grant) -> Vec<String> {
             }
             let others = asked.issuers.iter().any(|issuer| !had.issuers.contains(issuer));
             if !had.issuers.is_empty() && (asked.issuers.is_empty() || others) {
-                growth.push(format!("answers of other issuers for {name}"));
+                growth.push(format!("responses of other issuers for {name}"));
             }
             if had.iss_in_response && !asked.iss_in_response {
-                growth.push(format!("answers that name no issuer for {name}"));
+                growth.push(format!("responses without an issuer for {name}"));
             }
             for claim in
                 had.id_token_claims.iter().filter(|one| !asked.id_token_claims.contains(one))
             {
-                growth.push(format!("another account is no longer noticed by {claim} for {name}"));
+                growth.push(format!(
+                    "the claim {claim} no longer reveals a different account for \
+                                     {name}"
+                ));
             }
             if asked.refresh_grace_ms.unwrap_or(0) > had.refresh_grace_ms.unwrap_or(0) {
-                growth.push(format!("spent refresh tokens of {name} are sent again for longer"));
+                growth.push(format!("used refresh tokens of {name} may be sent again for longer"));
             }
             if asked.client_authentication != had.client_authentication {
-                growth.push(format!("another authentication of the app for {name}"));
+                growth.push(format!("a different client authentication for {name}"));
             }
         }
         (Grant::ClientCredentials(asked), Grant::ClientCredentials(had)) => {
             if asked.client_authentication != had.client_authentication {
-                growth.push(format!("another authentication of the app for {name}"));
+                growth.push(format!("a different client authentication for {name}"));
             }
         }
         (Grant::Fixed, Grant::Fixed) => {}
@@ -232,7 +236,7 @@ fn delivery_growth(had: &Delivery, asked: &Delivery) -> Vec<String> {
         }
         (Delivery::Poll(_), Delivery::Poll(_)) => Vec::new(),
         (Delivery::Webhook(had), Delivery::Webhook(asked)) => webhook_growth(had, asked),
-        _ => vec!["gets its events in another way".to_owned()],
+        _ => vec!["receives events by a different method".to_owned()],
     }
 }
 
@@ -244,21 +248,21 @@ fn webhook_growth(had: &Webhook, asked: &Webhook) -> Vec<String> {
         }
     };
     let is_signed_otherwise = had.signature.is_some() && had.signature != asked.signature;
-    grown(is_signed_otherwise, "with other rules for signatures of deliveries");
+    grown(is_signed_otherwise, "has different signature rules for deliveries");
     let answers = asked.answered_by != had.answered_by
         && asked.answered_by == crate::description::AnsweredBy::Plugin;
-    grown(answers, "answers deliveries itself, before they are kept");
+    grown(answers, "responds to deliveries itself, before they are stored");
     let forgets = had.id_header.is_some() && had.id_header != asked.id_header;
-    grown(forgets, "recognizes repeated deliveries in another way");
+    grown(forgets, "recognizes duplicate deliveries by a different header");
     let most = |webhook: &Webhook| webhook.body_limit_bytes.unwrap_or(usize::MAX);
-    grown(most(asked) > most(had), "takes larger deliveries");
+    grown(most(asked) > most(had), "accepts larger deliveries");
     let of = |webhook: &Webhook| -> BTreeSet<String> {
         match webhook.methods.is_empty() {
             true => BTreeSet::from(["POST".to_owned()]),
             false => webhook.methods.iter().cloned().collect(),
         }
     };
-    grown(!of(asked).is_subset(&of(had)), "takes deliveries by other methods");
+    grown(!of(asked).is_subset(&of(had)), "accepts deliveries with other methods");
     growth
 }
 
@@ -348,7 +352,7 @@ mod tests {
                 json!({"type": "array"}),
                 "/pins/* of user.create",
             ),
-            (0, "/actions/0/idempotency", json!("safe"), "may be repeated"),
+            (0, "/actions/0/idempotency", json!("safe"), "may be retried"),
             (0, "/actions/0/effect", json!("read"), "(effect: read)"),
             (
                 1,
@@ -363,9 +367,9 @@ mod tests {
                 json!(["https://id.test", "https://x.test"]),
                 "issuers",
             ),
-            (1, &format!("{grant}/iss_in_response"), json!(false), "no issuer"),
-            (1, &format!("{grant}/id_token_claims"), json!([]), "no longer noticed by sub"),
-            (1, &format!("{grant}/refresh_grace_ms"), json!(2_000), "spent refresh tokens"),
+            (1, &format!("{grant}/iss_in_response"), json!(false), "without an issuer"),
+            (1, &format!("{grant}/id_token_claims"), json!([]), "claim sub no longer reveals"),
+            (1, &format!("{grant}/refresh_grace_ms"), json!(2_000), "used refresh tokens"),
             (1, &format!("{grant}/client_id_field"), json!("client_secret"), "client ID"),
             (1, &format!("{grant}/client_authentication"), json!("none"), "authentication"),
             (1, &format!("{limit}/windows/0/requests"), json!(101), "more requests"),
@@ -376,8 +380,8 @@ mod tests {
             (1, &format!("{limit}/operations/0/windows/0/requests"), json!(6), "more requests"),
             (1, limit, Value::Null, "more requests"),
             (2, "/triggers/0/parameters", json!({}), "/key of user.created"),
-            (2, &format!("{hook}/answered_by"), json!("plugin"), "answers deliveries itself"),
-            (2, &format!("{hook}/id_header"), Value::Null, "recognizes repeated"),
+            (2, &format!("{hook}/answered_by"), json!("plugin"), "responds to deliveries itself"),
+            (2, &format!("{hook}/id_header"), Value::Null, "recognizes duplicate"),
             (2, &format!("{hook}/body_limit_bytes"), json!(1_001), "larger deliveries"),
             (2, &format!("{hook}/methods"), json!(["POST", "GET"]), "other methods"),
             (2, &format!("{hook}/signature"), Value::Null, "signatures"),
@@ -412,7 +416,7 @@ mod tests {
             older["credentials"]["oauth"].as_object_mut().unwrap().remove(member);
         }
         let older: GrantRequest = serde_json::from_value(older).unwrap();
-        assert!(request.growth_over(&older)[0].contains("was not recorded"));
+        assert!(request.growth_over(&older)[0].contains("does not record"));
         assert_eq!(request.growth_over(&older.completed(&request)), [""; 0]);
     }
 }

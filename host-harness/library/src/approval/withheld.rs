@@ -97,7 +97,7 @@ impl Withheld {
                 || asked().any(|origin| withheld.matches(&origin))
         };
         if let Some(origin) = self.origins.iter().find(|origin| !covers(origin)) {
-            return Err(format!("the plugin does not ask for requests to {origin}"));
+            return Err(format!("the plugin does not request access to {origin}"));
         }
         let known = |name: &String| {
             request.triggers.contains_key(name)
@@ -112,7 +112,7 @@ impl Withheld {
             };
             if let Some(scope) = scopes.iter().find(|scope| !asked.scopes.contains(*scope)) {
                 return Err(format!(
-                    "the plugin does not ask for the scope `{scope}` of `{credential_type}`"
+                    "the plugin does not request the scope `{scope}` of `{credential_type}`"
                 ));
             }
         }
@@ -181,7 +181,7 @@ impl Withheld {
 /// That something was withheld, and what would allow it.
 pub(crate) fn refused(what: &str, option: &str) -> String {
     format!(
-        "the operator has not granted {what} to this plugin: it was approved with `{option}`. To \
-         grant it, approve the plugin again in full: harness approve PLUGIN --in-full"
+        "the operator has withheld {what} from this plugin, which was approved with `{option}`. To \
+         grant it, approve the plugin in full: harness approve PLUGIN --in-full"
     )
 }

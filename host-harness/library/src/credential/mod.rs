@@ -77,10 +77,13 @@ pub struct CredentialRequest {
 #[non_exhaustive]
 pub enum CredentialError {
     /// There is none of this name.
-    #[error("there is no credential `{0}`")]
+    #[error("credential `{0}` not found")]
     Unknown(String),
     /// The name is taken.
-    #[error("there is a credential `{0}` already. Choose another name, or connect that one again")]
+    #[error(
+        "credential `{0}` already exists. Choose another name, or reconnect the existing \
+             credential"
+    )]
     Exists(String),
     /// Nobody, or not this user, has connected under the name.
     #[error("{}", not_connected(name, user.as_ref()))]
@@ -91,14 +94,14 @@ pub enum CredentialError {
         user: Option<User>,
     },
     /// It was changed since it was read.
-    #[error("the credential `{0}` has been changed meanwhile. Read it again")]
+    #[error("credential `{0}` was changed in the meantime. Read it again")]
     Changed(String),
     /// Something of it is not as it may be.
     #[error("{0}")]
     Invalid(String),
     /// It was granted less than the action needs.
     #[error(
-        "the credential `{name}` lacks a right that `{action}` needs: {}", lacking.join(" and ")
+        "credential `{name}` lacks a scope that `{action}` needs: {}", lacking.join(" and ")
     )]
     InsufficientScope {
         /// Its name.
@@ -109,7 +112,7 @@ pub enum CredentialError {
         lacking: Vec<String>,
     },
     /// Its service cannot be asked just now; what is stored is untouched.
-    #[error("the token of the credential `{name}` cannot be renewed just now: {reason}")]
+    #[error("the token of credential `{name}` cannot be refreshed now: {reason}")]
     Unavailable {
         /// Its name.
         name: String,
@@ -117,7 +120,7 @@ pub enum CredentialError {
         reason: String,
     },
     /// It must be connected again.
-    #[error("the credential `{name}` must be connected again: {reason}")]
+    #[error("credential `{name}` must be reconnected: {reason}")]
     Reconnect {
         /// Its name.
         name: String,
@@ -125,7 +128,7 @@ pub enum CredentialError {
         reason: String,
     },
     /// The one who asks may not use it.
-    #[error("the credential `{name}` may not be used here: {reason}")]
+    #[error("credential `{name}` cannot be used here: {reason}")]
     Forbidden {
         /// Its name.
         name: String,
@@ -133,7 +136,7 @@ pub enum CredentialError {
         reason: String,
     },
     /// It cannot be refreshed.
-    #[error("the credential `{0}` holds nothing that could be refreshed")]
+    #[error("credential `{0}` cannot be refreshed")]
     NotRefreshable(String),
     /// The source failed.
     #[error("the credential store failed: {0}")]
@@ -142,12 +145,11 @@ pub enum CredentialError {
 
 pub(crate) fn not_connected(name: &str, user: Option<&User>) -> String {
     match user.filter(|user| !user.is_default()) {
-        Some(user) => format!(
-            "{user} has not connected `{name}` yet, and each user of it has a connection of their \
-             own"
-        ),
+        Some(user) => {
+            format!("{user} has not connected `{name}` yet. Each user needs a separate connection")
+        }
         None => format!(
-            "`{name}` is connected by each of its users, and nobody was named who runs this"
+            "`{name}` needs a separate connection for each user, and no acting user was named"
         ),
     }
 }
@@ -259,7 +261,7 @@ impl CredentialForm {
         }
         for (name, secret) in &self.secrets {
             if !secret_fields.contains(name) {
-                problem(name, "is no secret of this credential type".into());
+                problem(name, "is not a secret of this credential type".into());
             } else if secret.len() < Secret::MINIMUM_LENGTH {
                 problem(name, format!("is shorter than {} bytes", Secret::MINIMUM_LENGTH));
             } else if secret.expose().chars().any(|c| c.is_control()) {

@@ -42,7 +42,7 @@ impl std::str::FromStr for Mode {
             "private" => Ok(Self::Private),
             "shared" => Ok(Self::Shared),
             "per-user" => Ok(Self::PerUser),
-            other => Err(format!("`{other}` is no mode: private, shared or per-user")),
+            other => Err(format!("invalid mode `{other}`. Use private, shared, or per-user")),
         }
     }
 }

@@ -61,10 +61,10 @@ pub(super) fn check(grant: &Grant) -> Result<(), String> {
     for parameter in &grant.authorize_parameters {
         let name = &parameter.name;
         if hosts(name) {
-            return Err(format!("the OAuth parameter `{name}` belongs to the host"));
+            return Err(format!("OAuth parameter `{name}` belongs to the host"));
         }
         if !names.insert(canonical(name)) {
-            return Err(format!("the OAuth parameter `{name}` is described twice"));
+            return Err(format!("OAuth parameter `{name}` is declared twice"));
         }
     }
     for page in &grant.authorize_urls {
@@ -72,12 +72,12 @@ pub(super) fn check(grant: &Grant) -> Result<(), String> {
         for (name, _) in url.query_pairs() {
             if hosts(&name) {
                 return Err(format!(
-                    "the page to consent on `{page}` sets the OAuth parameter `{name}`, which \
+                    "the authorization endpoint `{page}` sets the OAuth parameter `{name}`, which \
                      belongs to the host"
                 ));
             }
             if !names.insert(canonical(&name)) {
-                return Err(format!("`{page}` sets the OAuth parameter `{name}` once more"));
+                return Err(format!("`{page}` also sets the OAuth parameter `{name}`"));
             }
         }
         // Another page of the same grant may carry the same parameters.
@@ -99,14 +99,14 @@ pub(super) fn check_parameters(
     };
     for (name, value) in asked {
         if HOSTS.contains(&canonical(name).as_str()) {
-            return Err(format!("the OAuth parameter `{}` belongs to the host", shown(name)));
+            return Err(format!("OAuth parameter `{}` belongs to the host", shown(name)));
         }
         // Letter by letter: what only looks like a described name is another one.
         let Some(parameter) = described.iter().find(|one| one.name == *name) else {
-            return Err(format!("the OAuth parameter `{}` is not described", shown(name)));
+            return Err(format!("OAuth parameter `{}` is not declared", shown(name)));
         };
         if !parameter.values.contains(value) {
-            return Err(format!("the OAuth parameter `{name}` has a value that is not described"));
+            return Err(format!("OAuth parameter `{name}` has a value that is not declared"));
         }
     }
     Ok(())

@@ -74,7 +74,7 @@ pub(crate) fn check(document: &Value, limits: &ProcessLimits) -> Result<Cost, St
     let mut measures = vec![None; graph.nodes.len()];
     let (expansion, _) = graph.measure(0, 0, &mut measures)?;
     if expansion > limits.schema_expansion {
-        let what = "the schema, with its references followed,";
+        let what = "the schema with its references expanded";
         return Err(exceeded(what, "schema_expansion", limits.schema_expansion));
     }
     Ok(Cost { expansion, patterns })
@@ -120,7 +120,8 @@ impl<'a> Graph<'a> {
             let keyword = keyword.as_str();
             if UNSUPPORTED.contains(&keyword) && value.is_string() {
                 return Err(format!(
-                    "`{keyword}` is not supported in schemas of plugins: refer to `#/$defs/NAME`"
+                    "`{keyword}` is not supported in schemas of plugins. Use references to \
+                     `#/$defs/NAME`"
                 ));
             }
             if keyword == "$ref" {
@@ -195,7 +196,7 @@ impl<'a> Graph<'a> {
                         seen[*below] = Seen::Above;
                         way.push((*below, 0));
                     }
-                    Seen::Above => return Err("the schema refers to itself without end".into()),
+                    Seen::Above => return Err("the schema contains a circular reference".into()),
                     Seen::Done => {}
                 }
             }
@@ -256,7 +257,7 @@ fn referred<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
 
 /// Refuses a value whose validation could take too many steps.
 pub(crate) fn check_use(document: &Value, value: &Value, most: usize) -> Result<(), String> {
-    let too_many = || exceeded("what there is to compare", "schema_steps", most);
+    let too_many = || exceeded("the size of the value to validate", "schema_steps", most);
     steps_left(document, value, most).map(drop).ok_or_else(too_many)
 }
 
@@ -444,7 +445,7 @@ mod tests {
             json!({"$defs": {"a": {"not": {"$ref": "#/$defs/b"}}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}),
             json!({"properties": {"a": {"if": {"$ref": "#/properties/a"}}}}),
         ] {
-            assert!(refused(&circle).contains("without end"), "{circle}");
+            assert!(refused(&circle).contains("circular reference"), "{circle}");
         }
         let tree = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}});
         check(&tree, &ProcessLimits::default()).unwrap();

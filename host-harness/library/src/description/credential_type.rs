@@ -21,7 +21,7 @@ pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Resul
         return Err(refused_file(&format!("the credential type `{name}`"), &place));
     }
     let Some(properties) = described.properties() else {
-        return Err(format!("the fields of `{name}` are no object schema with properties"));
+        return Err(format!("the fields of `{name}` are not an object schema with properties"));
     };
     authorize::check(&described.grant).map_err(|problem| format!("`{name}`: {problem}"))?;
     let placed = described.secret_fields();
@@ -30,13 +30,14 @@ pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Resul
         for field in placement.fields() {
             if !properties.contains_key(field) && !tokens.contains(&field) {
                 return Err(format!(
-                    "a placement of `{name}` writes `{{{field}}}`, but the type has no such field"
+                    "a placement of `{name}` writes `{{{field}}}`, but the type does not have this \
+                     field"
                 ));
             }
         }
         if !placement.fields().iter().any(|field| placed.contains(*field) || tokens.contains(field))
         {
-            return Err(format!("a placement of `{name}` writes no secret"));
+            return Err(format!("a placement of `{name}` does not write a secret"));
         }
         let foreign = match &placement.kind {
             // A session cookie is a credential like any other; everything else is the host's.
@@ -54,7 +55,7 @@ pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Resul
         for origin in &placement.origins {
             if !described.origins.iter().any(|own| own.covers(origin)) {
                 return Err(format!(
-                    "a placement of `{name}` is for {origin}, which its origins do not include"
+                    "a placement of `{name}` applies to {origin}, which is not one of its origins"
                 ));
             }
         }
@@ -73,7 +74,7 @@ pub(crate) fn check_configuration(
 ) -> Result<(), String> {
     for audience in &configuration.audiences {
         if !described.origins.iter().any(|origin| origin.covers(audience)) {
-            return Err(format!("the audience {audience} is not described"));
+            return Err(format!("the audience {audience} is not one of the origins of the type"));
         }
     }
     for (base, url) in &configuration.base_urls {
@@ -101,12 +102,12 @@ pub(crate) fn check_configuration(
         || !token.contains(&oauth.token_url)
         || !is_described(&oauth.revoke_url, revoke)
     {
-        return Err("an OAuth endpoint is not described".into());
+        return Err("an OAuth endpoint is not declared".into());
     }
     authorize::check_parameters(&described.grant, &oauth.parameters)?;
     for scope in &oauth.scopes {
         if !described.scopes.iter().any(|known| known.allows(scope)) {
-            return Err(format!("the scope `{scope}` is not described"));
+            return Err(format!("the scope `{scope}` is not declared"));
         }
     }
     Ok(())

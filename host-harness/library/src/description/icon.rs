@@ -6,10 +6,7 @@ use workflow_node_documents::ICON_LIMIT;
 
 pub(super) fn check(icon: &str) -> Result<(), String> {
     if icon.len() > ICON_LIMIT {
-        return Err(format!(
-            "the icon has {} bytes; at most {ICON_LIMIT} are accepted",
-            icon.len()
-        ));
+        return Err(format!("the icon has {} bytes; the limit is {ICON_LIMIT}", icon.len()));
     }
     let refuse = |reason: &str| Err(format!("the icon is not SVG text: {reason}"));
     let Some(after) = icon.strip_prefix("<svg") else {
@@ -71,7 +68,7 @@ mod tests {
             (&format!("{OPEN}<!ENTITY a \"b\"></svg>"), "comments"),
             (&format!("{OPEN}<?xml-stylesheet href=\"https://a.test\"?></svg>"), "comments"),
             (&format!("{OPEN}\u{0}</svg>"), "control"),
-            (&large, "at most 8192"),
+            (&large, "the limit is 8192"),
         ] {
             let refused = check(icon).unwrap_err();
             assert!(refused.contains(reason), "{icon}: {refused}");

@@ -366,7 +366,7 @@ impl<'a> FileMarks<'a> {
         let members = schema.as_object()?;
         if members.get("x-file").is_some_and(|mark| mark != &Value::Bool(false)) {
             return Some(if way.is_empty() {
-                "the whole of it".to_owned()
+                "the whole document".to_owned()
             } else {
                 way.to_owned()
             });
@@ -432,7 +432,7 @@ pub(crate) fn checked(name: &'static str, text: &str) -> Result<Value, Descripti
     });
     let wrong = |problem: String| DescriptionError { document: name.into(), problem };
     let value: Value =
-        serde_json::from_str(text).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+        serde_json::from_str(text).map_err(|error| wrong(format!("is not valid JSON: {error}")))?;
     let validator = &compiled[name];
     let problems = validator.problems(&value);
     if problems.is_empty() {
@@ -461,7 +461,7 @@ mod tests {
     fn a_form_that_takes_a_file_is_found() {
         let mark = json!({"x-file": true});
         for (schema, place) in [
-            (mark.clone(), "the whole of it"),
+            (mark.clone(), "the whole document"),
             (json!({"properties": {"csv": mark}}), "csv"),
             (json!({"properties": {"a": {"properties": {"b": {"items": mark}}}}}), "a/b"),
             (json!({"properties": {"a": {"anyOf": [{"type": "null"}, mark]}}}), "a"),
@@ -470,7 +470,7 @@ mod tests {
             (json!({"properties": {"a": {"x-file": {"max_bytes": 1}}}}), "a"),
             (json!({"properties": {"a": {"$ref": "#/$defs/own"}}, "$defs": {"own": mark}}), ""),
         ] {
-            let place = if place.is_empty() { "the whole of it" } else { place };
+            let place = if place.is_empty() { "the whole document" } else { place };
             assert_eq!(found(schema.clone()).as_deref(), Some(place), "{schema}");
         }
     }

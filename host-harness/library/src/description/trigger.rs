@@ -17,15 +17,15 @@ pub(super) fn check(
     for trigger in triggers {
         let name = &trigger.name;
         if !names.insert(name) {
-            return Err(format!("two triggers are called `{name}`"));
+            return Err(format!("two triggers are named `{name}`"));
         }
         // Credentials are allowed for actions and triggers by name.
         if node.action(name).is_some() {
-            return Err(format!("an action and a trigger are both called `{name}`"));
+            return Err(format!("an action and a trigger are both named `{name}`"));
         }
         if let Some(slot) = trigger.slots.keys().find(|slot| !node.slots.contains_key(*slot)) {
             return Err(format!(
-                "the trigger `{name}` uses the slot `{slot}`, which is not described"
+                "the trigger `{name}` uses the slot `{slot}`, which is not declared"
             ));
         }
         checks.form(name, &trigger.parameters, &trigger.examples)?;
@@ -41,14 +41,18 @@ pub(super) fn check(
             .iter()
             .chain(webhook.signature.as_ref().map(|signature| &signature.header));
         for header in headers {
-            HeaderName::from_bytes(header.as_bytes())
-                .map_err(|_| format!("`{header}` of the trigger `{name}` is no header's name"))?;
+            HeaderName::from_bytes(header.as_bytes()).map_err(|_| {
+                format!(
+                    "`{header}` of the trigger `{name}` is not a valid header \
+                                      name"
+                )
+            })?;
         }
         if let Some(signature) = &webhook.signature
             && !node.secrets.iter().any(|secret| secret.name == signature.secret)
         {
             return Err(format!(
-                "the deliveries of `{name}` are signed with the secret `{}`, which is not described",
+                "the deliveries of `{name}` are signed with the secret `{}`, which is not declared",
                 signature.secret
             ));
         }

@@ -86,17 +86,14 @@ impl Session {
         let (body, headers, is_echo) = self.work(size, clean).await??;
         if is_echo && self.echoed.fetch_add(1, Ordering::Relaxed) >= self.limits.echoes {
             self.ending.end(format!(
-                "more than {} answers gave a credential back; a plugin must not go on finding out \
-                 what is taken out of them. Limit: `echoes`",
+                "more than {} responses echoed a credential. The plugin was stopped so that it \
+                 cannot keep guessing the secret. Limit: `echoes`",
                 self.limits.echoes
             ));
         }
         charge.grow_to(heads + body.len()).await.map_err(|exhausted| SendError {
             maybe_sent: true,
-            ..refusal(
-                SendErrorKind::TooLarge,
-                format!("there is no room for the answer: {exhausted}"),
-            )
+            ..refusal(SendErrorKind::TooLarge, format!("cannot hold the response: {exhausted}"))
         })?;
         Ok(Response { status: status.as_u16(), headers, body, retry_after: wait.map(milliseconds) })
     }

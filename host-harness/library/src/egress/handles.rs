@@ -57,7 +57,7 @@ struct One {
 }
 
 /// Stands in the place of an answer that could not be searched for the secrets that it may hold.
-const WITHHELD: &str = "[withheld: this answer may hold a secret, and is not JSON]";
+const WITHHELD: &str = "[withheld: this response may contain a secret and is not JSON]";
 
 /// Whether a text is or was meant as a handle. What it stood for cannot be told when it is unknown,
 /// so it is never sent as it is.
@@ -198,7 +198,7 @@ impl Handles {
             let Some(first) = here.first() else { return Ok(None) };
             let name = &positions[**first].name;
             if text.len() > most.1 {
-                let what = format!("the secret `{name}` in the answer");
+                let what = format!("the secret `{name}` in the response");
                 return Err(Unreplaced::Refused(exceeded(&what, "secret", most.1)));
             }
             here.iter().for_each(|at| found[**at] = true);
@@ -208,14 +208,14 @@ impl Handles {
             Ok(replaced) => replaced,
             // What cannot be read cannot be searched for secrets.
             Err(Unreplaced::Edit(EditError::NotJson)) if is_success => {
-                return Err(wrong("the answer may hold a secret, but is no JSON".into()));
+                return Err(wrong("the response may contain a secret, but is not JSON".into()));
             }
             // The status says what failed; the text could hold the secret anywhere.
             Err(Unreplaced::Edit(EditError::NotJson)) => {
                 return Ok(Some(WITHHELD.as_bytes().to_vec()));
             }
             Err(Unreplaced::Edit(EditError::TooLarge(most))) => {
-                let what = "the answer with handles in it";
+                let what = "the response with its handles";
                 return Err(wrong(exceeded(what, "response_body", most)));
             }
             Err(Unreplaced::Edit(error)) => return Err(wrong(error.to_string())),
@@ -225,7 +225,7 @@ impl Handles {
         if is_success && let Some((position, _)) = lacking {
             let pointer = position.pointer.as_deref().unwrap_or_default();
             return Err(wrong(format!(
-                "the answer has no secret `{}` at {pointer}",
+                "the response lacks the secret `{}` at {pointer}",
                 position.name
             )));
         }
@@ -262,9 +262,9 @@ impl Handles {
         if stray {
             return Err(refusal(
                 SendErrorKind::InvalidRequest,
-                "the request holds the handle of a secret where the plugin's description has no \
-                 place for one; the service would take the handle itself for the secret. It was \
-                 not sent",
+                "the request contains the handle of a secret at a position that the plugin does \
+                 not declare. The service would receive the handle instead of the secret, so the \
+                 request was not sent",
             ));
         }
         Ok(filled.map(|body| Placed { body, secrets }))
@@ -313,8 +313,9 @@ impl Handles {
                 let name = here.first().copied().copied().unwrap_or_default();
                 return Err(Unreplaced::Refused(format!(
                     "the handle of the secret `{name}` is unknown. A handle is valid for the \
-                     plugin and the user that it was made for, until the host ends or {} newer \
-                     handles were made. Read or enter the secret again. The request was not sent",
+                     plugin and user for which it was created, until the host stops or {} newer \
+                     handles were created. Read or enter the secret again. The request was not \
+                     sent",
                     self.most
                 )));
             };
@@ -344,7 +345,7 @@ impl Handles {
             Ok(body) => Ok((body, known.into_values().collect())),
             Err(Unreplaced::Edit(EditError::NotJson)) => nothing,
             Err(Unreplaced::Edit(EditError::TooLarge(most))) => {
-                let what = "the request's body with its secrets in it";
+                let what = "the request body with its secrets";
                 Err(refusal(SendErrorKind::OverBudget, exceeded(what, "request_body", most)))
             }
             Err(Unreplaced::Edit(error)) => {

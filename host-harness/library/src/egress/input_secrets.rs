@@ -101,7 +101,7 @@ impl<'a> Search<'a> {
         if depth > DEEPEST {
             return Ok(());
         }
-        self.left = self.left.checked_sub(1).ok_or("its schema refers to itself without end")?;
+        self.left = self.left.checked_sub(1).ok_or("its schema contains a circular reference")?;
         if let Some(name) = schema.get("x-secret") {
             self.mark(schema, name)?;
         }
@@ -147,8 +147,8 @@ impl<'a> Search<'a> {
         };
         if !is_text(schema) {
             return Err(format!(
-                "`{way}` is the secret `{name}`, but its type is not `string`: only texts can be \
-                 hidden. Mark the texts inside of it (`additionalProperties`, `items`)"
+                "`{way}` is the secret `{name}`, but its type is not `string`. Only strings can be \
+                 hidden. Mark the strings inside it (`additionalProperties`, `items`)"
             ));
         }
         let found = InputSecret { name: name.to_owned(), segments: self.way.clone() };
@@ -253,7 +253,7 @@ mod tests {
         let itself = json!({"$ref": "#/$defs/tree"});
         let tree = json!({"properties": {"a": itself, "b": itself, "c": itself}});
         let deep = found(&json!({"tree": tree}), &itself).unwrap_err();
-        assert!(deep.contains("without end"), "{deep}");
+        assert!(deep.contains("circular reference"), "{deep}");
         let line = json!({"properties": {"next": {"$ref": "#/$defs/line"}, "key": secret()}});
         let form = json!({"$ref": "#/$defs/line"});
         assert!(

@@ -63,8 +63,8 @@ pub(super) fn fill(
     Err(refusal(
         SendErrorKind::Denied,
         format!(
-            "the credential `{}` has no place in a {} request to {}{}: its type describes where it \
-             goes",
+            "the credential `{}` has no placement in a {} request to {}{}. Its type declares where \
+             it is placed",
             credential.name,
             judged.method,
             judged.origin,
@@ -83,9 +83,14 @@ fn write(
     match &placement.kind {
         PlacementKind::Header { name } => {
             let name = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes())
-                .map_err(|_| unusable(credential, "its header has no proper name"))?;
-            let mut value = HeaderValue::from_str(&value)
-                .map_err(|_| unusable(credential, "it holds characters that no header can"))?;
+                .map_err(|_| unusable(credential, "the name of its header is invalid"))?;
+            let mut value = HeaderValue::from_str(&value).map_err(|_| {
+                unusable(
+                    credential,
+                    "it contains characters that are not permitted \
+                                                   in a header",
+                )
+            })?;
             value.set_sensitive(true);
             filled.headers.insert(name, value);
         }
@@ -99,8 +104,8 @@ fn write(
             let body = filled.body.take().unwrap_or_default();
             let Some(name) = form::field(pointer) else {
                 let message = format!(
-                    "the credential goes to {pointer} of the body, which is a form and has no such \
-                     field"
+                    "the credential is placed at {pointer} of the body, which is a form without \
+                     such a field"
                 );
                 return Err(refusal(SendErrorKind::InvalidRequest, message));
             };
@@ -125,16 +130,19 @@ fn write(
                 }
                 Ok(Added::NoObject) => {
                     return invalid(format!(
-                        "the credential goes to {pointer} of the body, where there is no object"
+                        "the credential is placed at {pointer} of the body, but its parent is not \
+                         an object"
                     ));
                 }
                 Err(EditError::TooLarge(most)) => return Err(too_large(most)),
                 Err(error) => {
-                    return invalid(format!("the credential goes into the body, which is {error}"));
+                    return invalid(format!(
+                        "the credential is placed in the body, which is {error}"
+                    ));
                 }
             }
         }
-        _ => return Err(unusable(credential, "this host does not know its kind of placement")),
+        _ => return Err(unusable(credential, "this host does not support its kind of placement")),
     }
     Ok(())
 }
@@ -152,7 +160,7 @@ fn written(
             let encoded = Zeroizing::new(STANDARD.encode(value.as_bytes()));
             Ok(Zeroizing::new([placement.prefix.as_str(), &encoded].concat()))
         }
-        Some(_) => Err("this host does not know the encoding of its placement"),
+        Some(_) => Err("this host does not support the encoding of its placement"),
     }
 }
 
@@ -162,7 +170,7 @@ fn rendered(
     fields: &Map<String, Value>,
     secrets: &BTreeMap<String, Secret>,
 ) -> Result<Zeroizing<String>, &'static str> {
-    const MISSING: &str = "it lacks a part that its type writes: connect it again";
+    const MISSING: &str = "it lacks a value that a placement of its type needs. Reconnect it";
     let mut value = Zeroizing::new(String::new());
     let mut parts = placement.value.split('{');
     value.push_str(parts.next().unwrap_or_default());
@@ -177,7 +185,7 @@ fn rendered(
             _ => return Err(MISSING),
         };
         if is_user && text.contains(':') {
-            return Err("its user name holds a colon, which HTTP Basic cannot send");
+            return Err("its user name contains a colon, which HTTP Basic does not permit");
         }
         value.push_str(text);
         value.push_str(literal);
@@ -204,7 +212,7 @@ pub(crate) fn encoded_secrets(
 }
 
 fn too_large(most: usize) -> SendError {
-    let what = "the request's body with the credential in it";
+    let what = "the request body with the credential";
     refusal(SendErrorKind::OverBudget, exceeded(what, "request_body", most))
 }
 
@@ -218,6 +226,6 @@ fn unusable(credential: &SlotCredential, problem: &str) -> SendError {
 fn taken(credential: &SlotCredential, place: &str) -> SendError {
     refusal(
         SendErrorKind::InvalidRequest,
-        format!("{place} belongs to the credential `{}`: leave it out", credential.name),
+        format!("{place} belongs to the credential `{}`. Do not set it", credential.name),
     )
 }

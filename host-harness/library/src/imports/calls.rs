@@ -73,7 +73,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         ctx.log_bytes = ctx.log_bytes.saturating_add(message.len() + fields.len());
         if ctx.log_lines > lines || ctx.log_bytes > bytes {
             if ctx.log_lines == lines + 1 {
-                tracing::warn!("the plugin logs more than it may; the rest is dropped");
+                tracing::warn!("the plugin exceeded its log limit; further lines are dropped");
             }
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
             }
             if !self.ctx.ports.contains(&output.port) {
                 wasmtime::bail!(
-                    "it emitted on the port `{}`, which the action does not have",
+                    "it emitted output on the port `{}`, which the action does not declare",
                     printable(&output.port)
                 );
             }
@@ -162,7 +162,7 @@ impl WorkflowNodeCtxView<'_> {
     fn check_tickets(&self) -> wasmtime::Result<()> {
         let most = self.ctx.limits.requests as usize + 1_000;
         if self.ctx.open_tickets() >= most {
-            wasmtime::bail!("the plugin has {most} open tickets, which is too many");
+            wasmtime::bail!("the plugin has {most} open tickets, which is the limit");
         }
         Ok(())
     }
@@ -171,8 +171,8 @@ impl WorkflowNodeCtxView<'_> {
 /// Why `http.take` traps.
 pub(crate) fn not_named(ticket: u64) -> wasmtime::Error {
     wasmtime::format_err!(
-        "`http.take` of ticket {ticket}, which `completions.next` has not named or whose answer \
-         was taken before"
+        "`http.take` of ticket {ticket}, which `completions.next` has not returned or whose result \
+         was already taken"
     )
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn not_named(ticket: u64) -> wasmtime::Error {
 pub(crate) fn random_length(length: u32) -> wasmtime::Result<usize> {
     const MOST: u32 = 1_024;
     if length > MOST {
-        wasmtime::bail!("`context.random` of {length} bytes; at most {MOST} are given at once");
+        wasmtime::bail!("`context.random` of {length} bytes; the limit is {MOST}");
     }
     Ok(length as usize)
 }

@@ -99,10 +99,7 @@ impl Workers {
             .spawn()
             .map_err(|error| {
                 let program = self.command.program.display();
-                io::Error::new(
-                    error.kind(),
-                    format!("the worker {program} cannot be started: {error}"),
-                )
+                io::Error::new(error.kind(), format!("cannot start the worker {program}: {error}"))
             })?;
         lock(&self.processes).insert(child.id());
         Ok(Worker {
@@ -153,7 +150,7 @@ fn look_after(pool: &Weak<Workers>, children: &mpsc::Receiver<Child>) {
         match children.recv_timeout(REAPED) {
             Ok(mut child) => {
                 if let Err(error) = child.wait() {
-                    tracing::debug!(%error, "the end of a worker cannot be waited for");
+                    tracing::debug!(%error, "cannot wait for the end of a worker");
                 }
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {
@@ -183,7 +180,7 @@ pub(super) struct Worker {
 impl Worker {
     /// How the process has ended, in words; called when its socket was closed.
     async fn end(&mut self) -> String {
-        let Some(child) = &mut self.child else { return "it was ended".into() };
+        let Some(child) = &mut self.child else { return "it was killed".into() };
         // The socket closes a moment before the process is gone.
         let patience = Instant::now() + Duration::from_millis(200);
         loop {
@@ -240,7 +237,8 @@ impl Lease {
 
     /// The connection, for as long as a call lasts.
     pub(super) fn link(&mut self) -> io::Result<Link<'_>> {
-        let worker = self.worker.as_mut().ok_or_else(|| io::Error::other("the worker is gone"))?;
+        let worker =
+            self.worker.as_mut().ok_or_else(|| io::Error::other("the worker has ended"))?;
         Link::new(worker)
     }
 }

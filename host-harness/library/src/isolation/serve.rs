@@ -114,7 +114,7 @@ impl Lease {
 }
 
 fn unexpected() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the worker has sent what was not asked for")
+    io::Error::new(io::ErrorKind::InvalidData, "the worker sent an unexpected message")
 }
 
 fn seen(context: &WorkflowNodeCtx) -> Seen {

@@ -205,7 +205,7 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(frame: &'a [u8]) -> io::Result<T> {
 pub(super) fn length(prefix: [u8; PREFIX], most: usize) -> io::Result<usize> {
     let length = u32::from_le_bytes(prefix) as usize;
     if length > most {
-        let message = format!("a frame of {length} bytes; at most {most} are read");
+        let message = format!("a frame of {length} bytes; the limit is {most}");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     Ok(length)

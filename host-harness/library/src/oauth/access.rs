@@ -36,7 +36,7 @@ impl CredentialManager {
         {
             let list: Vec<&str> = actions.iter().map(String::as_str).collect();
             return forbidden(format!(
-                "it may be used only for {}, not for {}",
+                "it is allowed only for {}, not for {}",
                 list.join(", "),
                 request.action
             ));
@@ -44,8 +44,8 @@ impl CredentialManager {
         let user = match head.mode {
             Mode::Private => {
                 if head.owner.as_ref() != Some(&request.actor.user) {
-                    let whose = if head.owner.is_some() { "somebody else" } else { "nobody" };
-                    return forbidden(format!("it is private, and belongs to {whose}"));
+                    let whose = if head.owner.is_some() { "another user" } else { "nobody" };
+                    return forbidden(format!("it is private and belongs to {whose}"));
                 }
                 None
             }
@@ -159,7 +159,8 @@ impl CredentialManager {
         }
         let health = Health::Refused { at: self.0.clock.unix_milliseconds() };
         if let Err(error) = self.0.store.set_health(key, revision, health).await {
-            tracing::warn!(credential = %key, %error, "that it was refused is not noted");
+            tracing::warn!(credential = %key, %error, "cannot record that the credential was \
+                                                       rejected");
             return;
         }
         let name = key.name.clone();
@@ -289,7 +290,8 @@ impl CredentialSource for CredentialManager {
         self.0.under_way.spawn(async move {
             let marked = manager.0.store.set_health(&key, revision, Health::Connected).await;
             if let Err(error) = marked {
-                tracing::debug!(credential = %key, %error, "that it works again is not noted");
+                tracing::debug!(credential = %key, %error, "cannot record that the credential \
+                                                            works again");
             }
         });
     }

@@ -41,7 +41,7 @@ impl TokenAnswer {
 
 impl fmt::Debug for TokenAnswer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("[token answer]")
+        formatter.write_str("[token response]")
     }
 }
 
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for TokenAnswer {
         let wrong = |problem: &str| <D::Error as serde::de::Error>::custom(problem);
         // By hand: what goes wrong must not quote what was there.
         let Value::Object(members) = Value::deserialize(deserializer)? else {
-            return Err(wrong("it is no object"));
+            return Err(wrong("it is not an object"));
         };
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let secret = |name: &str| -> Result<Option<String>, D::Error> {
@@ -89,24 +89,24 @@ impl<'de> Deserialize<'de> for TokenAnswer {
                 None | Some(Value::Null) => Ok(None),
                 Some(Value::String(text)) if text.is_empty() => Ok(None),
                 Some(Value::String(text)) if is_token(text) => Ok(Some(text.clone())),
-                Some(_) => Err(wrong("a token in it is none")),
+                Some(_) => Err(wrong("it contains an invalid token")),
             }
         };
         let error = text("error").map(str::to_owned);
         let access_token = match secret("access_token")? {
             Some(token) if token.len() < Secret::MINIMUM_LENGTH => {
-                return Err(wrong("its access token is too short to be one"));
+                return Err(wrong("its access token is too short"));
             }
             Some(token) => token,
             None if error.is_some() => String::new(),
-            None => return Err(wrong("there is no access token in it")),
+            None => return Err(wrong("it contains no access token")),
         };
         let token_type = match text("token_type") {
             // Required, and left out by some; what else should it be.
             None => BasicTokenType::Bearer,
             Some(kind) if kind.eq_ignore_ascii_case("bearer") => BasicTokenType::Bearer,
             Some(_) if error.is_some() => BasicTokenType::Bearer,
-            Some(_) => return Err(wrong("its token is no bearer token")),
+            Some(_) => return Err(wrong("its token is not a bearer token")),
         };
         Ok(Self {
             access_token: AccessToken::new(access_token),
@@ -190,7 +190,7 @@ mod tests {
         }
         assert_eq!(
             format!("{:?}", read(json!({"access_token": canary})).unwrap()),
-            "[token answer]"
+            "[token response]"
         );
     }
 

@@ -30,17 +30,18 @@ impl Callback {
     pub(crate) fn read(text: &str, base: Option<&Url>) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.len() > LONGEST {
-            return Err("it is longer than any callback");
+            return Err("it is too long for a callback URL");
         }
         let parsed = match base {
             Some(base) => base.join(text),
             None => Url::parse(text),
         };
-        let url = parsed.map_err(|_| "it is no URL: paste all of it, from http to the end")?;
+        let url =
+            parsed.map_err(|_| "it is not a URL. Paste the complete URL, beginning with http")?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds user information");
+            return Err("it contains user information");
         }
-        let state = only(&url, "state")?.ok_or("it holds no state")?;
+        let state = only(&url, "state")?.ok_or("it contains no state")?;
         Ok(Self { url, state: Secret::new(state) })
     }
 
@@ -79,8 +80,8 @@ impl Callback {
         match (only(&self.url, "code")?, only(&self.url, "error")?) {
             (Some(code), None) if !code.is_empty() => Ok(Said::Code(Secret::new(code))),
             (None, Some(error)) => Ok(Said::Refused(error)),
-            (Some(_), Some(_)) => Err("it holds a code and an error"),
-            _ => Err("it holds no code"),
+            (Some(_), Some(_)) => Err("it contains both a code and an error"),
+            _ => Err("it contains no code"),
         }
     }
 }
@@ -89,36 +90,40 @@ impl Callback {
 fn only(url: &Url, name: &str) -> Result<Option<String>, &'static str> {
     let mut values = url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value);
     let first = values.next().map(|value| value.into_owned());
-    if values.next().is_some() { Err("a parameter stands in it twice") } else { Ok(first) }
+    if values.next().is_some() { Err("it contains a parameter twice") } else { Ok(first) }
 }
 
 /// The error codes of RFC 6749 section 4.1.2.1 and OpenID Connect in words.
 pub(crate) fn in_words(error: &str) -> String {
     let words = match error {
-        "access_denied" => "the request was declined: by you, or by the service",
+        "access_denied" => "the request was declined by you or by the service",
         "invalid_scope" => {
-            "a right that was asked for is not known to the service, or not allowed to the app"
+            "a requested scope is unknown to the service or not permitted for the app"
         }
-        "temporarily_unavailable" => "the service cannot just now: try again later",
-        "server_error" => "the service has failed: try again later",
+        "temporarily_unavailable" => "the service is temporarily unavailable. Try again later",
+        "server_error" => "the service failed. Try again later",
         "unauthorized_client" => {
-            "the app may not be connected in this way: look at its registration"
+            "the app does not support this kind of connection. Check its registration"
         }
-        "unsupported_response_type" => "the service does not give codes to this app",
+        "unsupported_response_type" => "the service does not issue authorization codes to this app",
         "invalid_request" => {
-            "the service does not understand the request: is the redirect URL registered exactly so?"
+            "the service rejected the request as invalid. Check that the redirect URI is \
+             registered exactly as sent"
         }
         "login_required"
         | "interaction_required"
         | "consent_required"
-        | "account_selection_required" => "the service wants you to log in or to choose",
-        _ => "the service refuses",
+        | "account_selection_required" => {
+            "the service requires you to log in or to choose an \
+                                           account"
+        }
+        _ => "the service rejected the request",
     };
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
     if !error.is_empty() && error.len() <= 60 && error.chars().all(word) {
         format!("{words} ({error})")
     } else {
-        format!("{words} (with an error that has no proper name)")
+        format!("{words} (with an invalid error code)")
     }
 }
 
@@ -191,7 +196,7 @@ mod tests {
             known.iter().map(|error| in_words(error)).collect();
         assert_eq!(said.len(), known.len());
         for foreign in ["<script>alert(1)</script>", "a b", "", "x\u{1b}[31m", &"e".repeat(61)] {
-            assert!(in_words(foreign).contains("no proper name"), "{foreign}");
+            assert!(in_words(foreign).contains("invalid error code"), "{foreign}");
         }
     }
 

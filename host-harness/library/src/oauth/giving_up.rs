@@ -43,7 +43,7 @@ impl CredentialManager {
             }
             RefusalKind::Refused if is_still_good => {
                 self.release(&wanted.key, lease, later).await;
-                tracing::warn!(credential = %wanted.key, reason, "its token could not be renewed");
+                tracing::warn!(credential = %wanted.key, reason, "its token could not be refreshed");
                 Ok(Spent::Done(Box::new(stored)))
             }
             RefusalKind::Refused => {
@@ -110,7 +110,7 @@ impl CredentialManager {
         let change = LeaseChange::Release { not_before };
         if let Err(error) = self.0.store.hold(key, lease.fence, change).await {
             // It runs out by itself.
-            tracing::warn!(credential = %key, %error, "the lease was not given back");
+            tracing::warn!(credential = %key, %error, "cannot release the lease");
         }
     }
 
@@ -133,7 +133,7 @@ impl CredentialManager {
                 return Err(refusal);
             }
             let pause = self.pause(attempt, &refusal);
-            tracing::info!(reason = %refusal.reason, ?pause, "asking for tokens again");
+            tracing::info!(reason = %refusal.reason, ?pause, "requesting tokens again");
             self.0.clock.sleep(pause).await;
         }
     }

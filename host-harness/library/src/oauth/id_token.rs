@@ -34,25 +34,25 @@ pub(crate) fn claims(
     named: &[String],
 ) -> Result<Map<String, Value>, &'static str> {
     if token.len() > LONGEST {
-        return Err("it is longer than any ID token");
+        return Err("it is too long for an ID token");
     }
     let mut parts = token.split('.');
     let (Some(_), Some(payload), Some(_), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return Err("it is no signed JWT");
+        return Err("it is not a signed JWT");
     };
     let payload = URL_SAFE_NO_PAD
         .decode(payload.trim_end_matches('='))
-        .map_err(|_| "its payload is no base64url")?;
+        .map_err(|_| "its payload is not base64url")?;
     let Ok(Value::Object(claims)) = serde_json::from_slice::<Value>(&payload) else {
-        return Err("its payload is no JSON object");
+        return Err("its payload is not a JSON object");
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if !expected.issuers.is_empty()
         && !text("iss").is_some_and(|issuer| expected.issuers.iter().any(|one| one == issuer))
     {
-        return Err("another than the service has issued it");
+        return Err("it was issued by another issuer");
     }
     // PagerDuty puts its API's address there beside the client, so others may stand there, too.
     let is_for_us = match claims.get("aud") {
@@ -65,7 +65,7 @@ pub(crate) fn claims(
         Some(_) => false,
     };
     if !is_for_us {
-        return Err("it is for another app");
+        return Err("its audience is another app");
     }
     if text("azp").is_some_and(|party| party != expected.client_id) {
         return Err("it was issued to another app");
@@ -73,11 +73,11 @@ pub(crate) fn claims(
     if let (Some(sent), Some(nonce)) = (expected.nonce, claims.get("nonce"))
         && nonce.as_str() != Some(sent)
     {
-        return Err("it answers another request");
+        return Err("it belongs to another request");
     }
     let ends = claims.get("exp").and_then(Value::as_f64);
     if ends.is_some_and(|ends| ends + CLOCKS as f64 <= expected.now as f64) {
-        return Err("it is over");
+        return Err("it has expired");
     }
     Ok(named
         .iter()
@@ -147,7 +147,7 @@ mod tests {
             ("aud", json!(["you", "https://api.example"]), "another app"),
             ("azp", json!("you"), "another app"),
             ("nonce", json!("m"), "another request"),
-            ("exp", json!(999_700), "over"),
+            ("exp", json!(999_700), "expired"),
         ] {
             let mut payload = good();
             payload[member] = value.clone();

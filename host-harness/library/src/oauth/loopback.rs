@@ -53,7 +53,7 @@ impl Loopback {
     pub async fn for_redirect(redirect: &Url) -> std::io::Result<Self> {
         let wrong = || {
             std::io::Error::other(
-                "only http://127.0.0.1:PORT/PATH and http://[::1]:PORT/PATH can be listened to",
+                "the host can listen only on http://127.0.0.1:PORT/PATH and http://[::1]:PORT/PATH",
             )
         };
         let address = literal_loopback(redirect).ok_or_else(wrong)?;
@@ -104,12 +104,12 @@ impl Loopback {
         tokio::select! {
             biased;
             received = callback.recv() => {
-                received.ok_or_else(|| std::io::Error::other("the listener is gone"))
+                received.ok_or_else(|| std::io::Error::other("the listener is closed"))
             }
             error = accepting => error,
             () = tokio::time::sleep(within) => Err(std::io::Error::new(
                 std::io::ErrorKind::TimedOut,
-                format!("nobody came back from the service within {} s", within.as_secs()),
+                format!("no callback from the service arrived within {} s", within.as_secs()),
             )),
         }
     }

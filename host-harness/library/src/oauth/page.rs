@@ -22,7 +22,7 @@ impl Page {
     pub fn connected(what: &str, account: &str, rights: &[String]) -> Self {
         let account =
             if account.is_empty() { String::new() } else { format!(" It acts for {account}.") };
-        let rights_are = if rights.is_empty() { "" } else { " It may:" };
+        let rights_are = if rights.is_empty() { "" } else { " Granted permissions:" };
         Self {
             title: "Connected".to_owned(),
             text: format!("“{what}” is connected.{account}{rights_are}"),
@@ -36,8 +36,8 @@ impl Page {
         Self {
             title: "Almost done".to_owned(),
             text: format!(
-                "“{what}” would be connected to another account than before. You are asked about it \
-                 where you came from."
+                "“{what}” would be connected to a different account than before. Confirm the \
+                 change where you started."
             ),
             points: Vec::new(),
             success: false,
@@ -48,7 +48,7 @@ impl Page {
     pub fn failed(what: &str) -> Self {
         Self {
             title: "Not connected".to_owned(),
-            text: format!("“{what}” was not connected. The reason is told where you came from."),
+            text: format!("“{what}” was not connected. The reason is shown where you started."),
             points: Vec::new(),
             success: false,
         }
@@ -83,7 +83,7 @@ impl Page {
 pub(crate) fn nothing_here() -> String {
     Page {
         title: "Nothing here".to_owned(),
-        text: "This address waits for the answer of a service, and for nothing else.".to_owned(),
+        text: "This address only receives the callback of a service.".to_owned(),
         points: Vec::new(),
         success: false,
     }

@@ -128,7 +128,7 @@ pub(crate) fn unknown(description: &Description, name: &str) -> String {
     let near = near::near(name, description.runnable());
     let mut message = format!("the node has no action or trigger `{name}`");
     if !near.is_empty() {
-        message.push_str(&format!("; near it are {}", near.join(", ")));
+        message.push_str(&format!("; similar names: {}", near.join(", ")));
     }
     message
 }
@@ -155,7 +155,7 @@ pub(crate) fn wanted(
                 scopes.extend(needed(description, &credential_type.name, action));
             }
             if scopes.is_empty() {
-                return Err("none of these actions needs a right: ask with --access or --scope \
+                return Err("none of these actions declares a scope. Use --access or --scope \
                             instead"
                     .to_owned());
             }
@@ -186,7 +186,8 @@ pub(crate) fn wanted(
                 .collect();
             if scopes.is_empty() {
                 return Err(
-                    "the credential type has no such rights: name scopes instead".to_owned()
+                    "the credential type has no scopes with this access. Name scopes instead"
+                        .to_owned(),
                 );
             }
             Ok(Some(scopes.into_iter().map(str::to_owned).collect()))

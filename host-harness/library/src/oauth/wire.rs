@@ -102,7 +102,7 @@ impl Wire<'_> {
     pub(crate) async fn refresh(&self) -> Result<Tokens, Refusal> {
         let client = self.client()?;
         let token = self.secrets.get("refresh_token").ok_or_else(|| {
-            denied("there is no refresh token: the service gave none when it was connected")
+            denied("it has no refresh token, because the service issued none when it was connected")
         })?;
         let token = RefreshToken::new(token.expose().to_owned());
         let way = self.way(Endpoint::Token);
@@ -121,7 +121,7 @@ impl Wire<'_> {
     /// Revokes a token (RFC 7009). That the service does not know it is success.
     pub(crate) async fn revoke(&self, name: &str, token: &Secret) -> Result<(), Refusal> {
         let url = self.configuration.oauth.as_ref().and_then(|oauth| oauth.revoke_url.clone());
-        let url = url.ok_or_else(|| denied("the service has no way to revoke a token"))?;
+        let url = url.ok_or_else(|| denied("the service does not support revocation"))?;
         let client = self.client()?.set_revocation_url(RevocationUrl::new(url).map_err(denied)?);
         let token = token.expose().to_owned();
         let token = match name {
@@ -152,7 +152,7 @@ impl Wire<'_> {
             _ => return Err(denied("it has no OAuth grant")),
         };
         let secret_field = self.grant.client_secret_field();
-        let id = self.client_id().ok_or_else(|| denied("the app's client id is missing"))?;
+        let id = self.client_id().ok_or_else(|| denied("the client ID of the app is missing"))?;
         let oauth = self.configuration.oauth.as_ref();
         let oauth = oauth.ok_or_else(|| denied("it is not configured for OAuth"))?;
         let token_url = TokenUrl::new(oauth.token_url.clone()).map_err(denied)?;
@@ -172,7 +172,12 @@ impl Wire<'_> {
                         client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
                 }
             }
-            other => return Err(denied(format!("it authenticates by {other}"))),
+            other => {
+                return Err(denied(format!(
+                    "this host does not support the client \
+                                                authentication {other}"
+                )));
+            }
         }
         Ok(client)
     }
@@ -252,24 +257,30 @@ fn denied(reason: impl ToString) -> Refusal {
 fn refused(error: &str, status: Option<u16>) -> Refusal {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
     let known = !error.is_empty() && error.len() <= 60 && error.chars().all(word);
-    let name = if known { error } else { "an error without a proper name" };
+    let name = if known { error } else { "an invalid error code" };
     let (kind, words) = match name {
-        "invalid_grant" => (RefusalKind::DeadGrant, "the grant has ended or was revoked"),
-        "invalid_client" => (RefusalKind::Refused, "the app's client id or secret is not accepted"),
-        "unauthorized_client" => (RefusalKind::Refused, "the app may not get tokens in this way"),
-        "unsupported_grant_type" => {
-            (RefusalKind::Refused, "the service does not give tokens in this way")
-        }
-        "invalid_scope" => (
+        "invalid_grant" => (RefusalKind::DeadGrant, "the grant has expired or was revoked"),
+        "invalid_client" => (
             RefusalKind::Refused,
-            "a right that was asked for is not known or not \
-             allowed to the app",
+            "the client ID or client secret of the app was \
+                                                    rejected",
         ),
-        "invalid_request" => (RefusalKind::Refused, "the service does not understand the request"),
-        "temporarily_unavailable" | "server_error" => {
-            (RefusalKind::Unavailable, "the service cannot just now")
+        "unauthorized_client" => (
+            RefusalKind::Refused,
+            "the app is not permitted to use this \
+                                                         grant",
+        ),
+        "unsupported_grant_type" => {
+            (RefusalKind::Refused, "the service does not support this grant")
         }
-        _ => (RefusalKind::Refused, "the service refuses"),
+        "invalid_scope" => {
+            (RefusalKind::Refused, "a requested scope is unknown or not permitted for the app")
+        }
+        "invalid_request" => (RefusalKind::Refused, "the service rejected the request as invalid"),
+        "temporarily_unavailable" | "server_error" => {
+            (RefusalKind::Unavailable, "the service is temporarily unavailable")
+        }
+        _ => (RefusalKind::Refused, "the service rejected the request"),
     };
     let status = status.map(|status| format!(", status {status}")).unwrap_or_default();
     Refusal { kind, reason: format!("{words} ({name}{status})"), retry_after: None }
@@ -296,11 +307,11 @@ where
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => match status {
             Some(status @ 200..=299) => Refusal {
                 kind: RefusalKind::Lost,
-                reason: format!("the token endpoint answers {status}, and not with a token"),
+                reason: format!("the token endpoint returned {status} without a token"),
                 retry_after: None,
             },
             Some(status) => refused("", Some(status)),
-            None => denied("the request cannot be written"),
+            None => denied("cannot build the request"),
         },
     }
 }

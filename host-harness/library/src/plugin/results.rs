@@ -45,7 +45,7 @@ pub(super) fn checked_results(
     mut bytes: usize,
 ) -> Result<(ItemResults, usize), String> {
     if results.len() != items {
-        return Err(format!("it gave {} results for {items} items", results.len()));
+        return Err(format!("it returned {} results for {items} items", results.len()));
     }
     let mut add = |more: usize| {
         bytes = bytes.saturating_add(more);
@@ -71,7 +71,8 @@ pub(super) fn checked_results(
                     if !ports.contains(&output.port) {
                         let port = printable(&output.port);
                         return Err(format!(
-                            "it gave output on the port `{port}`, which `{action}` does not have"
+                            "it returned output on the port `{port}`, which `{action}` does not \
+                             declare"
                         ));
                     }
                 }

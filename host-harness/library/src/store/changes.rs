@@ -228,7 +228,10 @@ impl SqliteStore {
                 let mut secrets = row.secrets(&before, opened)?;
                 if let Some(mode) = new_mode {
                     secrets = BTreeMap::new();
-                    let reason = format!("it is {mode} now, and has to be connected as such");
+                    let reason = format!(
+                        "its mode was changed to {mode}, so it must be connected \
+                                          again"
+                    );
                     row.health = record::json(&Health::NeedsReconnect { reason })?;
                     row.revision += 1;
                     row.expires_at = None;

@@ -32,8 +32,7 @@ pub enum StoreError {
     },
     /// Others than the owner may read or write a file that is to be private.
     #[error(
-        "{} may be used by others than its owner (mode {mode:04o}). Make it private: \
-         chmod 600 {}", path.display(), quoted(path)
+        "other users can access {} (mode {mode:04o}). Make it private: chmod 600 {}", path.display(), quoted(path)
     )]
     Exposed {
         /// The file.
@@ -43,8 +42,8 @@ pub enum StoreError {
     },
     /// Another program's database, or no database at all.
     #[error(
-        "{} is no credential store; nothing was written to it. Name another file, or move this one \
-         away to start a new store", path.display()
+        "{} is not a credential store; nothing was written to it. Choose another file, or move \
+         this one away to create a new store", path.display()
     )]
     NotAStore {
         /// The file.
@@ -52,7 +51,7 @@ pub enum StoreError {
     },
     /// The file is incomplete or was changed by something else.
     #[error(
-        "the credential store {} is damaged ({detail}). Nothing was written to it: restore it from \
+        "the credential store {} is damaged ({detail}). Nothing was written to it. Restore it from \
          a backup, or move it away and connect the credentials again", path.display()
     )]
     Damaged {
@@ -63,8 +62,8 @@ pub enum StoreError {
     },
     /// A newer version of this program wrote it.
     #[error(
-        "the credential store {} has format {found}, and this version knows up to {known}. Use the \
-         version that wrote it, or a newer one", path.display()
+        "the credential store {} has format {found}, and this version supports formats up to \
+         {known}. Use the version that wrote it, or a newer one", path.display()
     )]
     Newer {
         /// The file.
@@ -76,8 +75,8 @@ pub enum StoreError {
     },
     /// The key or passphrase is another than the one the store was made with.
     #[error(
-        "this is not the {kind} of the credential store {}; nothing was written. Give the one that \
-         the store was made with", path.display()
+        "the {kind} does not match the credential store {}; nothing was written. Use the one that \
+         the store was created with", path.display()
     )]
     WrongKey {
         /// The file.
@@ -98,14 +97,15 @@ pub enum StoreError {
         given: KeyKind,
     },
     /// The passphrase for a new store is too short.
-    #[error("a store's passphrase has at least {minimum} bytes: choose a longer one")]
+    #[error("the passphrase is shorter than {minimum} bytes. Choose a longer one")]
     ShortPassphrase {
         /// How long it has to be.
         minimum: usize,
     },
     /// The cost for a new passphrase is outside of what Argon2id takes.
     #[error(
-        "{memory_kib} KiB, {iterations} iterations, {parallelism} lanes are no cost of Argon2id"
+        "{memory_kib} KiB, {iterations} iterations, {parallelism} lanes are not a valid cost for \
+         Argon2id"
     )]
     PassphraseCost {
         /// Memory in KiB.
@@ -117,8 +117,8 @@ pub enum StoreError {
     },
     /// A text that is no key.
     #[error(
-        "{origin} holds no key: a key is 32 random bytes, written as 64 hexadecimal digits or in \
-         base64, e.g. what `openssl rand -hex 32` prints"
+        "{origin} does not contain a key. A key is 32 random bytes, written as 64 hexadecimal \
+         digits or in base64, e.g. the output of `openssl rand -hex 32`"
     )]
     NoKey {
         /// Where the text is from.
@@ -126,7 +126,7 @@ pub enum StoreError {
     },
     /// A name that no credential can have.
     #[error(
-        "`{}` is no name for a credential: a name has 1 to 64 letters, digits, `.`, `_` or `-`, and \
+        "invalid credential name `{}`. A name has 1 to 64 letters, digits, `.`, `_`, or `-`, and \
          begins with a letter or digit", name.escape_debug()
     )]
     InvalidName {
@@ -135,14 +135,15 @@ pub enum StoreError {
     },
     /// The name is taken.
     #[error(
-        "there is a credential `{name}` already. Choose another name, or remove that one first"
+        "credential `{name}` already exists. Choose another name, or remove the existing \
+         credential"
     )]
     Exists {
         /// The name.
         name: String,
     },
     /// There is none of this name.
-    #[error("there is no credential `{}`{}", name.escape_debug(), known_names(known))]
+    #[error("credential `{}` not found{}", name.escape_debug(), known_names(known))]
     Unknown {
         /// The name.
         name: String,
@@ -151,8 +152,8 @@ pub enum StoreError {
     },
     /// Somebody else has changed the credential meanwhile.
     #[error(
-        "the credential `{name}` has been changed meanwhile: it has revision {found}, not \
-         {expected}. Read it again"
+        "credential `{name}` was changed in the meantime: its revision is {found}, not {expected}. \
+         Read it again"
     )]
     Changed {
         /// The name.
@@ -164,8 +165,8 @@ pub enum StoreError {
     },
     /// A record that something else than this store has changed.
     #[error(
-        "the record of the credential `{name}` was changed outside of the store, so its secrets \
-         stay shut. Restore the store from a backup, or remove the credential and connect it again"
+        "the record of credential `{name}` was changed outside the store, so its secrets cannot be \
+         opened. Restore the store from a backup, or remove the credential and connect it again"
     )]
     Tampered {
         /// The name.
@@ -173,7 +174,8 @@ pub enum StoreError {
     },
     /// Other processes hold the store.
     #[error(
-        "the credential store {} is in use by another process. Try again when that has finished",
+        "the credential store {} is in use by another process. Try again after that process has \
+         finished",
         path.display()
     )]
     Busy {
@@ -182,7 +184,7 @@ pub enum StoreError {
     },
     /// The store may be read only.
     #[error(
-        "the credential store {} cannot be written: the file or its directory is read-only",
+        "cannot write to the credential store {}: the file or its directory is read-only",
         path.display()
     )]
     ReadOnly {
@@ -199,8 +201,8 @@ pub enum StoreError {
     },
     /// The name is there, and is something else.
     #[error(
-        "the credential `{name}` is something else ({is}), and that cannot change. Choose another \
-         name, or disconnect and remove that one first"
+        "credential `{name}` has different properties ({is}), which cannot change. Choose another \
+         name, or disconnect and remove the existing credential"
     )]
     OtherKind {
         /// The name.
@@ -218,7 +220,7 @@ pub enum StoreError {
     },
     /// Another process has given the store another key.
     #[error(
-        "the credential store {} has got another key meanwhile. Open it again with the new one",
+        "its key was changed: the credential store {} must be opened again with the new key",
         path.display()
     )]
     KeyChanged {
@@ -226,13 +228,13 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A file that cannot be imported.
-    #[error("the export cannot be read: {reason}")]
+    #[error("cannot read the export: {reason}")]
     Import {
         /// Why, and what to do.
         reason: String,
     },
     /// The system gives no random bytes.
-    #[error("the system gives no random bytes: {0}")]
+    #[error("the system provides no random bytes: {0}")]
     Random(#[source] Source),
     /// SQLite fails for another reason, e.g. a full disk.
     #[error("the credential store {} cannot be used", path.display())]
@@ -243,7 +245,7 @@ pub enum StoreError {
         source: Source,
     },
     /// What cannot be brought into the form that is stored.
-    #[error("the credential cannot be written: {reason}")]
+    #[error("cannot write the credential: {reason}")]
     Unwritable {
         /// Why.
         reason: String,
@@ -323,16 +325,16 @@ impl From<StoreError> for CredentialError {
 
 fn user_of_mode(name: &str, per_user: bool) -> String {
     if per_user {
-        format!("`{name}` is connected by each of its users: say for which one")
+        format!("`{name}` has one connection per user. Name the user")
     } else {
-        format!("`{name}` has one connection for all: only a credential per user has users")
+        format!("`{name}` has one connection for everyone. Only a per-user credential has users")
     }
 }
 
 fn known_names(known: &[String]) -> String {
     match known {
-        [] => ": the store is empty".to_owned(),
-        known => format!(". There is: {}", known.join(", ")),
+        [] => " (the store is empty)".to_owned(),
+        known => format!(". Available: {}", known.join(", ")),
     }
 }
 

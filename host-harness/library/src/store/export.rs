@@ -276,31 +276,30 @@ fn seal(entries: &[Entry], key: &StoreKey, cost: PassphraseCost) -> Result<Strin
 fn unseal(text: &str, key: &StoreKey) -> Result<Vec<Entry>, StoreError> {
     let wrong = |reason: &str| StoreError::Import { reason: reason.to_owned() };
     if text.len() > LARGEST {
-        return Err(wrong("it is larger than any export"));
+        return Err(wrong("it is too large for an export"));
     }
     let file: File = serde_json::from_str(text)
         .ok()
         .filter(|file: &File| file.format == FORMAT)
-        .ok_or_else(|| wrong("it is no file that `credential export` has written"))?;
+        .ok_or_else(|| wrong("it is not a file that `credential export` has written"))?;
     if file.version != 1 {
-        return Err(wrong("a newer version of this program has written it"));
+        return Err(wrong("it was written by a newer version of this program"));
     }
     if file.key_kind != key.kind().to_string() {
         let kind = if file.key_kind == "key" { KeyKind::Key } else { KeyKind::Passphrase };
-        return Err(wrong(&format!("it opens with a {kind}, not with a {}", key.kind())));
+        return Err(wrong(&format!("it is sealed with a {kind}, not with a {}", key.kind())));
     }
-    let base64 = |text: &str| STANDARD.decode(text).map_err(|_| wrong("it was changed or cut off"));
+    let base64 =
+        |text: &str| STANDARD.decode(text).map_err(|_| wrong("it was changed or truncated"));
     let (salt, sealed) = (base64(&file.salt)?, base64(&file.sealed)?);
     // Foreign data until it is unsealed: it must not make us take all memory or time.
     if !cost_of(&file).is_sane() || !(8..=64).contains(&salt.len()) {
-        return Err(wrong("it asks for a cost that no export has"));
+        return Err(wrong("its key derivation cost is invalid"));
     }
-    let clear = sealing_key(&file, &salt, key)?.open(&sealed, &binding(&file)).map_err(|_| {
-        wrong(
-            "the key or passphrase is not the one that it was sealed with, or the file was changed",
-        )
-    })?;
-    serde_json::from_slice(&clear).map_err(|_| wrong("it holds something else than credentials"))
+    let clear = sealing_key(&file, &salt, key)?
+        .open(&sealed, &binding(&file))
+        .map_err(|_| wrong("the key or passphrase does not match, or the file was changed"))?;
+    serde_json::from_slice(&clear).map_err(|_| wrong("it does not contain credentials"))
 }
 
 fn cost_of(file: &File) -> PassphraseCost {

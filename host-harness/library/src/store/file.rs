@@ -23,10 +23,10 @@ pub(super) fn ensure_private(path: &Path) -> Result<(), StoreError> {
                 Ok(_) => Ok(()),
                 // Another process was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                Err(source) => Err(StoreError::io("make the credential store", path, source)),
+                Err(source) => Err(StoreError::io("create the credential store", path, source)),
             }
         }
-        Err(source) => Err(StoreError::io("look at the credential store", path, source)),
+        Err(source) => Err(StoreError::io("read the credential store", path, source)),
     }
 }
 
@@ -48,13 +48,13 @@ pub(super) fn create_parent(path: &Path) -> Result<(), StoreError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(parent).map_err(|source| StoreError::io("make the directory", parent, source))
+    builder.create(parent).map_err(|source| StoreError::io("create the directory", parent, source))
 }
 
 /// Refuses what is no file, and on Unix a file that others than its owner may read or write.
 pub(super) fn refuse_exposed(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     if !metadata.is_file() {
-        let source = io::Error::other("it is no regular file");
+        let source = io::Error::other("it is not a regular file");
         return Err(StoreError::io("use", path, source));
     }
     #[cfg(unix)]

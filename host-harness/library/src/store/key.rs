@@ -154,7 +154,7 @@ impl StoreKey {
         file::create_parent(path)?;
         let write_error = |source| StoreError::io("write the key file", path, source);
         let mut file = file::create_private(path)
-            .map_err(|source| StoreError::io("make the key file", path, source))?;
+            .map_err(|source| StoreError::io("create the key file", path, source))?;
         if let Err(source) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
             drop(file);
             // Half a key file is of no use; the first error is the one to tell.

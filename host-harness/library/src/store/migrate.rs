@@ -23,8 +23,8 @@ use crate::principal::{Tenant, User};
 use crate::secret::Secret;
 
 /// Why a row of format 1 whose seal does not open has no secrets any more.
-const TAMPERED: &str = "its record was changed outside of the store before the store was brought \
-     up to date, so its secrets stayed shut";
+const TAMPERED: &str = "its record was changed outside the store before the store was upgraded, so \
+                        its secrets could not be opened";
 
 /// A row of format 1.
 struct Old {

@@ -198,7 +198,7 @@ impl Header {
         };
         let (application, format) = (pragma("application_id")?, pragma("user_version")?);
         let length = std::fs::metadata(path)
-            .map_err(|source| StoreError::io("look at the credential store", path, source))?
+            .map_err(|source| StoreError::io("read the credential store", path, source))?
             .len();
         if application != APPLICATION_ID {
             return match length {
@@ -211,7 +211,7 @@ impl Header {
         if format > FORMAT {
             return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
         } else if format < 1 {
-            return Err(damaged("it has no format"));
+            return Err(damaged("its format is missing"));
         }
         // SQLite reads zeros where the last page is cut off.
         if !length.is_multiple_of(unsigned(pragma("page_size")?).max(1)) {
@@ -229,7 +229,7 @@ impl Header {
             .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
             .map_err(failed)?;
         if strays != 0 {
-            return Err(damaged("a row of it belongs to nothing"));
+            return Err(damaged("it contains an orphaned row"));
         }
         let header = transaction
             .query_row(
@@ -254,9 +254,9 @@ impl Header {
             )
             .optional()
             .map_err(failed)?
-            .ok_or_else(|| damaged("it has no header"))?;
+            .ok_or_else(|| damaged("its header is missing"))?;
         if !header.cost.is_sane() || header.salt.len() < 8 || header.salt.len() > 64 {
-            return Err(damaged("its header asks for a cost that no store has"));
+            return Err(damaged("the key derivation cost in its header is invalid"));
         }
         Ok(Some(header))
     }

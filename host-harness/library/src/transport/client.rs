@@ -32,11 +32,11 @@ use crate::secret::Secret;
 #[derive(Debug, thiserror::Error)]
 pub enum TransportBuildError {
     /// The CA file holds no certificate.
-    #[error("the CA certificates cannot be used: {0}")]
+    #[error("cannot use the CA certificates: {0}")]
     Ca(String),
     /// The proxy is no http origin. What was given is not quoted: it may hold a password.
     #[error(
-        "The URL of the proxy cannot be used: {0}. Write it as http://host:port or \
+        "cannot use the URL of the proxy: {0}. Use http://host:port or \
          http://user:password@host:port"
     )]
     Proxy(&'static str),
@@ -116,7 +116,9 @@ impl HttpTransportBuilder {
                 any = true;
             }
             if !any {
-                return Err(TransportBuildError::Ca("there is none in the file (PEM)".into()));
+                return Err(TransportBuildError::Ca(
+                    "the file contains no certificate (PEM)".into(),
+                ));
             }
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -185,7 +187,7 @@ impl HttpTransport {
         let share = self.pools.share(&key.plugin).await.map_err(|problem| {
             TransportError::new(
                 TransportErrorKind::Unreachable,
-                format!("{} cannot be reached: {problem}", key.origin),
+                format!("cannot reach {}: {problem}", key.origin),
             )
         })?;
         let origin = &key.origin;
@@ -193,7 +195,7 @@ impl HttpTransport {
         let failed = |error: hyper::Error| {
             TransportError::new(
                 TransportErrorKind::Unreachable,
-                format!("{origin} cannot be reached: {}", chain(&error)),
+                format!("cannot reach {origin}: {}", chain(&error)),
             )
         };
         let io = TokioIo::new(opened.stream);

@@ -63,7 +63,7 @@ impl Resolver for SystemResolver {
                 // Nobody may be waiting any more.
                 drop(sender.send(found));
             })?;
-        receiver.await.map_err(|_| io::Error::other("the look-up ended without an answer"))?
+        receiver.await.map_err(|_| io::Error::other("the lookup ended without a result"))?
     }
 }
 
@@ -83,14 +83,15 @@ pub struct ConnectTo {
 pub enum ConnectToError {
     /// No `=`.
     #[error(
-        "`{0}` is no mapping: write it as ORIGIN=ORIGIN, e.g. https://api.example.com=https://127.0.0.1:8443"
+        "invalid mapping `{0}`. Use ORIGIN=ORIGIN, e.g. \
+         https://api.example.com=https://127.0.0.1:8443"
     )]
     Form(String),
     /// No origin.
     #[error(transparent)]
     Origin(#[from] OriginError),
     /// From https to http or the reverse.
-    #[error("{from} cannot be mapped to {to}: both are https, or both are http")]
+    #[error("cannot map {from} to {to}: both must be https, or both must be http")]
     Scheme {
         /// What requests name.
         from: Origin,
@@ -164,7 +165,7 @@ impl Connector {
             None => None,
         };
         let name =
-            name.ok_or_else(|| unreachable(origin, "its name cannot stand in a certificate"))?;
+            name.ok_or_else(|| unreachable(origin, "its name is not valid in a certificate"))?;
         let stream = self
             .tls
             .connect(name, stream)
@@ -234,7 +235,7 @@ impl Connector {
             unreachable(
                 origin,
                 &format!(
-                    "too many name look-ups {whose} are under way, and none has ended within \
+                    "too many DNS lookups {whose} are in progress, and none has ended within \
                      {LOOKUP_WAIT:?}. Check the name servers of this machine and of the plugin's \
                      origins"
                 ),
@@ -247,7 +248,7 @@ impl Connector {
             found
         });
         let failed = |error: &dyn std::fmt::Display| {
-            unreachable(origin, &format!("its name cannot be resolved: {error}"))
+            unreachable(origin, &format!("cannot resolve its name: {error}"))
         };
         lookup.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
@@ -270,12 +271,12 @@ impl Connector {
                 Ok(Ok(stream)) => {
                     // Small requests should leave at once; failing to say so costs only time.
                     if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY could not be set");
+                        tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
                     return Ok(stream);
                 }
                 Ok(Err(error)) => last = error.to_string(),
-                Err(_) => last = "no answer".to_owned(),
+                Err(_) => last = "no response".to_owned(),
             }
         }
         Err(unreachable(origin, &last))
@@ -291,7 +292,7 @@ impl Connector {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let proxy_origin = Origin::of(&proxy.url)
             .filter(|origin| !origin.is_https())
-            .ok_or_else(|| unreachable(origin, "the proxy is no http:// origin"))?;
+            .ok_or_else(|| unreachable(origin, "the proxy is not an http:// origin"))?;
         let addresses = self.addresses(&proxy.url, &proxy_origin, plugin).await?;
         let mut stream = self.connect(&addresses, &proxy_origin).await?;
         let authority = format!("{}:{}", origin.host(), origin.port());
@@ -304,7 +305,7 @@ impl Connector {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() >= 8 * 1024 {
-                return Err(failed("the proxy's answer is too long"));
+                return Err(failed("the response of the proxy is too long"));
             }
             let byte = stream.read_u8().await.map_err(|error| failed(&error.to_string()))?;
             head.push(byte);
@@ -313,11 +314,11 @@ impl Connector {
         if status.first() != Some(&b'2') {
             let status = String::from_utf8_lossy(status);
             let hint = match (&*status, proxy.has_credentials()) {
-                ("407", true) => ": it refuses the user name or password that was given",
-                ("407", false) => ": it wants a user name and a password",
+                ("407", true) => ": it rejected the user name or password",
+                ("407", false) => ": it requires a user name and a password",
                 _ => "",
             };
-            let problem = format!("the proxy refuses to connect to {authority} ({status}){hint}");
+            let problem = format!("the proxy refused to connect to {authority} ({status}){hint}");
             return Err(failed(&problem));
         }
         Ok(stream)
@@ -341,8 +342,8 @@ fn refuse_unless_public(origin: &Origin, address: IpAddr) -> Result<(), Transpor
         TransportError::new(
             TransportErrorKind::Denied,
             format!(
-                "{origin} leads to {address}, {}: plugins reach only the public internet. For a \
-                 test server, map the origin: --connect-to {origin}=ORIGIN",
+                "{origin} resolves to {address}, {}. Plugins can reach only the public internet. \
+                 For a test server, map the origin: --connect-to {origin}=ORIGIN",
                 reason.0
             ),
         )
@@ -352,6 +353,6 @@ fn refuse_unless_public(origin: &Origin, address: IpAddr) -> Result<(), Transpor
 fn unreachable(origin: &Origin, problem: &str) -> TransportError {
     TransportError::new(
         TransportErrorKind::Unreachable,
-        format!("{origin} cannot be reached: {problem}"),
+        format!("cannot reach {origin}: {problem}"),
     )
 }

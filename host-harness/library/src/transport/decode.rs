@@ -55,7 +55,10 @@ impl Decoder {
             ("deflate", None) => Ok(Self::Deflate(ZlibDecoder::new(target))),
             _ => Err(TransportError::new(
                 TransportErrorKind::InvalidResponse,
-                format!("the answer is encoded as `{encoding}`, which was not asked for"),
+                format!(
+                    "the response has the encoding `{encoding}`, which the host did not \
+                         request"
+                ),
             )),
         }
     }
@@ -103,7 +106,7 @@ pub(super) async fn read(
         let frame = frame.map_err(|error| {
             TransportError::new(
                 TransportErrorKind::Unreachable,
-                format!("the connection broke while the answer was read: {}", chain(&error)),
+                format!("the connection broke while reading the response: {}", chain(&error)),
             )
         })?;
         if let Ok(chunk) = frame.into_data() {
@@ -121,7 +124,7 @@ pub(super) async fn read(
     if promised.is_some_and(|promised: usize| promised != received) {
         return Err(TransportError::new(
             TransportErrorKind::Unreachable,
-            format!("the connection ended after {received} bytes of the answer"),
+            format!("the connection ended after {received} bytes of the response"),
         ));
     }
     if received == 0 {
@@ -134,12 +137,15 @@ fn decode_error(error: &std::io::Error, limit: usize) -> TransportError {
     if error.kind() == std::io::ErrorKind::FileTooLarge {
         return TransportError::new(
             TransportErrorKind::TooLarge,
-            format!("the answer is larger than {limit} bytes: ask for less, or raise the limit"),
+            format!(
+                "the response is larger than {limit} bytes. Request less data, or raise the \
+                     limit"
+            ),
         );
     }
     TransportError::new(
         TransportErrorKind::InvalidResponse,
-        format!("the answer's compression is broken: {error}"),
+        format!("the compression of the response is invalid: {error}"),
     )
 }
 

@@ -163,8 +163,8 @@ impl Pools {
                 _ => (self.limits.open, "this host", "open"),
             };
             format!(
-                "all {number} connections of {whose} (limit `{limit}`) are in use, and none has \
-                 become free within {SHARE_WAIT:?}. Send fewer requests at once"
+                "all {number} connections of {whose} (limit `{limit}`) are in use, and none became \
+                 free within {SHARE_WAIT:?}. Send fewer concurrent requests"
             )
         })
     }

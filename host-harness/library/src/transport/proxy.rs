@@ -26,7 +26,7 @@ impl Proxy {
             return Err("its scheme is not http");
         }
         if !url.has_host() {
-            return Err("it names no host");
+            return Err("it has no host");
         }
         let decoded = |text: &str| {
             let text = percent_decode_str(text).decode_utf8();

@@ -62,7 +62,7 @@ fn a_name_that_is_taken_is_refused_and_keeps_its_credential() {
     let error = store.add(new("work", CANARY)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is a credential `work` already. Choose another name, or remove that one first"
+        "credential `work` already exists. Choose another name, or remove the existing credential"
     );
     assert_eq!(token(&store, "work"), "first token");
 }
@@ -84,10 +84,10 @@ fn an_unknown_name_is_answered_with_those_that_there_are() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let empty = store.summary("work").unwrap_err();
-    assert_eq!(empty.to_string(), "there is no credential `work`: the store is empty");
+    assert_eq!(empty.to_string(), "credential `work` not found (the store is empty)");
     store.add(new("two", CANARY)).unwrap();
     store.add(new("one", CANARY)).unwrap();
-    let text = "there is no credential `work`. There is: one, two";
+    let text = "credential `work` not found. Available: one, two";
     assert_eq!(store.summary("work").unwrap_err().to_string(), text);
     assert_eq!(store.remove("work").unwrap_err().to_string(), text);
     let error = renew(&store, "work", 1, "x").unwrap_err();

@@ -22,7 +22,7 @@ fn each_user_has_secrets_of_their_own_under_one_name() {
     let nobody = store.read(&of("eve")).unwrap_err().to_string();
     assert!(nobody.contains("eve has not connected `each` yet"), "{nobody}");
     let unnamed = store.read(&key("each")).unwrap_err().to_string();
-    assert!(unnamed.contains("nobody was named"), "{unnamed}");
+    assert!(unnamed.contains("no acting user was named"), "{unnamed}");
     assert!(matches!(store.add(per_user("ada", "again")), Err(StoreError::Exists { .. })));
     let users: Vec<_> = store.list().unwrap().into_iter().map(|one| one.user.unwrap()).collect();
     assert_eq!(users, ["ada", "bob"]);
@@ -56,7 +56,7 @@ fn another_mode_wipes_the_secrets_and_asks_to_connect_again() {
     let CredentialStatus::NeedsReconnect { reason } = store.summary("work").unwrap().status else {
         panic!("it says that it works")
     };
-    assert!(reason.contains("private now"), "{reason}");
+    assert!(reason.contains("changed to private"), "{reason}");
     assert!(renew(&store, "work", 1, "of a refresh that was under way").is_err());
 }
 

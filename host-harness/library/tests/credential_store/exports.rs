@@ -69,7 +69,7 @@ fn an_export_opens_with_its_own_key_only_and_not_when_it_was_changed() {
         assert!(there.list().unwrap().is_empty());
         error.to_string()
     };
-    assert!(refused(&file, &passphrase("correct horsf")).contains("not the one"));
+    assert!(refused(&file, &passphrase("correct horsf")).contains("does not match"));
     assert!(refused(&file, &StoreKey::generate().unwrap()).contains("not with a key"));
     let document: serde_json::Value = serde_json::from_str(&file).unwrap();
     for (member, value) in [

@@ -30,7 +30,7 @@ fn the_file_is_for_its_owner_alone() {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "{path} may be used by others than its owner (mode {exposed:04o}). Make it \
+                    "other users can access {path} (mode {exposed:04o}). Make it \
                      private: chmod 600 {path}"
                 )
             );
@@ -137,7 +137,7 @@ fn a_store_with_a_lost_page_is_refused_and_left_as_it_is() {
         bytes[lost..lost + page].fill(0);
         let error = refusal(&fixture, &bytes);
         assert!(matches!(error, StoreError::Damaged { .. }), "{lost}: {error}");
-        assert!(error.to_string().contains("restore it from a backup"), "{error}");
+        assert!(error.to_string().contains("Restore it from a backup"), "{error}");
     }
 }
 
@@ -154,7 +154,7 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
     let error = refusal(&fixture, &fs::read(&foreign).unwrap());
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
     let error = SqliteStore::open(fixture.directory.path(), fixture.key.clone()).unwrap_err();
-    assert!(error.to_string().ends_with("it is no regular file"), "{error}");
+    assert!(error.to_string().ends_with("it is not a regular file"), "{error}");
 }
 
 #[test]

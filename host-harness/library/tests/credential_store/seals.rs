@@ -54,7 +54,7 @@ fn a_wrong_key_or_passphrase_is_noticed_and_nothing_is_written() {
 fn a_short_passphrase_makes_no_store() {
     let fixture = Fixture::new();
     let error = SqliteStore::open(&fixture.path(), passphrase("horse")).unwrap_err();
-    assert_eq!(error.to_string(), "a store's passphrase has at least 8 bytes: choose a longer one");
+    assert_eq!(error.to_string(), "the passphrase is shorter than 8 bytes. Choose a longer one");
     // What was not made does not stand in the way.
     fixture.open().add(new("work", CANARY)).unwrap();
 }
@@ -75,7 +75,7 @@ fn every_flipped_byte_of_sealed_secrets_is_noticed() {
         changed[index] ^= 1 << (index % 8);
         put(&changed);
         let error = get(&store, "work").unwrap_err().to_string();
-        assert!(error.contains("changed outside of the store"), "byte {index}: {error}");
+        assert!(error.contains("changed outside the store"), "byte {index}: {error}");
     }
     put(&sealed);
     assert_eq!(token(&store, "work"), CANARY);
@@ -191,7 +191,7 @@ fn nothing_that_decides_who_gets_a_secret_or_where_it_goes_can_be_changed_unnoti
         let tenant = if column == "tenant" { "evil".into() } else { Tenant::default() };
         let key = ConnectionKey { user, tenant, ..ConnectionKey::of(name) };
         let error = store.read(&key).unwrap_err().to_string();
-        assert!(error.contains("changed outside of the store"), "{change}: {error}");
+        assert!(error.contains("changed outside the store"), "{change}: {error}");
         assert!(!store.list().unwrap()[0].status.is_usable(), "{change}");
         // Nor is it made good by the next refresh, or by another key.
         for revision in [1, 2] {
@@ -250,12 +250,12 @@ fn no_changed_byte_of_the_file_changes_what_is_answered() {
             continue;
         };
         let is_noticed = told.iter().any(|one| match one {
-            Ok(one) => one.contains("changed outside of the store"),
+            Ok(one) => one.contains("changed outside the store"),
             Err(_) => true,
         });
         // What is not told as changed is what it was.
         for one in told.into_iter().flatten() {
-            let is_known = whole.contains(&one) || one.contains("changed outside of the store");
+            let is_known = whole.contains(&one) || one.contains("changed outside the store");
             assert!(is_known, "byte {index}: {one}");
         }
         if is_noticed { noticed += 1 } else { harmless += 1 }

@@ -31,7 +31,7 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
         ("emit-elsewhere", "`context.emit` for item 7"),
         ("emit-wrong-port", "the port `elsewhere`"),
         ("take-unknown", "`http.take` of ticket 42"),
-        ("take-early", "has not named"),
+        ("take-early", "has not returned"),
         ("too-random", "at most 1024"),
         ("ticket-bomb", "open tickets"),
     ] {

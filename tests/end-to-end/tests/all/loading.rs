@@ -29,9 +29,9 @@ async fn files_that_are_no_component_are_refused_by_name() {
     for (bytes, reason) in [
         (Vec::new(), "empty"),
         (b"\x7fELF and so on".to_vec(), "precompiled"),
-        (b"#!/bin/sh".to_vec(), "no WebAssembly"),
+        (b"#!/bin/sh".to_vec(), "not a WebAssembly component"),
         (wat::parse_str("(module)").unwrap(), "core module"),
-        (vec![0; 40 * 1024 * 1024], "at most"),
+        (vec![0; 40 * 1024 * 1024], "the limit is"),
     ] {
         let message = refused(bytes).await;
         assert!(message.contains(reason), "{message}");

@@ -143,7 +143,7 @@ async fn a_plugin_that_goes_on_asking_for_echoes_is_stopped() {
     let Some(stopped) = outcome.stopped.map(|error| error.to_string()) else {
         panic!("not stopped: {:?}", outcome.items);
     };
-    assert!(stopped.contains("gave a credential back"), "{stopped}");
+    assert!(stopped.contains("echoed a credential"), "{stopped}");
     assert!(hostile.simulator.requests().len() <= 5);
 }
 
@@ -157,7 +157,7 @@ async fn an_unknown_handle_is_refused_and_never_sent() {
         (json!({"routing_key": "secret:evicted"}), "unknown"),
         (json!({ "routing_key": format!("Bearer {unknown}") }), "unknown"),
         // No place for a secret.
-        (json!({ "summary": unknown }), "no place"),
+        (json!({ "summary": unknown }), "does not declare"),
     ] {
         let body = body.to_string();
         let request = json!({"method": "POST", "url": enqueue, "body": body});
@@ -306,14 +306,14 @@ async fn a_rebuild_that_drops_a_protection_is_not_approved_in_development_mode()
         (
             r#""x-secret":"integration-key""#,
             r#""x-sneaky":"integration-key""#,
-            "can now read the secret",
+            "reading the secret",
         ),
         (r#""values":["offline"]"#, r#""values":["forever"]"#, "access_type=forever"),
         (r#""requests":1000"#, r#""requests":9999"#, "more requests"),
         (r#""milliseconds":1000"#, r#""milliseconds":1   "#, "more requests"),
         (r#""rate_limit":{"#, r#""rate_limix":{"#, "more requests"),
-        (r#""idempotency":"none""#, r#""idempotency":"safe""#, "may be repeated"),
-        (r#""path":"/services/{id}""#, r#""path":"/services/none""#, "can now read the secret"),
+        (r#""idempotency":"none""#, r#""idempotency":"safe""#, "may be retried"),
+        (r#""path":"/services/{id}""#, r#""path":"/services/none""#, "reading the secret"),
     ] {
         let rebuilt = host.load(rebuilt(from, to)).await.unwrap();
         let error = rebuilt.check_approval().await.expect_err(to);
@@ -576,7 +576,7 @@ async fn nobody_plants_a_connection_for_another() {
     pager.connect(for_bob, &Actor::admin()).await.unwrap();
     pager.run("bobs", "bob".into()).await.unwrap();
     let refused = pager.run("bobs", "mallory".into()).await.unwrap_err();
-    assert!(refused.contains("somebody else"), "{refused}");
+    assert!(refused.contains("another user"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -603,13 +603,13 @@ async fn another_tenant_neither_uses_nor_sees_nor_ends_a_credential() {
     pager.connect(pager.token("work", Mode::Shared, None, None), &ada).await.unwrap();
     let other = Principal::of("other", "ada");
     let refused = pager.run("work", other.clone()).await.unwrap_err();
-    assert!(refused.contains("there is no credential"), "{refused}");
-    assert!(!refused.contains("There is"), "{refused}");
+    assert!(refused.contains("not found"), "{refused}");
+    assert!(!refused.contains("Available"), "{refused}");
     let manager = pager.host.credentials().unwrap();
     let key = workflow_node_host::credential::ConnectionKey::of("work");
     let foreign = Actor { principal: other.clone(), is_admin: true };
     let refused = manager.disconnect(&key, &foreign, None).await.unwrap_err();
-    assert!(refused.to_string().contains("there is no credential"), "{refused}");
+    assert!(refused.to_string().contains("not found"), "{refused}");
     // The name is free there.
     let own = pager.token("work", Mode::Private, None, None);
     pager.connect(own, &Actor::from(other.clone())).await.unwrap();

@@ -109,7 +109,7 @@ impl Guest {
             }
         };
         let (message, socket) = message;
-        let mut socket = socket.ok_or_else(|| io::Error::other("the socket is gone"))?;
+        let mut socket = socket.ok_or_else(|| io::Error::other("the socket is closed"))?;
         socket.send(&message)?;
         Ok(socket)
     }

@@ -33,7 +33,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 }
 
 fn confused() -> wasmtime::Error {
-    wasmtime::Error::msg("the host has answered another question")
+    wasmtime::Error::msg("the host sent an unexpected response")
 }
 
 /// What has come of a request.
@@ -87,7 +87,7 @@ impl Imports {
     fn count(&mut self) -> wasmtime::Result<()> {
         self.calls += 1;
         if self.calls > self.most_calls {
-            let what = "the number of its calls of the host";
+            let what = "the number of its host calls";
             return Err(wasmtime::Error::msg(exceeded(what, "host_calls", self.most_calls)));
         }
         Ok(())

@@ -72,7 +72,7 @@ fn serve() -> io::Result<()> {
             }
             ToWorker::Check { node, credential_types, triggers, limits } => {
                 if !is_compiler {
-                    return Err(io::Error::other("only a compiler checks documents"));
+                    return Err(io::Error::other("only a compiling worker checks documents"));
                 }
                 let read =
                     Description::read(&node, &credential_types, triggers.as_deref(), &limits);
@@ -93,7 +93,8 @@ fn serve() -> io::Result<()> {
                 socket.send(&FromWorker::Loaded(loaded))?;
             }
             ToWorker::Call(call) => {
-                let guest = guest.as_mut().ok_or_else(|| io::Error::other("nothing is loaded"))?;
+                let guest =
+                    guest.as_mut().ok_or_else(|| io::Error::other("no component is loaded"))?;
                 socket = guest.call(socket, *call)?;
             }
             ToWorker::Reset => {
@@ -102,7 +103,7 @@ fn serve() -> io::Result<()> {
                 }
             }
             ToWorker::Named(_) | ToWorker::Answer(..) | ToWorker::Seen(_) | ToWorker::Key(_) => {
-                return Err(io::Error::other("an answer without a question"));
+                return Err(io::Error::other("an unexpected response"));
             }
         }
     }

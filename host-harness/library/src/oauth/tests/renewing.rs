@@ -242,7 +242,7 @@ async fn o16_a_dead_grant_asks_for_a_person_and_is_not_tried_again() {
     let world = World::over().await;
     world.service.revoke();
     let error = world.get().await.unwrap_err();
-    assert!(error.to_string().contains("must be connected again"), "{error}");
+    assert!(error.to_string().contains("must be reconnected"), "{error}");
     assert_eq!(world.service.asked(), 1, "it is not retried");
     let CredentialStatus::NeedsReconnect { reason } = world.store.summary("work").unwrap().status
     else {
@@ -280,13 +280,13 @@ async fn o16_a_loser_of_a_race_does_not_erase_the_winners_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn o7_each_refusal_of_the_token_endpoint_has_its_own_end() {
     for (status, error, words) in [
-        (400, "invalid_request", "does not understand"),
-        (401, "invalid_client", "client id or secret"),
-        (400, "unauthorized_client", "may not get tokens"),
-        (400, "unsupported_grant_type", "does not give tokens"),
-        (400, "invalid_scope", "not known or not"),
-        (400, "something_new", "the service refuses"),
-        (400, "<script>alert(1)</script>", "without a proper name"),
+        (400, "invalid_request", "rejected the request as invalid"),
+        (401, "invalid_client", "client ID or client secret"),
+        (400, "unauthorized_client", "not permitted to use this grant"),
+        (400, "unsupported_grant_type", "does not support this grant"),
+        (400, "invalid_scope", "unknown or not permitted"),
+        (400, "something_new", "the service rejected the request"),
+        (400, "<script>alert(1)</script>", "an invalid error code"),
     ] {
         let world = World::over().await;
         let description = "canary-in-the-description access-token-0000-canary";

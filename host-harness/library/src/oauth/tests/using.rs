@@ -64,12 +64,9 @@ async fn a_credential_per_user_is_the_acting_users_own() {
     assert_eq!(token("ada").await.unwrap(), "access-token-0000-canary");
     assert_eq!(token("bob").await.unwrap(), "the-token-of-bob");
     let error = token("eve").await.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "eve has not connected `work` yet, and each user of it has a connection of their own"
-    );
+    assert_eq!(error, "eve has not connected `work` yet. Each user needs a separate connection");
     let error = world.manager.credential(&by(&world, None)).await.unwrap_err().to_string();
-    assert!(error.contains("nobody was named"), "{error}");
+    assert!(error.contains("no acting user was named"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

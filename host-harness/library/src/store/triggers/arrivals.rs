@@ -151,7 +151,7 @@ impl SqliteStore {
         let bytes = bytes as u64;
         if used.saturating_add(bytes) > limits.store {
             return Ok(Err(format!(
-                "the store holds {used} bytes, and triggers may fill it up to {} (limit `store`)",
+                "the store has {used} bytes, and triggers can fill it up to {} (limit `store`)",
                 limits.store
             )));
         }
@@ -161,7 +161,7 @@ impl SqliteStore {
         // Twice: the rollback journal keeps what is overwritten.
         if free < limits.disk_reserve.saturating_add(bytes.saturating_mul(2)) {
             return Ok(Err(format!(
-                "the file system of the store has {free} bytes free, and triggers leave {} for \
+                "the file system of the store has {free} bytes free, of which {} are reserved for \
                  credentials (limit `disk_reserve`)",
                 limits.disk_reserve
             )));
