@@ -53,5 +53,62 @@ mod wasm {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
 pub(crate) use crate::testing::imports::*;
+
+/// A native build that is not a test: build scripts read declarations, and call nothing.
+#[cfg(all(not(feature = "testing"), not(target_arch = "wasm32")))]
+pub(crate) use absent::*;
+#[cfg(all(not(feature = "testing"), not(target_arch = "wasm32")))]
+mod absent {
+    use crate::context::{CredentialView, Level};
+    use crate::http::{Request, Response, SendError};
+    use crate::node::OutputItem;
+
+    fn absent() -> ! {
+        panic!("there is no host: enable the feature `testing` of workflow-node-sdk")
+    }
+
+    pub(crate) fn next() -> Option<u64> {
+        absent()
+    }
+    pub(crate) fn cancel(_: u64) {
+        absent()
+    }
+    pub(crate) fn after(_: u64) -> u64 {
+        absent()
+    }
+    pub(crate) fn submit(_: &Request) -> u64 {
+        absent()
+    }
+    pub(crate) fn take(_: u64) -> Result<Response, SendError> {
+        absent()
+    }
+    pub(crate) fn log(_: Level, _: &str, _: &str) {
+        absent()
+    }
+    pub(crate) fn progress(_: u64, _: Option<u64>, _: &str) {
+        absent()
+    }
+    pub(crate) fn emit(_: u32, _: &[OutputItem]) {
+        absent()
+    }
+    pub(crate) fn cancelled() -> bool {
+        absent()
+    }
+    pub(crate) fn now() -> u64 {
+        absent()
+    }
+    pub(crate) fn deadline() -> Option<u64> {
+        absent()
+    }
+    pub(crate) fn random(_: u32) -> Vec<u8> {
+        absent()
+    }
+    pub(crate) fn idempotency_key(_: u32) -> String {
+        absent()
+    }
+    pub(crate) fn credential(_: &str) -> Option<CredentialView> {
+        absent()
+    }
+}

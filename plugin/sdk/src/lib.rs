@@ -15,7 +15,7 @@ pub mod node;
 pub mod pack;
 pub mod packed;
 pub mod percent;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
 pub mod testing;
 pub mod text;
 pub mod time;
@@ -25,7 +25,7 @@ pub mod trigger;
 pub use error::{Error, ErrorKind};
 pub use executor::{block_on, each_bounded};
 pub use futures_util::{future::join_all, stream};
-pub use serde_json::{Map, Value};
+pub use serde_json::{Map, Value, json};
 pub use workflow_node_documents as documents;
 
 /// The generated bindings of the contract; [`export_node!`] refers to them.

@@ -177,6 +177,66 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Event {
+    /// Creates an event from JSON text, such as a record as the service wrote it.
+    pub fn new(json: impl Into<String>) -> Self {
+        Self { json: json.into(), dedup_key: None, occurred: None }
+    }
+
+    /// Sets a key that is the same each time that the same event comes.
+    #[must_use]
+    pub fn dedup_key(mut self, key: impl Into<String>) -> Self {
+        self.dedup_key = Some(key.into());
+        self
+    }
+
+    /// Sets when it happened, in seconds since 1970.
+    #[must_use]
+    pub fn occurred(mut self, seconds: i64) -> Self {
+        self.occurred = Some(seconds);
+        self
+    }
+
+    /// The event as a value. Text that is not JSON counts as null.
+    pub fn value(&self) -> Value {
+        json::value(&self.json).unwrap_or_default()
+    }
+}
+
+impl Page {
+    /// Creates a page from events, the oldest first, and the cursor of the next poll.
+    pub fn new(events: Vec<Event>, cursor: Value) -> Self {
+        Self { events, cursor, more: false }
+    }
+
+    /// Polls again at once.
+    #[must_use]
+    pub fn more(mut self) -> Self {
+        self.more = true;
+        self
+    }
+}
+
+impl Delivery {
+    /// A delivery by POST with this body, for tests.
+    pub fn post(body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            method: "POST".into(),
+            url: String::new(),
+            headers: Vec::new(),
+            body: body.into(),
+            received: 0,
+        }
+    }
+
+    /// Adds a header, for tests. Hosts write names in lower case.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.into()));
+        self
+    }
+}
+
 impl From<Event> for contract::Event {
     fn from(event: Event) -> Self {
         Self {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::members::document;
 use crate::text::names;
-use crate::{Origin, OriginPattern, PathTemplate, Schema};
+use crate::{FieldBuilder, FormBuilder, Origin, OriginPattern, PathTemplate, Schema};
 
 document! {
     /// The credential types of a plugin.
@@ -56,7 +56,29 @@ document! {
     }
 }
 
+impl CredentialTypes {
+    /// These credential types, in the order in which people choose from them.
+    pub fn of(credential_types: impl Into<Vec<CredentialType>>) -> Self {
+        Self::default().credential_types(credential_types.into())
+    }
+}
+
 impl CredentialType {
+    /// Creates a type whose credentials are one secret, such as an API key or a token. The form asks
+    /// for the field `secret`, which placements write as `{secret}`.
+    pub fn secret(
+        name: impl Into<String>,
+        display_name: impl Into<String>,
+        description: impl Into<String>,
+        origins: impl Into<Vec<OriginPattern>>,
+        placements: impl Into<Vec<Placement>>,
+    ) -> Self {
+        let (display_name, description) = (display_name.into(), description.into());
+        let field = FieldBuilder::text("secret", &display_name, &description).secret();
+        let form = FormBuilder::new().required(field).build();
+        Self::new(name, display_name, description, form, Grant::Fixed, origins, placements)
+    }
+
     /// Names of the secret fields of the form.
     pub fn secret_fields(&self) -> BTreeSet<String> {
         self.properties()

@@ -215,6 +215,10 @@ document! {
             /// The parameters, an object.
             parameters: Json,
         }
+        optional {
+            /// A record that the action returns, or an event of the trigger.
+            output: Json,
+        }
     }
 }
 

@@ -162,7 +162,8 @@ impl Description {
                 return Err(refused_file(&format!("the action `{}`", action.name), &place));
             }
             for (port, output) in &action.output {
-                checks.schema(output).map_err(|error| {
+                let examples = if port == "main" { action.examples.as_slice() } else { &[] };
+                checks.output(&action.name, output, examples).map_err(|error| {
                     format!("the output `{port}` of `{}`: {error}", action.name)
                 })?;
             }
@@ -224,6 +225,26 @@ impl Checks<'_> {
         Validator::check(self.shared, schema, self.limits, &mut self.work)
     }
 
+    /// Checks the schema of output, and that the output of examples fits it.
+    fn output(&mut self, name: &str, output: &Value, examples: &[Example]) -> Result<(), String> {
+        let shown = |example: &&Example| example.output.is_some();
+        if !examples.iter().any(|example| shown(&example)) {
+            return self.schema(output);
+        }
+        let validator = Validator::working(self.shared, output, self.limits, &mut self.work)?;
+        for example in examples.iter().filter(shown) {
+            let record = example.output.as_deref().unwrap_or(&Value::Null);
+            if let Some(problem) = validator.problems(record).first() {
+                return Err(format!(
+                    "the output of the example `{}` does not fit it: {problem}. Correct the schema \
+                     or the output of the example in the plugin's declaration of `{name}`",
+                    example.title
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks a form, and that its examples fit it.
     fn form(&mut self, name: &str, form: &Value, examples: &[Example]) -> Result<(), String> {
         let wrong = |error: String| format!("the parameters of `{name}`: {error}");
@@ -277,6 +298,35 @@ mod tests {
     fn read(node: &Value) -> Result<Description, String> {
         Description::read(&node.to_string(), NO_TYPES, None, &ProcessLimits::default())
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_example_whose_output_does_not_fit_its_schema_is_refused() {
+        let mut node = node();
+        let schema = json!({"properties": {"at": {"type": "string"}}, "required": ["at"]});
+        let of = |output: Value| json!([{"title": "Now", "parameters": {}, "output": output}]);
+        node["actions"][0]["output"] = json!({"main": schema.clone()});
+        node["actions"][0]["examples"] = of(json!({"at": "now"}));
+        assert!(read(&node).is_ok());
+        node["actions"][0]["examples"] = of(json!({}));
+        let error = read(&node).unwrap_err();
+        assert!(error.contains("node.json: the output `main` of `note.create`: the output of the example `Now` does not fit it: "), "{error}");
+        assert!(error.contains("Correct the schema or the output of the example"), "{error}");
+
+        node["actions"][0]["examples"] = json!([]);
+        let triggers = json!({"triggers": [{
+            "name": "note.created", "version": 1, "title": "Created", "description": "Starts.",
+            "parameters": {}, "output": schema, "examples": of(json!({"at": 1})),
+            "delivery": {"kind": "poll", "interval_ms": 1000},
+        }]});
+        let limits = ProcessLimits::default();
+        let triggers = triggers.to_string();
+        let error = Description::read(&node.to_string(), NO_TYPES, Some(&triggers), &limits);
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("the output of `note.created`: the output of the example `Now`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn check(
             return Err(refused_file(&format!("the trigger `{name}`"), &place));
         }
         checks
-            .schema(&trigger.output)
+            .output(name, &trigger.output, &trigger.examples)
             .map_err(|error| format!("the output of `{name}`: {error}"))?;
         let Some(webhook) = trigger.webhook() else { continue };
         let headers = webhook

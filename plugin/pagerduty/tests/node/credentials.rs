@@ -2,10 +2,11 @@
 
 use pagerduty::PagerDuty;
 use serde_json::{Value, json};
+use workflow_node_sdk::documents::Configuration;
 use workflow_node_sdk::error::Error;
 use workflow_node_sdk::node::Plugin as _;
 use workflow_node_sdk::testing::Host;
-use workflow_node_sdk::{ErrorKind, node};
+use workflow_node_sdk::{ErrorKind, Map, node};
 
 use crate::support::{body, header, host, host_with, only_request};
 
@@ -102,10 +103,12 @@ fn a_key_that_only_reads_is_told_as_such() {
 #[test]
 fn a_token_without_every_scope_is_proved_with_warnings() {
     for credential_type in ["oauth2", "oauth2-app"] {
-        let configuration = r#"{"base_urls":{"rest":"https://api.eu.pagerduty.com"},
-            "values":{"region":"eu","subdomain":"acme","account_id":"PA1"}}"#;
+        let configuration = Configuration::new(["https://api.eu.pagerduty.com".parse().unwrap()])
+            .base_urls([("rest", "https://api.eu.pagerduty.com")])
+            .values([("region", "eu"), ("subdomain", "acme"), ("account_id", "PA1")]);
+        let fields = Map::from_iter([("from_email".to_owned(), json!("a@b.test"))]);
         let host = host(&[FORBIDDEN, FORBIDDEN])
-            .with_credential("rest", credential_type, r#"{"from_email":"a@b.test"}"#, configuration)
+            .with_credential("rest", credential_type, fields, &configuration)
             .with_granted_scopes("rest", &["incidents.read"]);
         let identity = test(&host, "rest").unwrap();
         assert_eq!(identity["region"], "EU");

@@ -4,15 +4,11 @@ use serde_json::{Value, json};
 use workflow_node_sdk::error::ErrorKind;
 use workflow_node_sdk::testing::{Host, answer};
 
-use crate::support::{body, call};
+use crate::support::{body, call, connected};
 
 /// The body that an action sends. What becomes of the answer is not tested here.
 fn sent(action: &str, parameters: &Value) -> Value {
-    let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#;
-    let events = r#"{"base_urls":{"events":"https://events.pagerduty.com"}}"#;
-    let host = Host::answering(|_| Ok(answer(200, "{}")))
-        .with_credential("rest", "api-token", r#"{"region":"us"}"#, rest)
-        .with_credential("events", "events-integration", "{}", events);
+    let host = connected(Host::answering(|_| Ok(answer(200, "{}"))), json!({"region": "us"}));
     let outcome = call(&host, action, parameters);
     let requests = host.requests();
     let request = requests.iter().find(|request| request.body.is_some());

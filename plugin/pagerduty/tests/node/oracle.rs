@@ -184,8 +184,7 @@ fn filled(action: &Action) -> String {
 
 fn answering() -> Host {
     let host = Host::answering(|_| Ok(answer(200, "{}")));
-    let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#;
-    host.with_credential("rest", "api-token", r#"{"region":"us"}"#, rest)
+    crate::support::connected(host, json!({"region": "us"}))
 }
 
 fn query(request: &Request) -> Vec<(String, String)> {
@@ -529,12 +528,8 @@ fn an_answer_becomes_one_record_per_element() {
             })
             .collect();
         let body = Value::Object(members).to_string();
-        let host = Host::answering(move |_| Ok(answer(200, &body))).with_credential(
-            "rest",
-            "api-token",
-            "{}",
-            r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#,
-        );
+        let host = Host::answering(move |_| Ok(answer(200, &body)));
+        let host = crate::support::connected(host, json!({}));
         let mut parameters = values(action.parameters, |param| param.is_required);
         parameters.remove("from");
         let records = crate::support::call(&host, action.name, &Value::Object(parameters));

@@ -16,14 +16,15 @@ pub(crate) fn host_with(fields: &Value, answers: &[(u16, &str)]) -> Host {
     let host = Host::answering(move |request| {
         Ok(answers.pop_front().unwrap_or_else(|| panic!("an answer for {}", request.url)))
     });
-    let fields = fields.to_string();
-    let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#;
-    let events = r#"{"base_urls":{"events":"https://events.pagerduty.com"}}"#;
-    host.with_credential("rest", "api-token", &fields, rest).with_credential(
+    connected(host, fields.clone())
+}
+
+/// The host with credentials for both APIs; that of the REST API has these fields.
+pub(crate) fn connected(host: Host, fields: Value) -> Host {
+    host.connected::<PagerDuty>("rest", "api-token", fields).connected::<PagerDuty>(
         "events",
         "events-integration",
-        "{}",
-        events,
+        json!({"region": "us"}),
     )
 }
 

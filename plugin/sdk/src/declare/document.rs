@@ -5,8 +5,8 @@ use workflow_node_documents as documents;
 use workflow_node_documents::{Json, OriginPattern, Schema, Schemas, SlotUse};
 
 use super::{
-    Action, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Trigger, form, guarantee,
-    listing,
+    Action, Answer, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Trigger, form,
+    guarantee, listing,
 };
 use crate::json::{Object, texts};
 
@@ -91,7 +91,10 @@ fn slot(form: &Action) -> Option<(&'static str, SlotUse)> {
 
 fn examples(examples: &[Example]) -> Vec<documents::Example> {
     let example = |example: &Example| {
-        documents::Example::new(example.title, Json::from(example.parameters.value()))
+        let parameters = Json::from(example.parameters.value());
+        let mut document = documents::Example::new(example.title, parameters);
+        document.output = example.output.map(|output| Json::from(output.value()));
+        document
     };
     examples.iter().map(example).collect()
 }
@@ -115,6 +118,12 @@ fn action(action: &Action, resource: &str, references: &[Reference]) -> document
     .early_access(action.is_early_access)
     .emits(action.run == Run::Declared && action.is_paged())
     .batches(action.run == Run::Batch);
+    // The host compares what the action always returns with the output schema.
+    if let (Answer::Nothing(record), Run::Declared) = (action.route.answer, action.run) {
+        for example in &mut document.examples {
+            example.output.get_or_insert_with(|| Json::from(record.value()));
+        }
+    }
     document.documentation_url = action.documentation_url.map(str::to_owned);
     document.guarantee = guarantee::of(action);
     match slot(action) {

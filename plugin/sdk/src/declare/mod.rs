@@ -130,6 +130,8 @@ pub struct Example {
     pub title: &'static str,
     /// An object of parameters.
     pub parameters: Literal,
+    /// A record that it returns.
+    pub output: Option<Literal>,
 }
 
 impl Action {
@@ -407,6 +409,13 @@ impl Action {
 impl Example {
     /// Creates an example from a title and an object of parameters.
     pub const fn new(title: &'static str, parameters: Literal) -> Self {
-        Self { title, parameters }
+        Self { title, parameters, output: None }
+    }
+
+    /// Shows a record that it returns. Hosts check it against the output schema.
+    #[must_use]
+    pub const fn output(mut self, record: Literal) -> Self {
+        self.output = Some(record);
+        self
     }
 }

@@ -116,10 +116,11 @@ pub trait Plugin {
         choices::<Self>(query)
     }
 
-    /// Whether a text is the ID of something or its name. Asked for parameters that take both.
+    /// Whether a text looks like an ID or like a name. By default, it may be both where the
+    /// reference is [named](Reference::named), which costs a lookup for every ID.
     fn likeness(reference: &Reference, text: &str) -> Likeness {
-        let _ = (reference, text);
-        Likeness::Id
+        let _ = text;
+        if reference.is_named { Likeness::Either } else { Likeness::Id }
     }
 
     /// Finds the id of something by its name in a way of the node's own; `None`: by its list.

@@ -36,7 +36,7 @@ thread_local! {
 }
 
 /// Starts over, as a new instance would.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
 pub(crate) fn forget() {
     REMEMBERS.with_borrow_mut(BTreeMap::clear);
 }

@@ -1,14 +1,15 @@
 //! What a plugin need not write, and what it must not forget.
 
 use serde_json::json;
-use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Run, Slot};
+use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Run, Slot, Trigger};
 use workflow_node_sdk::documents::{
     Configuration, CredentialType, CredentialTypes, FieldBuilder, FormBuilder, Grant,
-    OriginPattern, Placement, TokenGrant,
+    OriginPattern, Placement, TokenGrant, Webhook,
 };
-use workflow_node_sdk::error::FieldError;
+use workflow_node_sdk::error::{Error, FieldError};
 use workflow_node_sdk::node::{self, Batch, Custom, Declares, Plugin};
 use workflow_node_sdk::testing::answer;
+use workflow_node_sdk::trigger::{self, Page, Polls, Subscription};
 use workflow_node_sdk::{ErrorKind, Map, Value};
 
 const ORIGIN: &str = "https://api.test";
@@ -134,7 +135,10 @@ impl Plugin for Empty {
 
 fn refusal(describe: fn() -> String) -> String {
     let panic = std::panic::catch_unwind(describe).expect_err("it is refused");
-    panic.downcast_ref::<String>().expect("a message").clone()
+    match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => (*panic.downcast_ref::<&str>().expect("a message")).to_owned(),
+    }
 }
 
 #[test]
@@ -148,6 +152,47 @@ fn an_action_without_its_code_is_found_when_the_node_describes_itself() {
         refusal(|| node::describe::<Codeless>(false)),
         "action `thing.join`: it is declared `Run::Batch`, and has no code. Return a function for \
          it from `Plugin::batch`, or remove `.run(…)`."
+    );
+}
+
+/// A plugin with triggers.
+struct Watching;
+
+static WATCHING: Node = Node::builder("watching", "Watching", "")
+    .origins(&[ORIGIN])
+    .triggers(&[
+        Trigger::poll("thing.changed", "Changed", "", 60),
+        Trigger::webhook("thing.made", "Made", "", Webhook::default),
+    ])
+    .build();
+
+impl Plugin for Watching {
+    fn declaration() -> &'static dyn Declares {
+        &WATCHING
+    }
+}
+
+impl Polls for Watching {
+    async fn poll(_: Subscription, _: Option<Value>) -> Result<Page, Error> {
+        Ok(Page::new(Vec::new(), Value::Null))
+    }
+}
+
+#[test]
+fn a_trigger_without_its_code_is_found_when_the_node_describes_itself() {
+    assert_eq!(
+        refusal(|| node::describe::<Watching>(false)),
+        "the node declares triggers. Export them with `export_node!(…, webhooks, polls)`."
+    );
+    assert_eq!(
+        refusal(|| trigger::describe(trigger::Code::of::<Watching>())),
+        "trigger `thing.changed`: it has no code. Implement `trigger::Polls`, and export it with \
+         `export_node!(…, polls)`."
+    );
+    assert_eq!(
+        refusal(|| trigger::describe(trigger::Code::of::<Watching>().polls::<Watching>())),
+        "trigger `thing.made`: it has no code. Implement `trigger::Webhooks`, and export it with \
+         `export_node!(…, webhooks)`."
     );
 }
 

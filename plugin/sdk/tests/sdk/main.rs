@@ -2,6 +2,7 @@
 
 mod defaults;
 mod documents;
+mod example;
 mod executor;
 mod items;
 mod order;
@@ -12,5 +13,6 @@ mod plugin;
 mod references;
 mod reported;
 mod split;
+mod testing;
 mod unknown_outcomes;
 mod windows;

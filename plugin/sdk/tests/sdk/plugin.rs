@@ -318,8 +318,7 @@ impl Plugin for Things {
 
 /// A host with a credential.
 pub(crate) fn host(answer: impl FnMut(&Request) -> Result<Response, SendError> + 'static) -> Host {
-    let configuration = r#"{"base_urls":{"api":"https://api.test"}}"#;
-    Host::answering(answer).with_credential("main", "key", "{}", configuration)
+    Host::answering(answer).connected::<Things>("main", "key", json!({}))
 }
 
 /// What became of an item.

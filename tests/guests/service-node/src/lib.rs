@@ -4,7 +4,7 @@
 mod actions;
 mod credentials;
 
-use workflow_node_sdk::declare::{Action, Node, Resource, Slot};
+use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Slot};
 use workflow_node_sdk::documents::{Configuration, CredentialTypes, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
 use workflow_node_sdk::http::{Request, Response};
@@ -17,7 +17,8 @@ static NODE: Node = Node::builder("service", "Service", "A service as there are 
     .version(3)
     .documentation_url("https://service.test/docs")
     .origins(&[credentials::API])
-    .slots(&[Slot::new("main", "An account.", &["basic", "token", "form-key"])])
+    .slots(&[Slot::new("main", "An account.", &["basic", "token", "form-key"])
+        .base_urls(&[BaseUrl::configured("api")])])
     .secrets(credentials::secrets)
     .resources(&[Resource::new(
         "thing",

@@ -53,11 +53,10 @@ pub(super) fn differences(document: &Document, operations: &BTreeMap<&str, &str>
 
 /// The request that an action sends for an example.
 fn request(action: &Action, parameters: &str) -> Option<Request> {
-    let rest = r#"{"base_urls":{"rest":"https://api.pagerduty.com","events":"https://events.pagerduty.com"}}"#;
     let found = named(parameters);
     let host = Host::answering(move |_| Ok(answer(200, &found)))
-        .with_credential("rest", "api-token", r#"{"region":"us"}"#, rest)
-        .with_credential("events", "events-integration", r#"{"region":"us"}"#, rest);
+        .connected::<PagerDuty>("rest", "api-token", json!({"region": "us"}))
+        .connected::<PagerDuty>("events", "events-integration", json!({"region": "us"}));
     let call = Call {
         node: "pagerduty".into(),
         version: action.version,

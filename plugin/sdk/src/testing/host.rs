@@ -1,0 +1,420 @@
+//! The scripted host.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+use workflow_node_documents::{Configuration, Document as _};
+
+use super::Sent;
+use crate::context::{CredentialView, Level};
+use crate::http::{Request, Response, SendError};
+use crate::node::{self, OutputItem, Plugin};
+
+type Answer = Box<dyn FnMut(&Request) -> Result<Response, SendError>>;
+
+/// A host without a network and without a clock of its own: a script or a closure answers requests,
+/// and time passes only while the node waits.
+///
+/// Clones are the same host. All calls of one host are calls of one instance of the component.
+#[derive(Clone)]
+pub struct Host(pub(super) Rc<RefCell<State>>);
+
+pub(super) struct State {
+    answer: Answer,
+    /// Responses of a script that are left.
+    script: Option<Rc<RefCell<VecDeque<Response>>>>,
+    requests: Vec<Request>,
+    credentials: BTreeMap<String, CredentialView>,
+    emitted: Vec<(u32, OutputItem)>,
+    logged: Vec<(Level, String)>,
+    open: Vec<Open>,
+    is_last_first: bool,
+    is_cancelled: bool,
+    most_open: usize,
+    given_up: usize,
+    now: u64,
+    deadline: Option<u64>,
+    latency: u64,
+    answers: BTreeMap<u64, Result<Response, SendError>>,
+    tickets: u64,
+    pub(super) checks_output: bool,
+}
+
+/// A request or a timer under way.
+struct Open {
+    ticket: u64,
+    /// When it finishes, in milliseconds since 1970.
+    due: u64,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
+    /// The host that guest code ran against last: another host stands for another instance.
+    static LAST: RefCell<Option<Host>> = const { RefCell::new(None) };
+}
+
+/// A response with a JSON body, given as text so that a test can write it exactly as the service
+/// does. See [`json`] for values.
+pub fn answer(status: u16, body: &str) -> Response {
+    Response {
+        status,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: body.into(),
+        retry_after: None,
+    }
+}
+
+/// A response with a JSON body.
+///
+/// ```
+/// use workflow_node_sdk::testing;
+///
+/// let response = testing::json(200, serde_json::json!({ "id": "C1" }));
+/// assert_eq!(response.member("id").unwrap(), r#""C1""#);
+/// ```
+pub fn json(status: u16, body: Value) -> Response {
+    answer(status, &body.to_string())
+}
+
+impl Host {
+    /// A host whose service is a closure.
+    ///
+    /// ```
+    /// use workflow_node_sdk::{block_on, http::{self, Request}, testing::{Host, answer}};
+    ///
+    /// let host = Host::answering(|request| {
+    ///     assert_eq!(request.url, "https://api.test/x");
+    ///     Ok(answer(200, "{}"))
+    /// });
+    /// let response = host.run(|| block_on(http::send(&Request::new("GET", "https://api.test/x"))));
+    /// assert_eq!(response.unwrap().status, 200);
+    /// assert_eq!(host.requests().len(), 1);
+    /// ```
+    pub fn answering(
+        answer: impl FnMut(&Request) -> Result<Response, SendError> + 'static,
+    ) -> Self {
+        Self(Rc::new(RefCell::new(State {
+            answer: Box::new(answer),
+            script: None,
+            requests: Vec::new(),
+            credentials: BTreeMap::new(),
+            emitted: Vec::new(),
+            logged: Vec::new(),
+            open: Vec::new(),
+            is_last_first: false,
+            is_cancelled: false,
+            most_open: 0,
+            given_up: 0,
+            now: 0,
+            deadline: None,
+            latency: 0,
+            answers: BTreeMap::new(),
+            tickets: 0,
+            checks_output: true,
+        })))
+    }
+
+    /// A host whose service gives these responses, one after the other. A request for which there is
+    /// none left panics; [`assert_finished`](Self::assert_finished) finds responses that are left.
+    ///
+    /// ```
+    /// use workflow_node_sdk::{block_on, http::{self, Request}, testing::{Host, answer}};
+    ///
+    /// let host = Host::scripted([answer(503, "{}"), answer(200, "{}")]);
+    /// let statuses = host.run(|| {
+    ///     [1, 2].map(|_| block_on(http::send(&Request::new("GET", "https://api.test/"))).unwrap().status)
+    /// });
+    /// assert_eq!(statuses, [503, 200]);
+    /// host.assert_finished();
+    /// ```
+    pub fn scripted(responses: impl IntoIterator<Item = Response>) -> Self {
+        let script = Rc::new(RefCell::new(VecDeque::from_iter(responses)));
+        let left = script.clone();
+        let host = Self::answering(move |request| {
+            let next = left.borrow_mut().pop_front();
+            Ok(next.unwrap_or_else(|| {
+                panic!("the script has no response left for {} {}", request.method, request.url)
+            }))
+        });
+        host.0.borrow_mut().script = Some(script);
+        host
+    }
+
+    /// Checks that the script was played to its end.
+    ///
+    /// # Panics
+    ///
+    /// When responses are left.
+    pub fn assert_finished(&self) {
+        let state = self.0.borrow();
+        let left = state.script.as_ref().map_or(0, |script| script.borrow().len());
+        assert!(left == 0, "{left} responses of the script are left");
+    }
+
+    /// Connects a credential: fills a slot with what a node's own `configure` makes of the fields.
+    ///
+    /// # Panics
+    ///
+    /// When `configure` refuses the fields.
+    #[must_use]
+    pub fn connected<P: Plugin>(self, slot: &str, credential_type: &str, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("the fields are an object") };
+        let configuration = node::configured::<P>(credential_type, &fields, None);
+        let configuration = configuration.unwrap_or_else(|errors| {
+            panic!("the fields of `{credential_type}` are wrong: {errors:?}")
+        });
+        self.with_credential(slot, credential_type, fields, &configuration)
+    }
+
+    /// Fills a slot with a credential that has these fields and this configuration.
+    #[must_use]
+    pub fn with_credential(
+        self,
+        slot: &str,
+        credential_type: &str,
+        fields: Map<String, Value>,
+        configuration: &Configuration,
+    ) -> Self {
+        let view = CredentialView {
+            credential_type: credential_type.into(),
+            fields: Value::Object(fields).to_string(),
+            configuration: configuration.to_json(),
+            granted_scopes: None,
+        };
+        self.0.borrow_mut().credentials.insert(slot.into(), view);
+        self
+    }
+
+    /// Says which scopes the credential in a slot was granted.
+    #[must_use]
+    pub fn with_granted_scopes(self, slot: &str, scopes: &[&str]) -> Self {
+        if let Some(view) = self.0.borrow_mut().credentials.get_mut(slot) {
+            view.granted_scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        }
+        self
+    }
+
+    /// Does something before each answer.
+    #[must_use]
+    pub fn before_each(self, mut first: impl FnMut(&Request) + 'static) -> Self {
+        {
+            let mut state = self.0.borrow_mut();
+            let nothing: Answer = Box::new(|_| unreachable!("the answer is put back at once"));
+            let mut answer = std::mem::replace(&mut state.answer, nothing);
+            state.answer = Box::new(move |request| {
+                first(request);
+                answer(request)
+            });
+        }
+        self
+    }
+
+    /// Sets the clock, in seconds since 1970.
+    #[must_use]
+    pub fn at(self, seconds: i64) -> Self {
+        self.0.borrow_mut().now = u64::try_from(seconds).unwrap_or_default() * 1_000;
+        self
+    }
+
+    /// Lets each response take so long, in milliseconds of the virtual clock.
+    ///
+    /// ```
+    /// use workflow_node_sdk::{block_on, http::{self, Request}, testing::{Host, answer}, time};
+    ///
+    /// let host = Host::answering(|_| Ok(answer(200, "{}"))).latency(250);
+    /// host.run(|| block_on(async {
+    ///     http::send(&Request::new("GET", "https://api.test/")).await.unwrap();
+    ///     time::sleep(60_000).await;
+    /// }));
+    /// assert_eq!(host.now(), 60_250);
+    /// ```
+    #[must_use]
+    pub fn latency(self, milliseconds: u64) -> Self {
+        self.0.borrow_mut().latency = milliseconds;
+        self
+    }
+
+    /// Sets the deadline of calls, in milliseconds of the virtual clock from now.
+    #[must_use]
+    pub fn deadline(self, milliseconds: u64) -> Self {
+        {
+            let mut state = self.0.borrow_mut();
+            state.deadline = Some(state.now + milliseconds);
+        }
+        self
+    }
+
+    /// Accepts output that does not fit its schema: for tests whose service returns parts of
+    /// records.
+    #[must_use]
+    pub fn without_output_check(self) -> Self {
+        self.0.borrow_mut().checks_output = false;
+        self
+    }
+
+    /// Finishes first what was started last, among what would finish at the same time.
+    #[must_use]
+    pub fn last_first(self) -> Self {
+        self.0.borrow_mut().is_last_first = true;
+        self
+    }
+
+    /// Cancels running and later calls, as an engine does.
+    pub fn cancel(&self) {
+        self.0.borrow_mut().is_cancelled = true;
+    }
+
+    /// Runs guest code against this host. All runs against one host are calls of one instance.
+    pub fn run<T>(&self, guest: impl FnOnce() -> T) -> T {
+        /// Takes the host away when the guest returns or panics.
+        struct End;
+        impl Drop for End {
+            fn drop(&mut self) {
+                CURRENT.with_borrow_mut(|current| *current = None);
+            }
+        }
+        let last = LAST.replace(Some(self.clone()));
+        if last.is_none_or(|last| !Rc::ptr_eq(&last.0, &self.0)) {
+            node::resolve::forget();
+        }
+        CURRENT.with_borrow_mut(|current| *current = Some(self.clone()));
+        let _end = End;
+        guest()
+    }
+
+    /// The clock, in milliseconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.0.borrow().now
+    }
+
+    /// The requests that were sent.
+    pub fn requests(&self) -> Vec<Request> {
+        self.0.borrow().requests.clone()
+    }
+
+    /// The requests that were sent, with methods for assertions.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.requests().into_iter().map(Sent).collect()
+    }
+
+    /// The only request that was sent.
+    ///
+    /// # Panics
+    ///
+    /// When none or several were sent.
+    pub fn only_request(&self) -> Sent {
+        let mut sent = self.sent();
+        assert!(sent.len() == 1, "{} requests were sent: {sent:?}", sent.len());
+        sent.remove(0)
+    }
+
+    /// How many requests and timers were open at once at most.
+    pub fn most_open(&self) -> usize {
+        self.0.borrow().most_open
+    }
+
+    /// How many requests and timers the node gave up.
+    pub fn given_up(&self) -> usize {
+        self.0.borrow().given_up
+    }
+
+    /// What was emitted before the calls returned, by item.
+    pub fn emitted(&self) -> Vec<(u32, OutputItem)> {
+        self.0.borrow().emitted.clone()
+    }
+
+    /// The lines that were logged.
+    pub fn logged(&self) -> Vec<(Level, String)> {
+        self.0.borrow().logged.clone()
+    }
+}
+
+impl State {
+    fn open(&mut self, milliseconds: u64) -> u64 {
+        self.tickets += 1;
+        let due = self.now.saturating_add(milliseconds);
+        self.open.push(Open { ticket: self.tickets, due });
+        self.most_open = self.most_open.max(self.open.len());
+        self.tickets
+    }
+
+    /// Takes out what finishes next, and sets the clock to that time.
+    fn finish(&mut self) -> Option<u64> {
+        let first = self.open.iter().map(|open| open.due).min()?;
+        let is_next = |open: &Open| open.due == first;
+        let at = match self.is_last_first {
+            true => self.open.iter().rposition(is_next),
+            false => self.open.iter().position(is_next),
+        }?;
+        self.now = self.now.max(first);
+        Some(self.open.remove(at).ticket)
+    }
+}
+
+/// The imports of a native build.
+pub(crate) mod imports {
+    use super::{CURRENT, CredentialView, Level, OutputItem, Request, Response, SendError, State};
+
+    fn with<T>(use_state: impl FnOnce(&mut State) -> T) -> T {
+        CURRENT.with_borrow(|current| {
+            let host = current.as_ref().expect("guest code runs inside `testing::Host::run`");
+            use_state(&mut host.0.borrow_mut())
+        })
+    }
+
+    pub(crate) fn next() -> Option<u64> {
+        with(State::finish)
+    }
+    pub(crate) fn cancel(ticket: u64) {
+        with(|state| {
+            state.open.retain(|open| open.ticket != ticket);
+            state.given_up += 1;
+        });
+    }
+    pub(crate) fn after(milliseconds: u64) -> u64 {
+        with(|state| {
+            let left = state.deadline.map_or(u64::MAX, |end| end.saturating_sub(state.now));
+            let waits = if state.is_cancelled { 0 } else { milliseconds.min(left) };
+            state.open(waits)
+        })
+    }
+    pub(crate) fn submit(request: &Request) -> u64 {
+        with(|state| {
+            state.requests.push(request.clone());
+            let answer = (state.answer)(request);
+            let ticket = state.open(state.latency);
+            state.answers.insert(ticket, answer);
+            ticket
+        })
+    }
+    pub(crate) fn take(ticket: u64) -> Result<Response, SendError> {
+        with(|state| state.answers.remove(&ticket)).expect("an answer is taken once")
+    }
+    pub(crate) fn log(level: Level, message: &str, _fields: &str) {
+        with(|state| state.logged.push((level, message.to_owned())));
+    }
+    pub(crate) fn progress(_done: u64, _total: Option<u64>, _message: &str) {}
+    pub(crate) fn emit(item: u32, outputs: &[OutputItem]) {
+        with(|state| state.emitted.extend(outputs.iter().map(|output| (item, output.clone()))));
+    }
+    pub(crate) fn cancelled() -> bool {
+        with(|state| state.is_cancelled)
+    }
+    pub(crate) fn now() -> u64 {
+        with(|state| state.now)
+    }
+    pub(crate) fn deadline() -> Option<u64> {
+        with(|state| state.deadline)
+    }
+    pub(crate) fn random(length: u32) -> Vec<u8> {
+        vec![7; length as usize]
+    }
+    pub(crate) fn idempotency_key(item: u32) -> String {
+        format!("test-key-{item}")
+    }
+    pub(crate) fn credential(slot: &str) -> Option<CredentialView> {
+        with(|state| state.credentials.get(slot).cloned())
+    }
+}
