@@ -81,7 +81,7 @@ fn many_new_actions_are_counted_and_new_addresses_are_named() {
     assert!(!output.stdout.contains("+ the action"), "{output}");
     world.harness(&["approve", rebuilt, "--all"]).expect(2).shows("+ the action user.list");
     let refused = world.sends(&["run", rebuilt, "service.list"]).expect(4);
-    refused.says("asks for more").says("more");
+    refused.says("requests new permissions").says("more");
     assert!(refused.stderr.len() < 1_500, "{refused}");
 }
 
@@ -148,7 +148,7 @@ fn a_component_that_asks_for_more_shows_what() {
 fn an_approval_that_was_cut_down_grants_no_more_than_it_says() {
     let world = World::connected();
     narrow_the_approval(&world);
-    world.run(&["service.list", "--credential", "work"]).expect(4).says("asks for more");
+    world.run(&["service.list", "--credential", "work"]).expect(4).says("requests new permissions");
 }
 
 #[test]
@@ -187,7 +187,10 @@ fn development_mode_refuses_a_rebuild_that_asks_for_more() {
     narrow_the_approval(&world);
     let rebuilt = rebuilt(&world);
     let run = ["run", rebuilt.to_str().unwrap(), "service.list", "--credential", "work"];
-    world.sends(&[&run[..], &["--development"]].concat()).expect(4).says("asks for more");
+    world
+        .sends(&[&run[..], &["--development"]].concat())
+        .expect(4)
+        .says("requests new permissions");
     assert!(world.simulator.requests().is_empty());
 }
 

@@ -440,7 +440,7 @@ fn o5_another_issuer_than_the_service_is_refused() {
     let mixed_up = waiting(&world, "work", &app, &["--access", "read"]);
     assert!(mixed_up.agreed(&world, 0).contains("Not connected"));
     let output = mixed_up.expect(1);
-    assert!(output.stderr.contains("another service than the one that was asked"), "{output}");
+    assert!(output.stderr.contains("it was sent by another service"), "{output}");
     nothing_happened(&world);
     identity.configure(|settings| {
         settings.callback_iss = Some(settings.issuer.clone());
@@ -575,7 +575,7 @@ fn plain_http_to_another_machine_needs_to_be_insisted_on() {
         connect(&world, "work", &app, &more).stdin("x\n").expect(2).says("plain http");
         let insisted = [&more[..], &["--insecure-redirect"]].concat();
         let output = connect(&world, "work", &app, &insisted).stdin("x\n").expect(1);
-        output.says("warning:").says("whoever listens on the way gets the code");
+        output.says("warning:").says("Anyone who can read the network traffic");
     }
     nothing_happened(&world);
 }

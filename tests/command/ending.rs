@@ -121,7 +121,7 @@ fn what_cannot_be_done_is_said() {
     // A typed-in key belongs to whoever made it; without the plugin nobody knows how to revoke.
     let world = World::connected();
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);
-    output.shows("delete it where it was made");
+    output.shows("Delete it at the service");
     let world = connected();
     let output = world.sends(&["credential", "disconnect", "work", "--yes"]).expect(0);
     output.shows("which describes how tokens are revoked");

@@ -260,7 +260,7 @@ fn an_unknown_name_is_bad_input_and_near_ones_are_named() {
 fn an_unknown_action_is_not_answered_with_all_that_there_are() {
     let world = World::approved();
     let output = world.run(&["incident.creat", "--credential", "work"]).expect(2);
-    output.says("there is no action `incident.creat`. Near it: incident.create");
+    output.says("action `incident.creat` not found. Similar names: incident.create");
     assert!(output.stderr.len() < 600, "{output}");
 }
 

@@ -119,7 +119,7 @@ fn a_line_or_an_element_that_cannot_be_read_is_named() {
 fn bad_input_is_named_before_anything_is_asked_of_anyone() {
     let world = World::connected();
     let cases: &[(&[&str], &str)] = &[
-        (&["service.lst"], "there is no action `service.lst`"),
+        (&["service.lst"], "action `service.lst` not found"),
         (&["service.list", "--parameters", "{"], "invalid JSON"),
         (&["service.list", "--parameters", "[]"], "expected an object, not an array"),
         (&["service.list", "--parameters", "@nowhere"], "Cannot read nowhere"),

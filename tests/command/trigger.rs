@@ -176,7 +176,7 @@ fn what_does_not_fit_is_refused_before_anything_is_sent() {
         all.extend(args);
         world.sends(&all).expect(2)
     };
-    listen(&["nothing"]).says("there is no trigger `nothing`").says("next: harness inspect");
+    listen(&["nothing"]).says("trigger `nothing` not found").says("next: harness inspect");
     listen(&["event", "--parameters", "{}"]).says("do not match trigger `event`");
     listen(&["incident.changed", "--callback-url", "https://example.com/x"])
         .says("--callback-url has no effect");

@@ -141,7 +141,7 @@ impl Serialize for ErrorKind {
 pub(crate) enum Cause {
     #[error("Cannot read `{path}`")]
     Read { path: String, source: std::io::Error },
-    #[error("the plugin is refused: {0}")]
+    #[error("the plugin was refused: {0}")]
     Refused(String),
     #[error(transparent)]
     Description(#[from] DescriptionError),
@@ -151,24 +151,24 @@ pub(crate) enum Cause {
     Crashed { reason: String, crash: Box<Crash> },
     #[error("{}", not_approved(.digest, .request, .growth))]
     NotApproved { digest: Digest, request: Box<GrantRequest>, growth: Option<Vec<String>> },
-    #[error("the plugin is disabled. To let it run again: harness plugin enable {}", .0.plugin)]
+    #[error("the plugin is disabled. To enable it: harness plugin enable {}", .0.plugin)]
     Disabled(Disabled),
     #[error("{0}")]
     Withheld(String),
-    #[error("there is no {what} `{name}`{}", one_of(.name, .known))]
+    #[error("{what} `{name}` not found{}", one_of(.name, .known))]
     Unknown { what: &'static str, name: String, known: Vec<String> },
     #[error("{what}: {}", list(.problems))]
     Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
     Items(String),
     #[error(
-        "Cannot run {items} items of `{action}` in {}: the rate limit of the credential ({limit}) lets \
-         them take at least {} with one request per item. Nothing was sent. Allow more time, or run \
-         fewer items at a time",
+        "Cannot run {items} items of `{action}` in {}: with the rate limit of the credential \
+         ({limit}), they take at least {} with one request per item. Nothing was sent. Allow more \
+         time, or run fewer items at a time",
         span(.allowed), span(.time)
     )]
     Pace { action: String, items: usize, time: Duration, allowed: Duration, limit: String },
-    #[error("the time ran out after {0} items")]
+    #[error("the time limit was exceeded after {0} items")]
     TimeRanOut(u32),
     #[error(transparent)]
     Credential(#[from] CredentialError),
@@ -366,12 +366,12 @@ fn one_of(name: &str, known: &[String]) -> String {
         return String::new();
     }
     if known.len() <= LISTED {
-        return format!(". There is: {}", known.join(", "));
+        return format!(". Available: {}", known.join(", "));
     }
     let near = near(name, known.iter().map(String::as_str));
     match near.as_slice() {
-        [] => format!(", and none of the {} that there are is called like it", known.len()),
-        near => format!(". Near it: {}", near.join(", ")),
+        [] => format!(". None of the {} available names is similar", known.len()),
+        near => format!(". Similar names: {}", near.join(", ")),
     }
 }
 
@@ -388,15 +388,16 @@ fn not_approved(digest: &Digest, request: &GrantRequest, growth: &Option<Vec<Str
     let name = &request.node;
     match growth {
         None => format!(
-            "the plugin `{name}` ({digest}) is not approved: look at what it asks for, and approve it"
+            "the plugin `{name}` ({digest}) is not approved. Review the permissions that it \
+             requests, and approve it"
         ),
         Some(growth) if growth.is_empty() => format!(
-            "the plugin `{name}` has changed since it was approved (now {digest}); it asks for \
-             nothing new: approve it again"
+            "the plugin `{name}` has changed since it was approved (now {digest}) and requests no \
+             new permissions. Approve it again"
         ),
         Some(growth) => format!(
-            "the plugin `{name}` has changed since it was approved (now {digest}), and asks for \
-             more: {}",
+            "the plugin `{name}` has changed since it was approved (now {digest}) and requests new \
+             permissions: {}",
             beginning(growth)
         ),
     }

@@ -215,7 +215,7 @@ impl OutputRecord {
             ));
         }
         let json = RawValue::from_string(output.json)
-            .map_err(|error| format!("an output record is no JSON: {error}"))?;
+            .map_err(|error| format!("an output record is not valid JSON: {error}"))?;
         Ok(Self { port: output.port, json })
     }
 }

@@ -25,7 +25,7 @@ impl BoundedApprovals {
         answer: impl Future<Output = Result<T, ApprovalsError>>,
     ) -> Result<T, ApprovalsError> {
         tokio::time::timeout(self.wait, answer).await.unwrap_or_else(|_| {
-            let problem = format!("no answer within {:?} (limit `approvals_wait`)", self.wait);
+            let problem = format!("no response within {:?} (limit `approvals_wait`)", self.wait);
             Err(ApprovalsError::new("of this host", problem))
         })
     }

@@ -113,7 +113,7 @@ pub struct Disabled {
 
 /// Why approvals cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the approvals {place} cannot be used")]
+#[error("cannot use the approvals {place}")]
 pub struct ApprovalsError {
     place: String,
     source: Box<dyn std::error::Error + Send + Sync>,
@@ -178,10 +178,7 @@ pub trait Approvals: Send + Sync + 'static {
     ///
     /// When it cannot be written.
     async fn disable(&self, disabled: Disabled) -> Result<(), ApprovalsError> {
-        Err(ApprovalsError::new(
-            "of this host",
-            format!("`{}` cannot be disabled", disabled.plugin),
-        ))
+        Err(ApprovalsError::new("of this host", format!("cannot disable `{}`", disabled.plugin)))
     }
 
     /// Lets plugins run again that were disabled by this name. `false`: they were not.

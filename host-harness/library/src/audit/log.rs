@@ -89,7 +89,8 @@ impl AuditLog {
         {
             tracing::error!(
                 wait = ?self.wait,
-                "the audit sink does not answer: nobody waits for it until it does (limit `audit_wait`)"
+                "the audit sink does not respond; executions no longer wait for it until it does \
+                 (limit `audit_wait`)"
             );
         }
     }
@@ -101,7 +102,8 @@ impl AuditLog {
             (self.room.clone().try_acquire_owned(), Handle::try_current())
         else {
             tracing::error!(
-                "the audit sink does not take this event: it is written here (limit `audit_events`)"
+                "the audit sink does not accept this event, so it is logged here (limit \
+                 `audit_events`)"
             );
             entry.send(&TracingAudit).now_or_never();
             return None;
@@ -110,7 +112,7 @@ impl AuditLog {
         let mut sending = Box::pin(async move {
             entry.send(&*sink).await;
             if is_stalled.swap(false, Ordering::Relaxed) {
-                tracing::warn!("the audit sink answers again");
+                tracing::warn!("the audit sink responds again");
             }
             drop(room);
         });

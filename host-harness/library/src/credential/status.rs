@@ -117,7 +117,7 @@ pub(crate) fn refused() -> String {
 
 /// Why a credential without a refresh token must be connected again.
 pub(crate) fn ended() -> String {
-    "its access token has ended, and the service gave nothing to renew it with".to_owned()
+    "its access token has expired, and the service issued no refresh token".to_owned()
 }
 
 /// What can be said about a credential without its secrets.

@@ -106,7 +106,7 @@ impl Description {
             if by_name.insert(name.clone(), credential_type).is_some() {
                 return Err(DescriptionError {
                     document: "credential-type.json".into(),
-                    problem: format!("two credential types are called `{name}`"),
+                    problem: format!("two credential types are named `{name}`"),
                 });
             }
         }
@@ -138,8 +138,8 @@ impl Description {
             for credential_type in &slot.credential_types {
                 if !self.credential_types.contains_key(credential_type) {
                     return Err(format!(
-                        "the slot `{slot_name}` takes the credential type `{credential_type}`, \
-                         which is not described"
+                        "the slot `{slot_name}` accepts the credential type `{credential_type}`, \
+                         which is not declared"
                     ));
                 }
             }
@@ -147,12 +147,12 @@ impl Description {
         checks.shared().map_err(|error| format!("the shared schemas: {error}"))?;
         for action in &node.actions {
             if !names.insert(&action.name) {
-                return Err(format!("two actions are called `{}`", action.name));
+                return Err(format!("two actions are named `{}`", action.name));
             }
             for slot in action.slots.keys() {
                 if !node.slots.contains_key(slot) {
                     return Err(format!(
-                        "the action `{}` uses the slot `{slot}`, which is not described",
+                        "the action `{}` uses the slot `{slot}`, which is not declared",
                         action.name
                     ));
                 }
@@ -176,7 +176,7 @@ impl Description {
                 .map_err(|problem| format!("in the parameters of `{name}`: {problem}"))?;
             if let Some(stray) = secrets.iter().find(|secret| !known(&secret.name)) {
                 return Err(format!(
-                    "a parameter of `{name}` is the secret `{}`, which is not described",
+                    "a parameter of `{name}` is the secret `{}`, which is not declared",
                     stray.name
                 ));
             }
@@ -186,7 +186,8 @@ impl Description {
             let placed = secret.placements.iter().flat_map(|placement| &placement.origins);
             if let Some(origin) = secret.origins.iter().chain(placed).find(|one| !covered(one)) {
                 return Err(format!(
-                    "the secret `{}` stands at {origin}, which is no origin of the node",
+                    "the secret `{}` has the origin {origin}, which is not one of the node's \
+                     origins",
                     secret.name
                 ));
             }
@@ -257,7 +258,8 @@ impl Checks<'_> {
             if let Some(problem) = validator.problems(&example.parameters).first() {
                 let title = &example.title;
                 return Err(format!(
-                    "the example `{title}` of `{name}` does not fit its own parameters: {problem}"
+                    "the example `{title}` of `{name}` does not match its own parameters: \
+                     {problem}"
                 ));
             }
         }

@@ -58,7 +58,7 @@ impl Session {
 
     fn budget_is_used_up(&self) -> String {
         let made = self.limits.requests;
-        format!("the execution has made its {made} requests: the limit `requests` ({made})")
+        format!("the execution has reached the limit `requests` ({made})")
     }
 
     /// What a request makes the host hold.
@@ -126,14 +126,14 @@ fn too_large(request: &Request, limits: &Limits) -> Option<SendError> {
 /// have ended.
 pub(super) fn no_room(exhausted: &Exhausted) -> SendError {
     let next = match exhausted.is_shared {
-        true => "other executions hold them; try again later",
-        false => "take answers before you send more",
+        true => "other executions use them. Try again later",
+        false => "take responses before you send more requests",
     };
     SendError {
         retry_after: exhausted.is_shared.then_some(1_000),
         ..refusal(
             SendErrorKind::OverBudget,
-            format!("there is no room for the request: {exhausted}; {next}. It was not sent"),
+            format!("cannot hold the request: {exhausted}. {next}. It was not sent"),
         )
     }
 }

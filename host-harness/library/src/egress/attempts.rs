@@ -77,7 +77,7 @@ impl Session {
                     let again = match status {
                         401 if !refreshed && self.can_refresh(credential.as_deref()) => {
                             refreshed = true;
-                            let slot = slot.expect("a credential stands in a slot");
+                            let slot = slot.expect("a credential has a slot");
                             match self.refresh(slot, credential.as_deref()).await {
                                 Some(newer) => {
                                     credential = Some(newer);
@@ -150,8 +150,8 @@ impl Session {
                     ..refusal(
                         SendErrorKind::RateLimited,
                         format!(
-                            "the credential's rate limit asks to wait {} s, beyond the time \
-                             allowed; it was not sent",
+                            "the rate limit of the credential requires a wait of {} s, which \
+                             exceeds the time limit. The request was not sent",
                             wait.as_secs() + 1
                         ),
                     )
@@ -285,7 +285,7 @@ impl Session {
             }
             Ok(_) => None,
             Err(error) => {
-                tracing::warn!(credential = %stale.name, %error, "it could not be refreshed");
+                tracing::warn!(credential = %stale.name, %error, "cannot refresh the credential");
                 None
             }
         }
@@ -307,6 +307,6 @@ fn unanswered(
         Some(credential) => credential.echo.clean_text(&error.message),
         None => error.message.clone(),
     };
-    let fate = if maybe_sent { "; the request may have been received" } else { "" };
+    let fate = if maybe_sent { ". The request may have been received" } else { "" };
     SendError { kind, message: format!("{message}{fate}"), maybe_sent, retry_after: None }
 }

@@ -72,15 +72,15 @@ impl Destination {
         };
         if !origin.is_https() && !rules.transport.is_mapped(origin) {
             return Err(format!(
-                "{origin} is not https; plain http is only for a test origin that the operator \
-                 maps: --connect-to {origin}=ORIGIN"
+                "{origin} is not https. Plain http is permitted only for a test origin that the \
+                 operator maps: --connect-to {origin}=ORIGIN"
             ));
         }
         match rules.approved {
             Approved::Origins(origins) if !allowed(origins) => {
                 return Err(format!(
-                    "{origin} is not among the origins that were approved for this plugin ({}). \
-                     Only a plugin whose description names it, approved anew, may reach it",
+                    "{origin} is not one of the origins that are approved for this plugin ({}). To \
+                     reach it, the plugin must declare it and be approved again",
                     names(origins)
                 ));
             }
@@ -102,7 +102,7 @@ impl Destination {
             && !allowed(operator)
         {
             return Err(format!(
-                "{origin} is not on the operator's list ({}): --allow {origin} would allow it",
+                "{origin} is not on the operator's list ({}). To permit it, add --allow {origin}",
                 names(operator)
             ));
         }
@@ -110,7 +110,7 @@ impl Destination {
             && !allowed(audiences)
         {
             return Err(format!(
-                "the credential `{credential}` is for {}, not for {origin}; it is sent nowhere else",
+                "the credential `{credential}` can be sent only to {}, not to {origin}",
                 names(audiences)
             ));
         }
@@ -124,19 +124,22 @@ fn parse_url(text: &str) -> Result<Url, String> {
     // Without the query: what is shown here stands in the audit, too.
     let shown = || printable(text.split('?').next().unwrap_or_default());
     if let Some(odd) = text.bytes().find(|byte| !byte.is_ascii_graphic() || *byte == b'\\') {
-        return Err(format!("the URL `{}` holds the byte {odd:#04x}: percent-encode it", shown()));
+        return Err(format!(
+            "the URL `{}` contains the byte {odd:#04x}. Percent-encode it",
+            shown()
+        ));
     }
     let url = Url::parse(text).map_err(|error| format!("the URL `{}`: {error}", shown()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("the URL holds user information; a credential goes through a slot".into());
+        return Err("the URL contains user information. Use a credential slot instead".into());
     }
     if url.fragment().is_some() {
         return Err("the URL has a fragment, which is never sent".into());
     }
     if let Some((name, _)) = url.query_pairs().find(|(name, _)| overrides_method(name)) {
         return Err(format!(
-            "the query parameter `{}` replaces the method of the request. Send the request with \
-             the method that is meant",
+            "the query parameter `{}` overrides the method of the request. Send the request with \
+             the intended method instead",
             printable(&name)
         ));
     }
@@ -153,12 +156,13 @@ fn parse_url(text: &str) -> Result<Url, String> {
     let written = authority.to_ascii_lowercase();
     if written != parsed && written.strip_suffix(default_port) != Some(&parsed) {
         return Err(format!(
-            "the URL `{}` writes its host as `{authority}`, but means `{parsed}`: write it so",
+            "the URL `{}` contains the host `{authority}`, whose canonical form is `{parsed}`. Use \
+             the canonical form",
             shown()
         ));
     }
     if url.host_str().is_some_and(|host| host.ends_with('.')) {
-        return Err("the URL's host ends with a dot: leave it out".into());
+        return Err("the host of the URL ends with a dot. Remove the dot".into());
     }
     Ok(url)
 }

@@ -154,7 +154,7 @@ impl Endpoints {
             biased;
             answer = self.transport.send(wire) => answer,
             () = self.clock.sleep(timeout) => {
-                let message = format!("no answer within {} s", timeout.as_secs_f32());
+                let message = format!("no response within {} s", timeout.as_secs_f32());
                 return Err((unanswered(message, &sent), None));
             }
         };
@@ -179,7 +179,7 @@ impl Endpoints {
             Endpoint::Revocation => oauth.revoke_url.as_deref() == Some(url),
         });
         if !configured {
-            return Err("the endpoint is none that is configured for this credential".to_owned());
+            return Err("the endpoint is not configured for this credential".to_owned());
         }
         let (plugin, operator) = (caller.on_behalf_of.plugin, caller.allow.as_deref());
         self.approved(plugin, &caller.credential_type, url, operator).await
@@ -222,11 +222,11 @@ fn counted(
         Err((error, Some(status.as_u16())))
     };
     if status.is_redirection() {
-        let message = format!("it answers {status}, a redirect, which is never followed");
+        let message = format!("it returned {status}, a redirect, which the host does not follow");
         return error(EndpointErrorKind::Redirected, message);
     }
     if status.is_server_error() || status.as_u16() == 429 || status.as_u16() == 408 {
-        return error(EndpointErrorKind::Unavailable, format!("it answers {status}"));
+        return error(EndpointErrorKind::Unavailable, format!("it returned {status}"));
     }
     let mut answer = http::Response::new(response.body);
     *answer.status_mut() = status;

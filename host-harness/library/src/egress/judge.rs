@@ -52,7 +52,10 @@ pub(super) fn judge(
         }
         other => {
             let known = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-            return Err(invalid(format!("the method `{}` is none of {known}", printable(other))));
+            return Err(invalid(format!(
+                "the method `{}` is not supported. Use one of {known}",
+                printable(other)
+            )));
         }
     };
     let destination = Destination::parse(&request.url).map_err(invalid)?;
@@ -61,7 +64,7 @@ pub(super) fn judge(
     let headers = judge_headers(request.headers, header_rules).map_err(invalid)?;
     let body = request.body.map(Bytes::from);
     if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
-        return Err(invalid(format!("a {method} request has no body")));
+        return Err(invalid(format!("a {method} request cannot have a body")));
     }
     let repeatable = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
         || request.idempotency_key.as_ref().is_some_and(|key| !key.is_empty());
@@ -80,17 +83,17 @@ fn judge_headers(
         }
         if let Some(owner) = placed_by(&name, rules.credential_types) {
             return Err(format!(
-                "the header `{}` belongs to credentials of type `{owner}`: name a slot instead",
+                "the header `{}` belongs to credentials of type `{owner}`. Name a slot instead",
                 printable(&name)
             ));
         }
         let header = HeaderName::from_bytes(lower.as_bytes())
-            .map_err(|_| format!("`{}` is no header name", printable(&name)))?;
+            .map_err(|_| format!("`{}` is not a valid header name", printable(&name)))?;
         let value = HeaderValue::from_str(&value)
             .ok()
             .filter(|value| value.as_bytes().is_ascii())
             .ok_or_else(|| {
-                format!("the value of the header `{lower}` holds forbidden characters")
+                format!("the value of the header `{lower}` contains forbidden characters")
             })?;
         judged.append(header, value);
     }

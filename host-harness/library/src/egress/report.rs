@@ -76,7 +76,7 @@ impl Drop for Report<'_> {
         let fate = if maybe_sent { "it may have been received" } else { "it was not sent" };
         let abandoned = SendError {
             kind: SendErrorKind::Cancelled,
-            message: format!("the plugin gave the request up; {fate}"),
+            message: format!("the plugin abandoned the request; {fate}"),
             maybe_sent,
             retry_after: None,
         };

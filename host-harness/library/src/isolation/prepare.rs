@@ -56,7 +56,7 @@ impl Compiler {
         match compiled.await? {
             FromWorker::Compiled(Ok(surface)) => Ok(surface),
             FromWorker::Compiled(Err(problem)) => Err(Error::refused(problem)),
-            _ => Err(Error::internal("the compiler has answered another question")),
+            _ => Err(Error::internal("the compiler sent an unexpected response")),
         }
     }
 
@@ -84,7 +84,7 @@ impl Compiler {
                 Err(Cause::Description(DescriptionError { document: document.into(), problem })
                     .into())
             }
-            _ => Err(Error::internal("the compiler has answered another question")),
+            _ => Err(Error::internal("the compiler sent an unexpected response")),
         }
     }
 
@@ -99,7 +99,7 @@ impl Compiler {
         match tokio::time::timeout(time, question(&mut link)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                Err(Error::refused(format!("{what} took more than a process may use: {error}")))
+                Err(Error::refused(format!("{what} exceeded the limits of a process: {error}")))
             }
             Err(_) => Err(Error::refused(format!("{what} took longer than {time:?}"))),
         }

@@ -67,7 +67,7 @@ impl CredentialManager {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
         if grant.pkce != PkceMethod::S256 {
-            return Err(ConnectError::Refused("only PKCE with S256 is used".to_owned()));
+            return Err(ConnectError::Refused("only PKCE with S256 is supported".to_owned()));
         }
         let mut warnings = Vec::new();
         let redirect = order.redirect.clone().ok_or(ConnectError::NoRedirect)?;
@@ -83,14 +83,15 @@ impl CredentialManager {
             .map_err(ConnectError::Refused)?;
         // The browser goes there, which knows no mapped origins.
         if !authorize.origin.is_https() {
-            let problem = "the page to consent on is no https address".to_owned();
+            let problem = "the authorization endpoint is not an https URL".to_owned();
             return Err(ConnectError::Refused(problem));
         }
         let authorize = authorize.url;
         let state = random_text()?;
         let nonce = if grant.id_token_claims.is_empty() { None } else { Some(random_text()?) };
-        let client = client_id(&described.grant, &draft.form)
-            .ok_or_else(|| ConnectError::Refused("the app's client id is missing".to_owned()))?;
+        let client = client_id(&described.grant, &draft.form).ok_or_else(|| {
+            ConnectError::Refused("the client ID of the app is missing".to_owned())
+        })?;
         let (challenge, verifier) = oauth2::PkceCodeChallenge::new_random_sha256_len(48);
         let client = oauth2::basic::BasicClient::new(oauth2::ClientId::new(client))
             .set_auth_uri(oauth2::AuthUrl::from_url(authorize));
@@ -173,15 +174,15 @@ impl CredentialManager {
             return Err(ConnectError::Grant { is: described.grant.name() });
         };
         if !callback.is_at(&redirect) {
-            return Err(wrong("it came to another address than the one that was given"));
+            return Err(wrong("it arrived at a different address than the redirect URI"));
         }
         match callback.issuer().map_err(wrong)? {
             Some(issuer) if !grant.issuers.is_empty() && !grant.issuers.contains(&issuer) => {
-                return Err(wrong("another service than the one that was asked has answered"));
+                return Err(wrong("it was sent by another service"));
             }
             None if grant.iss_in_response => {
                 return Err(wrong(
-                    "it does not say who has answered, and this service always does",
+                    "it does not name its issuer, although this service always does",
                 ));
             }
             _ => {}
@@ -255,8 +256,11 @@ fn service(refusal: Refusal) -> ConnectError {
 /// 256 bits from the system, as text.
 fn random_text() -> Result<String, ConnectError> {
     let mut bytes = [0; 32];
-    rand::rngs::SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|error| ConnectError::Refused(format!("the system gives no chance: {error}")))?;
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
+        ConnectError::Refused(format!(
+            "the system provides no random bytes: \
+                                                        {error}"
+        ))
+    })?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

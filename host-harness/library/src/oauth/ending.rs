@@ -98,20 +98,20 @@ impl CredentialManager {
         if tokens.is_empty() {
             let fixed = stored.connection.configuration.oauth.is_none();
             let reason = fixed.then(|| {
-                "a secret that was typed in is not revoked from here: delete it where it was made, \
-                 if nothing else uses it"
+                "a typed secret cannot be revoked here. Delete it at the service if nothing else \
+                 uses it"
                     .to_owned()
             });
             return (Vec::new(), reason);
         }
         let Some(plugin) = plugin else {
-            let reason = "the plugin, which describes how tokens are revoked, is not there";
+            let reason = "the plugin, which describes how tokens are revoked, is missing";
             return (Vec::new(), Some(reason.to_owned()));
         };
         let oauth = stored.connection.configuration.oauth.as_ref();
         if oauth.is_none_or(|oauth| oauth.revoke_url.is_none()) {
-            let reason = "the service describes no way to revoke a token from here: end the access \
-                          on its own pages, or wait until it runs out";
+            let reason = "the service does not support revocation. Revoke access on the pages of \
+                          the service, or wait until the token expires";
             return (Vec::new(), Some(reason.to_owned()));
         }
         let description = plugin.description();

@@ -191,7 +191,7 @@ impl CredentialManager {
         tokio::select! {
             () = self.0.under_way.wait() => {}
             () = self.0.clock.sleep(self.0.timing.answer) => {
-                tracing::warn!("a token is still being renewed");
+                tracing::warn!("a token is still being refreshed");
             }
         }
         self.0.under_way.reopen();
@@ -295,6 +295,6 @@ pub(crate) fn permit_management(
     if by.is_admin || is_owner || is_own {
         return Ok(());
     }
-    let reason = "only its owner or an administrator may do that".to_owned();
+    let reason = "only its owner or an administrator can do this".to_owned();
     Err(CredentialError::Forbidden { name: head.name.clone(), reason })
 }

@@ -116,7 +116,7 @@ impl CredentialManager {
         let stored = self.0.store.open(key).await?;
         let described = plugin.credential_type(&stored.head.credential_type)?;
         let field = described.grant.scopes_field().ok_or_else(|| {
-            ConnectError::Refused(format!("`{}` takes no list of rights", described.name))
+            ConnectError::Refused(format!("`{}` does not accept a list of scopes", described.name))
         })?;
         let granted = stored.connection.granted_scopes.clone().unwrap_or_default();
         let mut lacking: BTreeSet<String> = scopes
@@ -175,7 +175,7 @@ impl CredentialManager {
         let for_another = |user: &Option<User>| user.as_ref().is_some_and(|user| user != acting);
         let forbidden = || CredentialError::Forbidden {
             name: order.name.clone(),
-            reason: "only an administrator connects for somebody else".to_owned(),
+            reason: "only an administrator can connect an account for another user".to_owned(),
         };
         // Whoever can connect for another makes the other act as their own account.
         if for_another(&order.user) && !by.is_admin {
@@ -215,7 +215,7 @@ impl CredentialManager {
         if let Some(scopes) = &wanted {
             let field = described.grant.scopes_field().ok_or_else(|| {
                 ConnectError::Refused(format!(
-                    "`{}` takes no list of rights: leave the choice out",
+                    "`{}` does not accept a list of scopes. Do not choose scopes",
                     described.name
                 ))
             })?;
@@ -284,7 +284,8 @@ pub(crate) fn check_redirect(
 ) -> Result<(), ConnectError> {
     if redirect.fragment().is_some() || !redirect.username().is_empty() || !redirect.has_host() {
         return Err(ConnectError::Redirect(
-            "a redirect URL has a host, and neither a fragment nor user information".to_owned(),
+            "a redirect URI must have a host, and neither a fragment nor user information"
+                .to_owned(),
         ));
     }
     match redirect.scheme() {
@@ -292,16 +293,20 @@ pub(crate) fn check_redirect(
         "http" if loopback::literal_loopback(redirect).is_some() => Ok(()),
         "http" if insecure => {
             warnings.push(format!(
-                "{redirect} is plain http: whoever listens on the way gets the code, and may use it \
-                 before you do"
+                "{redirect} uses plain http. Anyone who can read the network traffic can obtain \
+                 the authorization code and use it before you do"
             ));
             Ok(())
         }
         "http" => Err(ConnectError::Redirect(format!(
-            "{redirect} is plain http, and not this machine's own address (write 127.0.0.1, not \
-             localhost): whoever listens on the way would get the code"
+            "{redirect} uses plain http and is not an address of this machine (use 127.0.0.1, not \
+             localhost). Anyone who can read the network traffic could obtain the authorization \
+             code"
         ))),
-        other => Err(ConnectError::Redirect(format!("`{other}` is no scheme for a redirect URL"))),
+        other => Err(ConnectError::Redirect(format!(
+            "`{other}` is not a valid scheme for a \
+                                                     redirect URI"
+        ))),
     }
 }
 

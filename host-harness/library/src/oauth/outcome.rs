@@ -172,8 +172,8 @@ impl CredentialManager {
             let rotates = matches!(described.grant, Grant::AuthorizationCode { .. });
             if rotates && tokens.refresh_token.is_none() {
                 warnings.push(
-                    "the service gave nothing to renew the access with: it has to be connected \
-                     again when it ends"
+                    "the service issued no refresh token, so the credential must be reconnected \
+                     when its token expires"
                         .to_owned(),
                 );
             }

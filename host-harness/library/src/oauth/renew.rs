@@ -56,7 +56,9 @@ impl CredentialManager {
         let name = wanted.key.name.clone();
         let task = self.0.under_way.spawn(async move { manager.renew_in_turn(&wanted).await });
         task.await.unwrap_or_else(|error| {
-            Err(CredentialError::Source(format!("renewing `{name}` was interrupted: {error}")))
+            Err(CredentialError::Source(format!(
+                "the refresh of `{name}` was interrupted: {error}"
+            )))
         })
     }
 
@@ -83,7 +85,8 @@ impl CredentialManager {
             match self.0.store.claim(&wanted.key, milliseconds(lease)).await? {
                 Claim::Held(_) => {
                     if self.0.clock.monotonic().saturating_sub(started) > waiting {
-                        let reason = "another process has been renewing it for too long".to_owned();
+                        let reason =
+                            "another process has been refreshing it for too long".to_owned();
                         return Err(CredentialError::Unavailable { name: name(), reason });
                     }
                     self.0.clock.sleep(LOOKING.mul_f64(0.5 + rand::random::<f64>())).await;
@@ -131,7 +134,10 @@ impl CredentialManager {
                 return Ok(Some(stored.clone()));
             }
             let wait = (stored.lease.not_before - now).div_ceil(1_000);
-            let reason = format!("the service has just refused; asked again in {wait} s");
+            let reason = format!(
+                "the service has just rejected a refresh. The next attempt is in \
+                                  {wait} s"
+            );
             return Err(CredentialError::Unavailable { name: name(), reason });
         }
         Ok(None)
@@ -237,7 +243,7 @@ impl CredentialManager {
             loop {
                 self.0.clock.sleep(self.0.timing.lease / 3).await;
                 if let Err(error) = self.0.store.hold(&wanted.key, lease.fence, hold).await {
-                    tracing::warn!(credential = %wanted.key, %error, "the lease was not extended");
+                    tracing::warn!(credential = %wanted.key, %error, "cannot extend the lease");
                 }
             }
         };
@@ -267,7 +273,7 @@ impl CredentialManager {
                 // Somebody has connected it again meanwhile: theirs is newer.
                 Err(CredentialError::Changed(_)) => return self.0.store.open(&wanted.key).await,
                 Err(error @ CredentialError::Source(_)) if attempt < WRITING => {
-                    tracing::error!(credential = %wanted.key, %error, "new tokens are not written");
+                    tracing::error!(credential = %wanted.key, %error, "cannot store the new tokens");
                     self.0.clock.sleep(Duration::from_millis(100 * u64::from(attempt))).await;
                 }
                 Err(error) => return Err(error),

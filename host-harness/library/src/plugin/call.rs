@@ -107,7 +107,7 @@ impl MemoryLimit {
             return cause;
         }
         let most = self.most / (1024 * 1024);
-        format!("it wanted more than {most} MiB of memory ({cause})")
+        format!("it needed more than {most} MiB of memory ({cause})")
     }
 }
 
@@ -382,7 +382,7 @@ fn over(context: &WorkflowNodeCtx) -> impl Future<Output = String> + use<> {
         };
         tokio::select! {
             reason = disabled => reason,
-            () = late => format!("it did not return within {GRACE:?} after its time was over"),
+            () = late => format!("it did not return within {GRACE:?} after its time limit"),
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::offload::{Offload, Stop};
 /// portion: what its author leaks ends with it.
 const REUSED_MEMORY: usize = 4;
 
-const ANOTHER_FAILED: &str = "not begun, because another item failed";
+const ANOTHER_FAILED: &str = "not started, because another item failed";
 
 impl Plugin {
     /// Runs an action.
@@ -79,7 +79,8 @@ impl Plugin {
                 })
                 .collect();
             if !problems.is_empty() {
-                let what = "the items do not fit the action (item, parameter)".to_owned();
+                let what = "the items do not match the parameters of the action (item, parameter)"
+                    .to_owned();
                 return Err(Cause::Invalid { what, problems }.into());
             }
             run.is_valid = true;
@@ -257,9 +258,11 @@ impl<'a> Run<'a> {
     pub(super) fn not_begun(&self) -> ItemError {
         ItemError::cancelled(
             match (&self.stopped, self.execution.context.cancellation.is_cancelled()) {
-                (Some(error), _) => format!("not begun, because {error}"),
-                (None, true) => "not begun, because the run was cancelled".to_owned(),
-                (None, false) if self.is_late() => "not begun, because the time ran out".to_owned(),
+                (Some(error), _) => format!("not started, because {error}"),
+                (None, true) => "not started, because the run was canceled".to_owned(),
+                (None, false) if self.is_late() => "not started, because the time limit was \
+                                                    exceeded"
+                    .to_owned(),
                 (None, false) => ANOTHER_FAILED.to_owned(),
             },
         )
@@ -322,7 +325,11 @@ impl<'a> Run<'a> {
                     None
                 }
                 Some(Err(error)) => Some(error),
-                None => Some(ItemError::new(ItemErrorKind::Internal, "the plugin gave no result")),
+                None => Some(ItemError::new(
+                    ItemErrorKind::Internal,
+                    "the plugin returned no \
+                                                                      result",
+                )),
             };
             outcomes.push(Finished { outcome: ItemOutcome { output, error }, reported });
         }
@@ -449,7 +456,7 @@ impl<'a> Run<'a> {
                 Called { results, emitted: ended.emitted }
             }
             Err(Stopped { error, emitted, .. }) => {
-                let message = format!("{error}; what it had sent may have happened");
+                let message = format!("{error}. Requests that it had sent may have taken effect");
                 let mut whole = ItemError::new(ItemErrorKind::Internal, message);
                 whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
                 self.stopped = Some(error);

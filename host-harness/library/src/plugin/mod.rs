@@ -217,8 +217,8 @@ impl Plugin {
         if self.shared.development && growth.as_ref().is_some_and(Vec::is_empty) {
             tracing::warn!(
                 node = %self.request.node, digest = %self.digest,
-                "DEVELOPMENT MODE: a rebuild that asks for nothing new is approved without anybody \
-                 having looked at it"
+                "DEVELOPMENT MODE: a rebuild that requests no new permissions was approved without \
+                 a review"
             );
             let latest =
                 self.shared.approvals.latest(&self.request.node).await.map_err(Cause::from)?;
@@ -336,7 +336,7 @@ impl Plugin {
         let configuration: Configuration =
             serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
         crate::description::check_configuration(described, &configuration).map_err(|problem| {
-            Error::refused(format!("its configuration goes beyond its description: {problem}"))
+            Error::refused(format!("its configuration exceeds its description: {problem}"))
         })?;
         Ok(configuration)
     }
@@ -444,8 +444,8 @@ impl Plugin {
                 (FormOf::Trigger(name.clone()), &trigger.slots, &trigger.parameters)
             }
             _ => {
-                let message = "Cannot load choices: the query names no action or trigger, or both. \
-                               Name one of them";
+                let message = "Cannot load choices: the query must name either an action or a \
+                               trigger";
                 return Err(Cause::Items(message.into()).into());
             }
         };
@@ -471,7 +471,7 @@ impl Plugin {
                 .await?;
         let text = result.map_err(|error| {
             let error = ItemError::of_guest(error, &limits);
-            rejected(format!("The choices of `{parameter}` cannot be loaded"), error)
+            rejected(format!("Cannot load the choices of `{parameter}`"), error)
         })?;
         self.parsed(&text, &limits)
     }
@@ -534,9 +534,9 @@ impl Plugin {
         problems.extend(unknown.into_iter().map(|secret| FieldProblem {
             pointer: format!("/{}", secret.segments.join("/")),
             message: format!(
-                "is a handle of the secret `{}` that is not known to this host. A handle is valid \
-                 for the plugin and the user that it was made for, until the host ends. Read or \
-                 enter the secret again",
+                "is an unknown handle of the secret `{}`. A handle is valid for the plugin and \
+                 user for which it was created, until the host stops. Read or enter the secret \
+                 again",
                 secret.name
             ),
         }));

@@ -176,8 +176,7 @@ impl Plugin {
                 let types = self.description.node.slots.get(slot);
                 let types = types.map(|slot| slot.credential_types.join(", ")).unwrap_or_default();
                 return Err(Cause::CredentialUnusable(format!(
-                    "`{}` needs a credential in the slot `{slot}` (of type {types}), and none was \
-                     named",
+                    "`{}` requires a credential in the slot `{slot}` (of type {types})",
                     execution.action
                 ))
                 .into());
@@ -213,7 +212,7 @@ impl Plugin {
         let shared = &self.shared;
         let unusable = |problem: String| {
             Error::from(Cause::CredentialUnusable(format!(
-                "the credential `{name}` cannot be used: {problem}"
+                "cannot use the credential `{name}`: {problem}"
             )))
         };
         let request = CredentialRequest {
@@ -238,13 +237,13 @@ impl Plugin {
             self.description.credential_types.get(&credential.credential_type)
         else {
             let kind = &credential.credential_type;
-            return Err(unusable(format!("the plugin knows no credential type `{kind}`")));
+            return Err(unusable(format!("the plugin does not have the credential type `{kind}`")));
         };
         if must_fit {
             let fits = self.description.node.slots.get(slot);
             if !fits.is_some_and(|fits| fits.credential_types.contains(&credential_type.name)) {
                 return Err(unusable(format!(
-                    "it is of type `{}`, which does not fit the slot `{slot}` of `{}` ({})",
+                    "its type `{}` does not match the slot `{slot}` of `{}` ({})",
                     credential_type.name,
                     execution.action,
                     fits.map(|fits| fits.credential_types.join(", ")).unwrap_or_default()
@@ -254,9 +253,7 @@ impl Plugin {
         // What was stored is checked again: the description may have become narrower since.
         crate::description::check_configuration(credential_type, &credential.configuration)
             .map_err(|problem| {
-                unusable(format!(
-                    "it goes beyond the plugin's description ({problem}): connect it again"
-                ))
+                unusable(format!("it exceeds the plugin's description ({problem}). Reconnect it"))
             })?;
         if credential.granted_scopes.is_some() {
             let needed =

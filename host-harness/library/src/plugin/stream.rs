@@ -166,7 +166,7 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
         let took = plugin.shared.clock.monotonic().saturating_sub(begun);
         size = resized(size, took).clamp(concurrency, run.limits.portion_items.max(concurrency));
         if let Some(error) = broken {
-            let message = format!("item {} cannot be read: {error}", run.next());
+            let message = format!("cannot read item {}: {error}", run.next());
             run.stopped.get_or_insert(Cause::Items(message).into());
         }
     }

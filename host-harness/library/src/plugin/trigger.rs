@@ -201,10 +201,14 @@ impl Plugin {
             )));
         }
         if Measure::of(text).depth > self.shared.limits.json_depth {
-            return Err(broken(format!("the {what} that it gave is nested too deeply")));
+            return Err(broken(format!("the {what} that it returned is nested too deeply")));
         }
-        serde_json::from_str(text)
-            .map_err(|error| broken(format!("the {what} that it gave is no JSON: {error}")))
+        serde_json::from_str(text).map_err(|error| {
+            broken(format!(
+                "the {what} that it returned is not valid JSON: \
+                                             {error}"
+            ))
+        })
     }
 }
 

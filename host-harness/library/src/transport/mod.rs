@@ -91,7 +91,7 @@ impl AnswerRoom {
         let Some((charge, request)) = &self.0 else { return Ok(()) };
         charge.grow_to(request.saturating_add(bytes)).await.map_err(|exhausted| {
             let message = format!(
-                "the plugin waits for more answers without taking those that it has: {exhausted}"
+                "the plugin waits for more responses without taking those that it has: {exhausted}"
             );
             TransportError::new(TransportErrorKind::TooLarge, message)
         })

@@ -102,7 +102,7 @@ impl Listener {
                 Ok(accepted) => accepted,
                 // One connection that is gone, or too many open files: both pass.
                 Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -137,7 +137,9 @@ impl Listener {
                 let last = poll_fn(|context| connection.poll_without_shutdown(context));
                 match tokio::time::timeout(LAST_REQUEST, last).await {
                     Ok(served) => served,
-                    Err(_) => return tracing::debug!("a connection was closed: its time was over"),
+                    Err(_) => {
+                        return tracing::debug!("a connection was closed after its time limit");
+                    }
                 }
             }
         };
@@ -186,7 +188,7 @@ impl Listener {
                 return Answer::of(StatusCode::SERVICE_UNAVAILABLE, reason);
             }
             Err(_) => {
-                let reason = Reason::Failed("the body did not come in time".into());
+                let reason = Reason::Failed("the body did not arrive in time".into());
                 return Answer::of(StatusCode::REQUEST_TIMEOUT, reason);
             }
         };
@@ -209,7 +211,7 @@ impl Listener {
         let mut room = none.expect("the semaphore is never closed");
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
-                let reason = Reason::Failed(format!("the body cannot be read: {error}"));
+                let reason = Reason::Failed(format!("cannot read the body: {error}"));
                 Answer::of(StatusCode::BAD_REQUEST, reason)
             })?;
             let Ok(chunk) = frame.into_data() else { continue };
@@ -235,7 +237,7 @@ async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
     let mut discarded = vec![0; 16 * 1024];
     let rest = async { while stream.read(&mut discarded).await.is_ok_and(|count| count > 0) {} };
     if tokio::time::timeout(LINGER, rest).await.is_err() {
-        tracing::debug!("a client went on sending after the last response");
+        tracing::debug!("a client continued to send after the last response");
     }
 }
 

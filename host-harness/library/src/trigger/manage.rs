@@ -80,8 +80,8 @@ impl Triggers {
         }
         if trigger.webhook().is_some() != new.callback_url.is_some() {
             let needs = match trigger.webhook() {
-                Some(_) => "needs a callback URL, and none was given",
-                None => "polls, and needs no callback URL",
+                Some(_) => "requires a callback URL",
+                None => "polls and does not accept a callback URL",
             };
             return Err(Cause::Trigger(format!("the trigger `{}` {needs}", new.trigger)).into());
         }
@@ -194,7 +194,7 @@ impl Triggers {
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
         if trigger.webhook().is_some() {
             let call = self.call(trigger, &keep, cancellation);
-            plugin.tear_down(call).await?.map_err(|error| refused("tear down", name, &error))?;
+            plugin.tear_down(call).await?.map_err(|error| refused("remove", name, &error))?;
         }
         Ok(self.0.store.remove(name).await?)
     }
@@ -225,8 +225,8 @@ impl Triggers {
             if let Some(signature) = &webhook.signature {
                 let Some(secret) = secret else {
                     return Err(Cause::Trigger(format!(
-                        "the plugin set up the subscription `{name}` without the secret `{}`: its \
-                         deliveries could not be checked. Tear it down",
+                        "the plugin set up the subscription `{name}` without the secret `{}`, so \
+                         its deliveries cannot be verified. Remove the subscription",
                         signature.secret
                     ))
                     .into());
@@ -308,10 +308,14 @@ impl Triggers {
                 )));
             }
             if Measure::of(&event.json).depth > self.0.call_limits.json_depth {
-                return Err(broken("an event that it gave is nested too deeply".into()));
+                return Err(broken("an event that it returned is nested too deeply".into()));
             }
-            let json = RawValue::from_string(event.json)
-                .map_err(|error| broken(format!("an event that it gave is no JSON: {error}")))?;
+            let json = RawValue::from_string(event.json).map_err(|error| {
+                broken(format!(
+                    "an event that it returned is not valid JSON: \
+                                                 {error}"
+                ))
+            })?;
             checked.push(NewEvent {
                 json,
                 dedup_key: event.dedup_key,

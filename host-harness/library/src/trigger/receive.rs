@@ -316,7 +316,7 @@ fn unknown() -> Answer {
 }
 
 fn failed(name: &str, error: &Error) -> Answer {
-    tracing::error!(subscription = name, %error, "a delivery cannot be received");
+    tracing::error!(subscription = name, %error, "cannot receive a delivery");
     Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Failed(error.to_string()))
 }
 
@@ -327,7 +327,7 @@ fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
         status.is_success() || status.is_client_error() || status.is_server_error()
     });
     let Some(status) = status else {
-        let problem = format!("it answers a delivery with the status {}", reply.status);
+        let problem = format!("it responded to a delivery with the status {}", reply.status);
         return Err(broken(problem));
     };
     if reply.body.len() > body_limit {
@@ -350,7 +350,7 @@ fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
             }
             _ => tracing::warn!(
                 header = %name.escape_debug().take(100).collect::<String>(),
-                "a header of a plugin's reply to a delivery is not sent"
+                "a header of a plugin's reply to a delivery was dropped"
             ),
         }
     }

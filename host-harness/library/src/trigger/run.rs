@@ -310,14 +310,15 @@ impl Run<'_> {
                 }
             };
             if let Err(error) = self.sink.event(&event).await {
-                let error = Cause::Trigger(format!("an event was not taken: {error}")).into();
-                self.pause("hand on", &error, &mut failures).await;
+                let error =
+                    Cause::Trigger(format!("the sink did not accept an event: {error}")).into();
+                self.pause("deliver an event", &error, &mut failures).await;
                 continue;
             }
             failures = 0;
             // Until this is written the event may come again; then it has the same number.
             while let Err(error) = store.taken(self.name, event.number).await {
-                self.pause("note what was taken", &error.into(), &mut failures).await;
+                self.pause("record accepted events", &error.into(), &mut failures).await;
             }
         }
     }

@@ -17,13 +17,13 @@ const MOST: usize = 16;
 #[non_exhaustive]
 pub enum SignatureError {
     /// It is not signed, or not in the way that is described.
-    #[error("it holds no signature in `{header}`")]
+    #[error("it has no signature in `{header}`")]
     Missing {
         /// Where one should stand.
         header: String,
     },
     /// It is signed with another secret, or altered.
-    #[error("none of its signatures fits: it was signed with another secret, or altered")]
+    #[error("none of its signatures is valid: it was signed with another secret, or changed")]
     Wrong,
 }
 

@@ -12,7 +12,7 @@ use crate::names::names;
 #[non_exhaustive]
 pub enum TriggerStoreError {
     /// There is none of this name.
-    #[error("there is no subscription `{name}`{}", one_of(known))]
+    #[error("subscription `{name}` not found{}", one_of(known))]
     Unknown {
         /// The name.
         name: String,
@@ -20,10 +20,15 @@ pub enum TriggerStoreError {
         known: Vec<String>,
     },
     /// The name is taken.
-    #[error("there is a subscription `{0}` already: choose another name, or tear that one down")]
+    #[error(
+        "subscription `{0}` already exists. Choose another name, or remove the existing \
+             subscription"
+    )]
     Exists(String),
     /// It was changed since it was read.
-    #[error("the subscription `{0}` has been changed meanwhile: does another process run it, too?")]
+    #[error(
+        "subscription `{0}` was changed in the meantime. Check whether another process runs it"
+    )]
     Changed(String),
     /// So much is stored already that nothing can be added.
     #[error("Cannot store more for the subscription `{name}`: {reason}")]
@@ -41,7 +46,7 @@ pub enum TriggerStoreError {
 fn one_of(known: &[String]) -> String {
     match known {
         [] => String::new(),
-        known => format!(". There is: {}", known.join(", ")),
+        known => format!(". Available: {}", known.join(", ")),
     }
 }
 
@@ -207,14 +212,11 @@ pub(crate) fn events_waiting(
     limits: &TriggerLimits,
 ) -> Result<(), String> {
     if events >= limits.waiting_events {
-        return Err(format!(
-            "{events} events wait for the engine to take them (limit `waiting_events`)"
-        ));
+        return Err(format!("{events} events wait for the engine (limit `waiting_events`)"));
     }
     if bytes >= limits.waiting_event_bytes {
         return Err(format!(
-            "events of {bytes} bytes wait for the engine to take them (limit \
-             `waiting_event_bytes`)"
+            "events of {bytes} bytes wait for the engine (limit `waiting_event_bytes`)"
         ));
     }
     Ok(())

@@ -57,7 +57,7 @@ async fn other_origins_are_refused_before_any_name_is_resolved() {
         "https://localhost/",
     ] {
         let message = hostile.refused("Denied", json!({ "url": url })).await;
-        assert!(message.contains("not among the origins"), "{message}");
+        assert!(message.contains("not one of the origins"), "{message}");
     }
     assert_eq!(resolver.0.load(Ordering::SeqCst), 0);
     assert!(hostile.audit.events().iter().all(|event| event.verdict == Verdict::Refused));
@@ -134,7 +134,7 @@ async fn a_credential_goes_to_its_audience_only() {
     let url = "https://api.eu.pagerduty.com/abilities";
     let message = hostile.refused("Denied", json!({"url": url, "credential": "rest"})).await;
     assert!(
-        message.contains("the credential `token` is for https://api.pagerduty.com"),
+        message.contains("the credential `token` can be sent only to https://api.pagerduty.com"),
         "{message}"
     );
     // Without the credential the same request is sent.

@@ -26,7 +26,7 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
         ("no-result", "0 results for 1 items"),
         ("two-results", "2 results for 1 items"),
         ("wrong-port", "the port `elsewhere`"),
-        ("no-json", "no JSON"),
+        ("no-json", "not valid JSON"),
         ("deep-json", "nested deeper than 64"),
         ("emit-elsewhere", "`context.emit` for item 7"),
         ("emit-wrong-port", "the port `elsewhere`"),
@@ -58,7 +58,7 @@ async fn a_crash_is_explained_by_what_the_guest_wrote_and_where_it_was() {
         ("recursion", "call stack exhausted", "", "deeper"),
         (
             "memory",
-            "stopped: it wanted more than 64 MiB of memory (",
+            "stopped: it needed more than 64 MiB of memory (",
             "memory allocation of ",
             "hostile::misbehave",
         ),
@@ -162,7 +162,7 @@ async fn a_guest_that_sleeps_is_ended_by_the_deadline() {
         match case {
             // The host's own timer ends at the deadline, and the guest returns.
             "wait-long" => assert!(outcome.stopped.is_none(), "{:?}", outcome.stopped),
-            _ => assert!(stopped(&outcome).contains("after its time was over")),
+            _ => assert!(stopped(&outcome).contains("after its time limit")),
         }
     }
 }

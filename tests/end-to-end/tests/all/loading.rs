@@ -141,7 +141,7 @@ async fn an_approval_in_a_file_holds_for_the_digest_and_for_no_more_than_was_gra
     let digest = plugin.digest().to_string();
     std::fs::write(&path, text.replace(&digest, &format!("sha256:{}", "0".repeat(64)))).unwrap();
     let error = run(&minimal(file(), false).await).await.unwrap_err();
-    assert!(error.is_not_approved() && error.to_string().contains("nothing new"), "{error}");
+    assert!(error.is_not_approved() && error.to_string().contains("no new permissions"), "{error}");
     // Development mode lets a rebuild pass that asks for nothing new.
     run(&minimal(file(), true).await).await.unwrap();
     // A file that is none is no approval.

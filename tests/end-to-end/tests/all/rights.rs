@@ -562,7 +562,7 @@ async fn nobody_plants_a_connection_for_another() {
         pager.token("work", Mode::Shared, Some("ada"), None),
     ] {
         let refused = pager.connect(order, &mallory).await.unwrap_err().to_string();
-        assert!(refused.contains("only an administrator connects for somebody else"), "{refused}");
+        assert!(refused.contains("only an administrator can connect an account"), "{refused}");
     }
     // Under a name that is there already, and even by the owner of the name.
     pager.connect(pager.token("team", Mode::PerUser, None, None), &mallory).await.unwrap();

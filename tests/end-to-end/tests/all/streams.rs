@@ -222,7 +222,7 @@ async fn items_that_cannot_be_read_end_the_execution_after_those_before_them() {
     assert_eq!(all.items.len(), 10);
     let stopped = end.stopped.unwrap();
     assert!(stopped.is_invalid_input());
-    assert_eq!(stopped.to_string(), "item 10 cannot be read: the disk is on fire");
+    assert_eq!(stopped.to_string(), "cannot read item 10: the disk is on fire");
 }
 
 /// What an observer received: per item its records, and its end.

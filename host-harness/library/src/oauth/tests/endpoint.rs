@@ -112,7 +112,7 @@ async fn a_plugin_that_no_longer_describes_the_type_renews_nothing() {
     narrower.credential_types.remove("user");
     world.request.description = Some(std::sync::Arc::new(narrower));
     let error = world.get().await.unwrap_err().to_string();
-    assert!(error.contains("has ended"), "{error}");
+    assert!(error.contains("has expired"), "{error}");
     assert!(world.manager.refreshed(&world.request, 1).await.is_err());
     assert_eq!(world.service.asked(), 0);
 }

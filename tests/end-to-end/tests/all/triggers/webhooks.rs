@@ -229,7 +229,7 @@ async fn a_workflow_that_refuses_gets_the_same_event_again() {
     engine.inbox.refuses.store(true, Ordering::Relaxed);
     incident(&world, "a").await;
     let refused = |one: &SubscriptionActivity| {
-        matches!(one, SubscriptionActivity::Failed { what: "hand on", .. })
+        matches!(one, SubscriptionActivity::Failed { what: "deliver an event", .. })
     };
     eventually(|| engine.inbox.activities().iter().any(refused), String::new).await;
     engine.inbox.refuses.store(false, Ordering::Relaxed);
