@@ -10,6 +10,7 @@ use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
 use crate::execution::{ItemError, ItemErrorKind};
+use crate::journal::JournalError;
 use crate::near;
 use crate::plugin::Crash;
 use crate::trigger::TriggerStoreError;
@@ -91,6 +92,8 @@ pub enum ErrorKind {
     Setup,
     /// The node or its service rejected a call that has no items; see [`Error::item`].
     Item(ItemErrorKind),
+    /// The journal of an execution cannot be used; see [`Error::journal`].
+    Journal,
     /// Anything else.
     Internal,
 }
@@ -119,6 +122,7 @@ impl ErrorKind {
             Self::TriggerStore => "trigger-store",
             Self::Setup => "setup",
             Self::Item(kind) => kind.as_str(),
+            Self::Journal => "journal",
             Self::Internal => "internal",
         }
     }
@@ -189,8 +193,16 @@ pub(crate) enum Cause {
     Ticker(#[source] std::io::Error),
     #[error("{0}")]
     Setup(String),
+    #[error(transparent)]
+    Journal(JournalError),
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        Cause::Journal(error).into()
+    }
 }
 
 impl From<Cause> for Error {
@@ -230,6 +242,7 @@ impl Error {
             Cause::TriggerStore(TriggerStoreError::Full { .. }) => ErrorKind::Full,
             Cause::TriggerStore(_) => ErrorKind::TriggerStore,
             Cause::Setup(_) => ErrorKind::Setup,
+            Cause::Journal(_) => ErrorKind::Journal,
             Cause::Ticker(_) | Cause::Internal(_) => ErrorKind::Internal,
         }
     }
@@ -310,6 +323,22 @@ impl Error {
                     TriggerStoreError::Unknown { .. } | TriggerStoreError::Exists(_)
                 )
         )
+    }
+
+    /// What is wrong with the execution's journal, where that is the reason.
+    pub fn journal(&self) -> Option<&JournalError> {
+        match &*self.0 {
+            Cause::Journal(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Why the plugin was stopped, without saying that it was.
+    pub(crate) fn stop_reason(&self) -> String {
+        match &*self.0 {
+            Cause::Stopped(reason) => reason.clone(),
+            kind => kind.to_string(),
+        }
     }
 
     /// Why a credential cannot be had, where that is the reason.

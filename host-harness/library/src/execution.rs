@@ -13,6 +13,8 @@ use workflow_node_documents::OptionsQuery;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, OutputItem};
 use crate::error::Error;
+use crate::journal::record::Parts;
+use crate::journal::{JournalStatus, Journals};
 use crate::json::Measure;
 use crate::limits::{Limits, RECORD_OVERHEAD, exceeded};
 use crate::names::names;
@@ -39,6 +41,9 @@ pub struct CallContext {
     pub limits: Option<Limits>,
     /// Cancels the call.
     pub cancellation: CancellationToken,
+    /// Records executions and the loading of choices. `None`: the journals of the host record
+    /// executions, if it has any. See [`crate::journal`].
+    pub journal: Option<Journals>,
 }
 
 impl CallContext {
@@ -75,6 +80,13 @@ impl CallContext {
         self
     }
 
+    /// Records the call in these journals.
+    #[must_use]
+    pub fn journal(mut self, journals: Journals) -> Self {
+        self.journal = Some(journals);
+        self
+    }
+
     /// Sets the token that cancels the call. One token can cancel several calls.
     #[must_use]
     pub fn cancellation(mut self, token: CancellationToken) -> Self {
@@ -94,6 +106,7 @@ impl Clone for CallContext {
             timeout: self.timeout,
             limits: self.limits.clone(),
             cancellation: CancellationToken::new(),
+            journal: self.journal.clone(),
         }
     }
 }
@@ -207,6 +220,12 @@ impl OutputRecord {
         serde_json::from_str(self.json.get()).unwrap_or_default()
     }
 
+    /// Adds the record to a digest.
+    pub(crate) fn add_to(&self, parts: &mut Parts) {
+        parts.add(&self.port);
+        parts.add(self.json.get());
+    }
+
     /// The record, if its text is JSON and nested at most so deep. Takes time with its size.
     pub(crate) fn checked(output: OutputItem, depth: usize) -> Result<Self, String> {
         if Measure::of(&output.json).depth > depth {
@@ -289,6 +308,18 @@ impl ItemError {
             retry_after_ms: None,
             detail: None,
         }
+    }
+
+    /// Adds the error to a digest.
+    pub(crate) fn add_to(&self, parts: &mut Parts) {
+        let Self { kind, message, code, http_status, retry_after_ms, detail } = self;
+        parts.add("error");
+        parts.add(kind.as_str());
+        parts.add(message);
+        parts.add(code.as_deref().unwrap_or_default());
+        parts.add(http_status.unwrap_or_default().to_le_bytes());
+        parts.add(retry_after_ms.unwrap_or_default().to_le_bytes());
+        parts.add(detail.as_ref().map(Value::to_string).unwrap_or_default());
     }
 
     /// Of an item that was not begun.
@@ -390,6 +421,8 @@ pub struct Outcome {
     pub memory: usize,
     /// How much of it the guest asked for after it was instantiated, in bytes.
     pub memory_growth: usize,
+    /// How complete its journal is.
+    pub journal: JournalStatus,
 }
 
 /// What an [`ExecutionStream`](crate::ExecutionStream) yields.
@@ -440,6 +473,8 @@ pub struct ExecutionEnd {
     pub memory: usize,
     /// How much of it the guest asked for after it was instantiated, in bytes.
     pub memory_growth: usize,
+    /// How complete its journal is.
+    pub journal: JournalStatus,
 }
 
 impl ExecutionEnd {
@@ -454,6 +489,7 @@ impl ExecutionEnd {
             duration: Duration::ZERO,
             memory: 0,
             memory_growth: 0,
+            journal: JournalStatus::None,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::imports::{WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNo
 use crate::inspection::{FEATURES, Surface, inspect};
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
-use crate::journal::Journal;
+use crate::journal::Journals;
 use crate::limits::{Limits, ProcessLimits, TriggerLimits};
 use crate::oauth::CredentialManager;
 use crate::offload::{Offload, Stop};
@@ -84,7 +84,7 @@ pub(crate) struct Shared {
     triggers: Option<Triggers>,
     pub(crate) approvals: Arc<dyn Approvals>,
     pub(crate) audit: AuditLog,
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) journals: Option<Journals>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pacing: Arc<Pacing>,
     pub(crate) handles: Arc<Handles>,

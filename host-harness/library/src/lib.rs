@@ -60,11 +60,11 @@ pub use inspection::Surface;
 pub use isolation::worker;
 pub use isolation::{Isolation, WorkerCommand};
 pub use limits::{
-    ConnectionLimits, LimitDescription, Limits, ProcessLimits, TriggerLimits, WorkerLimits,
+    ConnectionLimits, JournalLimits, LimitDescription, Limits, ProcessLimits, TriggerLimits, WorkerLimits,
 };
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
-pub use plugin::{Crash, ExecutionStream, Plugin};
+pub use plugin::{Crash, ExecutionStream, Plugin, Replay, Resume};
 pub use principal::{Principal, Tenant, User};
 pub use secret::Secret;
 pub use workflow_node_documents::{

@@ -106,6 +106,8 @@ limits! {
     /// Limits of one call of a guest: of a portion of an execution's items, or of a call of a
     /// trigger, a credential test, or choices. Each default is far above what a connector needs and
     /// far below what hurts a machine that runs hundreds.
+    #[derive(Deserialize, Serialize)]
+    #[serde(default)]
     Limits {
         memory: usize = 64 * MIB, "bytes",
             "Linear memory of the instance.",
@@ -410,6 +412,21 @@ limits! {
     }
 }
 
+limits! {
+    /// Limits of [journals](crate::journal).
+    #[derive(Eq)]
+    JournalLimits {
+        bytes: u64 = 64 * MIB as u64, "bytes",
+            "Journal of one execution. No request is sent beyond it; answers to those under way are \
+             still written.",
+            "Thousands of requests with the answers that services usually return.";
+        retention: Duration = Duration::from_secs(7 * 24 * 3_600), "milliseconds",
+            "How long a journal is kept after it was last written.",
+            "An execution that was interrupted is resumed within days, and the results of one that \
+             ended were taken long before.";
+    }
+}
+
 /// What a value in a JSON document costs beside its text, in bytes.
 pub(crate) const VALUE_OVERHEAD: usize = 320;
 
@@ -449,6 +466,7 @@ mod tests {
             .chain(&WorkerLimits::default().describe())
             .chain(&ConnectionLimits::default().describe())
             .chain(&TriggerLimits::default().describe())
+            .chain(&JournalLimits::default().describe())
         {
             assert_eq!(limit.unit.split(", ").count(), limit.value.len(), "{}", limit.name);
             assert!(limit.what.ends_with('.') && limit.reason.ends_with('.'), "{}", limit.name);

@@ -17,7 +17,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use workflow_node_host::audit::TracingAudit;
-use workflow_node_host::journal::NoJournal;
 use workflow_node_host::transport::{HttpTransport, SentMark, Transport as _, TransportRequest};
 use workflow_node_host::{Execution, Host, Limits};
 
@@ -50,7 +49,6 @@ impl Bench {
         let world = World::with(simulator, |host| {
             host.rate_limit(Vec::new())
                 .limits(limits)
-                .journal(Arc::new(NoJournal))
                 .audit(Arc::new(TracingAudit))
         })
         .await;

@@ -106,7 +106,6 @@ impl Mode {
         let world = World::with(simulator, |host| {
             host.isolation(isolation)
                 .rate_limit(Vec::new())
-                .journal(std::sync::Arc::new(workflow_node_host::journal::NoJournal))
                 .audit(std::sync::Arc::new(workflow_node_host::audit::TracingAudit))
         })
         .await;

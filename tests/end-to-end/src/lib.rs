@@ -2,6 +2,7 @@
 //! approved, and credentials of every kind.
 
 pub mod engine;
+pub mod journals;
 pub mod scan;
 pub mod service;
 pub mod spy;
@@ -10,11 +11,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use journals::KeptJournals;
 use pagerduty_simulator::{Account, Builder, Keys, Simulator};
 use serde_json::{Map, Value, json};
 use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{Credential, MemoryCredentials};
-use workflow_node_host::journal::MemoryJournal;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::{
     Execution, Host, HostBuilder, Isolation, Limits, Outcome, Plugin, Secret, WorkerCommand,
@@ -32,8 +33,8 @@ pub struct World {
     pub credentials: Arc<MemoryCredentials>,
     /// What was audited.
     pub audit: Arc<MemoryAudit>,
-    /// What was journalled.
-    pub journal: Arc<MemoryJournal>,
+    /// What was recorded.
+    pub journal: KeptJournals,
     /// The credentials of [`World::connect_all`], to be given other keys.
     connected: Vec<Credential>,
 }
@@ -92,13 +93,13 @@ impl World {
         let simulator = simulator.start().await.expect("the simulator starts");
         let credentials = Arc::new(MemoryCredentials::default());
         let audit = Arc::new(MemoryAudit::default());
-        let journal = Arc::new(MemoryJournal::default());
+        let journal = KeptJournals::default();
         let transport = transport(&simulator).build().expect("the transport is built");
         let builder = host()
             .transport(Arc::new(transport))
             .credential_source(credentials.clone())
             .audit(audit.clone())
-            .journal(journal.clone());
+            .journals(journal.journals());
         let host = configure(builder).build().expect("the host is built");
         let plugin =
             host.load_file(component_build::pagerduty()).await.expect("the plugin is loaded");

@@ -37,12 +37,9 @@ impl Session {
         });
         if counted.is_err() {
             self.over_budget.fetch_add(1, Ordering::Relaxed);
-            return Admission::Over(refusal(SendErrorKind::OverBudget, self.budget_is_used_up()));
+            return Admission::Over(over_budget(most));
         }
-        cut(&mut request.method, LONGEST_NAME);
-        for name in [&mut request.credential, &mut request.idempotency_key].into_iter().flatten() {
-            cut(name, LONGEST_NAME);
-        }
+        request = trimmed(request);
         let refused = match too_large(&request, &self.limits) {
             Some(error) => error,
             None => match self.held.charge(self.size(&request)) {
@@ -56,11 +53,6 @@ impl Session {
         Admission::Refused(request, refused)
     }
 
-    fn budget_is_used_up(&self) -> String {
-        let made = self.limits.requests;
-        format!("the execution has reached the limit `requests` ({made})")
-    }
-
     /// What a request makes the host hold.
     fn size(&self, request: &Request) -> usize {
         let headers: usize =
@@ -70,6 +62,24 @@ impl Session {
         let copies = if self.observer.wants_bodies() { 2 } else { 1 };
         OVERHEAD + request.url.len() + copies * (headers + body)
     }
+}
+
+fn budget_is_used_up(most: u32) -> String {
+    format!("the execution has reached the limit `requests` ({most})")
+}
+
+/// The error of a request beyond the budget of requests.
+pub(crate) fn over_budget(most: u32) -> SendError {
+    refusal(SendErrorKind::OverBudget, budget_is_used_up(most))
+}
+
+/// A request with names of a length that can be kept and shown.
+pub(crate) fn trimmed(mut request: Request) -> Request {
+    cut(&mut request.method, LONGEST_NAME);
+    for name in [&mut request.credential, &mut request.idempotency_key].into_iter().flatten() {
+        cut(name, LONGEST_NAME);
+    }
+    request
 }
 
 impl Drop for Session {
@@ -87,7 +97,7 @@ impl Drop for Session {
             verdict: Verdict::Refused,
             reason: Some(format!(
                 "{over} further requests were refused: {}",
-                self.budget_is_used_up()
+                budget_is_used_up(self.limits.requests)
             )),
             status: None,
             attempts: 0,

@@ -56,6 +56,31 @@ struct One {
     key: [u8; 32],
 }
 
+impl Held {
+    /// Adds a handle. The oldest one goes where there would be more than `most`.
+    fn insert(&mut self, handle: String, one: One, most: usize) {
+        if self.oldest_first.len() >= most
+            && let Some(oldest) = self.oldest_first.pop_front()
+            && let Some(one) = self.by_handle.remove(&oldest)
+            && self.by_secret.get(&one.key) == Some(&oldest)
+        {
+            self.by_secret.remove(&one.key);
+        }
+        self.by_secret.entry(one.key).or_insert_with(|| handle.clone());
+        self.by_handle.insert(handle.clone(), one);
+        self.oldest_first.push_back(handle);
+    }
+}
+
+/// Names a secret without showing it.
+fn key(name: &str, secret: &Secret) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(name.len().to_le_bytes());
+    hash.update(name);
+    hash.update(secret.expose());
+    hash.finalize().into()
+}
+
 /// Stands in the place of an answer that could not be searched for the secrets that it may hold.
 const WITHHELD: &str = "[withheld: this response may contain a secret and is not JSON]";
 
@@ -73,6 +98,14 @@ pub(super) fn holds_handle(bytes: &[u8]) -> bool {
     })
 }
 
+/// The whole handles in some bytes.
+pub(crate) fn handles_in(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    memchr::memmem::find_iter(bytes, PREFIX).filter_map(|at| {
+        let handle = bytes.get(at..at + PREFIX.len() + DIGITS)?;
+        holds_handle(handle).then_some(handle).and_then(|handle| std::str::from_utf8(handle).ok())
+    })
+}
+
 /// A body in which secrets stand, and these.
 pub(super) struct Placed {
     pub(super) body: Vec<u8>,
@@ -87,30 +120,34 @@ impl Handles {
 
     /// Keeps a secret and names it. The same secret of the same holder has the same handle.
     pub(crate) fn keep(&self, holder: &Holder, name: &str, secret: Secret) -> String {
-        let key = {
-            let mut hash = Sha256::new();
-            hash.update(name.len().to_le_bytes());
-            hash.update(name);
-            hash.update(secret.expose());
-            hash.finalize().into()
-        };
+        let key = key(name, &secret);
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let held = all.entry(holder.clone()).or_default();
         if let Some(handle) = held.by_secret.get(&key) {
             return handle.clone();
         }
-        if held.oldest_first.len() >= self.most
-            && let Some(oldest) = held.oldest_first.pop_front()
-            && let Some(one) = held.by_handle.remove(&oldest)
-        {
-            held.by_secret.remove(&one.key);
-        }
         let handle = format!("{PREFIX}{:0DIGITS$x}", rand::random::<u128>());
         let one = One { name: name.to_owned(), secret, key };
-        held.by_handle.insert(handle.clone(), one);
-        held.by_secret.insert(key, handle.clone());
-        held.oldest_first.push_back(handle.clone());
+        held.insert(handle.clone(), one, self.most);
         handle
+    }
+
+    /// Puts back a secret that stood behind this handle in an earlier process.
+    pub(crate) fn restore(&self, holder: &Holder, handle: &str, name: &str, secret: Secret) {
+        let key = key(name, &secret);
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = all.entry(holder.clone()).or_default();
+        if !held.by_handle.contains_key(handle) {
+            let one = One { name: name.to_owned(), secret, key };
+            held.insert(handle.to_owned(), one, self.most);
+        }
+    }
+
+    /// Name and secret behind a handle.
+    pub(crate) fn known(&self, holder: &Holder, handle: &str) -> Option<(String, Secret)> {
+        let all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = all.get(holder)?.by_handle.get(handle)?;
+        Some((one.name.clone(), one.secret.clone()))
     }
 
     /// Replaces secrets that a user has given by handles, before a guest sees them. A handle that
@@ -446,6 +483,31 @@ mod tests {
             handles.keep(&ada, "key", Secret::new(format!("newer-secret-{n}").as_str()));
         }
         assert!(handles.open(&ada, "key", &handle).is_none());
+    }
+
+    #[test]
+    fn a_restored_handle_stands_for_its_secret_again_and_for_no_other_holder() {
+        let (ada, bob) = (holder("a", "ada"), holder("a", "bob"));
+        let before = Handles::new(3);
+        let handle = before.keep(&ada, "key", Secret::new("the-secret"));
+        let handles = Handles::new(3);
+        // The service returned the same secret already.
+        let newer = handles.keep(&ada, "key", Secret::new("the-secret"));
+        let (name, secret) = before.known(&ada, &handle).unwrap();
+        handles.restore(&ada, &handle, &name, secret);
+        for known in [&handle, &newer] {
+            assert_eq!(handles.open(&ada, "key", known).unwrap().expose(), "the-secret");
+        }
+        assert!(handles.open(&bob, "key", &handle).is_none());
+        assert!(handles.open(&ada, "other", &handle).is_none());
+        assert_eq!(handles.keep(&ada, "key", Secret::new("the-secret")), newer);
+    }
+
+    #[test]
+    fn whole_handles_are_found_wherever_they_stand() {
+        let handle = format!("{PREFIX}{}", "0a".repeat(16));
+        let text = format!("x{handle}\"{handle} secret:0a secret:{}", "X".repeat(32));
+        assert_eq!(handles_in(text.as_bytes()).collect::<Vec<_>>(), [&handle, &handle]);
     }
 
     #[test]

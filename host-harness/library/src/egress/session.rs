@@ -32,7 +32,7 @@ use crate::deadline::Deadline;
 use crate::description::{CredentialType, SecretPosition};
 use crate::digest::Digest;
 use crate::execution::{Exchange, Observer};
-use crate::journal::{Journal, JournalEntry};
+use crate::journal::Recorder;
 use crate::limits::{Limits, ProcessLimits, SEARCH_OVERHEAD};
 use crate::offload::{Offload, Stop};
 use crate::origin::OriginPattern;
@@ -69,7 +69,8 @@ pub(crate) struct Session {
     pub(crate) audit: AuditLog,
     /// Requests that the guest gave up, until the audit sink has taken them.
     pub(crate) abandoned: TaskTracker,
-    pub(crate) journal: Arc<dyn Journal>,
+    /// The execution's journal, if it has one.
+    pub(crate) journal: Option<Arc<Recorder>>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) handles: Arc<Handles>,
     pub(crate) pacing: Arc<Pacing>,
@@ -104,6 +105,11 @@ impl Answered {
     /// A request that was not sent.
     pub(crate) fn refused(error: SendError) -> Self {
         Self { result: Err(error), room: None }
+    }
+
+    /// An answer from a journal.
+    pub(crate) fn recorded(result: Result<Response, SendError>) -> Self {
+        Self { result, room: None }
     }
 
     /// The answer; its room is free again.
@@ -149,6 +155,13 @@ impl Session {
             }
         };
         report.end(&result, &course).await;
+        if let Some(journal) = &self.journal {
+            let lookup = |handle: &str| self.handles.known(&self.holder(), handle);
+            let recorded = Box::pin(journal.answer(ticket, &result, &lookup)).await;
+            if let Err(reason) = recorded {
+                self.ending.end(reason);
+            }
+        }
         // From here on only the answer takes room.
         let room = match (&result, admitted) {
             (Ok(response), Ok(charge)) => {
@@ -197,16 +210,11 @@ impl Session {
             }
             return Err(refusal(SendErrorKind::Cancelled, "a dry run sends nothing"));
         }
-        let is_journaled = self.journal.is_kept();
-        if is_journaled {
-            let entry = JournalEntry::Intent {
-                ticket,
-                method: judged.method.to_string(),
-                url: judged.url.to_string(),
-                repeatable: judged.repeatable,
-            };
-            if let Err(error) = self.journal.append(entry).await {
-                let message = format!("the journal cannot be written ({error}); nothing was sent");
+        if let Some(journal) = &self.journal {
+            let is_read = matches!(judged.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+            if let Err(reason) = journal.intent(ticket, judged.repeatable, is_read).await {
+                self.ending.end(reason.clone());
+                let message = format!("{reason}; the request was not sent");
                 return Err(refusal(SendErrorKind::Cancelled, message));
             }
         }
@@ -214,30 +222,7 @@ impl Session {
         // request would be copied whole when it is spawned.
         let attempts =
             Box::pin(self.attempts(&judged, slot, credential, deadline, sent, course, charge));
-        let result = self.bounded(deadline, sent, attempts).await;
-        if !is_journaled {
-            return result;
-        }
-        let entry = match &result {
-            Ok(response) => JournalEntry::Answer {
-                ticket,
-                status: Some(response.status),
-                body: String::from_utf8(response.body.clone()).ok(),
-                error: None,
-                maybe_sent: true,
-            },
-            Err(error) => JournalEntry::Answer {
-                ticket,
-                status: None,
-                body: None,
-                error: Some(error.message.clone()),
-                maybe_sent: error.maybe_sent,
-            },
-        };
-        if let Err(error) = self.journal.append(entry).await {
-            tracing::error!(%error, "the journal cannot be written; the answer is handed on");
-        }
-        result
+        self.bounded(deadline, sent, attempts).await
     }
 
     /// Ends with the execution: at the deadline, or when it is cancelled.

@@ -21,7 +21,7 @@ use crate::imports::{add_to_linker, add_wasi_to_linker};
 use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
-use crate::journal::{Journal, NoJournal};
+use crate::journal::Journals;
 use crate::limits::{Limits, ProcessLimits, TriggerLimits, WorkerLimits};
 use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
 use crate::offload::Offload;
@@ -48,7 +48,7 @@ pub struct HostBuilder {
     trigger_observer: Option<Arc<dyn Observer>>,
     approvals: Option<Arc<dyn Approvals>>,
     audit: Option<Arc<dyn AuditSink>>,
-    journal: Option<Arc<dyn Journal>>,
+    journals: Option<Journals>,
     clock: Option<Arc<dyn Clock>>,
     rate_limit: Option<Vec<RateWindow>>,
     development: bool,
@@ -159,10 +159,11 @@ impl HostBuilder {
         self
     }
 
-    /// Takes journal entries. Default: [`NoJournal`].
+    /// Records every execution in these journals, unless its context names others. Default: nothing is
+    /// recorded. See [`crate::journal`].
     #[must_use]
-    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
-        self.journal = Some(journal);
+    pub fn journals(mut self, journals: Journals) -> Self {
+        self.journals = Some(journals);
         self
     }
 
@@ -344,7 +345,7 @@ impl HostBuilder {
             triggers,
             approvals,
             audit,
-            journal: self.journal.unwrap_or_else(|| Arc::new(NoJournal)),
+            journals: self.journals,
             clock,
             pacing: Arc::new(Pacing::new(self.rate_limit)),
             echoes: Arc::new(EchoFilters::default()),

@@ -14,7 +14,7 @@ impl types::Host for WorkflowNodeCtxView<'_> {}
 impl completions::Host for WorkflowNodeCtxView<'_> {
     async fn next(&mut self) -> wasmtime::Result<Option<u64>> {
         self.ctx.count_call()?;
-        Ok(self.ctx.next().await)
+        self.ctx.next().await
     }
 
     async fn cancel(&mut self, ticket: u64) -> wasmtime::Result<()> {
@@ -28,7 +28,7 @@ impl timer::Host for WorkflowNodeCtxView<'_> {
     async fn after(&mut self, duration: u64) -> wasmtime::Result<u64> {
         self.ctx.count_call()?;
         self.check_tickets()?;
-        Ok(self.ctx.after(Duration::from_millis(duration)))
+        self.ctx.after(Duration::from_millis(duration))
     }
 }
 
@@ -36,7 +36,7 @@ impl http::Host for WorkflowNodeCtxView<'_> {
     async fn submit(&mut self, request: http::Request) -> wasmtime::Result<u64> {
         self.ctx.count_call()?;
         self.check_tickets()?;
-        Ok(self.ctx.submit(request))
+        self.ctx.submit(request)
     }
 
     async fn take(
@@ -55,7 +55,7 @@ impl http::Host for WorkflowNodeCtxView<'_> {
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, http::SendError>> {
         self.ctx.count_call()?;
-        Ok(self.ctx.send(request).await)
+        self.ctx.send(request).await
     }
 }
 
@@ -119,8 +119,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
             }
         }
         let records = self.ctx.records(outputs, bytes).await?;
-        self.ctx.emit(position, records, bytes).await;
-        Ok(())
+        self.ctx.emit(position, records, bytes).await
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {

@@ -1,8 +1,9 @@
 //! The state behind the imports, for one call.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -19,10 +20,13 @@ use crate::budget::ByteBudget;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::digest::hex;
-use crate::egress::{Answered, Session};
+use crate::egress::{Admission, Answered, Session};
 use crate::execution::{Observer, OutputRecord};
-use crate::journal::{Journal, JournalEntry};
+use crate::journal::Recorder;
+use crate::journal::record::{Parts as DigestParts, Record, Seen};
+use crate::journal::script::{Break, Rest, Script, Told};
 use crate::limits::{Limits, exceeded};
+use crate::principal::Principal;
 
 /// Bytes of records that are checked on the executor's own thread.
 const BRIEF: usize = 16 * 1024;
@@ -36,13 +40,41 @@ type Finished = (u64, Option<Answered>);
 /// Output that was handed over before the call returned, by item.
 pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
 
+/// What a call leaves behind.
+#[derive(Default)]
+pub(crate) struct Traces {
+    pub(crate) emitted: Emitted,
+    /// Digests of what each item has emitted, by position, where the call was recorded.
+    pub(crate) digests: HashMap<u32, DigestParts>,
+    /// Why a recorded call did not go on.
+    pub(crate) broken: Option<Break>,
+    /// Requests that were answered from a journal alone.
+    pub(crate) requests: u32,
+}
+
 /// The state of one call: its queue, its requests, its limits.
 pub struct WorkflowNodeCtx {
-    /// `None` in a pure call (`describe`, `configure`), which can send nothing.
+    /// `None` in a call that can send nothing: a pure one (`describe`, `configure`), or a replay.
     session: Option<Arc<Session>>,
+    /// For whom the guest runs.
+    principal: Option<Principal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
-    journal: Arc<dyn Journal>,
+    /// Where this call is recorded.
+    journal: Option<Arc<Recorder>>,
+    /// What answers the guest, as far as the call was recorded before.
+    script: Option<Script>,
+    /// What the guest was told when the call was recorded, and has to be told again before anything
+    /// else: tickets, and the answers of those that are requests.
+    told: VecDeque<(Option<u64>, Seen)>,
+    told_answers: HashMap<u64, Answered>,
+    /// Why the recorded call does not go on.
+    broken: Option<Break>,
+    /// Whether the guest runs in a worker: then it sees a new time only where it asks for it.
+    is_remote: bool,
+    /// Calls of `emit`, and digests of what each item has emitted.
+    emits: u64,
+    emitted_digests: HashMap<u32, DigestParts>,
     cancellation: CancellationToken,
     ends: Arc<Deadline>,
     pub(super) limits: Limits,
@@ -52,7 +84,8 @@ pub struct WorkflowNodeCtx {
     drawn: u64,
 
     last_ticket: u64,
-    open: HashMap<u64, AbortHandle>,
+    /// With the task behind a ticket; `None` where its answer is known.
+    open: HashMap<u64, Option<AbortHandle>>,
     answers: HashMap<u64, Answered>,
     tasks: JoinSet<()>,
     finished: (UnboundedSender<Finished>, UnboundedReceiver<Finished>),
@@ -83,9 +116,12 @@ pub struct WorkflowNodeCtx {
 /// What a context is made of.
 pub(crate) struct Parts {
     pub(crate) session: Option<Arc<Session>>,
+    pub(crate) principal: Option<Principal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) journal: Option<Arc<Recorder>>,
+    /// A call that was recorded, and what the guest saw of time when it began.
+    pub(crate) script: Option<(Script, Seen)>,
     pub(crate) cancellation: CancellationToken,
     pub(crate) deadline: Arc<Deadline>,
     pub(crate) limits: Limits,
@@ -118,10 +154,18 @@ impl WorkflowNodeCtx {
             deadline: None,
             ends: parts.deadline,
             cancelled: cancellation.is_cancelled(),
+            principal: parts.principal,
             session,
             clock,
             observer,
             journal,
+            script: None,
+            told: VecDeque::new(),
+            told_answers: HashMap::new(),
+            broken: None,
+            is_remote: false,
+            emits: 0,
+            emitted_digests: HashMap::new(),
             cancellation,
             limits: parts.limits,
             credentials: parts.credentials,
@@ -146,7 +190,13 @@ impl WorkflowNodeCtx {
             is_timeless: parts.is_timeless,
             time: GuestTime::new(parts.computing),
         };
-        context.observe_time();
+        match parts.script {
+            Some((script, seen)) => {
+                context.script = Some(script);
+                context.see(seen);
+            }
+            None => context.observe_time(),
+        }
         context
     }
 
@@ -155,49 +205,210 @@ impl WorkflowNodeCtx {
         &self.time
     }
 
-    /// What was emitted.
-    pub(crate) fn take_emitted(&mut self) -> Emitted {
-        std::mem::take(&mut self.emitted)
-    }
-
-    fn start(&mut self, task: impl Future<Output = Option<Answered>> + Send + 'static) -> u64 {
-        self.last_ticket += 1;
-        let ticket = self.last_ticket;
+    /// Starts the task behind a ticket.
+    fn start(
+        &mut self,
+        ticket: u64,
+        task: impl Future<Output = Option<Answered>> + Send + 'static,
+    ) {
         let sender = self.finished.0.clone();
         let handle = self.tasks.spawn(async move {
             let answer = task.await;
             // The receiver is gone only when the call has ended.
             drop(sender.send((ticket, answer)));
         });
-        self.open.insert(ticket, handle);
+        self.open.insert(ticket, Some(handle));
         // Ended tasks are collected now and then, not to pile up over a long call.
         while self.tasks.try_join_next().is_some() {}
-        ticket
     }
 
-    pub(super) fn submit(&mut self, request: Request) -> u64 {
-        let ticket = self.last_ticket + 1;
+    /// A ticket whose answer is known.
+    fn finish(&mut self, ticket: u64, answer: Answered) {
+        self.open.insert(ticket, None);
+        // The receiver is in this context.
+        drop(self.finished.0.send((ticket, Some(answer))));
+    }
+
+    fn new_ticket(&mut self) -> u64 {
+        self.last_ticket += 1;
+        self.last_ticket
+    }
+
+    pub(super) fn submit(&mut self, request: Request) -> wasmtime::Result<u64> {
+        let ticket = self.new_ticket();
+        if let Some(script) = &mut self.script {
+            let submitted = script.submit(ticket, request);
+            self.unbroken(submitted)?;
+            self.open.insert(ticket, None);
+            return Ok(ticket);
+        }
         match self.session.clone() {
-            Some(session) => {
-                let admission = session.admit(request);
-                let sending = async move { Some(session.send(ticket, admission).await) };
-                debug_assert!(size_of_val(&sending) <= LARGEST_TASK, "{}", size_of_val(&sending));
-                self.start(sending)
+            Some(session) => self.send_off(ticket, session, request, false)?,
+            None => self.finish(ticket, Answered::refused(no_network())),
+        }
+        Ok(ticket)
+    }
+
+    /// Sends a request of the guest.
+    fn send_off(
+        &mut self,
+        ticket: u64,
+        session: Arc<Session>,
+        request: Request,
+        is_recorded: bool,
+    ) -> wasmtime::Result<()> {
+        let admission = self.admit(&session, ticket, request, is_recorded)?;
+        let sending = async move { Some(session.send(ticket, admission).await) };
+        debug_assert!(size_of_val(&sending) <= LARGEST_TASK, "{}", size_of_val(&sending));
+        self.start(ticket, sending);
+        Ok(())
+    }
+
+    /// Takes a request of the guest over, and records it.
+    fn admit(
+        &self,
+        session: &Session,
+        ticket: u64,
+        request: Request,
+        is_recorded: bool,
+    ) -> wasmtime::Result<Admission> {
+        let admission = session.admit(request);
+        if let Some(journal) = self.journal.as_ref().filter(|_| !is_recorded) {
+            match &admission {
+                Admission::Admitted(request, _) => journal.request(ticket, request, true),
+                Admission::Refused(request, _) => journal.request(ticket, request, false),
+                Admission::Over(_) => Ok(()),
             }
-            None => self.start(async move { Some(Answered::refused(no_network())) }),
+            .map_err(wasmtime::Error::msg)?;
+        }
+        Ok(admission)
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        request: Request,
+    ) -> wasmtime::Result<Result<Response, SendError>> {
+        let ticket = self.new_ticket();
+        let _waits = self.time.waits();
+        let mut rest = None;
+        if let Some(script) = &mut self.script {
+            let told = script.submit(ticket, request.clone()).and_then(|()| script.send(ticket));
+            match self.unbroken(told)? {
+                Told::Recorded(answer, seen) => {
+                    self.see(seen);
+                    return Ok(answer);
+                }
+                Told::Ends => rest = self.go_on(Some(ticket))?,
+            }
+        }
+        let Some(session) = self.session.clone() else {
+            return Ok(Err(no_network()));
+        };
+        let answer = match rest {
+            Some(Rest::Answered(answer)) => Answered::recorded(answer),
+            Some(Rest::Unknown(error)) => self.unknown(ticket, error)?,
+            rest => {
+                let is_recorded = matches!(rest, Some(Rest::Send { is_recorded: true, .. }));
+                let admission = self.admit(&session, ticket, request, is_recorded)?;
+                let _hoard = self.hoard();
+                session.send(ticket, admission).await
+            }
+        };
+        self.observe_time();
+        self.record(Record::Sent { ticket, seen: self.seen() })?;
+        Ok(answer.take())
+    }
+
+    /// The journal ends here, and the call goes on: what was open is sent, unless it may have been
+    /// and must not be sent again. Returns what becomes of the ticket that the guest waits for.
+    fn go_on(&mut self, own: Option<u64>) -> wasmtime::Result<Option<Rest>> {
+        let Some(script) = self.script.take() else { return Ok(None) };
+        let Some(session) = self.session.clone() else {
+            wasmtime::bail!("the call has no session to go on with");
+        };
+        let made = script.made();
+        let (open, told) = script.into_rest();
+        // Those that are sent now are counted when they are taken over.
+        let sent_now = open.iter().filter(|(_, rest)| matches!(rest, Rest::Send { .. })).count();
+        let before = made.saturating_sub(u32::try_from(sent_now).unwrap_or(u32::MAX));
+        session.requests.store(before, Ordering::Relaxed);
+        let ahead: HashSet<u64> = told.iter().filter_map(|(ticket, _)| *ticket).collect();
+        self.told = told;
+        let mut waited_for = None;
+        for (ticket, rest) in open {
+            if own == Some(ticket) {
+                waited_for = Some(rest);
+                continue;
+            }
+            match rest {
+                Rest::Answered(answer) if ahead.contains(&ticket) => {
+                    self.open.insert(ticket, None);
+                    self.told_answers.insert(ticket, Answered::recorded(answer));
+                }
+                Rest::Timer(_) if ahead.contains(&ticket) => {
+                    self.open.insert(ticket, None);
+                }
+                Rest::Answered(answer) => self.finish(ticket, Answered::recorded(answer)),
+                Rest::Unknown(error) => {
+                    let answer = self.unknown(ticket, error)?;
+                    self.finish(ticket, answer);
+                }
+                Rest::Send { request, is_recorded } => {
+                    self.send_off(ticket, session.clone(), request, is_recorded)?;
+                }
+                Rest::Timer(due) => {
+                    let left = due.saturating_sub(self.clock.unix_milliseconds());
+                    self.wait(ticket, Duration::from_millis(left));
+                }
+            }
+        }
+        Ok(waited_for)
+    }
+
+    /// Records that a request ends without an answer.
+    fn unknown(&self, ticket: u64, error: SendError) -> wasmtime::Result<Answered> {
+        self.record(Record::Answer { ticket, answer: Err(error.clone()) })?;
+        Ok(Answered::refused(error))
+    }
+
+    /// Ends the call where it does not follow its journal.
+    fn unbroken<T>(&mut self, told: Result<T, Break>) -> wasmtime::Result<T> {
+        told.map_err(|broken| {
+            let message = match &broken {
+                Break::Diverged(what) => format!("it diverged from its journal: {what}"),
+                Break::Ends(_) => "its journal ends here".to_owned(),
+            };
+            self.broken = Some(broken);
+            wasmtime::Error::msg(message)
+        })
+    }
+
+    /// The guest has returned: it has done all that its journal says.
+    pub(crate) fn returned(&mut self) -> Result<(), String> {
+        let returned = self.script.as_ref().map_or(Ok(()), Script::returned);
+        self.unbroken(returned).map_err(|error| error.to_string())
+    }
+
+    /// What the call leaves behind.
+    pub(crate) fn take_traces(&mut self) -> Traces {
+        Traces {
+            emitted: std::mem::take(&mut self.emitted),
+            digests: std::mem::take(&mut self.emitted_digests),
+            broken: self.broken.take(),
+            requests: self.script.as_ref().map_or(0, Script::made),
         }
     }
 
-    pub(super) async fn send(&mut self, request: Request) -> Result<Response, SendError> {
-        let Some(session) = self.session.clone() else {
-            return Err(no_network());
+    /// Adds a record to the journal, if there is one, and the call is not answered from it.
+    fn record(&self, record: Record) -> wasmtime::Result<()> {
+        let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) else {
+            return Ok(());
         };
-        let _waits = self.time.waits();
-        let admission = session.admit(request);
-        let _hoard = self.hoard();
-        let answer = session.send(0, admission).await;
-        self.observe_time();
-        answer.take()
+        // What the guest was told is of no use where it cannot be told the answers.
+        if !journal.keeps_contents() {
+            return Ok(());
+        }
+        journal.push(record).map_err(wasmtime::Error::msg)
     }
 
     /// The guest waits now: for further answers, if it has not taken those that it was told of.
@@ -207,22 +418,64 @@ impl WorkflowNodeCtx {
         Some(Hoard(session.held.clone()))
     }
 
-    pub(super) fn after(&mut self, duration: Duration) -> u64 {
+    pub(super) fn after(&mut self, duration: Duration) -> wasmtime::Result<u64> {
+        let ticket = self.new_ticket();
+        if let Some(script) = &mut self.script {
+            let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            let started = script.after(ticket, self.now.saturating_add(milliseconds));
+            self.unbroken(started)?;
+            self.open.insert(ticket, None);
+            return Ok(ticket);
+        }
+        self.wait(ticket, duration);
+        Ok(ticket)
+    }
+
+    fn wait(&mut self, ticket: u64, duration: Duration) {
         let clock = self.clock.clone();
         let cancellation = self.cancellation.clone();
         let duration = duration.min(self.ends.left());
-        self.start(async move {
+        self.start(ticket, async move {
             tokio::select! {
                 () = cancellation.cancelled() => {}
                 () = clock.sleep(duration) => {}
             }
             None
-        })
+        });
     }
 
     /// Waits until any open ticket is finished.
-    pub(super) async fn next(&mut self) -> Option<u64> {
+    pub(super) async fn next(&mut self) -> wasmtime::Result<Option<u64>> {
         let _waits = self.time.waits();
+        if let Some(script) = &mut self.script {
+            let told = script.next();
+            match self.unbroken(told)? {
+                Told::Recorded(named, seen) => {
+                    self.see(seen);
+                    let Some((ticket, answer)) = named else { return Ok(None) };
+                    self.open.remove(&ticket);
+                    if let Some(answer) = answer {
+                        self.answers.insert(ticket, Answered::recorded(answer));
+                    }
+                    return Ok(Some(ticket));
+                }
+                Told::Ends => {
+                    self.go_on(None)?;
+                }
+            }
+        }
+        while let Some((ticket, seen)) = self.told.pop_front() {
+            if let Some(ticket) = ticket {
+                if self.open.remove(&ticket).is_none() {
+                    continue;
+                }
+                if let Some(answer) = self.told_answers.remove(&ticket) {
+                    self.answers.insert(ticket, answer);
+                }
+            }
+            self.see(seen);
+            return Ok(ticket);
+        }
         let hoard = self.hoard();
         let named = loop {
             if self.open.is_empty() {
@@ -246,15 +499,25 @@ impl WorkflowNodeCtx {
         };
         drop(hoard);
         self.observe_time();
-        if let Some(ticket) = named {
-            let (now, cancelled) = (self.now, self.cancelled);
-            self.note(JournalEntry::Named { ticket, now, cancelled }).await;
+        self.record(Record::Named { ticket: named, seen: self.seen() })?;
+        self.relieve().await?;
+        Ok(named)
+    }
+
+    /// Writes what was recorded, if there is much of it.
+    async fn relieve(&self) -> wasmtime::Result<()> {
+        match &self.journal {
+            Some(journal) => journal.relieve().await.map_err(wasmtime::Error::msg),
+            None => Ok(()),
         }
-        named
     }
 
     /// Whether [`Self::next`] would name a ticket without waiting.
     pub(crate) fn has_finished(&mut self) -> bool {
+        // What is told from a journal is told when the guest asks, as it was when it was recorded.
+        if self.script.is_some() || !self.told.is_empty() {
+            return false;
+        }
         loop {
             if let Some((ticket, _)) = &self.looked_at
                 && self.open.contains_key(ticket)
@@ -272,8 +535,22 @@ impl WorkflowNodeCtx {
     }
 
     /// What the guest sees of time.
-    pub(crate) fn seen(&self) -> (u64, bool, Option<u64>) {
-        (self.now, self.cancelled, self.deadline)
+    pub(crate) fn seen(&self) -> Seen {
+        Seen { now: self.now, cancelled: self.cancelled, deadline: self.deadline }
+    }
+
+    fn see(&mut self, seen: Seen) {
+        Seen { now: self.now, cancelled: self.cancelled, deadline: self.deadline } = seen;
+    }
+
+    /// The guest runs in a worker.
+    pub(crate) fn set_remote(&mut self) {
+        self.is_remote = true;
+    }
+
+    /// Whether the call is answered from a journal.
+    pub(crate) fn is_scripted(&self) -> bool {
+        self.script.is_some()
     }
 
     /// What a worker answers a guest without asking the host: the seed, the idempotency key of
@@ -285,10 +562,14 @@ impl WorkflowNodeCtx {
     }
 
     pub(super) fn cancel(&mut self, ticket: u64) {
-        if let Some(task) = self.open.remove(&ticket) {
+        if let Some(Some(task)) = self.open.remove(&ticket) {
             task.abort();
         }
+        if let Some(script) = &mut self.script {
+            script.cancel(ticket);
+        }
         self.answers.remove(&ticket);
+        self.told_answers.remove(&ticket);
     }
 
     pub(crate) fn take(&mut self, ticket: u64) -> Option<Result<Response, SendError>> {
@@ -330,16 +611,43 @@ impl WorkflowNodeCtx {
     }
 
     /// `bytes`: what the records count.
-    pub(super) async fn emit(&mut self, item: u32, records: Vec<OutputRecord>, bytes: usize) {
-        let count = records.len();
+    pub(super) async fn emit(
+        &mut self,
+        item: u32,
+        records: Vec<OutputRecord>,
+        bytes: usize,
+    ) -> wasmtime::Result<()> {
         let _waits = self.time.waits();
+        self.emits += 1;
+        if self.journal.is_some() || self.script.is_some() {
+            let parts = self.emitted_digests.entry(item).or_default();
+            records.iter().for_each(|record| record.add_to(parts));
+        }
         self.observer.output(item, &records).await;
-        self.observe_time();
+        if !self.is_remote {
+            self.taken()?;
+        }
         if self.observer.keeps_output() {
             self.output_bytes += bytes;
             self.emitted.entry(item).or_default().extend(records);
         }
-        self.note(JournalEntry::Emitted { item, records: count }).await;
+        self.relieve().await
+    }
+
+    /// The engine has taken what the guest emitted so far, and the guest sees the time.
+    pub(crate) fn taken(&mut self) -> wasmtime::Result<()> {
+        if let Some(script) = &mut self.script {
+            if let Some(seen) = script.emitted(self.emits) {
+                self.see(seen);
+            }
+            return Ok(());
+        }
+        let before = self.seen();
+        self.observe_time();
+        match self.seen() == before {
+            true => Ok(()),
+            false => self.record(Record::Seen { emits: self.emits, seen: self.seen() }),
+        }
     }
 
     pub(super) fn random(&mut self, length: usize) -> Vec<u8> {
@@ -383,15 +691,6 @@ impl WorkflowNodeCtx {
             Some(Place { before, total }) => (before + self.progress.min(most), total),
         };
         self.observer.progress(done, total, message);
-    }
-
-    pub(crate) async fn note(&self, entry: JournalEntry) {
-        if !self.journal.is_kept() {
-            return;
-        }
-        if let Err(error) = self.journal.append(entry).await {
-            tracing::error!(%error, "the journal cannot be written");
-        }
     }
 }
 
@@ -466,6 +765,11 @@ impl WorkflowNodeCtx {
     /// What the call sends with; `None` in a pure call.
     pub(crate) fn session(&self) -> Option<&Arc<Session>> {
         self.session.as_ref()
+    }
+
+    /// For whom the guest runs; `None` in a pure call.
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
     }
 
     pub(crate) fn cancellation(&self) -> &CancellationToken {

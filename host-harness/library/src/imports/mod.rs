@@ -34,7 +34,7 @@ use wasmtime::component::{HasData, Linker};
 
 pub(crate) use calls::{not_named, random_length};
 pub use ctx::WorkflowNodeCtx;
-pub(crate) use ctx::{Emitted, Parts, Place, draw};
+pub(crate) use ctx::{Parts, Place, Traces, draw};
 pub(crate) use wasi::{WASI_IMPORTS, WasiState, add_wasi_to_linker};
 pub(crate) use written::Written;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use super::Lease;
-use super::wire::{self, Answer, FromWorker, Named, Seen, ToWorker};
+use super::wire::{self, Answer, FromWorker, Named, ToWorker};
 use crate::bindings::workflow::node::{completions, context, http, timer};
 use crate::imports::{WorkflowNodeCtx, WorkflowNodeCtxView};
 use crate::plugin::{Invocation, Returned, Stopping, held};
@@ -14,6 +14,9 @@ use crate::plugin::{Invocation, Returned, Stopping, held};
 /// Answers that are sent to a worker at once, as far as it has not asked for them: their bytes, and
 /// their number.
 const AHEAD: (usize, usize) = (256 * 1024, 64);
+
+/// A guest waits until the engine has taken its output when so many bytes are on their way.
+const NOT_TAKEN: u64 = 256 * 1024;
 
 /// After so many tickets, the tasks behind them get their turn, so that they do not pile up before
 /// other work of the executor.
@@ -61,6 +64,7 @@ impl Lease {
         reuse: bool,
         context: &mut WorkflowNodeCtx,
     ) -> Result<Finished, Stopping> {
+        context.set_remote();
         let limits = context.limits();
         let most = limits.host_call.saturating_add(wire::OVERHEAD);
         let (seed, keys, credentials) = context.known();
@@ -78,7 +82,9 @@ impl Lease {
                 .iter()
                 .map(|(slot, view)| (slot.clone(), view.clone()))
                 .collect(),
-            seen: seen(context),
+            seen: context.seen(),
+            // When the call was recorded in this process, the guest saw the time after each emit.
+            not_taken: if context.is_scripted() { 0 } else { NOT_TAKEN },
         };
         let mut link = self.link()?;
         link.send(&ToWorker::Call(Box::new(call))).await?;
@@ -117,11 +123,6 @@ fn unexpected() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the worker sent an unexpected message")
 }
 
-fn seen(context: &WorkflowNodeCtx) -> Seen {
-    let (now, cancelled, deadline) = context.seen();
-    Seen { now, cancelled, deadline }
-}
-
 /// Does what an import does, and says what the worker is answered.
 async fn answer(
     message: FromWorker,
@@ -149,12 +150,15 @@ async fn answer(
         FromWorker::Send(request) => {
             let answer = http::Host::send(&mut view, request.into()).await?;
             let (answer, body) = Answer::split(answer);
-            return Ok(Some((ToWorker::Answer(answer, seen(context)), vec![body])));
+            return Ok(Some((ToWorker::Answer(answer, context.seen()), vec![body])));
         }
         FromWorker::Emit { item, outputs } => {
             context::Host::emit(&mut view, item, outputs).await?;
         }
-        FromWorker::Taken => return Ok(Some((ToWorker::Seen(seen(context)), Vec::new()))),
+        FromWorker::Taken => {
+            context.taken()?;
+            return Ok(Some((ToWorker::Seen(context.seen()), Vec::new())));
+        }
         FromWorker::Key(item) => {
             let key = context::Host::idempotency_key(&mut view, item).await?;
             return Ok(Some((ToWorker::Key(key), Vec::new())));
@@ -181,7 +185,7 @@ async fn named(context: &mut WorkflowNodeCtx) -> wasmtime::Result<(Vec<Named>, V
         let body = body.unwrap_or_default();
         bytes += body.len() + 1_024;
         bodies.push(body);
-        named.push(Named { ticket, answer, seen: seen(context) });
+        named.push(Named { ticket, answer, seen: context.seen() });
     }
     Ok((named, bodies))
 }

@@ -14,6 +14,7 @@ use crate::bindings::workflow::node::context::{CredentialView, Level};
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::OutputItem;
 use crate::inspection::Surface;
+use crate::journal::record::Seen;
 use crate::limits::ProcessLimits;
 use crate::plugin::{Invocation, Returned, Stopping};
 
@@ -71,14 +72,8 @@ pub(super) struct Call<'a> {
     pub(super) keys: Vec<String>,
     pub(super) credentials: Vec<(String, CredentialView)>,
     pub(super) seen: Seen,
-}
-
-/// What a guest sees of time. It changes only while the guest waits.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Seen {
-    pub(crate) now: u64,
-    pub(crate) cancelled: bool,
-    pub(crate) deadline: Option<u64>,
+    /// A guest waits until the engine has taken its output when so many bytes are on their way.
+    pub(super) not_taken: u64,
 }
 
 /// A finished ticket.

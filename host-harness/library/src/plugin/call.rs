@@ -16,9 +16,8 @@ use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
 use crate::execution::Silent;
 use crate::host::{CallState, Shared};
-use crate::imports::{Emitted, WasiState, WorkflowNodeCtx, Written};
+use crate::imports::{Traces, WasiState, WorkflowNodeCtx, Written};
 use crate::inspection::Surface;
-use crate::journal::{Journal, NoJournal};
 use crate::json::Measure;
 use crate::limits::{ProcessLimits, exceeded};
 use crate::offload::Stop;
@@ -32,12 +31,13 @@ pub(super) fn pure(shared: &Shared, returned: usize) -> WorkflowNodeCtx {
     let mut limits = shared.limits.clone();
     limits.host_call = limits.host_call.min(returned);
     let total = limits.total_time.min(Duration::from_secs(30));
-    let journal: Arc<dyn Journal> = Arc::new(NoJournal);
     WorkflowNodeCtx::new(crate::imports::Parts {
         session: None,
+        principal: None,
         clock: shared.clock.clone(),
         observer: Arc::new(Silent),
-        journal,
+        journal: None,
+        script: None,
         cancellation: CancellationToken::new(),
         deadline: Deadline::after(shared.clock.clone(), total),
         limits,
@@ -179,7 +179,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
 
 /// A call that ended.
 pub(super) struct Ended {
-    pub(super) emitted: Emitted,
+    pub(super) traces: Traces,
     /// Linear memory of the instance, in bytes.
     pub(super) memory: usize,
     pub(super) output_bytes: usize,
@@ -188,7 +188,7 @@ pub(super) struct Ended {
 /// A call that was stopped.
 pub(super) struct Stopped {
     pub(super) error: Error,
-    pub(super) emitted: Emitted,
+    pub(super) traces: Traces,
     /// Whether it passed more data to the host than one call may.
     pub(super) is_too_much: bool,
 }
@@ -196,19 +196,19 @@ pub(super) struct Stopped {
 impl Stopped {
     /// Before anything was emitted.
     fn before(error: Error) -> Self {
-        Self { error, emitted: Emitted::new(), is_too_much: false }
+        Self { error, traces: Traces::default(), is_too_much: false }
     }
 
     /// With the error that explains it.
-    async fn of(stopping: Stopping, context: &WorkflowNodeCtx, emitted: Emitted) -> Self {
+    async fn of(stopping: Stopping, context: &WorkflowNodeCtx, traces: Traces) -> Self {
         let (error, is_too_much) = stopping.into_error(context).await;
-        Self { error, emitted, is_too_much }
+        Self { error, traces, is_too_much }
     }
 
     /// The result of another kind of call came back, which cannot happen to an honest worker.
-    fn unexpected(emitted: Emitted) -> Self {
+    fn unexpected(traces: Traces) -> Self {
         let error = Cause::Stopped("it returned the result of another call".into());
-        Self { error: error.into(), emitted, is_too_much: false }
+        Self { error: error.into(), traces, is_too_much: false }
     }
 }
 
@@ -253,7 +253,7 @@ pub(super) async fn call<T>(
     };
     match expect(returned) {
         Some(value) => Ok((value, ended)),
-        None => Err(Stopped::unexpected(ended.emitted)),
+        None => Err(Stopped::unexpected(ended.traces)),
     }
 }
 
@@ -302,7 +302,7 @@ impl Instance {
                 let instance = LocalInstance { store, exports, initial };
                 Ok((results, ended, Self::Local(Box::new(instance))))
             }
-            None => Err(Stopped::unexpected(ended.emitted)),
+            None => Err(Stopped::unexpected(ended.traces)),
         }
     }
 
@@ -330,7 +330,7 @@ impl Instance {
             run(store, async |store| portion.invoke(exports, store).await).await?;
         match returned.executed() {
             Some(results) => Ok((results, ended, Self::Local(local))),
-            None => Err(Stopped::unexpected(ended.emitted)),
+            None => Err(Stopped::unexpected(ended.traces)),
         }
     }
 
@@ -349,7 +349,7 @@ impl Instance {
     ) -> Result<(GuestResults, Ended, Self), Stopped> {
         match returned.executed() {
             Some(results) => Ok((results, ended, Self::Remote(instance))),
-            None => Err(Stopped::unexpected(ended.emitted)),
+            None => Err(Stopped::unexpected(ended.traces)),
         }
     }
 }
@@ -399,6 +399,16 @@ fn unless_disabled<T>(
     }
 }
 
+/// The result of a call, unless the guest has left something undone that its journal says.
+fn unless_broken<T>(
+    context: &mut WorkflowNodeCtx,
+    result: Result<T, Stopping>,
+) -> Result<T, Stopping> {
+    let value = result?;
+    context.returned()?;
+    Ok(value)
+}
+
 /// Runs one call in a store. A store whose call was stopped is dropped with it: an instance that
 /// trapped or was abandoned is never used again.
 async fn run<T>(
@@ -418,10 +428,11 @@ async fn run<T>(
         reason = over => Err(reason.into()),
     };
     let result = unless_disabled(&store.data().node, result);
+    let result = unless_broken(&mut store.data_mut().node, result);
     let state = store.data_mut();
     state.node.abandon_open_tickets().await;
     let ended = Ended {
-        emitted: state.node.take_emitted(),
+        traces: state.node.take_traces(),
         memory: state.memory.total,
         output_bytes: state.node.output_bytes(),
     };
@@ -429,7 +440,7 @@ async fn run<T>(
         Ok(value) => Ok((value, ended)),
         Err(stopping) => {
             let stopping = stopping.explained(&state.memory, &state.written);
-            Err(Stopped::of(stopping, &state.node, ended.emitted).await)
+            Err(Stopped::of(stopping, &state.node, ended.traces).await)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Runs an action: validates the items, hands the good ones to the guest in portions, and puts
 //! together what comes of each.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,22 +10,27 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::Plugin;
-use super::call::{Instance, Stopped};
+use super::call::{Ended, Instance, Stopped, call};
 use super::form::Form;
-use super::invocation::{GuestResults, Invocation};
+use super::invocation::{GuestResults, Invocation, Returned};
 use super::results::{checked_results, is_brief};
-use super::session::{Part, Prepared, execution_id};
+use super::session::{Part, Prepared, Recorded, execution_id, seed};
 use crate::bindings::exports::workflow::node::node::Call;
+use crate::bindings::workflow::node::types::OutputItem;
 use crate::deadline::Deadline;
-use crate::description::{Action, FieldProblem};
+use crate::description::{FieldProblem, SlotUse};
 use crate::egress::Session;
 use crate::error::{Cause, Error};
 use crate::execution::{
     Execution, FormOf, ItemError, ItemErrorKind, ItemOutcome, Observer, Outcome, OutputRecord,
     Silent,
 };
-use crate::imports::{Emitted, Place};
-use crate::journal::JournalEntry;
+use crate::imports::{Place, Traces, WorkflowNodeCtx};
+use crate::journal::record::{ItemEnd, Kind, Portion as PortionRecord, Record, Start};
+use crate::journal::script::Break;
+use crate::journal::{
+    JournalError, JournalStatus, Journals, RecordedPortion, Recorder, Recording, item_digest,
+};
 use crate::limits::Limits;
 use crate::offload::{Offload, Stop};
 
@@ -63,7 +69,7 @@ impl Plugin {
         let time = execution.context.timeout.unwrap_or(limits.total_time);
         let end = Deadline::after(self.shared.clock.clone(), time);
         let place = (total > limits.portion_items).then(|| u64::try_from(total).ok());
-        let mut run = Run::new(self, execution, observer, End::At(end), place).await?;
+        let mut run = Run::new(self, execution, observer, End::At(end), place, None).await?;
         run.total = Some(total);
         if !run.execution.continue_on_fail {
             let of_items;
@@ -85,31 +91,8 @@ impl Plugin {
             }
             run.is_valid = true;
         }
-        let mut outcomes = Vec::with_capacity(total);
-        let mut items = items.into_iter().peekable();
-        loop {
-            let mut portion = Portion::default();
-            while portion.has_room(run.limits.portion_items, run.concurrency(), &run.limits)
-                && let Some(item) = items.next()
-            {
-                portion.push(item);
-            }
-            let first = run.next();
-            match run.portion(portion.items).await {
-                Ok(finished) => {
-                    let observer = run.observer.clone();
-                    outcomes.extend(report(&*observer, first, finished).await);
-                }
-                Err(error) if outcomes.is_empty() => return Err(error),
-                Err(error) => run.stopped = Some(error),
-            }
-            if items.peek().is_none() || run.is_over() {
-                break;
-            }
-        }
-        let not_begun = ItemOutcome { output: Vec::new(), error: Some(run.not_begun()) };
-        outcomes.resize(total, not_begun);
-        Ok(run.outcome(outcomes))
+        run.begin_journal(Kind::List, &items).await?;
+        run.collect(Vec::with_capacity(total), items).await
     }
 }
 
@@ -161,7 +144,7 @@ pub(super) enum End {
 /// One execution under way.
 pub(super) struct Run<'a> {
     plugin: &'a Plugin,
-    action: &'a Action,
+    target: Target,
     form: Arc<Form>,
     heavy: Offload,
     pub(super) execution: Execution,
@@ -171,11 +154,11 @@ pub(super) struct Run<'a> {
     id: String,
     started: Duration,
     /// Whether the items have been validated already.
-    is_valid: bool,
+    pub(super) is_valid: bool,
     /// The execution's number of items, where it is known; `None` where one call has all of them.
     place: Option<Option<u64>>,
     /// How many items there are, where they are a list.
-    total: Option<usize>,
+    pub(super) total: Option<usize>,
     /// Nothing is begun after this moment.
     latest: Option<Duration>,
     /// Position of the next item.
@@ -188,23 +171,80 @@ pub(super) struct Run<'a> {
     output_bytes: usize,
     memory: usize,
     memory_growth: usize,
+    journal: Option<Journaled>,
+    /// Whether it is answered from a journal alone.
+    pub(super) is_offline: bool,
+    /// Whether the journal that answers it ends before the execution does.
+    pub(super) is_cut: bool,
+    /// Why the remaining items were not begun, where a journal says so.
+    pub(super) recorded_not_begun: Option<String>,
+    /// Whether a journal holds portions of it.
+    pub(super) has_portions: bool,
+    /// So many of the next items are in the journal already.
+    pub(super) recorded_items: usize,
+    /// Whether its journal says that it has ended.
+    has_ended: bool,
+    /// What is recorded of the next call, as far as it is known.
+    portion_record: Option<PortionRecord>,
+}
+
+/// What a run calls.
+struct Target {
+    version: u32,
+    ports: BTreeSet<String>,
+    slots: BTreeMap<String, SlotUse>,
+    batches: bool,
+    /// Whose choices are asked for; `None` where an action is run.
+    choices: Option<FormOf>,
+}
+
+/// The journal of a run.
+struct Journaled {
+    journals: Journals,
+    start: Start,
+    recorder: Arc<Recorder>,
+    /// Whether it was begun with this run.
+    is_new: bool,
 }
 
 impl<'a> Run<'a> {
+    /// `choices`: whose, if the run is no action but asks for choices.
     pub(super) async fn new(
         plugin: &'a Plugin,
         execution: Execution,
         observer: Arc<dyn Observer>,
         end: End,
         place: Option<Option<u64>>,
+        choices: Option<FormOf>,
     ) -> Result<Self, Error> {
-        let action = plugin.action(&execution.action)?;
-        let form = FormOf::Action(action.name.clone());
+        let form = choices.clone().unwrap_or_else(|| FormOf::Action(execution.action.clone()));
+        let target = match &choices {
+            None => {
+                let action = plugin.action(&execution.action)?;
+                Target {
+                    version: action.version,
+                    ports: action.output.keys().cloned().collect(),
+                    slots: action.slots.clone(),
+                    batches: action.batches,
+                    choices,
+                }
+            }
+            Some(of) => Target {
+                version: 0,
+                ports: BTreeSet::from(["main".to_owned()]),
+                slots: match of {
+                    FormOf::Action(name) => plugin.action(name)?.slots.clone(),
+                    FormOf::Trigger(name) => plugin.trigger(name)?.slots.clone(),
+                },
+                batches: true,
+                choices,
+            },
+        };
         Ok(Self {
             form: plugin.form_elsewhere(form).await?,
             heavy: plugin.shared.heavy.of_another(),
             plugin,
-            action,
+            target,
             limits: execution
                 .context
                 .limits
@@ -228,7 +268,336 @@ impl<'a> Run<'a> {
             output_bytes: 0,
             memory: 0,
             memory_growth: 0,
+            journal: None,
+            is_offline: false,
+            is_cut: false,
+            recorded_not_begun: None,
+            has_portions: false,
+            recorded_items: 0,
+            has_ended: false,
+            portion_record: None,
         })
+    }
+
+    /// Begins the journal of the execution, if it has one.
+    pub(super) async fn begin_journal(&mut self, kind: Kind, items: &[Value]) -> Result<(), Error> {
+        let own = self.execution.context.journal.clone();
+        // Choices are asked for while somebody types: a host does not record them unasked.
+        let hosts = || self.plugin.shared.journals.clone().filter(|_| kind != Kind::Choices);
+        let Some(journals) = own.or_else(hosts) else { return Ok(()) };
+        let execution = &self.execution;
+        let start = Start {
+            kind,
+            is_trigger: matches!(self.target.choices, Some(FormOf::Trigger(_))),
+            host: env!("CARGO_PKG_VERSION").to_owned(),
+            plugin: self.plugin.digest,
+            node: self.plugin.description.node.name.clone(),
+            action: execution.action.clone(),
+            id: self.id.clone(),
+            actor: execution.context.actor.clone(),
+            workflow: execution.context.workflow.clone(),
+            credentials: execution.credentials.clone(),
+            continue_on_fail: execution.continue_on_fail,
+            concurrency: execution.concurrency,
+            allow: execution
+                .context
+                .allow
+                .as_ref()
+                .map(|allow| allow.iter().map(ToString::to_string).collect()),
+            timeout_ms: execution
+                .context
+                .timeout
+                .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            limits: self.limits.clone(),
+            dry_run: execution.dry_run,
+            total: self.total.map(|total| total as u64),
+            store_output: journals.options().store_output,
+            started: self.plugin.shared.clock.unix_milliseconds(),
+        };
+        let recorder = journals.begin(&start).await?;
+        self.journal = Some(Journaled { journals, start, recorder, is_new: true });
+        match self.record_items(items).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.leave_journal().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes on with a journal that was read.
+    pub(super) fn go_on_with(&mut self, journals: &Journals, start: Start, recorder: Arc<Recorder>) {
+        let journals = journals.clone();
+        self.journal = Some(Journaled { journals, start, recorder, is_new: false });
+    }
+
+    /// Nothing was run: a new journal is removed, and one that was read can be resumed later.
+    pub(super) async fn leave_journal(&mut self) {
+        match self.journal.take() {
+            Some(journal) if journal.is_new => {
+                journal.journals.discard(&journal.start, journal.recorder).await;
+            }
+            Some(journal) => journal.recorder.close().await,
+            None => {}
+        }
+    }
+
+    /// Records items before any of them is run.
+    async fn record_items(&mut self, items: &[Value]) -> Result<(), Error> {
+        /// Items of one record.
+        const RECORD: usize = 64;
+        let Some(recorder) = self.recorder() else { return Ok(()) };
+        let handles = self.plugin.shared.handles.clone();
+        let holder = self.plugin.holder(&self.execution.context.actor);
+        let lookup = |handle: &str| handles.known(&holder, handle);
+        for items in items.chunks(RECORD) {
+            let digests = items.iter().map(item_digest).collect();
+            let texts: Vec<String> = match recorder.keeps_contents() {
+                true => items
+                    .iter()
+                    .map(|item| self.text(item))
+                    .collect(),
+                false => Vec::new(),
+            };
+            texts
+                .iter()
+                .try_for_each(|text| recorder.handles(text.as_bytes(), &lookup))
+                .and_then(|()| recorder.push(Record::Items { digests, texts }))
+                .map_err(JournalError::Unwritable)?;
+            recorder.relieve().await.map_err(JournalError::Unwritable)?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// An item as the guest is given it.
+    fn text(&self, item: &Value) -> String {
+        match self.target.choices {
+            None => self.plugin.text_without_secrets(&self.form, &self.execution.context.actor, item),
+            // The secrets of a query were hidden when it was made.
+            Some(_) => item.to_string(),
+        }
+    }
+
+    /// Records that the execution has ended.
+    pub(super) async fn end_journal(&mut self) {
+        let Some(Journaled { recorder, .. }) = &self.journal else { return };
+        if self.has_ended {
+            return recorder.close().await;
+        }
+        let stopped = self.stopped.as_ref().map(Error::stop_reason);
+        let not_begun = self.not_begun().message;
+        // Whoever reads a journal without an end replays it, and finds the same.
+        drop(recorder.push(Record::Ended { stopped, not_begun }));
+        recorder.close().await;
+    }
+
+    pub(super) fn observer(&self) -> Arc<dyn Observer> {
+        self.observer.clone()
+    }
+
+    fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.journal.as_ref().map(|journal| journal.recorder.clone())
+    }
+
+    fn journal_status(&self) -> JournalStatus {
+        self.journal.as_ref().map_or(JournalStatus::None, |journal| journal.recorder.status())
+    }
+
+    /// Runs items after those that have outcomes, and returns all outcomes.
+    pub(super) async fn collect(
+        mut self,
+        mut outcomes: Vec<ItemOutcome>,
+        items: Vec<Value>,
+    ) -> Result<Outcome, Error> {
+        let total = outcomes.len() + items.len();
+        let mut items = items.into_iter().peekable();
+        // An empty execution is run once, to find out whether it could.
+        let mut is_first = outcomes.is_empty() && !self.has_portions;
+        while is_first || (items.peek().is_some() && !self.is_over()) {
+            is_first = false;
+            let mut portion = Portion::default();
+            while portion.has_room(self.limits.portion_items, self.concurrency(), &self.limits)
+                && let Some(item) = items.next()
+            {
+                portion.push(item);
+            }
+            let first = self.next;
+            match self.portion(portion.items).await {
+                Ok(finished) => {
+                    let observer = self.observer.clone();
+                    outcomes.extend(report(&*observer, first, finished).await);
+                }
+                Err(error) if outcomes.is_empty() => {
+                    self.leave_journal().await;
+                    return Err(error);
+                }
+                Err(error) => self.stopped = Some(error),
+            }
+        }
+        let not_begun = ItemOutcome { output: Vec::new(), error: Some(self.not_begun()) };
+        outcomes.resize(total, not_begun);
+        self.end_journal().await;
+        Ok(self.outcome(outcomes))
+    }
+
+    /// What a recorded execution calls the guest with again. One outcome for each item of the
+    /// portions that were recorded.
+    ///
+    /// # Errors
+    ///
+    /// If the guest does something else than it did.
+    pub(super) async fn recorded(
+        &mut self,
+        recording: &Recording,
+        recorded: &RecordedPortion,
+    ) -> Result<Vec<Finished>, Error> {
+        let PortionRecord { first, called, fresh, .. } = recorded.portion;
+        let end = recorded.portion.end();
+        let texts = recording
+            .texts(first as usize, end as usize)
+            .ok_or(Error::from(JournalError::NoContents))?;
+        let mut problems = vec![Vec::new(); texts.len()];
+        for (position, of_item) in &recorded.portion.invalid {
+            let Some(place) = problems.get_mut(position.wrapping_sub(first) as usize) else {
+                continue;
+            };
+            *place = of_item
+                .iter()
+                .map(|(pointer, message)| FieldProblem {
+                    pointer: pointer.clone(),
+                    message: message.clone(),
+                })
+                .collect();
+        }
+        if fresh {
+            self.instance = None;
+        }
+        let good = |problems: &&Vec<FieldProblem>| problems.is_empty();
+        let (positions, texts) = (first..end)
+            .zip(texts)
+            .zip(&problems)
+            .filter(|(_, problems)| good(problems))
+            .map(|(item, _)| item)
+            .unzip();
+        let called = match called {
+            true => self.call(texts, positions, Some((recording, recorded))).await?,
+            false => Called::none(),
+        };
+        let (outcomes, ends) = self.put_together(first, problems, called);
+        match &recorded.end {
+            Some(recorded) => self.compare(first, recorded.stopped.as_deref(), &recorded.items, &ends)?,
+            None if self.is_offline => {}
+            None => self.record_end(ends)?,
+        }
+        Ok(outcomes)
+    }
+
+    /// Items of a portion that was interrupted, and of which only digests are kept: whether they were
+    /// run is unknown.
+    pub(super) fn unknown(&mut self, recorded: &PortionRecord) -> Result<Vec<ItemOutcome>, Error> {
+        let error = ItemError::new(
+            ItemErrorKind::OutcomeUnknown,
+            "the host ended while this item was under way, and the journal keeps no output: the \
+             request may have been received. Check at the service before you run the item again",
+        );
+        let mut outcomes = Vec::new();
+        for position in recorded.first..recorded.end() {
+            let is_invalid = recorded.invalid.iter().any(|(invalid, _)| *invalid == position);
+            let error = match is_invalid {
+                true => ItemError::new(ItemErrorKind::InvalidInput, "the item did not fit the action"),
+                false => error.clone(),
+            };
+            outcomes.push(ItemOutcome { output: Vec::new(), error: Some(error) });
+        }
+        self.note_failed(&outcomes);
+        self.next = recorded.end();
+        let ends = outcomes.iter().map(|outcome| item_end(Default::default(), outcome.error.as_ref()));
+        self.record_end(ends.collect())?;
+        Ok(outcomes)
+    }
+
+    /// What came of the items of a portion of which only digests are kept.
+    pub(super) fn without_output(
+        &mut self,
+        recorded: &PortionRecord,
+        ends: &[ItemEnd],
+        stopped: Option<&str>,
+    ) -> Vec<ItemOutcome> {
+        let outcomes: Vec<ItemOutcome> = ends
+            .iter()
+            .map(|end| {
+                let error = end.error.as_deref().map(|kind| {
+                    let message = "the item failed; the journal does not keep why";
+                    let mut error = ItemError::new(kind_of(kind), message);
+                    error.http_status = end.http_status;
+                    error
+                });
+                ItemOutcome { output: Vec::new(), error }
+            })
+            .collect();
+        self.note_failed(&outcomes);
+        self.next = recorded.end();
+        if let Some(stopped) = stopped {
+            self.stopped = Some(Cause::Stopped(stopped.to_owned()).into());
+        }
+        outcomes
+    }
+
+    /// The journal says that the execution has ended.
+    pub(super) fn ended_before(&mut self, stopped: Option<&str>) {
+        self.has_ended = true;
+        if let Some(stopped) = stopped {
+            self.stopped.get_or_insert_with(|| Cause::Stopped(stopped.to_owned()).into());
+        }
+    }
+
+    fn note_failed(&mut self, outcomes: &[ItemOutcome]) {
+        self.failed += outcomes.iter().filter(|outcome| !outcome.is_ok()).count() as u64;
+    }
+
+    /// Whether what came of a recorded portion is what came of it when it was recorded.
+    fn compare(
+        &self,
+        first: u32,
+        stopped: Option<&str>,
+        recorded: &[ItemEnd],
+        now: &[ItemEnd],
+    ) -> Result<(), Error> {
+        // A guest that is stopped from outside is stopped anywhere.
+        if stopped.is_some() || self.stopped.is_some() {
+            return match stopped.is_some() == self.stopped.is_some() {
+                true => Ok(()),
+                false => Err(JournalError::Diverged(match &self.stopped {
+                    Some(error) => format!("it was stopped ({error}), and had returned before"),
+                    None => "it returned, and had been stopped before".to_owned(),
+                })
+                .into()),
+            };
+        }
+        let differs = |(one, other): (&ItemEnd, &ItemEnd)| one != other;
+        match recorded.iter().zip(now).position(differs) {
+            Some(index) => {
+                let (was, is) = (&recorded[index].error, &now[index].error);
+                let item = u64::from(first) + index as u64;
+                let name = |error: &Option<String>| error.clone().unwrap_or("no error".into());
+                let what = match was == is {
+                    true => format!("item {item} has another output or error text"),
+                    false => format!("item {item} ended with {}, and had {}", name(is), name(was)),
+                };
+                Err(JournalError::Diverged(what).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Records what came of a portion.
+    fn record_end(&self, items: Vec<ItemEnd>) -> Result<(), Error> {
+        let Some(journal) = self.recorder() else { return Ok(()) };
+        let stopped = self.stopped.as_ref().map(Error::stop_reason);
+        journal
+            .push(Record::PortionEnded { items, stopped })
+            .map_err(|reason| Cause::Stopped(reason).into())
     }
 
     /// How many items may be under way at once, as far as the host knows.
@@ -244,6 +613,7 @@ impl<'a> Run<'a> {
     /// Whether nothing more is begun.
     pub(super) fn is_over(&self) -> bool {
         self.stopped.is_some()
+            || self.has_ended
             || self.execution.context.cancellation.is_cancelled()
             || self.is_late()
             || (self.failed > 0 && !self.execution.continue_on_fail)
@@ -256,13 +626,16 @@ impl<'a> Run<'a> {
 
     /// Why an item was not begun.
     pub(super) fn not_begun(&self) -> ItemError {
+        if let Some(recorded) = &self.recorded_not_begun {
+            return ItemError::cancelled(recorded.clone());
+        }
         ItemError::cancelled(
             match (&self.stopped, self.execution.context.cancellation.is_cancelled()) {
                 (Some(error), _) => format!("not started, because {error}"),
                 (None, true) => "not started, because the run was canceled".to_owned(),
-                (None, false) if self.is_late() => "not started, because the time limit was \
-                                                    exceeded"
-                    .to_owned(),
+                (None, false) if self.is_late() => {
+                    "not started, because the time limit was exceeded".to_owned()
+                }
                 (None, false) => ANOTHER_FAILED.to_owned(),
             },
         )
@@ -286,55 +659,100 @@ impl<'a> Run<'a> {
             }
             false => self.problems(items).await?,
         };
+        if matches!(&self.journal, Some(journal) if journal.start.kind == Kind::Stream) {
+            let known = self.recorded_items.min(items.len());
+            self.recorded_items -= known;
+            self.record_items(&items[known..]).await?;
+        }
         let wrong = problems.iter().filter(|of_item| !of_item.is_empty()).count() as u64;
         let begins = wrong == 0 || self.execution.continue_on_fail;
         let mut positions = Vec::with_capacity(items.len());
         let mut texts = Vec::with_capacity(items.len());
-        let by = self.execution.context.actor.clone();
         if begins {
             for (position, (item, problems)) in (first..next).zip(items.iter().zip(&problems)) {
                 if problems.is_empty() {
                     positions.push(position);
-                    texts.push(self.plugin.text_without_secrets(&self.form, &by, item));
+                    texts.push(self.text(item));
                 }
             }
         }
         // Without a good item there is nothing to call for, except that an empty execution finds
         // out whether it could run.
-        let mut called = match begins && (!positions.is_empty() || items.is_empty()) {
-            true => self.call(texts, positions).await?,
-            false => Called {
-                results: Results::Whole(ItemError::cancelled(ANOTHER_FAILED)),
-                emitted: Emitted::new(),
-            },
-        };
-        self.next = next;
-        let good = problems.iter().filter(|problems| problems.is_empty()).count();
-        let mut results = called.results.into_iter(good);
-        let mut outcomes = Vec::with_capacity(items.len());
-        for (position, problems) in (first..next).zip(problems) {
-            if !problems.is_empty() {
-                outcomes.push(Finished { outcome: invalid_item(&problems), reported: 0 });
-                continue;
+        let called = match begins && (!positions.is_empty() || items.is_empty()) {
+            true => {
+                self.portion_record = self.recorder().map(|journal| PortionRecord {
+                    first,
+                    count,
+                    invalid: invalid(first, &problems, journal.keeps_contents()),
+                    called: true,
+                    fresh: self.instance.is_none(),
+                    ..PortionRecord::default()
+                });
+                self.call(texts, positions, None).await?
             }
-            let mut output = called.emitted.remove(&position).unwrap_or_default();
-            let reported = output.len();
-            let error = match results.next() {
-                Some(Ok(records)) => {
-                    output.extend(records);
-                    None
+            false => {
+                if let Some(journal) = self.recorder() {
+                    let record = PortionRecord {
+                        first,
+                        count,
+                        invalid: invalid(first, &problems, journal.keeps_contents()),
+                        ..PortionRecord::default()
+                    };
+                    journal.push(Record::Portion(record)).map_err(JournalError::Unwritable)?;
                 }
-                Some(Err(error)) => Some(error),
-                None => Some(ItemError::new(
-                    ItemErrorKind::Internal,
-                    "the plugin returned no \
-                                                                      result",
-                )),
-            };
-            outcomes.push(Finished { outcome: ItemOutcome { output, error }, reported });
+                Called::none()
+            }
+        };
+        let (outcomes, ends) = self.put_together(first, problems, called);
+        if let Err(error) = self.record_end(ends) {
+            self.stopped.get_or_insert(error);
         }
-        self.failed += outcomes.iter().filter(|one| !one.outcome.is_ok()).count() as u64;
         Ok(outcomes)
+    }
+
+    /// One outcome for each item of a portion, and what is recorded of it.
+    fn put_together(
+        &mut self,
+        first: u32,
+        problems: Vec<Vec<FieldProblem>>,
+        called: Called,
+    ) -> (Vec<Finished>, Vec<ItemEnd>) {
+        let Called { results, mut traces } = called;
+        let good = problems.iter().filter(|problems| problems.is_empty()).count();
+        let mut results = results.into_iter(good);
+        let (mut outcomes, mut ends) = (Vec::with_capacity(problems.len()), Vec::new());
+        let is_recorded = self.journal.is_some() || self.is_offline;
+        let next = first.saturating_add(u32::try_from(problems.len()).unwrap_or(u32::MAX));
+        for (position, problems) in (first..next).zip(problems) {
+            let mut parts = traces.digests.remove(&position).unwrap_or_default();
+            let mut reported = 0;
+            let outcome = match problems.is_empty() {
+                false => invalid_item(&problems),
+                true => {
+                    let mut output = traces.emitted.remove(&position).unwrap_or_default();
+                    reported = output.len();
+                    let error = match results.next() {
+                        Some(Ok(records)) => {
+                            if is_recorded {
+                                records.iter().for_each(|record| record.add_to(&mut parts));
+                            }
+                            output.extend(records);
+                            None
+                        }
+                        Some(Err(error)) => Some(error),
+                        None => Some(ItemError::new(ItemErrorKind::Internal, "the plugin returned no result")),
+                    };
+                    ItemOutcome { output, error }
+                }
+            };
+            if is_recorded {
+                ends.push(item_end(parts, outcome.error.as_ref()));
+            }
+            outcomes.push(Finished { outcome, reported });
+        }
+        self.next = next;
+        self.failed += outcomes.iter().filter(|one| !one.outcome.is_ok()).count() as u64;
+        (outcomes, ends)
     }
 
     /// Tells how long a list of items takes by the rate limit of the credential, and refuses it where
@@ -349,7 +767,7 @@ impl<'a> Run<'a> {
         let allowed = deadline.left();
         if alone >= allowed {
             let time = alone;
-            let action = self.action.name.clone();
+            let action = self.execution.action.clone();
             return Err(Cause::Pace { action, items, time, allowed, limit }.into());
         }
         self.observer.paced(items, time);
@@ -395,8 +813,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Calls the guest with some items.
-    async fn call(&mut self, items: Vec<String>, positions: Vec<u32>) -> Result<Called, Error> {
+    /// Calls the guest with some items. `recorded`: the call was made before, and is answered from
+    /// its journal as far as that goes.
+    async fn call(
+        &mut self,
+        items: Vec<String>,
+        positions: Vec<u32>,
+        recorded: Option<(&Recording, &RecordedPortion)>,
+    ) -> Result<Called, Error> {
         let plugin = self.plugin;
         let shared = &plugin.shared;
         let count = items.len();
@@ -405,72 +829,128 @@ impl<'a> Run<'a> {
             End::Stalled(time) => Deadline::stalled_for(shared.clock.clone(), *time, self.latest),
         };
         let before = u64::from(self.next);
+        let first = positions.first().copied().unwrap_or_default();
+        // What is in the journal whole needs nothing else.
+        let is_offline =
+            self.is_offline || recorded.is_some_and(|(_, recorded)| recorded.end.is_some());
+        let is_recorded = recorded.is_some();
+        let recorded = recorded.map(|(recording, recorded)| Recorded {
+            portion: recorded.portion.clone(),
+            script: recording.script(recorded, is_offline),
+        });
         let part = Part {
             id: self.id.clone(),
             positions,
             place: self.place.map(|total| Place { before, total }),
             deadline,
             former: self.session.as_deref(),
+            journal: self.recorder(),
+            recorded: None,
         };
-        let (slots, observer) = (Some(&self.action.slots), self.observer.clone());
-        let Prepared { session, mut context } =
-            plugin.session_for(&self.execution, slots, observer, part).await?;
-        self.session = Some(session.clone());
-        if let Some(items) = self.total.filter(|_| before == 0)
-            && !self.action.batches
-            && !session.dry_run
+        let observer = self.observer.clone();
+        let (session, mut context) = match recorded {
+            Some(recorded) if is_offline => {
+                (None, plugin.offline(&self.execution, observer, part, recorded))
+            }
+            recorded => {
+                let part = Part { recorded, ..part };
+                let slots = Some(&self.target.slots);
+                let Prepared { session, context } =
+                    plugin.session_for(&self.execution, slots, observer, part).await?;
+                (Some(session), context)
+            }
+        };
+        if let Some(session) = &session {
+            self.session = Some(session.clone());
+            if let Some(items) = self.total.filter(|_| before == 0 && !is_recorded)
+                && !self.target.batches
+                && !session.dry_run
+            {
+                let paced = session.time_for(items);
+                self.check_pace(items, paced)?;
+            }
+        }
+        if let Some(mut record) = self.portion_record.take()
+            && let Some(journal) = self.recorder()
         {
-            let paced = session.time_for(items);
-            self.check_pace(items, paced)?;
+            record.seen = context.seen();
+            record.seed = seed(&self.id, first);
+            if journal.keeps_contents() {
+                let credentials = context.known().2;
+                record.credentials =
+                    credentials.iter().map(|(slot, view)| (slot.clone(), view.clone())).collect();
+            }
+            journal.push(Record::Portion(record)).map_err(JournalError::Unwritable)?;
         }
         context.count_output(self.output_bytes);
-        let call = Call {
+        let span = tracing::info_span!(
+            "execute", node = %plugin.description.node.name, action = %self.execution.action,
+            execution = %self.id, items = count
+        );
+        let called = self.invoke(context, items).instrument(span).await;
+        let sent = session.map_or(0, |session| session.requests.load(Ordering::Relaxed));
+        let (results, traces) = match called {
+            Ok((results, ended)) => {
+                self.memory = self.memory.max(ended.memory);
+                let results = self.checked(results, count, ended.output_bytes).await;
+                (results, ended.traces)
+            }
+            Err(Stopped { error, mut traces, .. }) => {
+                let error = match traces.broken.take() {
+                    None => error,
+                    Some(Break::Diverged(what)) => return Err(JournalError::Diverged(what).into()),
+                    Some(Break::Ends(Some(reason))) => Cause::Stopped(reason).into(),
+                    Some(Break::Ends(None)) => {
+                        self.is_cut = true;
+                        error
+                    }
+                };
+                let message = format!("{error}. Requests that it had sent may have taken effect");
+                let mut whole = ItemError::new(ItemErrorKind::Internal, message);
+                whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
+                self.stopped = Some(error);
+                (Results::Whole(whole), traces)
+            }
+        };
+        self.requests += u64::from(sent.max(traces.requests));
+        Ok(Called { results, traces })
+    }
+
+    /// Calls the guest, in the instance of the last call where that serves this one.
+    async fn invoke(
+        &mut self,
+        context: WorkflowNodeCtx,
+        items: Vec<String>,
+    ) -> Result<(GuestResults, Ended), Stopped> {
+        let (plugin, shared) = (self.plugin, &self.plugin.shared);
+        if self.target.choices.is_some() {
+            let query = items.into_iter().next().unwrap_or_default();
+            let query = Invocation::LoadOptions { query };
+            let (document, ended) =
+                call(shared, &plugin.guest, context, &query, Returned::document).await?;
+            let item = |json| vec![OutputItem { port: "main".to_owned(), json }];
+            return Ok((Ok(vec![document.map(item)]), ended));
+        }
+        let call = Invocation::Execute(Call {
             node: plugin.description.node.name.clone(),
-            version: self.action.version,
-            action: self.action.name.clone(),
+            version: self.target.version,
+            action: self.execution.action.clone(),
             items,
             options: without_nulls(serde_json::json!({
                 "continue_on_fail": self.execution.continue_on_fail,
                 "concurrency": self.execution.concurrency,
             }))
             .to_string(),
+        });
+        let (results, ended, instance) = match self.instance.take() {
+            Some(instance) => instance.go_on(context, &call).await?,
+            None => Instance::begin(shared, &plugin.guest, context, &call).await?,
         };
-        let span = tracing::info_span!(
-            "execute", node = %call.node, action = %call.action, execution = %self.id,
-            items = count
-        );
-        let call = Invocation::Execute(call);
-        let called = match self.instance.take() {
-            Some(instance) => instance.go_on(context, &call).instrument(span).await,
-            None => Instance::begin(shared, &plugin.guest, context, &call).instrument(span).await,
-        };
-        self.requests += u64::from(session.requests.load(Ordering::Relaxed));
-        let called = match called {
-            Ok((results, ended, instance)) => {
-                self.memory = self.memory.max(ended.memory);
-                self.memory_growth = self.memory_growth.max(instance.memory_growth());
-                if instance.memory_growth() <= self.limits.memory / REUSED_MEMORY {
-                    self.instance = Some(instance);
-                }
-                let results = self.checked(results, count, ended.output_bytes).await;
-                Called { results, emitted: ended.emitted }
-            }
-            Err(Stopped { error, emitted, .. }) => {
-                let message = format!("{error}. Requests that it had sent may have taken effect");
-                let mut whole = ItemError::new(ItemErrorKind::Internal, message);
-                whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
-                self.stopped = Some(error);
-                Called { results: Results::Whole(whole), emitted }
-            }
-        };
-        let ended = JournalEntry::Ended {
-            items: called.results.succeeded(count),
-            error: self.stopped.as_ref().map(|error| Value::String(error.to_string())),
-        };
-        if let Err(error) = shared.journal.append(ended).await {
-            tracing::error!(%error, "the journal cannot be written");
+        self.memory_growth = self.memory_growth.max(instance.memory_growth());
+        if instance.memory_growth() <= self.limits.memory / REUSED_MEMORY {
+            self.instance = Some(instance);
         }
-        Ok(called)
+        Ok((results, ended))
     }
 
     async fn checked(&mut self, results: GuestResults, items: usize, emitted: usize) -> Results {
@@ -478,8 +958,8 @@ impl<'a> Run<'a> {
             Ok(results) => results,
             Err(error) => return Results::Whole(ItemError::of_guest(error, &self.limits)),
         };
-        let (action, limits) = (self.action.name.clone(), self.limits.clone());
-        let ports = self.action.output.keys().cloned().collect();
+        let (action, limits) = (self.execution.action.clone(), self.limits.clone());
+        let ports = self.target.ports.clone();
         let is_brief = is_brief(&results);
         let check = move || checked_results(&action, &ports, results, items, &limits, emitted);
         let checked = match self.session.as_ref().filter(|_| !is_brief) {
@@ -506,7 +986,8 @@ impl<'a> Run<'a> {
         self.plugin.shared.clock.monotonic().saturating_sub(self.started)
     }
 
-    fn outcome(self, items: Vec<ItemOutcome>) -> Outcome {
+    pub(super) fn outcome(self, items: Vec<ItemOutcome>) -> Outcome {
+        let journal = self.journal_status();
         Outcome {
             duration: self.duration(),
             id: self.id,
@@ -515,10 +996,12 @@ impl<'a> Run<'a> {
             requests: self.requests,
             memory: self.memory,
             memory_growth: self.memory_growth,
+            journal,
         }
     }
 
     pub(super) fn end(self) -> crate::execution::ExecutionEnd {
+        let journal = self.journal_status();
         crate::execution::ExecutionEnd {
             duration: self.duration(),
             id: self.id,
@@ -528,6 +1011,7 @@ impl<'a> Run<'a> {
             requests: self.requests,
             memory: self.memory,
             memory_growth: self.memory_growth,
+            journal,
         }
     }
 }
@@ -541,7 +1025,7 @@ pub(super) struct Finished {
 
 /// Reports finished items to an observer. Returns what of them belongs into the outcome. The instance
 /// cannot be shared, so nothing of the run is borrowed while this waits.
-async fn report(observer: &dyn Observer, first: u32, finished: Vec<Finished>) -> Vec<ItemOutcome> {
+pub(super) async fn report(observer: &dyn Observer, first: u32, finished: Vec<Finished>) -> Vec<ItemOutcome> {
     let mut outcomes = Vec::with_capacity(finished.len());
     for (item, Finished { mut outcome, reported }) in (first..).zip(finished) {
         let records = &outcome.output[reported..];
@@ -560,7 +1044,49 @@ async fn report(observer: &dyn Observer, first: u32, finished: Vec<Finished>) ->
 /// What came of a call.
 struct Called {
     results: Results,
-    emitted: Emitted,
+    traces: Traces,
+}
+
+impl Called {
+    /// Of items that were not begun.
+    fn none() -> Self {
+        let results = Results::Whole(ItemError::cancelled(ANOTHER_FAILED));
+        Self { results, traces: Traces::default() }
+    }
+}
+
+/// What is recorded of items that do not fit the action.
+fn invalid(
+    first: u32,
+    problems: &[Vec<FieldProblem>],
+    keeps_contents: bool,
+) -> Vec<(u32, Vec<(String, String)>)> {
+    let pairs = |problems: &Vec<FieldProblem>| match keeps_contents {
+        true => problems.iter().map(|one| (one.pointer.clone(), one.message.clone())).collect(),
+        false => Vec::new(),
+    };
+    (first..)
+        .zip(problems)
+        .filter(|(_, problems)| !problems.is_empty())
+        .map(|(position, problems)| (position, pairs(problems)))
+        .collect()
+}
+
+/// The kind of this name.
+fn kind_of(name: &str) -> ItemErrorKind {
+    serde_json::from_value(Value::from(name)).unwrap_or(ItemErrorKind::Internal)
+}
+
+/// What is recorded of an item.
+fn item_end(mut parts: crate::journal::record::Parts, error: Option<&ItemError>) -> ItemEnd {
+    if let Some(error) = error {
+        error.add_to(&mut parts);
+    }
+    ItemEnd {
+        digest: parts.digest(),
+        error: error.map(|error| error.kind.to_string()),
+        http_status: error.and_then(|error| error.http_status),
+    }
 }
 
 /// Results of a call.
@@ -571,14 +1097,6 @@ enum Results {
 }
 
 impl Results {
-    /// Whether each item succeeded. None did if the call as a whole failed.
-    fn succeeded(&self, items: usize) -> Vec<bool> {
-        match self {
-            Self::PerItem(results) => results.iter().map(Result::is_ok).collect(),
-            Self::Whole(_) => vec![false; items],
-        }
-    }
-
     fn into_iter(self, items: usize) -> std::vec::IntoIter<Result<Vec<OutputRecord>, ItemError>> {
         match self {
             Self::PerItem(results) => results.into_iter(),

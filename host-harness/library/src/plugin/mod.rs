@@ -5,6 +5,7 @@ mod crash;
 mod execute;
 mod form;
 mod invocation;
+mod recorded;
 mod results;
 mod session;
 mod stream;
@@ -22,6 +23,7 @@ pub use crash::Crash;
 pub(crate) use crash::{Stop as Stopping, held};
 use form::{Form, Forms};
 pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
+pub use recorded::{Replay, Resume};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
@@ -455,22 +457,32 @@ impl Plugin {
             return Err(unknown("parameter with choices", &query.parameter, known.into_iter()));
         }
         let execution = Execution { credentials, context, ..Execution::new(form.name()) };
-        let session = self.session(&execution, Some(slots), Arc::new(Silent)).await?;
-        let limits = session.session.limits.clone();
         let parameter = query.parameter.clone();
+        let of = form.clone();
         let form = self.form_elsewhere(form).await?;
         let filled = Value::Object(std::mem::take(&mut query.parameters));
         let actor = &execution.context.actor;
         if let Value::Object(parameters) = self.without_secrets(&form, actor, &filled) {
             query.parameters = parameters;
         }
-        let query = serde_json::to_string(&query).map_err(Error::internal)?;
-        let invocation = Invocation::LoadOptions { query };
-        let (result, _) =
-            call(&self.shared, &self.guest, session.context, &invocation, Returned::document)
-                .await?;
+        let limits = &execution.context.limits;
+        let limits = limits.clone().unwrap_or_else(|| self.shared.limits.clone());
+        let result = match execution.context.journal {
+            Some(_) => {
+                let query = serde_json::to_value(&query).map_err(Error::internal)?;
+                self.recorded_choices(execution, of, query).await?
+            }
+            None => {
+                let session = self.session(&execution, Some(slots), Arc::new(Silent)).await?;
+                let query = serde_json::to_string(&query).map_err(Error::internal)?;
+                let query = Invocation::LoadOptions { query };
+                let (result, _) =
+                    call(&self.shared, &self.guest, session.context, &query, Returned::document)
+                        .await?;
+                result.map_err(|error| ItemError::of_guest(error, &limits))
+            }
+        };
         let text = result.map_err(|error| {
-            let error = ItemError::of_guest(error, &limits);
             rejected(format!("Cannot load the choices of `{parameter}`"), error)
         })?;
         self.parsed(&text, &limits)

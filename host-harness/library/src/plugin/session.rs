@@ -1,6 +1,6 @@
 //! What one execution works with: its slots filled, its limits, its way out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -21,7 +21,9 @@ use crate::egress::{Ending, PaceKey, Session, SlotCredential, SlotState};
 use crate::error::{Cause, Error};
 use crate::execution::{Execution, Observer};
 use crate::imports::{Place, WorkflowNodeCtx};
-use crate::journal::JournalEntry;
+use crate::journal::Recorder;
+use crate::journal::record::Portion;
+use crate::journal::script::Script;
 use crate::limits::{ProcessLimits, exceeded};
 use crate::oauth::rights;
 use crate::principal::Principal;
@@ -47,6 +49,8 @@ impl Plugin {
                 execution.context.timeout.unwrap_or(limits.total_time),
             ),
             former: None,
+            journal: None,
+            recorded: None,
         };
         self.session_for(execution, uses, observer, part).await
     }
@@ -61,7 +65,7 @@ impl Plugin {
         let approval = self.check_run(&execution.action).await?;
         let shared = &self.shared;
         let limits = execution.context.limits.clone().unwrap_or_else(|| shared.limits.clone());
-        let Part { id, positions, place, deadline, former } = part;
+        let Part { id, positions, place, deadline, former, journal, recorded } = part;
         if let Some(uses) = uses {
             self.check_slots(uses, execution)?;
         }
@@ -87,7 +91,7 @@ impl Plugin {
             clock: shared.clock.clone(),
             audit: shared.audit.clone(),
             abandoned: TaskTracker::new(),
-            journal: shared.journal.clone(),
+            journal: journal.clone(),
             observer: observer.clone(),
             handles: shared.handles.clone(),
             pacing: shared.pacing.clone(),
@@ -117,23 +121,19 @@ impl Plugin {
             dry_run: execution.dry_run,
         });
         let first = positions.first().copied().unwrap_or_default();
-        let seed = seed(&id, first);
-        let started = JournalEntry::Started {
-            execution: id.clone(),
-            plugin: self.digest.to_string(),
-            action: execution.action.clone(),
-            first_item: first,
-            seed,
-            now: shared.clock.unix_milliseconds(),
-        };
-        shared.journal.append(started).await.map_err(|error| {
-            Error::internal(format!("the journal cannot be written: {error}; nothing was run"))
-        })?;
+        let (mut seed, mut script) = (seed(&id, first), None);
+        if let Some(Recorded { portion, script: recorded }) = recorded {
+            // What the guest was told of the credentials, it is told again.
+            views = portion.credentials.into_iter().collect();
+            (seed, script) = (portion.seed, Some((recorded, portion.seen)));
+        }
         let context = WorkflowNodeCtx::new(crate::imports::Parts {
             session: Some(session.clone()),
+            principal: Some(execution.context.actor.clone()),
             clock: shared.clock.clone(),
             observer,
-            journal: shared.journal.clone(),
+            journal,
+            script,
             cancellation: execution.context.cancellation.clone(),
             deadline,
             limits,
@@ -144,14 +144,46 @@ impl Plugin {
             place,
             is_timeless: false,
             computing: shared.computing(),
-            ports: self
-                .description
-                .node
-                .action(&execution.action)
-                .map(|action| action.output.keys().cloned().collect())
-                .unwrap_or_default(),
+            ports: self.ports(&execution.action),
         });
         Ok(Prepared { session, context })
+    }
+
+    /// A context that answers from a journal alone.
+    pub(super) fn offline(
+        &self,
+        execution: &Execution,
+        observer: Arc<dyn Observer>,
+        part: Part<'_>,
+        recorded: Recorded,
+    ) -> WorkflowNodeCtx {
+        let shared = &self.shared;
+        let Recorded { portion, script } = recorded;
+        WorkflowNodeCtx::new(crate::imports::Parts {
+            session: None,
+            principal: Some(execution.context.actor.clone()),
+            clock: shared.clock.clone(),
+            observer,
+            journal: None,
+            script: Some((script, portion.seen)),
+            cancellation: execution.context.cancellation.clone(),
+            deadline: part.deadline,
+            limits: execution.context.limits.clone().unwrap_or_else(|| shared.limits.clone()),
+            credentials: portion.credentials.into_iter().collect(),
+            execution: self.repetition(execution, &part.id),
+            seed: portion.seed,
+            positions: part.positions,
+            place: part.place,
+            is_timeless: false,
+            computing: shared.computing(),
+            ports: self.ports(&execution.action),
+        })
+    }
+
+    /// The ports of an action.
+    fn ports(&self, action: &str) -> BTreeSet<String> {
+        let action = self.description.node.action(action);
+        action.map(|action| action.output.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// What idempotency keys follow from, beside the item: an execution that is repeated by the same
@@ -345,6 +377,16 @@ pub(super) struct Part<'a> {
     pub(super) deadline: Arc<Deadline>,
     /// The session of the part before.
     pub(super) former: Option<&'a Session>,
+    /// Where it is recorded.
+    pub(super) journal: Option<Arc<Recorder>>,
+    /// What it was when it was recorded.
+    pub(super) recorded: Option<Recorded>,
+}
+
+/// A call that was recorded.
+pub(super) struct Recorded {
+    pub(super) portion: Portion,
+    pub(super) script: Script,
 }
 
 /// The ID that the engine gives, or a new one.
@@ -359,7 +401,7 @@ pub(super) fn positions(of: impl Iterator<Item = usize>) -> Result<Vec<u32>, Err
 
 /// What `random` begins with: the same each time that the same items are run under the same ID, and
 /// another for each part.
-fn seed(execution: &str, first_item: u32) -> u64 {
+pub(super) fn seed(execution: &str, first_item: u32) -> u64 {
     let digest = match first_item {
         0 => Digest::of(execution.as_bytes()),
         first => Digest::of(format!("{execution}\n{first}").as_bytes()),

@@ -19,9 +19,11 @@ use crate::error::{Cause, Error};
 use crate::execution::{
     Exchange, Execution, ExecutionEnd, ExecutionEvent, LogLevel, Observer, OutputRecord, Silent,
 };
+use crate::journal::record::Kind;
+use crate::journal::{Journals, Recorder, Recording};
 
 /// Events that wait to be taken before the guest is held up.
-const WAITING: usize = 64;
+pub(super) const WAITING: usize = 64;
 
 /// How long a portion of a stream should take: so often an engine hears which items are finished.
 const PORTION_TIME: Duration = Duration::from_secs(1);
@@ -70,11 +72,11 @@ impl Plugin {
         let (sender, events) = mpsc::channel(WAITING);
         let plugin = self.clone();
         let driver = tokio::spawn(async move {
-            let end = drive(&plugin, execution, items, observer, &sender).await;
+            let end = drive(&plugin, execution, items, observer, &sender, None).await;
             // The send fails if the stream was dropped.
             drop(sender.send(ExecutionEvent::End(end)).await);
         });
-        Ok(ExecutionStream { events, driver, has_ended: false })
+        Ok(ExecutionStream::new(events, driver))
     }
 }
 
@@ -85,6 +87,12 @@ pub struct ExecutionStream {
     events: mpsc::Receiver<ExecutionEvent>,
     driver: JoinHandle<()>,
     has_ended: bool,
+}
+
+impl ExecutionStream {
+    pub(super) fn new(events: mpsc::Receiver<ExecutionEvent>, driver: JoinHandle<()>) -> Self {
+        Self { events, driver, has_ended: false }
+    }
 }
 
 impl Stream for ExecutionStream {
@@ -110,25 +118,41 @@ impl Drop for ExecutionStream {
     }
 }
 
-async fn drive<E: std::error::Error + Send + Sync + 'static>(
+/// Runs a stream. `journal`: what was recorded of it before.
+pub(super) async fn drive<E: std::error::Error + Send + Sync + 'static>(
     plugin: &Plugin,
     execution: Execution,
     items: impl Stream<Item = Result<Value, E>> + Send,
     observer: Arc<dyn Observer>,
     events: &mpsc::Sender<ExecutionEvent>,
+    journal: Option<(Journals, Recording, Arc<Recorder>)>,
 ) -> ExecutionEnd {
     let handed =
         Arc::new(EventObserver { observer, events: events.clone(), emitted: Mutex::default() });
     let stall = execution.context.limits.as_ref().unwrap_or(&plugin.shared.limits).stall_time;
     let cancellation = execution.context.cancellation.clone();
-    let run = Run::new(plugin, execution, handed.clone(), End::Stalled(stall), Some(None));
-    let mut run = match run.await {
+    let end = End::Stalled(stall);
+    let mut run = match Run::new(plugin, execution, handed.clone(), end, Some(None), None).await {
         Ok(run) => run,
         Err(error) => return ExecutionEnd::broken(error),
     };
-    let mut items = std::pin::pin!(items.fuse());
+    let begun = match journal {
+        None => run.begin_journal(Kind::Stream, &[]).await.map(|()| Vec::new()),
+        Some(journal) => again(&mut run, &handed, journal).await,
+    };
+    // Items that were recorded, and not run.
+    let recorded = match begun {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            run.leave_journal().await;
+            return ExecutionEnd::broken(error);
+        }
+    };
+    run.recorded_items = recorded.len();
+    let recorded = futures_util::stream::iter(recorded.into_iter().map(Ok));
+    let mut items = std::pin::pin!(recorded.chain(items).fuse());
     let concurrency = run.concurrency();
-    let mut size = (4 * concurrency).clamp(16, run.limits.portion_items);
+    let mut size = (4 * concurrency).max(16).min(run.limits.portion_items);
     while !run.is_over() {
         let mut portion = Portion::default();
         let mut broken = None;
@@ -160,7 +184,12 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
                         break;
                     }
                 }
-                Err(error) => run.stopped = Some(error),
+                Err(error) => {
+                    if first == 0 {
+                        run.leave_journal().await;
+                    }
+                    run.stopped = Some(error);
+                }
             }
         }
         let took = plugin.shared.clock.monotonic().saturating_sub(begun);
@@ -173,7 +202,34 @@ async fn drive<E: std::error::Error + Send + Sync + 'static>(
     if run.is_late() && run.stopped.is_none() {
         run.stopped = Some(Cause::TimeRanOut(run.next()).into());
     }
+    // A stream that was dropped has not ended: it can be resumed.
+    if !events.is_closed() {
+        run.end_journal().await;
+    }
     run.end()
+}
+
+/// Calls the guest with the recorded portions again. Returns the items that were recorded, and not run.
+async fn again(
+    run: &mut Run<'_>,
+    handed: &EventObserver,
+    (journals, recording, recorder): (Journals, Recording, Arc<Recorder>),
+) -> Result<Vec<Value>, Error> {
+    run.go_on_with(&journals, recording.start().clone(), recorder);
+    for recorded in recording.portions() {
+        run.has_portions = true;
+        let first = run.next();
+        let outcomes = run.recorded(&recording, recorded).await?;
+        if !handed.finish(first, outcomes).await {
+            return Err(Error::internal("the stream was dropped"));
+        }
+    }
+    if let Some((stopped, _)) = recording.end() {
+        run.ended_before(stopped.as_deref());
+        return Ok(Vec::new());
+    }
+    let texts = recording.texts(run.next() as usize, recording.items()).unwrap_or_default();
+    texts.iter().map(|text| serde_json::from_str(text).map_err(Error::internal)).collect()
 }
 
 /// How many items the next portion should have, if `size` took so long: at most twice as many.

@@ -49,12 +49,12 @@ impl Watched {
     }
 
     /// Where a secret stands that must stand nowhere. Forgets what was told.
-    fn leaks(&mut self, secret: &str) -> Vec<String> {
+    async fn leaks(&mut self, secret: &str) -> Vec<String> {
         let secrets = [(String::new(), secret.to_owned())];
         let scanner = Scanner::new(&secrets);
         let mut told = std::mem::take(&mut self.told);
         told.push_str(&serde_json::to_string(&self.world.audit.events()).unwrap());
-        told.push_str(&serde_json::to_string(&self.world.journal.entries()).unwrap());
+        told.push_str(&self.world.journal.text().await);
         let memories = self.spy.take();
         assert!(memories.iter().any(|memory| memory.len() > 1_000), "a guest has run");
         let places = memories.iter().map(Vec::as_slice).chain([told.as_bytes()]);
@@ -100,7 +100,7 @@ async fn every_secret_that_an_answer_is_declared_to_hold_is_a_handle() {
             let outcome = watched.run("api.request", &request).await;
             let record = values(&outcome, 0).remove(0).to_string();
             assert!(record.contains("\"secret:"), "{method} {template} {pointer}: {record}");
-            let leaks = watched.leaks(&canary);
+            let leaks = watched.leaks(&canary).await;
             assert!(leaks.is_empty(), "{method} {template} {pointer}: {leaks:?}");
         }
     }
@@ -134,7 +134,7 @@ async fn an_integrations_key_is_a_handle_wherever_it_is_read() {
         let record = values(&outcome, 0).remove(0);
         let key = record.pointer(at).unwrap_or_else(|| panic!("{action}: {record}"));
         assert!(key.as_str().unwrap().starts_with("secret:"), "{action}: {key}");
-        assert!(watched.leaks(&service.routing_key).is_empty(), "{action}");
+        assert!(watched.leaks(&service.routing_key).await.is_empty(), "{action}");
     }
     // One that is new.
     let created =
@@ -144,7 +144,7 @@ async fn an_integrations_key_is_a_handle_wherever_it_is_read() {
     let kept = watched.world.us().kept(&format!("/services/{}/integrations", service.id));
     let key = kept.last().unwrap()["integration_key"].as_str().unwrap().to_owned();
     assert_ne!(key, service.routing_key);
-    assert!(watched.leaks(&key).is_empty());
+    assert!(watched.leaks(&key).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +158,7 @@ async fn the_key_of_an_event_orchestration_is_a_handle() {
     // What it really is, by a request past the host.
     let kept = watched.world.us().kept("/event_orchestrations/PEVENTORCHEST1/integrations");
     let key = kept[0]["parameters"]["routing_key"].as_str().unwrap().to_owned();
-    assert!(watched.leaks(&key).is_empty());
+    assert!(watched.leaks(&key).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +171,7 @@ async fn a_users_calendars_are_handles() {
     for member in ["http_cal_url", "web_cal_url"] {
         assert!(record[member].as_str().unwrap().starts_with("secret:"), "{record}");
     }
-    assert!(watched.leaks(&format!("/private/{user}/feed")).is_empty());
+    assert!(watched.leaks(&format!("/private/{user}/feed")).await.is_empty());
     let outcome = watched.run("user.regenerate_calendar_key", &json!({ "user_id": user })).await;
     let key = values(&outcome, 0)[0]["private_url_key"].clone();
     assert!(key.as_str().unwrap().starts_with("secret:"), "{key}");
@@ -194,10 +194,10 @@ async fn a_webhooks_secret_is_a_handle_and_its_headers_reach_pagerduty() {
     assert_eq!(kept["delivery_method"]["custom_headers"][0]["value"], header);
     let secret = kept["delivery_method"]["secret"].as_str().unwrap().to_owned();
     let told = watched.told.clone();
-    assert!(watched.leaks(&secret).is_empty());
+    assert!(watched.leaks(&secret).await.is_empty());
     assert!(found(header, told.as_bytes()).is_empty());
     watched.run("webhook_subscription.get", &json!({"webhook_subscription_id": kept["id"]})).await;
-    assert!(watched.leaks(&secret).is_empty());
+    assert!(watched.leaks(&secret).await.is_empty());
 }
 
 /// Actions that take a secret: parameters with `$` for it, and where it stands in the request.
@@ -286,7 +286,7 @@ async fn what_is_typed_as_a_secret_reaches_pagerduty_and_nobody_else() {
             let requests = watched.world.simulator.requests();
             let sent = requests.last().unwrap().json();
             assert_eq!(sent.pointer(pointer), Some(&json!(canary)), "{named}: {sent}");
-            let leaks = watched.leaks(&canary);
+            let leaks = watched.leaks(&canary).await;
             assert!(leaks.is_empty(), "{named}: {leaks:?}");
         }
     }

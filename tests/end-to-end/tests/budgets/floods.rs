@@ -1,10 +1,9 @@
 //! Calls that cost little each, and leave something behind.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use end_to_end::journals::KeptJournals;
 use serde_json::json;
-use workflow_node_host::journal::MemoryJournal;
 
 use crate::evil::{Evil, alone};
 use crate::server::silent;
@@ -37,9 +36,9 @@ async fn requests_beyond_the_budget_are_one_event_of_the_audit() {
     }
 }
 
-async fn with_journal() -> (Evil, Arc<MemoryJournal>) {
-    let journal = Arc::new(MemoryJournal::default());
-    let evil = Evil::with("plain", silent(), |host| host.journal(journal.clone())).await;
+async fn with_journal() -> (Evil, KeptJournals) {
+    let journal = KeptJournals::default();
+    let evil = Evil::with("plain", silent(), |host| host.journals(journal.journals())).await;
     (evil, journal)
 }
 
@@ -69,10 +68,10 @@ async fn every_import_counts_against_the_limit_of_host_calls() {
         if let Some(limits) = &mut execution.context.limits {
             limits.host_calls = 5_000;
         }
-        let before = journal.entries().len();
+        let before = journal.count().await;
         let stopped = evil.execute(execution).await.stopped();
         assert!(stopped.contains("`host_calls` (5000)"), "{call}: {stopped}");
-        assert!(journal.entries().len() - before <= 10_002, "{call}");
+        assert!(journal.count().await - before <= 10_002, "{call}");
     }
     evil.is_well().await;
 }
@@ -83,6 +82,6 @@ async fn empty_emits_do_not_flood_the_journal() {
     let (evil, journal) = with_journal().await;
     let stopped = evil.run(json!({"case": "emit-flood", "n": 1_000_000}), 60).await.stopped();
     assert!(stopped.contains("`host_calls`"), "{stopped}");
-    let entries = journal.entries().len();
+    let entries = journal.count().await;
     assert!(entries <= 250_002, "{entries} entries");
 }

@@ -123,7 +123,7 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
     assert!(told.contains("[credential removed]"), "the echo has given credentials back");
     told.push_str(&everything.text());
     told.push_str(&format!("{:?}{:?}", world.audit.events(), world.audit.credential_events()));
-    told.push_str(&serde_json::to_string(&world.journal.entries()).unwrap());
+    told.push_str(&world.journal.text().await);
     told.push_str(&serde_json::to_string(&world.store.list().unwrap()).unwrap());
     told.push_str(&format!("{:?}", world.store.read(&ConnectionKey::of("user")).unwrap()));
     // Renewing and ending, with every way to fail.

@@ -14,7 +14,7 @@ use workflow_node_host::credential::{
     ConnectionKey, Credential, CredentialError, CredentialForm, CredentialRequest,
     CredentialSource as _, CredentialStatus, NewCredential,
 };
-use workflow_node_host::journal::MemoryJournal;
+use end_to_end::journals::KeptJournals;
 use workflow_node_host::oauth::{Actor, AskFor, ConnectOrder, CredentialManager, Page};
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::{Exchange, Host, LogLevel, Observer, OutputRecord, Plugin, Secret};
@@ -95,7 +95,7 @@ pub(crate) struct World {
     pub(crate) store: SqliteStore,
     pub(crate) plugin: Plugin,
     pub(crate) audit: Arc<MemoryAudit>,
-    pub(crate) journal: Arc<MemoryJournal>,
+    pub(crate) journal: KeptJournals,
     pub(crate) spy: Arc<Spy>,
     host: Host,
     directory: tempfile::TempDir,
@@ -116,14 +116,14 @@ impl World {
         )
         .unwrap();
         let (audit, journal) =
-            (Arc::new(MemoryAudit::default()), Arc::new(MemoryJournal::default()));
+            (Arc::new(MemoryAudit::default()), KeptJournals::default());
         let spy = Arc::new(Spy::default());
         let host = spy
             .watch(host())
             .transport(Arc::new(transport(&simulator).build().unwrap()))
             .credential_store(Arc::new(store.clone()))
             .audit(audit.clone())
-            .journal(journal.clone())
+            .journals(journal.journals())
             .build()
             .unwrap();
         spy.attach(&host);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use wasmtime::component::{HasData, Linker};
 
-use super::super::wire::{Call, FromWorker, Named, Seen, ToWorker};
+use super::super::wire::{Call, FromWorker, Named, ToWorker};
 use super::guest::State;
 use super::socket::Socket;
 use crate::bindings::workflow::node as contract;
@@ -12,10 +12,8 @@ use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
 use crate::imports::{add_wasi_to_linker, draw, not_named, random_length};
+use crate::journal::record::Seen;
 use crate::limits::exceeded;
-
-/// A guest waits until the engine has taken its output when so many bytes are on their way.
-const NOT_TAKEN: usize = 256 * 1024;
 
 struct HasImports;
 
@@ -57,7 +55,9 @@ pub(super) struct Imports {
     calls: u32,
     most_calls: u32,
     /// Bytes of output that the engine may not have taken yet.
-    not_taken: usize,
+    not_taken: u64,
+    /// How many there may be before the guest waits.
+    most_not_taken: u64,
 }
 
 impl Imports {
@@ -76,6 +76,7 @@ impl Imports {
             calls: 0,
             most_calls: call.host_calls,
             not_taken: 0,
+            most_not_taken: call.not_taken,
         }
     }
 
@@ -165,6 +166,8 @@ impl http::Host for Imports {
 
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, SendError>> {
         self.count()?;
+        // The host counts it as a ticket, too.
+        self.last_ticket += 1;
         match self.socket()?.ask(&FromWorker::Send(request.into()))? {
             ToWorker::Answer(answer, seen) => {
                 self.seen = seen;
@@ -198,9 +201,9 @@ impl context::Host for Imports {
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
         self.count()?;
-        self.not_taken += outputs.iter().map(|output| output.json.len() + 64).sum::<usize>();
+        self.not_taken += outputs.iter().map(|output| output.json.len() as u64 + 64).sum::<u64>();
         self.socket()?.gather(&FromWorker::Emit { item, outputs })?;
-        if self.not_taken < NOT_TAKEN {
+        if self.not_taken < self.most_not_taken {
             return Ok(());
         }
         self.not_taken = 0;

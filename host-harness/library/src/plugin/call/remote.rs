@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{Ended, Stopped, Stopping, over, unless_disabled};
+use super::{Ended, Stopped, Stopping, over, unless_broken, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Cause, Error};
 use crate::imports::WorkflowNodeCtx;
@@ -34,7 +34,7 @@ impl Program {
         let data = self.workers.limits().memory.saturating_add(context.limits().memory as u64);
         let owner = Owner {
             plugin: self.plugin,
-            principal: context.session().map(|session| session.caller.actor.clone()),
+            principal: context.principal().cloned(),
             data,
         };
         let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
@@ -111,7 +111,7 @@ async fn run(
         result = lease.call(invocation, reuse, context) => result,
         reason = over => Err(Stopping::from(reason)),
     };
-    let result = unless_disabled(context, result);
+    let result = unless_broken(context, unless_disabled(context, result));
     // A worker whose call was stopped is killed before anything else is waited for.
     let kept = match result {
         Ok(finished) => Ok((finished, lease)),
@@ -121,12 +121,12 @@ async fn run(
         }
     };
     context.abandon_open_tickets().await;
-    let emitted = context.take_emitted();
+    let traces = context.take_traces();
     match kept {
         Ok((Finished { returned, memory, initial }, lease)) => {
-            let ended = Ended { emitted, memory, output_bytes: context.output_bytes() };
+            let ended = Ended { traces, memory, output_bytes: context.output_bytes() };
             Ok((returned, ended, Instance { lease: Some(lease), memory, initial }))
         }
-        Err(stopping) => Err(Stopped::of(stopping, context, emitted).await),
+        Err(stopping) => Err(Stopped::of(stopping, context, traces).await),
     }
 }

@@ -1,0 +1,339 @@
+//! Answers the imports of a guest from a journal, during one call.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::record::{Record, Seen, request_digest};
+use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
+use crate::egress::{over_budget, printable, trimmed};
+
+type Answer = Result<Response, SendError>;
+
+/// What the guest was told during one call.
+#[derive(Debug)]
+pub(crate) struct Script {
+    requests: HashMap<u64, Requested>,
+    intents: HashMap<u64, bool>,
+    answers: HashMap<u64, Answer>,
+    named: VecDeque<(Option<u64>, Seen)>,
+    sent: HashMap<u64, Seen>,
+    seen: HashMap<u64, Seen>,
+    /// Whether the call ended while it was recorded, and why it was stopped.
+    is_ended: bool,
+    stopped: Option<String>,
+    /// Whether nothing may be sent.
+    is_offline: bool,
+    most_requests: u32,
+
+    /// What the guest has begun, and was not told of.
+    open: BTreeMap<u64, Open>,
+    /// Requests that the guest has made.
+    made: u32,
+}
+
+#[derive(Debug)]
+enum Requested {
+    Whole(Request),
+    Cut(Request),
+}
+
+#[derive(Debug)]
+enum Open {
+    Request(Request),
+    /// When it is due.
+    Timer(u64),
+}
+
+/// What becomes of a ticket when the journal ends and the execution goes on.
+pub(crate) enum Rest {
+    /// The answer is in the journal.
+    Answered(Answer),
+    /// It may have been sent, and must not be sent again. The answer is not in the journal.
+    Unknown(SendError),
+    /// It is sent. `is_recorded`: the request is in the journal.
+    Send { request: Request, is_recorded: bool },
+    /// A timer that is due then, in milliseconds since 1970.
+    Timer(u64),
+}
+
+/// What the guest is told.
+pub(crate) enum Told<T> {
+    /// What it was told when the journal was written.
+    Recorded(T, Seen),
+    /// The journal ends here.
+    Ends,
+}
+
+/// Why a call ends that is answered from a journal.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Break {
+    /// The guest did something else than it did when the journal was written.
+    Diverged(String),
+    /// The journal ends here, and so does the replay. The reason why the guest was stopped, where it
+    /// was.
+    Ends(Option<String>),
+}
+
+impl Script {
+    pub(super) fn new(
+        most_requests: u32,
+        is_ended: bool,
+        stopped: Option<String>,
+        is_offline: bool,
+    ) -> Self {
+        Self {
+            requests: HashMap::new(),
+            intents: HashMap::new(),
+            answers: HashMap::new(),
+            named: VecDeque::new(),
+            sent: HashMap::new(),
+            seen: HashMap::new(),
+            is_ended,
+            stopped,
+            is_offline,
+            most_requests,
+            open: BTreeMap::new(),
+            made: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, record: &Record) {
+        match record {
+            Record::Request { ticket, is_whole, request } => {
+                let request = request.clone();
+                let requested = match is_whole {
+                    true => Requested::Whole(request),
+                    false => Requested::Cut(request),
+                };
+                self.requests.insert(*ticket, requested);
+            }
+            Record::Intent { ticket, repeatable } => {
+                self.intents.insert(*ticket, *repeatable);
+            }
+            Record::Answer { ticket, answer } => {
+                self.answers.insert(*ticket, answer.clone());
+            }
+            Record::Named { ticket, seen } => self.named.push_back((*ticket, *seen)),
+            Record::Sent { ticket, seen } => {
+                self.sent.insert(*ticket, *seen);
+            }
+            Record::Seen { emits, seen } => {
+                self.seen.insert(*emits, *seen);
+            }
+            _ => {}
+        }
+    }
+
+    /// The guest makes a request.
+    pub(crate) fn submit(&mut self, ticket: u64, request: Request) -> Result<(), Break> {
+        let is_over = self.made >= self.most_requests;
+        self.made = self.made.saturating_add(1).min(self.most_requests);
+        let request = trimmed(request);
+        match self.requests.get(&ticket) {
+            Some(recorded) => {
+                if let Some(difference) = difference(recorded, &request) {
+                    return Err(Break::Diverged(format!("request {ticket} {difference}")));
+                }
+            }
+            // Requests beyond the budget are not recorded.
+            None if is_over => {
+                self.answers.insert(ticket, Err(over_budget(self.most_requests)));
+            }
+            None if self.is_ended => {
+                return Err(Break::Diverged(format!(
+                    "request {ticket} ({}) was not made when the journal was written",
+                    shown(&request)
+                )));
+            }
+            None => {}
+        }
+        self.open.insert(ticket, Open::Request(request));
+        Ok(())
+    }
+
+    /// The guest starts a timer.
+    pub(crate) fn after(&mut self, ticket: u64, due: u64) -> Result<(), Break> {
+        if self.requests.contains_key(&ticket) {
+            return Err(Break::Diverged(format!(
+                "ticket {ticket} is a timer, and was a request when the journal was written"
+            )));
+        }
+        self.open.insert(ticket, Open::Timer(due));
+        Ok(())
+    }
+
+    pub(crate) fn cancel(&mut self, ticket: u64) {
+        self.open.remove(&ticket);
+    }
+
+    /// The guest waits for any ticket.
+    pub(crate) fn next(&mut self) -> Result<Told<Option<(u64, Option<Answer>)>>, Break> {
+        while let Some((ticket, seen)) = self.named.pop_front() {
+            let Some(ticket) = ticket else { return Ok(Told::Recorded(None, seen)) };
+            // One that the guest has given up meanwhile is not named.
+            let Some(open) = self.open.remove(&ticket) else { continue };
+            let answer = match open {
+                Open::Timer(_) => None,
+                Open::Request(_) => match self.answers.remove(&ticket) {
+                    Some(answer) => Some(answer),
+                    None => {
+                        return Err(Break::Diverged(format!(
+                            "ticket {ticket} is a request, and was none when the journal was written"
+                        )));
+                    }
+                },
+            };
+            return Ok(Told::Recorded(Some((ticket, answer)), seen));
+        }
+        self.ends("it waits for an answer").map(|()| Told::Ends)
+    }
+
+    /// The guest waits for this request, which it has made.
+    pub(crate) fn send(&mut self, ticket: u64) -> Result<Told<Answer>, Break> {
+        if let Some(seen) = self.sent.remove(&ticket)
+            && let Some(answer) = self.answers.remove(&ticket)
+        {
+            self.open.remove(&ticket);
+            return Ok(Told::Recorded(answer, seen));
+        }
+        self.ends("it waits for an answer").map(|()| Told::Ends)
+    }
+
+    /// What the guest sees of time after so many calls of `emit`.
+    pub(crate) fn emitted(&mut self, emits: u64) -> Option<Seen> {
+        self.seen.remove(&emits)
+    }
+
+    /// The guest has returned.
+    pub(crate) fn returned(&self) -> Result<(), Break> {
+        if self.stopped.is_some() {
+            let message = "it returned, and was stopped when the journal was written";
+            return Err(Break::Diverged(message.into()));
+        }
+        let (made, recorded) = (self.made as usize, self.requests.len());
+        match recorded > made {
+            true => Err(Break::Diverged(format!(
+                "it made {made} requests, and {recorded} when the journal was written"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// The journal has nothing more to tell.
+    fn ends(&self, what: &str) -> Result<(), Break> {
+        if self.is_ended && self.stopped.is_none() {
+            return Err(Break::Diverged(format!(
+                "{what}, and had returned when the journal was written"
+            )));
+        }
+        let made = self.made as usize;
+        if self.requests.len() > made {
+            return Err(Break::Diverged(format!(
+                "{what} after {made} requests, and made {} when the journal was written",
+                self.requests.len()
+            )));
+        }
+        if self.is_ended || self.is_offline {
+            return Err(Break::Ends(self.stopped.clone()));
+        }
+        Ok(())
+    }
+
+    /// How many requests the guest has made.
+    pub(crate) fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// What becomes of the open tickets, and what the guest has still to be told of before anything
+    /// else: a host may have been ahead of a guest in a worker.
+    pub(crate) fn into_rest(mut self) -> (Vec<(u64, Rest)>, VecDeque<(Option<u64>, Seen)>) {
+        let open = std::mem::take(&mut self.open);
+        let rest = open.into_iter().map(|(ticket, open)| {
+            let request = match open {
+                Open::Timer(due) => return (ticket, Rest::Timer(due)),
+                Open::Request(request) => request,
+            };
+            if let Some(answer) = self.answers.remove(&ticket) {
+                return (ticket, Rest::Answered(answer));
+            }
+            if self.intents.get(&ticket) == Some(&false) {
+                return (ticket, Rest::Unknown(unknown()));
+            }
+            let is_recorded = self.requests.contains_key(&ticket);
+            (ticket, Rest::Send { request, is_recorded })
+        });
+        (rest.collect(), std::mem::take(&mut self.named))
+    }
+}
+
+/// The error of a request that may have been sent and must not be sent again.
+fn unknown() -> SendError {
+    SendError {
+        kind: SendErrorKind::Unreachable,
+        message: "the host ended before the answer came; the request may have been received, and it \
+                  is not safe to send it again"
+            .into(),
+        maybe_sent: true,
+        retry_after: None,
+    }
+}
+
+fn shown(request: &Request) -> String {
+    format!("{} {}", printable(&request.method), printable(&request.url))
+}
+
+/// The first difference between a recorded request and the guest's.
+fn difference(recorded: &Requested, now: &Request) -> Option<String> {
+    let (was, is_whole) = match recorded {
+        Requested::Whole(request) => (request, true),
+        Requested::Cut(request) => (request, false),
+    };
+    let differs = |what: &str, now: &str, was: &str| {
+        Some(format!("has {what} `{}`, and had `{}`", printable(now), printable(was)))
+    };
+    if was.method != now.method {
+        return differs("the method", &now.method, &was.method);
+    }
+    if !is_whole {
+        return match now.url.starts_with(&was.url) {
+            true => None,
+            false => differs("the URL", &now.url, &was.url),
+        };
+    }
+    if was.url != now.url {
+        return differs("the URL", &now.url, &was.url);
+    }
+    for index in 0..was.headers.len().max(now.headers.len()) {
+        let text = |headers: &[(String, String)]| match headers.get(index) {
+            Some((name, value)) => format!("{name}: {value}"),
+            None => "none".to_owned(),
+        };
+        let (was, now) = (text(&was.headers), text(&now.headers));
+        if was != now {
+            return differs(&format!("the header {index}"), &now, &was);
+        }
+    }
+    let none = "none".to_owned();
+    for (what, was, now) in [
+        ("the credential slot", &was.credential, &now.credential),
+        ("the idempotency key", &was.idempotency_key, &now.idempotency_key),
+    ] {
+        if was != now {
+            return differs(what, now.as_ref().unwrap_or(&none), was.as_ref().unwrap_or(&none));
+        }
+    }
+    if was.timeout != now.timeout {
+        let text = |timeout: Option<u64>| timeout.map_or(none.clone(), |time| time.to_string());
+        return differs("the timeout", &text(now.timeout), &text(was.timeout));
+    }
+    if request_digest(was) == request_digest(now) && was.body == now.body {
+        return None;
+    }
+    let (was, now) =
+        (was.body.as_deref().unwrap_or_default(), now.body.as_deref().unwrap_or_default());
+    let at = was.iter().zip(now).take_while(|(was, now)| was == now).count();
+    let from = |body: &[u8]| {
+        let start = at.saturating_sub(8).min(body.len());
+        String::from_utf8_lossy(&body[start..body.len().min(at + 24)]).into_owned()
+    };
+    differs(&format!("another body from byte {at} on:"), &from(now), &from(was))
+}
