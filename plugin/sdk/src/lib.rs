@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
+#![allow(
+    clippy::test_attr_in_doctest,
+    reason = "tests/sdk/example.rs runs the tests of the README"
+)]
 // This crate knows no service. See `plugin/pagerduty` for a node built with it.
 
 pub mod context;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use workflow_node_sdk::testing::{Host, answer};
 use workflow_node_sdk::time;
 
-use crate::support::{call, host, only_request};
+use crate::support::{call, connected, host, only_request};
 
 #[test]
 fn filters_stand_in_the_query_as_the_api_wants_them() {
@@ -88,12 +88,7 @@ fn a_list_with_a_default_range_is_read_through_all_of_time() {
             let body = if request.url.ends_with("/teams/P0TEAM1") { &looked_up } else { &body };
             Ok(answer(200, body))
         });
-        let host = host.at(NOW).with_credential(
-            "rest",
-            "api-token",
-            "{}",
-            r#"{"base_urls":{"rest":"https://api.pagerduty.com"}}"#,
-        );
+        let host = connected(host.at(NOW), json!({}));
         call(&host, action, &parameters).unwrap();
         let mut ranges: Vec<(i64, i64)> = host
             .requests()

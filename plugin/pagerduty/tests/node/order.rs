@@ -6,17 +6,11 @@ use workflow_node_sdk::node::{self, Call};
 use workflow_node_sdk::testing::{Host, answer};
 
 use crate::oracle::least_parameters;
+use crate::support::connected;
 
 /// Calls an action for these items, and returns the most requests that were open at once.
 fn most_open(action: &str, items: &[Value]) -> usize {
-    let host = Host::answering(|_| Ok(answer(200, "{}")))
-        .with_credential("rest", "api-token", "{}", r#"{"base_urls":{"rest":"https://api.test"}}"#)
-        .with_credential(
-            "events",
-            "events-integration",
-            "{}",
-            r#"{"base_urls":{"events":"https://events.test"}}"#,
-        );
+    let host = connected(Host::answering(|_| Ok(answer(200, "{}"))), json!({}));
     let call = Call {
         node: "pagerduty".into(),
         version: 1,

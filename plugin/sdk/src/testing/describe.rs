@@ -58,11 +58,8 @@ pub fn describe<P: Plugin>() -> Description {
 /// # static CITIES: &[Action] = &[Action::get("city.list", "/", "List cities", "Lists cities.")
 /// #     .without_credential("https://api.test").examples(&[Example::new("All", literal!({}))])];
 /// # impl Plugin for Weather { fn declaration() -> &'static dyn Declares { &NODE } }
-/// #[test]
-/// fn the_node_is_sound() {
-///     assert_sound::<Weather>();
-/// }
-/// # assert_sound::<Weather>();
+///
+/// assert_sound::<Weather>();
 /// ```
 ///
 /// # Panics
