@@ -39,9 +39,11 @@ pub(super) fn action(
     if let Some(effect) = &words.effect {
         action.effect = effect_of(effect);
     }
-    if let Some(idempotency) = &words.idempotency {
-        action.idempotency = idempotency_of(idempotency);
-    }
+    action.idempotency = match &words.idempotency {
+        Some(idempotency) => idempotency_of(idempotency),
+        None if action.effect == Effect::Read => Idempotency::Safe,
+        None => action.idempotency,
+    };
     action.run = match words.run.as_deref() {
         None => Run::Declared,
         Some("custom") => Run::Custom,

@@ -26,11 +26,11 @@ pub(super) fn keep<T>(value: T) -> &'static T {
     &*Box::leak(Box::new(value))
 }
 
-pub(super) fn keep_text(text: &str) -> &'static str {
+pub(crate) fn keep_text(text: &str) -> &'static str {
     Box::leak(text.to_owned().into_boxed_str())
 }
 
-pub(super) fn keep_texts(texts: &[String]) -> &'static [&'static str] {
+pub(crate) fn keep_texts(texts: &[String]) -> &'static [&'static str] {
     texts.iter().map(|text| keep_text(text)).collect::<Vec<_>>().leak()
 }
 
@@ -73,6 +73,7 @@ impl Maker<'_> {
                 description: all.description.or(words.description),
                 name: all.name.or(words.name),
                 reference: all.reference.or(words.reference),
+                example: all.example.or(words.example),
                 reference_by: all.reference_by.or(words.reference_by),
                 multiline: all.multiline || words.multiline,
                 suggests: if all.suggests.is_empty() { words.suggests } else { all.suggests },

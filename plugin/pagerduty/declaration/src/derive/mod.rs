@@ -4,6 +4,7 @@
 mod action;
 mod fields;
 mod ranges;
+mod standard;
 mod words;
 
 use std::cell::RefCell;
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use pagerduty_facts::Operation;
 use workflow_node_sdk::declare::{Action, Resource};
 
-use self::fields::{Maker, keep, keep_text};
+use self::fields::{Maker, keep};
+pub(crate) use self::fields::{keep_text, keep_texts};
+pub(crate) use self::words::read;
 use crate::references;
 
 /// Where the overlay is.
@@ -54,7 +57,8 @@ pub fn derive(overlay: &Path) -> Derived {
         let resource: words::Resource = words::read(&overlay.join(format!("{name}.toml")));
         used.borrow_mut().retain(|(level, _)| *level == 2);
         let mut actions: Vec<Action> = Vec::new();
-        for words in &resource.actions {
+        let expanded = standard::expand(&resource, &common.fields, &mut problems.borrow_mut());
+        for words in &expanded {
             if !names.insert(words.name.clone()) {
                 problems.borrow_mut().push(format!("two actions are called `{}`", words.name));
             }

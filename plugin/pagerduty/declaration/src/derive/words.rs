@@ -32,6 +32,9 @@ pub(super) struct Results {
 pub(super) struct Resource {
     pub(super) title: String,
     pub(super) description: String,
+    /// What each kind of record is called, with its article: `a post on a status page`.
+    #[serde(default)]
+    pub(super) nouns: BTreeMap<String, String>,
     /// Words for fields of this resource, by their place; see [`Words`].
     #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
@@ -52,6 +55,8 @@ pub(super) struct Words {
     pub(super) name: Option<String>,
     /// What it is the ID of.
     pub(super) reference: Option<String>,
+    /// The value that examples have for a segment of the path.
+    pub(super) example: Option<String>,
     /// The member beside it whose value decides what it is the ID of.
     pub(super) reference_by: Option<String>,
     /// Whether its text has several lines.
@@ -83,14 +88,20 @@ pub(super) struct Words {
     pub(super) values: Option<Vec<String>>,
 }
 
-/// An action.
-#[derive(Debug, Deserialize)]
+/// An action, or a group of the actions that every kind of record has.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Action {
+    /// `tag.list`; for a group `tag.{list,get,delete}`.
     pub(super) name: String,
-    /// Method and path of the operation, with the names that the parameters have.
+    /// Method and path of the operation, with the names that the parameters have; for a group the
+    /// path of one record.
     pub(super) request: String,
+    /// What a menu shows; follows from the noun of the record where it is empty.
+    #[serde(default)]
     pub(super) title: String,
+    /// What it does; follows from the noun of the record where it is empty.
+    #[serde(default)]
     pub(super) description: String,
     /// PagerDuty's page about it, where it is not the reference.
     #[serde(default)]
@@ -139,12 +150,16 @@ pub(super) struct Action {
     /// Parameters that are no fields of the operation: the node's own code reads them.
     #[serde(default, rename = "parameter")]
     pub(super) parameters: Vec<Parameter>,
+    /// Without any, the IDs in the path are the example.
     #[serde(default)]
     pub(super) examples: Vec<Example>,
+    /// The example of a verb of a group.
+    #[serde(default)]
+    pub(super) example: BTreeMap<String, Example>,
 }
 
 /// A parameter that is no field of the operation.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Parameter {
     pub(super) name: String,
@@ -182,7 +197,7 @@ pub(super) struct Parameter {
 }
 
 /// Parameters that really run.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Example {
     pub(super) title: String,
@@ -195,7 +210,7 @@ pub(super) struct Example {
 /// # Panics
 ///
 /// When it cannot be read: the build fails.
-pub(super) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     let text = std::fs::read_to_string(path)
         .unwrap_or_else(|error| panic!("Cannot read `{}`: {error}", path.display()));
     toml::from_str(&text).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()))
