@@ -269,9 +269,10 @@ impl Script {
 fn unknown() -> SendError {
     SendError {
         kind: SendErrorKind::Unreachable,
-        message: "the host ended before the answer came; the request may have been received, and it \
+        message:
+            "the host ended before the answer came; the request may have been received, and it \
                   is not safe to send it again"
-            .into(),
+                .into(),
         maybe_sent: true,
         retry_after: None,
     }

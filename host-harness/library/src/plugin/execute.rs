@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::Plugin;
 use super::call::{Ended, Instance, Stopped, call};
-use super::form::Form;
+use super::form::CompiledForm;
 use super::invocation::{GuestResults, Invocation, Returned};
 use super::results::{checked_results, is_brief};
 use super::session::{Part, Prepared, Recorded, execution_id, seed};
@@ -145,7 +145,7 @@ pub(super) enum End {
 pub(super) struct Run<'a> {
     plugin: &'a Plugin,
     target: Target,
-    form: Arc<Form>,
+    form: Arc<CompiledForm>,
     heavy: Offload,
     pub(super) execution: Execution,
     observer: Arc<dyn Observer>,
@@ -326,7 +326,12 @@ impl<'a> Run<'a> {
     }
 
     /// Goes on with a journal that was read.
-    pub(super) fn go_on_with(&mut self, journals: &Journals, start: Start, recorder: Arc<Recorder>) {
+    pub(super) fn go_on_with(
+        &mut self,
+        journals: &Journals,
+        start: Start,
+        recorder: Arc<Recorder>,
+    ) {
         let journals = journals.clone();
         self.journal = Some(Journaled { journals, start, recorder, is_new: false });
     }
@@ -353,10 +358,7 @@ impl<'a> Run<'a> {
         for items in items.chunks(RECORD) {
             let digests = items.iter().map(item_digest).collect();
             let texts: Vec<String> = match recorder.keeps_contents() {
-                true => items
-                    .iter()
-                    .map(|item| self.text(item))
-                    .collect(),
+                true => items.iter().map(|item| self.text(item)).collect(),
                 false => Vec::new(),
             };
             texts
@@ -373,7 +375,9 @@ impl<'a> Run<'a> {
     /// An item as the guest is given it.
     fn text(&self, item: &Value) -> String {
         match self.target.choices {
-            None => self.plugin.text_without_secrets(&self.form, &self.execution.context.actor, item),
+            None => {
+                self.plugin.text_without_secrets(&self.form, &self.execution.context.actor, item)
+            }
             // The secrets of a query were hidden when it was made.
             Some(_) => item.to_string(),
         }
@@ -486,7 +490,9 @@ impl<'a> Run<'a> {
         };
         let (outcomes, ends) = self.put_together(first, problems, called);
         match &recorded.end {
-            Some(recorded) => self.compare(first, recorded.stopped.as_deref(), &recorded.items, &ends)?,
+            Some(recorded) => {
+                self.compare(first, recorded.stopped.as_deref(), &recorded.items, &ends)?
+            }
             None if self.is_offline => {}
             None => self.record_end(ends)?,
         }
@@ -505,14 +511,17 @@ impl<'a> Run<'a> {
         for position in recorded.first..recorded.end() {
             let is_invalid = recorded.invalid.iter().any(|(invalid, _)| *invalid == position);
             let error = match is_invalid {
-                true => ItemError::new(ItemErrorKind::InvalidInput, "the item did not fit the action"),
+                true => {
+                    ItemError::new(ItemErrorKind::InvalidInput, "the item did not fit the action")
+                }
                 false => error.clone(),
             };
             outcomes.push(ItemOutcome { output: Vec::new(), error: Some(error) });
         }
         self.note_failed(&outcomes);
         self.next = recorded.end();
-        let ends = outcomes.iter().map(|outcome| item_end(Default::default(), outcome.error.as_ref()));
+        let ends =
+            outcomes.iter().map(|outcome| item_end(Default::default(), outcome.error.as_ref()));
         self.record_end(ends.collect())?;
         Ok(outcomes)
     }
@@ -740,7 +749,10 @@ impl<'a> Run<'a> {
                             None
                         }
                         Some(Err(error)) => Some(error),
-                        None => Some(ItemError::new(ItemErrorKind::Internal, "the plugin returned no result")),
+                        None => Some(ItemError::new(
+                            ItemErrorKind::Internal,
+                            "the plugin returned no result",
+                        )),
                     };
                     ItemOutcome { output, error }
                 }
@@ -1025,7 +1037,11 @@ pub(super) struct Finished {
 
 /// Reports finished items to an observer. Returns what of them belongs into the outcome. The instance
 /// cannot be shared, so nothing of the run is borrowed while this waits.
-pub(super) async fn report(observer: &dyn Observer, first: u32, finished: Vec<Finished>) -> Vec<ItemOutcome> {
+pub(super) async fn report(
+    observer: &dyn Observer,
+    first: u32,
+    finished: Vec<Finished>,
+) -> Vec<ItemOutcome> {
     let mut outcomes = Vec::with_capacity(finished.len());
     for (item, Finished { mut outcome, reported }) in (first..).zip(finished) {
         let records = &outcome.output[reported..];

@@ -9,8 +9,8 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use workflow_node_host::journal::{JournalError, JournalStore as _, Journals, Recording};
 use workflow_node_host::{
-    CallContext, Error, ExecutionEvent, ExecutionStream, OptionsQuery, OptionsRequest, Plugin, Resume,
-    Silent,
+    CallContext, Error, ExecutionEvent, ExecutionStream, OptionsQuery, OptionsRequest, Plugin,
+    Resume, Silent,
 };
 
 use crate::tap::{Bench, Sent, execution, modes, name, told};
@@ -164,8 +164,7 @@ async fn every_cut(
         let what = format!("cut at {cut} of {}", bytes.len());
         judge(&what, &before, &bench.tap.take(), &resumed, &whole);
         // The journal that was continued holds all of it: it replays, and sends nothing.
-        let recording =
-            Recording::open(&memory.read(&name()).await.unwrap(), &bench.key).unwrap();
+        let recording = Recording::open(&memory.read(&name()).await.unwrap(), &bench.key).unwrap();
         let replay = scenario.plugin(bench).replay(&recording, Arc::new(Silent)).await.unwrap();
         assert!(replay.is_complete, "{what}");
         assert_eq!(told(&replay.outcome), resumed, "{what}");

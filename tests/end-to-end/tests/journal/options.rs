@@ -121,7 +121,8 @@ async fn without_output_notes_are_sent_once_or_unknown_wherever_the_journal_was_
         let after = bench.tap.writes();
         for (item, one) in items.iter().enumerate() {
             let is_it = |sent: &&crate::tap::Sent| sent.body["note"]["content"] == one["content"];
-            let before = sent.iter().filter(is_it).filter(|sent| sent.journal <= cut as u64).count();
+            let before =
+                sent.iter().filter(is_it).filter(|sent| sent.journal <= cut as u64).count();
             let after = after.iter().filter(is_it).count();
             match &outcome.items[item].error {
                 None => assert_eq!(before + after, 1, "item {item}, cut at {cut}"),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use end_to_end::host;
 use serde_json::{Value, json};
-use workflow_node_host::journal::{JournalKey, JournalStore as _, Journals, MemoryJournals, Recording};
+use workflow_node_host::journal::{
+    JournalKey, JournalStore as _, Journals, MemoryJournals, Recording,
+};
 use workflow_node_host::{Execution, JournalLimits, Plugin, Silent};
 
 use crate::tap::{Bench, execution, modes, name, told};
@@ -70,11 +72,8 @@ async fn what_the_node_did_is_replayed_in_either_mode_without_a_credential_or_a_
         let bench = Bench::new(isolation).await;
         bench.world.us().add_services(120);
         let (memory, journals) = bench.journals();
-        let items = [
-            json!({"all": true, "simplify": true}),
-            json!({"limit": 0}),
-            json!({"limit": 5}),
-        ];
+        let items =
+            [json!({"all": true, "simplify": true}), json!({"limit": 0}), json!({"limit": 5})];
         let outcome =
             bench.plugin.execute(execution("service.list", &items, &journals)).await.unwrap();
         assert!(outcome.items[0].is_ok() && !outcome.items[1].is_ok(), "{outcome:?}");

@@ -14,7 +14,8 @@ use workflow_node_host::transport::{
     AnswerRoom, HttpTransport, Transport, TransportError, TransportRequest, TransportResponse,
 };
 use workflow_node_host::{
-    CallContext, Execution, Host, Isolation, ItemOutcome, JournalLimits, Limits, Origin, Outcome, Plugin, Secret,
+    CallContext, Execution, Host, Isolation, ItemOutcome, JournalLimits, Limits, Origin, Outcome,
+    Plugin, Secret,
 };
 
 /// A request that was sent.
