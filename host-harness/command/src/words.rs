@@ -1,8 +1,9 @@
 //! What a description says, in words: the same ones on a terminal and in reference pages.
 
+use serde_json::Value;
 use workflow_node_host::description::{
-    Action, AnsweredBy, ClientAuthentication, Delivery, Effect, Grant, Idempotency, RateLimit,
-    Signature, SignatureEncoding, SignatureScheme, Webhook,
+    Action, AnsweredBy, ClientAuthentication, Delivery, Effect, Field, Grant, Idempotency,
+    RateLimit, Signature, SignatureEncoding, SignatureScheme, Webhook,
 };
 
 /// The effects, from harmless to not.
@@ -85,6 +86,31 @@ pub(crate) fn count(number: usize, one: &str) -> String {
 /// `a`, `a or b`, `a, b, or c`.
 pub(crate) fn any_of<T: AsRef<str>>(list: &[T]) -> String {
     listed(list, "or")
+}
+
+/// Values as text: strings without quotation marks.
+pub(crate) fn texts(values: &[Value]) -> Vec<String> {
+    let text = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
+    values.iter().map(text).collect()
+}
+
+/// The type of a field with its values, and what it may be given as.
+pub(crate) fn field_type(field: &Field) -> String {
+    let mut kind = match (texts(&field.values), field.is_list) {
+        (values, _) if values.is_empty() => field.type_in_words.clone(),
+        (values, true) => format!("list of {}", any_of(&values)),
+        (values, false) => any_of(&values),
+    };
+    if !field.accepts.is_empty() {
+        kind.push_str(&format!(" ({})", any_of(&accepts(field))));
+    }
+    kind
+}
+
+/// What a reference may be given as, in words.
+pub(crate) fn accepts(field: &Field) -> Vec<String> {
+    let word = |word: &String| if word == "id" { "ID".to_owned() } else { word.clone() };
+    field.accepts.iter().map(word).collect()
 }
 
 /// `a`, `a and b`, `a, b, and c`.

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use workflow_node_host::Secret;
 use workflow_node_host::credential::CredentialForm;
-use workflow_node_host::description::CredentialType;
+use workflow_node_host::description::{self, CredentialType, Field};
 
 use super::args::Form;
 use super::secrets::{self, Source};
 use crate::exit::Failure;
-use crate::{form, schema};
 
 /// The variable that holds an app's client secret, where an engine or CI brings it.
 const CLIENT_SECRET: &str = "WORKFLOW_NODE_CLIENT_SECRET";
@@ -80,8 +79,7 @@ fn fields(
     given: &[String],
     before: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
-    let shared = form::own(&credential_type.fields);
-    let properties = schema::properties(&credential_type.fields, &shared);
+    let form = description::Form::of_credential_type(credential_type);
     let secret = credential_type.secret_fields();
     let mut fields = Map::new();
     let mut all = before;
@@ -92,10 +90,11 @@ fn fields(
         if secret.contains(name) {
             return Err(secrets::on_the_command_line(name));
         }
-        let Some((_, field)) = properties.iter().find(|(known, _)| known == name) else {
-            let known: Vec<&str> = properties
+        let Some(field) = form.field(name) else {
+            let known: Vec<&str> = form
+                .fields
                 .iter()
-                .map(|(name, _)| name.as_str())
+                .map(|field| field.name.as_str())
                 .filter(|name| !secret.contains(*name))
                 .collect();
             let message =
@@ -103,34 +102,40 @@ fn fields(
             return Err(Failure::input("field", message)
                 .next(format!("use one of its fields: {}", known.join(", "))));
         };
-        let value = typed(field, &shared, value)
+        let value = typed(field, value)
             .map_err(|problem| Failure::input("field", format!("Field `{name}`: {problem}")))?;
         if fields.insert(name.to_owned(), value).is_some() {
             return Err(Failure::input("field", format!("Field `{name}` is set twice")));
         }
     }
-    for name in schema::required(schema::resolved(&credential_type.fields, &shared)) {
-        let field = properties.iter().find(|(known, _)| known == name);
-        let default = field.and_then(|(_, field)| field.get("default"));
-        let is_there = fields.contains_key(name) || all.contains_key(name);
-        if let (Some(default), false) = (default, is_there) {
-            fields.insert(name.to_owned(), default.clone());
+    for field in form.fields.iter().filter(|field| field.is_required) {
+        let is_there = fields.contains_key(&field.name) || all.contains_key(&field.name);
+        if let (Some(default), false) = (&field.default, is_there) {
+            fields.insert(field.name.clone(), default.clone());
         }
     }
     all.extend(fields);
     Ok(all)
 }
 
-/// A value as its schema wants it.
-fn typed(schema: &Value, shared: &Map<String, Value>, text: &str) -> Result<Value, String> {
-    let schema = schema::resolved(schema, shared);
-    let kind = match schema.get("type") {
-        Some(Value::String(kind)) => kind.as_str(),
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("string")
+/// A value as its field wants it.
+fn typed(field: &Field, text: &str) -> Result<Value, String> {
+    let kind = field.main_type().unwrap_or("string");
+    match kind {
+        "array" if text.trim_start().starts_with('[') => {
+            serde_json::from_str(text).map_err(|_| "expected a list, as a,b,c or JSON".to_owned())
         }
-        _ => "string",
-    };
+        "array" => {
+            let kind = field.main_element_type().unwrap_or("string");
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            parts.map(|part| scalar(kind, part)).collect()
+        }
+        kind => scalar(kind, text),
+    }
+}
+
+/// A value of a type that is no list.
+fn scalar(kind: &str, text: &str) -> Result<Value, String> {
     let json = |wanted: &str| {
         serde_json::from_str::<Value>(text).map_err(|_| format!("expected {wanted}"))
     };
@@ -144,15 +149,6 @@ fn typed(schema: &Value, shared: &Map<String, Value>, text: &str) -> Result<Valu
             _ => Err("expected a number".to_owned()),
         },
         "object" => json("a JSON object"),
-        "array" if text.trim_start().starts_with('[') => json("a list, as a,b,c or JSON"),
-        "array" => {
-            let items = schema.get("items").unwrap_or(&Value::Null);
-            text.split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty())
-                .map(|part| typed(items, shared, part))
-                .collect()
-        }
         _ => Ok(Value::String(text.to_owned())),
     }
 }
@@ -179,7 +175,9 @@ mod tests {
             (json!({"type": "array"}), "[\"a,b\"]", Ok(json!(["a,b"]))),
         ];
         for (schema, text, expected) in cases {
-            assert_eq!(typed(&schema, shared, text), expected, "{schema} {text}");
+            let form = json!({"properties": {"field": schema}});
+            let form = description::Form::new(&form, shared);
+            assert_eq!(typed(&form.fields[0], text), expected, "{schema} {text}");
         }
     }
 }

@@ -6,11 +6,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use workflow_node_host::Secret;
-use workflow_node_host::description::CredentialType;
+use workflow_node_host::description::{CredentialType, Form};
 
 use crate::exit::{Exit, Failure};
 use crate::store::{ask, can_ask};
-use crate::{form, schema};
 
 /// Where one secret is read from.
 pub(super) enum Source {
@@ -78,11 +77,10 @@ pub(super) fn gather(
         let failure = Failure::input("secret", message);
         return Err(failure.next(format!("use one of its secrets: {}", known.join(", "))));
     }
-    let shared = form::own(&credential_type.fields);
-    let required = schema::required(schema::resolved(&credential_type.fields, &shared));
-    for name in required.into_iter().filter(|name| known.contains(*name)) {
-        if !before.contains_key(name) {
-            sources.entry(name.to_owned()).or_insert(Source::Prompt);
+    let form = Form::of_credential_type(credential_type);
+    for field in form.fields.into_iter().filter(|field| field.is_required && field.is_secret) {
+        if !before.contains_key(&field.name) {
+            sources.entry(field.name).or_insert(Source::Prompt);
         }
     }
     for (name, source) in sources {

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use workflow_node_host::description::{Action, Description, SlotUse};
+use workflow_node_host::description::{Action, Description, SlotUse, alternatives};
 
 use super::markdown::{code, fragment, text};
-use crate::form;
 use crate::groups::{Group, groups};
 use crate::words::{any_of, count};
 
@@ -32,7 +31,7 @@ impl<'a> Book<'a> {
         let outputs = node.actions.iter().flat_map(|action| action.output.values());
         let events = description.triggers.iter().map(|trigger| &trigger.output);
         for schema in outputs.chain(events) {
-            for part in form::alternatives(schema) {
+            for part in alternatives(schema) {
                 let title = part.get("title").and_then(Value::as_str).unwrap_or_default();
                 let has_members = part.get("properties").is_some();
                 let is_new = !book.records.iter().any(|(known, _)| known == title);

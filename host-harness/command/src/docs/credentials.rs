@@ -1,13 +1,11 @@
 //! The page of the credentials: how each comes to be, where it is written, and what each scope is
 //! for.
 
-use serde_json::Map;
-use workflow_node_host::description::CredentialType;
+use workflow_node_host::description::{CredentialType, Form};
 
 use super::book::Book;
 use super::markdown::{code, fragment, points, table, text, url};
 use super::resource::field_rows;
-use crate::form;
 use crate::words::{any_of, count, grant, rate_limit};
 
 pub(super) fn page(book: &Book<'_>) -> String {
@@ -78,7 +76,7 @@ fn type_text(credential_type: &CredentialType) -> String {
     }
     facts.extend(credential_type.documentation_url.iter().map(|one| ("Documentation", url(one))));
     page.push_str(&points(&facts));
-    let fields = form::fields(&credential_type.fields, &Map::new());
+    let fields = Form::of_credential_type(credential_type).fields;
     if !fields.is_empty() {
         let rows = field_rows(&fields, "");
         page.push_str(&format!("\n{}", table(&["Field", "Type", "Description"], &rows)));

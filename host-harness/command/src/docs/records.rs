@@ -1,9 +1,10 @@
 //! The page of the records that actions give, each once.
 
+use workflow_node_host::description::{Field, Form};
+
 use super::book::Book;
 use super::markdown::{fragment, table, text};
 use super::resource::field_rows;
-use crate::form;
 
 pub(super) fn page(book: &Book<'_>) -> String {
     let mut page = format!(
@@ -20,7 +21,7 @@ pub(super) fn page(book: &Book<'_>) -> String {
         if let Some(description) = description {
             page.push_str(&format!("{}\n\n", text(description)));
         }
-        let fields = form::fields(schema, &book.description.node.schemas);
+        let fields = Form::new(schema, &book.description.node.schemas).fields;
         let rows = field_rows(&given(fields), "");
         if !rows.is_empty() {
             page.push_str(&table(&["Member", "Type", "Description"], &rows));
@@ -31,10 +32,10 @@ pub(super) fn page(book: &Book<'_>) -> String {
 
 /// Members as they are read: what is required of whom fills in a form says nothing here, and what is
 /// inside of them is a record of its own.
-pub(super) fn given(mut fields: Vec<form::Field>) -> Vec<form::Field> {
+pub(super) fn given(mut fields: Vec<Field>) -> Vec<Field> {
     for field in &mut fields {
         if !field.fields.is_empty() && !field.title.is_empty() {
-            field.kind = field.kind.replace("object", &field.title);
+            field.type_in_words = field.type_in_words.replace("object", &field.title);
         }
         field.title.clear();
         field.fields.clear();

@@ -2,14 +2,17 @@
 //! triggers are written here, too.
 
 use serde_json::{Map, Value};
-use workflow_node_host::description::{Action, Effect, Example, Idempotency};
+use workflow_node_host::description::{
+    Action, Effect, Example, Field, Form, Idempotency, alternatives,
+};
 
 use super::book::Book;
 use super::markdown::{block, code, fragment, points, table, text, url};
 use super::records;
-use crate::form::{self, Field};
 use crate::groups::Group;
-use crate::words::{any_of, count, effect, effect_in_words, idempotency, idempotency_in_words};
+use crate::words::{
+    accepts, any_of, count, effect, effect_in_words, idempotency, idempotency_in_words, texts,
+};
 
 pub(super) fn page(book: &Book<'_>, group: &Group<'_>) -> String {
     let mut page = format!("# {}\n\n", text(group.title));
@@ -84,7 +87,7 @@ fn action_text(book: &Book<'_>, action: &Action) -> String {
 
 /// A form as a table, a row per field; what is inside of objects follows with its way.
 pub(super) fn parameters(schema: &Value, shared: &Map<String, Value>) -> String {
-    let fields = form::fields(schema, shared);
+    let fields = Form::new(schema, shared).fields;
     if fields.is_empty() {
         return "\nThis action has no parameters.\n".to_owned();
     }
@@ -103,8 +106,9 @@ pub(super) fn field_rows(fields: &[Field], way: &str) -> Vec<Vec<String>> {
         if !field.description.is_empty() {
             about.push(text(&field.description));
         }
-        if !field.known.is_empty() {
-            let known: Vec<String> = field.known.iter().map(|one| code(one)).collect();
+        if !field.known_values.is_empty() {
+            let known: Vec<String> =
+                texts(&field.known_values).iter().map(|one| code(one)).collect();
             about.push(format!("Known values: {}.", known.join(", ")));
         }
         rows.push(vec![code(&name), holds(field), about.join(" ")]);
@@ -116,14 +120,14 @@ pub(super) fn field_rows(fields: &[Field], way: &str) -> Vec<Vec<String>> {
 
 /// What a field holds, and all that is needed to fill it in.
 fn holds(field: &Field) -> String {
-    let values: Vec<String> = field.values.iter().map(|value| code(value)).collect();
+    let values: Vec<String> = texts(&field.values).iter().map(|value| code(value)).collect();
     let mut holds = match (values.as_slice(), field.is_list) {
-        ([], _) => text(&field.kind),
+        ([], _) => text(&field.type_in_words),
         (values, true) => format!("list of {}", any_of(values)),
         (values, false) => any_of(values),
     };
     if !field.accepts.is_empty() {
-        holds.push_str(&format!(": {}", text(&any_of(&field.accepts))));
+        holds.push_str(&format!(": {}", text(&any_of(&accepts(field)))));
     }
     let mut facts = Vec::new();
     if field.is_required {
@@ -132,11 +136,13 @@ fn holds(field: &Field) -> String {
     if field.is_secret {
         facts.push("**secret**".to_owned());
     }
-    if !field.bounds.is_empty() {
-        facts.push(text(&field.bounds));
+    let bounds = field.bounds_in_words();
+    if !bounds.is_empty() {
+        facts.push(text(&bounds));
     }
-    facts.extend(field.default.iter().map(|default| format!("default {}", code(default))));
-    if field.has_choices {
+    let default = |default: &Value| format!("default {}", code(&default.to_string()));
+    facts.extend(field.default.iter().map(default));
+    if field.options.is_some() {
         facts.push("has choices".to_owned());
     }
     facts.insert(0, holds);
@@ -148,12 +154,12 @@ pub(super) fn record(book: &Book<'_>, label: &str, schema: &Value) -> String {
     let shared = &book.description.node.schemas;
     let mut links = Vec::new();
     let mut rest = String::new();
-    for part in form::alternatives(schema) {
+    for part in alternatives(schema) {
         if let Some(link) = book.record_link(part) {
             links.push(link);
             continue;
         }
-        let fields = form::fields(part, shared);
+        let fields = Form::new(part, shared).fields;
         let description = part.get("description").and_then(Value::as_str).unwrap_or_default();
         if !description.is_empty() {
             rest.push_str(&format!("\n**{label}:** {}\n", text(description)));
@@ -174,8 +180,9 @@ pub(super) fn record(book: &Book<'_>, label: &str, schema: &Value) -> String {
 /// Examples, each with its parameters in the order of the form.
 pub(super) fn examples(examples: &[Example], schema: &Value) -> String {
     let mut page = String::new();
+    let form = Form::new(schema, &Map::new());
     for example in examples {
-        let parameters = form::in_order(&example.parameters, schema);
+        let parameters = form.in_order(&example.parameters);
         page.push_str(&format!(
             "\n**Example:** {}\n\n{}",
             text(&example.title),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use workflow_node_host::description::{Action, CredentialType, Node, SlotUse, Trigger};
+use workflow_node_host::description::{Action, CredentialType, Form, Node, SlotUse, Trigger};
 use workflow_node_host::{Error, Plugin};
 
 use super::{Named, example_command};
@@ -48,7 +48,9 @@ fn group_document(group: &Group<'_>) -> Value {
 
 fn trigger_in_full(plugin: &Plugin, trigger: &Trigger) -> Value {
     let mut document = trigger_document(trigger);
-    document["schemas"] = json!(plugin.description().node.schemas);
+    let shared = &plugin.description().node.schemas;
+    document["form"] = json!(Form::of_trigger(trigger, shared));
+    document["schemas"] = json!(shared);
     document
 }
 
@@ -138,6 +140,7 @@ fn credential_type_document(credential_type: &CredentialType) -> Value {
         "description": credential_type.description,
         "documentation_url": credential_type.documentation_url,
         "fields": credential_type.fields,
+        "form": Form::of_credential_type(credential_type),
         "secret_fields": credential_type.secret_fields(),
         "grant": credential_type.grant,
         "oauth_endpoints": credential_type.grant.endpoints(),
@@ -176,6 +179,7 @@ fn action_document(plugin: &Plugin, action: &Action, path: &str) -> Value {
     document["description"] = json!(action.description);
     document["documentation_url"] = json!(action.documentation_url);
     document["parameters"] = json!(action.parameters);
+    document["form"] = json!(Form::of_action(action, &plugin.description().node.schemas));
     document["output"] = json!(action.output);
     document["emits"] = json!(action.emits);
     document["guarantee"] = json!(action.guarantee);

@@ -5,12 +5,12 @@ mod limits;
 mod overview;
 mod single;
 
-use workflow_node_host::description::{Action, CredentialType, Trigger};
+use serde_json::Map;
+use workflow_node_host::description::{Action, CredentialType, Form, Trigger};
 use workflow_node_host::{Plugin, near};
 
 use crate::cli::{InspectArgs, Report};
 use crate::exit::{Exit, Failure, shell};
-use crate::form;
 use crate::groups::{Group, group, groups};
 use crate::output;
 use crate::setup::Setup;
@@ -92,7 +92,7 @@ pub(crate) fn example_command(
     let parameters = match parameters.as_object() {
         Some(members) if members.is_empty() => String::new(),
         _ => {
-            let parameters = form::in_order(parameters, &action.parameters);
+            let parameters = Form::of_action(action, &Map::new()).in_order(parameters);
             format!(" --parameters {}", shell(&parameters.to_string()))
         }
     };

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use workflow_node_host::description::{Action, CredentialType, Node, Trigger};
+use workflow_node_host::description::{Action, CredentialType, Form, Node, Trigger};
 use workflow_node_host::{Approval, Error, Plugin};
 
 use crate::exit::shell;
 use crate::groups::{Group, groups};
 use crate::output::{READING, fits, key_texts, one_line, points, simple_table, wide_table};
-use crate::words::{EFFECTS, count, delivery_in_short, effect, idempotency, scopes, size};
-use crate::{form, schema};
+use crate::words::{
+    EFFECTS, count, delivery_in_short, effect, field_type, idempotency, scopes, size,
+};
 
 /// So many actions fit on the page one by one.
 const ONE_BY_ONE: usize = 20;
@@ -96,20 +97,19 @@ fn credential_type_text(credential_type: &CredentialType) -> String {
         one_line(&credential_type.name),
         one_line(&credential_type.display_name)
     );
-    let defs = form::own(&credential_type.fields);
-    let required = schema::required(schema::resolved(&credential_type.fields, &defs));
-    let secrets = credential_type.secret_fields();
-    let fields: Vec<String> = schema::properties(&credential_type.fields, &defs)
-        .into_iter()
-        .map(|(name, field)| {
-            let mut about = vec![schema::type_in_words(&field, &defs)];
-            if secrets.contains(&name) {
+    let form = Form::of_credential_type(credential_type);
+    let fields: Vec<String> = form
+        .fields
+        .iter()
+        .map(|field| {
+            let mut about = vec![field_type(field)];
+            if field.is_secret {
                 about.push("secret".to_owned());
             }
-            if !required.contains(&name.as_str()) {
+            if !field.is_required {
                 about.push("optional".to_owned());
             }
-            format!("{name} ({})", about.join(", "))
+            format!("{} ({})", field.name, about.join(", "))
         })
         .collect();
     let pair = |key: &str, value: String| (key.to_owned(), value);

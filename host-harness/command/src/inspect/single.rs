@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use workflow_node_host::Plugin;
-use workflow_node_host::description::{Action, CredentialType, Node, SlotUse, Trigger};
+use workflow_node_host::description::{
+    Action, CredentialType, Field, Form, Node, SlotUse, Trigger, Variant,
+};
 
 use super::overview::actions_table;
 use super::{Named, example_command};
 use crate::exit::shell;
-use crate::form::{self, Field, Record};
 use crate::groups::Group;
 use crate::output::{READING, key_texts, one_line, points, wide_table};
 use crate::words;
@@ -130,7 +131,7 @@ fn credential_type_text(credential_type: &CredentialType, path: &str) -> String 
     }
     let mut text = key_texts(&head);
     text.push_str("\nFields\n");
-    text.push_str(&fields_text(&form::fields(&credential_type.fields, &Map::new()), 1));
+    text.push_str(&fields_text(&Form::of_credential_type(credential_type).fields, 1));
     if !credential_type.scopes.is_empty() {
         let rows: Vec<Vec<String>> = credential_type
             .scopes
@@ -163,8 +164,7 @@ fn credentials(node: &Node, slots: &BTreeMap<String, SlotUse>) -> Vec<(String, S
 }
 
 fn parameters_text(parameters: &Value, shared: &Map<String, Value>) -> String {
-    let fields = form::fields(parameters, shared);
-    match fields.as_slice() {
+    match Form::new(parameters, shared).fields.as_slice() {
         [] => "\nParameters\n  none\n".to_owned(),
         fields => format!("\nParameters\n{}", fields_text(fields, 1)),
     }
@@ -172,21 +172,16 @@ fn parameters_text(parameters: &Value, shared: &Map<String, Value>) -> String {
 
 /// How the choices of a field are listed, where one has some.
 fn choices_text(of: &str, parameters: &Value, shared: &Map<String, Value>, path: &str) -> String {
-    fn way(fields: &[Field]) -> Option<String> {
-        fields.iter().find_map(|field| match field.has_choices {
-            true => Some(field.name.clone()),
-            false => way(&field.fields).map(|rest| format!("{}/{rest}", field.name)),
-        })
-    }
-    let Some(way) = way(&form::fields(parameters, shared)) else {
+    let form = Form::new(parameters, shared);
+    let Some(way) = form.first_with_choices().map(|call| &call.parameter) else {
         return String::new();
     };
     format!(
         "\nTo list the choices of a field, e.g. {}:\n  harness options {} {of} {} --credential \
          NAME\n",
-        one_line(&way),
+        one_line(way),
         shell(path),
-        shell(&way)
+        shell(way)
     )
 }
 
@@ -195,9 +190,9 @@ fn fields_text(fields: &[Field], level: usize) -> String {
     let mut text = String::new();
     let (indentation, below) = ("  ".repeat(level), "  ".repeat(level + 2));
     for field in fields {
-        let mut about = vec![kind(field)];
+        let mut about = vec![words::field_type(field)];
         about.extend(field.facts());
-        if field.has_choices {
+        if field.options.is_some() {
             about.push("has choices".to_owned());
         }
         let line = format!("{}: {}", field.name, about.join(", "));
@@ -205,51 +200,55 @@ fn fields_text(fields: &[Field], level: usize) -> String {
         if !field.description.is_empty() {
             text.push_str(&points(&field.description, &below, &below, READING));
         }
-        if !field.known.is_empty() {
-            let known = format!("Known values: {}", field.known.join(", "));
+        if !field.known_values.is_empty() {
+            let known = words::texts(&field.known_values).join(", ");
+            let known = format!("Known values: {known}");
             text.push_str(&points(&known, &below, &below, READING));
         }
         text.push_str(&fields_text(&field.fields, level + 2));
+        for variant in field.variants.iter().filter(|variant| !variant.fields.is_empty()) {
+            let heading = variant_heading(field, variant);
+            text.push_str(&points(&heading, &below, &format!("{below}  "), READING));
+            text.push_str(&fields_text(&variant.fields, level + 3));
+        }
     }
     text
 }
 
-/// The type with its values, and what it may be given as.
-fn kind(field: &Field) -> String {
-    let mut kind = match (field.values.as_slice(), field.is_list) {
-        ([], _) => field.kind.clone(),
-        (values, true) => format!("list of {}", words::any_of(values)),
-        (values, false) => words::any_of(values),
-    };
-    if !field.accepts.is_empty() {
-        kind.push_str(&format!(" ({})", words::any_of(&field.accepts)));
+fn variant_heading(field: &Field, variant: &Variant) -> String {
+    match (&field.discriminator, variant.values.as_slice()) {
+        (Some(discriminator), [_, ..]) => {
+            format!("If {discriminator} is {}:", words::any_of(&words::texts(&variant.values)))
+        }
+        _ if variant.title.is_empty() => "Either, or:".to_owned(),
+        _ => format!("{}:", variant.title),
     }
-    kind
 }
 
 fn records_text(title: &str, schema: &Value, shared: &Map<String, Value>) -> String {
     let mut text = String::new();
-    for (number, record) in form::records(schema, shared).iter().enumerate() {
+    for (number, record) in Form::alternatives(schema, shared).iter().enumerate() {
         let name = record_name(record);
         text.push_str(&match number {
             0 => format!("\n{title}: {}\n", one_line(&name)),
             _ => format!("Or: {}\n", one_line(&name)),
         });
         if !record.description.is_empty() {
-            text.push_str(&points(record.description, "    ", "    ", READING));
+            text.push_str(&points(&record.description, "    ", "    ", READING));
         }
         for field in &record.fields {
             let end = if field.description.is_empty() { "" } else { ": " };
-            let line = format!("{} ({}){end}{}", field.name, kind(field), field.description);
+            let line =
+                format!("{} ({}){end}{}", field.name, words::field_type(field), field.description);
             text.push_str(&points(&line, "  ", "      ", READING));
         }
     }
     text
 }
 
-fn record_name(record: &Record<'_>) -> String {
-    match record.title {
-        "" => record.kind.clone(),
+fn record_name(record: &Form) -> String {
+    match record.title.as_str() {
+        "" => record.type_in_words.clone(),
         title => title.to_owned(),
     }
 }

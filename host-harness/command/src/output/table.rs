@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
+use workflow_node_host::description::Form;
 
 use super::one_line;
-use crate::schema;
 
 /// Wider cells are cut.
 const CELL: usize = 48;
@@ -133,18 +133,14 @@ pub(super) fn names_of(
 /// Names of the members that the schema describes. Where it has several shapes, those of the shape
 /// that has most of the members that are there.
 fn described(records: &[Value], schema: &Value, shared: &Map<String, Value>) -> Vec<String> {
-    let shapes = ["anyOf", "oneOf"]
-        .iter()
-        .find_map(|of| schema::resolved(schema, shared).get(of)?.as_array())
-        .map_or(std::slice::from_ref(schema), Vec::as_slice);
-    let names = |shape: &Value| -> Vec<String> {
-        schema::properties(shape, shared).into_iter().map(|(name, _)| name).collect()
-    };
+    let shapes = Form::alternatives(schema, shared).into_iter();
+    let names =
+        |shape: Form| -> Vec<String> { shape.fields.into_iter().map(|field| field.name).collect() };
     let are_there = |names: &Vec<String>| {
         names.iter().filter(|name| records.iter().any(|record| record.get(name).is_some())).count()
     };
     // The first of those that fit equally well, hence from the last on.
-    shapes.iter().map(names).rev().max_by_key(are_there).unwrap_or_default()
+    shapes.map(names).rev().max_by_key(are_there).unwrap_or_default()
 }
 
 /// Members that make good columns: scalars that hold something. What is the same in every record

@@ -3,6 +3,8 @@
 mod authorize;
 mod complexity;
 mod credential_type;
+mod explain;
+mod form;
 mod icon;
 mod placements;
 pub(crate) mod schema;
@@ -17,6 +19,7 @@ use schema::{Validator, Work};
 
 use crate::limits::ProcessLimits;
 pub(crate) use credential_type::check_configuration;
+pub use form::{Bounds, Field, Form, OptionsCall, Variant, alternatives};
 pub use schema::FieldProblem;
 
 pub use workflow_node_documents::{

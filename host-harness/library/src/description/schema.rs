@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use super::DescriptionError;
 use super::complexity::{self, Cost};
+use super::{DescriptionError, explain};
 use crate::limits::{ProcessLimits, exceeded};
 
 /// One thing that is wrong with a document.
@@ -173,17 +173,18 @@ impl Validator {
         if let Some(refusal) = self.refusal(value) {
             return vec![refusal];
         }
-        let told = |error: jsonschema::ValidationError<'_>| {
-            let pointer = error.instance_path().to_string();
-            let message = match is_secret(&pointer) {
-                true => error.masked().to_string(),
-                false => error.to_string(),
-            };
-            FieldProblem { pointer, message: shortened(&message) }
+        let told = self.compiled.iter_errors(value).take(MOST_PROBLEMS);
+        let told = told.flat_map(|error| explain::problems(&error, is_secret));
+        let short = |problem: FieldProblem| FieldProblem {
+            message: shortened(&problem.message),
+            ..problem
         };
-        self.compiled.iter_errors(value).take(20).map(told).collect()
+        told.take(MOST_PROBLEMS).map(short).collect()
     }
 }
+
+/// More problems of one value are not reported.
+const MOST_PROBLEMS: usize = 20;
 
 /// Steps of a validation that may run on a thread of the executor.
 const BRIEF_STEPS: usize = 20_000;

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::Plugin;
 use super::call::{Ended, Instance, Stopped, call};
-use super::form::Form;
+use super::form::CompiledForm;
 use super::invocation::{GuestResults, Invocation, Returned};
 use super::results::{checked_results, is_brief};
 use super::session::{Part, Prepared, Recorded, execution_id, seed};
@@ -145,7 +145,7 @@ pub(super) enum End {
 pub(super) struct Run<'a> {
     plugin: &'a Plugin,
     target: Target,
-    form: Arc<Form>,
+    form: Arc<CompiledForm>,
     heavy: Offload,
     pub(super) execution: Execution,
     observer: Arc<dyn Observer>,

@@ -20,7 +20,7 @@ pub(super) struct Forms(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    forms: HashMap<String, Arc<Form>>,
+    forms: HashMap<String, Arc<CompiledForm>>,
     /// Bytes of their schemas.
     weight: usize,
 }
@@ -33,11 +33,11 @@ impl Forms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn get(&self, of: &FormOf) -> Option<Arc<Form>> {
+    pub(super) fn get(&self, of: &FormOf) -> Option<Arc<CompiledForm>> {
         self.kept().forms.get(&of.key()).cloned()
     }
 
-    pub(super) fn keep(&self, of: &FormOf, form: Form) -> Arc<Form> {
+    pub(super) fn keep(&self, of: &FormOf, form: CompiledForm) -> Arc<CompiledForm> {
         let (form, weight) = (Arc::new(form), 1_024);
         let weight = form.validator.weight() + weight;
         let mut kept = self.kept();
@@ -51,7 +51,7 @@ impl Forms {
 }
 
 /// A compiled form.
-pub(super) struct Form {
+pub(super) struct CompiledForm {
     /// Bytes that a secret may have.
     most: usize,
     validator: Validator,
@@ -59,7 +59,7 @@ pub(super) struct Form {
     pub(super) secrets: Vec<InputSecret>,
 }
 
-impl Form {
+impl CompiledForm {
     /// Compiles a form. Takes time.
     pub(super) fn new(
         description: &Description,

@@ -21,7 +21,7 @@ pub(crate) use call::{Guest, MemoryLimit, describe};
 use call::{call, pure};
 pub use crash::Crash;
 pub(crate) use crash::{Stop as Stopping, held};
-use form::{Form, Forms};
+use form::{CompiledForm, Forms};
 pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use recorded::{Replay, Resume};
 pub use stream::ExecutionStream;
@@ -31,7 +31,7 @@ use crate::approval::{Approval, GrantRequest, Withheld, until_disabled};
 use crate::credential::{Credential, CredentialForm};
 use crate::description::schema;
 use crate::description::{
-    Action, Configuration, CredentialType, Description, Document, FieldProblem, Trigger,
+    Action, Configuration, CredentialType, Description, Document, FieldProblem, Form, Trigger,
 };
 use crate::digest::Digest;
 use crate::egress::{Holder, Policy};
@@ -488,6 +488,33 @@ impl Plugin {
         self.parsed(&text, &limits)
     }
 
+    /// The form of an action's parameters, resolved.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such action.
+    pub fn action_form(&self, action: &str) -> Result<Form, Error> {
+        Ok(Form::of_action(self.action(action)?, &self.description.node.schemas))
+    }
+
+    /// The form of a trigger's parameters, resolved.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such trigger.
+    pub fn trigger_form(&self, trigger: &str) -> Result<Form, Error> {
+        Ok(Form::of_trigger(self.trigger(trigger)?, &self.description.node.schemas))
+    }
+
+    /// The form of a credential type, resolved.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such credential type.
+    pub fn credential_form(&self, credential_type: &str) -> Result<Form, Error> {
+        Ok(Form::of_credential_type(self.credential_type(credential_type)?))
+    }
+
     /// The problems of each item against the action's schema; empty lists where there are none.
     ///
     /// # Errors
@@ -501,16 +528,16 @@ impl Plugin {
 
     /// What follows from the schema of the parameters of an action or a trigger; found out once, and
     /// again when other forms have taken its place.
-    fn form(&self, of: &FormOf) -> Result<Arc<Form>, Error> {
+    fn form(&self, of: &FormOf) -> Result<Arc<CompiledForm>, Error> {
         if let Some(known) = self.forms.get(of) {
             return Ok(known);
         }
-        let form = Form::new(&self.description, of, &self.shared)?;
+        let form = CompiledForm::new(&self.description, of, &self.shared)?;
         Ok(self.forms.keep(of, form))
     }
 
     /// As [`Plugin::form`], and never works on a thread of the executor.
-    async fn form_elsewhere(&self, of: FormOf) -> Result<Arc<Form>, Error> {
+    async fn form_elsewhere(&self, of: FormOf) -> Result<Arc<CompiledForm>, Error> {
         if let Some(known) = self.forms.get(&of) {
             return Ok(known);
         }
@@ -519,7 +546,12 @@ impl Plugin {
     }
 
     /// An item's parameters as the guest may see them, as JSON text.
-    fn text_without_secrets(&self, form: &Form, by: &Principal, parameters: &Value) -> String {
+    fn text_without_secrets(
+        &self,
+        form: &CompiledForm,
+        by: &Principal,
+        parameters: &Value,
+    ) -> String {
         match form.secrets.is_empty() {
             true => parameters.to_string(),
             false => self.without_secrets(form, by, parameters).to_string(),
@@ -527,7 +559,7 @@ impl Plugin {
     }
 
     /// Parameters as the guest may see them: handles in place of secrets.
-    fn without_secrets(&self, form: &Form, by: &Principal, parameters: &Value) -> Value {
+    fn without_secrets(&self, form: &CompiledForm, by: &Principal, parameters: &Value) -> Value {
         let mut parameters = parameters.clone();
         self.shared.handles.hide(&self.holder(by), &form.secrets, &mut parameters);
         parameters
@@ -539,7 +571,12 @@ impl Plugin {
     }
 
     /// Everything that is wrong with parameters that a user runs this plugin with.
-    fn problems(&self, form: &Form, by: &Principal, parameters: &Value) -> Vec<FieldProblem> {
+    fn problems(
+        &self,
+        form: &CompiledForm,
+        by: &Principal,
+        parameters: &Value,
+    ) -> Vec<FieldProblem> {
         let mut problems = form.problems(parameters);
         let holder = self.holder(by);
         let unknown = self.shared.handles.unknown(&holder, &form.secrets, parameters);

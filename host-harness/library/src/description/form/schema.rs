@@ -1,9 +1,9 @@
-//! Reads the JSON Schemas of forms and outputs, as far as showing and filling them needs it.
+//! Reads the JSON Schemas of forms and records, as far as showing and filling them needs it.
 
 use serde_json::{Map, Value};
 
 /// Follows a reference to a shared schema.
-pub(crate) fn resolved<'a>(schema: &'a Value, shared: &'a Map<String, Value>) -> &'a Value {
+pub(super) fn resolved<'a>(schema: &'a Value, shared: &'a Map<String, Value>) -> &'a Value {
     let mut schema = schema;
     // A schema may refer to itself; a chain of references is never long.
     for _ in 0..16 {
@@ -21,7 +21,7 @@ pub(crate) fn resolved<'a>(schema: &'a Value, shared: &'a Map<String, Value>) ->
 }
 
 /// Properties of an object schema, references followed, in the form's order.
-pub(crate) fn properties(schema: &Value, shared: &Map<String, Value>) -> Vec<(String, Value)> {
+pub(super) fn properties(schema: &Value, shared: &Map<String, Value>) -> Vec<(String, Value)> {
     let schema = resolved(schema, shared);
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return Vec::new();
@@ -55,18 +55,18 @@ fn merged(property: &Value, shared: &Map<String, Value>) -> Value {
 }
 
 /// Names of required properties.
-pub(crate) fn required(schema: &Value) -> Vec<&str> {
+pub(super) fn required(schema: &Value) -> Vec<&str> {
     let required = schema.get("required").and_then(Value::as_array);
     required.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// A text of a member, empty where there is none.
-pub(crate) fn text<'a>(schema: &'a Value, member: &str) -> &'a str {
+pub(super) fn text<'a>(schema: &'a Value, member: &str) -> &'a str {
     schema.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The type in few words: `string`, `list of integer`, `high or low`.
-pub(crate) fn type_in_words(schema: &Value, shared: &Map<String, Value>) -> String {
+pub(super) fn type_in_words(schema: &Value, shared: &Map<String, Value>) -> String {
     words(schema, shared, NESTING)
 }
 
