@@ -29,8 +29,8 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 use workflow_node_host::credential::{
-    Claim, ConnectionKey, CredentialStatus, CredentialSummary, HeadChange, Health, LastUse,
-    LeaseChange, Mode, NewCredential, Renewal, Stored,
+    Claim, ConnectionKey, ConnectionParts, CredentialStatus, CredentialSummary, Head, HeadChange,
+    Health, LastUse, LeaseChange, Mode, NewCredential, Renewal, Stored,
 };
 use workflow_node_host::store::{KeyKind, PassphraseCost, SqliteStore, StoreError, StoreKey};
 use workflow_node_host::{Principal, Secret, Tenant, User};
@@ -73,27 +73,31 @@ fn secrets(token: &str) -> BTreeMap<String, Secret> {
 
 fn new(name: &str, token: &str) -> NewCredential {
     NewCredential {
-        tenant: Tenant::default(),
-        name: name.into(),
-        description: "For the nightly report.".into(),
-        owner: Some("ada".into()),
-        mode: Mode::Shared,
-        allowed_actions: Some(["item.list".to_owned()].into()),
-        node: "example".into(),
-        credential_type: "api-token".into(),
+        head: Head {
+            tenant: Tenant::default(),
+            name: name.into(),
+            description: "For the nightly report.".into(),
+            owner: Some("ada".into()),
+            mode: Mode::Shared,
+            allowed_actions: Some(["item.list".to_owned()].into()),
+            node: "example".into(),
+            credential_type: "api-token".into(),
+        },
         user: None,
-        fields: json!({ "region": "eu", "limit": 1.50 }).as_object().unwrap().clone(),
+        parts: ConnectionParts {
+            fields: json!({ "region": "eu", "limit": 1.50 }).as_object().unwrap().clone(),
+            configuration: serde_json::from_value(json!({
+                "base_urls": { "rest": "https://api.example.com" },
+                "audiences": ["https://api.example.com"],
+            }))
+            .unwrap(),
+            asked_scopes: Some(vec!["items.read".into(), "items.write".into()]),
+            granted_scopes: Some(vec!["items.read".into()]),
+            identity: json!({ "account": "A1" }).as_object().unwrap().clone(),
+            expires_at: Some(4_102_444_800_000),
+            lifetime: Some(86_400_000),
+        },
         secrets: secrets(token),
-        configuration: serde_json::from_value(json!({
-            "base_urls": { "rest": "https://api.example.com" },
-            "audiences": ["https://api.example.com"],
-        }))
-        .unwrap(),
-        asked_scopes: Some(vec!["items.read".into(), "items.write".into()]),
-        granted_scopes: Some(vec!["items.read".into()]),
-        identity: json!({ "account": "A1" }).as_object().unwrap().clone(),
-        expires_at: Some(4_102_444_800_000),
-        lifetime: Some(86_400_000),
     }
 }
 

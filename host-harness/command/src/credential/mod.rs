@@ -148,7 +148,7 @@ async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {
 /// Whose a typed-in secret is shows only when it is proved; what an ID token has said stays.
 async fn remember(world: &World, key: &ConnectionKey, identity: &Identity) -> Result<(), Failure> {
     let stored = world.store()?.read(key)?;
-    if stored.connection.configuration.oauth.is_some() {
+    if stored.connection.parts.configuration.oauth.is_some() {
         return Ok(());
     }
     let mut known = Map::new();

@@ -14,8 +14,8 @@ pub use status::{CredentialStatus, CredentialSummary};
 pub(crate) use status::{ended, outcome_unknown, refused};
 pub use store::CredentialStore;
 pub use stored::{
-    Claim, Connection, ConnectionKey, CredentialId, Dependant, Head, HeadChange, Health, LastUse,
-    Lease, LeaseChange, Mode, NewCredential, Renewal, Stored,
+    Claim, Connection, ConnectionKey, ConnectionParts, CredentialId, Dependant, Head, HeadChange,
+    Health, LastUse, Lease, LeaseChange, Mode, NewCredential, Renewal, Stored,
 };
 
 use crate::description::{Configuration, CredentialType, Description, FieldProblem};

@@ -69,14 +69,14 @@ impl Connection {
             }
             Health::Refused { .. } => CredentialStatus::NeedsReconnect { reason: refused() },
             Health::RefreshOutcomeUnknown { sent_at } => {
-                let ended = self.expires_at.is_none_or(|at| at <= now);
+                let ended = self.parts.expires_at.is_none_or(|at| at <= now);
                 let reason = outcome_unknown(ended);
                 if ended {
                     return CredentialStatus::NeedsReconnect { reason };
                 }
                 CredentialStatus::RefreshOutcomeUnknown { since: *sent_at, reason }
             }
-            Health::Connected => match self.expires_at {
+            Health::Connected => match self.parts.expires_at {
                 Some(at) if renews || at > now.saturating_add(self.notice()) => {
                     let _ = at;
                     CredentialStatus::Connected
@@ -90,7 +90,7 @@ impl Connection {
 
     /// A credential that lives for a day would be expiring all its life.
     fn notice(&self) -> u64 {
-        self.lifetime.map_or(NOTICE, |lifetime| NOTICE.min(lifetime / 4))
+        self.parts.lifetime.map_or(NOTICE, |lifetime| NOTICE.min(lifetime / 4))
     }
 }
 
@@ -172,18 +172,15 @@ pub struct CredentialSummary {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::ConnectionParts;
     use super::*;
 
     fn connection(health: Health, expires_at: Option<u64>, lifetime: Option<u64>) -> Connection {
+        let configuration = serde_json::from_str(r#"{"audiences":[]}"#).unwrap();
+        let parts = ConnectionParts::new(Map::new(), configuration);
         Connection {
-            fields: Map::new(),
-            configuration: serde_json::from_str(r#"{"audiences":[]}"#).unwrap(),
-            asked_scopes: None,
-            granted_scopes: None,
-            identity: Map::new(),
+            parts: ConnectionParts { expires_at, lifetime, ..parts },
             health,
-            expires_at,
-            lifetime,
             connected_at: 0,
             updated_at: 0,
             revision: 1,

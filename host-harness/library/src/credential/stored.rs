@@ -67,8 +67,6 @@ pub struct Head {
     pub node: String,
     /// Name of the credential type.
     pub credential_type: String,
-    /// Milliseconds since 1970.
-    pub created_at: u64,
 }
 
 /// Names a credential: its tenant, and its name there. A text names one of the default tenant.
@@ -181,25 +179,48 @@ pub enum Health {
     Disconnected,
 }
 
-/// What is known about one connection, without its secrets.
+/// The parts of a connection that are not secret: what a person has entered, and what the service has
+/// granted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Connection {
+pub struct ConnectionParts {
     /// The form's fields without secrets. They are stored in clear.
     pub fields: Map<String, Value>,
     /// What `configure` returned.
     pub configuration: Configuration,
-    /// What was asked for; `None` where the grant has no scopes.
+    /// The scopes that were requested; `None` where the grant has no scopes.
     pub asked_scopes: Option<Vec<String>>,
-    /// What was granted; `None` where the grant has no scopes.
+    /// The scopes that were granted; `None` where the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
-    /// Whose it is at the service: the ID token's described claims, or what a test has found out.
+    /// The account at the service: the ID token's described claims, or what a test has found.
     pub identity: Map<String, Value>,
-    /// How it is.
-    pub health: Health,
-    /// When the access token ends, if the service said so. Milliseconds since 1970.
+    /// When the access token expires, if the service said so. Milliseconds since 1970.
     pub expires_at: Option<u64>,
-    /// How long the access token lived when it was got, in milliseconds.
+    /// How long the access token was valid when it was issued, in milliseconds.
     pub lifetime: Option<u64>,
+}
+
+impl ConnectionParts {
+    /// The parts of a connection without scopes, identity, or expiry.
+    pub fn new(fields: Map<String, Value>, configuration: Configuration) -> Self {
+        Self {
+            fields,
+            configuration,
+            asked_scopes: None,
+            granted_scopes: None,
+            identity: Map::new(),
+            expires_at: None,
+            lifetime: None,
+        }
+    }
+}
+
+/// What is known about one connection, without its secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// What was entered and granted.
+    pub parts: ConnectionParts,
+    /// Whether it works.
+    pub health: Health,
     /// When a person connected it last. Milliseconds since 1970.
     pub connected_at: u64,
     /// When its secrets or its health changed last. Milliseconds since 1970.
@@ -211,7 +232,7 @@ pub struct Connection {
 /// A connection with its secrets.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// Of the name.
+    /// What belongs to the name.
     pub head: Head,
     /// What is not secret.
     pub connection: Connection,
@@ -276,43 +297,17 @@ pub struct Renewal {
     pub lifetime: Option<u64>,
 }
 
-/// A credential, or one more connection of it, that is to be kept.
+/// A credential, or one more connection of it, that is to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
-    /// The tenant that it belongs to.
-    pub tenant: Tenant,
-    /// Its name, for good.
-    pub name: String,
-    /// For people.
-    pub description: String,
-    /// The user of the tenant whose it is.
-    pub owner: Option<User>,
-    /// Who may use it.
-    pub mode: Mode,
-    /// The actions that it may be used for; `None` for all.
-    pub allowed_actions: Option<BTreeSet<String>>,
-    /// The node that it is for. No other gets it.
-    pub node: String,
-    /// Name of the credential type.
-    pub credential_type: String,
+    /// What belongs to the name.
+    pub head: Head,
     /// With [`Mode::PerUser`] whose connection this is.
     pub user: Option<User>,
-    /// The form's fields without secrets. They are stored in clear.
-    pub fields: Map<String, Value>,
+    /// What was entered and granted.
+    pub parts: ConnectionParts,
     /// The form's secrets and the grant's tokens, by name. They are stored sealed.
     pub secrets: BTreeMap<String, Secret>,
-    /// What `configure` returned.
-    pub configuration: Configuration,
-    /// What was asked for; `None` where the grant has no scopes.
-    pub asked_scopes: Option<Vec<String>>,
-    /// What was granted; `None` where the grant has no scopes.
-    pub granted_scopes: Option<Vec<String>>,
-    /// See [`Connection::identity`].
-    pub identity: Map<String, Value>,
-    /// When the access token ends. Milliseconds since 1970.
-    pub expires_at: Option<u64>,
-    /// How long it lives, in milliseconds.
-    pub lifetime: Option<u64>,
 }
 
 /// A change of what belongs to the name.

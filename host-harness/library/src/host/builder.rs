@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
 use crate::description::RateWindow;
-use crate::egress::{EchoFilters, Handles, Pacing};
+use crate::egress::{EchoFilters, Endpoints, Handles, Pacing};
 use crate::error::{Cause, Error};
 use crate::execution::{Observer, Silent};
 use crate::imports::{add_to_linker, add_wasi_to_linker};
@@ -23,7 +23,7 @@ use crate::isolation::Isolation;
 use crate::isolation::Workers;
 use crate::journal::Journals;
 use crate::limits::{Limits, ProcessLimits, TriggerLimits, WorkerLimits};
-use crate::oauth::{CredentialEvents, CredentialManager, Services, Timing};
+use crate::oauth::{Backend, CredentialEvents, CredentialManager, NoEvents, Timing};
 use crate::offload::Offload;
 use crate::transport::{HttpTransport, Transport};
 use crate::trigger::{TriggerStore, Triggers};
@@ -293,19 +293,23 @@ impl HostBuilder {
         let audit = AuditLog::new(audit, &self.process_limits);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
         let manager = self.credential_store.map(|store| {
-            CredentialManager::new(Services {
+            CredentialManager::new(Backend {
                 store,
-                transport: transport.clone(),
-                approvals: approvals.clone(),
-                audit: audit.clone(),
+                endpoints: Endpoints {
+                    transport: transport.clone(),
+                    approvals: approvals.clone(),
+                    audit: audit.clone(),
+                    clock: clock.clone(),
+                },
                 clock: clock.clone(),
-                events: self.credential_events,
+                audit: audit.clone(),
+                events: self.credential_events.unwrap_or_else(|| Arc::new(NoEvents)),
                 timing: self.credential_timing.unwrap_or_default(),
             })
         });
         let credentials: Arc<dyn CredentialSource> = match (self.credential_source, &manager) {
             (Some(source), _) => source,
-            (None, Some(manager)) => Arc::new(manager.clone()),
+            (None, Some(manager)) => Arc::new(manager.access()),
             (None, None) => Arc::new(MemoryCredentials::default()),
         };
         let triggers = self.trigger_store.map(|store| {

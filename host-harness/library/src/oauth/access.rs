@@ -1,12 +1,13 @@
-//! The manager as the host's source of credentials: who may have which, and a token that is good for
-//! a while.
+//! The host's source of credentials: who may use which, with a token that is valid for a while.
 
-use std::sync::PoisonError;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::manage::{CredentialEnded, CredentialManager};
-use super::renew::Wanted;
+use super::backend::Backend;
+use super::manage::CredentialEnded;
+use super::renew::{RefreshRequest, Renewer};
 use super::rights;
 use crate::credential::{
     ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
@@ -15,14 +16,39 @@ use crate::credential::{
 use crate::description::Grant;
 use crate::principal::Principal;
 
-impl CredentialManager {
+/// Decides who may use which credential, and supplies it. Owns what it has last seen and reported.
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Access {
+    backend: Arc<Backend>,
+    renewer: Renewer,
+    seen: Arc<Seen>,
+}
+
+/// What was last seen of credentials.
+#[derive(Default)]
+struct Seen {
+    /// Connections that the service has refused and that are not noted as working again.
+    refused: Mutex<BTreeSet<ConnectionKey>>,
+    /// The revision of each connection whose end was reported, so that it is reported once, however
+    /// many calls find it.
+    reported: Mutex<HashMap<ConnectionKey, u64>>,
+    /// The mode of each credential that was supplied.
+    modes: Mutex<HashMap<CredentialId, Mode>>,
+}
+
+impl Access {
+    pub(super) fn new(backend: Arc<Backend>, renewer: Renewer) -> Self {
+        Self { backend, renewer, seen: Arc::default() }
+    }
+
     /// The connection that a request is for, if it may have it.
     async fn permitted(
         &self,
         request: &CredentialRequest,
     ) -> Result<ConnectionKey, CredentialError> {
         let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
-        let head = self.0.store.head(&id).await?;
+        let head = self.backend.store.head(&id).await?;
         self.note_mode(id, head.mode);
         let forbidden =
             |reason: String| Err(CredentialError::Forbidden { name: head.name.clone(), reason });
@@ -56,7 +82,7 @@ impl CredentialManager {
     }
 
     fn note_mode(&self, id: CredentialId, mode: Mode) {
-        let mut modes = self.0.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut modes = self.seen.modes.lock().unwrap_or_else(PoisonError::into_inner);
         modes.insert(id, mode);
     }
 
@@ -66,7 +92,7 @@ impl CredentialManager {
         request: &CredentialRequest,
         key: &ConnectionKey,
     ) -> Result<Stored, CredentialError> {
-        let stored = self.0.store.open(key).await?;
+        let stored = self.backend.store.open(key).await?;
         let before = stored.connection.health.clone();
         let revision = stored.connection.revision;
         let result = self.freshened(request, key, stored).await;
@@ -82,10 +108,10 @@ impl CredentialManager {
         key: &ConnectionKey,
         stored: Stored,
     ) -> Result<Stored, CredentialError> {
-        let now = self.0.clock.unix_milliseconds();
+        let now = self.backend.clock.unix_milliseconds();
         let reconnect =
             |reason: String| Err(CredentialError::Reconnect { name: key.name.clone(), reason });
-        let is_over = stored.connection.expires_at.is_some_and(|at| at <= now);
+        let is_over = stored.connection.parts.expires_at.is_some_and(|at| at <= now);
         let can_renew = self.can_renew(request, &stored);
         let was_lost = stored.lease.sent_at.is_some() && stored.lease.until <= now;
         match &stored.connection.health {
@@ -96,33 +122,18 @@ impl CredentialManager {
             // Whether it can still be used, and whether the refresh may be sent again, is for the
             // one who holds the lease to say.
             _ if can_renew => {
-                return self.renewed(self.wanted(request, key, &stored, false)).await;
+                return self.renewer.renewed(refresh_request(request, key, &stored, false)).await;
             }
             _ if is_over => return reconnect(outcome_unknown(true)),
             _ => return Ok(stored),
         }
         if can_renew && self.is_due(&stored, now) {
-            return self.renewed(self.wanted(request, key, &stored, false)).await;
+            return self.renewer.renewed(refresh_request(request, key, &stored, false)).await;
         }
-        if is_over && stored.connection.configuration.oauth.is_some() {
+        if is_over && stored.connection.parts.configuration.oauth.is_some() {
             return reconnect(ended());
         }
         Ok(stored)
-    }
-
-    fn wanted(
-        &self,
-        request: &CredentialRequest,
-        key: &ConnectionKey,
-        stored: &Stored,
-        refused: bool,
-    ) -> Wanted {
-        Wanted {
-            request: request.clone(),
-            key: key.clone(),
-            stale: stored.connection.revision,
-            refused,
-        }
     }
 
     /// Whether this host can get a new access token: the grant is described, and there is something
@@ -141,26 +152,27 @@ impl CredentialManager {
 
     /// Early by a skew that fits the lifetime, and not by all processes at the same moment.
     fn is_due(&self, stored: &Stored, now: u64) -> bool {
-        let Some(ends) = stored.connection.expires_at else {
+        let Some(ends) = stored.connection.parts.expires_at else {
             return !stored.secrets.contains_key("access_token");
         };
-        let skew = u64::try_from(self.0.timing.skew.as_millis()).unwrap_or(u64::MAX);
-        let skew = skew.min(stored.connection.lifetime.unwrap_or(u64::MAX) / 10);
+        let skew = u64::try_from(self.backend.timing.skew.as_millis()).unwrap_or(u64::MAX);
+        let skew = skew.min(stored.connection.parts.lifetime.unwrap_or(u64::MAX) / 10);
         let jitter = (skew as f64 * rand::random::<f64>() / 2.0) as u64;
         now.saturating_add(skew).saturating_add(jitter) >= ends
     }
 
     /// Notes that the service has refused a connection that worked before.
     async fn note_refusal(&self, key: &ConnectionKey, revision: u64) {
-        let Ok(stored) = self.0.store.open(key).await else { return };
+        let Ok(stored) = self.backend.store.open(key).await else {
+            return;
+        };
         let before = stored.connection.health;
         if stored.connection.revision != revision || before != Health::Connected {
             return;
         }
-        let health = Health::Refused { at: self.0.clock.unix_milliseconds() };
-        if let Err(error) = self.0.store.set_health(key, revision, health).await {
-            tracing::warn!(credential = %key, %error, "cannot record that the credential was \
-                                                       rejected");
+        let health = Health::Refused { at: self.backend.clock.unix_milliseconds() };
+        if let Err(error) = self.backend.store.set_health(key, revision, health).await {
+            tracing::warn!(credential = %key, %error, "cannot record that the credential was rejected");
             return;
         }
         let name = key.name.clone();
@@ -176,15 +188,17 @@ impl CredentialManager {
         before: &Health,
         revision: u64,
     ) {
-        let CredentialError::Reconnect { reason, .. } = error else { return };
+        let CredentialError::Reconnect { reason, .. } = error else {
+            return;
+        };
         if !matches!(before, Health::Connected | Health::RefreshOutcomeUnknown { .. }) {
             return;
         }
-        let told = {
-            let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.insert(key.clone(), revision)
+        let reported = {
+            let mut reported = self.seen.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            reported.insert(key.clone(), revision)
         };
-        if told == Some(revision) {
+        if reported == Some(revision) {
             return;
         }
         let event = CredentialEnded {
@@ -192,19 +206,19 @@ impl CredentialManager {
             credential: key.name.clone(),
             user: key.user.clone(),
             reason: reason.clone(),
-            dependants: self.dependants(key.credential()).await,
+            dependants: self.backend.dependants(key.credential()).await,
         };
-        self.0.events.needs_reconnect(&event).await;
+        self.backend.events.needs_reconnect(&event).await;
     }
 }
 
 #[async_trait]
-impl CredentialSource for CredentialManager {
+impl CredentialSource for Access {
     async fn credential(&self, request: &CredentialRequest) -> Result<Credential, CredentialError> {
         let key = self.permitted(request).await?;
         let stored = self.fresh(request, &key).await?;
         if let Some(description) = &request.description
-            && let Some(granted) = &stored.connection.granted_scopes
+            && let Some(granted) = &stored.connection.parts.granted_scopes
             && let Some(credential_type) =
                 description.credential_types.get(&stored.head.credential_type)
         {
@@ -220,10 +234,10 @@ impl CredentialSource for CredentialManager {
         if request.offline {
             return Ok(ready(stored));
         }
-        let last = LastUse { at: self.0.clock.unix_milliseconds(), by: used_by(request) };
-        self.0.store.note_use(&key, last, request.workflow.as_deref()).await;
+        let last = LastUse { at: self.backend.clock.unix_milliseconds(), by: used_by(request) };
+        self.backend.store.note_use(&key, last, request.workflow.as_deref()).await;
         if matches!(stored.connection.health, Health::Refused { .. }) {
-            let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut refused = self.seen.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.insert(key);
         }
         Ok(ready(stored))
@@ -235,7 +249,7 @@ impl CredentialSource for CredentialManager {
         revision: u64,
     ) -> Result<Credential, CredentialError> {
         let key = self.permitted(request).await?;
-        let stored = self.0.store.open(&key).await?;
+        let stored = self.backend.store.open(&key).await?;
         let before = stored.connection.health.clone();
         if stored.connection.revision > revision {
             return Ok(ready(stored));
@@ -243,7 +257,7 @@ impl CredentialSource for CredentialManager {
         if !self.can_renew(request, &stored) {
             return Err(CredentialError::NotRefreshable(key.name));
         }
-        match self.renewed(self.wanted(request, &key, &stored, true)).await {
+        match self.renewer.renewed(refresh_request(request, &key, &stored, true)).await {
             Ok(stored) => Ok(ready(stored)),
             Err(error) => {
                 self.announce(&key, &error, &before, revision).await;
@@ -254,21 +268,23 @@ impl CredentialSource for CredentialManager {
 
     fn is_shared(&self, request: &CredentialRequest) -> bool {
         let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
-        let modes = self.0.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        let modes = self.seen.modes.lock().unwrap_or_else(PoisonError::into_inner);
         modes.get(&id).is_some_and(|mode| *mode != Mode::PerUser)
     }
 
     fn refused(&self, request: &CredentialRequest, revision: u64) {
-        let (manager, request) = (self.clone(), request.clone());
-        self.0.under_way.spawn(async move {
-            let Ok(key) = manager.permitted(&request).await else { return };
+        let (access, request) = (self.clone(), request.clone());
+        self.renewer.spawn(async move {
+            let Ok(key) = access.permitted(&request).await else {
+                return;
+            };
             // One after the other, so that those who depend on it are told once.
-            let flight = manager.flight(&key);
+            let turn = access.renewer.turn(&key);
             {
-                let _turn = flight.lock().await;
-                manager.note_refusal(&key, revision).await;
+                let _held = turn.lock().await;
+                access.note_refusal(&key, revision).await;
             }
-            manager.land(&key, flight);
+            access.renewer.give_back(&key, turn);
         });
     }
 
@@ -276,7 +292,7 @@ impl CredentialSource for CredentialManager {
         let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
         let user = ConnectionKey::of_user(&id, request.actor.user.clone());
         let key = {
-            let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut refused = self.seen.refused.lock().unwrap_or_else(PoisonError::into_inner);
             if refused.is_empty() {
                 return;
             }
@@ -285,10 +301,10 @@ impl CredentialSource for CredentialManager {
                 None => return,
             }
         };
-        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let manager = self.clone();
-        self.0.under_way.spawn(async move {
-            let marked = manager.0.store.set_health(&key, revision, Health::Connected).await;
+        self.seen.reported.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let backend = self.backend.clone();
+        self.renewer.spawn(async move {
+            let marked = backend.store.set_health(&key, revision, Health::Connected).await;
             if let Err(error) = marked {
                 tracing::debug!(credential = %key, %error, "cannot record that the credential \
                                                             works again");
@@ -306,10 +322,10 @@ fn ready(stored: Stored) -> Credential {
         name: head.name,
         node: head.node,
         credential_type: head.credential_type,
-        fields: connection.fields,
+        fields: connection.parts.fields,
         secrets,
-        configuration: connection.configuration,
-        granted_scopes: connection.granted_scopes,
+        configuration: connection.parts.configuration,
+        granted_scopes: connection.parts.granted_scopes,
         revision: connection.revision,
     }
 }
@@ -323,4 +339,18 @@ fn used_by(request: &CredentialRequest) -> String {
         by.push_str(&format!(" by {}", request.actor));
     }
     by
+}
+
+fn refresh_request(
+    request: &CredentialRequest,
+    key: &ConnectionKey,
+    stored: &Stored,
+    refused: bool,
+) -> RefreshRequest {
+    RefreshRequest {
+        request: request.clone(),
+        key: key.clone(),
+        stale: stored.connection.revision,
+        refused,
+    }
 }

@@ -1,7 +1,8 @@
 //! Connecting: from a form to a credential that is kept. Nothing is stored before all of it has
 //! worked, so that a flow that is given up half-way leaves nothing behind.
 
-use std::sync::PoisonError;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,8 +11,9 @@ use rand::TryRng as _;
 use url::Url;
 
 use super::ConnectError;
+use super::backend::Backend;
 use super::callback::{self, Callback, Said};
-use super::manage::{Actor, CredentialManager};
+use super::manage::Actor;
 use super::order::{ConnectOrder, Draft, check_redirect, client_id};
 use super::outcome::NewConnection;
 use super::rights::{self, Right};
@@ -36,7 +38,7 @@ pub struct Authorization {
 }
 
 /// What an authorization needs to be finished.
-pub(crate) struct Pending {
+struct Pending {
     plugin: Plugin,
     order: ConnectOrder,
     draft: Draft,
@@ -48,14 +50,21 @@ pub(crate) struct Pending {
     by: Actor,
 }
 
-impl CredentialManager {
-    /// Begins an authorization: what to show the person, and where to send them.
-    ///
-    /// # Errors
-    ///
-    /// When the plugin is not approved, the type has no such grant, the form is wrong, the name is
-    /// taken, `by` may not, or the redirect URL is none that a code may be sent to.
-    pub async fn begin(
+/// Connects credentials, and ends connections. Owns the authorizations that a person has not come back
+/// from yet.
+pub(crate) struct Connector {
+    pub(super) backend: Arc<Backend>,
+    /// By their state.
+    pending: Mutex<HashMap<String, Pending>>,
+}
+
+impl Connector {
+    pub(super) fn new(backend: Arc<Backend>) -> Self {
+        Self { backend, pending: Mutex::default() }
+    }
+
+    /// See [`CredentialManager::begin`](super::CredentialManager::begin).
+    pub(crate) async fn begin(
         &self,
         plugin: &Plugin,
         order: ConnectOrder,
@@ -76,7 +85,7 @@ impl CredentialManager {
         let oauth = draft.configuration.oauth.as_ref().ok_or(ConnectError::NotConfigured)?;
         let authorize = oauth.authorize_url.clone().ok_or(ConnectError::NotConfigured)?;
         let authorize = self
-            .0
+            .backend
             .endpoints
             .approved(plugin.digest(), &described.name, &authorize, None)
             .await
@@ -113,7 +122,7 @@ impl CredentialManager {
         let had: Vec<String> = draft
             .before
             .as_ref()
-            .and_then(|before| before.connection.granted_scopes.clone())
+            .and_then(|before| before.connection.parts.granted_scopes.clone())
             .unwrap_or_default();
         let authorization = Authorization {
             url,
@@ -129,42 +138,39 @@ impl CredentialManager {
             redirect,
             verifier: Secret::new(verifier.secret().as_str()),
             nonce,
-            began: self.0.clock.monotonic(),
+            began: self.backend.clock.monotonic(),
             by: by.clone(),
         };
-        let mut all = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, patience) = (self.0.clock.monotonic(), self.0.timing.pending);
+        let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, patience) = (self.backend.clock.monotonic(), self.backend.timing.pending);
         all.retain(|_, one| now.saturating_sub(one.began) < patience);
         all.insert(state, pending);
         Ok(authorization)
     }
 
-    /// Gives an authorization up.
-    pub fn abandon(&self, state: &str) {
-        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(state);
+    /// See [`CredentialManager::abandon`](super::CredentialManager::abandon).
+    pub(crate) fn abandon(&self, state: &str) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(state);
     }
 
-    /// Finishes an authorization with the URL that the service has sent the person back to. Each
-    /// can be finished once, and by whoever has begun it: else a person who consents would give
-    /// their account to somebody who has sent them the address.
-    ///
-    /// # Errors
-    ///
-    /// When the callback belongs to no authorization of this principal that waits, comes from
-    /// somebody else, or the service refuses. Nothing is kept then.
-    pub async fn finish(&self, callback: &str, by: &Actor) -> Result<NewConnection, ConnectError> {
+    /// See [`CredentialManager::finish`](super::CredentialManager::finish).
+    pub(crate) async fn finish(
+        &self,
+        callback: &str,
+        by: &Actor,
+    ) -> Result<NewConnection, ConnectError> {
         // The state before anything else: without one of ours nothing of it is looked at.
         let callback =
             Callback::read(callback, None).map_err(|why| ConnectError::Callback(why.to_owned()))?;
         let pending = {
-            let mut all = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             all.remove(callback.state().expose())
         };
         // The same words for one that is unknown and one that is another's.
         let pending =
             pending.filter(|one| one.by.principal == by.principal).ok_or(ConnectError::State)?;
-        let since = self.0.clock.monotonic().saturating_sub(pending.began);
-        if since >= self.0.timing.pending {
+        let since = self.backend.clock.monotonic().saturating_sub(pending.began);
+        if since >= self.backend.timing.pending {
             return Err(ConnectError::State);
         }
         let wrong = |why: &'static str| ConnectError::Callback(why.to_owned());
@@ -196,20 +202,18 @@ impl CredentialManager {
         };
         let caller = self.caller_of(&plugin, &order, &draft, by);
         let wire = self.wire(&caller, &described.grant, &draft);
-        let tokens =
-            self.first_tokens(async || wire.code(&code, &verifier, redirect.as_str()).await).await;
+        let tokens = self
+            .backend
+            .first_tokens(async || wire.code(&code, &verifier, redirect.as_str()).await)
+            .await;
         drop(code);
         let tokens = tokens.map_err(service)?;
         self.connection(&plugin, described, order, draft, by, Some((tokens, nonce.as_deref())))
             .await
     }
 
-    /// Gets an app's own token (client credentials).
-    ///
-    /// # Errors
-    ///
-    /// As [`begin`](Self::begin), and when the service refuses.
-    pub async fn connect_app(
+    /// See [`CredentialManager::connect_app`](super::CredentialManager::connect_app).
+    pub(crate) async fn connect_app(
         &self,
         plugin: &Plugin,
         order: ConnectOrder,
@@ -223,17 +227,13 @@ impl CredentialManager {
         let draft = self.draft(plugin, described, &order, by).await?;
         let caller = self.caller_of(plugin, &order, &draft, by);
         let wire = self.wire(&caller, &described.grant, &draft);
-        let tokens = self.first_tokens(async || wire.app(&draft.asked).await).await;
+        let tokens = self.backend.first_tokens(async || wire.app(&draft.asked).await).await;
         let tokens = tokens.map_err(service)?;
         self.connection(plugin, described, order, draft, by, Some((tokens, None))).await
     }
 
-    /// Takes secrets that a person has typed in. Nothing is sent: a test proves them.
-    ///
-    /// # Errors
-    ///
-    /// As [`begin`](Self::begin).
-    pub async fn connect_fixed(
+    /// See [`CredentialManager::connect_fixed`](super::CredentialManager::connect_fixed).
+    pub(crate) async fn connect_fixed(
         &self,
         plugin: &Plugin,
         order: ConnectOrder,

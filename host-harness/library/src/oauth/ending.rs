@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::manage::{Actor, CredentialEnded, CredentialManager, permit_management};
-use super::wire::{RefusalKind, Wire};
+use super::connect::Connector;
+use super::manage::{Actor, CredentialEnded, permit_management};
+use super::renew::caller;
+use super::wire::Wire;
 use crate::audit::CredentialOperation;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, Dependant, Health, Stored,
@@ -33,28 +35,23 @@ pub struct Disconnection {
     pub dependants: Vec<Dependant>,
 }
 
-impl CredentialManager {
-    /// Ends a connection: tells the service to revoke its tokens, where there is a way, and wipes
-    /// them here, whatever the service says. The name stays, so that connecting again revives
-    /// everything that refers to it. `plugin` tells how the service revokes; without it nothing is
-    /// asked.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, when `by` may not, or when the store cannot be written.
-    pub async fn disconnect(
+impl Connector {
+    /// See [`CredentialManager::disconnect`](super::CredentialManager::disconnect).
+    pub(crate) async fn disconnect(
         &self,
         key: &ConnectionKey,
         by: &Actor,
         plugin: Option<&Plugin>,
     ) -> Result<Disconnection, CredentialError> {
-        let head = self.0.store.head(&key.credential()).await?;
+        let head = self.backend.store.head(&key.credential()).await?;
         let permitted = permit_management(&head, key.user.as_ref(), by);
-        self.audit_of(&head, CredentialOperation::Disconnect, by, permitted.as_ref().err()).await;
+        self.backend
+            .audit_of(&head, CredentialOperation::Disconnect, by, permitted.as_ref().err())
+            .await;
         permitted?;
-        let dependants = self.dependants(key.credential()).await;
+        let dependants = self.backend.dependants(key.credential()).await;
         // A record that does not open can still be wiped.
-        let stored = self.0.store.open(key).await;
+        let stored = self.backend.store.open(key).await;
         let (revoked, not_asked) = match &stored {
             Ok(stored) => self.revoke_tokens(stored, by, plugin).await,
             Err(error @ CredentialError::NotConnected { .. }) => return Err(error.clone()),
@@ -65,10 +62,10 @@ impl CredentialManager {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match self.0.store.set_health(key, revision, Health::Disconnected).await {
+            match self.backend.store.set_health(key, revision, Health::Disconnected).await {
                 Ok(()) => break,
                 Err(CredentialError::Changed(_)) if attempts < 5 => {
-                    revision = self.0.store.open(key).await?.connection.revision;
+                    revision = self.backend.store.open(key).await?.connection.revision;
                 }
                 Err(error) => return Err(error),
             }
@@ -80,7 +77,7 @@ impl CredentialManager {
             reason: "it was disconnected".to_owned(),
             dependants: dependants.clone(),
         };
-        self.0.events.disconnected(&event).await;
+        self.backend.events.disconnected(&event).await;
         Ok(Disconnection { revoked, not_asked, dependants })
     }
 
@@ -96,7 +93,7 @@ impl CredentialManager {
             .filter(|name| stored.secrets.contains_key(*name))
             .collect();
         if tokens.is_empty() {
-            let fixed = stored.connection.configuration.oauth.is_none();
+            let fixed = stored.connection.parts.configuration.oauth.is_none();
             let reason = fixed.then(|| {
                 "a typed secret cannot be revoked here. Delete it at the service if nothing else \
                  uses it"
@@ -108,7 +105,7 @@ impl CredentialManager {
             let reason = "the plugin, which describes how tokens are revoked, is missing";
             return (Vec::new(), Some(reason.to_owned()));
         };
-        let oauth = stored.connection.configuration.oauth.as_ref();
+        let oauth = stored.connection.parts.configuration.oauth.as_ref();
         if oauth.is_none_or(|oauth| oauth.revoke_url.is_none()) {
             let reason = "the service does not support revocation. Revoke access on the pages of \
                           the service, or wait until the token expires";
@@ -127,49 +124,22 @@ impl CredentialManager {
             actor: by.principal.clone(),
             ..CredentialRequest::default()
         };
-        let caller = self.caller(&request, stored, "credential.revoke");
+        let caller = caller(&request, stored, "credential.revoke");
         let wire = Wire {
-            endpoints: &self.0.endpoints,
+            endpoints: &self.backend.endpoints,
             caller: &caller,
             grant: &credential_type.grant,
-            fields: &stored.connection.fields,
+            fields: &stored.connection.parts.fields,
             secrets: &stored.secrets,
-            configuration: &stored.connection.configuration,
-            timeout: self.0.timing.answer.min(Duration::from_secs(20)),
+            configuration: &stored.connection.parts.configuration,
+            timeout: self.backend.timing.answer.min(Duration::from_secs(20)),
         };
         let mut revoked = Vec::new();
         for name in tokens {
-            let failed = self.revoke_one(&wire, name, &stored.secrets[name]).await;
-            self.audit(&request, CredentialOperation::Revoke, failed.clone()).await;
+            let failed = self.backend.revoke_one(&wire, name, &stored.secrets[name]).await;
+            self.backend.audit(&request, CredentialOperation::Revoke, failed.clone()).await;
             revoked.push(Revoked { token: name.to_owned(), failed });
         }
         (revoked, None)
-    }
-
-    /// RFC 7009 section 2.2.1: 503 means to try again.
-    pub(crate) async fn revoke_one(
-        &self,
-        wire: &Wire<'_>,
-        name: &str,
-        token: &crate::Secret,
-    ) -> Option<String> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let refusal = match wire.revoke(name, token).await {
-                Ok(()) => return None,
-                Err(refusal) => refusal,
-            };
-            let again = matches!(
-                refusal.kind,
-                RefusalKind::Unavailable | RefusalKind::NotSent | RefusalKind::Lost
-            );
-            if !again || attempt >= 3 {
-                return Some(refusal.reason);
-            }
-            let pause = self.0.timing.first_pause.saturating_mul(attempt);
-            let pause = refusal.retry_after.unwrap_or(pause).min(Duration::from_secs(5));
-            self.0.clock.sleep(pause).await;
-        }
     }
 }

@@ -1,25 +1,27 @@
-//! Credentials over time: who may use which, renewing them, and their end. Sits above the store
-//! ([`CredentialStore`]) and below the host, for which it is the source of credentials.
+//! Credentials over time, as an engine uses them: access, connection, and renewal over one store.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use tokio_util::task::TaskTracker;
+use serde_json::{Map, Value};
 
-use super::connect::Pending;
-use crate::approval::Approvals;
-use crate::audit::{AuditLog, CredentialEvent, CredentialOperation};
-use crate::clock::Clock;
+use super::ConnectError;
+use super::access::Access;
+use super::backend::Backend;
+use super::connect::{Authorization, Connector};
+use super::ending::Disconnection;
+use super::order::ConnectOrder;
+use super::outcome::NewConnection;
+use super::renew::Renewer;
+use crate::audit::CredentialOperation;
 use crate::credential::{
-    ConnectionKey, CredentialError, CredentialId, CredentialRequest, CredentialStore, Dependant,
-    Head, HeadChange, Mode,
+    ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
+    CredentialStore, Dependant, Head, HeadChange,
 };
-use crate::egress::Endpoints;
+use crate::plugin::Plugin;
 use crate::principal::{Principal, Tenant, User};
-use crate::transport::Transport;
 
 /// How long things may take while tokens are got and renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,83 +120,48 @@ pub trait CredentialEvents: Send + Sync + 'static {
     }
 }
 
-struct NoEvents;
-
-impl CredentialEvents for NoEvents {}
-
 /// Credentials over time. Cheap to clone.
 #[derive(Clone)]
-pub struct CredentialManager(pub(crate) Arc<Inner>);
+pub struct CredentialManager(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) store: Arc<dyn CredentialStore>,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) audit: AuditLog,
-    pub(crate) events: Arc<dyn CredentialEvents>,
-    pub(crate) timing: Timing,
-    /// One turn per connection that is being renewed in this process.
-    flights: Mutex<HashMap<ConnectionKey, Arc<tokio::sync::Mutex<()>>>>,
-    /// Authorizations that a person has not come back from yet, by their state.
-    pub(crate) pending: Mutex<HashMap<String, Pending>>,
-    /// Connections that the service has refused and that are not noted as working again.
-    pub(crate) refused: Mutex<BTreeSet<ConnectionKey>>,
-    /// The revision of each connection whose end was told, so that it is told once, however many
-    /// calls find it.
-    pub(crate) told: Mutex<HashMap<ConnectionKey, u64>>,
-    /// The mode of each credential that was given out, as it was last seen.
-    pub(crate) modes: Mutex<HashMap<CredentialId, Mode>>,
-    pub(crate) under_way: TaskTracker,
-}
-
-/// What a manager works with.
-pub(crate) struct Services {
-    pub(crate) store: Arc<dyn CredentialStore>,
-    pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) approvals: Arc<dyn Approvals>,
-    pub(crate) audit: AuditLog,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) events: Option<Arc<dyn CredentialEvents>>,
-    pub(crate) timing: Timing,
+struct Inner {
+    backend: Arc<Backend>,
+    access: Access,
+    connector: Connector,
+    renewer: Renewer,
 }
 
 impl CredentialManager {
-    pub(crate) fn new(services: Services) -> Self {
-        let Services { store, transport, approvals, audit, clock, events, timing } = services;
-        let endpoints =
-            Endpoints { transport, approvals, audit: audit.clone(), clock: clock.clone() };
+    pub(crate) fn new(backend: Backend) -> Self {
+        let backend = Arc::new(backend);
+        let renewer = Renewer::new(backend.clone());
         Self(Arc::new(Inner {
-            store,
-            endpoints,
-            clock,
-            audit,
-            events: events.unwrap_or_else(|| Arc::new(NoEvents)),
-            timing,
-            flights: Mutex::default(),
-            pending: Mutex::default(),
-            refused: Mutex::default(),
-            told: Mutex::default(),
-            modes: Mutex::default(),
-            under_way: TaskTracker::new(),
+            access: Access::new(backend.clone(), renewer.clone()),
+            connector: Connector::new(backend.clone()),
+            renewer,
+            backend,
         }))
+    }
+
+    /// What supplies credentials to executions.
+    pub(crate) fn access(&self) -> Access {
+        self.0.access.clone()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.0.backend
     }
 
     /// The store below.
     pub fn store(&self) -> &Arc<dyn CredentialStore> {
-        &self.0.store
+        &self.0.backend.store
     }
 
-    /// Waits for what is under way: a program that ends in the middle of a refresh does not know
+    /// Waits for what is in progress: a program that ends in the middle of a refresh does not know
     /// what came of it. Bounded by the time that a token endpoint may take.
     pub async fn settle(&self) {
-        self.0.under_way.close();
-        tokio::select! {
-            () = self.0.under_way.wait() => {}
-            () = self.0.clock.sleep(self.0.timing.answer) => {
-                tracing::warn!("a token is still being refreshed");
-            }
-        }
-        self.0.under_way.reopen();
+        self.0.renewer.settle().await;
     }
 
     /// Changes what belongs to a credential's name. Another mode wipes the secrets of all its
@@ -210,73 +177,180 @@ impl CredentialManager {
         by: &Actor,
     ) -> Result<(), CredentialError> {
         let id = CredentialId::of(by.principal.tenant.clone(), name);
-        let head = self.0.store.head(&id).await?;
+        let head = self.0.backend.store.head(&id).await?;
         let permitted = permit_management(&head, None, by);
-        self.audit_of(&head, CredentialOperation::Change, by, permitted.as_ref().err()).await;
+        self.0
+            .backend
+            .audit_of(&head, CredentialOperation::Change, by, permitted.as_ref().err())
+            .await;
         permitted?;
-        self.0.store.change(&id, change).await
+        self.0.backend.store.change(&id, change).await
     }
 
     /// Workflows that have named a credential; empty where the store cannot tell.
     pub async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
-        let CredentialId { tenant, name } = credential.into();
-        let listed = self.0.store.list().await.unwrap_or_default();
-        listed
-            .into_iter()
-            .find(|one| one.tenant == tenant && one.name == name)
-            .map(|one| one.dependants)
-            .unwrap_or_default()
+        self.0.backend.dependants(credential).await
     }
 
-    pub(crate) fn flight(&self, key: &ConnectionKey) -> Arc<tokio::sync::Mutex<()>> {
-        let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.entry(key.clone()).or_default().clone()
+    /// Begins an authorization: what to show the person, and where to send them.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin is not approved, the type has no such grant, the form is wrong, the name is
+    /// taken, `by` may not, or the redirect URL is none that a code may be sent to.
+    pub async fn begin(
+        &self,
+        plugin: &Plugin,
+        order: ConnectOrder,
+        by: &Actor,
+    ) -> Result<Authorization, ConnectError> {
+        self.0.connector.begin(plugin, order, by).await
     }
 
-    /// Forgets a turn that nobody waits for.
-    pub(crate) fn land(&self, key: &ConnectionKey, flight: Arc<tokio::sync::Mutex<()>>) {
-        let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        // The map's, and ours.
-        if Arc::strong_count(&flight) <= 2 {
-            flights.remove(key);
-        }
+    /// Gives an authorization up.
+    pub fn abandon(&self, state: &str) {
+        self.0.connector.abandon(state)
     }
 
-    /// Records in the audit log what was done for a request.
-    pub(crate) async fn audit(
+    /// Finishes an authorization with the URL that the service has sent the person back to. Each
+    /// can be finished once, and by whoever has begun it: else a person who consents would give
+    /// their account to somebody who has sent them the address.
+    ///
+    /// # Errors
+    ///
+    /// When the callback belongs to no authorization of this principal that waits, comes from
+    /// somebody else, or the service refuses. Nothing is kept then.
+    pub async fn finish(&self, callback: &str, by: &Actor) -> Result<NewConnection, ConnectError> {
+        self.0.connector.finish(callback, by).await
+    }
+
+    /// Gets an app's own token (client credentials).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin), and when the service refuses.
+    pub async fn connect_app(
+        &self,
+        plugin: &Plugin,
+        order: ConnectOrder,
+        by: &Actor,
+    ) -> Result<NewConnection, ConnectError> {
+        self.0.connector.connect_app(plugin, order, by).await
+    }
+
+    /// Takes secrets that a person has typed in. Nothing is sent: a test proves them.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub async fn connect_fixed(
+        &self,
+        plugin: &Plugin,
+        order: ConnectOrder,
+        by: &Actor,
+    ) -> Result<NewConnection, ConnectError> {
+        self.0.connector.connect_fixed(plugin, order, by).await
+    }
+
+    /// An order that connects again what is there: its fields and the app's secrets, what it asked
+    /// for, everything but the tokens.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub async fn order_again(&self, key: &ConnectionKey) -> Result<ConnectOrder, CredentialError> {
+        self.0.connector.order_again(key).await
+    }
+
+    /// An order that connects again with more rights: what these actions and triggers need, and these scopes,
+    /// beside what there is. The second part is what is new; where it is empty, nothing has to be
+    /// asked. The request names all of them, because the new token replaces the old one; a service
+    /// that remembers what was agreed to asks the person for the new ones alone.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such connection or action, or its type takes no list of rights.
+    pub async fn order_extended(
+        &self,
+        plugin: &Plugin,
+        key: &ConnectionKey,
+        actions: &[String],
+        scopes: &[String],
+    ) -> Result<(ConnectOrder, Vec<String>), ConnectError> {
+        self.0.connector.order_extended(plugin, key, actions, scopes).await
+    }
+
+    /// Keeps a connection. Returns its revision.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else has connected it, when it is for another account than before and nobody has
+    /// confirmed that, when the name was taken or the connection changed meanwhile, or when the store cannot be written.
+    pub async fn keep(&self, connection: NewConnection, by: &Actor) -> Result<u64, ConnectError> {
+        self.0.connector.keep(connection, by).await
+    }
+
+    /// Lets a connection go that shall not be kept: asks the service to revoke what it has just
+    /// given, where there is a way.
+    pub async fn discard(&self, connection: NewConnection) {
+        self.0.connector.discard(connection).await
+    }
+
+    /// Notes whose a credential is, as a test has found out.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or was changed meanwhile.
+    pub async fn note_identity(
+        &self,
+        key: &ConnectionKey,
+        identity: Map<String, Value>,
+    ) -> Result<(), CredentialError> {
+        self.0.connector.note_identity(key, identity).await
+    }
+
+    /// Ends a connection: tells the service to revoke its tokens, where there is a way, and wipes
+    /// them here, whatever the service says. The name stays, so that connecting again revives
+    /// everything that refers to it. `plugin` tells how the service revokes; without it nothing is
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, when `by` may not, or when the store cannot be written.
+    pub async fn disconnect(
+        &self,
+        key: &ConnectionKey,
+        by: &Actor,
+        plugin: Option<&Plugin>,
+    ) -> Result<Disconnection, CredentialError> {
+        self.0.connector.disconnect(key, by, plugin).await
+    }
+}
+
+#[async_trait]
+impl CredentialSource for CredentialManager {
+    async fn credential(&self, request: &CredentialRequest) -> Result<Credential, CredentialError> {
+        self.0.access.credential(request).await
+    }
+
+    async fn refreshed(
         &self,
         request: &CredentialRequest,
-        operation: CredentialOperation,
-        refused: Option<String>,
-    ) {
-        let event = CredentialEvent {
-            time: self.0.clock.unix_milliseconds(),
-            credential: request.name.clone(),
-            operation,
-            node: request.node.clone(),
-            action: Some(request.action.clone()).filter(|action| !action.is_empty()),
-            plugin: request.plugin.map(|plugin| plugin.to_string()),
-            actor: request.actor.clone(),
-            workflow: request.workflow.clone(),
-            refused,
-        };
-        self.0.audit.credential(event).await;
+        revision: u64,
+    ) -> Result<Credential, CredentialError> {
+        self.0.access.refreshed(request, revision).await
     }
 
-    pub(crate) async fn audit_of(
-        &self,
-        head: &Head,
-        operation: CredentialOperation,
-        by: &Actor,
-        refused: Option<&CredentialError>,
-    ) {
-        let request = CredentialRequest {
-            name: head.name.clone(),
-            node: head.node.clone(),
-            actor: by.principal.clone(),
-            ..CredentialRequest::default()
-        };
-        self.audit(&request, operation, refused.map(ToString::to_string)).await;
+    fn is_shared(&self, request: &CredentialRequest) -> bool {
+        self.0.access.is_shared(request)
+    }
+
+    fn refused(&self, request: &CredentialRequest, revision: u64) {
+        self.0.access.refused(request, revision);
+    }
+
+    fn accepted(&self, request: &CredentialRequest, revision: u64) {
+        self.0.access.accepted(request, revision);
     }
 }
 

@@ -15,7 +15,12 @@
 //! | exactly one refresh, and what it means when none came of it | `renew`, `giving_up` |
 //! | who may use what | `access` |
 //! | the end | `ending` |
-//! | what all of it works with | `manage` |
+//! | what all of them work with | `backend` |
+//! | what an engine calls | `manage` |
+//!
+//! Each part owns its state: access what it has last seen of credentials, connection the
+//! authorizations that wait for a person, renewal its turns and tasks. All that outlives the process is
+//! in the store.
 //!
 //! An engine with a web server connects like this:
 //!
@@ -44,6 +49,7 @@
 
 mod access;
 mod answer;
+mod backend;
 mod callback;
 mod connect;
 mod ending;
@@ -60,10 +66,10 @@ pub(crate) mod rights;
 mod tests;
 mod wire;
 
+pub(crate) use backend::{Backend, NoEvents};
 pub use connect::Authorization;
 pub use ending::{Disconnection, Revoked};
 pub use loopback::{Loopback, Received, WAITING};
-pub(crate) use manage::Services;
 pub use manage::{Actor, CredentialEnded, CredentialEvents, CredentialManager, Timing};
 pub use order::ConnectOrder;
 pub use outcome::{Difference, NewConnection};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::manage::{Actor, CredentialManager, permit_management};
+use super::connect::Connector;
+use super::manage::{Actor, permit_management};
 use super::rights::{self, AskFor};
 use super::wire::Wire;
 use super::{ConnectError, loopback};
@@ -70,15 +71,13 @@ pub(crate) struct Draft {
     pub(crate) before: Option<Stored>,
 }
 
-impl CredentialManager {
-    /// An order that connects again what is there: its fields and the app's secrets, what it asked
-    /// for, everything but the tokens.
-    ///
-    /// # Errors
-    ///
-    /// When it is not there.
-    pub async fn order_again(&self, key: &ConnectionKey) -> Result<ConnectOrder, CredentialError> {
-        let Stored { head, connection, mut secrets, .. } = self.0.store.open(key).await?;
+impl Connector {
+    /// See [`CredentialManager::order_again`](super::CredentialManager::order_again).
+    pub(crate) async fn order_again(
+        &self,
+        key: &ConnectionKey,
+    ) -> Result<ConnectOrder, CredentialError> {
+        let Stored { head, connection, mut secrets, .. } = self.backend.store.open(key).await?;
         secrets.retain(|name, _| {
             !["access_token", "refresh_token", "id_token"].contains(&name.as_str())
         });
@@ -90,7 +89,7 @@ impl CredentialManager {
             allowed_actions: head.allowed_actions,
             user: key.user.clone(),
             credential_type: head.credential_type,
-            form: CredentialForm { fields: connection.fields, secrets },
+            form: CredentialForm { fields: connection.parts.fields, secrets },
             ask: AskFor::Form,
             replacing: true,
             redirect: None,
@@ -98,27 +97,20 @@ impl CredentialManager {
         })
     }
 
-    /// An order that connects again with more rights: what these actions and triggers need, and these scopes,
-    /// beside what there is. The second part is what is new; where it is empty, nothing has to be
-    /// asked. The request names all of them, because the new token replaces the old one; a service
-    /// that remembers what was agreed to asks the person for the new ones alone.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such connection or action, or its type takes no list of rights.
-    pub async fn order_extended(
+    /// See [`CredentialManager::order_extended`](super::CredentialManager::order_extended).
+    pub(crate) async fn order_extended(
         &self,
         plugin: &Plugin,
         key: &ConnectionKey,
         actions: &[String],
         scopes: &[String],
     ) -> Result<(ConnectOrder, Vec<String>), ConnectError> {
-        let stored = self.0.store.open(key).await?;
+        let stored = self.backend.store.open(key).await?;
         let described = plugin.credential_type(&stored.head.credential_type)?;
         let field = described.grant.scopes_field().ok_or_else(|| {
             ConnectError::Refused(format!("`{}` does not accept a list of scopes", described.name))
         })?;
-        let granted = stored.connection.granted_scopes.clone().unwrap_or_default();
+        let granted = stored.connection.parts.granted_scopes.clone().unwrap_or_default();
         let mut lacking: BTreeSet<String> = scopes
             .iter()
             .filter(|scope| !rights::is_granted(described, &granted, scope))
@@ -133,7 +125,7 @@ impl CredentialManager {
         let mut order = self.order_again(key).await?;
         let asked: Vec<String> = match order.form.fields.get(field).and_then(Value::as_array) {
             Some(list) => list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
-            None => stored.connection.asked_scopes.unwrap_or_default(),
+            None => stored.connection.parts.asked_scopes.unwrap_or_default(),
         };
         let covers = |scope: &str| {
             described.scopes.iter().find(|one| one.allows(scope)).and_then(|one| one.covers)
@@ -186,7 +178,7 @@ impl CredentialManager {
             name: order.name.clone(),
             user: order.user.clone(),
         };
-        let before = match (self.0.store.open(&key).await, order.replacing) {
+        let before = match (self.backend.store.open(&key).await, order.replacing) {
             (Ok(stored), true) => {
                 permit_management(&stored.head, order.user.as_ref(), by)?;
                 let same = stored.head.node == plugin.description().node.name
@@ -210,7 +202,7 @@ impl CredentialManager {
             (Err(error), _) => return Err(error.into()),
         };
         let mut form = order.form.clone();
-        let wanted = rights::wanted(plugin.description(), described, &order.ask)
+        let wanted = rights::requested_scopes(plugin.description(), described, &order.ask)
             .map_err(ConnectError::Refused)?;
         if let Some(scopes) = &wanted {
             let field = described.grant.scopes_field().ok_or_else(|| {
@@ -242,13 +234,13 @@ impl CredentialManager {
         draft: &'a Draft,
     ) -> Wire<'a> {
         Wire {
-            endpoints: &self.0.endpoints,
+            endpoints: &self.backend.endpoints,
             caller,
             grant,
             fields: &draft.form.fields,
             secrets: &draft.form.secrets,
             configuration: &draft.configuration,
-            timeout: self.0.timing.answer,
+            timeout: self.backend.timing.answer,
         }
     }
 

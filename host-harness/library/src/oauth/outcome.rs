@@ -7,13 +7,16 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::ConnectError;
+use super::connect::Connector;
 use super::id_token::{self, Expected};
-use super::manage::{Actor, CredentialManager};
+use super::manage::Actor;
 use super::order::{ConnectOrder, Draft, client_id};
 use super::rights::{self, Right};
 use super::wire::{Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
-use crate::credential::{ConnectionKey, CredentialError, CredentialId, NewCredential};
+use crate::credential::{
+    ConnectionKey, ConnectionParts, CredentialError, CredentialId, Head, NewCredential,
+};
 use crate::description::{CredentialType, Grant};
 use crate::plugin::Plugin;
 use crate::principal::Principal;
@@ -61,82 +64,86 @@ impl NewConnection {
     }
 }
 
-impl CredentialManager {
-    /// Keeps a connection. Returns its revision.
-    ///
-    /// # Errors
-    ///
-    /// When somebody else has connected it, when it is for another account than before and nobody has
-    /// confirmed that, when the name was taken or the connection changed meanwhile, or when the store cannot be written.
-    pub async fn keep(&self, connection: NewConnection, by: &Actor) -> Result<u64, ConnectError> {
+impl Connector {
+    /// See [`CredentialManager::keep`](super::CredentialManager::keep).
+    pub(crate) async fn keep(
+        &self,
+        connection: NewConnection,
+        by: &Actor,
+    ) -> Result<u64, ConnectError> {
         if connection.by != by.principal {
             return Err(ConnectError::State);
         }
         if !connection.other_account.is_empty() && !connection.confirmed {
             return Err(ConnectError::OtherAccount(connection.other_account));
         }
-        let NewCredential { tenant, name, .. } = &connection.credential;
+        let Head { tenant, name, .. } = &connection.credential.head;
         let id = CredentialId::of(tenant.clone(), name);
-        let revision = self.0.store.keep(connection.credential, connection.replacing).await?;
-        let head = self.0.store.head(&id).await?;
-        self.audit_of(&head, CredentialOperation::Connect, by, None).await;
+        let revision = self.backend.store.keep(connection.credential, connection.replacing).await?;
+        let head = self.backend.store.head(&id).await?;
+        self.backend.audit_of(&head, CredentialOperation::Connect, by, None).await;
         Ok(revision)
     }
 
-    /// Lets a connection go that shall not be kept: asks the service to revoke what it has just
-    /// given, where there is a way.
-    pub async fn discard(&self, connection: NewConnection) {
+    /// See [`CredentialManager::discard`](super::CredentialManager::discard).
+    pub(crate) async fn discard(&self, connection: NewConnection) {
         let NewConnection { credential, plugin, by, .. } = connection;
-        let Ok(described) = plugin.credential_type(&credential.credential_type) else { return };
-        let has_way =
-            credential.configuration.oauth.as_ref().is_some_and(|oauth| oauth.revoke_url.is_some());
+        let Ok(described) = plugin.credential_type(&credential.head.credential_type) else {
+            return;
+        };
+        let has_way = credential
+            .parts
+            .configuration
+            .oauth
+            .as_ref()
+            .is_some_and(|oauth| oauth.revoke_url.is_some());
         if !has_way {
             return;
         }
         let caller = crate::egress::EndpointCaller {
             on_behalf_of: Caller {
                 plugin: plugin.digest(),
-                node: credential.node.clone(),
+                node: credential.head.node.clone(),
                 action: "credential.revoke".to_owned(),
                 execution: String::new(),
                 actor: by,
                 workflow: None,
             },
-            credential_type: credential.credential_type.clone(),
-            credential: credential.name.clone(),
+            credential_type: credential.head.credential_type.clone(),
+            credential: credential.head.name.clone(),
             allow: None,
-            configuration: credential.configuration.clone(),
+            configuration: credential.parts.configuration.clone(),
         };
         let wire = Wire {
-            endpoints: &self.0.endpoints,
+            endpoints: &self.backend.endpoints,
             caller: &caller,
             grant: &described.grant,
-            fields: &credential.fields,
+            fields: &credential.parts.fields,
             secrets: &credential.secrets,
-            configuration: &credential.configuration,
+            configuration: &credential.parts.configuration,
             timeout: Duration::from_secs(10),
         };
         for name in ["refresh_token", "access_token"] {
             if let Some(token) = credential.secrets.get(name)
-                && let Some(reason) = self.revoke_one(&wire, name, token).await
+                && let Some(reason) = self.backend.revoke_one(&wire, name, token).await
             {
-                tracing::warn!(credential = credential.name, reason, "a token was not revoked");
+                tracing::warn!(
+                    credential = credential.head.name,
+                    reason,
+                    "a token was not revoked"
+                );
             }
         }
     }
 
-    /// Notes whose a credential is, as a test has found out.
-    ///
-    /// # Errors
-    ///
-    /// When it is not there or was changed meanwhile.
-    pub async fn note_identity(
+    /// See [`CredentialManager::note_identity`](super::CredentialManager::note_identity).
+    pub(crate) async fn note_identity(
         &self,
         key: &ConnectionKey,
         identity: Map<String, Value>,
     ) -> Result<(), CredentialError> {
-        let stored = self.0.store.open(key).await?;
-        self.0.store.set_identity(key, stored.connection.revision, identity).await
+        let stored = self.backend.store.open(key).await?;
+        self.backend.store.set_identity(key, stored.connection.revision, identity).await
     }
 
     /// Puts together what is to be kept, and what a person has to know about it.
@@ -150,7 +157,7 @@ impl CredentialManager {
         granted_now: Option<(Tokens, Option<&str>)>,
     ) -> Result<NewConnection, ConnectError> {
         let Draft { form, mut configuration, asked, before } = draft;
-        let now = self.0.clock.unix_milliseconds();
+        let now = self.backend.clock.unix_milliseconds();
         let mut warnings = Vec::new();
         let mut secrets = form.secrets.clone();
         let mut identity = Map::new();
@@ -201,29 +208,33 @@ impl CredentialManager {
         };
         let other_account = before
             .as_ref()
-            .map(|before| differences(&before.connection.identity, &identity))
+            .map(|before| differences(&before.connection.parts.identity, &identity))
             .unwrap_or_default();
         let replacing = before.as_ref().map(|before| before.connection.revision);
         let is_oauth = granted.is_some();
         // What a test has found out about a secret says nothing about the next one.
         let credential = NewCredential {
-            tenant: by.principal.tenant.clone(),
-            name: order.name,
-            description: order.description,
-            owner: order.owner,
-            mode: order.mode,
-            allowed_actions: order.allowed_actions,
-            node: description.node.name.clone(),
-            credential_type: described.name.clone(),
+            head: Head {
+                tenant: by.principal.tenant.clone(),
+                name: order.name,
+                description: order.description,
+                owner: order.owner,
+                mode: order.mode,
+                allowed_actions: order.allowed_actions,
+                node: description.node.name.clone(),
+                credential_type: described.name.clone(),
+            },
             user: order.user,
-            fields: form.fields,
+            parts: ConnectionParts {
+                fields: form.fields,
+                configuration,
+                asked_scopes: is_oauth.then_some(asked),
+                granted_scopes: granted,
+                identity: identity.clone(),
+                expires_at,
+                lifetime,
+            },
             secrets,
-            configuration,
-            asked_scopes: is_oauth.then_some(asked),
-            granted_scopes: granted,
-            identity: identity.clone(),
-            expires_at,
-            lifetime,
         };
         Ok(NewConnection {
             granted: rights::in_words(description, described, &shown),

@@ -11,10 +11,15 @@
 //! | the service says 5xx | again, with growing pauses; what is stored is untouched |
 //! | the service says that the grant is dead | unless somebody else has written newer tokens meanwhile, a person must connect again |
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::manage::{CredentialManager, Timing};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::backend::Backend;
+use super::manage::Timing;
 use super::wire::{Refusal, RefusalKind, Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
 use crate::credential::{
@@ -29,9 +34,9 @@ const LOOKING: Duration = Duration::from_millis(40);
 /// How often new tokens are tried to be written down: losing them would lose the credential.
 const WRITING: u32 = 20;
 
-/// A renewal that is wanted.
+/// A request to renew a connection.
 #[derive(Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct RefreshRequest {
     pub(crate) request: CredentialRequest,
     pub(crate) key: ConnectionKey,
     /// The revision whose access token is not good enough any more.
@@ -41,20 +46,72 @@ pub(crate) struct Wanted {
     pub(crate) refused: bool,
 }
 
-/// How one attempt to spend a token has ended.
-pub(crate) enum Spent {
+/// How one attempt to refresh has ended.
+pub(crate) enum RefreshOutcome {
     Done(Box<Stored>),
     /// The lease went to somebody else before anything was sent.
     LostLease,
 }
 
-impl CredentialManager {
+/// Renews tokens. Owns the turns of the tasks of this process, and the tasks that are not to be
+/// interrupted. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Renewer {
+    pub(super) backend: Arc<Backend>,
+    /// One turn per connection that is being renewed in this process.
+    turns: Arc<Mutex<HashMap<ConnectionKey, Turn>>>,
+    in_progress: TaskTracker,
+}
+
+/// The right of a task to renew a connection.
+pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
+
+impl Renewer {
+    pub(super) fn new(backend: Arc<Backend>) -> Self {
+        Self { backend, turns: Arc::default(), in_progress: TaskTracker::new() }
+    }
+
+    /// See [`CredentialManager::settle`](super::CredentialManager::settle).
+    pub(super) async fn settle(&self) {
+        self.in_progress.close();
+        tokio::select! {
+            () = self.in_progress.wait() => {}
+            () = self.backend.clock.sleep(self.backend.timing.answer) => {
+                tracing::warn!("a token is still being refreshed");
+            }
+        }
+        self.in_progress.reopen();
+    }
+
+    /// Does something to its end, whoever waits for it.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.in_progress.spawn(work)
+    }
+
+    /// The turn of a connection; given back with [`give_back`](Self::give_back).
+    pub(super) fn turn(&self, key: &ConnectionKey) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(key.clone()).or_default().clone()
+    }
+
+    /// Forgets a turn that nobody waits for.
+    pub(super) fn give_back(&self, key: &ConnectionKey, turn: Turn) {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's, and ours.
+        if Arc::strong_count(&turn) <= 2 {
+            turns.remove(key);
+        }
+    }
+
     /// A connection that is newer than the stale one. Does not end with the one who asks: a
     /// refresh that was sent is always waited for.
-    pub(crate) async fn renewed(&self, wanted: Wanted) -> Result<Stored, CredentialError> {
-        let manager = self.clone();
-        let name = wanted.key.name.clone();
-        let task = self.0.under_way.spawn(async move { manager.renew_in_turn(&wanted).await });
+    pub(crate) async fn renewed(&self, refresh: RefreshRequest) -> Result<Stored, CredentialError> {
+        let renewer = self.clone();
+        let name = refresh.key.name.clone();
+        let task = self.spawn(async move { renewer.renew_in_turn(&refresh).await });
         task.await.unwrap_or_else(|error| {
             Err(CredentialError::Source(format!(
                 "the refresh of `{name}` was interrupted: {error}"
@@ -62,50 +119,54 @@ impl CredentialManager {
         })
     }
 
-    async fn renew_in_turn(&self, wanted: &Wanted) -> Result<Stored, CredentialError> {
-        let flight = self.flight(&wanted.key);
+    async fn renew_in_turn(&self, refresh: &RefreshRequest) -> Result<Stored, CredentialError> {
+        let turn = self.turn(&refresh.key);
         let result = {
-            let _turn = flight.lock().await;
-            self.renew_among_processes(wanted).await
+            let _held = turn.lock().await;
+            self.renew_among_processes(refresh).await
         };
-        self.land(&wanted.key, flight);
+        self.give_back(&refresh.key, turn);
         result
     }
 
-    async fn renew_among_processes(&self, wanted: &Wanted) -> Result<Stored, CredentialError> {
-        let name = || wanted.key.name.clone();
-        let credential_type = described(&wanted.request, &wanted.key, &self.0.store).await?;
-        let Timing { lease, waiting, .. } = self.0.timing;
-        let started = self.0.clock.monotonic();
+    async fn renew_among_processes(
+        &self,
+        refresh: &RefreshRequest,
+    ) -> Result<Stored, CredentialError> {
+        let name = || refresh.key.name.clone();
+        let credential_type =
+            described(&refresh.request, &refresh.key, &self.backend.store).await?;
+        let Timing { lease, waiting, .. } = self.backend.timing;
+        let started = self.backend.clock.monotonic();
         loop {
-            let stored = self.0.store.open(&wanted.key).await?;
-            if let Some(decided) = self.decided(wanted, &stored)? {
+            let stored = self.backend.store.open(&refresh.key).await?;
+            if let Some(decided) = self.decided(refresh, &stored)? {
                 return Ok(decided);
             }
-            match self.0.store.claim(&wanted.key, milliseconds(lease)).await? {
+            match self.backend.store.claim(&refresh.key, milliseconds(lease)).await? {
                 Claim::Held(_) => {
-                    if self.0.clock.monotonic().saturating_sub(started) > waiting {
+                    if self.backend.clock.monotonic().saturating_sub(started) > waiting {
                         let reason =
                             "another process has been refreshing it for too long".to_owned();
                         return Err(CredentialError::Unavailable { name: name(), reason });
                     }
-                    self.0.clock.sleep(LOOKING.mul_f64(0.5 + rand::random::<f64>())).await;
+                    self.backend.clock.sleep(LOOKING.mul_f64(0.5 + rand::random::<f64>())).await;
                 }
                 Claim::Granted(lease) => {
                     crash_point("claimed");
                     // Read again: the one who held it before may have finished between the look
                     // and the claim.
-                    let stored = self.0.store.open(&wanted.key).await?;
-                    let decided = self.decided(wanted, &stored);
+                    let stored = self.backend.store.open(&refresh.key).await?;
+                    let decided = self.decided(refresh, &stored);
                     if !matches!(decided, Ok(None)) {
-                        self.release(&wanted.key, &lease, lease.not_before).await;
+                        self.release(&refresh.key, &lease, lease.not_before).await;
                     }
                     if let Some(stored) = decided? {
                         return Ok(stored);
                     }
-                    match self.spend(wanted, &credential_type, stored, &lease).await? {
-                        Spent::LostLease => {}
-                        Spent::Done(stored) => return Ok(*stored),
+                    match self.spend(refresh, &credential_type, stored, &lease).await? {
+                        RefreshOutcome::LostLease => {}
+                        RefreshOutcome::Done(stored) => return Ok(*stored),
                     }
                 }
             }
@@ -113,8 +174,12 @@ impl CredentialManager {
     }
 
     /// Whether nothing has to be sent: somebody else has renewed it, or nobody can.
-    fn decided(&self, wanted: &Wanted, stored: &Stored) -> Result<Option<Stored>, CredentialError> {
-        let name = || wanted.key.name.clone();
+    fn decided(
+        &self,
+        refresh: &RefreshRequest,
+        stored: &Stored,
+    ) -> Result<Option<Stored>, CredentialError> {
+        let name = || refresh.key.name.clone();
         match &stored.connection.health {
             Health::NeedsReconnect { reason } => {
                 return Err(CredentialError::Reconnect { name: name(), reason: reason.clone() });
@@ -125,12 +190,12 @@ impl CredentialManager {
             }
             Health::Connected | Health::Refused { .. } | Health::RefreshOutcomeUnknown { .. } => {}
         }
-        if stored.connection.revision > wanted.stale {
+        if stored.connection.revision > refresh.stale {
             return Ok(Some(stored.clone()));
         }
-        let now = self.0.clock.unix_milliseconds();
+        let now = self.backend.clock.unix_milliseconds();
         if stored.lease.not_before > now {
-            if !wanted.refused && stored.connection.expires_at.is_some_and(|at| at > now) {
+            if !refresh.refused && stored.connection.parts.expires_at.is_some_and(|at| at > now) {
                 return Ok(Some(stored.clone()));
             }
             let wait = (stored.lease.not_before - now).div_ceil(1_000);
@@ -146,14 +211,14 @@ impl CredentialManager {
     /// Asks the service for new tokens, as the holder of the lease.
     async fn spend(
         &self,
-        wanted: &Wanted,
+        refresh: &RefreshRequest,
         credential_type: &CredentialType,
         stored: Stored,
         lease: &Lease,
-    ) -> Result<Spent, CredentialError> {
+    ) -> Result<RefreshOutcome, CredentialError> {
         let rotates = matches!(credential_type.grant, Grant::AuthorizationCode { .. });
         let grace = grace(credential_type);
-        let now = self.0.clock.unix_milliseconds();
+        let now = self.backend.clock.unix_milliseconds();
         // What an earlier holder has sent, and nobody knows what came of it.
         let lost_at = lease.sent_at.or(match stored.connection.health {
             Health::RefreshOutcomeUnknown { sent_at } => Some(sent_at),
@@ -162,34 +227,34 @@ impl CredentialManager {
         if let (true, Some(sent_at)) = (rotates, lost_at)
             && grace.is_none_or(|grace| now >= sent_at.saturating_add(milliseconds(grace)))
         {
-            return self.outcome_unknown(wanted, stored, lease, sent_at).await;
+            return self.outcome_unknown(refresh, stored, lease, sent_at).await;
         }
         let first_sent_at = lost_at.unwrap_or(now);
         let mut attempt = 0;
         loop {
             attempt += 1;
             if rotates {
-                let change = LeaseChange::Sending(milliseconds(self.0.timing.lease));
-                if self.0.store.hold(&wanted.key, lease.fence, change).await?.is_none() {
-                    return Ok(Spent::LostLease);
+                let change = LeaseChange::Sending(milliseconds(self.backend.timing.lease));
+                if self.backend.store.hold(&refresh.key, lease.fence, change).await?.is_none() {
+                    return Ok(RefreshOutcome::LostLease);
                 }
             }
             crash_point("sending");
-            let answer = self.ask(wanted, credential_type, &stored, lease).await;
+            let answer = self.ask(refresh, credential_type, &stored, lease).await;
             crash_point("answered");
             let refusal = match answer {
                 Ok(tokens) => {
-                    let renewed = self.write_down(wanted, &stored, tokens).await?;
+                    let renewed = self.write_down(refresh, &stored, tokens).await?;
                     crash_point("written");
-                    self.release(&wanted.key, lease, 0).await;
-                    self.audit(&wanted.request, CredentialOperation::Refresh, None).await;
-                    return Ok(Spent::Done(Box::new(renewed)));
+                    self.release(&refresh.key, lease, 0).await;
+                    self.backend.audit(&refresh.request, CredentialOperation::Refresh, None).await;
+                    return Ok(RefreshOutcome::Done(Box::new(renewed)));
                 }
                 Err(refusal) => refusal,
             };
             let within_grace = grace.is_some_and(|grace| {
                 let ends = first_sent_at.saturating_add(milliseconds(grace));
-                self.0.clock.unix_milliseconds() < ends
+                self.backend.clock.unix_milliseconds() < ends
             });
             let again = match refusal.kind {
                 RefusalKind::NotSent | RefusalKind::Unavailable => true,
@@ -197,53 +262,55 @@ impl CredentialManager {
                 _ => false,
             };
             if refusal.kind != RefusalKind::Lost && rotates && lost_at.is_none() {
-                self.0.store.hold(&wanted.key, lease.fence, LeaseChange::NotSent).await?;
+                self.backend.store.hold(&refresh.key, lease.fence, LeaseChange::NotSent).await?;
             }
-            if again && attempt < self.0.timing.attempts {
-                let pause = self.pause(attempt, &refusal);
-                let hold = LeaseChange::Extend(milliseconds(self.0.timing.lease + pause));
-                self.0.store.hold(&wanted.key, lease.fence, hold).await?;
-                self.0.clock.sleep(pause).await;
+            if again && attempt < self.backend.timing.attempts {
+                let pause = self.backend.pause(attempt, &refusal);
+                let hold = LeaseChange::Extend(milliseconds(self.backend.timing.lease + pause));
+                self.backend.store.hold(&refresh.key, lease.fence, hold).await?;
+                self.backend.clock.sleep(pause).await;
                 continue;
             }
-            self.audit(&wanted.request, CredentialOperation::Refresh, Some(refusal.reason.clone()))
+            self.backend
+                .audit(&refresh.request, CredentialOperation::Refresh, Some(refusal.reason.clone()))
                 .await;
-            return self.given_up(wanted, stored, lease, refusal, (rotates, first_sent_at)).await;
+            return self.given_up(refresh, stored, lease, refusal, (rotates, first_sent_at)).await;
         }
     }
 
     /// One request, with a heartbeat that keeps the lease while the service takes its time.
     async fn ask(
         &self,
-        wanted: &Wanted,
+        refresh: &RefreshRequest,
         credential_type: &CredentialType,
         stored: &Stored,
         lease: &Lease,
     ) -> Result<Tokens, Refusal> {
-        let caller = self.caller(&wanted.request, stored, "credential.refresh");
+        let caller = caller(&refresh.request, stored, "credential.refresh");
         let wire = Wire {
-            endpoints: &self.0.endpoints,
+            endpoints: &self.backend.endpoints,
             caller: &caller,
             grant: &credential_type.grant,
-            fields: &stored.connection.fields,
+            fields: &stored.connection.parts.fields,
             secrets: &stored.secrets,
-            configuration: &stored.connection.configuration,
-            timeout: self.0.timing.answer,
+            configuration: &stored.connection.parts.configuration,
+            timeout: self.backend.timing.answer,
         };
         let asking = async {
             match &credential_type.grant {
                 Grant::ClientCredentials { .. } => {
-                    wire.app(stored.connection.asked_scopes.as_deref().unwrap_or_default()).await
+                    wire.app(stored.connection.parts.asked_scopes.as_deref().unwrap_or_default())
+                        .await
                 }
                 _ => wire.refresh().await,
             }
         };
-        let hold = LeaseChange::Extend(milliseconds(self.0.timing.lease));
+        let hold = LeaseChange::Extend(milliseconds(self.backend.timing.lease));
         let heartbeat = async {
             loop {
-                self.0.clock.sleep(self.0.timing.lease / 3).await;
-                if let Err(error) = self.0.store.hold(&wanted.key, lease.fence, hold).await {
-                    tracing::warn!(credential = %wanted.key, %error, "cannot extend the lease");
+                self.backend.clock.sleep(self.backend.timing.lease / 3).await;
+                if let Err(error) = self.backend.store.hold(&refresh.key, lease.fence, hold).await {
+                    tracing::warn!(credential = %refresh.key, %error, "cannot extend the lease");
                 }
             }
         };
@@ -257,24 +324,29 @@ impl CredentialManager {
     /// Before anybody uses the new tokens they stand in the store.
     async fn write_down(
         &self,
-        wanted: &Wanted,
+        refresh: &RefreshRequest,
         stored: &Stored,
         tokens: Tokens,
     ) -> Result<Stored, CredentialError> {
-        let now = self.0.clock.unix_milliseconds();
+        let now = self.backend.clock.unix_milliseconds();
         let renewal = renewal(stored, tokens, now);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let written =
-                self.0.store.renew(&wanted.key, stored.connection.revision, renewal.clone()).await;
+            let written = self
+                .backend
+                .store
+                .renew(&refresh.key, stored.connection.revision, renewal.clone())
+                .await;
             match written {
-                Ok(_) => return self.0.store.open(&wanted.key).await,
+                Ok(_) => return self.backend.store.open(&refresh.key).await,
                 // Somebody has connected it again meanwhile: theirs is newer.
-                Err(CredentialError::Changed(_)) => return self.0.store.open(&wanted.key).await,
+                Err(CredentialError::Changed(_)) => {
+                    return self.backend.store.open(&refresh.key).await;
+                }
                 Err(error @ CredentialError::Source(_)) if attempt < WRITING => {
-                    tracing::error!(credential = %wanted.key, %error, "cannot store the new tokens");
-                    self.0.clock.sleep(Duration::from_millis(100 * u64::from(attempt))).await;
+                    tracing::error!(credential = %refresh.key, %error, "cannot store the new tokens");
+                    self.backend.clock.sleep(Duration::from_millis(100 * u64::from(attempt))).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -325,28 +397,25 @@ pub(crate) async fn described(
         .ok_or_else(|| CredentialError::NotRefreshable(key.name.clone()))
 }
 
-impl CredentialManager {
-    /// On whose behalf an endpoint is asked.
-    pub(crate) fn caller(
-        &self,
-        request: &CredentialRequest,
-        stored: &Stored,
-        action: &'static str,
-    ) -> EndpointCaller {
-        EndpointCaller {
-            on_behalf_of: Caller {
-                plugin: request.plugin.unwrap_or(crate::digest::Digest::of(b"")),
-                node: request.node.clone(),
-                action: action.to_owned(),
-                execution: String::new(),
-                actor: request.actor.clone(),
-                workflow: request.workflow.clone(),
-            },
-            credential_type: stored.head.credential_type.clone(),
-            credential: stored.head.name.clone(),
-            allow: request.allow.clone(),
-            configuration: stored.connection.configuration.clone(),
-        }
+/// On whose behalf an endpoint is asked.
+pub(super) fn caller(
+    request: &CredentialRequest,
+    stored: &Stored,
+    action: &'static str,
+) -> EndpointCaller {
+    EndpointCaller {
+        on_behalf_of: Caller {
+            plugin: request.plugin.unwrap_or(crate::digest::Digest::of(b"")),
+            node: request.node.clone(),
+            action: action.to_owned(),
+            execution: String::new(),
+            actor: request.actor.clone(),
+            workflow: request.workflow.clone(),
+        },
+        credential_type: stored.head.credential_type.clone(),
+        credential: stored.head.name.clone(),
+        allow: request.allow.clone(),
+        configuration: stored.connection.parts.configuration.clone(),
     }
 }
 

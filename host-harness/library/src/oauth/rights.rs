@@ -138,7 +138,7 @@ pub(crate) fn unknown(description: &Description, name: &str) -> String {
 /// # Errors
 ///
 /// When an action or a trigger is none of the node, or the type has no scope for what is wanted.
-pub(crate) fn wanted(
+pub(crate) fn requested_scopes(
     description: &Description,
     credential_type: &CredentialType,
     ask: &AskFor,

@@ -1032,7 +1032,7 @@ impl<'a> Run<'a> {
 pub(super) struct Finished {
     pub(super) outcome: ItemOutcome,
     /// How many records of it the observer has received already.
-    reported: usize,
+    pub(super) reported: usize,
 }
 
 /// Reports finished items to an observer. Returns what of them belongs into the outcome. The instance

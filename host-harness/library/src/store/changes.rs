@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::record::{self, ConnectionRow, Course, HeadRow, check_name, signed, unsigned};
 use super::{SqliteStore, StoreError, seal, write};
 use crate::credential::{
-    Connection, ConnectionKey, CredentialId, Head, HeadChange, Health, Mode, NewCredential, Renewal,
+    Connection, ConnectionKey, CredentialId, HeadChange, Health, Mode, NewCredential, Renewal,
 };
 use crate::principal::User;
 
@@ -35,17 +35,17 @@ impl SqliteStore {
         replacing: Option<u64>,
     ) -> Result<u64, StoreError> {
         let now = self.0.clock.unix_milliseconds();
-        check_name(&credential.name)?;
-        let per_user = credential.mode == Mode::PerUser;
+        check_name(&credential.head.name)?;
+        let per_user = credential.head.mode == Mode::PerUser;
         if per_user != credential.user.is_some() {
-            return Err(StoreError::UserOfMode { name: credential.name, per_user });
+            return Err(StoreError::UserOfMode { name: credential.head.name, per_user });
         }
         let mut id = vec![0; 16];
         seal::fill_random(&mut id)?;
         self.writing(|database, opened| {
             let failed = |error| self.failed(error);
-            let name = &credential.name;
-            let id_of = CredentialId::of(credential.tenant.clone(), name);
+            let name = &credential.head.name;
+            let id_of = CredentialId::of(credential.head.tenant.clone(), name);
             let exists = || StoreError::Exists { name: name.clone() };
             let head = match write::head_row(database, &id_of).map_err(failed)? {
                 Some(head) => {
@@ -53,9 +53,9 @@ impl SqliteStore {
                     if replacing.is_none() && !per_user {
                         return Err(exists());
                     }
-                    let same = told.node == credential.node
-                        && told.credential_type == credential.credential_type
-                        && told.mode == credential.mode;
+                    let same = told.node == credential.head.node
+                        && told.credential_type == credential.head.credential_type
+                        && told.mode == credential.head.mode;
                     if !same {
                         return Err(StoreError::OtherKind {
                             name: name.clone(),
@@ -66,18 +66,7 @@ impl SqliteStore {
                 }
                 None if replacing.is_some() => return Err(self.unknown(database, &id_of)),
                 None => {
-                    let head = Head {
-                        tenant: credential.tenant.clone(),
-                        name: name.clone(),
-                        description: credential.description.clone(),
-                        owner: credential.owner.clone(),
-                        mode: credential.mode,
-                        allowed_actions: credential.allowed_actions.clone(),
-                        node: credential.node.clone(),
-                        credential_type: credential.credential_type.clone(),
-                        created_at: now,
-                    };
-                    let head = HeadRow::of(&head, id)?.sealed(opened)?;
+                    let head = HeadRow::of(&credential.head, id, now)?.sealed(opened)?;
                     write::insert_head(database, &head).map_err(failed)?;
                     head
                 }
@@ -104,14 +93,8 @@ impl SqliteStore {
                 }
             };
             let connection = Connection {
-                fields: credential.fields.clone(),
-                configuration: credential.configuration.clone(),
-                asked_scopes: credential.asked_scopes.clone(),
-                granted_scopes: credential.granted_scopes.clone(),
-                identity: credential.identity.clone(),
+                parts: credential.parts.clone(),
                 health: Health::Connected,
-                expires_at: credential.expires_at,
-                lifetime: credential.lifetime,
                 connected_at: now,
                 updated_at: now,
                 revision,
@@ -139,10 +122,10 @@ impl SqliteStore {
         self.change_connection(key, Some(revision), |connection, secrets, course| {
             connection.revision += 1;
             connection.health = Health::Connected;
-            connection.expires_at = renewal.expires_at;
-            connection.lifetime = renewal.lifetime;
+            connection.parts.expires_at = renewal.expires_at;
+            connection.parts.lifetime = renewal.lifetime;
             if renewal.granted_scopes.is_some() {
-                connection.granted_scopes = renewal.granted_scopes;
+                connection.parts.granted_scopes = renewal.granted_scopes;
             }
             *secrets = renewal.secrets;
             course.lease.sent_at = None;
@@ -166,8 +149,8 @@ impl SqliteStore {
             if health == Health::Disconnected {
                 secrets.clear();
                 connection.revision += 1;
-                connection.expires_at = None;
-                connection.lifetime = None;
+                connection.parts.expires_at = None;
+                connection.parts.lifetime = None;
             }
             if health != Health::Connected {
                 course.lease.sent_at = None;
@@ -189,7 +172,7 @@ impl SqliteStore {
         identity: Map<String, Value>,
     ) -> Result<(), StoreError> {
         self.change_connection(key, Some(revision), |connection, _, _| {
-            connection.identity = identity;
+            connection.parts.identity = identity;
         })
         .map(|_| ())
     }
@@ -222,7 +205,8 @@ impl SqliteStore {
                     head.mode = *mode;
                 }
             }
-            let after = HeadRow::of(&head, before.id.clone())?.sealed(opened)?;
+            let after = HeadRow::of(&head, before.id.clone(), unsigned(before.created_at))?
+                .sealed(opened)?;
             write::update_head(database, &after).map_err(failed)?;
             for mut row in write::connection_rows(database, &before).map_err(failed)? {
                 let mut secrets = row.secrets(&before, opened)?;

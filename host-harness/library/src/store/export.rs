@@ -14,7 +14,7 @@ use super::key::{KeyKind, PassphraseCost, StoreKey, derive};
 use super::record::HeadRow;
 use super::seal::{Binding, Purpose, SealingKey, fill_random};
 use super::{SqliteStore, write};
-use crate::credential::{CredentialId, Health, Mode, NewCredential};
+use crate::credential::{ConnectionParts, CredentialId, Head, Health, Mode, NewCredential};
 use crate::description::Configuration;
 use crate::principal::{Tenant, User};
 use crate::secret::Secret;
@@ -155,14 +155,14 @@ impl SqliteStore {
                         user: Some(row.user.as_str())
                             .filter(|user| !user.is_empty())
                             .map(User::from),
-                        fields: connection.fields,
-                        configuration: connection.configuration,
-                        asked_scopes: connection.asked_scopes,
-                        granted_scopes: connection.granted_scopes,
-                        identity: connection.identity,
+                        fields: connection.parts.fields,
+                        configuration: connection.parts.configuration,
+                        asked_scopes: connection.parts.asked_scopes,
+                        granted_scopes: connection.parts.granted_scopes,
+                        identity: connection.parts.identity,
                         health: connection.health,
-                        expires_at: connection.expires_at,
-                        lifetime: connection.lifetime,
+                        expires_at: connection.parts.expires_at,
+                        lifetime: connection.parts.lifetime,
                         secrets,
                     });
                 }
@@ -219,27 +219,31 @@ impl SqliteStore {
 impl Entry {
     fn credential(&self) -> NewCredential {
         NewCredential {
-            tenant: self.tenant.clone(),
-            name: self.name.clone(),
-            description: self.description.clone(),
-            owner: self.owner.clone(),
-            mode: self.mode,
-            allowed_actions: self.allowed_actions.clone(),
-            node: self.node.clone(),
-            credential_type: self.credential_type.clone(),
+            head: Head {
+                tenant: self.tenant.clone(),
+                name: self.name.clone(),
+                description: self.description.clone(),
+                owner: self.owner.clone(),
+                mode: self.mode,
+                allowed_actions: self.allowed_actions.clone(),
+                node: self.node.clone(),
+                credential_type: self.credential_type.clone(),
+            },
             user: self.user.clone(),
-            fields: self.fields.clone(),
+            parts: ConnectionParts {
+                fields: self.fields.clone(),
+                configuration: self.configuration.clone(),
+                asked_scopes: self.asked_scopes.clone(),
+                granted_scopes: self.granted_scopes.clone(),
+                identity: self.identity.clone(),
+                expires_at: self.expires_at,
+                lifetime: self.lifetime,
+            },
             secrets: self
                 .secrets
                 .iter()
                 .map(|(name, secret)| (name.clone(), Secret::new(secret.as_str())))
                 .collect(),
-            configuration: self.configuration.clone(),
-            asked_scopes: self.asked_scopes.clone(),
-            granted_scopes: self.granted_scopes.clone(),
-            identity: self.identity.clone(),
-            expires_at: self.expires_at,
-            lifetime: self.lifetime,
         }
     }
 }

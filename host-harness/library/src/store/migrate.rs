@@ -190,14 +190,13 @@ fn bring(database: &Database, path: &Path, opened: &Opened, old: &Old) -> Result
         allowed_actions: None,
         node: old.node.clone(),
         credential_type: old.credential_type.clone(),
-        created_at: unsigned(old.created_at),
     };
     let mut id = old.id.clone();
     if id.len() != 16 {
         id = vec![0; 16];
         fill_random(&mut id)?;
     }
-    let head = HeadRow::of(&head, id)?.sealed(opened)?;
+    let head = HeadRow::of(&head, id, unsigned(old.created_at))?.sealed(opened)?;
     insert_head(database, &head).map_err(failed)?;
     let health = match (&secrets, &old.reconnect_reason) {
         (None, _) => Health::NeedsReconnect { reason: TAMPERED.to_owned() },

@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::schema::Opened;
 use super::seal::{Binding, Purpose};
 use crate::credential::{
-    Connection, CredentialSummary, Dependant, Head, Health, LastUse, Lease, Stored,
+    Connection, ConnectionParts, CredentialSummary, Dependant, Head, Health, LastUse, Lease, Stored,
 };
 use crate::principal::User;
 use crate::secret::Secret;
@@ -54,7 +54,7 @@ impl HeadRow {
         })
     }
 
-    pub(super) fn of(head: &Head, id: Vec<u8>) -> Result<Self, StoreError> {
+    pub(super) fn of(head: &Head, id: Vec<u8>, created_at: u64) -> Result<Self, StoreError> {
         check_name(&head.name)?;
         Ok(Self {
             tenant: head.tenant.to_string(),
@@ -66,7 +66,7 @@ impl HeadRow {
             allowed_actions: json(&head.allowed_actions)?,
             node: head.node.clone(),
             credential_type: head.credential_type.clone(),
-            created_at: signed(head.created_at),
+            created_at: signed(created_at),
             seal: Vec::new(),
         })
     }
@@ -114,7 +114,6 @@ impl HeadRow {
             allowed_actions: parsed(&self.allowed_actions).ok_or_else(|| self.tampered())?,
             node: self.node.clone(),
             credential_type: self.credential_type.clone(),
-            created_at: unsigned(self.created_at),
         })
     }
 
@@ -185,14 +184,14 @@ impl ConnectionRow {
     pub(super) fn of(connection: &Connection, user: Option<&User>) -> Result<Self, StoreError> {
         Ok(Self {
             user: user.map(User::to_string).unwrap_or_default(),
-            fields: json(&connection.fields)?,
-            configuration: json(&connection.configuration)?,
-            asked_scopes: json(&connection.asked_scopes)?,
-            granted_scopes: json(&connection.granted_scopes)?,
-            identity: json(&connection.identity)?,
+            fields: json(&connection.parts.fields)?,
+            configuration: json(&connection.parts.configuration)?,
+            asked_scopes: json(&connection.parts.asked_scopes)?,
+            granted_scopes: json(&connection.parts.granted_scopes)?,
+            identity: json(&connection.parts.identity)?,
             health: json(&connection.health)?,
-            expires_at: connection.expires_at.map(signed),
-            lifetime: connection.lifetime.map(signed),
+            expires_at: connection.parts.expires_at.map(signed),
+            lifetime: connection.parts.lifetime.map(signed),
             connected_at: signed(connection.connected_at),
             updated_at: signed(connection.updated_at),
             revision: signed(connection.revision),
@@ -296,14 +295,16 @@ impl ConnectionRow {
     pub(super) fn connection(&self, head: &HeadRow) -> Result<Connection, StoreError> {
         let tampered = || head.tampered();
         Ok(Connection {
-            fields: parsed(&self.fields).ok_or_else(tampered)?,
-            configuration: parsed(&self.configuration).ok_or_else(tampered)?,
-            asked_scopes: parsed(&self.asked_scopes).ok_or_else(tampered)?,
-            granted_scopes: parsed(&self.granted_scopes).ok_or_else(tampered)?,
-            identity: parsed(&self.identity).ok_or_else(tampered)?,
+            parts: ConnectionParts {
+                fields: parsed(&self.fields).ok_or_else(tampered)?,
+                configuration: parsed(&self.configuration).ok_or_else(tampered)?,
+                asked_scopes: parsed(&self.asked_scopes).ok_or_else(tampered)?,
+                granted_scopes: parsed(&self.granted_scopes).ok_or_else(tampered)?,
+                identity: parsed(&self.identity).ok_or_else(tampered)?,
+                expires_at: self.expires_at.map(unsigned),
+                lifetime: self.lifetime.map(unsigned),
+            },
             health: parsed(&self.health).ok_or_else(tampered)?,
-            expires_at: self.expires_at.map(unsigned),
-            lifetime: self.lifetime.map(unsigned),
             connected_at: unsigned(self.connected_at),
             updated_at: unsigned(self.updated_at),
             revision: unsigned(self.revision),
@@ -357,20 +358,20 @@ pub(super) fn summary(
         identity: serde_json::Map::new(),
         expires_at: None,
         revision: 0,
-        created_at: told.created_at,
+        created_at: unsigned(head.created_at),
         connected_at: None,
-        updated_at: told.created_at,
+        updated_at: unsigned(head.created_at),
         last_used: None,
         dependants,
     };
     if let Some((connection, course, renews)) = stored {
         summary.status = connection.status(now, renews);
-        summary.fields = connection.fields;
-        summary.configuration = Some(connection.configuration);
-        summary.asked_scopes = connection.asked_scopes;
-        summary.granted_scopes = connection.granted_scopes;
-        summary.identity = connection.identity;
-        summary.expires_at = connection.expires_at;
+        summary.fields = connection.parts.fields;
+        summary.configuration = Some(connection.parts.configuration);
+        summary.asked_scopes = connection.parts.asked_scopes;
+        summary.granted_scopes = connection.parts.granted_scopes;
+        summary.identity = connection.parts.identity;
+        summary.expires_at = connection.parts.expires_at;
         summary.revision = connection.revision;
         summary.connected_at = Some(connection.connected_at);
         summary.updated_at = connection.updated_at;
@@ -382,7 +383,9 @@ pub(super) fn summary(
             if lost {
                 let health = Health::RefreshOutcomeUnknown { sent_at };
                 let expires_at = summary.expires_at;
-                let connection = Connection { health, expires_at, ..row_connection(row, head)? };
+                let mut connection = row_connection(row, head)?;
+                connection.parts.expires_at = expires_at;
+                connection.health = health;
                 summary.status = connection.status(now, renews);
             }
         }
@@ -428,6 +431,7 @@ fn row_connection(row: Option<&ConnectionRow>, head: &HeadRow) -> Result<Connect
 fn renews(connection: &Connection, secrets: &BTreeMap<String, Secret>) -> bool {
     secrets.contains_key("refresh_token")
         || connection
+            .parts
             .configuration
             .oauth
             .as_ref()

@@ -6,8 +6,11 @@ fn of(user: &str) -> ConnectionKey {
     ConnectionKey::of_user("each", user)
 }
 
-fn per_user(user: &str, token: &str) -> NewCredential {
-    NewCredential { mode: Mode::PerUser, user: Some(user.into()), ..new("each", token) }
+pub(super) fn per_user(user: &str, token: &str) -> NewCredential {
+    let mut credential = new("each", token);
+    credential.head.mode = Mode::PerUser;
+    credential.user = Some(user.into());
+    credential
 }
 
 #[test]
@@ -81,7 +84,8 @@ fn a_name_keeps_its_node_and_type() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();
-    let other = NewCredential { credential_type: "oauth2".into(), ..new("work", "other") };
+    let mut other = new("work", "other");
+    other.head.credential_type = "oauth2".into();
     assert!(matches!(store.keep(other, Some(1)), Err(StoreError::OtherKind { .. })));
     assert_eq!(token(&store, "work"), CANARY);
 }

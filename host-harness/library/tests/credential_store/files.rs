@@ -186,7 +186,7 @@ fn no_secret_stands_in_any_file_of_a_store_that_is_open() {
         assert!(finds(&[b"before ".as_slice(), planted, b" after"].concat()));
     }
     let mut leak = new("leak", CANARY);
-    leak.fields.insert("note".into(), STANDARD_NO_PAD.encode(format!("ab{CANARY}")).into());
+    leak.parts.fields.insert("note".into(), STANDARD_NO_PAD.encode(format!("ab{CANARY}")).into());
     store.add(leak).unwrap();
     assert!(finds(&fs::read(fixture.path()).unwrap()));
 }

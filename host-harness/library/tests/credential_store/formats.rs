@@ -139,7 +139,7 @@ async fn a_store_of_format_2_comes_over_into_the_default_tenant() {
         let store = SqliteStore::open(&path, key).unwrap();
         assert_eq!(renew(&store, "adas", 2, "third token").unwrap(), 3);
         let mut other = new("adas", "token-of-another-tenant");
-        other.tenant = "acme".into();
+        other.head.tenant = "acme".into();
         store.add(other).unwrap();
         assert_eq!(token(&store, "adas"), "third token");
     }
@@ -166,7 +166,7 @@ fn an_export_keeps_tenants_apart() {
     let store = fixture.open();
     let key = StoreKey::generate().unwrap();
     let mut of_tenant = new("work", CANARY);
-    of_tenant.tenant = "acme".into();
+    of_tenant.head.tenant = "acme".into();
     store.add(of_tenant).unwrap();
     store.add(new("work", "token-of-default")).unwrap();
     let file = store.export(&[], &key, PassphraseCost::for_tests()).unwrap();

@@ -208,11 +208,9 @@ fn no_changed_byte_of_the_file_changes_what_is_answered() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let mut first = new("work", CANARY);
-    first.expires_at = None;
+    first.parts.expires_at = None;
     store.add(first).unwrap();
-    store
-        .add(NewCredential { mode: Mode::PerUser, user: Some("ada".into()), ..new("each", CANARY) })
-        .unwrap();
+    store.add(super::changes::per_user("ada", CANARY)).unwrap();
     let used = LastUse { at: 1_000, by: "example item.list".into() };
     store.note_use(&key("work"), &used, Some("w1")).unwrap();
     let all = |path: &Path| -> Result<Vec<Result<String, StoreError>>, StoreError> {

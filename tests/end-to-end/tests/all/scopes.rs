@@ -7,7 +7,7 @@ use end_to_end::{host, transport};
 use pagerduty_simulator::Simulator;
 use serde_json::{Value, json};
 use workflow_node_host::audit::{CredentialOperation, MemoryAudit};
-use workflow_node_host::credential::{Mode, NewCredential};
+use workflow_node_host::credential::{ConnectionParts, Head, Mode, NewCredential};
 use workflow_node_host::description::Effect;
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::{ErrorKind, Execution};
@@ -18,24 +18,28 @@ const READS_BY_WRITING: [&str; 2] = ["analytics.write", "schedules.write"];
 /// A credential of type `oauth2` with these scopes and a token that nobody has given out.
 fn credential(name: &str, scopes: &[&str], configuration: Value) -> NewCredential {
     NewCredential {
-        tenant: Default::default(),
-        name: name.into(),
-        description: String::new(),
-        owner: Some(Default::default()),
-        mode: Mode::Private,
-        allowed_actions: None,
-        node: "pagerduty".into(),
-        credential_type: "oauth2".into(),
+        head: Head {
+            tenant: Default::default(),
+            name: name.into(),
+            description: String::new(),
+            owner: Some(Default::default()),
+            mode: Mode::Private,
+            allowed_actions: None,
+            node: "pagerduty".into(),
+            credential_type: "oauth2".into(),
+        },
         user: None,
-        fields: json!({"client_id": "c"}).as_object().unwrap().clone(),
+        parts: ConnectionParts {
+            fields: json!({"client_id": "c"}).as_object().unwrap().clone(),
+            configuration: serde_json::from_value(configuration).unwrap(),
+            asked_scopes: None,
+            granted_scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            identity: serde_json::Map::new(),
+            expires_at: None,
+            lifetime: None,
+        },
         secrets: [("access_token".to_owned(), workflow_node_host::Secret::new("no-such-token"))]
             .into(),
-        configuration: serde_json::from_value(configuration).unwrap(),
-        asked_scopes: None,
-        granted_scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
-        identity: serde_json::Map::new(),
-        expires_at: None,
-        lifetime: None,
     }
 }
 

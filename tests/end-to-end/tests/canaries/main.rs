@@ -203,7 +203,7 @@ async fn the_scanner_finds_a_leak_planted_in_each_place() {
     // In the store's file.
     let world = World::new().await;
     let mut leaky = world.leaky();
-    leaky.fields.insert("note".into(), Value::from(planted));
+    leaky.parts.fields.insert("note".into(), Value::from(planted));
     world.store.add(leaky).unwrap();
     let files = world.files_of_the_store();
     is_found("the store", &files.iter().flat_map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>());

@@ -12,8 +12,8 @@ use pagerduty_simulator::{App, Region, Simulator};
 use serde_json::{Value, json};
 use workflow_node_host::audit::MemoryAudit;
 use workflow_node_host::credential::{
-    ConnectionKey, Credential, CredentialError, CredentialForm, CredentialRequest,
-    CredentialSource as _, CredentialStatus, NewCredential,
+    ConnectionKey, ConnectionParts, Credential, CredentialError, CredentialForm, CredentialRequest,
+    CredentialSource as _, CredentialStatus, Head, NewCredential,
 };
 use workflow_node_host::oauth::{Actor, AskFor, ConnectOrder, CredentialManager, Page};
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
@@ -313,23 +313,27 @@ impl World {
     /// A credential that somebody has put a secret into where it does not belong.
     pub(crate) fn leaky(&self) -> NewCredential {
         NewCredential {
-            tenant: Default::default(),
-            name: "leaky".into(),
-            description: String::new(),
-            owner: Some(Default::default()),
-            mode: workflow_node_host::credential::Mode::Private,
-            allowed_actions: None,
-            node: "pagerduty".into(),
-            credential_type: "api-token".into(),
+            head: Head {
+                tenant: Default::default(),
+                name: "leaky".into(),
+                description: String::new(),
+                owner: Some(Default::default()),
+                mode: workflow_node_host::credential::Mode::Private,
+                allowed_actions: None,
+                node: "pagerduty".into(),
+                credential_type: "api-token".into(),
+            },
             user: None,
-            fields: serde_json::Map::new(),
+            parts: ConnectionParts {
+                fields: serde_json::Map::new(),
+                configuration: serde_json::from_value(json!({"audiences": []})).unwrap(),
+                asked_scopes: None,
+                granted_scopes: None,
+                identity: serde_json::Map::new(),
+                expires_at: None,
+                lifetime: None,
+            },
             secrets: std::collections::BTreeMap::new(),
-            configuration: serde_json::from_value(json!({"audiences": []})).unwrap(),
-            asked_scopes: None,
-            granted_scopes: None,
-            identity: serde_json::Map::new(),
-            expires_at: None,
-            lifetime: None,
         }
     }
 }

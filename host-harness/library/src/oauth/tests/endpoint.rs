@@ -70,7 +70,7 @@ async fn o20_only_an_endpoint_that_is_approved_and_configured_and_https_is_asked
     ] {
         let change = |world: &mut World| {
             let mut credential = new(Some(now() - 1), Some(3_600_000));
-            credential.configuration.oauth.as_mut().unwrap().token_url = url.to_owned();
+            credential.parts.configuration.oauth.as_mut().unwrap().token_url = url.to_owned();
             world.store.keep(credential, Some(1)).unwrap();
         };
         let error = refused(&change).await;

@@ -87,13 +87,13 @@ async fn o12_what_the_service_says_of_the_lifetime_is_counted_from_our_own_clock
         world.service.whim(Whim::Answered(format!("{{\"expires_in\":{said}}}")));
         world.token().await;
         let connection = world.stored().connection;
-        assert_eq!(connection.lifetime, lifetime, "{said}");
+        assert_eq!(connection.parts.lifetime, lifetime, "{said}");
         match lifetime {
             Some(lifetime) => {
                 let expected = now() + lifetime;
-                assert!(connection.expires_at.unwrap().abs_diff(expected) < 10_000, "{said}");
+                assert!(connection.parts.expires_at.unwrap().abs_diff(expected) < 10_000, "{said}");
             }
-            None => assert_eq!(connection.expires_at, None, "{said}"),
+            None => assert_eq!(connection.parts.expires_at, None, "{said}"),
         }
         // None of them makes the next use ask again.
         world.token().await;

@@ -19,8 +19,8 @@ fn fresh() -> crate::credential::NewCredential {
 
 async fn of_mode(mode: Mode, owner: Option<&str>, user: Option<&str>) -> World {
     let mut credential = fresh();
-    credential.mode = mode;
-    credential.owner = owner.map(User::from);
+    credential.head.mode = mode;
+    credential.head.owner = owner.map(User::from);
     credential.user = user.map(User::from);
     World::with(credential, None, fast()).await
 }
@@ -52,7 +52,7 @@ async fn a_shared_credential_is_anybodys_who_names_it() {
 async fn a_credential_per_user_is_the_acting_users_own() {
     let world = of_mode(Mode::PerUser, None, Some("ada")).await;
     let mut bobs = fresh();
-    bobs.mode = Mode::PerUser;
+    bobs.head.mode = Mode::PerUser;
     bobs.user = Some("bob".into());
     bobs.secrets.insert("access_token".into(), crate::Secret::new("the-token-of-bob"));
     world.store.add(bobs).unwrap();
@@ -82,13 +82,13 @@ async fn o9_an_action_runs_only_with_the_scopes_that_were_granted() {
     );
     // A scope that covers writing covers both.
     let mut everything = fresh();
-    everything.granted_scopes = Some(vec!["everything".into()]);
+    everything.parts.granted_scopes = Some(vec!["everything".into()]);
     let world = World::with(everything, None, fast()).await;
     assert!(world.get().await.is_ok());
     assert!(world.manager.credential(&writes).await.is_ok());
     // PagerDuty's way of not knowing a scope.
     let mut nothing = fresh();
-    nothing.granted_scopes = Some(vec!["openid".into()]);
+    nothing.parts.granted_scopes = Some(vec!["openid".into()]);
     let world = World::with(nothing, None, fast()).await;
     assert!(matches!(world.get().await, Err(CredentialError::InsufficientScope { .. })));
 }
@@ -104,7 +104,7 @@ async fn o10_a_refresh_that_grants_less_is_noted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_for_listed_actions_is_for_no_others_and_may_be_proved() {
     let mut listed = fresh();
-    listed.allowed_actions = Some(["item.list".to_owned()].into());
+    listed.head.allowed_actions = Some(["item.list".to_owned()].into());
     let world = World::with(listed, None, fast()).await;
     assert!(world.get().await.is_ok());
     let of = |action: &str| CredentialRequest { action: action.into(), ..world.request.clone() };
@@ -166,13 +166,13 @@ async fn those_who_depend_on_a_credential_are_told_of_its_end() {
         fast(),
         Arc::new(MemoryAudit::default()),
     );
-    let manager = CredentialManager::new(crate::oauth::Services {
-        store: quiet.0.store.clone(),
-        transport: quiet.0.endpoints.transport.clone(),
-        approvals: quiet.0.endpoints.approvals.clone(),
-        audit: quiet.0.audit.clone(),
-        clock: quiet.0.clock.clone(),
-        events: Some(heard.clone()),
+    let backend = quiet.backend();
+    let manager = CredentialManager::new(crate::oauth::Backend {
+        store: backend.store.clone(),
+        endpoints: backend.endpoints.clone(),
+        clock: backend.clock.clone(),
+        audit: backend.audit.clone(),
+        events: heard.clone(),
         timing: fast(),
     });
     for workflow in ["nightly", "hourly"] {

@@ -14,14 +14,14 @@ use crate::approval::{Approval, Approvals as _, GrantRequest, MemoryApprovals};
 use crate::audit::{AuditLog, MemoryAudit};
 use crate::clock::SystemClock;
 use crate::credential::{
-    ConnectionKey, Credential, CredentialError, CredentialRequest, CredentialSource as _, Mode,
-    NewCredential, Stored,
+    ConnectionKey, ConnectionParts, Credential, CredentialError, CredentialRequest,
+    CredentialSource as _, Head, Mode, NewCredential, Stored,
 };
 use crate::description::Description;
 use crate::digest::Digest;
+use crate::egress::Endpoints;
 use crate::limits::ProcessLimits;
-use crate::oauth::manage::Services;
-use crate::oauth::{CredentialManager, Timing};
+use crate::oauth::{Backend, CredentialManager, NoEvents, Timing};
 use crate::secret::Secret;
 use crate::store::{PassphraseCost, SqliteStore, StoreKey};
 use crate::transport::{
@@ -145,13 +145,19 @@ pub(super) fn manager(
         .now_or_never()
         .expect("memory answers at once")
         .unwrap();
-    CredentialManager::new(Services {
+    let audit = AuditLog::new(audit, &ProcessLimits::default());
+    let clock = Arc::new(SystemClock::default());
+    CredentialManager::new(Backend {
         store: Arc::new(store.clone()),
-        transport: Arc::new(Plain::to(port)),
-        approvals: Arc::new(approvals),
-        audit: AuditLog::new(audit, &ProcessLimits::default()),
-        clock: Arc::new(SystemClock::default()),
-        events: None,
+        endpoints: Endpoints {
+            transport: Arc::new(Plain::to(port)),
+            approvals: Arc::new(approvals),
+            audit: audit.clone(),
+            clock: clock.clone(),
+        },
+        clock,
+        audit,
+        events: Arc::new(NoEvents),
         timing,
     })
 }
@@ -174,40 +180,44 @@ pub(super) fn now() -> u64 {
 
 pub(super) fn new(expires_at: Option<u64>, lifetime: Option<u64>) -> NewCredential {
     NewCredential {
-        tenant: Default::default(),
-        name: "work".into(),
-        description: String::new(),
-        owner: Some(Default::default()),
-        mode: Mode::Private,
-        allowed_actions: None,
-        node: "example".into(),
-        credential_type: "user".into(),
+        head: Head {
+            tenant: Default::default(),
+            name: "work".into(),
+            description: String::new(),
+            owner: Some(Default::default()),
+            mode: Mode::Private,
+            allowed_actions: None,
+            node: "example".into(),
+            credential_type: "user".into(),
+        },
         user: None,
-        fields: json!({"client_id": "the client/+%: é"}).as_object().unwrap().clone(),
+        parts: ConnectionParts {
+            fields: json!({"client_id": "the client/+%: é"}).as_object().unwrap().clone(),
+            configuration: serde_json::from_value(json!({"audiences": ["https://api.test"],
+            "oauth": {"authorize_url": "https://id.test/authorize",
+                "token_url": "https://id.test/token", "revoke_url": "https://id.test/revoke",
+                "scopes": ["items.read"]}}))
+            .unwrap(),
+            asked_scopes: Some(vec!["items.read".into()]),
+            granted_scopes: Some(vec!["items.read".into()]),
+            identity: serde_json::Map::new(),
+            expires_at,
+            lifetime,
+        },
         secrets: BTreeMap::from([
             ("client_secret".to_owned(), Secret::new("a secret:+% é canary")),
             ("access_token".to_owned(), Secret::new("access-token-0000-canary")),
             ("refresh_token".to_owned(), Secret::new(FIRST)),
         ]),
-        configuration: serde_json::from_value(json!({"audiences": ["https://api.test"],
-            "oauth": {"authorize_url": "https://id.test/authorize",
-                "token_url": "https://id.test/token", "revoke_url": "https://id.test/revoke",
-                "scopes": ["items.read"]}}))
-        .unwrap(),
-        asked_scopes: Some(vec!["items.read".into()]),
-        granted_scopes: Some(vec!["items.read".into()]),
-        identity: serde_json::Map::new(),
-        expires_at,
-        lifetime,
     }
 }
 
 /// An app's own credential.
 pub(super) fn app() -> NewCredential {
     let mut app = new(Some(now() - 1), Some(3_600_000));
-    app.credential_type = "app".into();
+    app.head.credential_type = "app".into();
     app.secrets.remove("refresh_token");
-    app.configuration = serde_json::from_value(json!({"audiences": ["https://api.test"],
+    app.parts.configuration = serde_json::from_value(json!({"audiences": ["https://api.test"],
         "oauth": {"token_url": "https://id.test/token", "scopes": ["items.read"]}}))
     .unwrap();
     app
