@@ -39,7 +39,8 @@ impl Scenario {
             Self::Stream(action, items) => {
                 let execution = execution(action, &[], journals);
                 let items = stream::iter(items.clone()).map(Ok::<_, Infallible>);
-                let events = bench.plugin.stream(execution, items, Arc::new(Silent)).unwrap();
+                let events =
+                    bench.plugin.stream_items(execution, items, Arc::new(Silent)).await.unwrap();
                 of_stream(events).await.unwrap()
             }
             Self::Choices(query) => {
@@ -194,7 +195,7 @@ async fn what_is_only_read_is_read_again() {
         let pages = json!({"all": true, "simplify": true});
         let pages = Scenario::List("service.list", vec![pages]);
         every_cut(&bench, &pages, is_equal).await;
-        let query = OptionsQuery::of_action("incident.create", "service_id");
+        let query = OptionsQuery::for_action("incident.create", "service_id");
         every_cut(&bench, &Scenario::Choices(Box::new(query)), is_equal).await;
         println!("{mode}");
     }

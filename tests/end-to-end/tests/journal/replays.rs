@@ -14,7 +14,7 @@ use crate::tap::{Bench, execution, modes, name, told};
 async fn hostile(isolation: workflow_node_host::Isolation) -> Plugin {
     let host = host().isolation(isolation).build().unwrap();
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     plugin
 }
 

@@ -123,19 +123,19 @@ impl Bench {
         let host = host()
             .isolation(isolation)
             .transport(tap.clone())
-            .credentials(world.credentials.clone())
+            .credential_source(world.credentials.clone())
             .rate_limit(Vec::new())
             .build()
             .unwrap();
         let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         (host, plugin)
     }
 
     /// The guest of the same host that uses `http.send`, with a credential `token`.
     pub(crate) async fn hostile(&self) -> Plugin {
         let plugin = self.host.load_file(component_build::guest("hostile")).await.unwrap();
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         let configuration = plugin.configure("token", &Map::new(), None).await.unwrap();
         self.world.credentials.insert(Credential {
             name: "token".into(),
