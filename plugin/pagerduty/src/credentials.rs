@@ -42,7 +42,7 @@ pub(crate) fn configure(
             let name = scope.as_str().unwrap_or_default();
             let is_classic = credential_type == "oauth2" && scopes::is_classic(name);
             if !is_classic && !scopes::is_scoped(name) {
-                let message = format!("`{name}` is no scope of PagerDuty's Scoped OAuth");
+                let message = format!("`{name}` is not a scope of PagerDuty's Scoped OAuth");
                 return Err(wrong("/scopes", &message));
             }
             scopes.push(name);
@@ -69,7 +69,7 @@ pub(crate) fn configure(
             account = ["as_account-", region.name, ".", text("subdomain")].concat();
             scopes.insert(0, &account);
         }
-        other => return Err(wrong("", &format!("there is no credential type `{other}`"))),
+        other => return Err(wrong("", &format!("unknown credential type `{other}`"))),
     }
     let (api, base) = match credential_type {
         "events-integration" => ("events", region.events),

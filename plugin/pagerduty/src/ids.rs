@@ -88,7 +88,7 @@ const SPAN: i64 = 180 * 86_400;
 /// is found by halving.
 pub(crate) async fn by_number(number: u64, credential: &Rc<Credential>) -> Result<Value, Error> {
     let missing = || {
-        let message = format!("there is no incident with the number {number} that you may see");
+        let message = format!("No visible incident has the number {number}.");
         Error::new(ErrorKind::NotFound, message)
     };
     let latest = page(credential, &Query::ever("incident_number:desc", 0, 1)).await?;

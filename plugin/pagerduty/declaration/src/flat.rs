@@ -44,12 +44,21 @@ struct Field {
 
 /// The flat form with a title.
 pub(crate) fn by_name(title: &str) -> Option<&'static Simple> {
+    forms().iter().find(|one| one.title == title)
+}
+
+/// The title of the flat form of a kind of record: `Log entry` for `log_entry`.
+pub(crate) fn title_of(record: &str) -> Option<&'static str> {
+    let is_it = |title: &str| title.to_lowercase().replace([' ', '-'], "_") == record;
+    forms().iter().map(|form| form.title).find(|title| is_it(title))
+}
+
+fn forms() -> &'static [Simple] {
     static FORMS: OnceLock<Vec<Simple>> = OnceLock::new();
-    let forms = FORMS.get_or_init(|| {
+    FORMS.get_or_init(|| {
         let forms: Forms = read(&overlay().join("flat.toml"));
         forms.form.iter().map(|form| simple(form, &forms.shared)).collect()
-    });
-    forms.iter().find(|one| one.title == title)
+    })
 }
 
 fn simple(form: &Form, shared: &BTreeMap<String, Field>) -> Simple {

@@ -32,8 +32,6 @@ mod triggers;
 pub use credential_types::credential_types;
 pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 #[cfg(not(target_arch = "wasm32"))]
-pub use triggers::EVENT_TYPES;
-#[cfg(not(target_arch = "wasm32"))]
 use workflow_node_sdk::declare::{BaseUrl, Node, Resource, Slot};
 
 /// Per region: the origin of the REST API and that of the Events API.
@@ -96,6 +94,6 @@ fn declared(resources: &'static [Resource]) -> Node {
     .secrets(secrets::secrets)
     .references(references::ALL)
     .resources(resources)
-    .triggers(triggers::ALL)
+    .triggers(triggers::all())
     .build()
 }

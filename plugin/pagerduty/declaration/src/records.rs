@@ -13,27 +13,32 @@ pub(crate) fn by_name(name: &str) -> Option<Output> {
     SHARED.iter().find(|(known, _)| *known == name).map(|(known, _)| Output::Shared(known))
 }
 
+/// Whether there is a shared schema of this name.
+pub(crate) fn is_shared(name: &str) -> bool {
+    SHARED.iter().any(|(known, _)| *known == name)
+}
+
 /// Shared schemas by name.
 pub(crate) const SHARED: &[(&str, Literal)] = &[
     (
         "reference",
-        literal!({"type":["object","null"],"title":"Reference","description":"Another object, by id; in full where it was asked for.","properties":{"id":{"type":["string","null"]},"type":{"type":"string"},"summary":{"type":["string","null"]},"self":{"type":["string","null"]},"html_url":{"type":["string","null"]}}}),
+        literal!({"type":["object","null"],"title":"Reference","description":"Reference to another object. In full if it is included.","properties":{"id":{"type":["string","null"]},"type":{"type":"string"},"summary":{"type":["string","null"]},"self":{"type":["string","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "incident",
-        literal!({"type":"object","title":"Incident","required":["id"],"properties":{"id":{"type":"string","description":"ID of the incident."},"incident_number":{"type":["integer","null"],"description":"Its number, as people see it."},"title":{"type":["string","null"],"description":"What is wrong."},"status":{"type":["string","null"],"description":"triggered, acknowledged or resolved."},"urgency":{"type":["string","null"],"description":"high or low."},"incident_key":{"type":["string","null"],"description":"Its key on the service."},"html_url":{"type":["string","null"],"description":"Its page."},"created_at":{"type":["string","null"]},"updated_at":{"type":["string","null"]},"resolved_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"priority":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"assignments":{"type":["array","null"]},"teams":{"type":["array","null"]}}}),
+        literal!({"type":"object","title":"Incident","required":["id"],"properties":{"id":{"type":"string","description":"ID of the incident."},"incident_number":{"type":["integer","null"],"description":"Number of the incident as users see it."},"title":{"type":["string","null"],"description":"One-line summary of the problem."},"status":{"type":["string","null"],"description":"Status: triggered, acknowledged, or resolved."},"urgency":{"type":["string","null"],"description":"Urgency: high or low."},"incident_key":{"type":["string","null"],"description":"Deduplication key of the incident."},"html_url":{"type":["string","null"],"description":"URL in PagerDuty's web app."},"created_at":{"type":["string","null"]},"updated_at":{"type":["string","null"]},"resolved_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"priority":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"assignments":{"type":["array","null"]},"teams":{"type":["array","null"]}}}),
     ),
     (
         "incident_note",
-        literal!({"type":"object","title":"Note","required":["id"],"properties":{"id":{"type":"string"},"content":{"type":["string","null"],"description":"What it says."},"created_at":{"type":["string","null"]},"user":{"$ref":"#/$defs/reference"}}}),
+        literal!({"type":"object","title":"Note","required":["id"],"properties":{"id":{"type":"string"},"content":{"type":["string","null"],"description":"Text of the note."},"created_at":{"type":["string","null"]},"user":{"$ref":"#/$defs/reference"}}}),
     ),
     (
         "alert",
-        literal!({"type":"object","title":"Alert","required":["id"],"properties":{"id":{"type":"string"},"summary":{"type":["string","null"],"description":"What is wrong."},"status":{"type":["string","null"],"description":"triggered or resolved."},"severity":{"type":["string","null"]},"alert_key":{"type":["string","null"],"description":"Names the alert in events."},"created_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"incident":{"$ref":"#/$defs/reference"},"body":{"type":["object","null"]}}}),
+        literal!({"type":"object","title":"Alert","required":["id"],"properties":{"id":{"type":"string"},"summary":{"type":["string","null"],"description":"One-line summary of the problem."},"status":{"type":["string","null"],"description":"Status: triggered or resolved."},"severity":{"type":["string","null"]},"alert_key":{"type":["string","null"],"description":"Deduplication key of the alert."},"created_at":{"type":["string","null"]},"service":{"$ref":"#/$defs/reference"},"incident":{"$ref":"#/$defs/reference"},"body":{"type":["object","null"]}}}),
     ),
     (
         "log_entry",
-        literal!({"type":"object","title":"Log entry","required":["id"],"properties":{"id":{"type":"string"},"type":{"type":"string","description":"What happened, e.g. trigger_log_entry."},"summary":{"type":["string","null"]},"created_at":{"type":["string","null"]},"agent":{"$ref":"#/$defs/reference"},"channel":{"type":["object","null"]},"incident":{"$ref":"#/$defs/reference"},"service":{"$ref":"#/$defs/reference"}}}),
+        literal!({"type":"object","title":"Log entry","required":["id"],"properties":{"id":{"type":"string"},"type":{"type":"string","description":"Type of the log entry, e.g. trigger_log_entry."},"summary":{"type":["string","null"]},"created_at":{"type":["string","null"]},"agent":{"$ref":"#/$defs/reference"},"channel":{"type":["object","null"]},"incident":{"$ref":"#/$defs/reference"},"service":{"$ref":"#/$defs/reference"}}}),
     ),
     (
         "service",
@@ -53,11 +58,11 @@ pub(crate) const SHARED: &[(&str, Literal)] = &[
     ),
     (
         "escalation_policy",
-        literal!({"type":"object","title":"Escalation policy","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"num_loops":{"type":["integer","null"]},"escalation_rules":{"type":["array","null"],"description":"The levels, each with its targets."},"services":{"type":["array","null"]},"teams":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}),
+        literal!({"type":"object","title":"Escalation policy","required":["id"],"properties":{"id":{"type":"string"},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"num_loops":{"type":["integer","null"]},"escalation_rules":{"type":["array","null"],"description":"Escalation rules, each with its targets."},"services":{"type":["array","null"]},"teams":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "schedule",
-        literal!({"type":"object","title":"Schedule","properties":{"id":{"type":["string","null"]},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"time_zone":{"type":["string","null"]},"schedule_layers":{"type":["array","null"]},"final_schedule":{"type":["object","null"],"description":"Who is on call when, overrides included."},"users":{"type":["array","null"]},"escalation_policies":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}),
+        literal!({"type":"object","title":"Schedule","properties":{"id":{"type":["string","null"]},"name":{"type":["string","null"]},"description":{"type":["string","null"]},"time_zone":{"type":["string","null"]},"schedule_layers":{"type":["array","null"]},"final_schedule":{"type":["object","null"],"description":"Final schedule, including overrides."},"users":{"type":["array","null"]},"escalation_policies":{"type":["array","null"]},"html_url":{"type":["string","null"]}}}),
     ),
     (
         "override",
@@ -65,7 +70,7 @@ pub(crate) const SHARED: &[(&str, Literal)] = &[
     ),
     (
         "on_call",
-        literal!({"type":"object","title":"On-call","properties":{"user":{"$ref":"#/$defs/reference"},"schedule":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"escalation_level":{"type":["integer","null"]},"start":{"type":["string","null"],"description":"Since when; null for ever."},"end":{"type":["string","null"],"description":"Until when; null for ever."}}}),
+        literal!({"type":"object","title":"On-call","properties":{"user":{"$ref":"#/$defs/reference"},"schedule":{"$ref":"#/$defs/reference"},"escalation_policy":{"$ref":"#/$defs/reference"},"escalation_level":{"type":["integer","null"]},"start":{"type":["string","null"],"description":"Start of the on-call shift. Null if it has no start."},"end":{"type":["string","null"],"description":"End of the on-call shift. Null if it has no end."}}}),
     ),
     (
         "priority",
@@ -101,6 +106,6 @@ pub(crate) const SHARED: &[(&str, Literal)] = &[
     ),
     (
         "event_result",
-        literal!({"type":"object","title":"Accepted event","description":"PagerDuty has accepted the event; what comes of it shows later.","properties":{"status":{"type":"string"},"message":{"type":"string"},"dedup_key":{"type":["string","null"],"description":"Names the alert in later events."}}}),
+        literal!({"type":"object","title":"Accepted event","description":"Confirmation that PagerDuty accepted the event. PagerDuty processes it asynchronously.","properties":{"status":{"type":"string"},"message":{"type":"string"},"dedup_key":{"type":["string","null"],"description":"Deduplication key of the alert, for later events."}}}),
     ),
 ];

@@ -4,41 +4,8 @@ use workflow_node_sdk::declare::{Example, Kind, Literal, Output, Param, Trigger}
 use workflow_node_sdk::documents::{Signature, SignatureEncoding, SignatureScheme, Webhook};
 use workflow_node_sdk::literal;
 
+use crate::derive::{keep, keep_texts};
 use crate::parameters::{SIMPLIFY, TEAM_IDS};
-
-/// Types of events as PagerDuty documents them; there may be more.
-pub const EVENT_TYPES: &[&str] = &[
-    "incident.triggered",
-    "incident.acknowledged",
-    "incident.unacknowledged",
-    "incident.resolved",
-    "incident.reopened",
-    "incident.reassigned",
-    "incident.delegated",
-    "incident.escalated",
-    "incident.priority_updated",
-    "incident.service_updated",
-    "incident.incident_type.changed",
-    "incident.annotated",
-    "incident.status_update_published",
-    "incident.conference_bridge.updated",
-    "incident.custom_field_values.updated",
-    "incident.responder.added",
-    "incident.responder.replied",
-    "incident.role.assigned",
-    "incident.task.created",
-    "incident.task.updated",
-    "incident.task.completed",
-    "incident.action_invocation.created",
-    "incident.action_invocation.updated",
-    "incident.action_invocation.terminated",
-    "incident.workflow.started",
-    "incident.workflow.completed",
-    "service.created",
-    "service.updated",
-    "service.deleted",
-    "service.custom_field_values.updated",
-];
 
 /// PagerDuty sends 55 KB with certainty and drops what is above 256 KB; a client of theirs refuses
 /// bodies above 2 MB.
@@ -88,50 +55,14 @@ const SHIFT: Literal = literal!({"type":"object","properties":{
 "on_call":{"$ref":"#/$defs/on_call"}}});
 
 /// All of them.
-pub(crate) static ALL: &[Trigger] = &[
-    Trigger::webhook(
-        "event",
-        "When an event occurs",
-        "Starts a workflow as soon as an event occurs in PagerDuty. The host creates a signed webhook subscription and deletes it when the workflow is disabled. PagerDuty retries failed deliveries for 48 hours and allows up to ten webhook subscriptions per service, per team, and for the account.",
-        webhook,
-    )
-    .with("rest")
-    .scopes(&["webhook_subscriptions.read", "webhook_subscriptions.write", "incidents.read"])
-    .parameters(&[
-        &Param::new(
-            Kind::List(&Kind::Text),
-            "events",
-            "Events",
-            "Event types, e.g. incident.triggered. Events of services require the scope services.read, events of workflows incident_workflows.read.",
-        )
-        .suggestions(EVENT_TYPES)
-        .required()
-        .max(100),
-        &Param::text("service_id", "Service", "ID, name, or URL of a service. Include only events of its incidents.")
-            .reference("service"),
-        &Param::text("team_id", "Team", "ID, name, or URL of a team. Include only events of its incidents.")
-            .reference("team"),
-        &Param::new(
-            Kind::OneOf(&["webhook", "rest"]),
-            "shape",
-            "Shape",
-            "Format of the data: webhook returns events as PagerDuty sends them; rest uses the field names of the REST API (incident_number, assignments).",
-        )
-        .default(literal!("webhook")),
-        &Param::new(
-            Kind::List(&Kind::Text),
-            "ignore_agents",
-            "Ignore agents",
-            "IDs of users and integrations whose events to ignore, e.g. those that this workflow \
-             acts as, so that it does not trigger itself.",
-        )
-        .max(100),
-        &Param::text("description", "Description", "Description of the webhook subscription in PagerDuty.")
-            .max(255),
-    ])
-    .output(Output::Schema(EVENT))
-    .documentation_url("https://developer.pagerduty.com/docs/webhooks-overview")
-    .examples(&[
+pub(crate) fn all() -> &'static [Trigger] {
+    let polls = POLLS.iter().cloned();
+    std::iter::once(event()).chain(polls).collect::<Vec<_>>().leak()
+}
+
+/// The webhook. PagerDuty may send events of other types than those that it documents.
+fn event() -> Trigger {
+    const EXAMPLES: &[Example] = &[
         Example::new(
             "New and resolved incidents of a service",
             literal!({"events":["incident.triggered","incident.resolved"],"service_id":"PSERVICE000001"}),
@@ -140,7 +71,57 @@ pub(crate) static ALL: &[Trigger] = &[
             "Notes, in the format of the REST API",
             literal!({"events":["incident.annotated"],"shape":"rest"}),
         ),
-    ]),
+    ];
+    let types = pagerduty_facts::webhook_events().iter().filter(|one| one.scope.is_some());
+    let types: Vec<String> = types.map(|one| one.event_type.clone()).collect();
+    let event_types = keep_texts(&types);
+    Trigger::webhook(
+        "event",
+        "When an event occurs",
+        "Starts a workflow as soon as an event occurs in PagerDuty. The host creates a signed webhook subscription and deletes it when the workflow is disabled. PagerDuty retries failed deliveries for 48 hours and allows up to ten webhook subscriptions per service, per team, and for the account.",
+        webhook,
+    )
+    .with("rest")
+    .scopes(&["webhook_subscriptions.read", "webhook_subscriptions.write", "incidents.read"])
+    .parameters(keep([
+        Param::new(
+            Kind::List(&Kind::Text),
+            "events",
+            "Events",
+            "Event types, e.g. incident.triggered. Events of services require the scope services.read, events of workflows incident_workflows.read.",
+        )
+        .suggestions(event_types)
+        .required()
+        .max(100),
+        Param::text("service_id", "Service", "ID, name, or URL of a service. Include only events of its incidents.")
+            .reference("service"),
+        Param::text("team_id", "Team", "ID, name, or URL of a team. Include only events of its incidents.")
+            .reference("team"),
+        Param::new(
+            Kind::OneOf(&["webhook", "rest"]),
+            "shape",
+            "Shape",
+            "Format of the data: webhook returns events as PagerDuty sends them; rest uses the field names of the REST API (incident_number, assignments).",
+        )
+        .default(literal!("webhook")),
+        Param::new(
+            Kind::List(&Kind::Text),
+            "ignore_agents",
+            "Ignore agents",
+            "IDs of users and integrations whose events to ignore, e.g. those that this workflow \
+             acts as, so that it does not trigger itself.",
+        )
+        .max(100),
+        Param::text("description", "Description", "Description of the webhook subscription in PagerDuty.")
+            .max(255),
+    ]
+    .map(|param| keep(param))))
+    .output(Output::Schema(EVENT))
+    .documentation_url("https://developer.pagerduty.com/docs/webhooks-overview")
+    .examples(EXAMPLES)
+}
+
+static POLLS: &[Trigger] = &[
     Trigger::poll(
         "incident.changed",
         "When an incident is new or updated",

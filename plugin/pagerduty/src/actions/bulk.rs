@@ -304,7 +304,7 @@ pub(super) async fn update_many(task: Task) -> Outcome {
     let count = failed.len();
     let (place, first) = failed.swap_remove(0);
     let message = format!(
-        "{count} of {} incidents were not changed; what stands before was. The first, number {}: {}",
+        "{count} of {} incidents were not changed; the others were. First error (number {}): {}",
         count + outputs.len(),
         place + 1,
         first.message

@@ -58,13 +58,13 @@ pub(super) async fn find(task: Task) -> Outcome {
             let mut segments =
                 path.split('/').skip_while(|segment| *segment != "incidents").skip(1);
             let Some(id) = segments.next().filter(|id| !id.is_empty()) else {
-                return Err(Error::invalid("/url", "is not the address of an incident"));
+                return Err(Error::invalid("/url", "is not the URL of an incident"));
             };
             let get = task.other("incident.get", parameters([("incident_id", id.into())]))?;
             get.records().await?.into_iter().next().unwrap_or_default()
         }
         _ => {
-            let message = "give one of number, incident_key and url";
+            let message = "Set exactly one of number, incident_key, and url.";
             return Err(Error::invalid("", message));
         }
     };
@@ -84,7 +84,7 @@ async fn by_key(task: &Task, key: &str) -> Result<Value, Error> {
     let incidents = task.other("incident.list", search)?.records().await?;
     let is_open = |one: &&Value| one.get("status").and_then(Value::as_str) != Some("resolved");
     incidents.iter().find(is_open).or(incidents.first()).cloned().ok_or_else(|| {
-        let message = ["there is no incident with the key `", key, "` that you may see"].concat();
+        let message = ["No visible incident has the key `", key, "`."].concat();
         Error::new(ErrorKind::NotFound, message)
     })
 }
@@ -102,7 +102,7 @@ pub(super) async fn set_custom_fields(task: Task) -> Outcome {
         values.push(field.build());
     }
     if values.is_empty() {
-        return Err(Error::invalid("/fields", "names no field"));
+        return Err(Error::invalid("/fields", "must name at least one field"));
     }
     let incident = task.parameters.get("incident_id").cloned().unwrap_or_default();
     let mut set = Map::new();

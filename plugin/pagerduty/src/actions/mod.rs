@@ -73,7 +73,7 @@ async fn find_user(task: Task) -> Outcome {
     match users.iter().find(is_meant) {
         Some(user) => Ok(vec![task.output(&json::text(user))]),
         None => {
-            let message = ["there is no user with the e-mail address ", email].concat();
+            let message = ["No user has the email address ", email, "."].concat();
             Err(Error::new(ErrorKind::NotFound, message))
         }
     }

@@ -12,8 +12,7 @@ pub(super) async fn now(task: Task) -> Outcome {
     let at = match task.text("at") {
         None => None,
         Some(text) => Some(
-            time::parse(text)
-                .ok_or_else(|| Error::invalid("/at", "is no time with an offset (RFC 3339)"))?,
+            time::parse(text).ok_or_else(|| Error::invalid("/at", "is not an ISO 8601 time"))?,
         ),
     };
     let given: Vec<&str> = ["service_id", "escalation_policy_id", "schedule_id", "team_id"]
@@ -21,7 +20,8 @@ pub(super) async fn now(task: Task) -> Outcome {
         .filter(|name| task.text(name).is_some())
         .collect();
     let [what] = given.as_slice() else {
-        let message = "give one of service_id, escalation_policy_id, schedule_id and team_id";
+        let message =
+            "Set exactly one of service_id, escalation_policy_id, schedule_id, and team_id.";
         return Err(Error::invalid("", message));
     };
     let id = task.text(what).unwrap_or_default();
@@ -53,12 +53,39 @@ pub(super) async fn now(task: Task) -> Outcome {
     let level = task.parameters.get("level").and_then(Value::as_u64);
     let at = at.unwrap_or_else(clock);
     let mut on_calls = task.other("on_call.list", search)?.records().await?;
+    if on_calls.is_empty() && *what == "schedule_id" && level.is_none() {
+        on_calls = in_schedule(&task, id, at).await?;
+    }
     on_calls.retain(|one| {
         let own = one.get("escalation_level").and_then(Value::as_u64);
         (level.is_none() || own == level) && covers(one, at)
     });
     on_calls.sort_by_key(|one| one.get("escalation_level").and_then(Value::as_u64));
     Ok(on_calls.iter().map(|one| task.output(&json::text(one))).collect())
+}
+
+/// Who is on call in a schedule that no escalation policy uses: PagerDuty lists on-calls of policies
+/// only. The records have no level and no policy.
+async fn in_schedule(task: &Task, schedule: &str, at: i64) -> Result<Vec<Value>, Error> {
+    let search = parameters([
+        ("schedule_id", schedule.into()),
+        ("since", time::format(at).into()),
+        ("until", time::format(at + 1).into()),
+    ]);
+    let users = task.other("schedule.users", search)?.records().await?;
+    let on_call = |user: Value| {
+        let mut reference = json::Object::new();
+        reference.text("id", schedule);
+        reference.text("type", "schedule_reference");
+        let mut one = json::Object::new();
+        one.set("user", user);
+        one.set("schedule", reference.build());
+        for name in ["escalation_policy", "escalation_level", "start", "end"] {
+            one.set(name, Value::Null);
+        }
+        one.build()
+    };
+    Ok(users.into_iter().map(on_call).collect())
 }
 
 /// Whether an on-call holds at a time; without a start or an end it holds for ever.
@@ -72,7 +99,7 @@ async fn policy_of_service(task: &Task, service: &str) -> Result<String, Error> 
     let services = get.records().await?;
     let policy = services.first().and_then(|one| one.get("escalation_policy")?.get("id")?.as_str());
     policy.map(str::to_owned).ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, "the service has no escalation policy that you may see")
+        Error::new(ErrorKind::NotFound, "The service has no visible escalation policy.")
     })
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn add(task: Task) -> Outcome {
         }
     }
     if targets.is_empty() {
-        return Err(Error::invalid("", "give user_ids or escalation_policy_ids: nobody is asked"));
+        return Err(Error::invalid("", "Set user_ids or escalation_policy_ids."));
     }
     let mut request = parameters([("responder_request_targets", Value::Array(targets))]);
     for name in ["incident_id", "message", "requester_id"] {

@@ -17,10 +17,10 @@ pub(super) async fn create_override(task: Task) -> Outcome {
     let end = match (task.text("end"), minutes) {
         (Some(end), None) => parsed(end, "/end")?,
         (None, Some(minutes)) => start + minutes * 60,
-        _ => return Err(Error::invalid("", "give one of end and minutes")),
+        _ => return Err(Error::invalid("", "Set exactly one of end and minutes.")),
     };
     if end <= start {
-        return Err(Error::invalid("/end", "is not after the start"));
+        return Err(Error::invalid("/end", "must be after the start"));
     }
     let mut one = json::Object::new();
     one.text("start", task.text("start").unwrap_or(&time::format(start)));
@@ -55,7 +55,7 @@ pub(super) async fn create_overrides(task: Task) -> Outcome {
     let places: Vec<String> = refused.iter().map(|(place, _)| place.to_string()).collect();
     let (_, mut first) = refused.swap_remove(0);
     first.message = format!(
-        "{} of {} overrides were refused (numbers {}; the others were made). The first: {}",
+        "{} of {} overrides were refused (numbers {}); the others were created. First error: {}",
         places.len(),
         places.len() + outputs.len(),
         places.join(", "),
@@ -82,9 +82,9 @@ async fn sent(task: &Task) -> Result<Vec<Made>, Error> {
 /// PagerDuty answers 201 with a bare list, in which each override has a status of its own.
 fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<Vec<Made>, Error> {
     let body = response.text()?;
-    let elements = json::elements(&body).ok_or_else(|| response.unexpected("is no list"))?;
+    let elements = json::elements(&body).ok_or_else(|| response.unexpected("is not a list"))?;
     if elements.len() != task.list("overrides").len() {
-        return Err(response.unexpected("does not say of each override what became of it"));
+        return Err(response.unexpected("does not have a result for each override"));
     }
     let mut made = Vec::with_capacity(elements.len());
     for (place, element) in elements.into_iter().enumerate() {
@@ -102,7 +102,7 @@ fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<
             }
         }
         let message = match reasons.is_empty() {
-            true => "PagerDuty refused the override".to_owned(),
+            true => "PagerDuty refused the override.".to_owned(),
             false => workflow_node_sdk::text::join(&reasons, "; "),
         };
         let mut error = Error::new(ErrorKind::InvalidInput, message);
@@ -130,5 +130,5 @@ pub(super) async fn start_maintenance(task: Task) -> Outcome {
 }
 
 fn parsed(text: &str, pointer: &str) -> Result<i64, Error> {
-    time::parse(text).ok_or_else(|| Error::invalid(pointer, "is no time with an offset (RFC 3339)"))
+    time::parse(text).ok_or_else(|| Error::invalid(pointer, "is not an ISO 8601 time"))
 }

@@ -71,7 +71,8 @@ pub(super) fn receive(subscription: &Subscription, delivery: &Delivery) -> Resul
         let message = ["the delivery ", problem, ": it is not one of webhooks v3"].concat();
         Error::new(ErrorKind::InvalidInput, message)
     };
-    let mut body = json::object(&delivery.body).ok_or_else(|| unexpected("is no JSON object"))?;
+    let mut body =
+        json::object(&delivery.body).ok_or_else(|| unexpected("is not a JSON object"))?;
     let Some(Value::Object(event)) = body.remove("event") else {
         return Err(unexpected("holds no `event`"));
     };

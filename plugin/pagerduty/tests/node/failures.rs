@@ -91,3 +91,36 @@ fn a_template_that_could_not_be_rendered_is_an_error() {
     let error = failed(200, "template.render", &parameters, &body);
     assert!(error.message.contains("message is not closed"), "{}", error.message);
 }
+
+#[test]
+fn an_envelope_that_differs_from_the_documented_one_is_accepted() {
+    let rule = json!({"id": "PRULE01", "type": "status_update_notification_rule"});
+    for envelope in ["status_update_notification_rule", "notification_rule"] {
+        let host = host(&[(201, &json!({ envelope: rule }).to_string())]);
+        let parameters = json!({"user_id": "PUSER01", "contact_method_id": "P0CONT1",
+            "contact_method_type": "email_contact_method_reference"});
+        let made = call(&host, "user_status_update_rule.create", &parameters).unwrap();
+        assert_eq!(made, [rule.clone()], "{envelope}");
+    }
+    let counts = json!({"paused_count": 3, "triggered_after_pause_count": 1});
+    for envelope in ["paused_incident_reporting_counts", "paused_incident_reports"] {
+        let host = host(&[(200, &json!({ envelope: counts }).to_string())]);
+        let shown = call(&host, "paused_incident.counts", &json!({})).unwrap();
+        assert_eq!(shown, [counts.clone()], "{envelope}");
+    }
+}
+
+#[test]
+fn a_write_that_was_answered_is_never_reported_as_retriable() {
+    for action in ["user_status_update_rule.create", "incident_note.create", "tag.create"] {
+        let host = host(&[(201, "<html>Welcome</html>")]);
+        let parameters = match action {
+            "tag.create" => json!({"label": "EMEA"}),
+            "incident_note.create" => json!({"incident_id": "PINC001", "content": "n"}),
+            _ => json!({"user_id": "PUSER01", "contact_method_id": "P0CONT1",
+                "contact_method_type": "email_contact_method_reference"}),
+        };
+        let error = call(&host, action, &parameters).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{action}: {error:?}");
+    }
+}

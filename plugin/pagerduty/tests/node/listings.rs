@@ -88,7 +88,7 @@ fn a_list_with_a_default_range_is_read_through_all_of_time() {
             let body = if request.url.ends_with("/teams/P0TEAM1") { &looked_up } else { &body };
             Ok(answer(200, body))
         });
-        let host = connected(host.at(NOW), json!({}));
+        let host = connected(host.at(NOW), json!({"region": "us"}));
         call(&host, action, &parameters).unwrap();
         let mut ranges: Vec<(i64, i64)> = host
             .requests()
@@ -110,6 +110,35 @@ fn a_list_with_a_default_range_is_read_through_all_of_time() {
         let bounded = parameters.get("since").is_some();
         let begins = if bounded { first == 1_735_689_600 } else { first <= 1_230_768_000 };
         assert!(begins && last >= 1_767_225_600, "{action}: {ranges:?}");
+    }
+}
+
+#[test]
+fn a_schedule_that_no_policy_uses_still_has_users_on_call() {
+    let user = r#"{"id":"PUSER01","type":"user","name":"Ada"}"#;
+    let users = format!(r#"{{"users":[{user}]}}"#);
+    let schedule = r#"{"schedule":{"id":"P0SCHED"}}"#;
+    let none = r#"{"oncalls":[],"more":false}"#;
+    let host = host(&[(200, none), (200, schedule), (200, &users)]).at(1_770_000_000);
+    let found = call(&host, "on_call.now", &json!({"schedule_id": "P0SCHED"})).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["user"]["name"], "Ada");
+    assert_eq!(found[0]["schedule"]["id"], "P0SCHED");
+    assert_eq!(found[0]["escalation_level"], Value::Null);
+    let asked = &host.requests()[2].url;
+    assert!(asked.contains("/schedules/P0SCHED/users?since="), "{asked}");
+}
+
+#[test]
+fn a_date_and_an_offset_without_a_colon_are_times_of_a_range() {
+    for (since, sent) in [
+        ("2026-01-17", "2026-01-17T00%3A00%3A00Z"),
+        ("2026-01-17T08:42:58.315+0000", "2026-01-17T08%3A42%3A58.315Z"),
+    ] {
+        let host = host(&[(200, r#"{"incidents":[{"id":"Q1"}],"more":false}"#)]).at(1_770_000_000);
+        call(&host, "incident.list", &json!({"since": since})).unwrap();
+        let url = only_request(&host).url;
+        assert!(url.contains(&format!("since={sent}&")), "{url}");
     }
 }
 

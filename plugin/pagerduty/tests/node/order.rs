@@ -10,7 +10,8 @@ use crate::support::connected;
 
 /// Calls an action for these items, and returns the most requests that were open at once.
 fn most_open(action: &str, items: &[Value]) -> usize {
-    let host = connected(Host::answering(|_| Ok(answer(200, "{}"))), json!({}));
+    let host = Host::answering(|_| Ok(answer(200, "{}")));
+    let host = connected(host, json!({"region": "us"}));
     let call = Call {
         node: "pagerduty".into(),
         version: 1,

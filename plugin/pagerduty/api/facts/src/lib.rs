@@ -43,6 +43,9 @@ pub struct Operation {
     /// The scope that OAuth tokens need; none where the schema states none.
     #[serde(default)]
     pub scope: Option<String>,
+    /// Whether it changes nothing, although its method says that it does.
+    #[serde(default)]
+    pub reads: bool,
     /// Whether it has a rate limit of its own, beside the key's.
     #[serde(default)]
     pub operation_limit: bool,

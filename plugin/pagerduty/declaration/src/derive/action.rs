@@ -36,6 +36,9 @@ pub(super) fn action(
     action.documentation_url = given(&words.documentation);
     action.check = given(&words.check);
     action.ordered_by = given(&words.ordered_by);
+    if operation.is_some_and(|one| one.reads) {
+        action.effect = Effect::Read;
+    }
     if let Some(effect) = &words.effect {
         action.effect = effect_of(effect);
     }

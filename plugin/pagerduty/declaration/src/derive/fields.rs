@@ -22,7 +22,7 @@ const SERVICE_KINDS: [&str; 6] = [
 ];
 
 /// Keeps a value for as long as the build runs.
-pub(super) fn keep<T>(value: T) -> &'static T {
+pub(crate) fn keep<T>(value: T) -> &'static T {
     &*Box::leak(Box::new(value))
 }
 

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use pagerduty_facts::Operation;
 use workflow_node_sdk::declare::{Action, Resource};
 
-use self::fields::{Maker, keep};
-pub(crate) use self::fields::{keep_text, keep_texts};
+use self::fields::Maker;
+pub(crate) use self::fields::{keep, keep_text, keep_texts};
 pub(crate) use self::words::read;
 use crate::references;
 

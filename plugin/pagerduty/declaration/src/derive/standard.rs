@@ -7,6 +7,7 @@ use pagerduty_facts::operations;
 
 use super::same_path;
 use super::words::{Action, Example, Resource, Words};
+use crate::{flat, records};
 
 /// The actions of a resource, each by itself and with all of its words.
 pub(super) fn expand(
@@ -71,6 +72,16 @@ fn complete(action: &mut Action, resource: &Resource, common: &BTreeMap<String, 
         let noun = resource.nouns.get(record)?;
         Some((verb, if verb == "list" { plural(noun) } else { noun.clone() }))
     });
+    if let Some((record, verb)) = action.name.split_once('.') {
+        let has_record = ["list", "get", "create", "update"].contains(&verb);
+        if has_record && action.record.is_none() && records::is_shared(record) {
+            action.record = Some(record.to_owned());
+        }
+        if ["list", "get"].contains(&verb) && action.simple.is_none() {
+            action.simple = flat::title_of(record).map(str::to_owned);
+        }
+    }
+    action.early_access |= resource.early_access;
     if let Some((verb, what)) = noun {
         let (title, description) = sentences(verb, &what);
         if action.title.is_empty() {

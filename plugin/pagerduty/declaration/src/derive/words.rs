@@ -35,6 +35,9 @@ pub(super) struct Resource {
     /// What each kind of record is called, with its article: `a post on a status page`.
     #[serde(default)]
     pub(super) nouns: BTreeMap<String, String>,
+    /// Whether PagerDuty may still change its operations, where only their text says so.
+    #[serde(default)]
+    pub(super) early_access: bool,
     /// Words for fields of this resource, by their place; see [`Words`].
     #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
