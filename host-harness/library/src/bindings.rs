@@ -1,7 +1,7 @@
 //! The contract's bindings, generated from `wit/`.
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "wit",
     world: "plugin",
     imports: { default: async | trappable },
     exports: { default: async },
@@ -11,7 +11,7 @@ wasmtime::component::bindgen!({
 /// The optional interface `trigger`, bound where a component exports it.
 pub(crate) mod triggers {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "wit",
         inline: "
             package host:triggers;
             world triggers {

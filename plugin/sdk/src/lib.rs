@@ -39,7 +39,7 @@ pub use workflow_node_documents as documents;
 pub mod bindings {
     #[cfg(not(feature = "triggers"))]
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         world: "plugin",
         pub_export_macro: true,
         default_bindings_module: "workflow_node_sdk::bindings",
@@ -47,7 +47,7 @@ pub mod bindings {
     });
     #[cfg(feature = "triggers")]
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         world: "plugin-with-triggers",
         pub_export_macro: true,
         default_bindings_module: "workflow_node_sdk::bindings",

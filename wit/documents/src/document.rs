@@ -41,7 +41,7 @@ macro_rules! documents {
         $(
             impl Document for $Type {
                 const NAME: &'static str = $name;
-                const SCHEMA: &'static str = include_str!(concat!("../../schemas/", $name));
+                const SCHEMA: &'static str = include_str!(concat!("../schemas/", $name));
             }
         )*
 
@@ -49,7 +49,7 @@ macro_rules! documents {
         /// is reserved.
         pub const SCHEMAS: &[(&str, &str)] = &[
             $(($name, <$Type as Document>::SCHEMA),)*
-            ("file.json", include_str!("../../schemas/file.json")),
+            ("file.json", include_str!("../schemas/file.json")),
         ];
     };
 }
