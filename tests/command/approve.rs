@@ -268,3 +268,56 @@ fn a_plugin_is_disabled_by_name_or_digest_until_it_is_enabled() {
     world.harness(&["plugin", "enable", "hostile"]).expect(0).shows("No plugin was disabled");
     world.harness(&run).expect(0);
 }
+
+#[test]
+fn the_origin_of_a_server_is_chosen_with_the_approval_and_kept_for_later_builds() {
+    let world = World::with(component_build::guest("service-node"));
+    let plugin = world.plugin();
+    let output = world.harness(&["approve", plugin, "--yes"]).expect(0);
+    output.shows("{own} is a server that you choose within https://*:*");
+    let text = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("own: not chosen") && text.contains("--server own=https://HOST"),
+        "{text}"
+    );
+    world.harness(&["inspect", plugin]).expect(0).shows("none chosen");
+
+    let choice = ["approve", plugin, "--yes", "--server", "own=https://git.corp.test/"];
+    world.harness(&choice).expect(0).shows("own: https://git.corp.test");
+    let file: Value =
+        serde_json::from_str(&std::fs::read_to_string(approvals(&world)).unwrap()).unwrap();
+    let approvals = file["approvals"].as_array().unwrap();
+    let recorded = &approvals[approvals.len() - 1]["servers"];
+    assert_eq!(recorded["own"][0]["origin"], "https://git.corp.test");
+    world.harness(&["inspect", plugin]).expect(0).shows("https://git.corp.test");
+    let document = world.harness(&["inspect", plugin, "--format", "json"]).expect(0).json();
+    assert_eq!(&document["chosen_servers"], recorded);
+    world.harness(&choice).expect(0).shows("Already approved");
+
+    // A later build keeps the choice; another choice takes its place.
+    let rebuilt = rebuilt(&world);
+    let rebuilt = rebuilt.to_str().unwrap();
+    world.harness(&["approve", rebuilt, "--yes"]).expect(0).shows("own: https://git.corp.test");
+    let private = ["approve", rebuilt, "--yes", "--private-server", "own=https://10.0.0.1:8443"];
+    let output = world.harness(&private).expect(0);
+    output.shows("own: https://10.0.0.1:8443, also at private addresses");
+    assert!(!output.stdout.contains("own: https://git.corp.test"), "{output}");
+}
+
+#[test]
+fn an_origin_that_a_server_cannot_have_approves_nothing() {
+    let world = World::with(component_build::guest("service-node"));
+    for (option, choice, says) in [
+        ("--server", "own=http://git.corp.test", "must be within https://*:*"),
+        ("--server", "own=https://10.0.0.1", "--private-server own=https://10.0.0.1"),
+        ("--private-server", "own=https://127.0.0.1", "a loopback address"),
+        ("--server", "own=https://git.corp.test.", "ends with a dot"),
+        ("--server", "other=https://git.corp.test", "no server `other`"),
+        ("--server", "own=https://a@git.corp.test", "more than a scheme, a host, and a port"),
+        ("--server", "https://git.corp.test", "NAME=ORIGIN"),
+    ] {
+        let args = ["approve", world.plugin(), "--yes", option, choice];
+        world.harness(&args).expect(2).says(says);
+    }
+    assert!(!approvals(&world).exists());
+}

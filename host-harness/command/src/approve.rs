@@ -5,7 +5,9 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use serde_json::json;
 use workflow_node_host::description::{Action, AnsweredBy, Delivery};
-use workflow_node_host::{Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Withheld};
+use workflow_node_host::{
+    Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Servers, Withheld,
+};
 
 use crate::cli::{ApproveArgs, Report};
 use crate::exit::{Exit, Failure, chain, shell};
@@ -33,8 +35,19 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     withheld
         .check(plugin.grant_request())
         .map_err(|problem| Failure::input("withheld", problem))?;
+    let mut servers = earlier.as_deref().map(|one| one.servers.clone()).unwrap_or_default();
+    servers.restrict(plugin.grant_request());
+    for (name, _) in args.server.iter().chain(&args.private_server) {
+        servers = servers.without(name);
+    }
+    for (chosen, private) in [(&args.server, false), (&args.private_server, true)] {
+        for (name, origin) in chosen {
+            servers = servers.with(name, origin.clone(), private);
+        }
+    }
+    servers.check(plugin.grant_request()).map_err(|problem| Failure::input("server", problem))?;
     let already = match plugin.approval().await {
-        Ok(approval) => approval.withheld == withheld,
+        Ok(approval) => approval.withheld == withheld && approval.servers == servers,
         Err(error) if error.is_disabled() => {
             return Err(of_plugin(error));
         }
@@ -49,6 +62,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
             already,
             args.all,
         ))?;
+        output::stdout(&chosen_in_words(&plugin, &servers, &path))?;
         output::stdout(&withheld_in_words(&withheld))?;
     }
     if !already {
@@ -57,22 +71,29 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
                 Failure::new(Exit::Plugin, "not-approved", "Not approved; nothing was changed");
             return Err(failure);
         }
-        plugin.approve_without(withheld.clone(), approver()).await.map_err(of_plugin)?;
+        let approved = plugin.approve_with(servers.clone(), withheld.clone(), approver()).await;
+        approved.map_err(of_plugin)?;
     }
     let file = setup.approvals.display();
     match args.format {
         Report::Text if already => output::stdout(&format!("Already approved in {file}.\n"))?,
         Report::Text => output::stdout(&format!("Approved in {file}.\n"))?,
-        Report::Json => output::stdout_report(&json!({
-            "digest": plugin.digest(),
-            "approved": true,
-            "already": already,
-            "approvals": setup.approvals,
-            "earlier": earlier.map(|approval| approval.digest),
-            "growth": growth,
-            "grant": plugin.grant_request(),
-            "withheld": withheld,
-        }))?,
+        Report::Json => {
+            let mut report = json!({
+                "digest": plugin.digest(),
+                "approved": true,
+                "already": already,
+                "approvals": setup.approvals,
+                "earlier": earlier.map(|approval| approval.digest),
+                "growth": growth,
+                "grant": plugin.grant_request(),
+                "withheld": withheld,
+            });
+            if !servers.is_empty() {
+                report["servers"] = json!(servers);
+            }
+            output::stdout_report(&report)?;
+        }
     }
     Ok(Exit::Success)
 }
@@ -113,6 +134,30 @@ fn asked_to_withhold(request: &GrantRequest, args: &ApproveArgs) -> Result<Withh
         }
     }
     Ok(withheld)
+}
+
+/// The origins of the plugin's servers, and how to choose those that have none.
+fn chosen_in_words(plugin: &Plugin, servers: &Servers, path: &str) -> String {
+    let asked = &plugin.grant_request().servers;
+    if asked.is_empty() {
+        return String::new();
+    }
+    let mut text = "Servers\n".to_owned();
+    for line in servers.in_words() {
+        text.push_str(&point(&line));
+    }
+    for server in asked.iter().filter(|server| !servers.iter().any(|(name, _)| name == server.name))
+    {
+        text.push_str(&point(&format!(
+            "{}: not chosen ({}). To choose it: harness approve {} --server {}=https://HOST",
+            server.name,
+            server.description,
+            shell(path),
+            server.name
+        )));
+    }
+    text.push('\n');
+    text
 }
 
 fn withheld_in_words(withheld: &Withheld) -> String {
@@ -293,6 +338,12 @@ fn request(plugin: &Plugin, path: &str, all: bool) -> String {
     let mut text = "\nSends requests to\n".to_owned();
     for origin in &request.origins {
         text.push_str(&point(&origin.to_string()));
+    }
+    for server in &request.servers {
+        let within: Vec<String> = server.within.iter().map(ToString::to_string).collect();
+        let (name, within) = (&server.name, within.join(" or "));
+        let line = format!("{{{name}}} is a server that you choose within {within}");
+        text.push_str(&point(&line));
     }
     for (name, credential) in &request.credentials {
         text.push_str(&format!("\nPlaces credentials of type {}\n", one_line(name)));

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use workflow_node_host::description::Effect;
 use workflow_node_host::transport::ConnectTo;
-use workflow_node_host::{OriginPattern, PluginName};
+use workflow_node_host::{Origin, OriginError, OriginPattern, PluginName};
 
 use crate::credential::args::CredentialCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
@@ -277,6 +277,14 @@ pub(crate) struct ApproveArgs {
     /// List every action and every position of a secret
     #[arg(long)]
     pub(crate) all: bool,
+    /// Origin of a server that you run, for a plugin that lets you choose it, e.g.
+    /// gitlab=https://git.example.com. Credentials for the server are sent only there. Repeatable
+    #[arg(long, value_name = "NAME=ORIGIN", value_parser = server, help_heading = "Servers")]
+    pub(crate) server: Vec<(String, Origin)>,
+    /// The same for a server with an address in a private network. Loopback and link-local addresses
+    /// are refused all the same
+    #[arg(long, value_name = "NAME=ORIGIN", value_parser = server, help_heading = "Servers")]
+    pub(crate) private_server: Vec<(String, Origin)>,
     /// Withhold requests to this origin, e.g. https://eu.example.com or https://*.example.com.
     /// Repeatable
     #[arg(long, value_name = "ORIGIN", help_heading = "Withheld permissions")]
@@ -418,4 +426,11 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+}
+
+/// `NAME=ORIGIN`.
+fn server(text: &str) -> Result<(String, Origin), String> {
+    let (name, origin) = text.split_once('=').ok_or("write it as NAME=ORIGIN")?;
+    let origin = origin.strip_suffix('/').unwrap_or(origin);
+    Ok((name.to_owned(), origin.parse().map_err(|error: OriginError| error.to_string())?))
 }

@@ -243,6 +243,7 @@ fn request(
         url: args.url.clone(),
         headers,
         body: Some(Bytes::from(body)),
+        private_addresses: false,
         response_limit: 1024 * 1024,
         sent: SentMark::default(),
     })

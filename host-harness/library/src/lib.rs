@@ -43,7 +43,7 @@ pub mod trigger;
 
 pub use approval::{
     Approval, Approvals, ApprovalsError, CredentialGrant, Disabled, FileApprovals, GrantRequest,
-    MemoryApprovals, PluginName, Withheld,
+    MemoryApprovals, PluginName, ServerOrigin, Servers, Withheld,
 };
 pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};

@@ -90,6 +90,7 @@ async fn get(
         url: format!("http://h{host}.example.com/").parse().unwrap(),
         headers: Default::default(),
         body: None,
+        private_addresses: false,
         response_limit: 1024,
         sent: SentMark::default(),
     };
@@ -194,6 +195,7 @@ fn look_ups_that_hang_fill_neither_the_blocking_threads_nor_the_turns_of_others(
             url: "http://good.example.com/".parse().unwrap(),
             headers: Default::default(),
             body: None,
+            private_addresses: false,
             response_limit: 1024,
             sent: SentMark::default(),
         };

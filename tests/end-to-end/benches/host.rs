@@ -133,6 +133,7 @@ impl Bench {
                 .expect("a URL"),
             headers,
             body: None::<Bytes>,
+            private_addresses: false,
             response_limit: 16 << 20,
             sent: SentMark::default(),
         };

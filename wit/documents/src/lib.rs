@@ -13,6 +13,7 @@ mod node;
 mod options;
 mod origin;
 mod path_template;
+mod server;
 mod text;
 mod trigger;
 
@@ -36,6 +37,7 @@ pub use node::{
 pub use options::{Choice, Options, OptionsQuery};
 pub use origin::{Origin, OriginError, OriginPattern, Scheme};
 pub use path_template::{PathTemplate, PathTemplateError};
+pub use server::{Server, ServerPattern, server_of_url, url_at};
 pub use trigger::{
     AnsweredBy, Delivery, Poll, Signature, SignatureEncoding, SignatureScheme, Trigger, Triggers,
     Webhook,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::members::document;
 use crate::text::names;
-use crate::{Json, OriginPattern, PathTemplate, Schema, Schemas};
+use crate::{Json, OriginPattern, PathTemplate, Schema, Schemas, Server};
 
 /// Largest icon that a host accepts, in bytes.
 pub const ICON_LIMIT: usize = 8 * 1024;
@@ -46,6 +46,8 @@ document! {
             secrets: SecretPosition,
             /// What the actions are about, in the author's order; empty if they are not grouped.
             resources: Resource,
+            /// Servers whose origins the operator chooses.
+            servers: Server,
         }
         default {
             /// Schemas that all schemas of the node refer to as `#/$defs/NAME`.

@@ -6,6 +6,7 @@
 //! | `api.example.com` | the same: the scheme is https unless it is given |
 //! | `https://api.example.com:8443` | that host, that port |
 //! | `https://*.example.com` | every host below example.com, but not example.com itself |
+//! | `https://{name}` | the origin that an operator has chosen for the server of this name; nothing before |
 //! | `http://127.0.0.1:8080` | plain http; the host still refuses it unless the operator maps it |
 //!
 //! Nothing else is a pattern: no path, no wildcard elsewhere, no wildcard port, no `*` alone.
@@ -63,6 +64,12 @@ pub struct OriginError {
     reason: &'static str,
 }
 
+impl OriginError {
+    pub(crate) fn new(text: &str, reason: &'static str) -> Self {
+        Self { text: text.into(), reason }
+    }
+}
+
 impl Origin {
     /// The origin of a URL that a parser of the URL standard has taken apart. `host` is the host
     /// as the parser prints it: in lower case and in ASCII, an IPv6 address in brackets.
@@ -101,7 +108,10 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
         match text.parse()? {
-            OriginPattern { below: false, origin } => Ok(origin),
+            OriginPattern { below: false, server: None, origin } => Ok(origin),
+            OriginPattern { server: Some(_), .. } => {
+                Err(OriginError { text: text.into(), reason: "it names a server" })
+            }
             OriginPattern { .. } => {
                 Err(OriginError { text: text.into(), reason: "it contains a wildcard" })
             }
@@ -114,13 +124,19 @@ impl FromStr for Origin {
 pub struct OriginPattern {
     /// Any host below `origin.host`, but not that host itself.
     below: bool,
+    /// Name of the server whose origin an operator chooses. It stands for the host in `origin`, which
+    /// is no host of any URL.
+    server: Option<String>,
     origin: Origin,
 }
 
 impl OriginPattern {
     /// Whether it allows this origin.
     pub fn matches(&self, origin: &Origin) -> bool {
-        if self.origin.scheme != origin.scheme || self.origin.port != origin.port {
+        if self.server.is_some()
+            || self.origin.scheme != origin.scheme
+            || self.origin.port != origin.port
+        {
             return false;
         }
         if !self.below {
@@ -132,9 +148,24 @@ impl OriginPattern {
             .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
     }
 
-    /// The origin that it allows; `None` if it allows many hosts.
+    /// The origin that it allows; `None` if it allows many hosts, or one that an operator chooses.
     pub fn origin(&self) -> Option<&Origin> {
-        (!self.below).then_some(&self.origin)
+        (!self.below && self.server.is_none()).then_some(&self.origin)
+    }
+
+    /// The server whose origin an operator chooses.
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.origin.port
+    }
+
+    /// The same hosts at another port.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.origin.port = port;
+        self
     }
 
     /// Whether it allows many hosts.
@@ -146,6 +177,9 @@ impl OriginPattern {
     pub fn covers(&self, other: &Self) -> bool {
         if self == other {
             return true;
+        }
+        if self.server.is_some() || other.server.is_some() {
+            return false;
         }
         if !other.below {
             return self.matches(&other.origin);
@@ -175,6 +209,17 @@ impl FromStr for OriginPattern {
 
 impl OriginPattern {
     fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Some(name) = text.strip_prefix("https://{").and_then(|rest| rest.strip_suffix('}')) {
+            let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            let words = || name.split(['-', '_']);
+            if !name.starts_with(|first: char| first.is_ascii_lowercase())
+                || words().any(|word| word.is_empty() || !word.bytes().all(is_name))
+            {
+                return Err("the name of a server has lower-case letters, digits, `-`, and `_`");
+            }
+            let origin = Origin::of_parts(Scheme::Https, ["{", name, "}"].concat(), 443);
+            return Ok(Self { below: false, server: Some(name.to_owned()), origin });
+        }
         let (scheme, rest) = match text.split_once("://") {
             None => (Scheme::Https, text),
             Some(("https", rest)) => (Scheme::Https, rest),
@@ -212,13 +257,13 @@ impl OriginPattern {
             }
             Host::Address(address) => address,
         };
-        Ok(Self { below, origin: Origin { scheme, host, port } })
+        Ok(Self { below, server: None, origin: Origin { scheme, host, port } })
     }
 }
 
 impl From<Origin> for OriginPattern {
     fn from(origin: Origin) -> Self {
-        Self { below: false, origin }
+        Self { below: false, server: None, origin }
     }
 }
 

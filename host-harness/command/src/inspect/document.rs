@@ -88,7 +88,7 @@ pub(super) async fn plugin(plugin: &Plugin) -> Value {
             (name.clone(), slot)
         })
         .collect();
-    json!({
+    let mut document = json!({
         "name": node.name,
         "version": node.version,
         "display_name": node.display_name,
@@ -120,7 +120,14 @@ pub(super) async fn plugin(plugin: &Plugin) -> Value {
         "resources": node.resources,
         "actions": node.actions.iter().map(action_head).collect::<Vec<_>>(),
         "triggers": plugin.description().triggers.iter().map(trigger_document).collect::<Vec<_>>(),
-    })
+    });
+    if !node.servers.is_empty() {
+        // Servers whose origins an operator chooses, and those that were chosen.
+        document["servers"] = json!(node.servers);
+        let chosen = approval.as_ref().ok().map(|approval| &approval.servers);
+        document["chosen_servers"] = json!(chosen);
+    }
+    document
 }
 
 fn credential_type_document(credential_type: &CredentialType) -> Value {

@@ -88,6 +88,18 @@ fn head(plugin: &Plugin, node: &Node, approval: &Result<Arc<Approval>, Error>) -
         pair("Requests to", join(&node.origins)),
         pair("Imports", join(&plugin.surface().imports)),
     ]);
+    for server in &node.servers {
+        let chosen = approval.as_ref().ok().map(|approval| {
+            let chosen = approval.servers.iter().find(|(name, _)| *name == server.name);
+            chosen.map_or_else(
+                || "none chosen".to_owned(),
+                |(_, all)| join(&all.iter().map(|one| &one.origin).collect::<Vec<_>>()),
+            )
+        });
+        let chosen = chosen.map_or_else(String::new, |chosen| format!(": {chosen}"));
+        let words = format!("{}, within {}{chosen}", server.description, join(&server.within));
+        head.push(pair(&format!("Server {}", server.name), words));
+    }
     key_texts(&head)
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::request::{CredentialGrant, GrantRequest};
-use crate::description::{Delivery, Grant, Idempotency, RateLimit, RateWindow, Webhook};
+use crate::description::{
+    Delivery, Grant, Idempotency, RateLimit, RateWindow, ServerPattern, Webhook,
+};
 use crate::origin::OriginPattern;
 
 impl GrantRequest {
@@ -20,6 +22,15 @@ impl GrantRequest {
         };
         for origin in new_origins(&self.origins, &granted.origins) {
             growth.push(format!("requests to {origin}"));
+        }
+        for asked in &self.servers {
+            let had = granted.servers.iter().find(|had| had.name == asked.name);
+            let is_new = |pattern: &&ServerPattern| {
+                !had.is_some_and(|had| had.within.iter().any(|one| one.covers(pattern)))
+            };
+            for pattern in asked.within.iter().filter(is_new) {
+                growth.push(format!("a server {} within {pattern} that you choose", asked.name));
+            }
         }
         for (name, asked) in &self.credentials {
             let Some(had) = granted.credentials.get(name) else {

@@ -6,12 +6,14 @@
 //! | what a plugin asks for | `request` |
 //! | what a rebuild asks for beyond that | `growth` |
 //! | what an operator withholds of it | `withheld` |
+//! | which origins an operator chooses for its servers | `servers` |
 //! | where approvals are kept | `file`, [`MemoryApprovals`] |
 
 mod bounded;
 mod file;
 mod growth;
 mod request;
+mod servers;
 mod withheld;
 
 use std::fmt;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use bounded::BoundedApprovals;
 pub use file::FileApprovals;
 pub use request::{CredentialGrant, GrantRequest};
+pub use servers::{ServerOrigin, Servers};
 pub use withheld::Withheld;
 pub(crate) use withheld::refused as withheld;
 
@@ -40,6 +43,9 @@ pub struct Approval {
     /// What of it was not granted.
     #[serde(default, skip_serializing_if = "Withheld::is_empty")]
     pub withheld: Withheld,
+    /// The origins of its servers.
+    #[serde(default, skip_serializing_if = "Servers::is_empty")]
+    pub servers: Servers,
     /// Milliseconds since 1970.
     pub approved_at: u64,
     /// Who approved it, if the engine says.

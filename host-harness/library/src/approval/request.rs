@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::description::{
     CredentialType, Delivery, Description, Effect, Grant, Idempotency, Placement, RateLimit,
-    SecretPosition,
+    SecretPosition, Server,
 };
 use crate::egress::input_secrets;
 use crate::origin::OriginPattern;
@@ -21,6 +21,9 @@ pub struct GrantRequest {
     pub version: u32,
     /// Origins that it may send requests to.
     pub origins: Vec<OriginPattern>,
+    /// Its servers, whose origins the operator chooses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<Server>,
     /// Its credential types.
     pub credentials: BTreeMap<String, CredentialGrant>,
     /// Positions of secrets in answers, and where their handles are filled.
@@ -118,6 +121,7 @@ impl GrantRequest {
             node: node.name.clone(),
             version: node.version,
             origins: node.origins.clone(),
+            servers: node.servers.clone(),
             credentials,
             secrets: node.secrets.clone(),
             actions,

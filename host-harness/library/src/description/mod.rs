@@ -8,6 +8,7 @@ mod form;
 mod icon;
 mod placements;
 pub(crate) mod schema;
+mod server;
 mod trigger;
 
 use std::borrow::Cow;
@@ -27,8 +28,9 @@ pub use workflow_node_documents::{
     ClientCredentials, Configuration, CredentialType, CredentialTypes, Delivery, Document, Effect,
     Example, Grant, Idempotency, Json, Node, OauthConfiguration, OperationLimit, PkceMethod,
     Placement, PlacementEncoding, PlacementKind, Poll, RateLimit, RateReset, RateWindow,
-    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Signature,
-    SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers, Webhook,
+    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Server,
+    ServerPattern, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers,
+    Webhook,
 };
 
 /// Everything a plugin describes.
@@ -125,6 +127,7 @@ impl Description {
         let mut checks = Checks { shared: &self.node.schemas, limits, work: Work::default() };
         placements::check(&self.node, &self.credential_types, limits)
             .map_err(wrong("node.json"))?;
+        server::check(&self.node, &self.credential_types).map_err(wrong("node.json"))?;
         self.check_node(&mut checks).map_err(wrong("node.json"))?;
         trigger::check(&self.triggers, &self.node, &mut checks).map_err(wrong("trigger.json"))?;
         self.credential_types

@@ -207,6 +207,7 @@ impl Session {
             url,
             headers,
             body,
+            private_addresses: self.approval.servers.is_private(&judged.origin),
             response_limit: self.limits.response_body,
             sent: sent.clone(),
         })
@@ -275,6 +276,7 @@ impl Session {
         match self.credentials.refreshed(&slot.request, stale.revision).await {
             Ok(newer) if newer.revision != stale.revision => {
                 let credential_type = self.policy.credential_types.get(&newer.credential_type)?;
+                let credential_type = &credential_type.at(&newer.fields).ok()?;
                 let (echoes, secrets) = (self.echoes.clone(), hidden(&newer, credential_type));
                 let filter = move |_: &Stop| echoes.of(secrets.iter());
                 let echo = self.heavy.run(filter).await.ok()?;

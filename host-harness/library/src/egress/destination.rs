@@ -17,6 +17,8 @@ use crate::transport::Transport;
 pub(crate) struct Destination {
     pub(crate) url: Url,
     pub(crate) origin: Origin,
+    /// Whether the operator has approved private addresses for it.
+    pub(crate) private: bool,
 }
 
 /// What an operator has approved for a plugin.
@@ -50,7 +52,7 @@ impl Destination {
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let url = parse_url(url)?;
         let origin = Origin::of(&url).ok_or("the URL is neither https nor http")?;
-        Ok(Self { url, origin })
+        Ok(Self { url, origin, private: false })
     }
 
     /// Whether a URL means the same.

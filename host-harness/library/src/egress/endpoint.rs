@@ -147,6 +147,7 @@ impl Endpoints {
             url: destination.url,
             headers,
             body: Some(Bytes::from(body)),
+            private_addresses: destination.private,
             response_limit: RESPONSE_LIMIT,
             sent: sent.clone(),
         };
@@ -194,19 +195,24 @@ impl Endpoints {
         url: &str,
         operator: Option<&[OriginPattern]>,
     ) -> Result<Destination, String> {
-        let destination = Destination::parse(url)?;
+        let mut destination = Destination::parse(url)?;
         let approval = self.approvals.approval(&plugin).await.map_err(|error| chain(&error))?;
-        let (none, nothing) = (BTreeSet::new(), Withheld::default());
+        let nothing = Withheld::default();
         let grant = approval.as_ref().and_then(|one| one.grant.credentials.get(credential_type));
-        let endpoints = grant.map_or(&none, |grant| &grant.oauth_endpoints);
+        let endpoints =
+            approval.as_ref().zip(grant).map_or_else(BTreeSet::new, |(approval, grant)| {
+                approval.servers.endpoints(&grant.oauth_endpoints)
+            });
         destination.judge(&Rules {
             plugin: &plugin,
-            approved: Approved::Endpoints(endpoints),
+            approved: Approved::Endpoints(&endpoints),
             withheld: approval.as_ref().map_or(&nothing, |approval| &approval.withheld),
             operator,
             credential: None,
             transport: &*self.transport,
         })?;
+        destination.private =
+            approval.is_some_and(|approval| approval.servers.is_private(&destination.origin));
         Ok(destination)
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn judge(
     };
     let destination = Destination::parse(&request.url).map_err(invalid)?;
     destination.judge(rules).map_err(|message| refusal(SendErrorKind::Denied, message))?;
-    let Destination { url, origin } = destination;
+    let Destination { url, origin, .. } = destination;
     let headers = judge_headers(request.headers, header_rules).map_err(invalid)?;
     let body = request.body.map(Bytes::from);
     if body.is_some() && matches!(method, Method::GET | Method::HEAD) {

@@ -22,7 +22,7 @@ use super::pacing::Pacing;
 use super::placement::{self, Filled};
 use super::report::{Course, Report};
 use super::slot::{SlotCredential, SlotState};
-use crate::approval::{Approval, Approvals};
+use crate::approval::{Approval, Approvals, Servers};
 use crate::audit::{AuditLog, Caller};
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 use crate::budget::{ByteBudget, Charge};
@@ -51,6 +51,28 @@ pub(crate) struct Policy {
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) credential_types: BTreeMap<String, CredentialType>,
     pub(crate) secrets: Vec<SecretPosition>,
+}
+
+impl Policy {
+    /// The policy with the origins that an operator has chosen for the plugin's servers.
+    pub(crate) fn at(&self, servers: &Servers) -> Self {
+        let mut secrets = self.secrets.clone();
+        for secret in &mut secrets {
+            secret.origins = servers.resolved(&secret.origins);
+            for placement in &mut secret.placements {
+                placement.origins = servers.resolved(&placement.origins);
+            }
+        }
+        Self {
+            plugin: self.plugin,
+            node: self.node.clone(),
+            user_agent: self.user_agent.clone(),
+            origins: servers.resolved(&self.origins),
+            // Each credential has an origin of its own: see `CredentialType::at`.
+            credential_types: self.credential_types.clone(),
+            secrets,
+        }
+    }
 }
 
 /// Everything that a request of one execution needs.

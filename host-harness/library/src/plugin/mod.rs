@@ -27,7 +27,7 @@ pub use recorded::{Replay, Resume};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
-use crate::approval::{Approval, GrantRequest, Withheld, until_disabled};
+use crate::approval::{Approval, GrantRequest, Servers, Withheld, until_disabled};
 use crate::credential::{Credential, CredentialForm};
 use crate::description::schema;
 use crate::description::{
@@ -174,11 +174,29 @@ impl Plugin {
         withheld: Withheld,
         approved_by: Option<String>,
     ) -> Result<(), Error> {
+        self.approve_with(Servers::default(), withheld, approved_by).await
+    }
+
+    /// Records that an operator grants what this component asks for, less what is withheld, with the
+    /// origins that the operator has chosen for its servers. Other origins need another approval.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::approve_without`]; also when an origin is not one that the component lets its
+    /// server have.
+    pub async fn approve_with(
+        &self,
+        servers: Servers,
+        withheld: Withheld,
+        approved_by: Option<String>,
+    ) -> Result<(), Error> {
         withheld.check(&self.request).map_err(Cause::Items)?;
+        servers.check(&self.request).map_err(Cause::Items)?;
         let approval = Approval {
             digest: self.digest,
             grant: (*self.request).clone(),
             withheld,
+            servers,
             approved_at: self.shared.clock.unix_milliseconds(),
             approved_by,
         };
@@ -226,9 +244,12 @@ impl Plugin {
                 self.shared.approvals.latest(&self.request.node).await.map_err(Cause::from)?;
             // What was withheld from the last build is withheld from this one, as far as it still
             // asks for it.
+            let latest = latest.as_deref();
             let mut withheld = latest.map(|latest| latest.withheld.clone()).unwrap_or_default();
             withheld.restrict(&self.request);
-            self.approve_without(withheld, Some("development mode".into())).await?;
+            let mut servers = latest.map(|latest| latest.servers.clone()).unwrap_or_default();
+            servers.restrict(&self.request);
+            self.approve_with(servers, withheld, Some("development mode".into())).await?;
             if let Some(approval) = self.recorded().await? {
                 return Ok(approval);
             }
@@ -297,8 +318,14 @@ impl Plugin {
         fields: &Map<String, Value>,
         grant: Option<&Value>,
     ) -> Result<Configuration, Error> {
-        self.check_approval().await?;
+        let approval = self.approval().await?;
         let described = self.credential_type(credential_type)?;
+        let described = session::at_servers(described, fields, &approval).map_err(|problem| {
+            Error::from(Cause::Invalid {
+                what: format!("the fields of the credential type `{credential_type}`"),
+                problems: vec![FieldProblem { pointer: String::new(), message: problem }],
+            })
+        })?;
         let name = credential_type.to_owned();
         let fields = Value::Object(fields.clone()).to_string();
         let grant = grant.map(Value::to_string);
@@ -337,7 +364,7 @@ impl Plugin {
         let value = self.document("configuration.json", &text, &self.shared.limits)?;
         let configuration: Configuration =
             serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
-        crate::description::check_configuration(described, &configuration).map_err(|problem| {
+        crate::description::check_configuration(&described, &configuration).map_err(|problem| {
             Error::refused(format!("its configuration exceeds its description: {problem}"))
         })?;
         Ok(configuration)

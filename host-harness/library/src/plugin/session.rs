@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -15,7 +15,7 @@ use crate::bindings::workflow::node::context::CredentialView;
 use crate::budget::ByteBudget;
 use crate::credential::{Credential, CredentialError, CredentialRequest};
 use crate::deadline::Deadline;
-use crate::description::SlotUse;
+use crate::description::{CredentialType, SlotUse};
 use crate::digest::Digest;
 use crate::egress::{Ending, PaceKey, Session, SlotCredential, SlotState};
 use crate::error::{Cause, Error};
@@ -81,7 +81,10 @@ impl Plugin {
             views.insert(slot.clone(), view);
         }
         let session = Arc::new(Session {
-            policy: self.policy.clone(),
+            policy: match self.description.node.servers.is_empty() {
+                true => self.policy.clone(),
+                false => Arc::new(self.policy.at(&approval.servers)),
+            },
             approval,
             approvals: shared.approvals.clone(),
             operator: execution.context.allow.clone(),
@@ -282,7 +285,10 @@ impl Plugin {
                 )));
             }
         }
-        // What was stored is checked again: the description may have become narrower since.
+        // What was stored is checked again: the description may have become narrower since, and an
+        // operator may have chosen other servers.
+        let credential_type =
+            &at_servers(credential_type, &credential.fields, approval).map_err(unusable)?;
         crate::description::check_configuration(credential_type, &credential.configuration)
             .map_err(|problem| {
                 unusable(format!("it exceeds the plugin's description ({problem}). Reconnect it"))
@@ -334,6 +340,25 @@ impl Plugin {
         let credential = SlotCredential::new(credential, credential_type, echo);
         Ok((SlotState::new(request, pace, credential), view))
     }
+}
+
+/// A credential type as it is for a credential with these fields, whose servers must be those that the
+/// operator has chosen.
+pub(super) fn at_servers(
+    described: &CredentialType,
+    fields: &Map<String, Value>,
+    approval: &Approval,
+) -> Result<CredentialType, String> {
+    for server in described.servers() {
+        let origin = described.chosen_server(server, fields)?;
+        if !approval.servers.has(server, &origin) {
+            return Err(format!(
+                "the operator has not chosen {origin} as the server `{server}` of this plugin. To \
+                 choose it: harness approve PLUGIN --server {server}={origin}"
+            ));
+        }
+    }
+    described.at(fields)
 }
 
 /// Bytes of secrets whose filter is built on the executor's own thread.

@@ -20,6 +20,30 @@ pub fn judge_address(address: IpAddr) -> Result<(), AddressRefused> {
     }
 }
 
+/// Judges an address of an origin for which an operator has approved private addresses: those of
+/// private networks (RFC 1918), shared networks (RFC 6598), and unique local addresses (RFC 4193).
+///
+/// # Errors
+///
+/// For every other address that [`judge_address`] refuses: loopback and link-local addresses, among
+/// them those where clouds keep their metadata, stay out of reach.
+pub fn judge_private_address(address: IpAddr) -> Result<(), AddressRefused> {
+    let is_private = match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            let is_shared = a == 100 && (64..=127).contains(&b);
+            // A metadata service here as well.
+            address.is_private() || (is_shared && (b, c, d) != (100, 100, 200))
+        }
+        IpAddr::V6(address) => {
+            // An address of a metadata service that clouds have put into this range.
+            const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+            address.is_unique_local() && address != METADATA
+        }
+    };
+    if is_private { Ok(()) } else { judge_address(address) }
+}
+
 fn judge_v4(address: Ipv4Addr) -> Result<(), AddressRefused> {
     let [a, b, c, _] = address.octets();
     let reason = match (a, b, c) {
@@ -71,7 +95,30 @@ fn judge_v6(address: Ipv6Addr) -> Result<(), AddressRefused> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge_address;
+    use super::{judge_address, judge_private_address};
+
+    #[test]
+    fn approved_private_addresses_are_those_of_networks_and_no_others() {
+        for allowed in ["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "1.1.1.1"]
+        {
+            assert!(judge_private_address(allowed.parse().unwrap()).is_ok(), "{allowed}");
+        }
+        for refused in [
+            "127.0.0.1",
+            "::1",
+            "0.0.0.0",
+            "169.254.169.254",
+            "100.100.100.200",
+            "fe80::1",
+            "fd00:ec2::254",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "224.0.0.1",
+        ] {
+            assert!(judge_private_address(refused.parse().unwrap()).is_err(), "{refused}");
+        }
+    }
 
     #[test]
     fn only_the_public_internet_is_allowed() {

@@ -191,7 +191,7 @@ impl HttpTransport {
             )
         })?;
         let origin = &key.origin;
-        let opened = self.connector.open(url, origin, &key.plugin).await?;
+        let opened = self.connector.open(url, origin, &key.plugin, key.private).await?;
         let failed = |error: hyper::Error| {
             TransportError::new(
                 TransportErrorKind::Unreachable,
@@ -283,6 +283,7 @@ impl Transport for HttpTransport {
             plugin: request.plugin.clone(),
             pool: request.pool.clone(),
             origin: origin.clone(),
+            private: request.private_addresses,
         });
         // A connection that has gone idle may be closed by the other side at any time. What it did
         // not take at all is sent over another one; what it may have taken never is.

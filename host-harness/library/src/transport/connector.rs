@@ -17,7 +17,7 @@ use url::{Host, Url};
 use super::decode::chain;
 use super::proxy::Proxy;
 use super::quota::{Exhausted, Quota};
-use super::{TransportError, TransportErrorKind, judge_address};
+use super::{TransportError, TransportErrorKind, judge_address, judge_private_address};
 use crate::origin::{Origin, OriginError, OriginOfUrl as _};
 
 /// How long one connection attempt may take.
@@ -138,8 +138,9 @@ impl Connector {
         url: &Url,
         origin: &Origin,
         plugin: &str,
+        private: bool,
     ) -> Result<Opened, TransportError> {
-        let attempt = self.open_unbounded(url, origin, plugin);
+        let attempt = self.open_unbounded(url, origin, plugin, private);
         match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
             Ok(result) => result,
             Err(_) => {
@@ -153,8 +154,9 @@ impl Connector {
         url: &Url,
         origin: &Origin,
         plugin: &str,
+        private: bool,
     ) -> Result<Opened, TransportError> {
-        let stream = self.tcp(url, origin, plugin).await?;
+        let stream = self.tcp(url, origin, plugin, private).await?;
         if !origin.is_https() {
             return Ok(Opened { stream: Box::new(stream), is_http2: false });
         }
@@ -180,6 +182,7 @@ impl Connector {
         url: &Url,
         origin: &Origin,
         plugin: &str,
+        private: bool,
     ) -> Result<TcpStream, TransportError> {
         if let Some(to) = self.connect_to.get(origin) {
             let mapped = async {
@@ -195,14 +198,14 @@ impl Connector {
             // The proxy resolves the name: judging its answer is the proxy's business, and the
             // operator chose it. A literal address is judged all the same.
             if let Some(address) = literal(url) {
-                refuse_unless_public(origin, address)?;
+                refuse_unless_allowed(origin, address, private)?;
             }
             return self.through_proxy(proxy, origin, plugin).await;
         }
         let addresses = self.addresses(url, origin, plugin).await?;
         // One address that is not public condemns the name: who answers so is up to something.
         for address in &addresses {
-            refuse_unless_public(origin, address.ip())?;
+            refuse_unless_allowed(origin, address.ip(), private)?;
         }
         self.connect(&addresses, origin).await
     }
@@ -337,13 +340,19 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-fn refuse_unless_public(origin: &Origin, address: IpAddr) -> Result<(), TransportError> {
-    judge_address(address).map_err(|reason| {
+fn refuse_unless_allowed(
+    origin: &Origin,
+    address: IpAddr,
+    private: bool,
+) -> Result<(), TransportError> {
+    let judged = if private { judge_private_address(address) } else { judge_address(address) };
+    judged.map_err(|reason| {
         TransportError::new(
             TransportErrorKind::Denied,
             format!(
-                "{origin} resolves to {address}, {}. Plugins can reach only the public internet. \
-                 For a test server, map the origin: --connect-to {origin}=ORIGIN",
+                "{origin} resolves to {address}, {}. Plugins can reach only the public internet, and \
+                 private addresses of a server for which they were approved. For a test server, \
+                 map the origin: --connect-to {origin}=ORIGIN",
                 reason.0
             ),
         )

@@ -22,7 +22,7 @@ use url::Url;
 use crate::budget::Charge;
 use crate::names::names;
 
-pub use address::{AddressRefused, judge_address};
+pub use address::{AddressRefused, judge_address, judge_private_address};
 pub use client::{HttpTransport, HttpTransportBuilder, TransportBuildError};
 pub use connector::{ConnectTo, ConnectToError, Resolver, SystemResolver};
 
@@ -41,6 +41,8 @@ pub struct TransportRequest {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Option<Bytes>,
+    /// Whether the name of its origin may have private addresses: see [`judge_private_address`].
+    pub private_addresses: bool,
     /// Most bytes of the answer's body, after decompression.
     pub response_limit: usize,
     /// Set by the transport before the first byte may reach a connection.

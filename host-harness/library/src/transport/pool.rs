@@ -31,6 +31,8 @@ pub(super) struct PoolKey {
     pub(super) plugin: String,
     pub(super) pool: String,
     pub(super) origin: Origin,
+    /// Whether the address may be private. What was opened with that right is not used without it.
+    pub(super) private: bool,
 }
 
 /// What is known of an origin's protocol.

@@ -5,8 +5,8 @@ use workflow_node_documents as documents;
 use workflow_node_documents::{Json, OriginPattern, Schema, Schemas, SlotUse};
 
 use super::{
-    Action, Answer, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Trigger, form,
-    guarantee, listing,
+    Action, Answer, Delivery, Example, Kind, Node, Param, Place, Reference, Run, Server, Trigger,
+    form, guarantee, listing,
 };
 use crate::json::{Object, texts};
 
@@ -43,6 +43,7 @@ pub fn node(node: &Node) -> documents::Node {
             .resources(resources)
             .categories(node.categories.iter().copied())
             .aliases(node.aliases.iter().copied());
+    document.servers = node.servers.iter().map(server).collect();
     document.documentation_url = node.documentation_url.map(str::to_owned);
     document.icon = node.icon.map(str::to_owned);
     for slot in node.slots {
@@ -50,6 +51,17 @@ pub fn node(node: &Node) -> documents::Node {
         document = document.slot(slot.name, documents::Slot::new(types, slot.description));
     }
     document
+}
+
+fn server(server: &Server) -> documents::Server {
+    let mut within = Vec::new();
+    for text in server.within {
+        let Ok(pattern) = text.parse::<documents::ServerPattern>() else {
+            panic!("the server `{}` is within `{text}`, which no origin can be", server.name)
+        };
+        within.push(pattern);
+    }
+    documents::Server::new(server.name, server.description, within)
 }
 
 /// The triggers.

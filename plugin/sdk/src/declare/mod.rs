@@ -26,7 +26,7 @@ pub use workflow_node_documents::{Effect, Idempotency};
 #[doc(hidden)]
 pub use literal::Convert;
 pub use literal::Literal;
-pub use node::{BaseUrl, Node, NodeBuilder, Resource, Slot};
+pub use node::{BaseUrl, Node, NodeBuilder, Resource, Server, Slot};
 pub use output::{Field, FieldKind, Output};
 pub use param::{Kind, Param, Place};
 pub use reference::Reference;

@@ -28,6 +28,8 @@ pub struct Node {
     pub aliases: &'static [&'static str],
     /// Every origin that it may ever send requests to.
     pub origins: &'static [&'static str],
+    /// Servers whose origins the operator chooses.
+    pub servers: &'static [Server],
     /// Slots for credentials.
     pub slots: &'static [Slot],
     /// Schemas shared by name; [`Output::Shared`](super::Output::Shared) and `#/$defs/NAME` refer to them.
@@ -79,6 +81,7 @@ impl Node {
             categories: &[],
             aliases: &[],
             origins: &[],
+            servers: &[],
             slots: &[],
             schemas: &[],
             secrets: Vec::new,
@@ -138,6 +141,13 @@ impl NodeBuilder {
     /// Sets every origin that the node may ever send requests to.
     pub const fn origins(mut self, origins: &'static [&'static str]) -> Self {
         self.0.origins = origins;
+        self
+    }
+
+    /// Sets the servers whose origins the operator chooses. `https://{name}` among the origins of the
+    /// node and of its credential types refers to one of them.
+    pub const fn servers(mut self, servers: &'static [Server]) -> Self {
+        self.0.servers = servers;
         self
     }
 
@@ -287,5 +297,30 @@ impl Slot {
     #[must_use]
     pub const fn base_urls(self, base_urls: &'static [BaseUrl]) -> Self {
         Self { base_urls, ..self }
+    }
+}
+
+/// A server whose origin the operator chooses: one that people run themselves.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// Name of the server, in lower case. A credential type that refers to it has a field of this
+    /// name for the origin.
+    pub name: &'static str,
+    /// What the server is, for the person who chooses.
+    pub description: &'static str,
+    /// What may be chosen: `https://*` is every host, `https://*.example.com` every host below one,
+    /// and the port `:*` every port.
+    pub within: &'static [&'static str],
+}
+
+impl Server {
+    /// Creates a server from its name, what it is, and the origins that may be chosen.
+    pub const fn new(
+        name: &'static str,
+        description: &'static str,
+        within: &'static [&'static str],
+    ) -> Self {
+        Self { name, description, within }
     }
 }

@@ -38,6 +38,7 @@ async fn an_idle_connection_of_http_2_is_closed_and_a_used_one_is_not() {
         url: "https://api.pagerduty.com/abilities".parse().unwrap(),
         headers: Default::default(),
         body: None,
+        private_addresses: false,
         response_limit: 1 << 20,
         sent: SentMark::default(),
     };

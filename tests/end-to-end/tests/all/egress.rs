@@ -347,6 +347,7 @@ async fn an_explicit_proxy_is_asked_to_connect_and_sees_no_credential() {
         url: url.parse().unwrap(),
         headers: Default::default(),
         body: None,
+        private_addresses: false,
         response_limit: 1 << 20,
         sent: SentMark::default(),
     };
@@ -401,6 +402,7 @@ fn bare_request() -> workflow_node_host::transport::TransportRequest {
         url: "https://api.pagerduty.com/abilities".parse().unwrap(),
         headers: Default::default(),
         body: None,
+        private_addresses: false,
         response_limit: 1 << 20,
         sent: Default::default(),
     }

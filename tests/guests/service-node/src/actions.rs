@@ -1,7 +1,7 @@
 //! One action per kind of list and body.
 
 use workflow_node_sdk::declare::{
-    Action, Answer, Cursor, FormLists, Kind, Link, NextUrl, PageNumber, Paging, Param, Place,
+    Action, Answer, Cursor, FormLists, Kind, Link, NextUrl, PageNumber, Paging, Param, Place, Run,
 };
 use workflow_node_sdk::literal;
 
@@ -63,6 +63,15 @@ pub(crate) static OTHERS: &[Action] = &[
                 .body("/password")
                 .secret("card-password"),
         ]),
+    Action::get("own.get", "/thing", "Get", "Calls the operator's server.").with("own", "own"),
+    // The code asks for any URL: what is refused is up to the host.
+    Action::get("own.fetch", "/", "Fetch", "Calls any URL.")
+        .with("own", "own")
+        .parameters(&[
+            &Param::text("url", "URL", "Where to.").required(),
+            &Param::new(Kind::Boolean, "with_credential", "Credential", "Whether to send it."),
+        ])
+        .run(Run::Custom),
     call("thing.get", "GET", "/thing").parameters(&[
         &Param::text("user_agent", "User agent", "To send.").at(Place::Header("user-agent")),
         &Param::text("again", "User agent", "To send as well.").at(Place::Header("User-Agent")),

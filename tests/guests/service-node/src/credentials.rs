@@ -15,6 +15,13 @@ fn api() -> OriginPattern {
     API.parse().expect("it is an origin")
 }
 
+/// The server of the operator.
+pub(crate) const OWN: &str = "https://{own}";
+
+fn own() -> OriginPattern {
+    OWN.parse().expect("it names a server")
+}
+
 fn secret(name: &'static str, title: &str) -> FieldBuilder {
     FieldBuilder::text(name, title, title).secret().min_length(8)
 }
@@ -48,6 +55,18 @@ pub(crate) fn types() -> CredentialTypes {
             .rate_limit(limit("x-reset", ResetFormat::UnixSeconds)),
         credential_type("token", token, Placement::basic("{token}", "", [api()]))
             .rate_limit(limit("x-reset", ResetFormat::Rfc3339)),
+        CredentialType::new(
+            "own",
+            "own",
+            "For a server of your own.",
+            FormBuilder::new()
+                .required(FieldBuilder::text("own", "Server", "Origin of the server."))
+                .required(secret("key", "Key"))
+                .build(),
+            Grant::Fixed,
+            [own()],
+            [Placement::header("X-Key", "{key}", [own()])],
+        ),
         credential_type("form-key", key, Placement::body("/api_key", "{key}", [api()])),
     ])
 }
@@ -60,11 +79,20 @@ pub(crate) fn secrets() -> Vec<SecretPosition> {
     vec![SecretPosition::new("card-password", "Password of a card.").placements([placement])]
 }
 
-/// Every credential is for the one origin.
+/// Where a credential may be sent: to the one origin of the service, or to the server that it names.
 pub(crate) fn configure(
-    _: &str,
-    _: &Map<String, Value>,
+    credential_type: &str,
+    fields: &Map<String, Value>,
     _: Option<&TokenGrant>,
 ) -> Result<Configuration, Vec<FieldError>> {
+    if credential_type == "own" {
+        let server = fields.get("own").and_then(Value::as_str).unwrap_or_default();
+        let server = server.trim_end_matches('/');
+        let Ok(origin) = server.parse::<OriginPattern>() else {
+            let message = "must be an origin".to_owned();
+            return Err(vec![FieldError { pointer: "/own".to_owned(), message }]);
+        };
+        return Ok(Configuration::new([origin]).base_urls([("own", [server, "/api"].concat())]));
+    }
     Ok(Configuration::new([api()]).base_urls([("api", [API, "/v1"].concat())]))
 }

@@ -4,11 +4,11 @@
 mod actions;
 mod credentials;
 
-use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Slot};
+use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Server, Slot};
 use workflow_node_sdk::documents::{Configuration, CredentialTypes, Identity, TokenGrant};
 use workflow_node_sdk::error::{Error, ErrorKind, FieldError};
-use workflow_node_sdk::http::{Request, Response};
-use workflow_node_sdk::node::{Credential, Declares, Plugin};
+use workflow_node_sdk::http::{self, Request, Response};
+use workflow_node_sdk::node::{Credential, Custom, Declares, Outcome, Plugin, Task, main};
 use workflow_node_sdk::{Map, Value};
 
 struct Service;
@@ -16,9 +16,14 @@ struct Service;
 static NODE: Node = Node::builder("service", "Service", "A service as there are many.")
     .version(3)
     .documentation_url("https://service.test/docs")
-    .origins(&[credentials::API])
-    .slots(&[Slot::new("main", "An account.", &["basic", "token", "form-key"])
-        .base_urls(&[BaseUrl::configured("api")])])
+    .origins(&[credentials::API, credentials::OWN])
+    .servers(&[Server::new("own", "A server of your own.", &["https://*:*"])])
+    .slots(&[
+        Slot::new("main", "An account.", &["basic", "token", "form-key"])
+            .base_urls(&[BaseUrl::configured("api")]),
+        Slot::new("own", "An account of a server of your own.", &["own"])
+            .base_urls(&[BaseUrl::configured("own")]),
+    ])
     .secrets(credentials::secrets)
     .resources(&[Resource::new(
         "thing",
@@ -53,6 +58,10 @@ impl Plugin for Service {
         Ok(())
     }
 
+    fn custom(action: &str) -> Option<Custom> {
+        (action == "own.fetch").then_some(|task| Box::pin(fetch(task)))
+    }
+
     fn error(response: &Response, _: &Action, _: &Credential) -> Error {
         let kind = match response.status {
             401 => ErrorKind::Unauthenticated,
@@ -62,6 +71,18 @@ impl Plugin for Service {
         let mut error = Error::new(kind, String::from_utf8_lossy(&response.body).into_owned());
         error.http_status = Some(response.status);
         error
+    }
+}
+
+/// Sends a request to the URL that the item says.
+async fn fetch(task: Task) -> Outcome {
+    let mut request = Request::new("GET", task.text("url").unwrap_or_default());
+    if task.flag("with_credential") {
+        request.credential = Some("own".into());
+    }
+    match http::send(&request).await {
+        Ok(response) => Ok(vec![main(response.text()?)]),
+        Err(error) => Err(Error::new(ErrorKind::Forbidden, error.message)),
     }
 }
 

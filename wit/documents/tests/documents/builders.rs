@@ -8,9 +8,9 @@ use workflow_node_documents::{
     CredentialType, CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder,
     FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration, OperationLimit, Options,
     OptionsQuery, OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateReset, RateWindow,
-    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Signature,
-    SignatureEncoding, SignatureScheme, Slot, SlotUse, TokenGrant, Trigger, TriggerOptions,
-    Triggers, User, Webhook,
+    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Server,
+    Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, TokenGrant, Trigger,
+    TriggerOptions, Triggers, User, Webhook,
 };
 
 use crate::published::{assert_valid, missing, schema};
@@ -82,7 +82,8 @@ fn a_node() {
         .aliases(["on call"])
         .schemas(Schemas::from_iter([("thing", Schema::anything())]))
         .secrets([secret])
-        .resources([Resource::new("incident", "Incidents").description("Problems.")]);
+        .resources([Resource::new("incident", "Incidents").description("Problems.")])
+        .servers([Server::new("own", "A server.", ["https://*:*".parse().unwrap()])]);
     let written = check(&[least, everything]);
     let members: Vec<&String> = written[0].as_object().unwrap().keys().collect();
     assert_eq!(members.len(), 7, "the least has what is required: {members:?}");

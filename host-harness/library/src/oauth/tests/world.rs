@@ -139,6 +139,7 @@ pub(super) fn manager(
             digest: digest(),
             grant: GrantRequest::of(description),
             withheld: Default::default(),
+            servers: Default::default(),
             approved_at: 0,
             approved_by: None,
         })

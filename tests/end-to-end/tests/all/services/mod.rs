@@ -4,6 +4,7 @@ mod bodies;
 mod credentials;
 mod paging;
 mod rates;
+mod servers;
 mod user_agent;
 
 use std::collections::BTreeMap;
