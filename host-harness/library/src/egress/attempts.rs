@@ -12,7 +12,7 @@ use super::admission::no_room;
 use super::judge::{Judged, refusal};
 use super::pacing::{Operation, Pacer, pool};
 use super::placement;
-use super::report::Course;
+use super::report::SendSummary;
 use super::session::Session;
 use super::slot::{SlotCredential, SlotState, hidden};
 use super::waiting::{
@@ -34,7 +34,7 @@ impl Session {
         mut credential: Option<Arc<SlotCredential>>,
         deadline: Option<Duration>,
         sent: &SentMark,
-        course: &mut Course,
+        summary: &mut SendSummary,
         charge: &Arc<Charge>,
     ) -> Result<Response, SendError> {
         // Secrets are filled by those requests alone that are under way.
@@ -62,18 +62,18 @@ impl Session {
             charge.shrink_to(request);
             let turn = self.turn(paced, deadline, sent).await?;
             let wire = self.wire(judged, credential.as_ref(), sent, charge).await?;
-            course.attempts += 1;
+            summary.attempts += 1;
             let certain_before = !sent.is_set();
             let answer = self.transport.send_within(wire, &AnswerRoom::beside(charge)).await;
             // Whoever waits lets others send meanwhile.
             drop(turn);
             match answer {
                 Ok(response) => {
-                    course.version = response.version;
+                    summary.version = response.version;
                     let status = response.status.as_u16();
                     limited += u32::from(status == 429);
                     let wait = self.heed(&response, paced, credential.as_deref(), limited);
-                    let last = course.attempts - limited >= self.limits.attempts;
+                    let last = summary.attempts - limited >= self.limits.attempts;
                     let again = match status {
                         401 if !refreshed && self.can_refresh(credential.as_deref()) => {
                             refreshed = true;
@@ -89,7 +89,7 @@ impl Session {
                         // A rate limit refuses before anything is done: sending again is safe.
                         429 => wait,
                         408 | 500.. if judged.repeatable && !last => {
-                            Some(wait.unwrap_or_else(|| backoff(course.attempts - limited)))
+                            Some(wait.unwrap_or_else(|| backoff(summary.attempts - limited)))
                         }
                         _ => None,
                     };
@@ -117,7 +117,7 @@ impl Session {
                 Err(error) => {
                     let transient = error.kind == TransportErrorKind::Unreachable
                         && (judged.repeatable || !sent.is_set());
-                    let failed = course.attempts - limited;
+                    let failed = summary.attempts - limited;
                     let (wait, last) = (backoff(failed), failed >= self.limits.attempts);
                     if !transient || last || !self.has_time_for(wait, deadline) {
                         return Err(unanswered(&error, credential.as_deref(), sent.is_set()));

@@ -10,7 +10,7 @@ use crate::transport::SentMark;
 
 /// What has become of a request, for audit and journal.
 #[derive(Default)]
-pub(super) struct Course {
+pub(super) struct SendSummary {
     pub(super) attempts: u32,
     pub(super) version: &'static str,
 }
@@ -28,8 +28,12 @@ pub(super) struct Report<'a> {
 
 impl Report<'_> {
     /// Reports the end, and waits until the audit sink has taken it.
-    pub(super) async fn end(&mut self, result: &Result<Response, SendError>, course: &Course) {
-        if let Some(event) = self.told(result, course) {
+    pub(super) async fn end(
+        &mut self,
+        result: &Result<Response, SendError>,
+        summary: &SendSummary,
+    ) {
+        if let Some(event) = self.told(result, summary) {
             self.session.audit.record(event).await;
         }
     }
@@ -38,14 +42,14 @@ impl Report<'_> {
     fn told(
         &mut self,
         result: &Result<Response, SendError>,
-        course: &Course,
+        summary: &SendSummary,
     ) -> Option<AuditEvent> {
         let exchange = self.exchange.take()?;
         let session = self.session;
         let duration = session.clock.monotonic().saturating_sub(self.started);
         let wants_bodies = session.observer.wants_bodies();
         let exchange =
-            exchange.end(result, wants_bodies, course.attempts, course.version, duration);
+            exchange.end(result, wants_bodies, summary.attempts, summary.version, duration);
         let (verdict, reason) = match result {
             Ok(_) => (Verdict::Answered, None),
             Err(error) if exchange.attempts == 0 && !error.maybe_sent => {
@@ -80,7 +84,7 @@ impl Drop for Report<'_> {
             maybe_sent,
             retry_after: None,
         };
-        if let Some(event) = self.told(&Err(abandoned), &Course::default()) {
+        if let Some(event) = self.told(&Err(abandoned), &SendSummary::default()) {
             self.session.audit.record_later(event, &self.session.abandoned);
         }
     }

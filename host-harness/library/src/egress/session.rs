@@ -20,7 +20,7 @@ use super::handles::{Handles, Holder, Placed};
 use super::judge::{HeaderRules, Judged, judge, printable, refusal};
 use super::pacing::Pacing;
 use super::placement::{self, Filled};
-use super::report::{Course, Report};
+use super::report::{Report, SendSummary};
 use super::slot::{SlotCredential, SlotState};
 use crate::approval::{Approval, Approvals, Servers};
 use crate::audit::{AuditLog, Caller};
@@ -156,7 +156,7 @@ impl Session {
         let timeout = request.timeout.map(Duration::from_millis);
         let end = self.deadline.moment();
         let deadline = Some(timeout.map_or(end, |timeout| end.min(started + timeout)));
-        let mut course = Course::default();
+        let mut summary = SendSummary::default();
         // Neither URL nor headers: a span goes wherever an engine sends its traces.
         let span = tracing::info_span!("request", ticket, method = %printable(&shown.method));
         let mut report = Report {
@@ -172,11 +172,11 @@ impl Session {
             Err(error) => Err(error.clone()),
             Ok(charge) => {
                 let slot = slot.as_deref();
-                let run = self.run(ticket, request, slot, deadline, &mut course, &sent, charge);
+                let run = self.run(ticket, request, slot, deadline, &mut summary, &sent, charge);
                 Box::pin(run).instrument(span).await
             }
         };
-        report.end(&result, &course).await;
+        report.end(&result, &summary).await;
         if let Some(journal) = &self.journal {
             let lookup = |handle: &str| self.handles.known(&self.holder(), handle);
             let recorded = Box::pin(journal.answer(ticket, &result, &lookup)).await;
@@ -202,7 +202,7 @@ impl Session {
         request: Request,
         slot_name: Option<&str>,
         deadline: Option<Duration>,
-        course: &mut Course,
+        summary: &mut SendSummary,
         sent: &SentMark,
         charge: &Arc<Charge>,
     ) -> Result<Response, SendError> {
@@ -243,7 +243,7 @@ impl Session {
         // Boxed, as `run` is: a future that is moved into another is stored twice, and each task of a
         // request would be copied whole when it is spawned.
         let attempts =
-            Box::pin(self.attempts(&judged, slot, credential, deadline, sent, course, charge));
+            Box::pin(self.attempts(&judged, slot, credential, deadline, sent, summary, charge));
         self.bounded(deadline, sent, attempts).await
     }
 

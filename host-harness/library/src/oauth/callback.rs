@@ -15,7 +15,7 @@ pub(crate) struct Callback {
 }
 
 /// What a callback says, once its state was found to be ours.
-pub(crate) enum Said {
+pub(crate) enum CallbackResult {
     Code(Secret),
     /// The service's error, by its name.
     Refused(String),
@@ -76,10 +76,10 @@ impl Callback {
     /// # Errors
     ///
     /// When it says nothing, or two things.
-    pub(crate) fn said(&self) -> Result<Said, &'static str> {
+    pub(crate) fn result(&self) -> Result<CallbackResult, &'static str> {
         match (only(&self.url, "code")?, only(&self.url, "error")?) {
-            (Some(code), None) if !code.is_empty() => Ok(Said::Code(Secret::new(code))),
-            (None, Some(error)) => Ok(Said::Refused(error)),
+            (Some(code), None) if !code.is_empty() => Ok(CallbackResult::Code(Secret::new(code))),
+            (None, Some(error)) => Ok(CallbackResult::Refused(error)),
             (Some(_), Some(_)) => Err("it contains both a code and an error"),
             _ => Err("it contains no code"),
         }
@@ -143,11 +143,11 @@ mod tests {
             let url = format!("https://engine.example/callback?tenant=1&{query}");
             Callback::read(&url, None).and_then(|callback| {
                 callback.issuer()?;
-                callback.said()
+                callback.result()
             })
         };
-        assert!(matches!(read("state=s&code=c"), Ok(Said::Code(_))));
-        assert!(matches!(read("state=s&error=access_denied"), Ok(Said::Refused(_))));
+        assert!(matches!(read("state=s&code=c"), Ok(CallbackResult::Code(_))));
+        assert!(matches!(read("state=s&error=access_denied"), Ok(CallbackResult::Refused(_))));
         for wrong in [
             "code=c",
             "state=s",
@@ -206,7 +206,7 @@ mod tests {
         #[test]
         fn any_text_is_a_callback_or_none(text in ".{0,200}") {
             if let Ok(callback) = Callback::read(&text, None) {
-                let _said = callback.said().is_ok();
+                let _said = callback.result().is_ok();
                 let _at = callback.is_at(&redirect());
             }
         }

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::ConnectError;
 use super::backend::Backend;
-use super::callback::{self, Callback, Said};
+use super::callback::{self, Callback, CallbackResult};
 use super::manage::Actor;
 use super::order::{ConnectOrder, Draft, check_redirect, client_id};
 use super::outcome::NewConnection;
@@ -193,9 +193,9 @@ impl Connector {
             }
             _ => {}
         }
-        let code = match callback.said().map_err(wrong)? {
-            Said::Code(code) => code,
-            Said::Refused(error) => {
+        let code = match callback.result().map_err(wrong)? {
+            CallbackResult::Code(code) => code,
+            CallbackResult::Refused(error) => {
                 let denied = error == "access_denied";
                 return Err(ConnectError::Service { reason: callback::in_words(&error), denied });
             }

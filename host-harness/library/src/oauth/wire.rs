@@ -90,12 +90,12 @@ impl Wire<'_> {
     ) -> Result<Tokens, Refusal> {
         let client = self.client()?;
         let redirect = RedirectUrl::new(redirect.to_owned()).map_err(denied)?;
-        let way = self.way(Endpoint::Token);
+        let service = self.endpoint_client(Endpoint::Token);
         let request = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect));
-        way.tokens(request.request_async(&way.client()).await)
+        service.tokens(request.request_async(&service.client()).await)
     }
 
     /// A refresh token becomes new tokens.
@@ -105,17 +105,17 @@ impl Wire<'_> {
             denied("it has no refresh token, because the service issued none when it was connected")
         })?;
         let token = RefreshToken::new(token.expose().to_owned());
-        let way = self.way(Endpoint::Token);
-        way.tokens(client.exchange_refresh_token(&token).request_async(&way.client()).await)
+        let service = self.endpoint_client(Endpoint::Token);
+        service.tokens(client.exchange_refresh_token(&token).request_async(&service.client()).await)
     }
 
     /// An app's own token.
     pub(crate) async fn app(&self, scopes: &[String]) -> Result<Tokens, Refusal> {
         let client = self.client()?;
-        let way = self.way(Endpoint::Token);
+        let service = self.endpoint_client(Endpoint::Token);
         let scopes = scopes.iter().map(|scope| Scope::new(scope.clone()));
         let request = client.exchange_client_credentials().add_scopes(scopes);
-        way.tokens(request.request_async(&way.client()).await)
+        service.tokens(request.request_async(&service.client()).await)
     }
 
     /// Revokes a token (RFC 7009). That the service does not know it is success.
@@ -128,10 +128,10 @@ impl Wire<'_> {
             "refresh_token" => StandardRevocableToken::RefreshToken(RefreshToken::new(token)),
             _ => StandardRevocableToken::AccessToken(oauth2::AccessToken::new(token)),
         };
-        let way = self.way(Endpoint::Revocation);
+        let service = self.endpoint_client(Endpoint::Revocation);
         let request = client.revoke_token(token).map_err(denied)?;
-        let answer = request.request_async(&way.client()).await;
-        match (answer, way.status()) {
+        let answer = request.request_async(&service.client()).await;
+        match (answer, service.status()) {
             (Ok(()), _) | (Err(_), Some(200..=299)) => Ok(()),
             (Err(error), status) => Err(refusal(error, status)),
         }
@@ -182,8 +182,8 @@ impl Wire<'_> {
         Ok(client)
     }
 
-    fn way(&self, endpoint: Endpoint) -> Way {
-        Way {
+    fn endpoint_client(&self, endpoint: Endpoint) -> EndpointClient {
+        EndpointClient {
             endpoints: self.endpoints.clone(),
             caller: self.caller.clone(),
             endpoint,
@@ -195,7 +195,7 @@ impl Wire<'_> {
 
 /// The egress check as the `oauth2` crate's HTTP client; remembers the status of the answer.
 #[derive(Clone)]
-struct Way {
+struct EndpointClient {
     endpoints: Endpoints,
     caller: EndpointCaller,
     endpoint: Endpoint,
@@ -203,7 +203,7 @@ struct Way {
     status: Arc<Mutex<Option<u16>>>,
 }
 
-impl Way {
+impl EndpointClient {
     fn client(
         &self,
     ) -> impl Fn(
@@ -211,11 +211,11 @@ impl Way {
     ) -> std::pin::Pin<
         Box<dyn Future<Output = Result<oauth2::HttpResponse, EndpointError>> + Send>,
     > {
-        let way = self.clone();
+        let service = self.clone();
         move |request| {
-            let way = way.clone();
+            let service = service.clone();
             Box::pin(async move {
-                let Way { endpoints, caller, endpoint, timeout, status } = way;
+                let EndpointClient { endpoints, caller, endpoint, timeout, status } = service;
                 let answer = endpoints.send(&caller, endpoint, request, timeout).await?;
                 *status.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(answer.status().as_u16());

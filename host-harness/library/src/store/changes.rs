@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection as Database;
 use serde_json::{Map, Value};
 
-use super::record::{self, ConnectionRow, Course, HeadRow, check_name, signed, unsigned};
+use super::record::{self, ConnectionRow, HeadRow, UseState, check_name, signed, unsigned};
 use super::{SqliteStore, StoreError, seal, write};
 use crate::credential::{
     Connection, ConnectionKey, CredentialId, HeadChange, Health, Mode, NewCredential, Renewal,
@@ -74,7 +74,7 @@ impl SqliteStore {
             let user = credential.user.as_ref();
             let own = user.map(User::as_str).unwrap_or_default();
             let there = write::connection_row(database, &head, own).map_err(failed)?;
-            let mut course = Course::default();
+            let mut course = UseState::default();
             let revision = match (&there, replacing) {
                 (None, _) => 1,
                 (Some(_), None) => return Err(exists()),
@@ -277,7 +277,7 @@ impl SqliteStore {
         &self,
         key: &ConnectionKey,
         expected: Option<u64>,
-        change: impl FnOnce(&mut Connection, &mut BTreeMap<String, crate::Secret>, &mut Course),
+        change: impl FnOnce(&mut Connection, &mut BTreeMap<String, crate::Secret>, &mut UseState),
     ) -> Result<u64, StoreError> {
         let now = self.0.clock.unix_milliseconds();
         self.writing(|database, opened| {

@@ -1,6 +1,6 @@
 //! Leases and uses: what changes of a connection without anybody connecting anything.
 
-use super::record::{Course, signed};
+use super::record::{UseState, signed};
 use super::{SqliteStore, StoreError, dependant_binding, write};
 use crate::credential::{Claim, ConnectionKey, CredentialId, LastUse, Lease, LeaseChange};
 
@@ -127,7 +127,7 @@ impl SqliteStore {
     fn with_course<T>(
         &self,
         key: &ConnectionKey,
-        change: impl FnOnce(&mut Course) -> (T, bool),
+        change: impl FnOnce(&mut UseState) -> (T, bool),
     ) -> Result<T, StoreError> {
         self.writing(|database, opened| {
             let (head, mut row) = self.rows(database, key)?;

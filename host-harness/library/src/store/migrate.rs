@@ -12,7 +12,7 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection as Database, TransactionBehavior};
 
 use super::error::StoreError;
-use super::record::{ConnectionRow, Course, HEAD, HeadRow, json, unsigned};
+use super::record::{ConnectionRow, HEAD, HeadRow, UseState, json, unsigned};
 use super::schema::{Opened, TABLES};
 use super::seal::{Binding, Purpose, fill_random};
 use super::write::{
@@ -229,7 +229,7 @@ fn bring(database: &Database, path: &Path, opened: &Opened, old: &Old) -> Result
     let used = old
         .last_used_at
         .map(|at| LastUse { at: unsigned(at), by: old.last_used_by.clone().unwrap_or_default() });
-    row.set_course(&Course { used, ..Course::default() }, &head, opened)?;
+    row.set_course(&UseState { used, ..UseState::default() }, &head, opened)?;
     insert_connection(database, &head, &row).map_err(failed)?;
     Ok(())
 }

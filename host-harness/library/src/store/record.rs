@@ -144,7 +144,7 @@ pub(super) struct ConnectionRow {
     pub(super) updated_at: i64,
     pub(super) revision: i64,
     pub(super) sealed_secrets: Vec<u8>,
-    /// What changes without anybody connecting anything: [`Course`].
+    /// What changes without anybody connecting anything: [`UseState`].
     pub(super) course: String,
     pub(super) course_seal: Vec<u8>,
 }
@@ -152,7 +152,7 @@ pub(super) struct ConnectionRow {
 /// What happens to a connection from day to day. Sealed apart, so that noting a use does not
 /// touch the secrets.
 #[derive(Clone, Debug, Default, serde::Deserialize, Serialize)]
-pub(super) struct Course {
+pub(super) struct UseState {
     #[serde(default)]
     pub(super) used: Option<LastUse>,
     #[serde(default)]
@@ -242,7 +242,7 @@ impl ConnectionRow {
     }
 
     fn course_binding(&self, head: &HeadRow, store: &[u8]) -> Binding {
-        Binding::new(Purpose::Course)
+        Binding::new(Purpose::UseState)
             .with(store)
             .with(&head.id)
             .with(self.user.as_bytes())
@@ -262,7 +262,7 @@ impl ConnectionRow {
 
     pub(super) fn set_course(
         &mut self,
-        course: &Course,
+        course: &UseState,
         head: &HeadRow,
         opened: &Opened,
     ) -> Result<(), StoreError> {
@@ -283,7 +283,7 @@ impl ConnectionRow {
             .map_err(|_| head.tampered())
     }
 
-    pub(super) fn course(&self, head: &HeadRow, opened: &Opened) -> Result<Course, StoreError> {
+    pub(super) fn course(&self, head: &HeadRow, opened: &Opened) -> Result<UseState, StoreError> {
         opened
             .data_key
             .check_nothing(&self.course_seal, &self.course_binding(head, &opened.id))

@@ -35,7 +35,7 @@ pub(super) enum Purpose {
     /// The same, as format 2 had them.
     ConnectionOfFormat2,
     /// What happens to a connection from day to day.
-    Course,
+    UseState,
     /// A workflow that has named a credential.
     Dependant,
     /// A trigger's subscription: its parameters, and what signs its deliveries.
@@ -56,7 +56,7 @@ impl Purpose {
             Self::HeadOfFormat2 => "workflow-node store: head of a credential, 2",
             Self::Connection => "workflow-node store: connection of a credential, 3",
             Self::ConnectionOfFormat2 => "workflow-node store: connection of a credential, 2",
-            Self::Course => "workflow-node store: course of a connection, 2",
+            Self::UseState => "workflow-node store: course of a connection, 2",
             Self::Dependant => "workflow-node store: dependant of a credential, 2",
             Self::Subscription => "workflow-node store: subscription of a trigger, 3",
             Self::SubscriptionOfFormat2 => "workflow-node store: subscription of a trigger, 2",

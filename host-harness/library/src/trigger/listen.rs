@@ -50,7 +50,7 @@ const HEAD_BUFFER: usize = 64 * 1024;
 pub struct Listener(Arc<Inner>);
 
 /// Hears how a delivery to a subscription was answered.
-type Heard = Box<dyn Fn(&str, &Answer) + Send + Sync>;
+type OnAnswer = Box<dyn Fn(&str, &Answer) + Send + Sync>;
 
 struct Inner {
     triggers: Triggers,
@@ -59,7 +59,7 @@ struct Inner {
     routes: RwLock<BTreeMap<String, String>>,
     /// Bytes that further bodies may take.
     room: Arc<Semaphore>,
-    heard: Heard,
+    on_answer: OnAnswer,
 }
 
 /// The body of a request, as long as it counts.
@@ -69,17 +69,17 @@ struct Received {
 }
 
 impl Listener {
-    /// For the subscriptions of one plugin. `heard` is told how each delivery was answered, by the
+    /// For the subscriptions of one plugin. `on_answer` is told how each delivery was answered, by the
     /// subscription's name (empty where there is none).
     pub fn new(
         triggers: Triggers,
         plugin: Plugin,
-        heard: impl Fn(&str, &Answer) + Send + Sync + 'static,
+        on_answer: impl Fn(&str, &Answer) + Send + Sync + 'static,
     ) -> Self {
         let routes = RwLock::default();
         let room = Semaphore::new(triggers.0.limits.bodies_held.min(Semaphore::MAX_PERMITS));
-        let (room, heard) = (Arc::new(room), Box::new(heard));
-        Self(Arc::new(Inner { triggers, plugin, routes, room, heard }))
+        let (room, on_answer) = (Arc::new(room), Box::new(on_answer));
+        Self(Arc::new(Inner { triggers, plugin, routes, room, on_answer }))
     }
 
     /// Takes the deliveries of a subscription at a path, e.g. `/hooks/7c1f…`.
@@ -162,7 +162,7 @@ impl Listener {
             None => Answer::of(StatusCode::NOT_FOUND, Reason::Unknown),
             Some(name) => self.taken(name, address, request).await,
         };
-        (self.0.heard)(subscription.as_deref().unwrap_or_default(), &answer);
+        (self.0.on_answer)(subscription.as_deref().unwrap_or_default(), &answer);
         response(answer)
     }
 
