@@ -47,9 +47,7 @@ impl Bench {
         let limits = Limits { concurrent_requests: CONCURRENCY, ..Limits::default() };
         // As an engine runs it: what a test keeps would grow with every iteration.
         let world = World::with(simulator, |host| {
-            host.rate_limit(Vec::new())
-                .limits(limits)
-                .audit(Arc::new(TracingAudit))
+            host.rate_limit(Vec::new()).limits(limits).audit(Arc::new(TracingAudit))
         })
         .await;
         let floor = end_to_end::transport(&world.simulator).build().expect("a transport");

@@ -33,10 +33,10 @@ mod slot;
 mod unescape;
 mod waiting;
 
+pub(crate) use admission::{Admission, over_budget, trimmed};
 pub(crate) use echo::EchoFilters;
 pub(crate) use ending::Ending;
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
-pub(crate) use admission::{Admission, over_budget, trimmed};
 pub(crate) use handles::{Handles, Holder, handles_in};
 pub(crate) use headers::{is_hosts, overrides_method, user_agent};
 pub(crate) use input_secrets::{InputSecret, input_secrets};

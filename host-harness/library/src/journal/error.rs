@@ -30,7 +30,9 @@ pub enum JournalError {
     #[error("Cannot read the journal: the file is not a journal")]
     NotAJournal,
     /// It was written in a format that this version does not know.
-    #[error("Cannot read the journal: its format {0} is unknown to this version. Use a newer version")]
+    #[error(
+        "Cannot read the journal: its format {0} is unknown to this version. Use a newer version"
+    )]
     Version(u8),
     /// Another key sealed it.
     #[error(

@@ -60,6 +60,13 @@ impl JournalKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Whether two keys are the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let differs =
+            self.0.iter().zip(other.0.iter()).fold(0, |all, (one, two)| all | (one ^ two));
+        differs == 0
+    }
+
     /// A new random key.
     ///
     /// # Errors
@@ -181,7 +188,11 @@ pub(super) struct Contents {
 pub(super) fn read(bytes: &[u8], key: &JournalKey) -> Result<Contents, JournalError> {
     if !MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
         let known = bytes.starts_with(&MAGIC[..MAGIC.len() - 1]);
-        return Err(if known { JournalError::Version(bytes[MAGIC.len() - 1]) } else { JournalError::NotAJournal });
+        return Err(if known {
+            JournalError::Version(bytes[MAGIC.len() - 1])
+        } else {
+            JournalError::NotAJournal
+        });
     }
     let Some((header, _)) = bytes.split_at_checked(HEADER) else {
         return Err(JournalError::NotBegun);
@@ -207,7 +218,8 @@ pub(super) fn read(bytes: &[u8], key: &JournalKey) -> Result<Contents, JournalEr
     let mut sealer = Sealer::new(&own, id, 0)?;
     let (mut records, mut at) = (Vec::new(), HEADER);
     while let Some((content, end)) = frame(bytes, at, sealer.number..sealer.number + 1) {
-        records.push(open(&sealer, sealer.number, content).ok_or(JournalError::Damaged(at as u64))?);
+        records
+            .push(open(&sealer, sealer.number, content).ok_or(JournalError::Damaged(at as u64))?);
         sealer.number += 1;
         at = end;
     }
@@ -257,7 +269,8 @@ fn damaged(bytes: &[u8], from: usize, sealer: &Sealer) -> bool {
         match frame(bytes, at, numbers) {
             Some((content, end)) => {
                 let number = u64::from_le_bytes(array(&bytes[at + 8..at + 16]));
-                if let Some(Record::Intent { repeatable: false, .. }) = open(sealer, number, content)
+                if let Some(Record::Intent { repeatable: false, .. }) =
+                    open(sealer, number, content)
                 {
                     return true;
                 }

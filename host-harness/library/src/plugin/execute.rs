@@ -325,7 +325,12 @@ impl<'a> Run<'a> {
     }
 
     /// Goes on with a journal that was read.
-    pub(super) fn go_on_with(&mut self, journals: &Journals, start: Start, recorder: Arc<Recorder>) {
+    pub(super) fn go_on_with(
+        &mut self,
+        journals: &Journals,
+        start: Start,
+        recorder: Arc<Recorder>,
+    ) {
         let journals = journals.clone();
         self.journal = Some(Journaled { journals, start, recorder, is_new: false });
     }
@@ -352,10 +357,7 @@ impl<'a> Run<'a> {
         for items in items.chunks(RECORD) {
             let digests = items.iter().map(item_digest).collect();
             let texts: Vec<String> = match recorder.keeps_contents() {
-                true => items
-                    .iter()
-                    .map(|item| self.text(item))
-                    .collect(),
+                true => items.iter().map(|item| self.text(item)).collect(),
                 false => Vec::new(),
             };
             texts
@@ -372,7 +374,9 @@ impl<'a> Run<'a> {
     /// An item as the guest is given it.
     fn text(&self, item: &Value) -> String {
         match self.target.choices {
-            None => self.plugin.text_without_secrets(&self.form, &self.execution.context.actor, item),
+            None => {
+                self.plugin.text_without_secrets(&self.form, &self.execution.context.actor, item)
+            }
             // The secrets of a query were hidden when it was made.
             Some(_) => item.to_string(),
         }
@@ -485,7 +489,9 @@ impl<'a> Run<'a> {
         };
         let (outcomes, ends) = self.put_together(first, problems, called);
         match &recorded.end {
-            Some(recorded) => self.compare(first, recorded.stopped.as_deref(), &recorded.items, &ends)?,
+            Some(recorded) => {
+                self.compare(first, recorded.stopped.as_deref(), &recorded.items, &ends)?
+            }
             None if self.is_offline => {}
             None => self.record_end(ends)?,
         }
@@ -504,14 +510,17 @@ impl<'a> Run<'a> {
         for position in recorded.first..recorded.end() {
             let is_invalid = recorded.invalid.iter().any(|(invalid, _)| *invalid == position);
             let error = match is_invalid {
-                true => ItemError::new(ItemErrorKind::InvalidInput, "the item did not fit the action"),
+                true => {
+                    ItemError::new(ItemErrorKind::InvalidInput, "the item did not fit the action")
+                }
                 false => error.clone(),
             };
             outcomes.push(ItemOutcome { output: Vec::new(), error: Some(error) });
         }
         self.note_failed(&outcomes);
         self.next = recorded.end();
-        let ends = outcomes.iter().map(|outcome| item_end(Default::default(), outcome.error.as_ref()));
+        let ends =
+            outcomes.iter().map(|outcome| item_end(Default::default(), outcome.error.as_ref()));
         self.record_end(ends.collect())?;
         Ok(outcomes)
     }
@@ -704,6 +713,12 @@ impl<'a> Run<'a> {
         if let Err(error) = self.record_end(ends) {
             self.stopped.get_or_insert(error);
         }
+        // The engine is told of these items next.
+        if let Some(journal) = self.recorder()
+            && let Err(reason) = journal.flush(false).await
+        {
+            self.stopped.get_or_insert(Cause::Stopped(reason).into());
+        }
         Ok(outcomes)
     }
 
@@ -737,7 +752,10 @@ impl<'a> Run<'a> {
                             None
                         }
                         Some(Err(error)) => Some(error),
-                        None => Some(ItemError::new(ItemErrorKind::Internal, "the plugin gave no result")),
+                        None => Some(ItemError::new(
+                            ItemErrorKind::Internal,
+                            "the plugin gave no result",
+                        )),
                     };
                     ItemOutcome { output, error }
                 }
@@ -831,6 +849,8 @@ impl<'a> Run<'a> {
         let is_offline =
             self.is_offline || recorded.is_some_and(|(_, recorded)| recorded.end.is_some());
         let is_recorded = recorded.is_some();
+        let recorded_stop =
+            recorded.and_then(|(_, recorded)| recorded.end.as_ref()?.stopped.clone());
         let recorded = recorded.map(|(recording, recorded)| Recorded {
             portion: recorded.portion.clone(),
             script: recording.script(recorded, is_offline),
@@ -889,7 +909,13 @@ impl<'a> Run<'a> {
         let (results, traces) = match called {
             Ok((results, ended)) => {
                 self.memory = self.memory.max(ended.memory);
-                let results = self.checked(results, count, ended.output_bytes).await;
+                let mut results = self.checked(results, count, ended.output_bytes).await;
+                // A guest that was stopped from outside may return when it is called again.
+                if let Some(reason) = recorded_stop.filter(|_| self.stopped.is_none()) {
+                    let error = Error::from(Cause::Stopped(reason));
+                    results = Results::Whole(stopped_item(&error));
+                    self.stopped = Some(error);
+                }
                 (results, ended.traces)
             }
             Err(Stopped { error, mut traces, .. }) => {
@@ -902,9 +928,7 @@ impl<'a> Run<'a> {
                         error
                     }
                 };
-                let message = format!("{error}; what it had sent may have happened");
-                let mut whole = ItemError::new(ItemErrorKind::Internal, message);
-                whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
+                let whole = stopped_item(&error);
                 self.stopped = Some(error);
                 (Results::Whole(whole), traces)
             }
@@ -1017,12 +1041,16 @@ impl<'a> Run<'a> {
 pub(super) struct Finished {
     pub(super) outcome: ItemOutcome,
     /// How many records of it the observer has received already.
-    reported: usize,
+    pub(super) reported: usize,
 }
 
 /// Reports finished items to an observer. Returns what of them belongs into the outcome. The instance
 /// cannot be shared, so nothing of the run is borrowed while this waits.
-pub(super) async fn report(observer: &dyn Observer, first: u32, finished: Vec<Finished>) -> Vec<ItemOutcome> {
+pub(super) async fn report(
+    observer: &dyn Observer,
+    first: u32,
+    finished: Vec<Finished>,
+) -> Vec<ItemOutcome> {
     let mut outcomes = Vec::with_capacity(finished.len());
     for (item, Finished { mut outcome, reported }) in (first..).zip(finished) {
         let records = &outcome.output[reported..];
@@ -1067,6 +1095,14 @@ fn invalid(
         .filter(|(_, problems)| !problems.is_empty())
         .map(|(position, problems)| (position, pairs(problems)))
         .collect()
+}
+
+/// Why the items of a call that was stopped failed.
+fn stopped_item(error: &Error) -> ItemError {
+    let message = format!("{error}; what it had sent may have happened");
+    let mut whole = ItemError::new(ItemErrorKind::Internal, message);
+    whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
+    whole
 }
 
 /// The kind of this name.

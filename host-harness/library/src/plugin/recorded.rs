@@ -318,11 +318,7 @@ impl Plugin {
 }
 
 /// The outcome of an execution that has ended, or as far as its journal goes.
-async fn ended(
-    mut run: Run<'_>,
-    recording: &Recording,
-    mut outcomes: Vec<ItemOutcome>,
-) -> Outcome {
+async fn ended(mut run: Run<'_>, recording: &Recording, mut outcomes: Vec<ItemOutcome>) -> Outcome {
     if let Some((stopped, not_begun)) = recording.end() {
         run.ended_before(stopped.as_deref());
         run.recorded_not_begun = Some(not_begun.clone());

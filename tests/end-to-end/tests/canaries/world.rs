@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use end_to_end::journals::KeptJournals;
 use end_to_end::spy::Spy;
 use end_to_end::{host, transport};
 use pagerduty_simulator::{App, Region, Simulator};
@@ -14,7 +15,6 @@ use workflow_node_host::credential::{
     ConnectionKey, Credential, CredentialError, CredentialForm, CredentialRequest,
     CredentialSource as _, CredentialStatus, NewCredential,
 };
-use end_to_end::journals::KeptJournals;
 use workflow_node_host::oauth::{Actor, AskFor, ConnectOrder, CredentialManager, Page};
 use workflow_node_host::store::{PassphraseCost, SqliteStore, StoreKey};
 use workflow_node_host::{Exchange, Host, LogLevel, Observer, OutputRecord, Plugin, Secret};
@@ -115,8 +115,7 @@ impl World {
             PassphraseCost::for_tests(),
         )
         .unwrap();
-        let (audit, journal) =
-            (Arc::new(MemoryAudit::default()), KeptJournals::default());
+        let (audit, journal) = (Arc::new(MemoryAudit::default()), KeptJournals::default());
         let spy = Arc::new(Spy::default());
         let host = spy
             .watch(host())

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use end_to_end::host;
 use serde_json::{Value, json};
-use workflow_node_host::journal::{JournalKey, JournalStore as _, Journals, MemoryJournals, Recording};
+use workflow_node_host::journal::{
+    JournalKey, JournalStore as _, Journals, MemoryJournals, Recording,
+};
 use workflow_node_host::{Execution, JournalLimits, Plugin, Silent};
 
 use crate::tap::{Bench, execution, modes, name, told};
@@ -12,7 +14,7 @@ use crate::tap::{Bench, execution, modes, name, told};
 async fn hostile(isolation: workflow_node_host::Isolation) -> Plugin {
     let host = host().isolation(isolation).build().unwrap();
     let plugin = host.load_file(component_build::guest("hostile")).await.unwrap();
-    plugin.approve(None).unwrap();
+    plugin.approve(None).await.unwrap();
     plugin
 }
 
@@ -68,13 +70,10 @@ async fn what_the_node_did_is_replayed_in_either_mode_without_a_credential_or_a_
     let mut recordings = Vec::new();
     for (mode, isolation) in modes() {
         let bench = Bench::new(isolation).await;
-        bench.world.us().add_services(120);
+        bench.world.us().add_services(103);
         let (memory, journals) = bench.journals();
-        let items = [
-            json!({"all": true, "simplify": true}),
-            json!({"limit": 0}),
-            json!({"limit": 5}),
-        ];
+        let items =
+            [json!({"all": true, "simplify": true}), json!({"limit": 0}), json!({"limit": 5})];
         let outcome =
             bench.plugin.execute(execution("service.list", &items, &journals)).await.unwrap();
         assert!(outcome.items[0].is_ok() && !outcome.items[1].is_ok(), "{outcome:?}");

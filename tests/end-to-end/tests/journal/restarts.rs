@@ -24,8 +24,7 @@ async fn an_execution_that_was_dropped_goes_on_in_another_host_and_sends_no_note
         let (items, texts) = notes(&bench, 12);
         let directory = tempfile::tempdir().unwrap();
         let store = Arc::new(FileJournals::in_directory(directory.path()));
-        let journals =
-            Journals::new(store.clone(), bench.key.clone(), JournalLimits::default());
+        let journals = Journals::new(store.clone(), bench.key.clone(), JournalLimits::default());
         *bench.tap.delay.lock().unwrap() = Duration::from_millis(80);
         let run = bench.plugin.execute(execution("incident_note.create", &items, &journals));
         assert!(tokio::time::timeout(Duration::from_millis(400), run).await.is_err());
@@ -157,7 +156,10 @@ async fn a_handle_stands_for_its_secret_again_after_a_restart() {
         (outcome.items[0].output[0].value(), bench.tap.writes())
     };
     let (refused, sent) = placed(&hostile).await;
-    assert!(refused["message"].as_str().unwrap().contains("handle") && sent.is_empty(), "{refused}");
+    assert!(
+        refused["message"].as_str().unwrap().contains("handle") && sent.is_empty(),
+        "{refused}"
+    );
     let again = hostile.resume(&journals, &name(), Resume::default()).await.unwrap();
     assert_eq!(told(&again), told(&outcome));
     let (accepted, sent) = placed(&hostile).await;

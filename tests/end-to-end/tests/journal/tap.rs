@@ -14,7 +14,8 @@ use workflow_node_host::transport::{
     AnswerRoom, HttpTransport, Transport, TransportError, TransportRequest, TransportResponse,
 };
 use workflow_node_host::{
-    CallContext, Execution, Host, Isolation, ItemOutcome, JournalLimits, Limits, Origin, Outcome, Plugin, Secret,
+    CallContext, Execution, Host, Isolation, ItemOutcome, JournalLimits, Limits, Origin, Outcome,
+    Plugin, Secret,
 };
 
 /// A request that was sent.
@@ -122,19 +123,19 @@ impl Bench {
         let host = host()
             .isolation(isolation)
             .transport(tap.clone())
-            .credentials(world.credentials.clone())
+            .credential_source(world.credentials.clone())
             .rate_limit(Vec::new())
             .build()
             .unwrap();
         let plugin = host.load_file(component_build::pagerduty()).await.unwrap();
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         (host, plugin)
     }
 
     /// The guest of the same host that uses `http.send`, with a credential `token`.
     pub(crate) async fn hostile(&self) -> Plugin {
         let plugin = self.host.load_file(component_build::guest("hostile")).await.unwrap();
-        plugin.approve(None).unwrap();
+        plugin.approve(None).await.unwrap();
         let configuration = plugin.configure("token", &Map::new(), None).await.unwrap();
         self.world.credentials.insert(Credential {
             name: "token".into(),
@@ -159,9 +160,9 @@ impl Bench {
     }
 
     /// A store with a journal that was cut off.
-    pub(crate) fn cut(&self, bytes: &[u8]) -> (MemoryJournals, Journals) {
+    pub(crate) fn cut(&self, name: &JournalName, bytes: &[u8]) -> (MemoryJournals, Journals) {
         let (memory, journals) = self.journals();
-        memory.insert(name(), bytes.to_vec());
+        memory.insert(*name, bytes.to_vec());
         (memory, journals)
     }
 }
@@ -195,4 +196,21 @@ pub(crate) fn told(outcome: &Outcome) -> Value {
         "items": outcome.items.iter().map(item).collect::<Vec<_>>(),
         "stopped": outcome.stopped.as_ref().map(ToString::to_string),
     })
+}
+
+/// Where a journal is cut off: at the end of each record, and in the middle of it. The format is in
+/// docs/journal.md.
+pub(crate) fn cuts(bytes: &[u8]) -> Vec<usize> {
+    const HEADER: usize = 132;
+    const PREFIX: usize = 40;
+    let (mut cuts, mut at) = (vec![0, HEADER / 2], HEADER);
+    while at < bytes.len() {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let end = at + PREFIX + length;
+        cuts.extend([at, (at + end) / 2]);
+        at = end;
+    }
+    assert_eq!(at, bytes.len());
+    cuts.push(at);
+    cuts
 }

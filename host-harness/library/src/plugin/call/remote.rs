@@ -32,11 +32,7 @@ impl Program {
     /// A worker that has loaded the code.
     async fn lease(&self, context: &WorkflowNodeCtx) -> Result<Lease, Error> {
         let data = self.workers.limits().memory.saturating_add(context.limits().memory as u64);
-        let owner = Owner {
-            plugin: self.plugin,
-            principal: context.principal().cloned(),
-            data,
-        };
+        let owner = Owner { plugin: self.plugin, principal: context.principal().cloned(), data };
         let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
         if !is_loaded {
             lease
