@@ -153,7 +153,7 @@ limits! {
             "One answer and one request of the largest size; three requests.";
         host_calls: u32 = 250_000, "calls",
             "Calls of the host by the guest, of any import of the contract.",
-            "Ten times what a portion of full requests needs. Each can leave a journal entry.";
+            "Ten times what a portion of full requests needs. Each can leave three records in a journal.";
         host_call: usize = 64 * MIB, "bytes",
             "Data that one host call takes from the guest, and that the guest returns.",
             "As much as all output.";

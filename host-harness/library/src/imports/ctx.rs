@@ -623,6 +623,11 @@ impl WorkflowNodeCtx {
             let parts = self.emitted_digests.entry(item).or_default();
             records.iter().for_each(|record| record.add_to(parts));
         }
+        // What the engine has received, a resumed execution yields again: what it follows from is
+        // written first.
+        if let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) {
+            journal.flush(false).await.map_err(wasmtime::Error::msg)?;
+        }
         self.observer.output(item, &records).await;
         if !self.is_remote {
             self.taken()?;

@@ -60,6 +60,13 @@ impl JournalKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Whether two keys are the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let differs =
+            self.0.iter().zip(other.0.iter()).fold(0, |all, (one, two)| all | (one ^ two));
+        differs == 0
+    }
+
     /// A new random key.
     ///
     /// # Errors

@@ -124,6 +124,15 @@ impl Journals {
         Ok(self.parsed(name, bytes).await?.0)
     }
 
+    /// Lists all journals.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be listed.
+    pub async fn list(&self) -> Result<Vec<StoredJournal>, JournalError> {
+        Ok(self.shared.store.list().await?)
+    }
+
     /// Removes a journal. One that is gone already is a success.
     ///
     /// # Errors

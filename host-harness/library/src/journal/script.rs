@@ -138,6 +138,8 @@ impl Script {
             None if is_over => {
                 self.answers.insert(ticket, Err(over_budget(self.most_requests)));
             }
+            // It was stopped when it made this one.
+            None if self.stopped.is_some() => return Err(Break::Ends(self.stopped.clone())),
             None if self.is_ended => {
                 return Err(Break::Diverged(format!(
                     "request {ticket} ({}) was not made when the journal was written",
@@ -205,10 +207,6 @@ impl Script {
 
     /// The guest has returned.
     pub(crate) fn returned(&self) -> Result<(), Break> {
-        if self.stopped.is_some() {
-            let message = "it returned, and was stopped when the journal was written";
-            return Err(Break::Diverged(message.into()));
-        }
         let (made, recorded) = (self.made as usize, self.requests.len());
         match recorded > made {
             true => Err(Break::Diverged(format!(
@@ -337,4 +335,152 @@ fn difference(recorded: &Requested, now: &Request) -> Option<String> {
         String::from_utf8_lossy(&body[start..body.len().min(at + 24)]).into_owned()
     };
     differs(&format!("another body from byte {at} on:"), &from(now), &from(was))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(url: &str) -> Request {
+        Request {
+            method: "POST".into(),
+            url: url.into(),
+            headers: vec![("accept".into(), "application/json".into())],
+            body: Some(br#"{"title":"one"}"#.to_vec()),
+            credential: Some("rest".into()),
+            timeout: None,
+            idempotency_key: None,
+        }
+    }
+
+    fn response(body: &str) -> Response {
+        Response { status: 200, headers: Vec::new(), body: body.into(), retry_after: None }
+    }
+
+    fn seen(now: u64) -> Seen {
+        Seen { now, cancelled: false, deadline: None }
+    }
+
+    fn recorded(ticket: u64, url: &str) -> Record {
+        Record::Request { ticket, is_whole: true, request: request(url) }
+    }
+
+    fn script(records: &[Record], is_ended: bool) -> Script {
+        let mut script = Script::new(100, is_ended, None, !is_ended);
+        records.iter().for_each(|record| script.add(record));
+        script
+    }
+
+    fn diverged<T>(told: Result<T, Break>) -> String {
+        match told {
+            Err(Break::Diverged(what)) => what,
+            Err(Break::Ends(_)) => panic!("it ends"),
+            Ok(_) => panic!("it does not diverge"),
+        }
+    }
+
+    #[test]
+    fn the_first_difference_of_a_request_is_named() {
+        let url = "https://api.example.com/one";
+        let changed = |change: fn(&mut Request)| {
+            let mut request = request(url);
+            change(&mut request);
+            diverged(script(&[recorded(1, url)], true).submit(1, request))
+        };
+        for (problem, words) in [
+            (changed(|it| it.method = "PUT".into()), ["request 1", "method `PUT`", "had `POST`"]),
+            (changed(|it| it.url.push('2')), ["the URL", "/one2`", "/one`"]),
+            (
+                changed(|it| it.headers[0].1 = "text/html".into()),
+                ["header 0", "accept: text/html", "accept: application/json"],
+            ),
+            (changed(|it| it.headers.clear()), ["header 0", "`none`", "accept"]),
+            (changed(|it| it.credential = None), ["credential slot", "`none`", "`rest`"]),
+            (changed(|it| it.idempotency_key = Some("k".into())), ["key", "`k`", "`none`"]),
+            (changed(|it| it.timeout = Some(5)), ["timeout", "`5`", "`none`"]),
+            (
+                changed(|it| it.body = Some(br#"{"title":"two"}"#.to_vec())),
+                ["body from byte 10", "two", "one"],
+            ),
+            (changed(|it| it.body = None), ["body from byte 0", "``", "title"]),
+        ] {
+            assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
+        }
+        assert!(script(&[recorded(1, url)], true).submit(1, request(url)).is_ok());
+    }
+
+    #[test]
+    fn requests_that_were_not_made_and_those_that_were_are_told_apart() {
+        let extra = diverged(script(&[], true).submit(1, request("https://a.example")));
+        assert!(extra.contains("request 1") && extra.contains("not made"), "{extra}");
+        let lacking = script(&[recorded(1, "https://a.example")], true).returned();
+        assert!(diverged(lacking).contains("made 0 requests, and 1"));
+        let mut waits = script(&[], true);
+        assert!(diverged(waits.next()).contains("had returned"));
+    }
+
+    #[test]
+    fn tickets_are_named_in_the_recorded_order_without_those_that_were_given_up() {
+        let records = [
+            recorded(1, "https://a.example"),
+            recorded(2, "https://b.example"),
+            Record::Answer { ticket: 2, answer: Ok(response("two")) },
+            Record::Answer { ticket: 1, answer: Ok(response("one")) },
+            Record::Named { ticket: Some(2), seen: seen(20) },
+            Record::Named { ticket: Some(1), seen: seen(30) },
+            Record::Named { ticket: Some(3), seen: seen(40) },
+        ];
+        let mut script = script(&records, false);
+        script.submit(1, request("https://a.example")).unwrap();
+        script.submit(2, request("https://b.example")).unwrap();
+        script.after(3, 35).unwrap();
+        let Ok(Told::Recorded(Some((2, Some(Ok(answer)))), at)) = script.next() else { panic!() };
+        assert_eq!((answer.body, at), (b"two".to_vec(), seen(20)));
+        script.cancel(1);
+        let Ok(Told::Recorded(Some((3, None)), at)) = script.next() else { panic!() };
+        assert_eq!(at, seen(40));
+        assert_eq!(script.next().err(), Some(Break::Ends(None)));
+    }
+
+    #[test]
+    fn what_is_open_at_the_end_is_sent_only_where_that_is_safe() {
+        let url = "https://a.example";
+        let records = [
+            recorded(1, url),
+            Record::Intent { ticket: 1, repeatable: false },
+            recorded(2, url),
+            Record::Intent { ticket: 2, repeatable: true },
+            recorded(3, url),
+            Record::Intent { ticket: 3, repeatable: false },
+            Record::Answer { ticket: 3, answer: Ok(response("three")) },
+            recorded(4, url),
+        ];
+        let mut script = script(&records, false);
+        for ticket in 1..=5 {
+            script.submit(ticket, request(url)).unwrap();
+        }
+        script.after(6, 99).unwrap();
+        let (rest, told) = script.into_rest();
+        assert!(told.is_empty());
+        let shown: Vec<String> = rest
+            .iter()
+            .map(|(ticket, rest)| match rest {
+                Rest::Answered(answer) => format!("{ticket} answered {}", answer.is_ok()),
+                Rest::Unknown(error) => format!("{ticket} unknown {}", error.maybe_sent),
+                Rest::Send { is_recorded, .. } => format!("{ticket} sent {is_recorded}"),
+                Rest::Timer(due) => format!("{ticket} due {due}"),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "1 unknown true",
+                "2 sent true",
+                "3 answered true",
+                "4 sent true",
+                "5 sent false",
+                "6 due 99"
+            ]
+        );
+    }
 }

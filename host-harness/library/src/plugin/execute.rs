@@ -716,6 +716,12 @@ impl<'a> Run<'a> {
         if let Err(error) = self.record_end(ends) {
             self.stopped.get_or_insert(error);
         }
+        // The engine is told of these items next.
+        if let Some(journal) = self.recorder()
+            && let Err(reason) = journal.flush(false).await
+        {
+            self.stopped.get_or_insert(Cause::Stopped(reason).into());
+        }
         Ok(outcomes)
     }
 
@@ -846,6 +852,8 @@ impl<'a> Run<'a> {
         let is_offline =
             self.is_offline || recorded.is_some_and(|(_, recorded)| recorded.end.is_some());
         let is_recorded = recorded.is_some();
+        let recorded_stop =
+            recorded.and_then(|(_, recorded)| recorded.end.as_ref()?.stopped.clone());
         let recorded = recorded.map(|(recording, recorded)| Recorded {
             portion: recorded.portion.clone(),
             script: recording.script(recorded, is_offline),
@@ -904,7 +912,13 @@ impl<'a> Run<'a> {
         let (results, traces) = match called {
             Ok((results, ended)) => {
                 self.memory = self.memory.max(ended.memory);
-                let results = self.checked(results, count, ended.output_bytes).await;
+                let mut results = self.checked(results, count, ended.output_bytes).await;
+                // A guest that was stopped from outside may return when it is called again.
+                if let Some(reason) = recorded_stop.filter(|_| self.stopped.is_none()) {
+                    let error = Error::from(Cause::Stopped(reason));
+                    results = Results::Whole(stopped_item(&error));
+                    self.stopped = Some(error);
+                }
                 (results, ended.traces)
             }
             Err(Stopped { error, mut traces, .. }) => {
@@ -917,9 +931,7 @@ impl<'a> Run<'a> {
                         error
                     }
                 };
-                let message = format!("{error}. Requests that it had sent may have taken effect");
-                let mut whole = ItemError::new(ItemErrorKind::Internal, message);
-                whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
+                let whole = stopped_item(&error);
                 self.stopped = Some(error);
                 (Results::Whole(whole), traces)
             }
@@ -1086,6 +1098,14 @@ fn invalid(
         .filter(|(_, problems)| !problems.is_empty())
         .map(|(position, problems)| (position, pairs(problems)))
         .collect()
+}
+
+/// Why the items of a call that was stopped failed.
+fn stopped_item(error: &Error) -> ItemError {
+    let message = format!("{error}. Requests that it had sent may have taken effect");
+    let mut whole = ItemError::new(ItemErrorKind::Internal, message);
+    whole.detail = error.crash().map(|crash| serde_json::json!({ "crash": crash }));
+    whole
 }
 
 /// The kind of this name.

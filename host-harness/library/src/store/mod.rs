@@ -52,6 +52,7 @@ use rusqlite::{Connection as Database, Transaction, TransactionBehavior};
 
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{ConnectionKey, CredentialId, CredentialSummary, Dependant, Head, Stored};
+use crate::journal::JournalKey;
 use crate::principal::User;
 use record::{ConnectionRow, HeadRow, check_name, signed, unsigned};
 use schema::{Header, Opened};
@@ -304,6 +305,13 @@ impl SqliteStore {
 
     fn now(&self) -> u64 {
         self.0.clock.unix_milliseconds()
+    }
+
+    /// The key that seals journals: it follows from the store's data key, and stays the same as long as
+    /// the store's key is not changed. After [`SqliteStore::change_key`], earlier journals cannot be
+    /// opened any more.
+    pub fn journal_key(&self) -> JournalKey {
+        JournalKey::new(*self.opened().0.data_key.derive("workflow-node store: journals, 1"))
     }
 
     fn opened(&self) -> Arc<(Opened, Vec<u8>)> {

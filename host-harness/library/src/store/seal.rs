@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use chacha20poly1305::aead::{AeadInPlace, KeyInit};
 use chacha20poly1305::{Key, Tag, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
 use rand::TryRng;
 use rand::rngs::SysRng;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
@@ -195,6 +197,14 @@ impl SealingKey {
             )
             .map_err(|_| Broken)?;
         Ok(content)
+    }
+
+    /// A key for another purpose, which does not reveal this one.
+    pub(super) fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let mac = <Hmac<Sha256> as hmac::Mac>::new_from_slice(&self.0[..]);
+        let mut mac = mac.expect("any length will do");
+        mac.update(purpose.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

@@ -315,3 +315,15 @@ fn every_changed_part_of_the_header_is_noticed_when_the_store_is_opened() {
         open().unwrap();
     }
 }
+
+#[test]
+fn the_key_of_journals_follows_from_the_store_and_changes_with_its_key() {
+    let (fixture, other) = (Fixture::new(), Fixture::new());
+    let store = fixture.open();
+    let key = store.journal_key();
+    assert!(key.is_same(&fixture.open().journal_key()));
+    assert!(!key.is_same(&other.open().journal_key()));
+    store.change_key(&StoreKey::generate().unwrap(), PassphraseCost::for_tests()).unwrap();
+    assert!(!key.is_same(&store.journal_key()));
+    assert_eq!(format!("{key:?}"), "JournalKey([secret])");
+}

@@ -71,7 +71,8 @@ async fn every_import_counts_against_the_limit_of_host_calls() {
         let before = journal.count().await;
         let stopped = evil.execute(execution).await.stopped();
         assert!(stopped.contains("`host_calls` (5000)"), "{call}: {stopped}");
-        assert!(journal.count().await - before <= 10_002, "{call}");
+        // A request that is waited for leaves itself, its answer, and the time then.
+        assert!(journal.count().await - before <= 3 * 5_000 + 10, "{call}");
     }
     evil.is_well().await;
 }

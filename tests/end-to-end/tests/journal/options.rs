@@ -9,7 +9,7 @@ use workflow_node_host::journal::{
 };
 use workflow_node_host::{JournalLimits, Resume, Silent};
 
-use crate::tap::{Bench, execution, modes, name, told};
+use crate::tap::{Bench, cuts, execution, modes, name, told};
 
 fn without_output() -> JournalOptions {
     let mut options = JournalOptions::default();
@@ -106,15 +106,11 @@ async fn without_output_notes_are_sent_once_or_unknown_wherever_the_journal_was_
     bench.plugin.execute(run).await.unwrap();
     let sent = bench.tap.writes();
     let bytes = memory.read(&name()).await.unwrap();
-    let mut last = String::new();
-    for cut in 0..=bytes.len() {
-        let Ok(recording) = Recording::open(&bytes[..cut], &bench.key) else { continue };
-        let contents = recording.to_json().to_string();
-        if contents == last {
+    for cut in cuts(&bytes) {
+        if Recording::open(&bytes[..cut], &bench.key).is_err() {
             continue;
         }
-        last = contents;
-        let (_, journals) = bench.cut(&bytes[..cut]);
+        let (_, journals) = bench.cut(&name(), &bytes[..cut]);
         let mut resume = Resume::default();
         resume.items = Some(items.clone());
         let outcome = bench.plugin.resume(&journals, &name(), resume).await.unwrap();

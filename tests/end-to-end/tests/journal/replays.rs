@@ -70,7 +70,7 @@ async fn what_the_node_did_is_replayed_in_either_mode_without_a_credential_or_a_
     let mut recordings = Vec::new();
     for (mode, isolation) in modes() {
         let bench = Bench::new(isolation).await;
-        bench.world.us().add_services(120);
+        bench.world.us().add_services(103);
         let (memory, journals) = bench.journals();
         let items =
             [json!({"all": true, "simplify": true}), json!({"limit": 0}), json!({"limit": 5})];

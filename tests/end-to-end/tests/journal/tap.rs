@@ -160,9 +160,9 @@ impl Bench {
     }
 
     /// A store with a journal that was cut off.
-    pub(crate) fn cut(&self, bytes: &[u8]) -> (MemoryJournals, Journals) {
+    pub(crate) fn cut(&self, name: &JournalName, bytes: &[u8]) -> (MemoryJournals, Journals) {
         let (memory, journals) = self.journals();
-        memory.insert(name(), bytes.to_vec());
+        memory.insert(*name, bytes.to_vec());
         (memory, journals)
     }
 }
@@ -196,4 +196,21 @@ pub(crate) fn told(outcome: &Outcome) -> Value {
         "items": outcome.items.iter().map(item).collect::<Vec<_>>(),
         "stopped": outcome.stopped.as_ref().map(ToString::to_string),
     })
+}
+
+/// Where a journal is cut off: at the end of each record, and in the middle of it. The format is in
+/// docs/journal.md.
+pub(crate) fn cuts(bytes: &[u8]) -> Vec<usize> {
+    const HEADER: usize = 132;
+    const PREFIX: usize = 40;
+    let (mut cuts, mut at) = (vec![0, HEADER / 2], HEADER);
+    while at < bytes.len() {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let end = at + PREFIX + length;
+        cuts.extend([at, (at + end) / 2]);
+        at = end;
+    }
+    assert_eq!(at, bytes.len());
+    cuts.push(at);
+    cuts
 }
