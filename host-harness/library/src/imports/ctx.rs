@@ -1,6 +1,6 @@
 //! The state behind the imports, for one call.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ use crate::egress::{Admission, Answered, Session};
 use crate::execution::{Observer, OutputRecord};
 use crate::journal::Recorder;
 use crate::journal::record::{Parts as DigestParts, Record, Seen};
-use crate::journal::script::{Break, Rest, Script, Told};
+use crate::journal::script::{Break, NamedQueue, Rest, Script, Told};
 use crate::limits::{Limits, exceeded};
 use crate::principal::Principal;
 
@@ -66,7 +66,7 @@ pub struct WorkflowNodeCtx {
     script: Option<Script>,
     /// What the guest was told when the call was recorded, and has to be told again before anything
     /// else: tickets, and the answers of those that are requests.
-    told: VecDeque<(Option<u64>, Seen)>,
+    told: NamedQueue,
     told_answers: HashMap<u64, Answered>,
     /// Why the recorded call does not go on.
     broken: Option<Break>,
@@ -160,7 +160,7 @@ impl WorkflowNodeCtx {
             observer,
             journal,
             script: None,
-            told: VecDeque::new(),
+            told: NamedQueue::new(),
             told_answers: HashMap::new(),
             broken: None,
             is_remote: false,

@@ -8,13 +8,19 @@ use crate::egress::{over_budget, printable, trimmed};
 
 type Answer = Result<Response, SendError>;
 
+/// A ticket that was named, with the answer of a request; `None` where no ticket was open.
+type Named = Option<(u64, Option<Answer>)>;
+
+/// Tickets that were named, and what the guest saw of time then.
+pub(crate) type NamedQueue = VecDeque<(Option<u64>, Seen)>;
+
 /// What the guest was told during one call.
 #[derive(Debug)]
 pub(crate) struct Script {
     requests: HashMap<u64, Requested>,
     intents: HashMap<u64, bool>,
     answers: HashMap<u64, Answer>,
-    named: VecDeque<(Option<u64>, Seen)>,
+    named: NamedQueue,
     sent: HashMap<u64, Seen>,
     seen: HashMap<u64, Seen>,
     /// Whether the call ended while it was recorded, and why it was stopped.
@@ -168,7 +174,7 @@ impl Script {
     }
 
     /// The guest waits for any ticket.
-    pub(crate) fn next(&mut self) -> Result<Told<Option<(u64, Option<Answer>)>>, Break> {
+    pub(crate) fn next(&mut self) -> Result<Told<Named>, Break> {
         while let Some((ticket, seen)) = self.named.pop_front() {
             let Some(ticket) = ticket else { return Ok(Told::Recorded(None, seen)) };
             // One that the guest has given up meanwhile is not named.
@@ -243,7 +249,7 @@ impl Script {
 
     /// What becomes of the open tickets, and what the guest has still to be told of before anything
     /// else: a host may have been ahead of a guest in a worker.
-    pub(crate) fn into_rest(mut self) -> (Vec<(u64, Rest)>, VecDeque<(Option<u64>, Seen)>) {
+    pub(crate) fn into_rest(mut self) -> (Vec<(u64, Rest)>, NamedQueue) {
         let open = std::mem::take(&mut self.open);
         let rest = open.into_iter().map(|(ticket, open)| {
             let request = match open {

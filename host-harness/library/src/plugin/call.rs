@@ -188,7 +188,7 @@ pub(super) struct Ended {
 /// A call that was stopped.
 pub(super) struct Stopped {
     pub(super) error: Error,
-    pub(super) traces: Traces,
+    pub(super) traces: Box<Traces>,
     /// Whether it passed more data to the host than one call may.
     pub(super) is_too_much: bool,
 }
@@ -196,19 +196,19 @@ pub(super) struct Stopped {
 impl Stopped {
     /// Before anything was emitted.
     fn before(error: Error) -> Self {
-        Self { error, traces: Traces::default(), is_too_much: false }
+        Self { error, traces: Box::default(), is_too_much: false }
     }
 
     /// With the error that explains it.
     async fn of(stopping: Stopping, context: &WorkflowNodeCtx, traces: Traces) -> Self {
         let (error, is_too_much) = stopping.into_error(context).await;
-        Self { error, traces, is_too_much }
+        Self { error, traces: Box::new(traces), is_too_much }
     }
 
     /// The result of another kind of call came back, which cannot happen to an honest worker.
     fn unexpected(traces: Traces) -> Self {
         let error = Cause::Stopped("it returned the result of another call".into());
-        Self { error: error.into(), traces, is_too_much: false }
+        Self { error: error.into(), traces: Box::new(traces), is_too_much: false }
     }
 }
 

@@ -171,7 +171,7 @@ fn is_equal(what: &str, _: &[Sent], after: &[Sent], resumed: &Value, whole: &Val
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_only_read_is_read_again() {
-    for (mode, isolation) in modes() {
+    for (_, isolation) in modes() {
         let bench = Bench::new(isolation).await;
         let service = bench.world.us().services()[0].id.clone();
         let read = Scenario::List("service.get", vec![json!({ "service_id": service })]);
@@ -182,7 +182,6 @@ async fn what_is_only_read_is_read_again() {
         every_cut(&bench, &pages, is_equal).await;
         let query = OptionsQuery::for_action("incident.create", "service_id");
         every_cut(&bench, &Scenario::Choices(Box::new(query)), is_equal).await;
-        println!("{mode}");
     }
 }
 
