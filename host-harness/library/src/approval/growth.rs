@@ -395,7 +395,7 @@ mod tests {
             (2, &format!("{hook}/id_header"), Value::Null, "recognizes duplicate"),
             (2, &format!("{hook}/body_limit_bytes"), json!(1_001), "larger deliveries"),
             (2, &format!("{hook}/methods"), json!(["POST", "GET"]), "other methods"),
-            (2, &format!("{hook}/signature"), Value::Null, "signatures"),
+            (2, &format!("{hook}/signature"), Value::Null, "signature rules"),
             (2, "/triggers/1/delivery/interval_ms", json!(59_000), "polls more often"),
         ] {
             let mut documents = documents();
