@@ -8,7 +8,7 @@ use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::execution::Exchange;
 use crate::transport::SentMark;
 
-/// What has become of a request, for audit and journal.
+/// Progress and result of a request, for audit and journal.
 #[derive(Default)]
 pub(super) struct SendSummary {
     pub(super) attempts: u32,

@@ -35,7 +35,7 @@ pub(super) struct Inner {
     wakers: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
-/// Why a subscription cannot be set up, looked after or torn down.
+/// Reason that a subscription cannot be set up, checked, or removed.
 pub(super) type Failure = Error;
 
 impl Triggers {

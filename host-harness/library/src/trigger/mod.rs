@@ -3,14 +3,14 @@
 //!
 //! | step | where |
 //! | --- | --- |
-//! | 1. a subscription is set up, checked, repaired, torn down | [`Triggers`] |
-//! | 2. a delivery is received: method, size, signature, repetition; kept; answered | [`Triggers::receive`] |
-//! | 3. the guest turns what is kept into events, or polls | [`Triggers::work`], [`Triggers::poll`] |
-//! | 4. events are kept, each once, and handed on in order | [`Triggers::run`] |
+//! | 1. a subscription is set up, checked, repaired, removed | [`Triggers`] |
+//! | 2. a delivery is received: method, size, signature, and duplicates are checked; it is stored and answered | [`Triggers::receive`] |
+//! | 3. the guest turns stored deliveries into events, or polls | [`Triggers::work`], [`Triggers::poll`] |
+//! | 4. events are stored, each once, and delivered in order | [`Triggers::run`] |
 //!
-//! A delivery is answered as soon as it is kept, so that a slow workflow does not make the service
-//! give up; no code of the plugin has run then, unless the trigger is described so. The secret that
-//! signs is captured by the host when the subscription is set up: the guest has a handle.
+//! The host responds to a delivery as soon as it is stored, so that a slow workflow does not make the
+//! service give up. No code of the plugin has run by then, unless the trigger declares that the plugin
+//! responds. The host captures the signing secret at setup; the guest has only a handle.
 //!
 //! Guarantees: a delivery that was answered with 202 and an event that a poll returned are stored
 //! until the engine has accepted them, across restarts. Each event is delivered once, unless the

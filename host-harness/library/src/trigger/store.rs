@@ -51,7 +51,7 @@ fn one_of(known: &[String]) -> String {
 }
 
 names! {
-    /// What has become of a delivery that was to be stored.
+    /// Result of storing a delivery.
     pub enum Acceptance {
         /// It is stored.
         Kept = "kept",
