@@ -112,8 +112,7 @@ impl Bench<'_> {
     }
 }
 
-/// The largest resident memory that a process has had so far, in MiB; 0 where the system does not
-/// tell.
+/// Peak resident memory of a process in MiB, or 0 if the system does not report it.
 fn peak(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

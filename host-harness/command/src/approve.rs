@@ -188,7 +188,7 @@ pub(crate) fn ask_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a question whose answer is no unless it is yes.
+/// Asks a question. Anything except yes counts as no.
 pub(crate) fn asked(question: &str) -> Result<bool, Failure> {
     output::stderr(question);
     let mut answer = String::new();
@@ -290,7 +290,7 @@ fn secrets(request: &GrantRequest, all: bool) -> String {
 /// So many places of one secret are read one by one.
 const PLACES: usize = 3;
 
-/// How the library begins to tell of an action that was not granted.
+/// Prefix with which the library reports an action that was not granted.
 const NEW_ACTION: &str = "the action ";
 
 /// So many actions are read one by one.

@@ -148,7 +148,7 @@ impl Failure {
         failure
     }
 
-    /// What a service answered to a question that is no item.
+    /// Error response of a service outside an item.
     pub(crate) fn answered(exit: Exit, error: ItemError) -> Self {
         let mut failure = Self::new(exit, error.kind.as_str(), error.message.clone());
         failure.cause = Some(Box::new(error));

@@ -52,13 +52,14 @@ pub(crate) fn group<'a>(description: &'a Description, name: &str) -> Option<Grou
     Some(Group { name, title: name, description: "", actions })
 }
 
-/// What stands before the last dot of a name: `schedule_override` of `schedule_override.create`.
+/// The part of a name before its last dot: `schedule_override` of `schedule_override.create`.
 fn prefix(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(prefix, _)| prefix)
 }
 
 impl<'a> Group<'a> {
-    /// The operations by what stands before their last dot: `("schedule_override", ["create", …])`.
+    /// The operations, grouped by the part before their last dot: `("schedule_override", ["create",
+    /// …])`.
     pub(crate) fn operations(&self) -> Vec<(&'a str, Vec<&'a str>)> {
         let mut operations: Vec<(&str, Vec<&str>)> = Vec::new();
         for action in &self.actions {

@@ -1,5 +1,5 @@
-//! `--trace`: an HTTP archive (HAR 1.2) of what was sent and answered. The host hands exchanges
-//! over as the plugin sees them, so no credential stands in them; placements are filled later.
+//! `--trace`: an HTTP Archive (HAR 1.2) of requests and responses. The host passes exchanges as the
+//! plugin sees them, so they contain no credential; placements are filled in later.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;

@@ -269,7 +269,7 @@ fn object(text: &str) -> Result<Object, String> {
     }
 }
 
-/// A JSON array, or an object on each line; the first character that is no space decides.
+/// A JSON array, or one object per line. The first character that is not a space decides.
 fn parse_items(text: &str) -> Result<Vec<Object>, String> {
     let text = without_mark(text);
     if text.trim_start().starts_with('[') {

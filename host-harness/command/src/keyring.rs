@@ -101,7 +101,7 @@ fn write(name: &str, text: &Secret) -> Result<(), Failure> {
     })
 }
 
-/// The client runs an executor of its own, which may not be started within ours.
+/// The client runs a separate executor, which must not be started within ours.
 #[cfg(feature = "keyring")]
 fn on_its_own_thread<T: Send>(
     name: &str,

@@ -122,7 +122,7 @@ fn usage(error: &clap::Error, json: bool) -> Exit {
     Exit::Input
 }
 
-/// Whether `--format json` or `jsonl` stands in arguments that could not be read.
+/// Whether arguments that could not be parsed contain `--format json` or `jsonl`.
 fn asks_for_json(args: &[OsString]) -> bool {
     let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
     args.iter().any(|arg| arg.starts_with("--format=json"))

@@ -1,4 +1,4 @@
-//! Values of options that have a form of their own.
+//! Options with a special syntax.
 
 use std::path::PathBuf;
 use std::time::Duration;

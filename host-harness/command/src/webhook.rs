@@ -249,7 +249,7 @@ fn request(
     })
 }
 
-/// What stands in the signature's header; `None`: no header.
+/// Value of the signature header. `None` omits the header.
 fn signature(
     rule: &Signature,
     body: &[u8],

@@ -15,7 +15,7 @@ pub(crate) use log::AuditLog;
 use crate::names::names;
 use crate::principal::Principal;
 
-/// One request. Neither query values nor bodies stand in it, and no id of the path.
+/// A request, without query values, bodies, and the IDs in its path.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditEvent {
     /// Milliseconds since 1970, when the request was judged.

@@ -1,11 +1,11 @@
 //! Budgets in bytes for what guests make the host hold.
 //!
-//! A request charges its size when the guest submits it, or is refused: nothing waits, so that a
-//! guest cannot lock itself up. An answer charges its size while it is read. If there is no room, it
-//! waits until something is released, except that one answer at a time may exceed the budget: so
-//! whoever takes answers always gets the next one. A guest that waits for a further answer without
-//! having taken those that it was told of would never make room; answers that would wait for it fail
-//! instead.
+//! A request charges its size when the guest submits it, or is refused. It never waits, so a guest
+//! cannot deadlock itself. A response charges its size while it is read. If the budget is
+//! exhausted, the response waits until something is released. One response at a time may exceed the
+//! budget, so a guest that takes responses always gets the next one. A guest that waits for another
+//! response without taking those that were reported to it would never release anything; responses
+//! that would wait for it fail instead.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -46,7 +46,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Processor time of this thread, where the system tells it; else time that passes.
+/// Processor time of this thread if the system reports it, otherwise elapsed time.
 #[cfg(target_os = "linux")]
 pub(crate) fn processor_time() -> Duration {
     let rustix::time::Timespec { tv_sec, tv_nsec } =
@@ -54,7 +54,7 @@ pub(crate) fn processor_time() -> Duration {
     Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or(0))
 }
 
-/// Processor time of this thread, where the system tells it; else time that passes.
+/// Processor time of this thread if the system reports it, otherwise elapsed time.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn processor_time() -> Duration {
     static START: std::sync::LazyLock<std::time::Instant> =

@@ -46,7 +46,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid digest `{0}`. Use sha256: followed by 64 hexadecimal digits")]
 pub struct DigestError(String);

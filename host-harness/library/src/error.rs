@@ -259,7 +259,8 @@ impl Error {
         }
     }
 
-    /// The component is none, imports what it may not, is too large, or describes itself wrongly.
+    /// The file is not a component, has a forbidden import, is too large, or has an invalid
+    /// description.
     pub fn is_refused(&self) -> bool {
         matches!(*self.0, Cause::Refused(_) | Cause::Description(_))
     }

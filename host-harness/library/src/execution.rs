@@ -95,7 +95,7 @@ impl CallContext {
     }
 }
 
-/// A clone has a cancellation token of its own: cancelling one call does not cancel its copies. To
+/// A clone has a separate cancellation token: canceling one call does not cancel its copies. To
 /// cancel several calls together, set the same token on each.
 impl Clone for CallContext {
     fn clone(&self) -> Self {
@@ -111,7 +111,7 @@ impl Clone for CallContext {
     }
 }
 
-/// One call of one action over any number of items. A clone has a cancellation token of its own, as
+/// One call of one action for any number of items. A clone has a separate cancellation token, as
 /// [`CallContext`] describes.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -205,7 +205,7 @@ impl Execution {
     }
 }
 
-/// One output record. Its JSON is kept as it was written: numbers and unknown members untouched.
+/// An output record. Its JSON is kept unchanged, including numbers and unknown members.
 #[derive(Clone, Debug)]
 pub struct OutputRecord {
     /// `main` unless the action branches.
@@ -388,7 +388,7 @@ pub(crate) fn weight_of_error(error: &ItemError, detail: usize) -> usize {
     error.message.len() + code + detail + RECORD_OVERHEAD
 }
 
-/// What has come of one item.
+/// Result of one item.
 #[derive(Clone, Debug)]
 pub struct ItemOutcome {
     /// What it yields, in order. With an error: what it had emitted before, which stands.
@@ -404,7 +404,7 @@ impl ItemOutcome {
     }
 }
 
-/// What has come of an execution.
+/// Result of an execution.
 #[derive(Debug)]
 pub struct Outcome {
     /// Its id.
@@ -452,7 +452,7 @@ pub enum ExecutionEvent {
     End(ExecutionEnd),
 }
 
-/// What has come of an execution whose items have been told one by one.
+/// Result of an execution whose items were reported one by one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ExecutionEnd {
@@ -510,7 +510,7 @@ pub enum LogLevel {
     Error,
 }
 
-/// One request and its answer, as the guest sees them: no credential stands in it.
+/// A request and its response as the guest sees them, without credentials.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exchange {
     /// Milliseconds since 1970.
@@ -544,7 +544,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// With headers and bodies only where they are wanted.
+    /// Headers and bodies are present only if they were requested.
     pub(crate) fn begin(request: &Request, started: u64, wants_bodies: bool) -> Self {
         let (headers, body) = match wants_bodies {
             true => (request.headers.clone(), request.body.as_deref().and_then(text)),

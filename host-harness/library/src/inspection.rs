@@ -20,7 +20,7 @@ const OWN_IMPORTS: &[&str] = &["types", "completions", "timer", "http", "context
 /// Interfaces that a guest must export.
 const REQUIRED_EXPORTS: &[&str] = &["credential-type", "node"];
 
-/// What stands on the outside of a component.
+/// Imports and exports of a component.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Surface {
     /// Names of imported interfaces.

@@ -196,14 +196,15 @@ pub(crate) enum Added {
     Taken,
 }
 
-/// Text that is JSON: so whatever walks over it needs no checks of its own.
+/// Text that is valid JSON, so code that walks over it needs no further checks.
 fn checked(json: &[u8]) -> Result<&str, EditError> {
     let json = std::str::from_utf8(json).map_err(|_| EditError::NotJson)?;
     serde_json::from_str::<IgnoredAny>(json).map_err(|_| EditError::NotJson)?;
     Ok(json)
 }
 
-/// Walks over text that is JSON. Between calls it stands at the first byte of a value or after it.
+/// Walks over valid JSON. Between calls, the position is at the first byte of a value or after a
+/// value.
 struct Scanner<'a> {
     json: &'a str,
     at: usize,

@@ -192,8 +192,8 @@ limits! {
             "Far more than a workflow passes on.";
         echoes: u32 = 1_000, "echoes",
             "Echoes of credentials that are taken out of the answers of one execution.",
-            "Each tells a plugin that a guess was right, so it does not go on guessing; a service \
-             that names the credential in each answer stays far below it.";
+            "Each echo shows a plugin that a guess was correct, so the limit stops guessing. A \
+             service that names the credential in each response stays far below it.";
         schema_steps: usize = 2_000_000, "steps",
             "Schemas and values that are compared to validate one item against the form of an \
              action.",
@@ -273,7 +273,8 @@ limits! {
             "Each costs some 10 MiB beside the guest's own memory.";
         idle: usize = 64, "processes",
             "Workers that are kept for the next execution of the same plugin and user.",
-            "Starting one takes milliseconds; an idle one costs some 2 MiB of its own.";
+            "Starting a worker takes milliseconds; an idle one uses about 2 MiB that it does not \
+             share.";
         idle_time: Duration = Duration::from_secs(30), "milliseconds",
             "How long an idle worker is kept.",
             "Executions of a workflow follow each other within seconds.";
@@ -355,7 +356,7 @@ limits! {
              subscriptions.",
             "Two of the largest, or thousands of usual ones.";
         waiting_deliveries: usize = 10_000, "deliveries",
-            "Deliveries that wait for the plugin. Beyond it, the service is told to deliver again \
+            "Deliveries that wait for the plugin. Beyond the limit, the service is asked to retry \
              later.",
             "Hours of a busy service.";
         waiting_delivery_bytes: usize = 64 * MIB, "bytes",

@@ -6,9 +6,9 @@ const NAMES: usize = 6;
 /// How alike two names must be, of 1.
 const ALIKE: f64 = 0.72;
 
-/// The names that are nearest to one that is not known, the nearest first; none where nothing is
-/// near. Words may stand in another order, and be cut off: `create_incident` is near
-/// `incident.create`, `override` near `schedule_override.list`.
+/// Known names that are similar to an unknown name, the most similar first. Words may be in a
+/// different order or abbreviated: `create_incident` is similar to `incident.create`, and
+/// `override` to `schedule_override.list`.
 pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
     let mut ranked: Vec<(f64, &str)> = known

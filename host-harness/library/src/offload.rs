@@ -1,5 +1,5 @@
-//! Work that takes time in proportion to foreign data, on threads of its own instead of those of
-//! the executor.
+//! Work whose time grows with untrusted data, on dedicated threads instead of those of the
+//! executor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ impl Offload {
         Self { process: self.process.clone(), own: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Does some work. Dropping the future tells the work to stop; work that can take long asks.
+    /// Runs work. Dropping the future requests the work to stop; long work checks for this.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Stop) -> T + Send + 'static,
@@ -50,7 +50,7 @@ impl Offload {
     }
 }
 
-/// Tells work that nobody waits for it any more.
+/// Reports to work that nobody waits for it any longer.
 #[derive(Clone, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 

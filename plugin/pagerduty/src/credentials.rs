@@ -156,8 +156,8 @@ pub(crate) async fn test(credential: Credential) -> Result<Identity, Error> {
     let mut identity = Identity::new("").access(CredentialAccess::Unknown);
     let proved = if credential.credential_type == "events-integration" {
         test_routing_key(&credential).await.map(|()| {
-            " accepts the key for events. Which service it belongs to, and whether an event opens \
-             an incident there, the Events API does not tell."
+            " accepts the key for events. The Events API does not report which service the key \
+             belongs to, or whether an event opens an incident there."
                 .to_owned()
         })
     } else {
@@ -252,8 +252,8 @@ async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Resu
         if !matches!(role.as_deref(), Some("admin" | "owner")) {
             let role = role.as_deref().unwrap_or("unknown");
             identity.warnings.push(format!(
-                "it sees what this user sees (role {role}): a user who is no administrator does \
-                 not see every schedule, and nothing of teams that are private"
+                "The credential sees what this user sees (role {role}). A user who is not an \
+                 administrator does not see every schedule, and sees nothing of private teams"
             ));
         }
         return Ok([" accepts it", &whose, "; it acts as ", &named, ".", does].concat());

@@ -66,7 +66,7 @@ impl Response {
     ///
     /// Of kind `unavailable`, when it is no JSON object: some answer came, but not the service's.
     pub fn members(&self) -> Result<Members<'_>, Error> {
-        json::members(&self.body).ok_or_else(|| self.unexpected("is no JSON object"))
+        json::members(&self.body).ok_or_else(|| self.unexpected("is not a JSON object"))
     }
 
     /// The body as a JSON object.
@@ -75,7 +75,7 @@ impl Response {
     ///
     /// As [`Response::members`].
     pub fn object(&self) -> Result<Map<String, Value>, Error> {
-        json::object(&self.body).ok_or_else(|| self.unexpected("is no JSON object"))
+        json::object(&self.body).ok_or_else(|| self.unexpected("is not a JSON object"))
     }
 
     /// The body as it was written, if it is JSON.
@@ -86,7 +86,7 @@ impl Response {
     pub fn text(&self) -> Result<String, Error> {
         match json::raw(&self.body) {
             Some(value) => Ok(value.to_owned()),
-            None => Err(self.unexpected("is no JSON")),
+            None => Err(self.unexpected("is not JSON")),
         }
     }
 

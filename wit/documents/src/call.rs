@@ -19,7 +19,7 @@ document! {
 }
 
 document! {
-    /// What the host tells a trigger in addition to its parameters.
+    /// Settings that the host passes to a trigger in addition to its parameters.
     #[derive(Default)]
     open struct TriggerOptions {
         number {

@@ -620,15 +620,15 @@ document! {
             default_wait_ms: u64,
         }
         list {
-            /// Operations with a limit of their own, which applies in addition.
+            /// Operations with a separate limit, which applies in addition.
             operations: OperationLimit,
         }
     }
 }
 
 document! {
-    /// Header that tells the time from which requests are allowed again. It counts where no header
-    /// tells how long to wait, and not while `remaining_header` says that requests are left.
+    /// Header that contains the time at which requests are permitted again. Used only if no header
+    /// states how long to wait, and not while `remaining_header` reports remaining requests.
     open struct RateReset {
         required {
             /// Name of the header.

@@ -13,9 +13,10 @@
 //! `*foo.com` is refused because it would match `evilfoo.com`. Scheme, whole host, and port have to
 //! match.
 //!
-//! Hosts are compared as texts, so a pattern must name its host as a URL parser prints it. A host
-//! that a URL parser would print differently is refused, never accepted as a name of its own:
-//! `0x7f.1` is 127.0.0.1 to a URL parser. Only upper case is accepted, and lowered.
+//! Hosts are compared as text, so a pattern must contain its host in the form in which a URL parser
+//! prints it. A host that a URL parser would print differently is refused and never treated as a
+//! different name: `0x7f.1` is 127.0.0.1 to a URL parser. Only uppercase letters are accepted and
+//! converted to lowercase.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};

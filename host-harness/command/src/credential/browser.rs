@@ -185,7 +185,7 @@ fn shown(authorization: &Authorization, replaces: bool) -> String {
     text
 }
 
-/// Opens the browser where that is wanted, and says where to go.
+/// Opens the browser unless that is disabled, and returns the text with the URL.
 fn open(authorization: &Authorization, args: &Browser, format: Report, redirect: &Url) -> String {
     let url = authorization.url.as_str();
     if format == Report::Json {

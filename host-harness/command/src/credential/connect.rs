@@ -199,7 +199,7 @@ impl Made<'_> {
     }
 }
 
-/// What a program is told of a connection.
+/// Report of a connection for programs.
 struct Told {
     granted: serde_json::Value,
     missing: serde_json::Value,

@@ -134,7 +134,7 @@ fn typed(field: &Field, text: &str) -> Result<Value, String> {
     }
 }
 
-/// A value of a type that is no list.
+/// A value of a type that is not a list.
 fn scalar(kind: &str, text: &str) -> Result<Value, String> {
     let json = |wanted: &str| {
         serde_json::from_str::<Value>(text).map_err(|_| format!("expected {wanted}"))

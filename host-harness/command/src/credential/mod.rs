@@ -83,7 +83,7 @@ impl World {
     }
 }
 
-/// The connection that is meant by a name: the acting user's own, where each user has one.
+/// The connection that a name refers to: that of the acting user for a per-user credential.
 fn key_of(setup: &Setup, store: &SqliteStore, name: &str) -> Result<ConnectionKey, Failure> {
     let id = setup.credential(name);
     let head = store.head(&id)?;

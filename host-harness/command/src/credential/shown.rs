@@ -74,7 +74,7 @@ pub(super) fn show(setup: &Setup, name: &str, format: Report) -> Result<Exit, Fa
     Ok(Exit::Success)
 }
 
-/// Whose it is at the service, in few words.
+/// The account at the service, in a few words.
 fn account(summary: &CredentialSummary) -> String {
     let text = |name: &str| summary.identity.get(name).and_then(Value::as_str);
     ["subdomain", "account", "user", "account_id"]

@@ -49,7 +49,7 @@ impl<'a> Book<'a> {
         if PAGES.contains(&group) { format!("{group}-actions") } else { group.to_owned() }
     }
 
-    /// An action's name, as a link to where it is told of.
+    /// Name of an action, as a link to its description.
     pub(super) fn action_link(&self, action: &Action) -> String {
         let group = self
             .groups
@@ -59,7 +59,7 @@ impl<'a> Book<'a> {
         format!("[{}]({page}.md#{})", code(&action.name), fragment(&action.title))
     }
 
-    /// A record's title, as a link; `None` where no page tells of it.
+    /// Title of a record, as a link. `None` if no page describes the record.
     pub(super) fn record_link(&self, schema: &Value) -> Option<String> {
         let shared = schema
             .get("$ref")

@@ -1,4 +1,4 @@
-//! The first page: what there is, and what the words of the other pages mean.
+//! The first page: an overview, and the terms that the other pages use.
 
 use workflow_node_host::description::Idempotency;
 

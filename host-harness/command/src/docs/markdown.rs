@@ -1,7 +1,7 @@
 //! Markdown that says what a plugin's texts say, and nothing that they would like it to do: as a
 //! plugin is foreign, so are its words. Code spans between backticks stay what they are.
 
-/// Text in a paragraph or a cell: one line, without markup of its own.
+/// Text in a paragraph or a cell: one line, with its markup escaped.
 pub(super) fn text(text: &str) -> String {
     let text = one_line(text);
     let mut escaped = String::with_capacity(text.len() + 16);

@@ -61,7 +61,7 @@ struct Found {
     missing: Vec<String>,
     /// With the first line that differs.
     different: Vec<(String, usize)>,
-    /// Generated once, for something that is no more.
+    /// Generated earlier, for an object that no longer exists.
     left_over: Vec<String>,
 }
 

@@ -30,8 +30,8 @@ pub(super) fn page(book: &Book<'_>) -> String {
     page
 }
 
-/// Members as they are read: what is required of whom fills in a form says nothing here, and what is
-/// inside of them is a record of its own.
+/// Members of a record for readers. Requirements for filling in a form do not apply, and nested
+/// objects are separate records.
 pub(super) fn given(mut fields: Vec<Field>) -> Vec<Field> {
     for field in &mut fields {
         if !field.fields.is_empty() && !field.title.is_empty() {

@@ -1,5 +1,5 @@
-//! The page of one resource: a table of contents, then each action in full. Forms and records of
-//! triggers are written here, too.
+//! The page of one resource: a table of contents, then each action in full. Also writes the forms
+//! and records of triggers.
 
 use serde_json::{Map, Value};
 use workflow_node_host::description::{

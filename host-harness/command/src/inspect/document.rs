@@ -1,4 +1,4 @@
-//! What `harness inspect` tells programs. Members may be added; none changes its meaning.
+//! JSON output of `harness inspect`. Members may be added, but existing members keep their meaning.
 
 use std::collections::BTreeMap;
 

@@ -93,7 +93,7 @@ pub(crate) fn stderr(text: &str) {
     let _written = io::stderr().lock().write_all(harmless(text).as_bytes()).is_ok();
 }
 
-/// Tells why the command ends.
+/// Reports why the command ends.
 pub(crate) fn failure(failure: &Failure, format: Format) {
     if failure.silent {
         return;
@@ -161,7 +161,7 @@ fn problem_text(problem: &FieldProblem) -> String {
     }
 }
 
-/// Tells something that does not end the command.
+/// Prints a warning, which does not end the command.
 pub(crate) fn warning(name: &str, message: &str, format: Format) {
     if format == Format::Text {
         stderr(&format!("warning: {}\n", one_line(message)));

@@ -109,7 +109,7 @@ pub(crate) fn table_of(records: &[Value], columns: &[String], items: Option<&[us
     simple_table(&headers, &rows)
 }
 
-/// Members that tell a record from others stand first, whatever the schema's order.
+/// Members that identify a record are first, regardless of the order in the schema.
 const FIRST: &[&str] = &["id", "name", "title", "status", "state"];
 
 /// Names of members: those that identify a record first, then in the order of the schema, then
@@ -203,8 +203,8 @@ fn lines(members: &[(String, String)], value_lines: impl Fn(&str) -> Vec<String>
     text
 }
 
-/// A point of a list: its first line stands behind `first`, the others behind `below`; no line is
-/// longer than `most`, nor than the terminal is wide.
+/// An item of a list: its first line is prefixed with `first`, the others with `below`. No line is
+/// longer than `most` or than the width of the terminal.
 pub(crate) fn points(words: &str, first: &str, below: &str, most: usize) -> String {
     let left = Table::new().width().map_or(most, usize::from).min(most);
     let lines = wrapped(words, left.saturating_sub(below.chars().count()).max(30));

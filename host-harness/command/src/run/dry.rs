@@ -106,8 +106,8 @@ pub(super) async fn run(
     ended(args, &elements)
 }
 
-/// An execution of one item that keeps its number, so that a key made from the execution's id is
-/// the one that it really gets: what stands before it is no item and is left out by the host.
+/// An execution of one item that keeps its position, so that the idempotency key is the one that a
+/// real run would use. The host omits the placeholders before it.
 fn alone(
     plugin: &Plugin,
     execution: &Execution,

@@ -10,7 +10,7 @@ use crate::cli::RunArgs;
 use crate::output;
 use crate::progress::Progress;
 
-/// What has become of the requests of an interrupted run.
+/// Status of the requests of an interrupted run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
     answered: u64,

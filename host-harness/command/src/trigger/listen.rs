@@ -176,7 +176,7 @@ fn refuse_unfit(args: &ListenArgs, is_webhook: bool) -> Result<(), Failure> {
     Err(Failure::input("usage", message).next(format!("remove {option}")))
 }
 
-/// Where a webhook is listened for, and what the service is told.
+/// Address of the listener, and the callback URL for the service.
 struct Listening {
     socket: TcpListener,
     callback: Url,

@@ -1,4 +1,4 @@
-//! Prints events as they come, and tells what happens besides.
+//! Prints events as they arrive, and reports other activity.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -101,7 +101,7 @@ impl EventSink for Printer {
     }
 }
 
-/// Tells how a delivery was answered, where it was not simply taken.
+/// Reports the response to a delivery unless it was accepted.
 pub(super) fn heard(_subscription: &str, answer: &Answer) {
     let why = match &answer.reason {
         Reason::Kept | Reason::Plugin => return,

@@ -30,7 +30,7 @@ struct Contents {
     disabled: Vec<Disabled>,
 }
 
-/// Tells whether a file is the one that was read before: it is replaced whenever it changes.
+/// Identifies the version of a file that was read. The file is replaced whenever it changes.
 #[derive(Clone, Debug, PartialEq)]
 struct Version {
     changed: SystemTime,

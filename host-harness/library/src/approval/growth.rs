@@ -157,7 +157,7 @@ fn credential_growth(name: &str, asked: &CredentialGrant, had: &CredentialGrant)
     growth
 }
 
-/// Whether every window of an earlier limit holds for what is asked, too.
+/// Whether the requested limit also satisfies every window of the earlier limit.
 fn is_no_faster(asked: &RateLimit, had: &RateLimit) -> bool {
     let heeds = |asked: &Option<String>, had: &Option<String>| had.is_none() || asked == had;
     // The first limit that covers an operation counts, so another order is another limit.

@@ -1,5 +1,5 @@
-//! What a plugin asks for: its rights, and what it keeps from itself and from others. A rebuild that
-//! drops such a protection asks for more, too; see `growth`.
+//! The permissions that a plugin requests, and the protections that it declares. A rebuild that
+//! drops a protection also requests more; see `growth`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

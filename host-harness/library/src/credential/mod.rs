@@ -247,9 +247,9 @@ impl CredentialForm {
         self
     }
 
-    /// Checks the form against a credential type: the schema, that every secret stands among the
-    /// secrets and nothing else does, and that secrets are long enough to be recognised in answers.
-    /// The problems never quote a secret.
+    /// Validates the form against a credential type: the schema, that the secrets contain exactly
+    /// the secret fields, and that secrets are long enough to be recognized in responses. The
+    /// problems never quote a secret.
     pub fn check(&self, credential_type: &CredentialType) -> Vec<FieldProblem> {
         let secret_fields = credential_type.secret_fields();
         let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! What is told of a credential: whether it works, and what is not secret about it.
+//! The status of a credential and its non-secret parts.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::stored::{Connection, Dependant, Health, LastUse, Mode};
 use crate::description::Configuration;
 use crate::principal::{Tenant, User};
 
-/// Whether a credential can be used, as it is told.
+/// Whether a credential can be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -55,7 +55,7 @@ impl CredentialStatus {
     }
 }
 
-/// Less than this before an end that nothing puts off, a credential is told to be expiring.
+/// A credential that cannot be refreshed is reported as expiring within this time before its end.
 const NOTICE: u64 = 7 * 24 * 3_600_000;
 
 impl Connection {
@@ -129,7 +129,7 @@ pub struct CredentialSummary {
     pub name: String,
     /// For people.
     pub description: String,
-    /// The user of the tenant whose it is.
+    /// The user of the tenant who owns the credential.
     pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,

@@ -1,6 +1,6 @@
-//! The store as a trait: an engine brings its own, the default is `store::SqliteStore`. It keeps,
-//! leases and tells; it knows no service, sends nothing and renews nothing. What is done with it
-//! over time is `oauth`'s business.
+//! The credential store as a trait. An engine can implement it; the default is
+//! `store::SqliteStore`. A store keeps credentials, grants leases, and returns summaries. It knows
+//! no service, sends nothing, and refreshes nothing; the module `oauth` implements the life cycle.
 
 use async_trait::async_trait;
 
@@ -14,10 +14,10 @@ use super::stored::{
 /// Keeps credentials. Every method happens as a whole or not at all, and holds between processes
 /// that share the store.
 ///
-/// What an implementation of one's own has to keep to, the tests of the module `oauth` check
-/// through this trait: a renewal replaces all secrets at once and only at the revision that was
-/// read; of any number of claims at one time one is granted; a change of a lease by anybody but
-/// its present holder is refused.
+/// The tests of the module `oauth` check the requirements for an implementation through this trait:
+/// a refresh replaces all secrets atomically and only at the revision that was read; of several
+/// concurrent claims, one is granted; a change of a lease by anyone except its current holder is
+/// refused.
 #[async_trait]
 pub trait CredentialStore: Send + Sync + 'static {
     /// A connection with its secrets.

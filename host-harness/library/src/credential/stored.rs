@@ -1,5 +1,5 @@
-//! A credential as it is kept: what a store holds of it besides its secrets, and what is told of it.
-//! Knows neither files nor OAuth's wire.
+//! A credential as a store keeps it, in addition to its secrets, and its summary. Depends on
+//! neither files nor the OAuth protocol.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,7 +20,7 @@ pub enum Mode {
     Private,
     /// Every workflow that names it, whoever runs it. Nobody can read it.
     Shared,
-    /// Everybody, each with a connection of their own under the one name.
+    /// Everyone, each with a separate connection under the same name.
     PerUser,
 }
 
@@ -56,8 +56,8 @@ pub struct Head {
     pub name: String,
     /// For people; may be changed at any time.
     pub description: String,
-    /// The user of the tenant whose it is. A private one without an owner is nobody's: only an
-    /// administrator can give it to somebody.
+    /// The user of the tenant who owns it. A private credential without an owner belongs to nobody;
+    /// only an administrator can assign an owner.
     pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,
@@ -119,7 +119,7 @@ pub struct ConnectionKey {
     pub tenant: Tenant,
     /// The credential's name.
     pub name: String,
-    /// Set only where each user has a connection of their own.
+    /// Set only if each user has a separate connection.
     pub user: Option<User>,
 }
 
@@ -150,8 +150,8 @@ impl fmt::Display for ConnectionKey {
     }
 }
 
-/// How a connection is, as it is kept. What is told of it is
-/// [`CredentialStatus`](super::CredentialStatus).
+/// Health of a connection as it is stored. [`CredentialStatus`](super::CredentialStatus) is what is
+/// reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Health {

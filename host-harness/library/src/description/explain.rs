@@ -68,7 +68,7 @@ fn explain(
 enum Meant<'a> {
     /// This branch, with what is wrong.
     Branch(&'a [ValidationError<'static>]),
-    /// Any of the branches, which this member tells apart; its value is none of theirs.
+    /// Any of the branches, which this member distinguishes; its value matches none of them.
     Value {
         pointer: String,
         values: Vec<Value>,

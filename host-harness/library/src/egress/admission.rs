@@ -18,7 +18,7 @@ const OVERHEAD: usize = 1_024;
 /// Longest name that is kept of a request: method, slot, idempotency key.
 const LONGEST_NAME: usize = 256;
 
-/// What has become of a request before it is judged.
+/// Result of admitting a request, before it is checked.
 pub(crate) enum Admission {
     /// It counts against the budget of requests, and its bytes are charged.
     Admitted(Request, Arc<Charge>),

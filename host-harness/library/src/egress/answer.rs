@@ -30,10 +30,10 @@ const DROPPED: &[&str] = &[
 ];
 
 impl Session {
-    /// What finds every credential of the execution that is sent to this origin, not only the one
-    /// that was: an answer may give back what another request brought. No other answer is searched.
-    /// It cannot hold what was never sent there, and what is taken out of it would tell a plugin
-    /// which of its guesses was right.
+    /// Finds every credential of the execution that may be sent to this origin, not only the one of
+    /// this request, because a response may echo what another request sent. Responses of other
+    /// origins are not searched. They cannot contain what was never sent there, and a marker in
+    /// them would show a plugin which of its guesses was correct.
     pub(super) async fn filters(
         &self,
         judged: &Judged,

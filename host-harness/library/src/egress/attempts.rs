@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// Tells the source whether the service takes its credential.
+    /// Reports to the source whether the service accepts its credential.
     fn note_verdict(
         &self,
         status: u16,

@@ -120,8 +120,8 @@ impl Destination {
     }
 }
 
-/// Parses a URL once, and only one that every parser reads the same way: what it names must stand
-/// in it as it is.
+/// Parses a URL, and accepts only a URL that every parser reads in the same way: its parts must be
+/// in canonical form.
 fn parse_url(text: &str) -> Result<Url, String> {
     // Without the query: what is shown here stands in the audit, too.
     let shown = || printable(text.split('?').next().unwrap_or_default());

@@ -1,11 +1,10 @@
 //! Takes a credential out of an answer that gives it back: its exact value and many encodings of it.
 //!
-//! Two ways work together. Encodings in which every character depends on its neighbors (base64,
-//! base32, hexadecimal, the reversed text) are patterns of their own. Encodings that write one
-//! character at a time (JSON escapes, HTML character references, percent-encoding, quoted-printable)
-//! are undone first, so that it does not matter which characters a service escapes, in which case,
-//! or with how many leading zeros: see [`super::unescape`]. Line breaks within an encoded text are
-//! left out of account.
+//! Two methods are combined. Encodings in which every character depends on its neighbors (base64,
+//! base32, hexadecimal, the reversed text) are separate patterns. Encodings of single characters
+//! (JSON escapes, HTML character references, percent-encoding, quoted-printable) are decoded first,
+//! so that it does not matter which characters a service escapes, in which case, or with how many
+//! leading zeros: see [`super::unescape`]. Line breaks within an encoded text are ignored.
 //!
 //! Altered and partial echoes pass; SECURITY.md says so.
 
@@ -26,7 +25,7 @@ use zeroize::Zeroizing;
 use super::unescape::{Escapes, unescaped, without_breaks};
 use crate::secret::Secret;
 
-/// What stands in the place of an echo.
+/// Replacement for an echo.
 pub(crate) const REMOVED: &str = "[credential removed]";
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -160,7 +159,7 @@ impl EchoFilter {
         Some(clean)
     }
 
-    /// Where secrets stand in bytes: in order, apart from one another.
+    /// Positions of secrets in bytes: in order, without overlaps.
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let Some(filter) = self.patterns.as_ref().filter(|_| bytes.len() >= self.shortest) else {
             return Vec::new();

@@ -1,6 +1,6 @@
-//! Secrets that a service hands out, or that a user gives to an action. The guest sees
-//! `secret:<handle>` at every declared position; the host fills a handle where, and only where, the
-//! description says.
+//! Secrets that a service returns, or that a user enters for an action. The guest sees
+//! `secret:<handle>` at every declared position. The host fills in a handle only where the
+//! description permits it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -81,7 +81,7 @@ fn key(name: &str, secret: &Secret) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Stands in the place of an answer that could not be searched for the secrets that it may hold.
+/// Replacement for a response that could not be searched for the secrets that it may contain.
 const WITHHELD: &str = "[withheld: this response may contain a secret and is not JSON]";
 
 /// Whether a text is or was meant as a handle. What it stood for cannot be told when it is unknown,
@@ -150,9 +150,9 @@ impl Handles {
         Some((one.name.clone(), one.secret.clone()))
     }
 
-    /// Replaces secrets that a user has given by handles, before a guest sees them. A handle that
-    /// an earlier call of the same holder has been given stays as it is. So does one that is unknown
-    /// (see [`Handles::unknown`]): it is no secret, and it is not sent.
+    /// Replaces secrets that a user entered with handles before a guest sees them. A handle that an
+    /// earlier call of the same holder received is kept, and so is an unknown handle (see
+    /// [`Handles::unknown`]), which is not a secret and is not sent.
     pub(crate) fn hide(&self, holder: &Holder, positions: &[InputSecret], parameters: &mut Value) {
         for position in positions {
             let mut typed = Vec::new();
@@ -269,8 +269,9 @@ impl Handles {
         Ok(replaced)
     }
 
-    /// Fills the handles that stand where the description says; `None` when there are none. `most`:
-    /// bytes of the body afterward, and of all different secrets in it. Takes time with the body.
+    /// Fills in the handles at the declared positions. Returns `None` if there are none. `most`
+    /// limits the bytes of the resulting body and of all different secrets in it. The time grows
+    /// with the body.
     ///
     /// # Errors
     ///
@@ -419,8 +420,8 @@ fn plain_path(path: &str) -> String {
     )
 }
 
-/// Looks at every non-empty text at a pointer in which `*` stands for every element or member. `here` is
-/// the pointer of the value; each text is found with its own.
+/// Visits every non-empty text at a pointer in which `*` matches every element or member. `here` is
+/// the pointer of the value; each text is passed with its own pointer.
 fn look(here: &str, value: &Value, segments: &[String], found: &mut impl FnMut(&str, &str)) {
     let Some((first, rest)) = segments.split_first() else {
         if let Value::String(text) = value

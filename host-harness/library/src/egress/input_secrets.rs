@@ -75,8 +75,8 @@ const BELOW: [&str; 5] =
 ///
 /// # Errors
 ///
-/// When a mark stands on something else than a text, which could not be hidden; when a schema has
-/// no end.
+/// If a mark is on a schema that is not a string, which could not be hidden, or if a schema is
+/// circular.
 pub(crate) fn input_secrets(
     shared: &Map<String, Value>,
     parameters: &Value,

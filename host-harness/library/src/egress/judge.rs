@@ -101,7 +101,7 @@ fn judge_headers(
     Ok(judged)
 }
 
-/// Sets the host's `User-Agent` where the plugin has none of its own.
+/// Sets the host's `User-Agent` if the plugin does not set one.
 fn judge_user_agent(headers: &mut HeaderMap, own: &HeaderValue) -> Result<(), String> {
     let mut given = headers.get_all(USER_AGENT).iter();
     match (given.next(), given.next()) {
@@ -135,7 +135,7 @@ fn placed_by<'a>(name: &str, placed: &'a BTreeMap<String, CredentialType>) -> Op
     })
 }
 
-/// Foreign text as it may stand in a message.
+/// Untrusted text, escaped for a message.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

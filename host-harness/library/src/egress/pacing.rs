@@ -13,8 +13,8 @@ use crate::principal::{Principal, Tenant, User};
 /// Operations of a credential that are paused at once. With more, the credential is.
 const MOST_PAUSED: usize = 256;
 
-/// Whose requests share a pace: those of one plugin with one credential to one origin. Each user has
-/// a pace of their own, unless all of them use the same secrets.
+/// Requests that share a pacer: those of one plugin with one credential to one origin. Each user
+/// has a separate pacer unless all users share the same secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PaceKey {
     pub(crate) tenant: Tenant,
@@ -24,8 +24,8 @@ pub(crate) struct PaceKey {
     pub(crate) user: Option<User>,
 }
 
-/// Connections of so many origins have paces of their own for each key; further ones share one. A
-/// plugin may be approved for every host below a name.
+/// Number of origins per key with separate pacers; further origins share one. A plugin may be
+/// approved for every host below a name.
 const MOST_ORIGINS: usize = 64;
 
 /// Above this number, paces that nobody uses and that hold nothing back are forgotten.
@@ -110,7 +110,7 @@ pub(crate) fn pool(
     parts.iter().map(|part| format!("{}:{part},", part.len())).collect()
 }
 
-/// Paces one credential, and in addition each operation that has a limit of its own.
+/// Paces one credential, and each operation that has a separate limit.
 pub(crate) struct Pacer {
     operations: Vec<OperationLimit>,
     state: Mutex<State>,
@@ -129,7 +129,7 @@ struct State {
 /// What a request does, as far as a service limits it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
-    /// It has a limit of its own, at this place.
+    /// It has a separate limit, at this index.
     Limited(usize),
     /// Method, and path without IDs.
     Other(String, String),
@@ -219,8 +219,8 @@ impl Pacer {
         *paused = until.max(*paused);
     }
 
-    /// How long it takes until the last of so many requests may be sent, if none of their operations
-    /// has a limit of its own: after what was sent before, and with the credential all to themselves.
+    /// Time until the last of this number of requests may be sent, if none of their operations has
+    /// a separate limit and no other execution uses the credential.
     pub(crate) fn time_for(&self, requests: usize, now: Duration) -> (Duration, Duration) {
         let (windows, begin) = {
             let state = self.state();

@@ -1,4 +1,4 @@
-//! What audit and observer are told of a request.
+//! Reports of a request to the audit log and the observer.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::execution::Exchange;
 use crate::transport::SentMark;
 
-/// What has become of a request, for audit and journal.
+/// Progress and result of a request, for audit and journal.
 #[derive(Default)]
 pub(super) struct SendSummary {
     pub(super) attempts: u32,
     pub(super) version: &'static str,
 }
 
-/// Tells audit and observer what has become of a request, also when nobody waits for it any more:
-/// a guest may give a ticket up, or return with tickets open.
+/// Reports the result of a request to the audit log and the observer, even if nobody waits for it:
+/// a guest may abandon a ticket, or return with open tickets.
 pub(super) struct Report<'a> {
     pub(super) session: &'a Session,
     pub(super) exchange: Option<Exchange>,
@@ -38,7 +38,7 @@ impl Report<'_> {
         }
     }
 
-    /// Tells the observer of the end. Returns what the audit is to record, once.
+    /// Reports the end to the observer. Returns the audit entry, once.
     fn told(
         &mut self,
         result: &Result<Response, SendError>,

@@ -117,7 +117,7 @@ pub(crate) struct Session {
     pub(crate) dry_run: bool,
 }
 
-/// What has come of a request, and the room that it takes until the guest has it.
+/// Result of a request, and the budget that it holds until the guest takes it.
 pub(crate) struct Answered {
     pub(crate) result: Result<Response, SendError>,
     room: Option<Arc<Charge>>,
@@ -266,7 +266,7 @@ impl Session {
         let ended = |kind, message: &str| {
             let maybe_sent = sent.is_set();
             let fate = if maybe_sent {
-                "; the request may have been received"
+                ". The request may have been received"
             } else {
                 "; it was not sent"
             };

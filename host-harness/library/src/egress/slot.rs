@@ -63,8 +63,8 @@ pub(crate) struct SlotState {
     pub(super) request: CredentialRequest,
     pub(super) pace: PaceKey,
     pub(super) current: RwLock<Arc<SlotCredential>>,
-    /// Credentials that this execution has used before a refresh: their secrets are taken out of
-    /// answers, too.
+    /// Credentials that this execution used before a refresh. Their secrets are also removed from
+    /// responses.
     pub(super) former: Mutex<Vec<Arc<SlotCredential>>>,
 }
 

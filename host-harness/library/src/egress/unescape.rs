@@ -32,7 +32,7 @@ impl Escapes {
         Some(from + found?)
     }
 
-    /// What an escape at the beginning of bytes stands for, and how long it is.
+    /// The character of an escape at the beginning of bytes, and the length of the escape.
     fn read(self, bytes: &[u8], plain: &mut Vec<u8>) -> Option<usize> {
         match (self, bytes.first()?) {
             (Self::Common, b'\\') => backslash(bytes, plain),

@@ -19,8 +19,8 @@ pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 /// No service is taken to ask for a longer wait than this, in seconds.
 pub(super) const LONGEST_NAMED: u64 = 86_400;
 
-/// How long it takes until the time that a header tells, seen from the service's own clock where the
-/// answer has a `Date`, and otherwise from `now` (milliseconds since 1970). Nonsense counts as absent.
+/// Duration until the time in a header, relative to the `Date` of the response if present, and
+/// otherwise to `now` (milliseconds since 1970). An invalid value counts as absent.
 pub(super) fn until(headers: &HeaderMap, reset: &RateReset, now: u64) -> Option<Duration> {
     let header = HeaderName::from_bytes(reset.header.to_ascii_lowercase().as_bytes()).ok()?;
     let value = headers.get(header)?.to_str().ok()?.trim();

@@ -34,10 +34,10 @@ const BRIEF: usize = 16 * 1024;
 /// Bytes of the task of a request: it is copied when it is spawned, which happens for each request.
 const LARGEST_TASK: usize = 4 * 1024;
 
-/// What has come of a ticket.
+/// Result of a ticket.
 type Finished = (u64, Option<Answered>);
 
-/// Output that was handed over before the call returned, by item.
+/// Output that was emitted before the call returned, by item.
 pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
 
 /// What a call leaves behind.
@@ -581,10 +581,7 @@ impl WorkflowNodeCtx {
         self.calls = self.calls.saturating_add(1);
         let most = self.limits.host_calls;
         if self.calls > most {
-            wasmtime::bail!(
-                "{}",
-                exceeded("the number of its calls of the host", "host_calls", most)
-            );
+            wasmtime::bail!("{}", exceeded("the number of its host calls", "host_calls", most));
         }
         Ok(())
     }

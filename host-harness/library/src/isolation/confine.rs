@@ -122,8 +122,8 @@ fn architecture() -> Result<TargetArch, seccompiler::BackendError> {
     std::env::consts::ARCH.try_into()
 }
 
-/// `clone3` passes its flags in memory, where a filter cannot look: its caller is told that the
-/// system does not have it, and uses `clone`.
+/// `clone3` passes its flags in memory, which a filter cannot read. The filter reports the call as
+/// unsupported, so that the caller uses `clone`.
 fn no_new_clone() -> Result<BpfProgram, seccompiler::BackendError> {
     let rules = [(libc::SYS_clone3, Vec::new())].into();
     let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());

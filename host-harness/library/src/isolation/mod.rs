@@ -64,7 +64,7 @@ impl WorkerCommand {
     ///
     /// # Errors
     ///
-    /// When the system does not tell the path of the executable.
+    /// If the system does not report the path of the executable.
     pub fn current() -> std::io::Result<Self> {
         // The executable stays reachable even if its file is replaced by an update.
         #[cfg(target_os = "linux")]

@@ -26,7 +26,7 @@ pub enum JournalError {
          execution again"
     )]
     NotBegun,
-    /// The bytes are no journal.
+    /// The bytes are not a journal.
     #[error("Cannot read the journal: the file is not a journal")]
     NotAJournal,
     /// It was written in a format that this version does not know.

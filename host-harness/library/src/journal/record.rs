@@ -30,7 +30,7 @@ pub(crate) enum Record {
     /// Further items: digests of what the engine passed, and the JSON that the guest is given, with
     /// handles instead of secrets. Without the JSON where contents are not kept.
     Items { digests: Vec<[u8; 32]>, texts: Vec<String> },
-    /// A secret that stands behind a handle of this execution.
+    /// A secret behind a handle of this execution.
     Handle { handle: String, name: String, secret: String },
     /// The guest is called.
     Portion(Portion),
@@ -185,7 +185,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Whether it closes something that was begun: it is written beyond the limit, too.
+    /// Whether it ends something that was started. Such a record is written even beyond the limit.
     pub(crate) fn closes(&self) -> bool {
         matches!(
             self,

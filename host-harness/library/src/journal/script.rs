@@ -61,7 +61,7 @@ pub(crate) enum Rest {
     Timer(u64),
 }
 
-/// What the guest is told.
+/// Next input of the guest.
 pub(crate) enum Told<T> {
     /// What it was told when the journal was written.
     Recorded(T, Seen),
@@ -222,7 +222,7 @@ impl Script {
         }
     }
 
-    /// The journal has nothing more to tell.
+    /// The journal contains no further input.
     fn ends(&self, what: &str) -> Result<(), Break> {
         if self.is_ended && self.stopped.is_none() {
             return Err(Break::Diverged(format!(

@@ -180,7 +180,7 @@ impl Access {
         self.announce(key, &error, &before, revision).await;
     }
 
-    /// After a failure that only a person can mend, those who depend on it are told.
+    /// Notifies dependents after a failure that only a person can resolve.
     async fn announce(
         &self,
         key: &ConnectionKey,

@@ -33,7 +33,7 @@ impl TokenAnswer {
         self.id_token.as_ref()
     }
 
-    /// The error of an answer that is none.
+    /// Error of an invalid response.
     pub(crate) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
@@ -69,7 +69,7 @@ impl oauth2::TokenResponse for TokenAnswer {
     }
 }
 
-/// The `oauth2` crate wants it; it tells nothing.
+/// Required by the `oauth2` crate; contains no information.
 impl Serialize for TokenAnswer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_unit()
@@ -123,7 +123,8 @@ impl<'de> Deserialize<'de> for TokenAnswer {
     }
 }
 
-/// What may stand in a header (RFC 6750 section 2.1 allows less; some services do not keep to it).
+/// Whether a token can be in a header. RFC 6750 section 2.1 permits less, but some services violate
+/// it.
 fn is_token(text: &str) -> bool {
     text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

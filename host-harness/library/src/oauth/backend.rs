@@ -1,5 +1,5 @@
-//! What access, connection, and renewal work with: the store, the way to the service, and those who are
-//! told.
+//! Shared by access, connection, and renewal: the store, the connection to the service, and the
+//! receivers of events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(crate) struct NoEvents;
 impl CredentialEvents for NoEvents {}
 
 impl Backend {
-    /// Workflows that have named a credential; empty where the store cannot tell.
+    /// Workflows that have named a credential. Empty if the store does not know them.
     pub(super) async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
         let CredentialId { tenant, name } = credential.into();
         let listed = self.store.list().await.unwrap_or_default();

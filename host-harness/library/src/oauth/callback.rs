@@ -26,7 +26,8 @@ impl Callback {
     ///
     /// # Errors
     ///
-    /// When it is no URL, too long, or has no state or several. The reason never quotes it.
+    /// If it is not a URL, is too long, or does not have exactly one state. The reason never quotes
+    /// it.
     pub(crate) fn read(text: &str, base: Option<&Url>) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.len() > LONGEST {
@@ -66,7 +67,7 @@ impl Callback {
 
     /// # Errors
     ///
-    /// When it stands there twice.
+    /// If it occurs twice.
     pub(crate) fn issuer(&self) -> Result<Option<String>, &'static str> {
         only(&self.url, "iss")
     }

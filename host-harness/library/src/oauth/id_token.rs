@@ -27,7 +27,8 @@ pub(crate) struct Expected<'a> {
 ///
 /// # Errors
 ///
-/// When it is none, or for somebody else, or over. The reason never quotes it.
+/// If it is not an ID token, was issued for somebody else, or has expired. The reason never quotes
+/// it.
 pub(crate) fn claims(
     token: &str,
     expected: &Expected<'_>,

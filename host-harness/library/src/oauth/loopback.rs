@@ -133,7 +133,7 @@ pub(crate) fn literal_loopback(redirect: &Url) -> Option<SocketAddr> {
     (redirect.scheme() == "http").then(|| SocketAddr::new(address, redirect.port().unwrap_or(80)))
 }
 
-/// Reads a request's head. Answers what is no callback.
+/// Reads the head of a request. Responds to requests that are not callbacks.
 async fn read(mut stream: TcpStream, redirect: &Url) -> Option<Received> {
     let mut head = Vec::with_capacity(1024);
     let mut buffer = [0; 1024];

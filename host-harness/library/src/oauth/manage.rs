@@ -105,7 +105,7 @@ pub struct CredentialEnded {
     pub dependants: Vec<Dependant>,
 }
 
-/// Hears what befalls credentials. Every method has a default that does nothing.
+/// Receives credential life-cycle events. Every method has a default that does nothing.
 #[async_trait]
 pub trait CredentialEvents: Send + Sync + 'static {
     /// Somebody has disconnected it.
@@ -187,7 +187,7 @@ impl CredentialManager {
         self.0.backend.store.change(&id, change).await
     }
 
-    /// Workflows that have named a credential; empty where the store cannot tell.
+    /// Workflows that have named a credential. Empty if the store does not know them.
     pub async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
         self.0.backend.dependants(credential).await
     }
@@ -196,8 +196,8 @@ impl CredentialManager {
     ///
     /// # Errors
     ///
-    /// When the plugin is not approved, the type has no such grant, the form is wrong, the name is
-    /// taken, `by` may not, or the redirect URL is none that a code may be sent to.
+    /// If the plugin is not approved, the type does not have this grant, the form is invalid, the
+    /// name is in use, `by` lacks permission, or no code may be sent to the redirect URI.
     pub async fn begin(
         &self,
         plugin: &Plugin,
@@ -262,10 +262,10 @@ impl CredentialManager {
         self.0.connector.order_again(key).await
     }
 
-    /// An order that connects again with more rights: what these actions and triggers need, and these scopes,
-    /// beside what there is. The second part is what is new; where it is empty, nothing has to be
-    /// asked. The request names all of them, because the new token replaces the old one; a service
-    /// that remembers what was agreed to asks the person for the new ones alone.
+    /// An order that reconnects with more scopes: those that these actions and triggers need, and
+    /// these scopes, in addition to the existing ones. The second part contains the new scopes; if
+    /// it is empty, no request is needed. The request names all scopes, because the new token
+    /// replaces the old one. A service that remembers consent asks the user only for the new ones.
     ///
     /// # Errors
     ///
@@ -309,10 +309,10 @@ impl CredentialManager {
         self.0.connector.note_identity(key, identity).await
     }
 
-    /// Ends a connection: tells the service to revoke its tokens, where there is a way, and wipes
-    /// them here, whatever the service says. The name stays, so that connecting again revives
-    /// everything that refers to it. `plugin` tells how the service revokes; without it nothing is
-    /// asked.
+    /// Ends a connection: requests revocation of its tokens if the service supports it, and wipes
+    /// them from the store regardless of the response. The name is kept, so that reconnecting
+    /// restores everything that refers to it. `plugin` describes how the service revokes tokens;
+    /// without it, no revocation is requested.
     ///
     /// # Errors
     ///

@@ -1,10 +1,11 @@
 //! The life of a credential: connected by a person, renewed by the host, ended by either side.
 //!
-//! [`CredentialManager`] sits above a [`CredentialStore`](crate::credential::CredentialStore) and
-//! is the host's source of credentials; [`HostBuilder::credential_store`](crate::HostBuilder::credential_store)
-//! makes one with the host's own transport, approvals, audit and clock. It knows no service: how
-//! one gives tokens stands in the plugin's description, and only what an operator has approved of
-//! that is used.
+//! [`CredentialManager`] is built on a [`CredentialStore`](crate::credential::CredentialStore) and
+//! is the host's source of credentials.
+//! [`HostBuilder::credential_store`](crate::HostBuilder::credential_store) creates one with the
+//! host's transport, approvals, audit, and clock. It contains nothing specific to a service: the
+//! plugin's description states how tokens are issued, and only what an operator has approved is
+//! used.
 //!
 //! | | where |
 //! | --- | --- |
@@ -31,10 +32,10 @@
 //! let credentials = host.credentials()?;
 //! let ada = Actor::user("ada");
 //! let order = ConnectOrder {
-//!     name: "work".into(),
-//!     credential_type: "oauth2".into(),
-//!     redirect: Some("https://engine.example/oauth/callback".parse().expect("a URL")),
-//!     ..ConnectOrder::default()
+//! name: "work".into(),
+//! credential_type: "oauth2".into(),
+//! redirect: Some("https://engine.example/oauth/callback".parse().expect("a URL")),
+//! ..ConnectOrder::default()
 //! };
 //! let authorization = credentials.begin(plugin, order, &ada).await?;
 //! // Show `authorization.rights`, then send the browser to `authorization.url`. Later, with the
@@ -111,7 +112,7 @@ pub enum ConnectError {
     /// No redirect URL was given.
     #[error("the service has to know where to send you back to: name a redirect URL")]
     NoRedirect,
-    /// The redirect URL is none that a code may be sent to.
+    /// No code may be sent to the redirect URI.
     #[error("{0}")]
     Redirect(String),
     /// The plugin says nothing about OAuth for this credential.

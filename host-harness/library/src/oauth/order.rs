@@ -24,8 +24,9 @@ pub struct ConnectOrder {
     pub name: String,
     /// For people.
     pub description: String,
-    /// The user whose it is to be, who may change and end it. `None`: whoever connects it where it is
-    /// private, else nobody but administrators. Only an administrator connects for somebody else.
+    /// The owner, who may change and disconnect it. If `None`, a private credential belongs to the
+    /// user who connects it, and only administrators can change any other. Only an administrator
+    /// can connect an account for another user.
     pub owner: Option<User>,
     /// Who may use it.
     pub mode: Mode,

@@ -1,5 +1,5 @@
-//! A connection that works and is not kept yet: what was granted and what lacks, whose it is, and
-//! whether it is kept or let go.
+//! A connection that works but is not stored yet: what was granted and what is missing, its
+//! account, and whether to store or discard it.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub struct NewConnection {
     credential: NewCredential,
     replacing: Option<u64>,
     plugin: Plugin,
-    /// Whose it is at the service.
+    /// The account at the service.
     pub identity: Map<String, Value>,
     /// What was granted, in words; empty where the grant has no scopes.
     pub granted: Vec<Right>,

@@ -44,7 +44,7 @@ impl Page {
         }
     }
 
-    /// It did not work; the reason is told where the person came from.
+    /// The connection failed. The reason is shown where the user started.
     pub fn failed(what: &str) -> Self {
         Self {
             title: "Not connected".to_owned(),

@@ -321,7 +321,7 @@ impl Renewer {
         }
     }
 
-    /// Before anybody uses the new tokens they stand in the store.
+    /// New tokens are stored before anyone uses them.
     async fn write_down(
         &self,
         refresh: &RefreshRequest,

@@ -137,7 +137,8 @@ pub(crate) fn unknown(description: &Description, name: &str) -> String {
 ///
 /// # Errors
 ///
-/// When an action or a trigger is none of the node, or the type has no scope for what is wanted.
+/// If the node does not have an action or a trigger, or the type has no scope for the requested
+/// access.
 pub(crate) fn requested_scopes(
     description: &Description,
     credential_type: &CredentialType,

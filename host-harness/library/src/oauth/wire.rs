@@ -44,7 +44,7 @@ pub(crate) struct Tokens {
     pub(crate) scopes: Option<Vec<String>>,
 }
 
-/// Why there are no new tokens.
+/// Reason for a failed token request.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) kind: RefusalKind,

@@ -1,4 +1,4 @@
-//! Calls into a guest: an instance of its own for each, bounded in memory and time, dropped afterwards.
+//! Calls into a guest: each in a separate instance, limited in memory and time, dropped afterward.
 
 #[cfg(target_os = "linux")]
 pub(crate) mod remote;
@@ -228,7 +228,7 @@ pub(crate) enum Guest {
     Remote(Arc<remote::Program>),
 }
 
-/// Makes one call in an instance of its own. `expect` takes the result of this kind of call.
+/// Makes a call in a separate instance. `expect` takes the result of this kind of call.
 pub(super) async fn call<T>(
     shared: &Shared,
     guest: &Guest,

@@ -11,8 +11,8 @@ use crate::error::{Cause, Error};
 use crate::imports::{WorkflowNodeCtx, Written};
 use crate::limits::{Limits, exceeded};
 
-/// What wasmtime says when a guest passes more data than a host call may take. Its error has no
-/// type of its own; a test holds the text.
+/// Message of wasmtime when a guest passes more data than a host call may copy. The error has no
+/// specific type; a test checks the text.
 const TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Characters of the cause of a stop, and of a panic message.

@@ -200,7 +200,7 @@ struct Target {
 }
 
 impl<'a> Run<'a> {
-    /// `choices`: whose, if the run is no action but asks for choices.
+    /// `choices` names the form if the run loads choices instead of running an action.
     pub(super) async fn new(
         plugin: &'a Plugin,
         execution: Execution,
@@ -472,8 +472,9 @@ impl<'a> Run<'a> {
         (outcomes, ends)
     }
 
-    /// Tells how long a list of items takes by the rate limit of the credential, and refuses it where
-    /// that is longer than the time allowed even if nobody else sends anything: it would end half-way.
+    /// Reports how long a list of items takes with the rate limit of the credential. Refuses the
+    /// list if that exceeds the time limit even without other requests, because the run would end
+    /// before it is complete.
     fn check_pace(
         &self,
         items: usize,

@@ -54,7 +54,7 @@ impl std::fmt::Debug for Plugin {
     }
 }
 
-/// A plugin. Cheap to clone; every call runs in an instance of its own.
+/// A plugin. Cheap to clone; every call runs in a separate instance.
 #[derive(Clone)]
 pub struct Plugin {
     shared: Arc<Shared>,

@@ -22,8 +22,8 @@ use crate::journal::{JournalError, JournalName, Journals, Recorder, Recording};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Resume {
-    /// Hears what happens. What happened before is told again: output is emitted again from the first
-    /// item on.
+    /// Receives what happens. Earlier activity is reported again: output is emitted again from the
+    /// first item on.
     pub observer: Arc<dyn Observer>,
     /// Ends it from outside.
     pub cancellation: CancellationToken,

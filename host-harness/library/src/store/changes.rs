@@ -17,7 +17,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// When its name is no name or taken, or when the store cannot be written.
+    /// If its name is invalid or in use, or the store cannot be written.
     pub fn add(&self, credential: NewCredential) -> Result<(), StoreError> {
         self.keep(credential, None).map(|_| ())
     }
@@ -27,8 +27,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// When its name is no name or taken, when the connection has another revision, when it is for
-    /// another node or type than the name, or when the store cannot be written.
+    /// If its name is invalid or in use, the connection has another revision, its node or type
+    /// differs from that of the name, or the store cannot be written.
     pub fn keep(
         &self,
         credential: NewCredential,

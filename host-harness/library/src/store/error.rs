@@ -115,7 +115,7 @@ pub enum StoreError {
         /// Lanes.
         parallelism: u32,
     },
-    /// A text that is no key.
+    /// A text that is not a key.
     #[error(
         "{origin} does not contain a key. A key is 32 random bytes, written as 64 hexadecimal \
          digits or in base64, e.g. the output of `openssl rand -hex 32`"
@@ -196,7 +196,7 @@ pub enum StoreError {
     NotConnected {
         /// The name.
         name: String,
-        /// The user, where each has a connection of their own.
+        /// The user, if each user has a separate connection.
         user: Option<crate::principal::User>,
     },
     /// The name is there, and is something else.
@@ -215,7 +215,7 @@ pub enum StoreError {
     UserOfMode {
         /// The name.
         name: String,
-        /// Whether each user has a connection of their own.
+        /// Whether each user has a separate connection.
         per_user: bool,
     },
     /// Another process has given the store another key.
@@ -302,7 +302,7 @@ impl StoreError {
         matches!(self, Self::Unknown { .. })
     }
 
-    /// The credential was changed since it was read: read it again and decide anew.
+    /// The credential was changed since it was read. Read it and decide again.
     pub fn is_changed(&self) -> bool {
         matches!(self, Self::Changed { .. })
     }

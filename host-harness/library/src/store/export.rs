@@ -1,5 +1,5 @@
-//! Credentials in a sealed file, for another machine or for a safe place. It is sealed with a key
-//! or a passphrase of its own; what it holds, it holds only sealed.
+//! Credentials in a sealed file, for another machine or for backup. It is sealed with a separate
+//! key or passphrase and contains no plaintext.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,8 +37,8 @@ struct File {
     sealed: String,
 }
 
-/// One connection, as it stands in the sealed part. Secrets stand in clear there, so this lives
-/// only between the seal and the store.
+/// A connection in the sealed part. It contains secrets in plaintext, so it exists only between the
+/// seal and the store.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -176,9 +176,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// When the file is none, was changed, or is sealed with another key, and when the store
-    /// cannot be written. Then nothing of it was kept but what the report of an earlier, interrupted
-    /// import would tell as skipped.
+    /// If the file is not an export, was changed, or is sealed with another key, or the store
+    /// cannot be written. Nothing was stored except what an earlier, interrupted import has stored.
     pub fn import(&self, file: &str, key: &StoreKey) -> Result<ImportReport, StoreError> {
         let entries = unseal(file, key)?;
         let mut report = ImportReport::default();

@@ -51,7 +51,8 @@ pub(super) fn create_parent(path: &Path) -> Result<(), StoreError> {
     builder.create(parent).map_err(|source| StoreError::io("create the directory", parent, source))
 }
 
-/// Refuses what is no file, and on Unix a file that others than its owner may read or write.
+/// Refuses anything that is not a regular file and, on Unix, a file that users other than its owner
+/// can read or write.
 pub(super) fn refuse_exposed(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     if !metadata.is_file() {
         let source = io::Error::other("it is not a regular file");

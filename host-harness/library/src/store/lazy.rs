@@ -64,8 +64,8 @@ impl LazyStore {
         })
     }
 
-    /// The store, opened by `open` if it was not. May block. For a program that reports errors of
-    /// its own: it calls this before the host uses the store.
+    /// Returns the store, opened by `open` if necessary. May block. A program that reports its own
+    /// errors calls this before the host uses the store.
     ///
     /// # Errors
     ///

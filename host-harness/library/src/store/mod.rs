@@ -1,12 +1,12 @@
 //! The default credential store: one SQLite file, in which every secret is sealed.
 //!
-//! A random data key, made with the store, seals the secrets (XChaCha20-Poly1305). The data key
-//! itself is sealed with a [`StoreKey`]: a key, or a passphrase by way of Argon2id. A wrong key is
-//! noticed before anything is written. Every row is sealed as a whole: the seal of a connection's
-//! secrets is bound to the store, the row, its revision, and all that decides who gets them, for
-//! what, and where they are sent; what is not secret is bound to a seal of its own. So rows can be
-//! neither altered nor swapped unnoticed. What is not noticed is an older copy put back, be it of
-//! the file or of one whole row, and a row that is taken out.
+//! A random data key, created with the store, seals the secrets (XChaCha20-Poly1305). The data key
+//! is sealed with a [`StoreKey`]: a key, or a key derived from a passphrase with Argon2id. A wrong
+//! key is detected before anything is written. Every row is sealed as a whole: the seal of a
+//! connection's secrets is bound to the store, the row, its revision, and everything that
+//! determines who receives them, for what, and where they are sent. A separate seal protects the
+//! other fields. Changed or swapped rows are therefore detected. Restoring an older copy of the
+//! file or of one whole row, and deleting a row, are not detected.
 //!
 //! In clear stand names, descriptions, owners, nodes, types, fields, configurations, scopes, what
 //! the service says about whose an account is, workflows, and times. The file is for its owner
@@ -90,9 +90,9 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// When the key is wrong, when the file is none of ours, damaged or of a newer format, when
-    /// others than its owner may use it, or when it cannot be made or read. In all these cases a
-    /// file that was there is left as it was.
+    /// If the key is wrong, the file is not a credential store, is damaged, or has a newer format,
+    /// users other than its owner can access it, or it cannot be created or read. An existing file
+    /// is left unchanged.
     pub fn open(path: &Path, key: StoreKey) -> Result<Self, StoreError> {
         Self::open_with_cost(path, key, PassphraseCost::default())
     }
@@ -111,7 +111,7 @@ impl SqliteStore {
         Self::open_with_clock(path, key, cost, Box::new(SystemClock::default()))
     }
 
-    /// Like [`open_with_cost`](Self::open_with_cost), with a clock of one's own.
+    /// Like [`open_with_cost`](Self::open_with_cost), with a custom clock.
     ///
     /// # Errors
     ///
@@ -132,8 +132,8 @@ impl SqliteStore {
         Ok(Self(Arc::new(Inner { path, opened, database, clock, marks })))
     }
 
-    /// Which kind of key opens the store in a file; `None` where there is no store yet. Tells a
-    /// program what to ask for.
+    /// Kind of key that opens the store in a file, so that a program can prompt for it. `None` if
+    /// the store does not exist yet.
     ///
     /// # Errors
     ///
@@ -176,8 +176,8 @@ impl SqliteStore {
         self.reading(|database, opened| self.head_row(database, &id)?.head(opened))
     }
 
-    /// What is kept, by name and user. No secret comes out, but every seal is checked: of a record
-    /// that was changed outside of the store nothing is told but that.
+    /// Summaries, by name and user. They contain no secrets, but every seal is checked: for a
+    /// record that was changed outside the store, the summary states only this.
     ///
     /// # Errors
     ///
@@ -204,8 +204,7 @@ impl SqliteStore {
         })
     }
 
-    /// What is kept under a name: one summary, or one per user where each has a connection of their
-    /// own.
+    /// Summaries for a name: one, or one per user if each user has a separate connection.
     ///
     /// # Errors
     ///
@@ -222,7 +221,7 @@ impl SqliteStore {
         })
     }
 
-    /// What is kept under a name; of the first user, where each has a connection of their own.
+    /// Summary for a name. If each user has a separate connection, that of the first user.
     ///
     /// # Errors
     ///

@@ -71,7 +71,7 @@ impl HeadRow {
         })
     }
 
-    /// Everything that stands in the row but the seal itself.
+    /// Everything in the row except the seal.
     fn binding(&self, store: &[u8]) -> Binding {
         let begun =
             Binding::new(Purpose::Head).with(store).with(&self.id).with(self.tenant.as_bytes());
@@ -322,7 +322,7 @@ impl ConnectionRow {
     }
 }
 
-/// What is told of a credential.
+/// Summary of a credential.
 pub(super) fn summary(
     head: &HeadRow,
     row: Option<&ConnectionRow>,
@@ -393,7 +393,7 @@ pub(super) fn summary(
     Ok(summary)
 }
 
-/// What is told of a credential whose record was changed outside of the store.
+/// Summary of a credential whose record was changed outside the store.
 pub(super) fn tampered(head: &HeadRow, name: String) -> CredentialSummary {
     let reason = StoreError::Tampered { name: name.clone() }.to_string();
     CredentialSummary {
@@ -426,8 +426,8 @@ fn row_connection(row: Option<&ConnectionRow>, head: &HeadRow) -> Result<Connect
     row.ok_or_else(|| head.tampered())?.connection(head)
 }
 
-/// Whether the host can get a new access token without a person: it has a refresh token, or the
-/// grant needs none (an app's own token, whose client secret stands in the form).
+/// Whether the host can obtain a new access token without a person: it has a refresh token, or the
+/// grant does not need one (an app token, whose client secret is in the form).
 fn renews(connection: &Connection, secrets: &BTreeMap<String, Secret>) -> bool {
     secrets.contains_key("refresh_token")
         || connection

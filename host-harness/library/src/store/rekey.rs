@@ -1,5 +1,5 @@
-//! Another key for a store: a new data key, too, so that whoever has the old key and an old copy
-//! of the file can read nothing that is written from now on.
+//! Key rotation. The store also gets a new data key, so that anyone with the old key and an old
+//! copy of the file cannot read anything that is written later.
 
 use std::sync::{Arc, PoisonError};
 
@@ -8,9 +8,9 @@ use super::schema::Header;
 use super::{SqliteStore, StoreError, dependant_binding, write};
 
 impl SqliteStore {
-    /// Seals everything anew, so that from now on only `key` opens the store: in one transaction,
-    /// so that either the old key opens all of it or the new one does. Other processes that have
-    /// the store open notice at their next use of it.
+    /// Reseals everything so that only `key` opens the store. This happens in one transaction, so
+    /// either the old key or the new key opens all of it. Other processes that have the store open
+    /// detect this at their next use.
     ///
     /// # Errors
     ///

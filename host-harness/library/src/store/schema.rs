@@ -107,7 +107,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     configured().map_err(|error| StoreError::sqlite(path, error))
 }
 
-/// What stands in the table `store`.
+/// Contents of the table `store`.
 pub(super) struct Header {
     id: Vec<u8>,
     kind: KeyKind,

@@ -153,7 +153,7 @@ impl SealingKey {
         Ok(secrets.into_iter().map(|(name, secret)| (name, Secret::new(secret))).collect())
     }
 
-    /// A seal over nothing but what it is bound to: proves that a row is as it was written.
+    /// A seal without content, which proves that the data it is bound to was not changed.
     pub(super) fn seal_nothing(&self, binding: &Binding) -> Result<Vec<u8>, StoreError> {
         self.seal(Zeroizing::new(Vec::new()), binding)
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRefused(pub &'static str);
 
-/// Judges an address that a name was resolved to, or that stands in a URL.
+/// Checks an address to which a name was resolved, or that is part of a URL.
 ///
 /// # Errors
 ///

@@ -34,7 +34,8 @@ pub enum TransportBuildError {
     /// The CA file holds no certificate.
     #[error("cannot use the CA certificates: {0}")]
     Ca(String),
-    /// The proxy is no http origin. What was given is not quoted: it may hold a password.
+    /// The proxy is not an http origin. The message does not quote the URL, because it may contain
+    /// a password.
     #[error(
         "cannot use the URL of the proxy: {0}. Use http://host:port or \
          http://user:password@host:port"
@@ -54,7 +55,7 @@ pub struct HttpTransportBuilder {
 }
 
 impl HttpTransportBuilder {
-    /// Trusts further certificate authorities (PEM), besides Mozilla's.
+    /// Trusts additional certificate authorities (PEM), in addition to Mozilla's.
     #[must_use]
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem.push(pem.into());

@@ -41,10 +41,9 @@ pub trait Resolver: Send + Sync + 'static {
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 }
 
-/// The operating system's resolver, with all that it knows: its hosts file, search domains, and name
-/// service switch. It can be asked only with a blocking call that nothing ends early. Each look-up
-/// runs on a thread of its own, so that those that hang do not fill the pool of threads that files
-/// and the credential store are read with.
+/// The operating system's resolver, with its hosts file, search domains, and name service switch.
+/// It has only a blocking call that cannot be canceled. Each lookup runs on a separate thread, so
+/// that lookups that hang do not occupy the thread pool for files and the credential store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
@@ -78,7 +77,7 @@ pub struct ConnectTo {
     pub to: Origin,
 }
 
-/// Why a text is no mapping.
+/// Reason that a text is not a mapping.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectToError {
     /// No `=`.

@@ -127,7 +127,7 @@ names! {
     }
 }
 
-/// A request that got no answer. Whether it may have been sent, its [`SentMark`] tells.
+/// A request without a response. Its [`SentMark`] states whether it may have been sent.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct TransportError {
@@ -144,7 +144,8 @@ impl TransportError {
     }
 }
 
-/// Sends requests. An engine may bring its own; then judging addresses is its own business, too.
+/// Sends requests. An engine may provide its own implementation, which must then check addresses
+/// itself.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
     /// Sends one request and reads its answer whole. Dropping the future abandons it. It follows no

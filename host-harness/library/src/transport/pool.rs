@@ -205,7 +205,7 @@ impl Pools {
         self.leased(key, Connection::Http1 { sender, _task: task })
     }
 
-    /// Takes a new HTTP/2 connection into use; others may use it, too.
+    /// Adds a new HTTP/2 connection, which other requests may share.
     pub(super) fn opened_http2(
         self: &Arc<Self>,
         key: &Arc<PoolKey>,

@@ -1,5 +1,5 @@
-//! Listens for deliveries over plain HTTP, for one machine and for what stands behind a proxy that
-//! ends TLS. An engine with a server of its own calls [`Triggers::receive`] instead.
+//! Listens for deliveries over plain HTTP, on one machine or behind a proxy that terminates TLS. An
+//! engine with its own server calls [`Triggers::receive`] instead.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -202,8 +202,8 @@ impl Listener {
         triggers.receive(plugin, name, incoming).await
     }
 
-    /// Reads a body, and no more of it than the limit and the room for all bodies allow. `waits` tells
-    /// whether it waits for room.
+    /// Reads a body, within the limit and the budget for all bodies. `waits` states whether it
+    /// waits for the budget.
     async fn read(&self, body: Body, limit: usize, waits: &AtomicBool) -> Result<Received, Answer> {
         let mut body = pin!(body);
         let mut bytes = Vec::new();

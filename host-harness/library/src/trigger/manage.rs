@@ -1,4 +1,4 @@
-//! Sets subscriptions up, looks after them, and tears them down.
+//! Sets up, checks, repairs, and removes subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +35,7 @@ pub(super) struct Inner {
     wakers: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
-/// Why a subscription cannot be set up, looked after or torn down.
+/// Reason that a subscription cannot be set up, checked, or removed.
 pub(super) type Failure = Error;
 
 impl Triggers {
@@ -62,8 +62,9 @@ impl Triggers {
     ///
     /// # Errors
     ///
-    /// When the plugin is not approved, has no such trigger or refuses the parameters, when the
-    /// service refuses, or when it tells no secret although deliveries shall be signed.
+    /// If the plugin is not approved, does not have the trigger, or rejects the parameters, the
+    /// service rejects the request, or the service returns no secret although deliveries are
+    /// signed.
     pub async fn set_up(
         &self,
         plugin: &Plugin,
@@ -175,8 +176,8 @@ impl Triggers {
         self.finish(plugin, trigger, keep, cancellation).await
     }
 
-    /// Removes a subscription at the service, and then here, with all that has come for it. What is
-    /// gone already is no error.
+    /// Removes a subscription at the service, and then from the store with all received data. It is
+    /// not an error if the subscription no longer exists.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::plugin::{Plugin, TriggerReply};
 use crate::secret::Secret;
 
-/// Longest id of a delivery that is told apart.
+/// Maximum length of a delivery ID; longer ones are ignored.
 const LONGEST_ID: usize = 200;
 /// How long a plugin may take to answer, where its service does not say.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -75,7 +75,7 @@ pub struct Answer {
     pub reason: Reason,
 }
 
-/// Why a delivery was answered so. Nothing of it is told to the sender but the status.
+/// Reason for the response to a delivery. The sender sees only the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {

@@ -1,4 +1,4 @@
-//! Works on what has come for a subscription, polls, looks after it, and hands events on.
+//! Processes deliveries of a subscription, polls, checks its health, and delivers events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,14 +29,14 @@ pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
 /// Takes events. May take its time: deliveries are received meanwhile, and wait.
 #[async_trait]
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes an event. It is not handed over again once this has returned `Ok`.
+    /// Accepts an event. After this has returned `Ok`, the event is not delivered again.
     ///
     /// # Errors
     ///
     /// When it was not taken: it is offered again after a pause, and those behind it wait.
     async fn event(&self, event: &TriggerEvent) -> Result<(), SinkError>;
 
-    /// Hears what happens to the subscription besides.
+    /// Receives other activity of the subscription.
     fn activity(&self, subscription: &str, activity: &SubscriptionActivity) {
         tracing::info!(subscription, ?activity, "trigger");
     }
@@ -93,8 +93,8 @@ impl Default for RunOptions {
 }
 
 impl Triggers {
-    /// Runs a subscription until it is cancelled: works on deliveries or polls, looks after it, and
-    /// hands events on in order. What fails is told, and tried again after a pause.
+    /// Runs a subscription until it is canceled: processes deliveries or polls, checks its health,
+    /// and delivers events in order. Failures are reported and retried after a pause.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@ pub enum SignatureError {
 ///
 /// # Errors
 ///
-/// When no signature stands there, or none fits.
+/// If the signature is missing or invalid.
 pub fn verify(
     rule: &Signature,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! Where subscriptions are kept, and what has come for them until it is handed on.
+//! Storage for subscriptions and their received data until it is delivered.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -51,7 +51,7 @@ fn one_of(known: &[String]) -> String {
 }
 
 names! {
-    /// What has become of a delivery that was to be stored.
+    /// Result of storing a delivery.
     pub enum Acceptance {
         /// It is stored.
         Kept = "kept",
@@ -103,7 +103,8 @@ pub trait TriggerStore: Send + Sync + 'static {
         replacing: Option<u64>,
     ) -> Result<u64, TriggerStoreError>;
 
-    /// Removes one, with all that has come for it. One that is not there is no error.
+    /// Removes a subscription with all received data. It is not an error if the subscription does
+    /// not exist.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ pub struct NewSubscription {
     pub workflow: Option<String>,
 }
 
-/// Names a subscription: whose it is, and its name there. No two principals share one.
+/// Identifies a subscription: its owner and its name. Two principals never share one.
 ///
 /// As text it is the name alone for the default principal, and `tenant/user/name` for others, with
 /// `/` and `%` percent-encoded. That text names the subscription in a
@@ -46,7 +46,7 @@ pub struct NewSubscription {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SubscriptionKey {
-    /// Whose it is.
+    /// The owner.
     pub principal: Principal,
     /// Its name.
     pub name: String,
@@ -118,7 +118,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whose it is, and its name there.
+    /// The owner and the name.
     pub fn key(&self) -> SubscriptionKey {
         SubscriptionKey { principal: self.actor.clone(), name: self.name.clone() }
     }
@@ -160,7 +160,7 @@ impl fmt::Display for Status {
 /// A subscription with its secrets, as a store keeps it.
 #[derive(Clone, Debug)]
 pub struct StoredSubscription {
-    /// What is no secret.
+    /// The non-secret part.
     pub subscription: Subscription,
     /// The trigger's parameters. Sealed, because a form may ask for secrets.
     pub parameters: Value,
@@ -216,7 +216,7 @@ impl NewEvent {
 pub struct TriggerEvent {
     /// The subscription.
     pub subscription: String,
-    /// Raised with every event of the store; the same when the event is handed over again.
+    /// Incremented with every event of the store. Stays the same if the event is delivered again.
     pub number: u64,
     /// The same each time that the same event comes from the service.
     pub dedup_key: Option<String>,

@@ -154,7 +154,8 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
     let error = refusal(&fixture, &fs::read(&foreign).unwrap());
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
     let error = SqliteStore::open(fixture.directory.path(), fixture.key.clone()).unwrap_err();
-    assert!(error.to_string().ends_with("it is not a regular file"), "{error}");
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("it is not a regular file"), "{error}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn main() -> Result<()> {
             for line in &derived.wordless {
                 println!("{line}");
             }
-            println!("{} fields without words of their own", derived.wordless.len());
+            println!("{} fields without their own description", derived.wordless.len());
             Ok(())
         }
     }

@@ -105,7 +105,7 @@ pub(super) fn beyond(most: u64, given: u64, hint: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
         format!(
-            "the service hands out at most {most} records of one listing, and there are more than \
+            "the service returns at most {most} records of one listing, and there are more than \
              the {given} delivered: {hint}"
         ),
     )

@@ -369,7 +369,7 @@ pub fn configure<P: Plugin>(
     grant: Option<String>,
 ) -> Result<String, Vec<FieldError>> {
     let wrong =
-        || vec![FieldError { pointer: String::new(), message: "is no JSON object".to_owned() }];
+        || vec![FieldError { pointer: String::new(), message: "is not a JSON object".to_owned() }];
     let fields = json::object(&fields).ok_or_else(wrong)?;
     let grant = match grant {
         Some(text) => Some(json::value(&text).and_then(TokenGrant::from_value).ok_or_else(wrong)?),

@@ -288,7 +288,7 @@ impl Task {
             Answer::Elements => {
                 let body = response.text()?;
                 let elements =
-                    json::elements(&body).ok_or_else(|| response.unexpected("is no list"))?;
+                    json::elements(&body).ok_or_else(|| response.unexpected("is not a list"))?;
                 let mut outputs = Vec::with_capacity(elements.len());
                 for element in elements {
                     outputs.push(self.output(element));

@@ -98,8 +98,8 @@ pub struct Field {
     /// How to ask for its choices, where a node can list them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<OptionsCall>,
-    /// What can stand for the object that it refers to: `id`, `name`, `address`, or other words of the
-    /// node. Empty where it is no reference.
+    /// How the referenced object can be identified: `id`, `name`, `address`, or other words of the
+    /// node. Empty if the field is not a reference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accepts: Vec<String>,
     /// Whether it, or each of its elements, is a secret: not shown, not logged, stored apart.
@@ -193,7 +193,7 @@ impl Field {
         }
     }
 
-    /// All that has to be known to fill it in, besides its type and meaning, in words.
+    /// The constraints of the field as text, in addition to its type and description.
     pub fn facts(&self) -> Vec<String> {
         let mut facts = Vec::new();
         if self.is_required {

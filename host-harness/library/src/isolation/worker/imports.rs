@@ -34,7 +34,7 @@ fn confused() -> wasmtime::Error {
     wasmtime::Error::msg("the host sent an unexpected response")
 }
 
-/// What has come of a request.
+/// Result of a request.
 type Answered = Result<Response, SendError>;
 
 /// The contract's imports. What the guest waits for, the host does.

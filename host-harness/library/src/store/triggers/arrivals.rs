@@ -1,5 +1,5 @@
-//! What has come for a subscription: deliveries until they are turned into events, events until they
-//! are handed on, and marks of both, by which what comes again is known.
+//! Received data of a subscription: deliveries until they are turned into events, events until they
+//! are delivered, and the IDs of both, by which duplicates are recognized.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -18,8 +18,8 @@ use crate::trigger::{
     events_waiting,
 };
 
-/// How long what has come is told apart from what comes again, in milliseconds. Services repeat
-/// deliveries for two or three days.
+/// Milliseconds for which IDs are remembered to recognize duplicates. Services retry deliveries for
+/// two or three days.
 const REMEMBERED: i64 = 14 * 24 * 3_600 * 1_000;
 /// Characters of the reason for which a delivery was put aside.
 const LONGEST_REASON: usize = 1_000;

@@ -1,7 +1,7 @@
-//! Subscriptions in the store's file, and what has come for them. What a subscription's parameters
-//! hold and what signs its deliveries is sealed, bound to all that decides where events come from
-//! and whose credentials are used. Cursor and status are not: they change with every poll. What was
-//! delivered stands in clear until it is handed on.
+//! Subscriptions in the store's file, and their received data. The parameters and the signing
+//! secret of a subscription are sealed and bound to everything that determines where events come
+//! from and whose credentials are used. Cursor and status are not bound, because they change with
+//! every poll. Deliveries and events are stored in plaintext until they are delivered.
 
 mod arrivals;
 mod row;

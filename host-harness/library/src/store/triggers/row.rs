@@ -220,7 +220,7 @@ pub(super) fn put(database: &Database, row: &SubscriptionRow) -> rusqlite::Resul
         .map(|_| ())
 }
 
-/// Seals every subscription anew, for another key of the store.
+/// Reseals every subscription for another key of the store.
 pub(in crate::store) fn reseal(
     store: &SqliteStore,
     database: &Database,

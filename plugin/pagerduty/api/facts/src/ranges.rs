@@ -84,7 +84,7 @@ impl TryFrom<String> for Span {
                 _ => return None,
             })
         };
-        read().ok_or_else(|| format!("`{text}` is no length of time"))
+        read().ok_or_else(|| format!("`{text}` is not a duration"))
     }
 }
 
