@@ -4,9 +4,12 @@ use serde_json::json;
 use workflow_node_sdk::declare::{
     Action, Answer, Example, Field, Node, Output, Param, Place, Resource, Slot,
 };
+use workflow_node_sdk::http::{self, Request};
 use workflow_node_sdk::literal;
 use workflow_node_sdk::node::{Declares, Plugin};
 use workflow_node_sdk::testing::{Call, Host, answer, assert_sound, describe};
+
+use workflow_node_sdk::{block_on, context, join_all, time};
 
 use crate::plugin::Things;
 
@@ -186,4 +189,36 @@ fn another_version_of_an_action_is_refused() {
     let call = Call::new("city.weather").version(2).item(json!({ "city": "a" }));
     let error = Host::scripted([]).call::<Sound>(call).unwrap_err();
     assert!(error.message.contains("version"), "{}", error.message);
+}
+
+#[test]
+fn the_virtual_clock_goes_on_only_while_the_node_waits_and_ends_timers_at_the_deadline() {
+    let host = Host::scripted([answer(200, "{}")]).at(1_000).latency(40).deadline(500);
+    host.run(|| {
+        block_on(async {
+            http::send(&Request::new("GET", ORIGIN)).await.unwrap();
+            assert_eq!(context::now(), 1_000_040);
+            time::sleep(100).await;
+            assert_eq!(context::now(), 1_000_140);
+            time::sleep(3_600_000).await;
+        });
+    });
+    assert_eq!(host.now(), 1_000_500);
+}
+
+#[test]
+fn a_shorter_timer_ends_before_a_longer_one_that_was_started_first() {
+    let host = Host::scripted([]);
+    let order = std::cell::RefCell::new(Vec::new());
+    host.run(|| {
+        block_on(join_all([300, 100, 200].map(|wait| {
+            let order = &order;
+            async move {
+                time::sleep(wait).await;
+                order.borrow_mut().push(wait);
+            }
+        })));
+    });
+    assert_eq!(order.into_inner(), [100, 200, 300]);
+    assert_eq!(host.now(), 300);
 }
