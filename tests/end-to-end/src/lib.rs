@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: a simulator, a host that trusts it, the PagerDuty component,
 //! approved, and credentials of every kind.
 
+pub mod clock;
 pub mod engine;
 pub mod journals;
 pub mod scan;

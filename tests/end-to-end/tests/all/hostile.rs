@@ -32,7 +32,7 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
         ("emit-wrong-port", "the port `elsewhere`"),
         ("take-unknown", "`http.take` of ticket 42"),
         ("take-early", "has not returned"),
-        ("too-random", "at most 1024"),
+        ("too-random", "the limit is 1024"),
         ("ticket-bomb", "open tickets"),
     ] {
         let message = stopped(&hostile.misbehave(case).await);
@@ -279,7 +279,7 @@ async fn requests_that_the_guest_gives_up_are_audited_all_the_same() {
     for event in events {
         assert_eq!(event.verdict, workflow_node_host::audit::Verdict::Failed);
         let reason = event.reason.unwrap();
-        assert!(reason.contains("gave the request up; it may have been received"), "{reason}");
+        assert!(reason.contains("abandoned the request; it may have been received"), "{reason}");
         assert_eq!(event.credential.as_deref(), Some("token"));
     }
 }

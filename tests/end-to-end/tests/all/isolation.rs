@@ -328,7 +328,7 @@ async fn a_worker_that_cannot_be_started_is_named() {
     // Another digest, so that the cache does not have it.
     let bytes = [bytes, custom_section()].concat();
     let error = host.load(bytes).await.unwrap_err().to_string();
-    assert!(error.contains("/nowhere/worker cannot be started"), "{error}");
+    assert!(error.contains("cannot start the worker /nowhere/worker"), "{error}");
 }
 
 fn custom_section() -> Vec<u8> {

@@ -246,7 +246,7 @@ async fn an_override_changes_who_is_on_call_during_its_times_only() {
     assert_eq!(on_call(&world, at(after)).await, usual);
     for (parameters, words) in [
         (json!({"end": "2027-03-01T07:00:00Z", "minutes": 5}), "one of end and minutes"),
-        (json!({"start": "2027-03-01T08:00:00Z", "end": "2027-03-01T07:00:00Z"}), "not after"),
+        (json!({"start": "2027-03-01T08:00:00Z", "end": "2027-03-01T07:00:00Z"}), "must be after"),
     ] {
         let mut all = json!({"schedule_id": schedule, "user_id": "chloe@example.com"});
         for (name, value) in end_to_end::object(parameters) {
