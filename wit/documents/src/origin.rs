@@ -125,8 +125,8 @@ impl FromStr for Origin {
 pub struct OriginPattern {
     /// Any host below `origin.host`, but not that host itself.
     below: bool,
-    /// Name of the server whose origin an operator chooses. It stands for the host in `origin`, which
-    /// is no host of any URL.
+    /// Name of the server whose origin an operator chooses. It replaces the host in `origin`, which
+    /// does not match any URL.
     server: Option<String>,
     origin: Origin,
 }

@@ -8,8 +8,8 @@ use workflow_node_documents::server_of_url;
 use super::{CredentialType, Node};
 use crate::origin::OriginPattern;
 
-/// Checks that servers have names of their own, that everything that refers to one finds it, and that
-/// a credential type that does has a field for its origin.
+/// Checks that server names are unique, that every reference to a server resolves, and that a
+/// credential type that refers to one has a field for its origin.
 pub(super) fn check(node: &Node, types: &BTreeMap<String, CredentialType>) -> Result<(), String> {
     let mut known = BTreeSet::new();
     for server in &node.servers {

@@ -69,8 +69,8 @@ struct Received {
 }
 
 impl Listener {
-    /// For the subscriptions of one plugin. `on_answer` is told how each delivery was answered, by the
-    /// subscription's name (empty where there is none).
+    /// A listener for the subscriptions of one plugin. It calls `on_answer` with the response to each
+    /// delivery and the name of the subscription (empty if the path is unknown).
     pub fn new(
         triggers: Triggers,
         plugin: Plugin,

@@ -1,5 +1,8 @@
 //! The retired phrases, and how they are found.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::passages::Passage;
 
 /// A phrase that text for people must not contain.
@@ -102,24 +105,36 @@ pub(crate) fn find(passage: &Passage) -> Vec<(&'static Retired, usize)> {
     let matches = |at: usize, phrase: &str| {
         phrase
             .split(' ')
-            .enumerate()
-            .all(|(offset, word)| words.get(at + offset).is_some_and(|(found, _)| found == word))
+            .zip(at..)
+            .all(|(word, at)| words.get(at).is_some_and(|(found, _)| found == word))
     };
     let mut found = Vec::new();
-    for retired in RETIRED {
-        let length = retired.phrase.split(' ').count();
-        for at in 0..words.len() {
-            let is_exempt = |phrase: &&str| {
+    for (at, (first, line)) in words.iter().enumerate() {
+        for retired in by_first_word().get(first.as_str()).into_iter().flatten() {
+            let length = retired.phrase.split(' ').count();
+            let is_after = |phrase: &&str| {
                 let count = phrase.split(' ').count();
                 at >= count && matches(at - count, phrase)
             };
             if matches(at, retired.phrase)
-                && !retired.unless_after.iter().any(is_exempt)
+                && !retired.unless_after.iter().any(is_after)
                 && !retired.unless_before.iter().any(|phrase| matches(at + length, phrase))
             {
-                found.push((retired, words[at].1));
+                found.push((*retired, *line));
             }
         }
     }
     found
+}
+
+fn by_first_word() -> &'static HashMap<&'static str, Vec<&'static Retired>> {
+    static MAP: LazyLock<HashMap<&'static str, Vec<&'static Retired>>> = LazyLock::new(|| {
+        let mut map: HashMap<_, Vec<_>> = HashMap::new();
+        for retired in RETIRED {
+            let first = retired.phrase.split(' ').next().unwrap_or_default();
+            map.entry(first).or_default().push(retired);
+        }
+        map
+    });
+    &MAP
 }
