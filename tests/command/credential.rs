@@ -107,7 +107,7 @@ fn a_type_that_does_not_exist_or_needs_oauth_is_bad_input() {
             .harness(&["credential", "add", "work", "--plugin", world.plugin(), "--type", kind])
             .expect(2)
     };
-    add("api-tokn").says("There is: api-token");
+    add("api-tokn").says("Available: api-token");
     add("oauth2").says("harness credential connect work").says("--type oauth2");
     add("oauth2-app").says("OAuth 2.0 client credentials");
 }
@@ -135,7 +135,7 @@ fn credentials_are_listed_and_shown_without_secrets() {
     let list = world.harness(&["credential", "list", "--format", "json"]).expect(0).json();
     assert_eq!(list[0]["name"], "work");
     assert_eq!(list[0]["status"], "connected");
-    world.harness(&["credential", "show", "play"]).expect(3).says("There is: work");
+    world.harness(&["credential", "show", "play"]).expect(3).says("Available: work");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_credential_is_removed_only_when_that_is_said() {
     world
         .harness(&["credential", "remove", "work", "--yes"])
         .expect(3)
-        .says("no credential `work`");
+        .says("credential `work` not found");
     world.run(&["service.list", "--credential", "work"]).expect(3);
 }
 
@@ -202,7 +202,7 @@ fn the_key_can_stand_in_a_variable() {
     let show =
         || world.harness(&["credential", "show", "work"]).without_env("WORKFLOW_NODE_KEY_FILE");
     show().env("WORKFLOW_NODE_KEY", "5a".repeat(32)).expect(0);
-    show().env("WORKFLOW_NODE_KEY", "5b".repeat(32)).expect(3).says("not the key");
+    show().env("WORKFLOW_NODE_KEY", "5b".repeat(32)).expect(3).says("the key does not match");
     let output = show().env("WORKFLOW_NODE_KEY", "no-key-at-all").expect(3);
     output.says("WORKFLOW_NODE_KEY does not contain a key");
     assert!(!output.stderr.contains("no-key-at-all"));
@@ -218,7 +218,7 @@ fn a_key_file_is_made_once_and_for_its_owner() {
     let args = add(&world, "work", &["--secret", "api_token=-", "--key-file", file]);
     world.harness(&args).stdin(TOKEN).expect(0);
     world.harness(&["credential", "show", "work", "--key-file", file]).expect(0);
-    world.harness(&["credential", "show", "work"]).expect(3).says("not the key");
+    world.harness(&["credential", "show", "work"]).expect(3).says("the key does not match");
 }
 
 #[cfg(unix)]

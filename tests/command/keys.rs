@@ -9,7 +9,7 @@ fn another_key_opens_the_store_and_the_old_one_does_not() {
     let new = new.to_str().unwrap();
     let output = world.harness(&["credential", "rotate-key", "--to-key-file", new]).expect(0);
     output.shows("only the key file");
-    world.harness(&["credential", "show", "work"]).expect(3).says("not the key");
+    world.harness(&["credential", "show", "work"]).expect(3).says("the key does not match");
     world.harness(&["credential", "show", "work", "--key-file", new]).expect(0);
     world.run(&["service.list", "--credential", "work", "--key-file", new]).expect(0);
     world.harness(&["credential", "rotate-key"]).expect(2).says("--to-key-file");

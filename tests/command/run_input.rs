@@ -157,8 +157,8 @@ fn bad_input_is_named_before_anything_is_asked_of_anyone() {
 #[test]
 fn a_credential_that_is_missing_or_unusable_is_told_before_the_run() {
     let world = World::connected();
-    world.run(&["service.list"]).expect(3).says("needs a credential in the slot `rest`");
-    world.run(&["service.list", "--credential", "play"]).expect(3).says("There is: work");
+    world.run(&["service.list"]).expect(3).says("requires a credential in the slot `rest`");
+    world.run(&["service.list", "--credential", "play"]).expect(3).says("Available: work");
     world
         .run(&["event.trigger", "--credential", "work", "--parameters", EVENT])
         .expect(3)

@@ -208,7 +208,7 @@ fn a_server_that_is_not_there_is_named() {
     let results = world.harness(&args).expect(1).json();
     assert_valid(None, &results);
     let message = results[0]["error"]["message"].as_str().unwrap();
-    assert!(message.contains("https://127.0.0.1:1 cannot be reached"), "{message}");
+    assert!(message.contains("cannot reach https://127.0.0.1:1"), "{message}");
 }
 
 #[test]

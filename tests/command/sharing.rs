@@ -61,7 +61,7 @@ fn another_mode_asks_to_connect_again() {
     world.harness(&["credential", "share", "work"]).expect(2).says("--yes");
     let output = world.harness(&["credential", "share", "work", "--yes"]).expect(0);
     output.shows("needs reconnect").says("harness credential reconnect work");
-    list(&world, None, "work").expect(3).says("it is shared now");
+    list(&world, None, "work").expect(3).says("its mode was changed to shared");
     let key = world.simulator.us().keys().account;
     let again =
         ["credential", "reconnect", "work", "--plugin", world.plugin(), "--secret", "api_token=-"];
