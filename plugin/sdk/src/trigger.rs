@@ -62,6 +62,10 @@ pub struct Subscription {
     pub state: Option<Value>,
     /// About how many events one poll shall yield at most.
     pub limit: Option<usize>,
+    /// Handle of the signing secret that the host has made for this `setup`, for a trigger whose
+    /// signature is `made_by_host`. Place it in the request that creates the webhook, and return it in
+    /// the state.
+    pub signing_secret: Option<String>,
     hooks: Hooks,
 }
 
@@ -119,6 +123,10 @@ impl Subscription {
             callback_url: subscription.callback_url,
             state: subscription.state.and_then(json::value),
             limit: options.get("limit").and_then(Value::as_u64).map(|limit| limit as usize),
+            signing_secret: options
+                .get("signing_secret")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             // Most polls find nothing: what the form names is looked up once, when polling begins.
             hooks: Hooks { trusts_filters: true, ..hooks },
         })

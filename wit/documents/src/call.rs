@@ -22,6 +22,10 @@ document! {
     /// Settings that the host passes to a trigger in addition to its parameters.
     #[derive(Default)]
     open struct TriggerOptions {
+        optional {
+            /// Handle of a signing secret that the host has made for this setup.
+            signing_secret: String,
+        }
         number {
             /// About how many events one poll should yield at most.
             limit: u64,

@@ -188,6 +188,9 @@ document! {
         default {
             /// How long a replaced secret is accepted, in milliseconds.
             previous_ms: u64,
+            /// Whether the host makes the secret, because the service takes one instead of returning
+            /// one.
+            made_by_host: bool,
         }
     }
 }

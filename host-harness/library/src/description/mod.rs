@@ -29,8 +29,8 @@ pub use workflow_node_documents::{
     Example, Grant, Idempotency, Json, Node, OauthConfiguration, OperationLimit, PkceMethod,
     Placement, PlacementEncoding, PlacementKind, Poll, RateLimit, RateReset, RateWindow,
     ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Server,
-    ServerPattern, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger, Triggers,
-    Webhook,
+    ServerPattern, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, Trigger,
+    TriggerOptions, Triggers, Webhook,
 };
 
 /// Everything a plugin describes.

@@ -56,6 +56,17 @@ pub(super) fn check(
                 signature.secret
             ));
         }
+        let made = webhook.signature.as_ref().filter(|signature| signature.made_by_host);
+        let is_placed = |name: &String| {
+            node.secrets.iter().any(|secret| secret.name == *name && !secret.placements.is_empty())
+        };
+        if let Some(signature) = made.filter(|signature| !is_placed(&signature.secret)) {
+            return Err(format!(
+                "the host makes the secret `{}` for the deliveries of `{name}`, but no request of \
+                 the node places it",
+                signature.secret
+            ));
+        }
     }
     Ok(())
 }

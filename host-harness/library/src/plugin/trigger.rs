@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::Plugin;
 use super::call::call;
 use super::invocation::{Invocation, Returned};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
-use crate::description::{FieldProblem, Trigger};
+use crate::description::{Document as _, FieldProblem, Trigger, TriggerOptions};
 use crate::error::{Cause, Error};
 use crate::execution::{Execution, FormOf, ItemError, Observer};
 use crate::json::Measure;
@@ -75,7 +76,11 @@ impl Plugin {
     pub(crate) async fn set_up(&self, call: TriggerCall<'_>) -> Answered<(Value, Option<Secret>)> {
         let trigger = call.trigger;
         let by = call.execution.context.actor.clone();
-        let answer = self.ask(call, Invocation::SetUp, Returned::document).await?;
+        let options = match self.new_signing_secret(trigger, &by) {
+            Some(handle) => TriggerOptions::default().signing_secret(handle),
+            None => TriggerOptions::default(),
+        };
+        let answer = self.ask_with(call, &options, Invocation::SetUp, Returned::document).await?;
         let state = match answer {
             Ok(text) => self.json("state", &text, self.shared.trigger_limits.state)?,
             Err(error) => return Ok(Err(error)),
@@ -124,9 +129,31 @@ impl Plugin {
         })
     }
 
+    /// The handle of a new secret for the deliveries of a trigger whose signing secret the host makes.
+    /// The guest never sees the secret: the host fills it in where the node says that it is placed.
+    fn new_signing_secret(&self, trigger: &Trigger, by: &Principal) -> Option<String> {
+        let signature = trigger.webhook()?.signature.as_ref().filter(|one| one.made_by_host)?;
+        let mut secret = Zeroizing::new(String::with_capacity(2 * SIGNING_SECRET));
+        for byte in rand::random::<[u8; SIGNING_SECRET]>() {
+            secret.push_str(&format!("{byte:02x}"));
+        }
+        let secret = Secret::new(secret.as_str());
+        Some(self.shared.handles.keep(&self.holder(by), &signature.secret, secret))
+    }
+
     async fn ask<T>(
         &self,
         asked: TriggerCall<'_>,
+        invocation: impl FnOnce(contract::Subscription) -> Invocation,
+        expect: impl FnOnce(Returned) -> Option<Result<T, contract::Error>>,
+    ) -> Answered<T> {
+        self.ask_with(asked, &TriggerOptions::default(), invocation, expect).await
+    }
+
+    async fn ask_with<T>(
+        &self,
+        asked: TriggerCall<'_>,
+        options: &TriggerOptions,
         invocation: impl FnOnce(contract::Subscription) -> Invocation,
         expect: impl FnOnce(Returned) -> Option<Result<T, contract::Error>>,
     ) -> Answered<T> {
@@ -143,7 +170,7 @@ impl Plugin {
             parameters: self.without_secrets(&form, &by, asked.parameters).to_string(),
             callback_url: asked.callback_url.map(str::to_owned),
             state: asked.state.map(|state| self.put_together(trigger, &by, state, asked.secret)),
-            options: "{}".into(),
+            options: options.to_json(),
         };
         let invocation = invocation(subscription);
         let (answer, _) =
@@ -211,6 +238,10 @@ impl Plugin {
         })
     }
 }
+
+/// Length of a signing secret that the host makes, in bytes before they are written as hexadecimal
+/// digits: as long as the hash of HMAC-SHA-256, so that guessing it is not easier than forging.
+const SIGNING_SECRET: usize = 32;
 
 /// The value at a pointer, made where only its last member is missing.
 fn place<'a>(state: &'a mut Value, pointer: &str) -> Option<&'a mut Value> {

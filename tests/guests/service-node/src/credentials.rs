@@ -76,7 +76,12 @@ pub(crate) fn secrets() -> Vec<SecretPosition> {
     let path: PathTemplate = "/v1/charges".parse().expect("it is a path");
     let placement: SecretPlacement =
         SecretPlacement::new(["POST".to_owned()], [api()], path, "/password");
-    vec![SecretPosition::new("card-password", "Password of a card.").placements([placement])]
+    let hooks: PathTemplate = "/v1/hooks".parse().expect("it is a path");
+    let hook = SecretPlacement::new(["POST".to_owned()], [api()], hooks, "/secret");
+    vec![
+        SecretPosition::new("card-password", "Password of a card.").placements([placement]),
+        SecretPosition::new("hook-secret", "Signs deliveries.").placements([hook]),
+    ]
 }
 
 /// Where a credential may be sent: to the one origin of the service, or to the server that it names.

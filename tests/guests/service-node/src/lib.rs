@@ -3,6 +3,7 @@
 
 mod actions;
 mod credentials;
+mod hooks;
 
 use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Server, Slot};
 use workflow_node_sdk::documents::{Configuration, CredentialTypes, Identity, TokenGrant};
@@ -25,6 +26,7 @@ static NODE: Node = Node::builder("service", "Service", "A service as there are 
             .base_urls(&[BaseUrl::configured("own")]),
     ])
     .secrets(credentials::secrets)
+    .triggers(&[hooks::CHANGED])
     .resources(&[Resource::new(
         "thing",
         "Things",
@@ -86,4 +88,4 @@ async fn fetch(task: Task) -> Outcome {
     }
 }
 
-workflow_node_sdk::export_node!(Service);
+workflow_node_sdk::export_node!(Service, webhooks);

@@ -70,6 +70,7 @@ fn says_something(name: &str, value: &Value) -> bool {
                 | "emits"
                 | "batches"
                 | "iss_in_response"
+                | "made_by_host"
                 | "continue_on_fail"
         ),
         Value::Bool(true) => name != "output",

@@ -222,7 +222,10 @@ fn options() {
 #[test]
 fn options_of_calls() {
     check(&[CallOptions::default(), CallOptions::default().concurrency(4).continue_on_fail(true)]);
-    check(&[TriggerOptions::default(), TriggerOptions::default().limit(100)]);
+    check(&[
+        TriggerOptions::default(),
+        TriggerOptions::default().limit(100).signing_secret("secret:1"),
+    ]);
 }
 
 #[test]
@@ -238,7 +241,9 @@ fn triggers() {
     );
     let full = Webhook::default()
         .body_limit_bytes(1_000)
-        .signature(signature.clone().prefix("v1=").separator(",").previous_ms(1_000))
+        .signature(
+            signature.clone().prefix("v1=").separator(",").made_by_host(true).previous_ms(1_000),
+        )
         .id_header("X-Id")
         .answer_within_ms(5_000)
         .methods(["POST"])
