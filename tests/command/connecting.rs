@@ -620,5 +620,5 @@ fn rights_are_chosen_only_where_there_are_some() {
     connect(&world, "work", &app, &["--for", "no.action"])
         .expect(2)
         .says("no action or trigger `no.action`");
-    connect(&world, "work", &app, &["--scope", "everything"]).expect(2).says("not a scope");
+    connect(&world, "work", &app, &["--scope", "everything"]).expect(2).says("is not a scope");
 }

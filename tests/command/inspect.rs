@@ -55,7 +55,7 @@ fn a_trigger_is_shown_in_full_with_how_it_is_signed() {
         "HMAC-SHA256 over the raw body, in hex, in the header X-PagerDuty-Signature",
         "the secret webhook-secret",
         "recognized by the header X-Webhook-Id",
-        "Known values: incident.triggered, incident.acknowledged",
+        "Known values: incident.acknowledged, incident.annotated",
         "bodies above 2 MiB are rejected",
     ] {
         let words = webhook.split_whitespace().collect::<Vec<_>>().join(" ");
