@@ -43,10 +43,10 @@ pub use trigger::{Delivery, Trigger};
 pub enum Run {
     /// It is sent, and the answer decoded, as declared.
     Declared,
-    /// The node's own code: [`Plugin::run`](crate::node::Plugin::run).
+    /// The node's own code: [`Plugin::custom`](crate::node::Plugin::custom).
     Custom,
     /// The node's own code for all items at once:
-    /// [`Plugin::run_batch`](crate::node::Plugin::run_batch).
+    /// [`Plugin::batch`](crate::node::Plugin::batch).
     Batch,
 }
 

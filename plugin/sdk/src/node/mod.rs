@@ -136,7 +136,7 @@ pub trait Plugin {
         2_000
     }
 
-    /// The code of an action that is declared [`Run::Custom`](crate::declare::Run::Custom), which
+    /// The code of an action that is declared [`Run::Custom`], which
     /// runs for each item. A component in which an action has no code is not loaded.
     ///
     /// ```
@@ -155,7 +155,7 @@ pub trait Plugin {
         None
     }
 
-    /// The code of an action that is declared [`Run::Batch`](crate::declare::Run::Batch), which runs
+    /// The code of an action that is declared [`Run::Batch`], which runs
     /// for all items of a call. It returns one outcome per task, in order.
     fn batch(action: &str) -> Option<Batch> {
         let _ = action;
