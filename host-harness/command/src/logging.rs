@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::Format;
+use crate::flags::Format;
 use crate::output::harmless;
 
 /// Starts logging, unless the process logs already.
