@@ -104,7 +104,7 @@ fn read(name: &str, source: &Source) -> Result<Secret, Failure> {
         Source::Prompt => Err(Failure::new(
             Exit::Input,
             "secret",
-            format!("Secret `{name}` is missing, and there is no terminal to prompt for it"),
+            format!("Secret `{name}` is missing, and a prompt requires a terminal"),
         )
         .next(format!("pass it with --secret {name}=- (standard input) or --secret {name}=@FILE"))),
     }
