@@ -24,9 +24,11 @@ mod output;
 mod plugin;
 mod progress;
 mod run;
+mod serve;
 mod setup;
 mod slots;
 mod store;
+mod token;
 mod trigger;
 mod values;
 mod webhook;
@@ -70,7 +72,10 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, worker: Option<Worker
         Err(error) => return usage(&error, asks_for_json(&args)).code(),
     };
     let format = cli.command.format();
-    logging::start(cli.common.verbose, format);
+    match &cli.command {
+        Command::Serve(args) => logging::serve(cli.common.verbose, args.log_format),
+        _ => logging::start(cli.common.verbose, format),
+    }
     match execute(cli, format, worker).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
@@ -100,6 +105,8 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Credential(command) => credential::run(&setup, command).await,
         Command::Trigger(command) => trigger::run(&setup, command).await,
         Command::Webhook(command) => webhook::run(&setup, command).await,
+        Command::Serve(args) => serve::run(&setup, *args).await,
+        Command::Token(command) => token::run(&setup, command),
         Command::Completions { shell } => completions::run(shell),
     }
 }
