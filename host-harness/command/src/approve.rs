@@ -1,7 +1,6 @@
 //! `harness approve`: shows in words what a plugin asks for, and records that it may.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, IsTerminal as _};
 
 use serde_json::json;
 use workflow_node_host::description::{Action, AnsweredBy, Delivery};
@@ -9,10 +8,12 @@ use workflow_node_host::{
     Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Servers, Withheld,
 };
 
-use crate::cli::{ApproveArgs, Report};
+use crate::cli::ApproveArgs;
 use crate::exit::{Exit, Failure, chain, shell};
+use crate::flags::Report;
 use crate::groups::groups;
 use crate::output::{self, READING, one_line, simple_table, wrapped};
+use crate::prompt::{ask_terminal, asked};
 use crate::setup::Setup;
 use crate::words::{EFFECTS, delivery_in_short, effect, every, size};
 
@@ -78,6 +79,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     match args.format {
         Report::Text if already => output::stdout(&format!("Already approved in {file}.\n"))?,
         Report::Text => output::stdout(&format!("Approved in {file}.\n"))?,
+        Report::Json if args.quiet => {}
         Report::Json => {
             let mut report = json!({
                 "digest": plugin.digest(),
@@ -181,19 +183,6 @@ fn confirmed(args: &ApproveArgs, path: &str) -> Result<bool, Failure> {
         )));
     }
     asked("Approve these permissions? [y/N] ")
-}
-
-/// Whether a question can be asked and answered.
-pub(crate) fn ask_terminal() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Asks a question. Anything except yes counts as no.
-pub(crate) fn asked(question: &str) -> Result<bool, Failure> {
-    output::stderr(question);
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(Failure::internal)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn shown(

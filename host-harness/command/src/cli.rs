@@ -6,14 +6,14 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use workflow_node_host::description::Effect;
-use workflow_node_host::transport::ConnectTo;
-use workflow_node_host::{Origin, OriginError, OriginPattern, PluginName};
+use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
 use crate::credential::args::CredentialCommand;
+use crate::flags::{Format, Network, Report};
 use crate::serve::ServeArgs;
 use crate::token::TokenCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
-use crate::values::{RateLimit, duration, effect};
+use crate::values::{duration, effect};
 
 #[derive(Parser)]
 #[command(
@@ -104,41 +104,6 @@ pub(crate) enum IsolationMode {
     None,
 }
 
-/// Options of commands that send requests.
-#[derive(Args, Default)]
-#[command(next_help_heading = "Network")]
-pub(crate) struct Network {
-    /// Connect to the second origin when a request names the first, e.g.
-    /// https://api.example.com=https://127.0.0.1:8443. The URL, the Host header, and the
-    /// certificate stay those of the first. Repeatable
-    #[arg(long, value_name = "ORIGIN=ORIGIN")]
-    pub(crate) connect_to: Vec<ConnectTo>,
-
-    /// Also trust the certificate authorities in this file (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-
-    /// Send requests through this HTTP proxy, e.g. http://proxy.example.com:3128. Environment
-    /// variables do not set a proxy. The URL may contain a user name and a password, but other
-    /// users of this machine can see them
-    #[arg(long, value_name = "URL")]
-    pub(crate) proxy: Option<String>,
-
-    /// User name and password for the proxy: a file that contains USER:PASSWORD, or `ask` for a
-    /// prompt
-    #[arg(long, value_name = "@FILE|ask", requires = "proxy")]
-    pub(crate) proxy_credentials: Option<String>,
-
-    /// Allow only these of the approved origins, e.g. https://*.example.com. Repeatable
-    #[arg(long, value_name = "ORIGIN")]
-    pub(crate) allow: Vec<OriginPattern>,
-
-    /// Rate limit for requests instead of the one that the credential type declares, e.g. 100/60,
-    /// or `none`
-    #[arg(long, value_name = "REQUESTS/SECONDS")]
-    pub(crate) rate_limit: Option<RateLimit>,
-}
-
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Show a plugin: its permissions, actions, triggers, and credential types
@@ -196,35 +161,6 @@ impl Command {
     }
 }
 
-/// How `run` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// One array with one element per item
-    Json,
-    /// One line per record as it arrives, and a status line per item
-    Jsonl,
-}
-
-/// How the other commands print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Report {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
-
-impl From<Report> for Format {
-    fn from(report: Report) -> Self {
-        match report {
-            Report::Text => Self::Text,
-            Report::Json => Self::Json,
-        }
-    }
-}
-
 #[derive(Args)]
 #[command(after_help = "Examples:
   harness inspect node.wasm                     an overview
@@ -267,7 +203,7 @@ pub(crate) struct DocsArgs {
     pub(crate) format: Report,
 }
 
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(
     after_help = "Examples:\n  harness approve node.wasm\n  harness approve node.wasm --yes \
                         --approvals ci/approvals.json    a file for version control\n  harness approve \
@@ -314,6 +250,9 @@ pub(crate) struct ApproveArgs {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
+    /// Whether another command reports it.
+    #[arg(skip)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Subcommand)]
@@ -325,14 +264,58 @@ pub(crate) enum PluginCommand {
     Disable(PluginArgs),
     /// Allow a disabled plugin to run again
     Enable(PluginArgs),
+    /// Install a component, or a newer build of an installed one: approve it and make it the current
+    /// build. Other builds stay installed
+    #[command(after_help = "Examples:
+  harness plugin upgrade pagerduty.wasm      from then on, PLUGIN can be `pagerduty`
+  harness run pagerduty service.list         runs the current build
+  harness run pagerduty@sha256:… service.list  runs another installed build
+  harness plugin rollback pagerduty          makes the build before the current one")]
+    Upgrade(UpgradeArgs),
+    /// Make the build that was current before the current build of an installed plugin, or another
+    /// installed build
+    Rollback(RollbackArgs),
+    /// List the installed builds of plugins
+    List {
+        /// Output format
+        #[arg(long, value_enum, default_value = "text")]
+        format: Report,
+    },
 }
 
 impl PluginCommand {
     fn format(&self) -> Report {
         match self {
             Self::Disable(args) | Self::Enable(args) => args.format,
+            Self::Upgrade(args) => args.format,
+            Self::Rollback(args) => args.format,
+            Self::List { format } => *format,
         }
     }
+}
+
+#[derive(Args)]
+pub(crate) struct UpgradeArgs {
+    /// Component (.wasm file)
+    pub(crate) plugin: PathBuf,
+    /// Do not prompt for confirmation
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
+
+#[derive(Args)]
+pub(crate) struct RollbackArgs {
+    /// Name of an installed plugin
+    pub(crate) name: String,
+    /// Digest of the build [default: the build that was current before]
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) to: Option<Digest>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
 }
 
 #[derive(Args)]
@@ -359,6 +342,10 @@ pub(crate) struct RunArgs {
     pub(crate) plugin: PathBuf,
     /// Action to run; `harness inspect PLUGIN` lists them
     pub(crate) action: String,
+    /// Version of the action that a workflow was built with. The run fails before anything is sent
+    /// if the plugin has another version
+    #[arg(long, value_name = "N")]
+    pub(crate) action_version: Option<u32>,
     /// Parameters for every item: a JSON object, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) parameters: Option<String>,

@@ -1,7 +1,4 @@
-//! Ctrl-C: the first ends the run cleanly, the second at once.
-
-use std::future::Future as _;
-use std::task::{Context, Poll, Waker};
+//! Ctrl-C and SIGTERM: the first ends the run cleanly, the second at once.
 
 use workflow_node_host::CancellationToken;
 
@@ -18,26 +15,19 @@ impl Interrupt {
     pub(crate) fn listen() -> Self {
         let token = CancellationToken::new();
         let cancelled = token.clone();
-        let mut first = Box::pin(tokio::signal::ctrl_c());
-        // The first look at it is what begins to listen: not later than the first request.
-        let looked = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        // It begins to listen here: not later than the first request.
+        let signals = Signals::listen();
         let listener = tokio::spawn(async move {
-            let happened = match looked {
-                Poll::Ready(happened) => happened,
-                Poll::Pending => first.await,
-            };
-            if happened.is_err() {
-                return;
-            }
+            let Ok(mut signals) = signals else { return };
+            signals.next().await;
             cancelled.cancel();
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(Exit::Failed.code().into());
-            }
+            signals.next().await;
+            std::process::exit(Exit::Failed.code().into());
         });
         Self { token, listener }
     }
 
-    /// Cancelled by the first Ctrl-C.
+    /// Cancelled by the first signal.
     pub(crate) fn token(&self) -> CancellationToken {
         self.token.clone()
     }
@@ -50,5 +40,54 @@ impl Interrupt {
 impl Drop for Interrupt {
     fn drop(&mut self) {
         self.listener.abort();
+    }
+}
+
+/// What asks a program to end: Ctrl-C in a terminal, SIGTERM from a service manager or a container.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// What asks a program to end: Ctrl-C, or the end of the session or of Windows.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
+        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
+        }
     }
 }

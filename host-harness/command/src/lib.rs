@@ -12,10 +12,12 @@ mod completions;
 mod credential;
 mod docs;
 mod exit;
+mod flags;
 mod groups;
 mod har;
 mod input;
 mod inspect;
+mod installed;
 mod interrupt;
 mod keyring;
 mod logging;
@@ -23,11 +25,13 @@ mod options;
 mod output;
 mod plugin;
 mod progress;
+mod prompt;
 mod run;
 mod serve;
 mod setup;
 mod slots;
 mod store;
+mod tally;
 mod token;
 mod trigger;
 mod values;
@@ -40,8 +44,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use workflow_node_host::WorkerCommand;
 
-use cli::{Cli, Command, Format};
+use cli::{Cli, Command};
 use exit::{Exit, Failure};
+use flags::Format;
 
 /// The argument with which the command starts itself as a worker.
 const WORKER: &str = "__worker";
@@ -87,7 +92,12 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, worker: Option<Worker
 
 async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Result<Exit, Failure> {
     let setup = setup::Setup::new(cli.common, worker)?;
-    if setup.development && !matches!(cli.command, Command::Completions { .. }) {
+    // Of the other commands, none runs what was approved.
+    let runs = matches!(
+        cli.command,
+        Command::Run(_) | Command::Options(_) | Command::Credential(_) | Command::Trigger(_)
+    );
+    if setup.development && runs {
         output::warning(
             "development",
             "Development mode: a rebuild of an approved plugin that requests no new permissions is \

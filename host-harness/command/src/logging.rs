@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::cli::Format;
+use crate::flags::Format;
 use crate::output::harmless;
 
 /// Starts logging, unless the process logs already.

@@ -3,11 +3,12 @@
 use serde_json::Value;
 use workflow_node_host::{Options, OptionsQuery, OptionsRequest};
 
-use crate::cli::{OptionsArgs, Report};
+use crate::cli::OptionsArgs;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::interrupt::Interrupt;
 use crate::output::{self, simple_table};
-use crate::setup::{Setup, load};
+use crate::setup::Setup;
 use crate::store::LateStore;
 use crate::{input, slots};
 
@@ -15,7 +16,7 @@ pub(crate) async fn run(setup: &Setup, args: OptionsArgs) -> Result<Exit, Failur
     let parameters = input::parameters(args.parameters.as_deref())?;
     let store = LateStore::default();
     let host = setup.host(&args.network, Some(&store))?;
-    let plugin = load(&host, &args.plugin).await?;
+    let plugin = setup.load_with(&host, &args.plugin).await?;
     let path = args.plugin.display().to_string();
     let of_plugin = |error| Failure::of(&error, &path);
     let parameter = &args.parameter;

@@ -12,11 +12,11 @@ use workflow_node_server::{
     ApprovalConfig, Config, ConfigError, Database, DatabaseError, Server, ServerError, TlsFiles,
 };
 
-use crate::cli::Network;
 use crate::exit::{Exit, Failure, chain};
+use crate::flags::Network;
 use crate::logging::LogFormat;
 use crate::output;
-use crate::setup::{Setup, load};
+use crate::setup::Setup;
 use crate::store::LateStore;
 
 /// Where the server listens, if nothing else is said.
@@ -108,7 +108,7 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
         builder = builder.plugin(loaded);
     }
     for plugin in &args.plugins {
-        builder = builder.plugin(load(&host, plugin).await?);
+        builder = builder.plugin(setup.load_with(&host, plugin).await?);
     }
     builder = config.listen.into_iter().fold(builder, |builder, address| builder.listen(address));
     if let Some(path) = &config.unix {

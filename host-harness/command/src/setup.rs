@@ -14,10 +14,12 @@ use workflow_node_host::{
     User, WorkerCommand,
 };
 
-use crate::cli::{Common, IsolationMode, Network};
+use crate::cli::{Common, IsolationMode};
 use crate::credential::ToldOnTerminal;
 use crate::exit::{Exit, Failure};
-use crate::store::{LateStore, ask, can_ask};
+use crate::flags::Network;
+use crate::prompt::{ask, can_ask};
+use crate::store::LateStore;
 use crate::values::ProxyCredentials;
 
 /// Chooses where plugins run.
@@ -131,13 +133,18 @@ impl Setup {
 
     /// Loads a plugin without anything to send with.
     pub(crate) async fn load(&self, plugin: &Path) -> Result<Plugin, Failure> {
-        load(&self.host(&Network::default(), None)?, plugin).await
+        self.load_with(&self.host(&Network::default(), None)?, plugin).await
+    }
+
+    /// Loads a plugin: a file, or an installed build.
+    pub(crate) async fn load_with(&self, host: &Host, plugin: &Path) -> Result<Plugin, Failure> {
+        let file = crate::installed::Installed::new(&self.data).file(plugin)?;
+        load(host, plugin, &file).await
     }
 }
 
-/// Loads a plugin.
-pub(crate) async fn load(host: &Host, plugin: &Path) -> Result<Plugin, Failure> {
-    host.load_file(plugin).await.map_err(|error| {
+async fn load(host: &Host, plugin: &Path, file: &Path) -> Result<Plugin, Failure> {
+    host.load_file(file).await.map_err(|error| {
         let mut failure = Failure::of(&error, &plugin.display().to_string());
         if failure.exit == Exit::Input {
             failure.next = Some("pass the path of the component's .wasm file".to_owned());

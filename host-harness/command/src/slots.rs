@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use workflow_node_host::Plugin;
 use workflow_node_host::description::SlotUse;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::setup::Setup;
 use crate::store::LateStore;
 
@@ -41,7 +41,28 @@ pub(crate) fn fill(
         // What is wrong with the store shows before anything runs.
         store.open(setup)?;
     }
-    Ok(filled)
+    let is_missing =
+        |(slot, one): &(&String, &SlotUse)| one.required && !filled.contains_key(*slot);
+    match of.slots.iter().find(is_missing) {
+        Some((slot, _)) => Err(missing(plugin, of, slot)),
+        None => Ok(filled),
+    }
+}
+
+/// A slot that must be filled is empty.
+fn missing(plugin: &Plugin, of: Uses<'_>, slot: &str) -> Failure {
+    let types = plugin.description().node.slots.get(slot).map(|slot| &*slot.credential_types);
+    let types = types.unwrap_or_default();
+    let message = format!(
+        "`{}` requires a credential in the slot `{slot}` (of type {})",
+        of.name,
+        types.join(", ")
+    );
+    let one = types.first().map_or("TYPE", String::as_str);
+    Failure::new(Exit::Credential, "credential", message).next(format!(
+        "add --credential NAME; to connect an account: harness credential connect NAME --plugin \
+         PLUGIN --type {one}"
+    ))
 }
 
 fn slot_for(

@@ -1,15 +1,14 @@
 //! Opens the credential store: which key, and where it comes from.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use workflow_node_host::Secret;
 use workflow_node_host::store::{KeyKind, LazyStore, SqliteStore, StoreKey};
 use workflow_node_host::trigger::{MemoryTriggers, TriggerStore};
 
 use crate::exit::{Exit, Failure};
 use crate::keyring;
+use crate::prompt::{ask, can_ask};
 use crate::setup::Setup;
 
 /// Where subscriptions are kept: beside the credentials, or in memory where there is no store and
@@ -146,23 +145,6 @@ pub(crate) fn new_passphrase(what: &str) -> Result<StoreKey, Failure> {
         return Err(Failure::input("passphrase", "The passphrases do not match"));
     }
     Ok(StoreKey::Passphrase(first))
-}
-
-/// Whether there is somebody to ask for a secret. The answer is read from the terminal itself, so
-/// standard input may be something else.
-pub(crate) fn can_ask() -> bool {
-    std::io::stderr().is_terminal()
-}
-
-/// Asks for a secret without showing it.
-pub(crate) fn ask(prompt: &str) -> Result<Secret, Failure> {
-    rpassword::prompt_password(crate::output::one_line(prompt)).map(Secret::new).map_err(|error| {
-        Failure::new(
-            Exit::Credential,
-            "credential",
-            format!("Cannot read from the terminal: {error}"),
-        )
-    })
 }
 
 /// A store that is opened only once it is known that it is needed: everything else is checked

@@ -10,8 +10,8 @@ use workflow_node_host::OriginPattern;
 use workflow_node_host::description::Effect;
 use workflow_node_server::{Config, Database, Policy, PolicySource, Role, TokenRecord, Tokens};
 
-use crate::cli::Report;
 use crate::exit::{Exit, Failure};
+use crate::flags::Report;
 use crate::output::{self, simple_table};
 use crate::setup::Setup;
 use crate::values::{duration, effect};

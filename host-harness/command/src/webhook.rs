@@ -11,8 +11,8 @@ use workflow_node_host::description::{Signature, Trigger, Webhook};
 use workflow_node_host::transport::{SentMark, Transport as _, TransportRequest};
 use workflow_node_host::trigger::{TriggerStore, sign};
 
-use crate::cli::Report;
 use crate::exit::{Exit, Failure};
+use crate::flags::Report;
 use crate::output::{self, simple_table};
 use crate::setup::{Setup, transport_to};
 use crate::trigger::args::{SendArgs, Tamper, WebhookCommand};

@@ -77,10 +77,9 @@ pub(crate) fn every(milliseconds: u64) -> String {
     }
 }
 
-/// `1 action`, `2 actions`.
-pub(crate) fn count(number: usize, one: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {one}{s}")
+pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// `a`, `a or b`, `a, b, or c`.

@@ -68,6 +68,8 @@ pub enum ErrorKind {
     Withheld,
     /// The plugin or the store has nothing of that name.
     Unknown,
+    /// A workflow was built with another version of the action or trigger than the plugin has.
+    Version,
     /// Parameters or fields are invalid; see [`Error::problems`].
     InvalidInput,
     /// A call was made with arguments that do not belong together.
@@ -110,6 +112,7 @@ impl ErrorKind {
             Self::PluginDisabled => "plugin-disabled",
             Self::Withheld => "withheld",
             Self::Unknown => "unknown",
+            Self::Version => "version",
             Self::InvalidInput => "invalid-input",
             Self::Items => "items",
             Self::Timeout => "timeout",
@@ -161,6 +164,8 @@ pub(crate) enum Cause {
     Withheld(String),
     #[error("{what} `{name}` not found{}", one_of(.name, .known))]
     Unknown { what: &'static str, name: String, known: Vec<String> },
+    #[error("{0}")]
+    Version(String),
     #[error("{what}: {}", list(.problems))]
     Invalid { what: String, problems: Vec<FieldProblem> },
     #[error("{0}")]
@@ -228,6 +233,7 @@ impl Error {
             Cause::Unknown { .. } | Cause::TriggerStore(TriggerStoreError::Unknown { .. }) => {
                 ErrorKind::Unknown
             }
+            Cause::Version(_) => ErrorKind::Version,
             Cause::Invalid { .. } => ErrorKind::InvalidInput,
             Cause::Items(_) => ErrorKind::Items,
             Cause::TimeRanOut(_) => ErrorKind::Timeout,
@@ -316,6 +322,7 @@ impl Error {
         matches!(
             *self.0,
             Cause::Unknown { .. }
+                | Cause::Version(_)
                 | Cause::Invalid { .. }
                 | Cause::Items(_)
                 | Cause::Read { .. }

@@ -118,6 +118,9 @@ impl Clone for CallContext {
 pub struct Execution {
     /// Name of the action.
     pub action: String,
+    /// Version of the action that the workflow was built with. The execution fails before anything is
+    /// sent if the plugin has another version. `None`: the version that the plugin has.
+    pub version: Option<u32>,
     /// One object of parameters per item.
     pub items: Vec<Value>,
     /// Names of credentials, by slot.
@@ -139,6 +142,13 @@ impl Execution {
     /// An execution of an action, without items.
     pub fn new(action: impl Into<String>) -> Self {
         Self { action: action.into(), ..Self::default() }
+    }
+
+    /// Pins the version of the action that the workflow was built with.
+    #[must_use]
+    pub fn version(mut self, version: u32) -> Self {
+        self.version = Some(version);
+        self
     }
 
     /// Adds an item.

@@ -167,6 +167,7 @@ impl Engine {
         NewSubscription {
             name: name.into(),
             trigger: "event".into(),
+            version: None,
             parameters,
             credentials: [("rest".to_owned(), "user".to_owned())].into(),
             callback_url: Some(self.callback(name)),

@@ -86,6 +86,7 @@ impl Shop {
             let own = if ignores_itself { vec![person.clone()] } else { Vec::new() };
             let parameters = json!({"events": EVENTS, "service_id": service, "ignore_agents": own});
             let new = NewSubscription {
+                version: None,
                 credentials: [("rest".to_owned(), "pagerduty".to_owned())].into(),
                 actor: "integration".into(),
                 workflow: Some("issue-sync".into()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use workflow_node_host::credential::Mode;
 
-use crate::cli::{Network, Report};
+use crate::flags::{Network, Report};
 
 #[derive(Subcommand)]
 pub(crate) enum CredentialCommand {

@@ -12,11 +12,11 @@ use workflow_node_host::oauth::{
 
 use super::args::Browser;
 use super::shown::{point, rights_text};
-use crate::approve::{ask_terminal, asked};
-use crate::cli::Report;
 use crate::exit::{Exit, Failure};
+use crate::flags::Report;
 use crate::interrupt::Interrupt;
 use crate::output;
+use crate::prompt::{ask_terminal, asked};
 
 /// No pasted address is longer.
 const LONGEST: u64 = 16 * 1024;

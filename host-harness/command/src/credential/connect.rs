@@ -10,8 +10,8 @@ use workflow_node_host::oauth::{AskFor, ConnectOrder, NewConnection};
 use super::args::{Access, AddArgs, AgainArgs, Browser, ConnectArgs, ExtendArgs, Naming, Rights};
 use super::shown::{outcome_text, summary_text};
 use super::{World, browser, form, key_of};
-use crate::cli::Report;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::output;
 use crate::setup::Setup;
 
@@ -34,7 +34,7 @@ pub(super) async fn connect(setup: &Setup, args: ConnectArgs) -> Result<Exit, Fa
 
 pub(super) async fn add(setup: &Setup, args: AddArgs) -> Result<Exit, Failure> {
     let given = form::given(&args.form)?;
-    let world = World::new(setup, &crate::cli::Network::default())?;
+    let world = World::new(setup, &crate::flags::Network::default())?;
     let plugin = world.load(&args.plugin).await?;
     let path = args.plugin.display().to_string();
     let credential_type = credential_type(&plugin, &args.credential_type, &path)?;
@@ -114,7 +114,7 @@ pub(super) async fn extend(setup: &Setup, args: ExtendArgs) -> Result<Exit, Fail
 
 /// What the four ways share.
 struct Made<'a> {
-    world: &'a World,
+    world: &'a World<'a>,
     plugin: &'a Plugin,
     path: &'a str,
     format: Report,
@@ -257,7 +257,7 @@ fn named(
 }
 
 /// Before anybody is asked anything, or sent anywhere.
-fn refuse_taken(setup: &Setup, world: &World, order: &ConnectOrder) -> Result<(), Failure> {
+fn refuse_taken(setup: &Setup, world: &World<'_>, order: &ConnectOrder) -> Result<(), Failure> {
     let store = world.store.open_or_make(setup)?;
     let id = setup.credential(&order.name);
     let Ok(head) = store.head(&id) else { return Ok(()) };

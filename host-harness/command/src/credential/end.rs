@@ -8,8 +8,8 @@ use workflow_node_host::oauth::{CredentialEnded, CredentialEvents, Disconnection
 use super::args::DisconnectArgs;
 use super::shown::point;
 use super::{World, confirm, key_of};
-use crate::cli::Report;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::output;
 use crate::setup::Setup;
 use crate::store;

@@ -8,12 +8,13 @@ use workflow_node_host::store::{PassphraseCost, StoreKey};
 
 use super::args::{ExportArgs, ImportArgs, RotateKeyArgs, SealArgs};
 use super::secrets;
-use crate::cli::Report;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::keyring;
 use crate::output::{self, count};
+use crate::prompt::{ask, can_ask};
 use crate::setup::Setup;
-use crate::store::{self, can_ask};
+use crate::store;
 
 pub(super) fn key_file(file: &Path) -> Result<Exit, Failure> {
     make_key_file(file)?;
@@ -165,5 +166,5 @@ fn seal_key(args: &SealArgs, is_new: bool) -> Result<StoreKey, Failure> {
     if is_new {
         return store::new_passphrase("the sealed file");
     }
-    Ok(StoreKey::Passphrase(store::ask("Passphrase of the sealed file: ")?))
+    Ok(StoreKey::Passphrase(ask("Passphrase of the sealed file: ")?))
 }

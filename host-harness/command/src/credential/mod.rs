@@ -19,12 +19,12 @@ use workflow_node_host::oauth::CredentialManager;
 use workflow_node_host::store::SqliteStore;
 use workflow_node_host::{Host, Identity, ItemErrorKind, Plugin};
 
-use crate::approve::{ask_terminal, asked};
-use crate::cli::{Network, Report};
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::{Network, Report};
 use crate::interrupt::Interrupt;
 use crate::output;
-use crate::setup::{Setup, load};
+use crate::prompt::{ask_terminal, asked};
+use crate::setup::Setup;
 use crate::store::LateStore;
 use args::{CredentialCommand, TestArgs};
 pub(crate) use end::ToldOnTerminal;
@@ -58,20 +58,21 @@ pub(crate) async fn run(setup: &Setup, command: CredentialCommand) -> Result<Exi
 }
 
 /// A host over the store, and what manages the credentials in it.
-struct World {
+struct World<'a> {
+    setup: &'a Setup,
     host: Host,
     store: LateStore,
 }
 
-impl World {
-    fn new(setup: &Setup, network: &Network) -> Result<Self, Failure> {
+impl<'a> World<'a> {
+    fn new(setup: &'a Setup, network: &Network) -> Result<Self, Failure> {
         let store = LateStore::default();
         let host = setup.host(network, Some(&store))?;
-        Ok(Self { host, store })
+        Ok(Self { setup, host, store })
     }
 
     async fn load(&self, plugin: &Path) -> Result<Plugin, Failure> {
-        load(&self.host, plugin).await
+        self.setup.load_with(&self.host, plugin).await
     }
 
     fn manager(&self) -> Result<&CredentialManager, Failure> {
@@ -146,7 +147,11 @@ async fn test(setup: &Setup, args: &TestArgs) -> Result<Exit, Failure> {
 }
 
 /// Whose a typed-in secret is shows only when it is proved; what an ID token has said stays.
-async fn remember(world: &World, key: &ConnectionKey, identity: &Identity) -> Result<(), Failure> {
+async fn remember(
+    world: &World<'_>,
+    key: &ConnectionKey,
+    identity: &Identity,
+) -> Result<(), Failure> {
     let stored = world.store()?.read(key)?;
     if stored.connection.parts.configuration.oauth.is_some() {
         return Ok(());

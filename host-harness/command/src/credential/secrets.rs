@@ -9,7 +9,7 @@ use workflow_node_host::Secret;
 use workflow_node_host::description::{CredentialType, Form};
 
 use crate::exit::{Exit, Failure};
-use crate::store::{ask, can_ask};
+use crate::prompt::{ask, can_ask};
 
 /// Where one secret is read from.
 pub(super) enum Source {

@@ -7,8 +7,8 @@ use workflow_node_host::credential::{HeadChange, Mode};
 use super::args::ShareArgs;
 use super::shown::summary_text;
 use super::{World, confirm};
-use crate::cli::{Network, Report};
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::{Network, Report};
 use crate::output;
 use crate::setup::Setup;
 

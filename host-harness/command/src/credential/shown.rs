@@ -5,8 +5,8 @@ use workflow_node_host::credential::{CredentialStatus, CredentialSummary, Mode};
 use workflow_node_host::oauth::{NewConnection, Right};
 use workflow_node_host::{Identity, User};
 
-use crate::cli::Report;
 use crate::exit::{Exit, Failure};
+use crate::flags::Report;
 use crate::output::{self, READING, key_texts, simple_table, wrapped};
 use crate::setup::Setup;
 use crate::store;

@@ -16,8 +16,9 @@ use std::path::Path;
 use serde_json::json;
 use workflow_node_host::description::FieldProblem;
 
-use crate::cli::{DocsArgs, Report};
+use crate::cli::DocsArgs;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::output;
 use crate::setup::Setup;
 use crate::words::count;

@@ -5,8 +5,8 @@ use workflow_node_host::{
     ConnectionLimits, LimitDescription, Limits, ProcessLimits, TriggerLimits, WorkerLimits,
 };
 
-use crate::cli::Report;
 use crate::exit::{Exit, Failure};
+use crate::flags::Report;
 use crate::output;
 
 /// The limits in force, in groups by the type that sets them.

@@ -9,8 +9,9 @@ use serde_json::Map;
 use workflow_node_host::description::{Action, CredentialType, Form, Trigger};
 use workflow_node_host::{Plugin, near};
 
-use crate::cli::{InspectArgs, Report};
+use crate::cli::InspectArgs;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::groups::{Group, group, groups};
 use crate::output;
 use crate::setup::Setup;

@@ -13,12 +13,13 @@ use serde::Serialize;
 use serde_json::json;
 use workflow_node_host::description::FieldProblem;
 
-use crate::cli::Format;
 use crate::exit::{Exit, Failure};
+use crate::flags::Format;
 
+pub(crate) use crate::words::count;
 pub(crate) use json::{DryRunElement, ItemLine, RecordLine, ResultElement};
 pub(crate) use table::{READING, fits, key_texts, points, simple_table, wide_table, wrapped};
-pub(crate) use text::{Summary, count, results};
+pub(crate) use text::{Summary, results};
 
 /// Writes text for people.
 pub(crate) fn stdout(text: &str) -> Result<(), Failure> {

@@ -9,7 +9,8 @@ use workflow_node_host::{ItemErrorKind, ItemOutcome, Outcome};
 
 use super::one_line;
 use super::table::{columns_of, key_values, names_of, scalar, table_of};
-use crate::run::{Sent, Tally};
+use crate::tally::{Sent, Tally};
+use crate::words::count;
 
 /// More failed items are not read one by one.
 const LISTED: usize = 20;
@@ -154,11 +155,6 @@ fn failure_in_words(item: &ItemOutcome) -> Option<String> {
         words.push_str(&format!(" (its first {records} were returned)"));
     }
     Some(words)
-}
-
-pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
-    let number = number.try_into().unwrap_or(u64::MAX);
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// `340 ms`, `2.5 s`, `3 min 5 s`.

@@ -12,8 +12,9 @@ use workflow_node_host::{
 
 use super::array;
 use super::watch::Watch;
-use crate::cli::{Format, RunArgs};
+use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
+use crate::flags::Format;
 use crate::har::Archive;
 use crate::output::{self, DryRunElement, one_line};
 use crate::store::LateStore;

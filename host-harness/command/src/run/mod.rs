@@ -9,18 +9,19 @@ use std::sync::Arc;
 use workflow_node_host::description::FieldProblem;
 use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin};
 
-use crate::cli::{Format, RunArgs};
+use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
+use crate::flags::Format;
 use crate::har::Archive;
 use crate::input::Source;
 use crate::interrupt::Interrupt;
 use crate::output::{self, ResultElement, Summary};
-use crate::setup::{Setup, load};
+use crate::setup::Setup;
 use crate::store::LateStore;
 use crate::{input, slots};
 
+use crate::tally::{Sent, Tally};
 use watch::Watch;
-pub(crate) use watch::{Sent, Tally};
 
 pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     let streams = args.format == Format::Jsonl && !args.dry_run;
@@ -32,7 +33,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     };
     let store = LateStore::default();
     let host = setup.host(&args.network, Some(&store))?;
-    let plugin = load(&host, &args.plugin).await?;
+    let plugin = setup.load_with(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
         let mut failure = Failure::of(&error, &args.plugin.display().to_string());
         if error.kind() == ErrorKind::Unknown {
@@ -64,6 +65,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         let of = slots::Uses { name: &action.name, slots: &action.slots };
         slots::fill(setup, &plugin, of, &args.credential, &store)?
     };
+    execution.version = args.action_version;
     execution.continue_on_fail = args.continue_on_fail;
     execution.concurrency = args.concurrency.map(usize::from);
     execution.id.clone_from(&args.execution_id);

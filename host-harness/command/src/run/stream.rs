@@ -6,10 +6,11 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use workflow_node_host::description::FieldProblem;
 use workflow_node_host::{Execution, ExecutionEnd, ExecutionEvent, Observer, Plugin};
 
-use super::watch::{Tally, Watch};
+use super::watch::Watch;
 use crate::exit::{Exit, Failure};
 use crate::input::{Lines, Source};
 use crate::output::{self, ItemLine, JsonLines, RecordLine};
+use crate::tally::{Sent, Tally};
 
 /// How many failed items the last error names.
 const NAMED: usize = 20;
@@ -118,7 +119,7 @@ pub(super) fn problems(
 /// How the command ends.
 pub(super) fn verdict(
     streamed: Streamed,
-    interrupted: Option<super::Sent>,
+    interrupted: Option<Sent>,
     plugin: &str,
 ) -> Result<Exit, Failure> {
     let Streamed { end, tally, failed } = streamed;

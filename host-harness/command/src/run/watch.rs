@@ -4,62 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use workflow_node_host::{Exchange, ItemError, ItemErrorKind, LogLevel, Observer, Outcome};
+use workflow_node_host::{Exchange, LogLevel, Observer};
 
 use crate::cli::RunArgs;
 use crate::output;
 use crate::progress::Progress;
-
-/// Status of the requests of an interrupted run.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sent {
-    answered: u64,
-    possibly: u64,
-    not: u64,
-}
-
-/// How many items have ended how, and how many requests were made for them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) succeeded: u64,
-    pub(crate) failed: u64,
-    pub(crate) cancelled: u64,
-    pub(crate) requests: u64,
-}
-
-impl Tally {
-    pub(crate) fn of(outcome: &Outcome) -> Self {
-        let mut tally = Self { requests: outcome.requests, ..Self::default() };
-        outcome.items.iter().for_each(|item| tally.add(item.error.as_ref()));
-        tally
-    }
-
-    /// Counts an item that is finished.
-    pub(crate) fn add(&mut self, error: Option<&ItemError>) {
-        match error {
-            None => self.succeeded += 1,
-            Some(error) if error.kind == ItemErrorKind::Cancelled => self.cancelled += 1,
-            Some(_) => self.failed += 1,
-        }
-    }
-}
-
-impl Sent {
-    pub(crate) fn in_words(self, tally: Tally) -> String {
-        // A request whose end was not heard of had begun.
-        let heard = self.answered + self.possibly + self.not;
-        let possibly = self.possibly + tally.requests.saturating_sub(heard);
-        format!(
-            "Interrupted: {} answered, {possibly} possibly sent, {} not sent; {} succeeded, {} \
-             failed, {} canceled",
-            output::count(self.answered, "request"),
-            self.not,
-            output::count(tally.succeeded, "item"),
-            tally.failed,
-            tally.cancelled,
-        )
-    }
-}
+use crate::tally::Sent;
 
 pub(super) struct Watch {
     progress: Progress,

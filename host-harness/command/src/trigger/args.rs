@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 
-use crate::cli::{Format, Network, Report};
+use crate::flags::{Format, Network, Report};
 use crate::values::duration;
 
 #[derive(Subcommand)]
@@ -75,6 +75,10 @@ pub(crate) struct ListenArgs {
     pub(crate) plugin: PathBuf,
     /// Trigger; `harness inspect PLUGIN` lists them
     pub(crate) trigger: String,
+    /// Version of the trigger that a workflow was built with. The command fails before anything is
+    /// sent if the plugin has another version
+    #[arg(long, value_name = "N")]
+    pub(crate) trigger_version: Option<u32>,
     /// Parameters of the trigger: a JSON object, or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) parameters: Option<String>,

@@ -15,7 +15,7 @@ use super::sink::{Printer, heard};
 use crate::exit::{Exit, Failure, shell};
 use crate::interrupt::Interrupt;
 use crate::output;
-use crate::setup::{Setup, load};
+use crate::setup::Setup;
 use crate::store::LateStore;
 use crate::{input, slots};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
     let parameters = Value::Object(input::parameters(args.parameters.as_deref())?);
     let late = LateStore::default();
     let host = setup.host(&args.network, Some(&late))?;
-    let plugin = load(&host, &args.plugin).await?;
+    let plugin = setup.load_with(&host, &args.plugin).await?;
     let path = args.plugin.display().to_string();
     let failed = of_plugin(&path);
     let trigger = plugin
@@ -55,6 +55,7 @@ pub(super) async fn run(setup: &Setup, args: ListenArgs) -> Result<Exit, Failure
     let new = NewSubscription {
         name: name.clone(),
         trigger: args.trigger.clone(),
+        version: args.trigger_version,
         parameters,
         credentials,
         callback_url: listening.as_ref().map(|listening| listening.callback.to_string()),

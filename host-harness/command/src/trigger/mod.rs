@@ -8,11 +8,11 @@ use serde_json::json;
 use workflow_node_host::trigger::Status;
 use workflow_node_host::{CancellationToken, Error};
 
-use crate::cli::Report;
 use crate::exit::{Exit, Failure, shell};
+use crate::flags::Report;
 use crate::interrupt::Interrupt;
 use crate::output::{self, simple_table};
-use crate::setup::{Setup, load};
+use crate::setup::Setup;
 use crate::store::{self, LateStore};
 use args::{CheckArgs, StopArgs, TriggerCommand};
 
@@ -83,7 +83,7 @@ fn in_words(status: &Status) -> &'static str {
 async fn check(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure> {
     let late = LateStore::default();
     let host = setup.host(&args.network, Some(&late))?;
-    let plugin = load(&host, &args.plugin).await?;
+    let plugin = setup.load_with(&host, &args.plugin).await?;
     let path = args.plugin.display().to_string();
     open(setup, &late)?;
     let triggers = host.triggers().map_err(of_plugin(&path))?;
@@ -132,7 +132,7 @@ async fn stop(setup: &Setup, args: StopArgs) -> Result<Exit, Failure> {
     if args.forget {
         subscriptions.remove(&key).await.map_err(|error| Failure::of(&error.into(), &path))?;
     } else {
-        let plugin = load(&host, &args.plugin).await?;
+        let plugin = setup.load_with(&host, &args.plugin).await?;
         let interrupt = Interrupt::listen();
         let token: CancellationToken = interrupt.token();
         triggers.tear_down(&plugin, &key, &token).await.map_err(|error| {

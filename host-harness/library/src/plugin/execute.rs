@@ -12,12 +12,12 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use self::journal::{Journaled, invalid, item_end};
-use super::Plugin;
 use super::call::{Ended, Instance, Stopped, call};
 use super::form::CompiledForm;
 use super::invocation::{GuestResults, Invocation, Returned};
 use super::results::{checked_results, is_brief};
 use super::session::{Part, Prepared, Recorded, execution_id, seed};
+use super::{Plugin, check_version};
 use crate::bindings::exports::workflow::node::node::Call;
 use crate::bindings::workflow::node::types::OutputItem;
 use crate::deadline::Deadline;
@@ -213,6 +213,7 @@ impl<'a> Run<'a> {
         let target = match &choices {
             None => {
                 let action = plugin.action(&execution.action)?;
+                check_version("action", &action.name, execution.version, action.version)?;
                 Target {
                     version: action.version,
                     ports: action.output.keys().cloned().collect(),

@@ -661,6 +661,22 @@ fn rejected(what: String, error: ItemError) -> Error {
     Cause::Rejected(format!("{what}: {error}"), Box::new(error)).into()
 }
 
+/// Refuses to run a version that a workflow was not built with.
+pub(crate) fn check_version(
+    what: &str,
+    name: &str,
+    wanted: Option<u32>,
+    has: u32,
+) -> Result<(), Error> {
+    let Some(wanted) = wanted.filter(|wanted| *wanted != has) else { return Ok(()) };
+    Err(Cause::Version(format!(
+        "The workflow was built with version {wanted} of the {what} `{name}`, and this plugin has \
+         version {has}. Nothing was sent. Load a build of the plugin that has version {wanted} (it \
+         can run beside this one), or change the workflow to version {has}"
+    ))
+    .into())
+}
+
 /// More problems of one form are not reported.
 const MOST_PROBLEMS: usize = 100;
 

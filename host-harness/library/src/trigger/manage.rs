@@ -18,7 +18,7 @@ use crate::error::{Cause, Error};
 use crate::execution::{CallContext, Execution, ItemError, Observer};
 use crate::json::Measure;
 use crate::limits::{Limits, TriggerLimits};
-use crate::plugin::{Plugin, TriggerCall, TriggerHealth};
+use crate::plugin::{Plugin, TriggerCall, TriggerHealth, check_version};
 
 /// The subscriptions of a store. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +73,7 @@ impl Triggers {
     ) -> Result<Subscription, Failure> {
         plugin.check_approval().await?;
         let trigger = plugin.trigger(&new.trigger)?;
+        check_version("trigger", &trigger.name, new.version, trigger.version)?;
         plugin.check_run(&trigger.name).await?;
         let problems = plugin.check_trigger(&new.trigger, &new.parameters).await?;
         if !problems.is_empty() {
@@ -247,6 +248,25 @@ impl Triggers {
         let revision = keep.subscription.revision;
         keep.subscription.revision = self.0.store.keep(keep.clone(), Some(revision)).await?;
         Ok(keep.subscription)
+    }
+
+    /// Refuses to poll, or to read a delivery, with another version of the trigger than the subscription
+    /// was set up with.
+    pub(super) fn check_version(
+        trigger: &Trigger,
+        subscription: &Subscription,
+    ) -> Result<(), Failure> {
+        let (wanted, has) = (subscription.version, trigger.version);
+        if wanted == has {
+            return Ok(());
+        }
+        Err(Cause::Version(format!(
+            "Subscription `{}` was set up with version {wanted} of the trigger `{}`, and this plugin \
+             has version {has}. Nothing was sent, and what was received is kept. Load a build of the \
+             plugin that has version {wanted}, or set the subscription up again with this one",
+            subscription.name, trigger.name
+        ))
+        .into())
     }
 
     pub(super) fn call<'a>(

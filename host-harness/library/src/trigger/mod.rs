@@ -73,6 +73,7 @@
 //! let new = NewSubscription {
 //! name: "orders".into(),
 //! trigger: "event".into(),
+//! version: Some(1),
 //! parameters: json!({ "events": ["incident.triggered"] }),
 //! credentials: [("rest".to_owned(), "work".to_owned())].into(),
 //! callback_url: Some("https://hooks.example.com/hooks/7c1f09".into()),

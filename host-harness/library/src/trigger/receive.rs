@@ -291,6 +291,7 @@ impl Triggers {
         }
         let within = trigger.webhook().and_then(|webhook| webhook.answer_within_ms);
         let within = within.map_or(ANSWER_WITHIN, Duration::from_millis);
+        Self::check_version(trigger, &keep.subscription)?;
         let mut call = self.call(trigger, keep, &CancellationToken::new());
         // The answer has a way to go, too.
         let mut limits = self.0.call_limits.clone();

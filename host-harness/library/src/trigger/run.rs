@@ -147,6 +147,7 @@ impl Triggers {
         let Pending { number, delivered, failures } = pending;
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        Self::check_version(trigger, &keep.subscription)?;
         let call = self.call(trigger, &keep, cancellation);
         let received = plugin.hand_in(call, &delivered.into()).await;
         let events = match received {
@@ -187,6 +188,7 @@ impl Triggers {
     ) -> Result<(usize, bool), Error> {
         let keep = self.0.store.open(name).await?;
         let trigger = plugin.trigger(&keep.subscription.trigger)?;
+        Self::check_version(trigger, &keep.subscription)?;
         let before = keep.subscription.cursor.as_ref();
         self.0.store.room(name, &self.0.limits).await?;
         let call = self.call(trigger, &keep, cancellation);

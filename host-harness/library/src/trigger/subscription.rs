@@ -17,6 +17,9 @@ pub struct NewSubscription {
     pub name: String,
     /// The trigger's name.
     pub trigger: String,
+    /// Version of the trigger that the workflow was built with. Setting up fails before anything is
+    /// sent if the plugin has another version. `None`: the version that the plugin has.
+    pub version: Option<u32>,
     /// The trigger's parameters.
     pub parameters: Value,
     /// Names of credentials by slot.

@@ -319,7 +319,8 @@ mod tests {
         assert_eq!(refusal(&short, &policies), Err(Refusal::Expired));
         let token = tokens.create("n8n", &named, Some(Duration::from_secs(60))).unwrap();
         assert_eq!(refusal(&token, &policies), Ok("n8n".to_owned()));
-        assert_eq!(refusal(&token, &Policies::new()), Err(Refusal::NoPolicy));
+        let none = Policies::new();
+        assert_eq!(refusal(&token, &none), Err(Refusal::NoPolicy));
         assert!(tokens.create("n8n", &named, None).is_err(), "the name is taken");
         tokens.revoke("n8n").unwrap();
         assert_eq!(refusal(&token, &policies), Err(Refusal::Revoked));

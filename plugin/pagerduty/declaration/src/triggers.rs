@@ -115,7 +115,7 @@ fn event() -> Trigger {
         Param::text("description", "Description", "Description of the webhook subscription in PagerDuty.")
             .max(255),
     ]
-    .map(|param| keep(param))))
+    .map(keep)))
     .output(Output::Schema(EVENT))
     .documentation_url("https://developer.pagerduty.com/docs/webhooks-overview")
     .examples(EXAMPLES)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use end_to_end::{host, isolation};
 use serde_json::json;
 use workflow_node_host::{
-    Approvals, Error, Execution, FileApprovals, Host, MemoryApprovals, Plugin,
+    Approvals, Error, ErrorKind, Execution, FileApprovals, Host, MemoryApprovals, Plugin,
 };
 
 async fn refused(bytes: Vec<u8>) -> String {
@@ -97,6 +97,53 @@ async fn the_optional_interface_trigger_is_bound_where_it_is_exported() {
     assert!(plugin.description().triggers.is_empty());
     let error = plugin.trigger("tick").unwrap_err();
     assert!(error.to_string().contains("tick"), "{error}");
+}
+
+/// The hostile plugin as a build in which the action `hostile.misbehave` has this version.
+fn build_with_version(version: char) -> Vec<u8> {
+    let mut component = std::fs::read(component_build::guest("hostile")).unwrap();
+    let name = br#""name":"hostile.misbehave","version":"#;
+    let at = component.windows(name.len()).position(|text| text == name).unwrap() + name.len();
+    component[at] = u8::try_from(version).unwrap();
+    component
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_builds_run_side_by_side_and_each_only_what_was_built_with_its_version() {
+    let host = host().build().unwrap();
+    let mut builds = Vec::new();
+    for version in [1, 2] {
+        let component = build_with_version(char::from_digit(version, 10).unwrap());
+        let plugin = host.load(component).await.unwrap();
+        plugin.approve(None).await.unwrap();
+        builds.push((version, plugin));
+    }
+    assert_ne!(builds[0].1.digest(), builds[1].1.digest());
+    for wanted in [1, 2] {
+        for (has, plugin) in &builds {
+            let execution = Execution::new("hostile.misbehave")
+                .version(wanted)
+                .item(json!({"case": "wait-for-nothing"}));
+            match plugin.execute(execution).await {
+                Ok(outcome) => {
+                    assert_eq!(wanted, *has);
+                    assert!(outcome.items[0].is_ok(), "{outcome:?}");
+                }
+                Err(error) => {
+                    assert_ne!(wanted, *has);
+                    assert_eq!(error.kind(), ErrorKind::Version);
+                    let message = error.to_string();
+                    for text in [
+                        format!("built with version {wanted} of the action `hostile.misbehave`"),
+                        format!("has version {has}"),
+                        "Nothing was sent".to_owned(),
+                    ] {
+                        assert!(message.contains(&text), "{message}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 async fn minimal(approvals: Arc<dyn Approvals>, development: bool) -> Plugin {

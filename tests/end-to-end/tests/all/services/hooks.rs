@@ -40,6 +40,7 @@ impl Hooked {
         NewSubscription {
             name: "hook".into(),
             trigger: "thing.changed".into(),
+            version: None,
             parameters: json!({}),
             credentials: [("main".to_owned(), "token".to_owned())].into(),
             callback_url: Some(self.engine.callback("hook")),

@@ -29,6 +29,7 @@ async fn hostile() -> Plugin {
 
 fn subscription(trigger: &str, parameters: Value, callback_url: Option<String>) -> NewSubscription {
     NewSubscription {
+        version: None,
         name: "s".into(),
         trigger: trigger.into(),
         parameters,

@@ -8,8 +8,9 @@ use end_to_end::World;
 use end_to_end::engine::Engine;
 use pagerduty_simulator::{Fault, NewIncident, Simulator};
 use serde_json::{Value, json};
+use workflow_node_host::ErrorKind;
 use workflow_node_host::store::{SqliteStore, StoreKey};
-use workflow_node_host::trigger::RunOptions;
+use workflow_node_host::trigger::{NewSubscription, RunOptions};
 
 /// Takes all that was found by polling.
 async fn taken(engine: &mut Engine, name: &str, count: usize) -> Vec<Value> {
@@ -54,6 +55,38 @@ async fn new_incidents_are_found_once_whatever_their_time() {
         told.iter().map(|event| event["incident"]["title"].as_str().unwrap()).collect();
     assert_eq!((told.len(), distinct.len(), found), (130, 130, 130));
     assert!(told.iter().all(|event| event["change"] == "new"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_is_served_only_by_the_version_that_it_was_set_up_with() {
+    let world = World::with(Simulator::builder().without_rate_limits(), |host| host).await;
+    let engine = Engine::new(&world).await;
+    let new = || engine.poller("new", "incident.changed", json!({"changes": "new"}));
+    let of = |version: u32| NewSubscription { version: Some(version), ..new() };
+    let before = world.simulator.requests().len();
+    let refused = engine.triggers.set_up(&world.plugin, of(99), &engine.cancellation).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Version, "{error}");
+    assert!(error.to_string().contains("version 99 of the trigger `incident.changed`"), "{error}");
+    assert_eq!(world.simulator.requests().len(), before);
+
+    let has = world.plugin.trigger("incident.changed").unwrap().version;
+    engine.set_up(of(has)).await;
+    engine.poll("new").await;
+    // As a later build finds it that has another version.
+    let store = engine.triggers.store();
+    let mut stored = store.open("new").await.unwrap();
+    let revision = stored.subscription.revision;
+    stored.subscription.version = has + 1;
+    store.keep(stored, Some(revision)).await.unwrap();
+    let before = world.simulator.requests().len();
+    let polled = engine.triggers.poll(&world.plugin, "new", &engine.cancellation).await;
+    let error = polled.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Version, "{error}");
+    assert!(error.to_string().contains("set the subscription up again"), "{error}");
+    assert_eq!(world.simulator.requests().len(), before);
+    // It can still be removed.
+    engine.triggers.tear_down(&world.plugin, "new", &engine.cancellation).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

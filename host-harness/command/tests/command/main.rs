@@ -22,5 +22,5 @@ mod sharing;
 mod support;
 mod trigger;
 #[allow(dead_code)] // The simulator's own tests use more of it.
-#[path = "../pagerduty-simulator/tests/simulator/webdriver.rs"]
+#[path = "../../../../tests/pagerduty-simulator/tests/simulator/webdriver.rs"]
 mod webdriver;

@@ -37,8 +37,12 @@ impl Listening {
 
     /// Ctrl-C, as a terminal sends it.
     fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// What it printed, and what it said.
@@ -86,6 +90,20 @@ fn events_are_printed_as_lines_and_ctrl_c_takes_the_webhook_down() {
     assert!(said.contains("Removing the subscription") && said.contains("1 event\n"), "{said}");
     assert_eq!(webhooks(&world), before);
     world.harness(&["trigger", "list"]).expect(0).says("0 subscriptions");
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_takes_the_webhook_down_as_ctrl_c_does() {
+    let world = World::connected();
+    let before = webhooks(&world);
+    let listening =
+        Listening::start(&world, &["event", "--credential", "work", "--parameters", TRIGGERED]);
+    assert_eq!(webhooks(&world), before + 1);
+    listening.signal("-TERM");
+    let (_, said) = listening.end(0);
+    assert!(said.contains("Removing the subscription"), "{said}");
+    assert_eq!(webhooks(&world), before);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::{World, plugin, until};
 
 /// The shell commands of a section of the page.
 fn commands(section: &str) -> Vec<String> {
-    let page = include_str!("../../docs/serve.md");
+    let page = include_str!("../../../../docs/serve.md");
     let from = page.find(&format!("## {section}\n")).expect("the page has the section");
     let text = &page[from + 3..];
     let text = &text[..text.find("\n## ").unwrap_or(text.len())];
@@ -79,7 +79,7 @@ fn the_guide_leads_from_nothing_to_a_running_server_with_a_connected_account() {
 
 #[test]
 fn the_configuration_of_the_guide_can_be_used() {
-    let page = include_str!("../../docs/serve.md");
+    let page = include_str!("../../../../docs/serve.md");
     let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let world = World::new();
     std::fs::remove_file(world.path("data/approvals.json")).unwrap();

@@ -231,6 +231,56 @@ fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
         .expect(0);
 }
 
+/// The hostile plugin in a file, as a build in which the action `hostile.misbehave` has version 2.
+fn second_build(world: &World) -> String {
+    let mut component = std::fs::read(component_build::guest("hostile")).unwrap();
+    let name = br#""name":"hostile.misbehave","version":"#;
+    let at = component.windows(name.len()).position(|text| text == name).unwrap() + name.len();
+    component[at] = b'2';
+    let file = world.path("second.wasm");
+    std::fs::write(&file, component).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn upgrading_and_rolling_back_are_one_command_each_and_both_builds_stay_installed() {
+    let world = World::with(component_build::guest("hostile"));
+    let second = second_build(&world);
+    let parameters = r#"{"case":"wait-for-nothing"}"#;
+    let run = |plugin: &str, version: &str| {
+        let args = ["run", plugin, "hostile.misbehave", "--parameters", parameters];
+        world.harness(&[&args[..], &["--action-version", version]].concat())
+    };
+    world.harness(&["plugin", "rollback", "hostile"]).expect(2).says("is not installed");
+    world
+        .harness(&["plugin", "upgrade", world.plugin(), "--yes"])
+        .expect(0)
+        .shows("is now sha256:");
+    run("hostile", "1").expect(0);
+    world.harness(&["plugin", "rollback", "hostile"]).expect(2).says("harness plugin list");
+    let upgraded = world
+        .harness(&["plugin", "upgrade", &second, "--yes", "--format", "json"])
+        .expect(0)
+        .json();
+    let first = upgraded["was"].as_str().unwrap().to_owned();
+    run("hostile", "2").expect(0);
+    run("hostile", "1")
+        .expect(2)
+        .says("built with version 1 of the action `hostile.misbehave`")
+        .says("has version 2");
+    // The first build is there, beside it.
+    run(&format!("hostile@{first}"), "1").expect(0);
+    world.harness(&["plugin", "rollback", "hostile"]).expect(0).shows(&format!("is now {first}"));
+    run("hostile", "1").expect(0);
+    let listed = world.harness(&["plugin", "list", "--format", "json"]).expect(0).json();
+    assert_eq!(listed["hostile"]["current"], first.as_str());
+    assert_eq!(listed["hostile"]["builds"].as_array().unwrap().len(), 2);
+    // Forward again, by its digest.
+    let current = upgraded["current"].as_str().unwrap();
+    world.harness(&["plugin", "rollback", "hostile", "--to", current]).expect(0);
+    run("hostile", "2").expect(0);
+}
+
 #[test]
 fn a_slip_of_the_pen_withholds_nothing_and_approves_nothing() {
     let world = World::with(component_build::guest("hostile"));

@@ -293,7 +293,7 @@ impl Output {
 /// Checks a document against the published schema, or against one of its definitions.
 #[track_caller]
 pub(crate) fn assert_valid(definition: Option<&str>, document: &Value) {
-    let text = include_str!("../../host-harness/command/schemas/run-output.json");
+    let text = include_str!("../../schemas/run-output.json");
     let mut schema: Value = serde_json::from_str(text).unwrap();
     if let Some(name) = definition {
         schema = serde_json::json!({
