@@ -121,7 +121,8 @@ fn every_operation_answers_as_its_document_says() {
     for (path, method, operation) in &operations {
         let what = format!("{method} {path}");
         let good = filled(path, |name| segment(name).to_owned());
-        let fitting = body(&world, path, &digest);
+        let takes_body = matches!(method.as_str(), "POST" | "PUT");
+        let fitting = body(&world, path, &digest).filter(|_| takes_body);
         assert_eq!(fitting.is_some(), operation.get("requestBody").is_some(), "{what}");
         let answer = contract.send(method, &good, fitting.as_ref());
         check(&contract.document, operation, &what, &answer);

@@ -52,7 +52,7 @@ pub(crate) struct CredentialQuery {
 }
 
 /// Lists the credentials that the token may use.
-#[utoipa::path(get, path = "/v1/credentials", tag = "credentials",
+#[utoipa::path(get, path = "/v1/credentials", operation_id = "list_credentials", tag = "credentials",
     params(CredentialQuery, PageQuery),
     responses((status = 200, description = "A page of credentials.", body = CredentialPage),
               Failures))]
@@ -129,7 +129,7 @@ pub(crate) struct CredentialTest {
 }
 
 /// Tests a credential with real requests that change nothing.
-#[utoipa::path(post, path = "/v1/credentials/{credential}/test", tag = "credentials",
+#[utoipa::path(post, path = "/v1/credentials/{credential}/test", operation_id = "test_credential", tag = "credentials",
     params(("credential" = String, Path, description = "Name of the credential.")),
     responses((status = 200, description = "It works.", body = CredentialTest), Failures))]
 pub(crate) async fn test(

@@ -48,7 +48,7 @@ pub(crate) struct TokenHealth {
 }
 
 /// Returns the versions of the server, and what the token may use.
-#[utoipa::path(get, path = "/v1/health", tag = "server",
+#[utoipa::path(get, path = "/v1/health", operation_id = "get_health", tag = "server",
     responses((status = 200, description = "The server answers.", body = Health), Failures))]
 pub(crate) async fn health(State(state): State<Shared>, caller: Caller) -> Json<Health> {
     let principal = caller.policy.principal();
@@ -80,7 +80,7 @@ pub(crate) async fn health(State(state): State<Shared>, caller: Caller) -> Json<
 }
 
 /// Says that the process runs. Needs no token.
-#[utoipa::path(get, path = "/healthz", tag = "server", security(()),
+#[utoipa::path(get, path = "/healthz", operation_id = "check_alive", tag = "server", security(()),
     responses((status = 200, description = "The process runs.", body = String,
                content_type = "text/plain"), Failures))]
 pub(crate) async fn healthz() -> &'static str {
@@ -88,7 +88,7 @@ pub(crate) async fn healthz() -> &'static str {
 }
 
 /// Says whether the server takes executions. Needs no token.
-#[utoipa::path(get, path = "/readyz", tag = "server", security(()),
+#[utoipa::path(get, path = "/readyz", operation_id = "check_ready", tag = "server", security(()),
     responses((status = 200, description = "It takes executions.", body = String,
                content_type = "text/plain"), Failures))]
 pub(crate) async fn readyz(State(state): State<Shared>) -> Result<&'static str, ApiError> {
@@ -100,7 +100,7 @@ pub(crate) async fn readyz(State(state): State<Shared>) -> Result<&'static str, 
 }
 
 /// Returns metrics as OpenMetrics text. Needs the role `monitor`.
-#[utoipa::path(get, path = "/metrics", tag = "server",
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "server",
     responses((status = 200, description = "The metrics.", body = String,
                content_type = "application/openmetrics-text"), Failures))]
 pub(crate) async fn metrics(
@@ -113,7 +113,7 @@ pub(crate) async fn metrics(
 }
 
 /// Returns this document. Needs no token.
-#[utoipa::path(get, path = "/v1/openapi.json", tag = "server", security(()),
+#[utoipa::path(get, path = "/v1/openapi.json", operation_id = "get_openapi", tag = "server", security(()),
     responses((status = 200, description = "The OpenAPI document.", body = Object), Failures))]
 pub(crate) async fn openapi(State(state): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], state.document.clone()).into_response()

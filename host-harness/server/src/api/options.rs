@@ -65,7 +65,7 @@ pub(crate) struct ChoicePage {
 }
 
 /// Loads the choices of a parameter of an action.
-#[utoipa::path(post, path = "/v1/plugins/{plugin}/actions/{action}/options", tag = "plugins",
+#[utoipa::path(post, path = "/v1/plugins/{plugin}/actions/{action}/options", operation_id = "list_action_options", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."),
            ("action" = String, Path, description = "Name of the action.")),
     request_body = OptionsOrder,
@@ -86,7 +86,7 @@ pub(crate) async fn of_action(
 }
 
 /// Loads the choices of a parameter of a trigger.
-#[utoipa::path(post, path = "/v1/plugins/{plugin}/triggers/{trigger}/options", tag = "plugins",
+#[utoipa::path(post, path = "/v1/plugins/{plugin}/triggers/{trigger}/options", operation_id = "list_trigger_options", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."),
            ("trigger" = String, Path, description = "Name of the trigger.")),
     request_body = OptionsOrder,

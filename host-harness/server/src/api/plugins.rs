@@ -53,7 +53,7 @@ async fn entry(name: &str, plugin: &Plugin) -> PluginEntry {
 }
 
 /// Lists the plugins that the token may use.
-#[utoipa::path(get, path = "/v1/plugins", tag = "plugins", params(PageQuery),
+#[utoipa::path(get, path = "/v1/plugins", operation_id = "list_plugins", tag = "plugins", params(PageQuery),
     responses((status = 200, description = "A page of plugins.", body = PluginPage), Failures))]
 pub(crate) async fn list(
     State(state): State<Shared>,
@@ -91,7 +91,7 @@ pub(crate) struct ResourcePage {
 }
 
 /// Lists the resources of a plugin that have actions which the token may run.
-#[utoipa::path(get, path = "/v1/plugins/{plugin}/resources", tag = "plugins",
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/resources", operation_id = "list_resources", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."), PageQuery),
     responses((status = 200, description = "A page of resources.", body = ResourcePage), Failures))]
 pub(crate) async fn resources(
@@ -194,7 +194,7 @@ pub(crate) struct ActionQuery {
 }
 
 /// Lists the actions of a plugin that the token may run.
-#[utoipa::path(get, path = "/v1/plugins/{plugin}/actions", tag = "plugins",
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/actions", operation_id = "list_actions", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."), ActionQuery, PageQuery),
     responses((status = 200, description = "A page of actions.", body = ActionPage), Failures))]
 pub(crate) async fn actions(
@@ -247,7 +247,7 @@ pub(crate) struct ActionForm {
 }
 
 /// Returns an action with its form.
-#[utoipa::path(get, path = "/v1/plugins/{plugin}/actions/{action}", tag = "plugins",
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/actions/{action}", operation_id = "get_action", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."),
            ("action" = String, Path, description = "Name of the action.")),
     responses((status = 200, description = "The action.", body = ActionForm), Failures))]
@@ -310,7 +310,7 @@ fn trigger_entry(plugin: &Plugin, trigger: &Trigger) -> TriggerEntry {
 }
 
 /// Lists the triggers of a plugin that the token may use.
-#[utoipa::path(get, path = "/v1/plugins/{plugin}/triggers", tag = "plugins",
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/triggers", operation_id = "list_triggers", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."), PageQuery),
     responses((status = 200, description = "A page of triggers.", body = TriggerPage), Failures))]
 pub(crate) async fn triggers(
@@ -344,7 +344,7 @@ pub(crate) struct TriggerForm {
 }
 
 /// Returns a trigger with its form.
-#[utoipa::path(get, path = "/v1/plugins/{plugin}/triggers/{trigger}", tag = "plugins",
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/triggers/{trigger}", operation_id = "get_trigger", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin."),
            ("trigger" = String, Path, description = "Name of the trigger.")),
     responses((status = 200, description = "The trigger.", body = TriggerForm), Failures))]
@@ -389,7 +389,7 @@ async fn approval_status(plugin: &Plugin) -> Result<ApprovalStatus, ApiError> {
 }
 
 /// Returns what a plugin requests, and whether that is approved.
-#[utoipa::path(get, path = "/v1/plugins/{plugin}/approval", tag = "plugins",
+#[utoipa::path(get, path = "/v1/plugins/{plugin}/approval", operation_id = "get_approval", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin.")),
     responses((status = 200, description = "The approval.", body = ApprovalStatus), Failures))]
 pub(crate) async fn approval(
@@ -411,7 +411,7 @@ pub(crate) struct ApprovalOrder {
 }
 
 /// Approves everything that a plugin requests. Repeating it is harmless.
-#[utoipa::path(put, path = "/v1/plugins/{plugin}/approval", tag = "plugins",
+#[utoipa::path(put, path = "/v1/plugins/{plugin}/approval", operation_id = "approve_plugin", tag = "plugins",
     params(("plugin" = String, Path, description = "Name of the plugin.")),
     request_body = ApprovalOrder,
     responses((status = 200, description = "It is approved.", body = ApprovalStatus), Failures))]
