@@ -164,7 +164,9 @@ impl Run<'_> {
             let error = Some(error.detail);
             return Ok(Ending { status: Status::Stopped, sent, told, error });
         }
-        let status = match was_cancelled && told < self.status.item_count {
+        // A cancellation that came after the last item had succeeded has changed nothing.
+        let succeeded = self.status.finished - self.status.failed;
+        let status = match was_cancelled && succeeded < self.status.item_count {
             true => Status::Cancelled,
             false => Status::Finished,
         };
