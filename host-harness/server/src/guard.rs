@@ -1,7 +1,7 @@
 //! What every request passes first: the check of its Host and Origin, its token, and the audit log.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -39,8 +39,12 @@ impl Origins {
     /// to this server's address (DNS rebinding) sends its own name.
     fn is_own(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
-        let address = name.trim_start_matches('[').trim_end_matches(']');
-        name == "localhost" || address.parse::<IpAddr>().is_ok() || self.hosts.contains(&name)
+        let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_address = match bracketed {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => name.parse::<Ipv4Addr>().is_ok(),
+        };
+        name == "localhost" || is_address || self.hosts.contains(&name)
     }
 
     fn check(&self, uri: &Uri, headers: &HeaderMap, peer: Peer) -> Result<(), ApiError> {
@@ -170,7 +174,7 @@ mod tests {
             "localhost:7410",
             "127.0.0.1:7410",
             "[::1]:7410",
-            "::1",
+            "[::1]",
             "10.1.2.3",
             "harness.example.com",
             "HARNESS.example.com:8443",
@@ -183,6 +187,12 @@ mod tests {
             "harness.example.com.evil.example",
             "127.0.0.1.evil.example",
             "evil.example:7410",
+            // An IPv6 address stands in brackets (RFC 3986, section 3.2.2).
+            "::1",
+            "fe80::1:7410",
+            "[127.0.0.1]",
+            "[::1",
+            "::1]",
             "",
         ] {
             assert_eq!(check(other, None, peer), Err(403), "{other}");
