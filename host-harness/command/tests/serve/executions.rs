@@ -79,10 +79,13 @@ fn an_invalid_call_is_refused_as_a_whole_and_sends_nothing() {
         (&[json], r#"{"items": [1]}"#, 400),
         (&[json], r#"{"execution_id": "a b", "items": []}"#, 400),
         (&[json], r#"{"options": {"concurrency": 0}, "items": []}"#, 400),
+        (&[json], r#"{"options": [true], "items": []}"#, 400),
         (&[("content-type", "text/plain")], "{}", 415),
         (&[], "{}", 415),
         (&[("content-type", "application/x-ndjson")], "", 400),
         (&[("content-type", "application/x-ndjson")], "{}\n1\n", 400),
+        (&[("content-type", "application/x-ndjson")], "[]\n", 400),
+        (&[("content-type", "application/x-ndjson")], "[]", 400),
         (&[("content-type", "application/x-ndjson")], "{\"items\": [{}]}\n", 400),
     ] {
         let answer = client.send("POST", EXECUTE, headers, body.as_bytes());

@@ -19,7 +19,8 @@ use workflow_node_host::description::{FieldProblem, Idempotency};
 use workflow_node_host::{Execution, Plugin};
 
 use super::extract::{
-    Params, Segments, accepts, is_media_type, next_part, parse, unsupported, whole,
+    Params, Segments, accepts, is_media_type, next_part, object, parse, parse_object, unsupported,
+    whole,
 };
 use super::page::{PageQuery, bad_cursor, cursor};
 use super::{credentials, raw_secret_problems};
@@ -77,7 +78,7 @@ pub(crate) struct ExecuteOrder {
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     items: Vec<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     options: ExecuteOptions,
 }
 
@@ -136,7 +137,7 @@ pub(crate) struct ExecutionResult {
 /// the end of an item as `{"item", "status", "error", "records"}`, and the state of the execution, at
 /// the beginning, at the end, and at least every 15 seconds, as `{"execution"}`. When all clients that
 /// wait for an execution are gone, it is cancelled.
-#[utoipa::path(post, path = "/v1/plugins/{plugin}/actions/{action}/execute", tag = "executions",
+#[utoipa::path(post, path = "/v1/plugins/{plugin}/actions/{action}/execute", operation_id = "execute_action", tag = "executions",
     params(("plugin" = String, Path, description = "Name of the plugin."),
            ("action" = String, Path, description = "Name of the action."), ExecuteQuery),
     request_body(content((ExecuteOrder = "application/json"), (String = "application/x-ndjson"))),
@@ -288,7 +289,10 @@ async fn read(
                     from = 0;
                     line
                 }
-                None if is_last && !buffer.is_empty() => buffer.split(),
+                None if is_last && !buffer.is_empty() => {
+                    from = 0;
+                    buffer.split()
+                }
                 None => break,
             };
             line_number += 1;
@@ -304,7 +308,7 @@ async fn read(
                 ))
             };
             if order.is_none() {
-                order = Some(serde_json::from_slice::<ExecuteOrder>(&line).map_err(wrong)?);
+                order = Some(parse_object::<ExecuteOrder>(&line).map_err(wrong)?);
                 continue;
             }
             let item: Map<String, Value> = serde_json::from_slice(&line).map_err(wrong)?;
@@ -577,7 +581,7 @@ pub(crate) struct ExecutionPage {
 }
 
 /// Lists the executions that tokens of the same tenant and actor have started, oldest first.
-#[utoipa::path(get, path = "/v1/executions", tag = "executions", params(PageQuery),
+#[utoipa::path(get, path = "/v1/executions", operation_id = "list_executions", tag = "executions", params(PageQuery),
     responses((status = 200, description = "A page of executions.", body = ExecutionPage),
               Failures))]
 pub(crate) async fn list(
@@ -606,7 +610,7 @@ pub(crate) async fn list(
 }
 
 /// Returns where an execution stands.
-#[utoipa::path(get, path = "/v1/executions/{execution}", tag = "executions",
+#[utoipa::path(get, path = "/v1/executions/{execution}", operation_id = "get_execution", tag = "executions",
     params(("execution" = String, Path, description = "ID of the execution.")),
     responses((status = 200, description = "The execution.", body = ExecutionStatus), Failures))]
 pub(crate) async fn get(
@@ -621,7 +625,7 @@ pub(crate) async fn get(
 
 /// Cancels an execution. One that has ended stays as it is. Items that are in progress may have
 /// reached the service.
-#[utoipa::path(delete, path = "/v1/executions/{execution}", tag = "executions",
+#[utoipa::path(delete, path = "/v1/executions/{execution}", operation_id = "cancel_execution", tag = "executions",
     params(("execution" = String, Path, description = "ID of the execution.")),
     responses((status = 200, description = "It has ended.", body = ExecutionStatus), Failures))]
 pub(crate) async fn cancel(
@@ -654,7 +658,7 @@ pub(crate) struct ItemQuery {
 }
 
 /// Lists the results of an execution, in the order of its items.
-#[utoipa::path(get, path = "/v1/executions/{execution}/items", tag = "executions",
+#[utoipa::path(get, path = "/v1/executions/{execution}/items", operation_id = "list_execution_items", tag = "executions",
     params(("execution" = String, Path, description = "ID of the execution."), ItemQuery),
     responses((status = 200, description = "A page of results.", body = ItemPage), Failures))]
 pub(crate) async fn items(

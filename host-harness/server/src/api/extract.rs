@@ -1,6 +1,8 @@
 //! Parts of requests. Whatever cannot be read is an error of the API.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query};
@@ -8,7 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::ApiError;
 use crate::limits::ServerLimits;
@@ -154,10 +158,40 @@ pub(crate) async fn json<T: DeserializeOwned>(
     parse(&bytes)
 }
 
-/// Parses JSON of a client.
+/// Parses a JSON object of a client.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes)
+    parse_object(bytes)
         .map_err(|error| ApiError::invalid(format!("The body cannot be read: {error}.")))
+}
+
+/// Parses text that holds one JSON object.
+pub(crate) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = object(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(read)
+}
+
+/// Reads a struct from an object only. What serde derives accepts an array of the members' values,
+/// too.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Members(PhantomData))
 }
 
 /// Reading from memory cannot fail.
@@ -170,6 +204,30 @@ impl From<Infallible> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn structs_are_read_from_objects_only() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            #[serde(default, deserialize_with = "object")]
+            inner: Inner,
+        }
+        #[derive(Debug, Default, PartialEq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        struct Inner {
+            number: u32,
+        }
+        let read = |text: &str| parse_object::<Outer>(text.as_bytes()).ok();
+        let outer = |number| Some(Outer { inner: Inner { number } });
+        assert_eq!(read(" {}\n"), outer(0));
+        assert_eq!(read(r#"{"inner": {"number": 7}}"#), outer(7));
+        for other in
+            ["[]", "[{}]", "null", "7", "", r#"{"inner": [7]}"#, r#"{"inner": []}"#, "{} {}"]
+        {
+            assert_eq!(read(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn media_types_are_compared_without_parameters_and_case() {
