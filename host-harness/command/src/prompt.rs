@@ -12,7 +12,7 @@ pub(crate) fn ask_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a question whose answer is no unless it is yes.
+/// Asks a question that only a yes accepts.
 pub(crate) fn asked(question: &str) -> Result<bool, Failure> {
     output::stderr(question);
     let mut answer = String::new();

@@ -329,8 +329,7 @@ async fn read(
         return Err(ApiError::invalid("The body is empty. Its first line is the call."));
     };
     if !order.items.is_empty() {
-        let message =
-            "The first line of the body has `items`. Write each item on a line of its own.";
+        let message = "The first line of the body has `items`. Write each item on a separate line.";
         return Err(ApiError::invalid(message));
     }
     Ok((order, spool.end(), fingerprint))

@@ -28,7 +28,7 @@ impl Items {
         Self { source: Source::List(items), count }
     }
 
-    /// The items one by one. A file is read on a thread of its own.
+    /// The items one by one. A file is read on a separate thread.
     pub(crate) fn stream(self) -> impl Stream<Item = std::io::Result<Value>> + Send + 'static {
         let (sender, receiver) = mpsc::channel(AHEAD);
         match self.source {

@@ -111,7 +111,7 @@ pub(crate) struct Job {
     pub(crate) items: Items,
 }
 
-/// What has come of the beginning of an execution.
+/// Result of beginning an execution.
 #[derive(Debug)]
 pub(crate) enum Started {
     /// It waits or runs.

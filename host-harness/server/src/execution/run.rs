@@ -227,7 +227,7 @@ impl Run<'_> {
         self.send(&StatusLine { execution: &status }).await;
     }
 
-    /// Stores the end, and tells it to the client.
+    /// Stores the end, and sends it to the client.
     async fn end(
         &mut self,
         registered: &Registered,
