@@ -412,6 +412,13 @@ pub(crate) struct OptionsArgs {
     pub(crate) network: Network,
 }
 
+/// `NAME=ORIGIN`.
+fn server(text: &str) -> Result<(String, Origin), String> {
+    let (name, origin) = text.split_once('=').ok_or("write it as NAME=ORIGIN")?;
+    let origin = origin.strip_suffix('/').unwrap_or(origin);
+    Ok((name.to_owned(), origin.parse().map_err(|error: OriginError| error.to_string())?))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -422,11 +429,4 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
-}
-
-/// `NAME=ORIGIN`.
-fn server(text: &str) -> Result<(String, Origin), String> {
-    let (name, origin) = text.split_once('=').ok_or("write it as NAME=ORIGIN")?;
-    let origin = origin.strip_suffix('/').unwrap_or(origin);
-    Ok((name.to_owned(), origin.parse().map_err(|error: OriginError| error.to_string())?))
 }

@@ -12,7 +12,7 @@ pub(crate) fn ask_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a question that only a yes accepts.
+/// Asks a yes-or-no question. Anything but `y` or `yes` counts as no.
 pub(crate) fn asked(question: &str) -> Result<bool, Failure> {
     output::stderr(question);
     let mut answer = String::new();

@@ -11,7 +11,7 @@ use crate::keyring;
 use crate::prompt::{ask, can_ask};
 use crate::setup::Setup;
 
-/// Where subscriptions are kept: beside the credentials, or in memory where there is no store and
+/// Stores subscriptions with the credentials, or in memory if the store does not exist yet and
 /// nothing has to outlive the command.
 pub(crate) fn subscriptions(setup: &Setup, late: &LateStore) -> Arc<dyn TriggerStore> {
     match late.get().is_ok() || path(setup).exists() {

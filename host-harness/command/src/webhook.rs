@@ -151,10 +151,7 @@ async fn secret(
         let missing = || {
             Failure::input(
                 "secret",
-                format!(
-                    "Subscription `{name}` was never set up, \
-                                                           so it has no signing secret"
-                ),
+                format!("Subscription `{name}` was never set up, so it has no signing secret"),
             )
         };
         return kept.secret.map(Some).ok_or_else(missing);

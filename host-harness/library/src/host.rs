@@ -194,7 +194,7 @@ impl Host {
     }
 
     /// Process IDs of the workers, those that are idle included; empty without
-    /// [`Isolation::Process`].
+    /// [`Isolation::Process`](crate::Isolation::Process).
     pub fn worker_processes(&self) -> Vec<u32> {
         #[cfg(target_os = "linux")]
         if let Some(workers) = &self.shared.workers {
@@ -222,8 +222,8 @@ impl Host {
     /// Loads a plugin: inspects it, compiles it (or takes it from the cache), asks it twice to
     /// describe itself, and checks the description. Grants nothing.
     ///
-    /// With [`Isolation::Process`] all of this happens in worker processes; with
-    /// [`Isolation::InProcess`] only components that are approved are loaded.
+    /// With [`Isolation::Process`](crate::Isolation::Process) all of this happens in worker processes; with
+    /// [`Isolation::InProcess`](crate::Isolation::InProcess) only components that are approved are loaded.
     ///
     /// # Errors
     ///

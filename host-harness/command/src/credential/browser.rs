@@ -142,13 +142,7 @@ async fn way(args: &Browser) -> Result<(Way, Url), Failure> {
         return Ok((way, redirect));
     };
     let redirect = Url::parse(text).map_err(|error| {
-        Failure::input(
-            "redirect-url",
-            format!(
-                "`{text}` is not a valid URL: \
-                                                                 {error}"
-            ),
-        )
+        Failure::input("redirect-url", format!("`{text}` is not a valid URL: {error}"))
     })?;
     if args.paste {
         return Ok((Way::Pasted, redirect));
@@ -162,10 +156,8 @@ async fn way(args: &Browser) -> Result<(Way, Url), Failure> {
     if !std::io::stdin().is_terminal() {
         let message =
             format!("{redirect} is not on this machine, so the callback URL must be pasted");
-        return Err(Failure::input("redirect-url", message).next(
-            "pass the callback URL on standard input \
-                                                          with --paste",
-        ));
+        return Err(Failure::input("redirect-url", message)
+            .next("pass the callback URL on standard input with --paste"));
     }
     Ok((Way::Pasted, redirect))
 }

@@ -101,10 +101,9 @@ pub(super) async fn extend(setup: &Setup, args: ExtendArgs) -> Result<Exit, Fail
         let summary = world.store()?.summary(setup.credential(&args.name))?;
         match args.format {
             Report::Json => output::stdout_report(&json!({ "credential": summary, "added": [] }))?,
-            Report::Text => output::stdout(
-                "These scopes are granted already; nothing was \
-                                            requested.\n",
-            )?,
+            Report::Text => {
+                output::stdout("These scopes are granted already; nothing was requested.\n")?
+            }
         }
         return Ok(Exit::Success);
     }
@@ -167,12 +166,8 @@ impl Made<'_> {
     ) -> Result<(), Failure> {
         let summaries = self.world.store()?.summaries(key.credential())?;
         let summary = summaries.into_iter().find(|one| one.user == key.user);
-        let summary = summary.ok_or_else(|| {
-            Failure::internal(
-                "The stored credential cannot be \
-                                                               found",
-            )
-        })?;
+        let summary =
+            summary.ok_or_else(|| Failure::internal("The stored credential cannot be found"))?;
         let is_fixed = credential_type.grant == Grant::Fixed;
         match self.format {
             Report::Json if is_fixed => output::stdout_report(&json!(summary))?,

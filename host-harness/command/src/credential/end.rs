@@ -37,12 +37,7 @@ pub(super) async fn disconnect(setup: &Setup, args: DisconnectArgs) -> Result<Ex
     let key = key_of(setup, store, &args.name)?;
     let summaries = store.summaries(setup.credential(&args.name))?;
     let summary = summaries.into_iter().find(|one| one.user == key.user).ok_or_else(|| {
-        Failure::new(
-            Exit::Credential,
-            "credential",
-            "The credential is not \
-                                                                     connected",
-        )
+        Failure::new(Exit::Credential, "credential", "The credential is not connected")
     })?;
     if args.format == Report::Text {
         output::stderr(&dependants_text(&summary));

@@ -104,7 +104,7 @@ fn read(name: &str, source: &Source) -> Result<Secret, Failure> {
         Source::Prompt => Err(Failure::new(
             Exit::Input,
             "secret",
-            format!("Secret `{name}` is missing, and there is no terminal to prompt for it"),
+            format!("Secret `{name}` is missing, and a prompt requires a terminal"),
         )
         .next(format!("pass it with --secret {name}=- (standard input) or --secret {name}=@FILE"))),
     }
@@ -137,8 +137,9 @@ fn unreadable(place: &str, error: &std::io::Error) -> Failure {
 fn warn_if_others_can_read(path: &Path, file: &std::fs::File) {
     use std::os::unix::fs::MetadataExt as _;
     if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o044 != 0) {
-        tracing::warn!(file = %path.display(), "Other users can read this file, which contains a \
-                                                secret");
+        tracing::warn!(
+            file = %path.display(), "Other users can read this file, which contains a secret"
+        );
     }
 }
 

@@ -93,7 +93,7 @@ fn head(plugin: &Plugin, node: &Node, approval: &Result<Arc<Approval>, Error>) -
             let chosen = approval.servers.iter().find(|(name, _)| *name == server.name);
             chosen.map_or_else(
                 || "none chosen".to_owned(),
-                |(_, all)| join(&all.iter().map(|one| &one.origin).collect::<Vec<_>>()),
+                |(_, all)| join(all.iter().map(|one| &one.origin).collect::<Vec<_>>()),
             )
         });
         let chosen = chosen.map_or_else(String::new, |chosen| format!(": {chosen}"));

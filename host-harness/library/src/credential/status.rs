@@ -152,7 +152,7 @@ pub struct CredentialSummary {
     pub asked_scopes: Option<Vec<String>>,
     /// What was granted; `None` where the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
-    /// See [`Connection::identity`].
+    /// See [`ConnectionParts::identity`](super::ConnectionParts::identity).
     pub identity: Map<String, Value>,
     /// When the access token ends. Milliseconds since 1970.
     pub expires_at: Option<u64>,

@@ -54,7 +54,7 @@ impl Session {
             pacer.as_ref().map(|pacer| pacer.operation(judged.method.as_str(), judged.url.path()));
         let paced = pacer.as_deref().zip(operation.as_ref());
         let mut refreshed = false;
-        // A refusal by a rate limit is no failed attempt: it is waited for as long as there is time.
+        // A 429 does not count as a failed attempt: the host waits as long as the deadline allows.
         let mut limited = 0;
         let request = charge.bytes();
         loop {

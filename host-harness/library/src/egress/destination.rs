@@ -123,7 +123,7 @@ impl Destination {
 /// Parses a URL, and accepts only a URL that every parser reads in the same way: its parts must be
 /// in canonical form.
 fn parse_url(text: &str) -> Result<Url, String> {
-    // Without the query: what is shown here stands in the audit, too.
+    // Without the query, because the audit log contains this text.
     let shown = || printable(text.split('?').next().unwrap_or_default());
     if let Some(odd) = text.bytes().find(|byte| !byte.is_ascii_graphic() || *byte == b'\\') {
         return Err(format!(

@@ -85,11 +85,7 @@ fn write(
             let name = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes())
                 .map_err(|_| unusable(credential, "the name of its header is invalid"))?;
             let mut value = HeaderValue::from_str(&value).map_err(|_| {
-                unusable(
-                    credential,
-                    "it contains characters that are not permitted \
-                                                   in a header",
-                )
+                unusable(credential, "it contains characters that are not permitted in a header")
             })?;
             value.set_sensitive(true);
             filled.headers.insert(name, value);

@@ -3,6 +3,8 @@
 //! An engine that builds its own linker puts them beside its own imports:
 //!
 //! ```no_run
+//! # #[cfg(feature = "linker")]
+//! # mod engine {
 //! use workflow_node_host::imports::{WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView};
 //!
 //! struct MyState {
@@ -18,6 +20,7 @@
 //!
 //! # fn link(linker: &mut wasmtime::component::Linker<MyState>) -> wasmtime::Result<()> {
 //! workflow_node_host::imports::add_to_linker(linker)
+//! # }
 //! # }
 //! ```
 //!

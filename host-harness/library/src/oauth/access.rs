@@ -172,7 +172,9 @@ impl Access {
         }
         let health = Health::Refused { at: self.backend.clock.unix_milliseconds() };
         if let Err(error) = self.backend.store.set_health(key, revision, health).await {
-            tracing::warn!(credential = %key, %error, "cannot record that the credential was rejected");
+            tracing::warn!(
+                credential = %key, %error, "cannot record that the credential was rejected"
+            );
             return;
         }
         let name = key.name.clone();
@@ -306,8 +308,9 @@ impl CredentialSource for Access {
         self.renewer.spawn(async move {
             let marked = backend.store.set_health(&key, revision, Health::Connected).await;
             if let Err(error) = marked {
-                tracing::debug!(credential = %key, %error, "cannot record that the credential \
-                                                            works again");
+                tracing::debug!(
+                    credential = %key, %error, "cannot record that the credential works again"
+                );
             }
         });
     }

@@ -115,8 +115,7 @@ pub(crate) fn in_words(error: &str) -> String {
         | "interaction_required"
         | "consent_required"
         | "account_selection_required" => {
-            "the service requires you to log in or to choose an \
-                                           account"
+            "the service requires you to log in or to choose an account"
         }
         _ => "the service rejected the request",
     };

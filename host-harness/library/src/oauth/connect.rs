@@ -257,10 +257,7 @@ fn service(refusal: Refusal) -> ConnectError {
 fn random_text() -> Result<String, ConnectError> {
     let mut bytes = [0; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-        ConnectError::Refused(format!(
-            "the system provides no random bytes: \
-                                                        {error}"
-        ))
+        ConnectError::Refused(format!("the system provides no random bytes: {error}"))
     })?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -297,8 +297,7 @@ pub(crate) fn check_redirect(
              code"
         ))),
         other => Err(ConnectError::Redirect(format!(
-            "`{other}` is not a valid scheme for a \
-                                                     redirect URI"
+            "`{other}` is not a valid scheme for a redirect URI"
         ))),
     }
 }

@@ -174,8 +174,7 @@ impl Wire<'_> {
             }
             other => {
                 return Err(denied(format!(
-                    "this host does not support the client \
-                                                authentication {other}"
+                    "this host does not support the client authentication {other}"
                 )));
             }
         }
@@ -260,16 +259,12 @@ fn refused(error: &str, status: Option<u16>) -> Refusal {
     let name = if known { error } else { "an invalid error code" };
     let (kind, words) = match name {
         "invalid_grant" => (RefusalKind::DeadGrant, "the grant has expired or was revoked"),
-        "invalid_client" => (
-            RefusalKind::Refused,
-            "the client ID or client secret of the app was \
-                                                    rejected",
-        ),
-        "unauthorized_client" => (
-            RefusalKind::Refused,
-            "the app is not permitted to use this \
-                                                         grant",
-        ),
+        "invalid_client" => {
+            (RefusalKind::Refused, "the client ID or client secret of the app was rejected")
+        }
+        "unauthorized_client" => {
+            (RefusalKind::Refused, "the app is not permitted to use this grant")
+        }
         "unsupported_grant_type" => {
             (RefusalKind::Refused, "the service does not support this grant")
         }

@@ -231,10 +231,7 @@ impl Plugin {
             return Err(broken(format!("the {what} that it returned is nested too deeply")));
         }
         serde_json::from_str(text).map_err(|error| {
-            broken(format!(
-                "the {what} that it returned is not valid JSON: \
-                                             {error}"
-            ))
+            broken(format!("the {what} that it returned is not valid JSON: {error}"))
         })
     }
 }

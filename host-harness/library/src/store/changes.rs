@@ -212,10 +212,8 @@ impl SqliteStore {
                 let mut secrets = row.secrets(&before, opened)?;
                 if let Some(mode) = new_mode {
                     secrets = BTreeMap::new();
-                    let reason = format!(
-                        "its mode was changed to {mode}, so it must be connected \
-                                          again"
-                    );
+                    let reason =
+                        format!("its mode was changed to {mode}, so it must be connected again");
                     row.health = record::json(&Health::NeedsReconnect { reason })?;
                     row.revision += 1;
                     row.expires_at = None;

@@ -332,10 +332,7 @@ impl Triggers {
                 return Err(broken("an event that it returned is nested too deeply".into()));
             }
             let json = RawValue::from_string(event.json).map_err(|error| {
-                broken(format!(
-                    "an event that it returned is not valid JSON: \
-                                                 {error}"
-                ))
+                broken(format!("an event that it returned is not valid JSON: {error}"))
             })?;
             checked.push(NewEvent {
                 json,

@@ -100,13 +100,13 @@ fn an_envelope_that_differs_from_the_documented_one_is_accepted() {
         let parameters = json!({"user_id": "PUSER01", "contact_method_id": "P0CONT1",
             "contact_method_type": "email_contact_method_reference"});
         let made = call(&host, "user_status_update_rule.create", &parameters).unwrap();
-        assert_eq!(made, [rule.clone()], "{envelope}");
+        assert_eq!(made, std::slice::from_ref(&rule), "{envelope}");
     }
     let counts = json!({"paused_count": 3, "triggered_after_pause_count": 1});
     for envelope in ["paused_incident_reporting_counts", "paused_incident_reports"] {
         let host = host(&[(200, &json!({ envelope: counts }).to_string())]);
         let shown = call(&host, "paused_incident.counts", &json!({})).unwrap();
-        assert_eq!(shown, [counts.clone()], "{envelope}");
+        assert_eq!(shown, std::slice::from_ref(&counts), "{envelope}");
     }
 }
 

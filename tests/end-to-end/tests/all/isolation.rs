@@ -80,9 +80,12 @@ async fn a_worker_holds_no_secret_in_any_encoding_while_its_guest_runs() {
     let incident = json!({"title": "t", "service_id": world.us().services()[0].id});
     let mut told = String::new();
     let faults = [None, Some(FaultAction::EchoRequest), Some(FaultAction::Garbage)];
-    let mut rounds = faults.iter().cycle();
-    while reads.load(Ordering::SeqCst) < 6 && !watching.is_finished() {
-        let fault = rounds.next().expect("it is a cycle");
+    for (round, fault) in faults.iter().cycle().enumerate() {
+        // Each fault once at least, and on until enough was read.
+        let is_enough = round >= faults.len() && reads.load(Ordering::SeqCst) >= 6;
+        if is_enough || watching.is_finished() {
+            break;
+        }
         for (credential, action, item) in [
             ("user", "service.list", json!({})),
             ("account", "incident.create", incident.clone()),

@@ -1,6 +1,8 @@
 //! The example nodes in other languages, built with the default settings of their toolchains.
 //! `.ci/engines` builds them; without it, these tests say that they were not run.
 
+#![allow(clippy::print_stderr, reason = "a test that is not run says so")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -32,8 +32,10 @@ async fn a_429_without_headers_is_retried_every_half_minute_beyond_the_attempts_
     let world = on_a_fast_clock().await;
     // Five in a row: one more than there are attempts for a request that fails.
     world.simulator.fault(bare().path("/abilities").times(5));
+    let mut execution = world.execution("user", "ability.list", &[json!({})]);
+    execution.context.limits = Some(Limits::default());
     let started = Instant::now();
-    let outcome = world.run("ability.list", &[json!({})]).await;
+    let outcome = world.plugin.execute(execution).await.unwrap();
     values(&outcome, 0);
     assert_eq!(world.simulator.requests().len(), 6);
     assert!(started.elapsed() * FAST >= Duration::from_secs(150), "{:?}", started.elapsed());

@@ -225,10 +225,13 @@ async fn items_that_cannot_be_read_end_the_execution_after_those_before_them() {
     assert_eq!(stopped.to_string(), "cannot read item 10: the disk is on fire");
 }
 
+/// The records of an item, and its ends.
+type ReceivedItem = (Vec<Value>, Vec<Option<ItemError>>);
+
 /// What an observer received: per item its records, and its end.
 #[derive(Default)]
 struct Received {
-    items: std::sync::Mutex<std::collections::BTreeMap<u32, (Vec<Value>, Vec<Option<ItemError>>)>>,
+    items: std::sync::Mutex<std::collections::BTreeMap<u32, ReceivedItem>>,
     keeps_output: bool,
 }
 

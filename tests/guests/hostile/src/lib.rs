@@ -183,7 +183,7 @@ fn misbehave(
         }
         "exit" => std::process::exit(3),
         "abort" => {
-            eprintln!("no way on with \u{1b}[31m{}\u{202e}", "this");
+            eprintln!("no way on with \u{1b}[31mthis\u{202e}");
             std::process::abort()
         }
         "divide" => yes(&(1 / std::hint::black_box(0_i32).wrapping_mul(2)).to_string()),
