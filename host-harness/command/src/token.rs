@@ -120,7 +120,7 @@ fn create(setup: &Setup, tokens: &Tokens, args: CreateArgs) -> Result<Exit, Fail
             }
             PolicySource::Named(policy.clone())
         }
-        None => PolicySource::Own(own(setup, &args)),
+        None => PolicySource::Own(Box::new(own(setup, &args))),
     };
     let token = tokens.create(&args.name, &policy, args.expires)?;
     match args.format {

@@ -11,7 +11,7 @@
 //!
 //! let database = Database::open("/var/lib/harness")?;
 //! let token = Tokens::new(database.clone())
-//!     .create("n8n", &PolicySource::Own(Policy::default()), None)?;
+//!     .create("n8n", &PolicySource::Own(Box::new(Policy::default())), None)?;
 //! let server = Server::builder(host.clone(), database)
 //!     .plugin(host.load_file("pagerduty.wasm").await?)
 //!     .listen("127.0.0.1:7410".parse()?)

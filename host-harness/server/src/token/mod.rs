@@ -36,7 +36,7 @@ pub enum PolicySource {
     /// The policy of this name in the configuration file, as it is when the token is used.
     Named(String),
     /// A policy of the token's own.
-    Own(Policy),
+    Own(Box<Policy>),
 }
 
 /// A token without its secret.
@@ -224,7 +224,7 @@ impl Tokens {
             return Ok(Err(Refusal::Expired));
         }
         let policy = match record.policy {
-            PolicySource::Own(policy) => policy,
+            PolicySource::Own(policy) => *policy,
             PolicySource::Named(name) => match policies.get(&name) {
                 Some(policy) => policy.clone(),
                 None => return Ok(Err(Refusal::NoPolicy)),
@@ -286,7 +286,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let tokens = Tokens::new(Database::open(directory.path()).unwrap());
         let none = Policies::new();
-        let own = PolicySource::Own(Policy { tenant: Some("acme".into()), ..Policy::default() });
+        let policy = Policy { tenant: Some("acme".into()), ..Policy::default() };
+        let own = PolicySource::Own(Box::new(policy));
         let token = tokens.create("n8n", &own, None).unwrap();
         let caller = tokens.caller(token.expose(), &none).unwrap().unwrap();
         assert_eq!((caller.name.as_str(), caller.policy.tenant.as_deref()), ("n8n", Some("acme")));
