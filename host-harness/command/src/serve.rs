@@ -9,7 +9,8 @@ use clap::Args;
 use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
 use workflow_node_host::{Digest, Host, Plugin};
 use workflow_node_server::{
-    ApprovalConfig, Config, ConfigError, Database, DatabaseError, Server, ServerError, TlsFiles,
+    ApprovalConfig, Config, ConfigError, Database, DatabaseError, Server, ServerError, ServerKeys,
+    TlsFiles,
 };
 
 use crate::exit::{Exit, Failure, chain};
@@ -90,12 +91,16 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
     let is_tls = config.tls.is_some();
     let database = Database::open(&setup.data)?;
-    let host = host(setup, &args.network)?;
+    let (host, keys) = host(setup, &args.network)?;
     let mut builder = Server::builder(host.clone(), database)
         .hosts(config.hosts.into_iter().chain(args.hosts))
         .policies(config.policies)
         .limits(config.limits)
+        .store_output(config.store_output.unwrap_or(true))
         .allow_plain_http(config.allow_plain_http || args.allow_plain_http);
+    if let Some(keys) = keys {
+        builder = builder.keys(keys);
+    }
     if config.plugins.is_empty() && args.plugins.is_empty() {
         return Err(Failure::input("usage", "Cannot start the server: it has no plugin")
             .next("add --plugin FILE, or list plugins in the configuration file"));
@@ -135,21 +140,28 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
 }
 
-/// A host with the credential store, where there is one or a key for one.
-fn host(setup: &Setup, network: &Network) -> Result<Host, Failure> {
+/// A host with the credential store, where there is one or a key for one, and the keys that follow from
+/// it.
+fn host(setup: &Setup, network: &Network) -> Result<(Host, Option<ServerKeys>), Failure> {
     let store = LateStore::default();
     let mut builder = setup.builder(network)?;
+    let mut keys = None;
     match store.open_or_make(setup) {
-        Ok(_) => {
+        Ok(opened) => {
+            keys = Some(ServerKeys::of(opened));
             builder =
                 builder.credential_store(store.shared()).credential_events(Arc::new(LoggedEvents));
         }
         Err(failure) if failure.name == "no-key" && !crate::store::path(setup).exists() => {
-            tracing::warn!("there is no credential store and no key for one: no credentials");
+            tracing::warn!(
+                "there is no credential store and no key for one: no credentials, and no output of \
+                 executions is kept"
+            );
         }
         Err(failure) => return Err(failure),
     }
-    builder.build().map_err(|error| Failure::of(&error, ""))
+    let host = builder.build().map_err(|error| Failure::of(&error, ""))?;
+    Ok((host, keys))
 }
 
 /// Loads a component of exactly this content.

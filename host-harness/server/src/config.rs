@@ -27,6 +27,9 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// The plugins.
     pub plugins: Vec<PluginConfig>,
+    /// Whether the output of executions is kept. Default: yes. Without it, the server keeps outcomes
+    /// only, and an execution that a crash has interrupted is not resumed.
+    pub store_output: Option<bool>,
     /// Policies that tokens may name.
     pub policies: Policies,
     /// Limits.

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
-const SCHEMA: &str = "
+const TOKENS: &str = "
 CREATE TABLE token (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -22,6 +22,9 @@ CREATE TABLE token (
     expires_at INTEGER,
     revoked_at INTEGER
 ) STRICT;
+";
+
+const EXECUTIONS: &str = "
 CREATE TABLE execution (
     tenant TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -39,7 +42,8 @@ CREATE TABLE execution (
     finished INTEGER NOT NULL,
     failed INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    error TEXT,
+    error_name TEXT,
+    error BLOB,
     created_at INTEGER NOT NULL,
     ended_at INTEGER,
     PRIMARY KEY (tenant, id)
@@ -49,7 +53,9 @@ CREATE TABLE result (
     tenant TEXT NOT NULL,
     id TEXT NOT NULL,
     item INTEGER NOT NULL,
-    body TEXT NOT NULL,
+    error_kind TEXT,
+    http_status INTEGER,
+    body BLOB,
     PRIMARY KEY (tenant, id, item),
     FOREIGN KEY (tenant, id) REFERENCES execution (tenant, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -133,16 +139,27 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                change.execute_batch(SCHEMA)?;
-                change.pragma_update(None, "user_version", FORMAT)?;
+                change.execute_batch(TOKENS)?;
+                change.execute_batch(EXECUTIONS)?;
+            }
+            // Its results were not sealed.
+            1 => {
+                change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
+                change.execute_batch(EXECUTIONS)?;
             }
             found => return Err(DatabaseError::Format { path, found }),
         }
+        change.pragma_update(None, "user_version", FORMAT)?;
         change.commit()?;
         let reader = connect(&path)?;
         reader.pragma_update(None, "query_only", true)?;
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
         Ok(Self(Arc::new(Inner { writer, reader, directory })))
+    }
+
+    /// The data directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0.directory
     }
 
     /// Reserves the data directory for one server.
@@ -210,4 +227,35 @@ fn private_file(path: &Path) -> std::io::Result<()> {
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_format_keeps_its_tokens_and_loses_results_that_were_not_sealed() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = connect(&directory.path().join("server.db")).unwrap();
+        old.execute_batch(TOKENS).unwrap();
+        old.execute_batch(
+            "CREATE TABLE execution (id TEXT); CREATE TABLE result (body TEXT);
+             INSERT INTO result VALUES ('plain');
+             INSERT INTO token (id, name, hash, created_at) VALUES ('1', 'n8n', x'00', 0);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        let database = Database::open(directory.path()).unwrap();
+        let count = |table: &str| {
+            let count = format!("SELECT count(*) FROM {table}");
+            database.read(|all| all.query_row(&count, [], |row| row.get::<_, i64>(0))).unwrap()
+        };
+        assert_eq!((count("token"), count("execution"), count("result")), (1, 0, 0));
+        drop(Database::open(directory.path()).unwrap());
+        let newer = connect(&directory.path().join("server.db")).unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        let refused = Database::open(directory.path());
+        assert!(matches!(refused, Err(DatabaseError::Format { found: 99, .. })));
+    }
 }

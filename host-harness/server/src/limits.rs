@@ -138,6 +138,14 @@ limits! {
             "How long the results of an execution that has ended are kept. After that, its ID can be \
              used again.",
             "Engines retry within hours; results hold data of the service.";
+        kept_bytes_per_tenant: usize = 1_024 * MIB, "bytes",
+            "Output of executions of one tenant that is kept. Beyond it, the oldest executions that have \
+             ended lose their output and keep their outcomes.",
+            "Four of the largest executions (`result_bytes`).";
+        journal_bytes: usize = 64 * MIB, "bytes",
+            "Journal of one execution. One that outgrows it goes on, and cannot be resumed after a \
+             crash.",
+            "Thousands of requests with the answers that services usually return.";
         call_ms: u64 = 60_000, "milliseconds",
             "Time for loading choices and for testing a credential.",
             "A person waits for the form.";

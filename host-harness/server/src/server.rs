@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use workflow_node_host::{Host, Plugin};
 
 use crate::database::{Database, DatabaseError, ServerLock};
-use crate::execution::Executions;
+use crate::execution::{Executions, Kept};
 use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::listen::{Connections, Listener, TlsFiles};
 use crate::metrics::Metrics;
+use crate::seal::ServerKeys;
 use crate::state::State;
 use crate::token::{Policies, Tokens};
 
@@ -57,6 +58,8 @@ pub struct ServerBuilder {
     hosts: Vec<String>,
     policies: Policies,
     limits: ServerLimits,
+    keys: Option<ServerKeys>,
+    store_output: bool,
 }
 
 impl ServerBuilder {
@@ -114,6 +117,21 @@ impl ServerBuilder {
     #[must_use]
     pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets the keys that seal what the server keeps. Without them, it keeps outcomes of executions,
+    /// but neither output nor journals.
+    #[must_use]
+    pub fn keys(mut self, keys: ServerKeys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Whether the output of executions is kept, and a journal of each while it runs. Default: true.
+    #[must_use]
+    pub fn store_output(mut self, on: bool) -> Self {
+        self.store_output = on;
         self
     }
 
@@ -178,7 +196,12 @@ impl ServerBuilder {
         let lock = self.database.lock()?;
         let metrics = Metrics::new();
         let limits = self.limits;
-        let executions = Executions::new(self.database.clone(), limits.clone(), metrics.clone())?;
+        let kept = match self.keys.as_ref().filter(|_| self.store_output) {
+            Some(keys) => Kept::sealed(keys, &self.database, &limits),
+            None => Kept::outcomes(),
+        };
+        let executions =
+            Executions::new(self.database.clone(), kept, limits.clone(), metrics.clone())?;
         let executions = Arc::new(executions);
         let (router, document) = crate::api::router();
         let document = document.to_json().map_err(|error| {
@@ -223,14 +246,18 @@ impl ServerBuilder {
     }
 }
 
-/// Removes results that are kept long enough, every hour.
+/// How often the server looks for what it has kept long enough.
+const PRUNING: Duration = Duration::from_secs(600);
+
+/// Removes what is kept long enough.
 async fn prune(executions: Arc<Executions>) {
     loop {
         match executions.prune().await {
-            Ok(0) | Err(_) => {}
+            Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "old executions were removed"),
+            Err(error) => tracing::warn!(reason = error.detail.message, "old executions stay"),
         }
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        tokio::time::sleep(PRUNING).await;
     }
 }
 
@@ -260,6 +287,8 @@ impl Server {
             hosts: Vec::new(),
             policies: Policies::new(),
             limits: ServerLimits::default(),
+            keys: None,
+            store_output: true,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Running actions: collected, streamed, detached, repeated, cancelled, over restarts and kills.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pagerduty_simulator::{Fault, Hold};
@@ -244,16 +245,139 @@ fn an_execution_is_cancelled_by_its_id_or_when_its_client_is_gone() {
     assert_eq!((&again["status"], &again["failed"]), (&json!("finished"), &json!(0)));
 }
 
+/// Begins a call, and kills the server when a request of it waits at the service.
+fn kill_in_the_middle(world: &World, token: &str, path: &str, call: &Value, hold: &Hold) {
+    let server = world.serve(&[]);
+    let json = [("content-type", "application/json")];
+    let client = server.client(token);
+    let stream = client.begin("POST", path, &json, call.to_string().as_bytes());
+    until("a request at the service", || hold.arrived() > 0);
+    server.kill();
+    drop(stream);
+    release(world, hold);
+}
+
+/// What a request holds, and how often it was sent.
+fn sent(world: &World, path: &str, member: &str) -> BTreeMap<String, usize> {
+    let mut all = BTreeMap::new();
+    for request in world.simulator.requests() {
+        if request.method == "POST" && request.path == path {
+            // A request of a server that was killed may have lost its body.
+            let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { continue };
+            let text = body.pointer(member).and_then(Value::as_str).unwrap().to_owned();
+            *all.entry(text).or_default() += 1;
+        }
+    }
+    all
+}
+
+/// Whether a file of the data directory holds this text.
+fn is_on_the_disk(world: &World, text: &str) -> bool {
+    let mut directories = vec![world.path("data")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            if bytes.windows(text.len()).any(|part| part == text.as_bytes()) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 #[test]
 fn a_killed_server_leaves_exactly_the_incidents_that_were_asked_for() {
     let world = World::new();
     let token = world.full_token();
-    let server = world.serve(&[]);
     let before = world.simulator.us().incident_count();
-    let hold = Hold::new();
-    let fault = Fault::hold_after_apply(&hold).method("POST").path("/incidents").after(60).always();
-    world.simulator.fault(fault);
     let call = world.incidents("run-1", 200);
+    for (fault, after) in
+        [(Fault::hold_after_apply as fn(&Hold) -> Fault, 60), (Fault::hold_before_apply, 30)]
+    {
+        let hold = Hold::new();
+        world.simulator.fault(fault(&hold).method("POST").path("/incidents").after(after).always());
+        kill_in_the_middle(&world, &token, EXECUTE, &call, &hold);
+    }
+    assert!(!is_on_the_disk(&world, "Incident 1"), "items and results are sealed");
+
+    let server = world.serve(&[]);
+    let client = server.client(&token);
+    let interrupted = client.get("/v1/executions/run-1").expect(200);
+    assert_eq!(interrupted["status"], "interrupted");
+    let items = client.get("/v1/executions/run-1/items").expect(200);
+    let ok = items["items"].as_array().unwrap().iter().filter(|item| item["status"] == "ok");
+    assert_eq!(json!(ok.count()), interrupted["finished"]);
+    let result = client.post(EXECUTE, &call).expect(200);
+    assert_eq!((&result["finished"], &result["failed"]), (&json!(200), &json!(0)), "{result:.400}");
+    assert_eq!(world.simulator.us().incident_count(), before + 200);
+    // What was answered before was not sent again: only what was in flight was, twice at most.
+    let sent = sent(&world, "/incidents", "/incident/title");
+    assert_eq!(sent.len(), 200);
+    let again = sent.values().filter(|times| **times > 1).count();
+    assert!(again < 80, "{again} incidents were sent again");
+    assert_eq!(client.post(EXECUTE, &call).expect(200), result);
+    assert!(!is_on_the_disk(&world, "Incident 1"), "results are sealed");
+}
+
+#[test]
+fn a_killed_server_sends_each_note_once_or_reports_its_outcome_as_unknown() {
+    let world = World::new();
+    let token = world.full_token();
+    let server = world.serve(&[]);
+    let created = server.client(&token).post(EXECUTE, &world.incidents("incident", 1)).expect(200);
+    drop(server);
+    let incident = created["items"][0]["output"][0]["id"].as_str().unwrap().to_owned();
+    let hold = Hold::new();
+    let path = format!("/incidents/{incident}/notes");
+    let fault = Fault::hold_after_apply(&hold).method("POST").path(&path).after(3).always();
+    world.simulator.fault(fault);
+    let note = |number| json!({"incident_id": incident, "content": format!("Note {number}")});
+    let call = json!({
+        "execution_id": "notes",
+        "credentials": {"rest": "work"},
+        "items": (0..40).map(note).collect::<Vec<_>>(),
+        "options": {"concurrency": 1, "continue_on_fail": true},
+    });
+    kill_in_the_middle(&world, &token, NOTES, &call, &hold);
+
+    let server = world.serve(&[]);
+    let client = server.client(&token);
+    let result = client.post(NOTES, &call).expect(200);
+    assert_eq!((&result["status"], &result["finished"]), (&json!("finished"), &json!(40)));
+    let sent = sent(&world, &path, "/note/content");
+    let mut unknown = 0;
+    for (number, item) in result["items"].as_array().unwrap().iter().enumerate() {
+        let is_unknown = item["error"]["kind"] == "outcome-unknown";
+        assert!(is_unknown || item["status"] == "ok", "{item}");
+        unknown += usize::from(is_unknown);
+        let times = sent.get(&format!("Note {number}")).copied().unwrap_or_default();
+        assert_eq!(times, 1, "note {number}: {item}");
+    }
+    assert_eq!(unknown, 1, "the one that was in flight: {result}");
+    let requests = world.simulator.requests().len();
+    assert_eq!(client.post(NOTES, &call).expect(200), result);
+    assert_eq!(world.simulator.requests().len(), requests, "nothing was sent again");
+}
+
+#[test]
+fn an_interrupted_execution_belongs_to_its_tenant_and_to_the_destinations_of_its_token() {
+    let world = World::new();
+    let config = |destinations: &str| {
+        format!(
+            "listen = ['127.0.0.1:0']\n[policies.run]\nroles = ['run']\n\
+             destinations = [{destinations}]\n"
+        )
+    };
+    let token = world.token("engine", &["--policy", "run"]);
+    let all = world.file("all.toml", &config("'https://api.pagerduty.com', 'https://x.test'"));
+    let hold = hold(&world, "/incidents");
+    let server = world.serve(&["--config", &all]);
+    let call = world.incidents("run-1", 3);
     let json = [("content-type", "application/json")];
     let client = server.client(&token);
     let stream = client.begin("POST", EXECUTE, &json, call.to_string().as_bytes());
@@ -262,56 +386,45 @@ fn a_killed_server_leaves_exactly_the_incidents_that_were_asked_for() {
     drop(stream);
     release(&world, &hold);
 
-    let server = world.serve(&[]);
-    let client = server.client(&token);
-    assert_eq!(client.get("/v1/executions/run-1").expect(200)["status"], "interrupted");
-    let result = client.post(EXECUTE, &call).expect(200);
-    assert_eq!((&result["finished"], &result["failed"]), (&json!(200), &json!(0)), "{result:.400}");
-    assert_eq!(world.simulator.us().incident_count(), before + 200);
+    // Another tenant's execution of the same ID is another execution.
+    world.connect(&["--tenant", "other", "--as", "eve"], "work");
+    let eve = world.token("eve", &["--tenant", "other", "--as", "eve", "--role", "run"]);
+    let none = world.file("none.toml", &config("'https://x.test'"));
+    let server = world.serve(&["--config", &none]);
+    let stranger = server.client(&eve);
+    assert_eq!(stranger.get("/v1/executions/run-1").error(404), "not-found");
+    assert_eq!(stranger.post(EXECUTE, &call).expect(200)["failed"], 0);
+    // What the token may not reach any more is not reached through a journal.
+    let count = world.simulator.us().incident_count();
+    let refused = server.client(&token).post(EXECUTE, &call);
+    assert!(refused.status != 200 || refused.json()["failed"] == 3, "{refused:?}");
+    assert_eq!(world.simulator.us().incident_count(), count);
 }
 
 #[test]
-fn a_killed_server_sends_no_note_twice() {
+fn a_server_that_keeps_no_output_keeps_outcomes() {
     let world = World::new();
     let token = world.full_token();
-    let server = world.serve(&[]);
+    let config = world.file("serve.toml", "listen = ['127.0.0.1:0']\nstore_output = false\n");
+    let server = world.serve(&["--config", &config]);
     let client = server.client(&token);
-    let created = client.post(EXECUTE, &world.incidents("incident", 1)).expect(200);
-    let incident = created["items"][0]["output"][0]["id"].as_str().unwrap().to_owned();
-    let hold = Hold::new();
-    let path = format!("/incidents/{incident}/notes");
-    world
-        .simulator
-        .fault(Fault::hold_after_apply(&hold).method("POST").path(&path).after(3).always());
-    let note = |number| json!({"incident_id": incident, "content": format!("Note {number}")});
-    let call = json!({
-        "execution_id": "notes",
-        "credentials": {"rest": "work"},
-        "items": (0..8).map(note).collect::<Vec<_>>(),
-        "options": {"concurrency": 1},
-    });
-    let json = [("content-type", "application/json")];
-    let stream = client.begin("POST", NOTES, &json, call.to_string().as_bytes());
-    until("a request at the service", || hold.arrived() > 0);
-    server.kill();
-    drop(stream);
-    release(&world, &hold);
-
-    let sent = || {
-        let all = world.simulator.requests();
-        all.iter().filter(|one| one.method == "POST" && one.path == path).count()
-    };
-    let before = sent();
-    let server = world.serve(&[]);
-    let client = server.client(&token);
-    let result = client.post(NOTES, &call).expect(200);
-    assert_eq!(result["status"], "interrupted");
-    for item in result["items"].as_array().unwrap() {
-        let is_known = item["status"] == "ok" || item["error"]["kind"] == "outcome-unknown";
-        assert!(is_known, "{item}");
-    }
-    assert_eq!(result["items"][7]["error"]["kind"], "outcome-unknown");
-    assert_eq!(sent(), before, "nothing was sent again");
+    let mut call = world.incidents("run-1", 2);
+    call["items"][1]["service_id"] = json!("PNOSUCH");
+    call["options"] = json!({"continue_on_fail": true});
+    let result = client.post(EXECUTE, &call).expect(200);
+    assert_eq!(result["items"][0]["status"], "ok");
+    assert_eq!(result["items"][0]["output_dropped"], true);
+    assert_eq!(result["items"][1]["status"], "error");
+    assert!(result["items"][1]["error"]["kind"].is_string());
+    // Who streams the results receives them.
+    let lines = client.post_for_lines(EXECUTE, &world.incidents("run-2", 1)).lines();
+    assert!(lines.iter().any(|line| line["output"]["title"] == "Incident 0"), "{lines:?}");
+    let count = world.simulator.us().incident_count();
+    assert_eq!(client.post(EXECUTE, &call).expect(200), result);
+    assert_eq!(world.simulator.us().incident_count(), count);
+    drop(server);
+    assert!(!world.path("data/executions").exists(), "there is no journal");
+    assert!(!is_on_the_disk(&world, "Incident 0"));
 }
 
 #[test]

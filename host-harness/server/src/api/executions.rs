@@ -466,8 +466,8 @@ async fn results(
     let end = stored.items.min(from.saturating_add(limit as u64));
     let mut all = Vec::new();
     for item in from..end {
-        let body = match found.next_if(|result| result.item == item) {
-            Some(result) => result.body,
+        let body = match found.next_if(|(found, _)| *found == item) {
+            Some((_, body)) => body,
             None => {
                 let reason = reason_of_missing(stored, item);
                 let element = ItemElement::missing(item, reason.as_ref());

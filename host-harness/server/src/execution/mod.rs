@@ -2,6 +2,7 @@
 //! found again by their ID.
 
 mod items;
+mod kept;
 mod queue;
 mod result;
 mod run;
@@ -19,13 +20,15 @@ use tokio_util::task::TaskTracker;
 use workflow_node_host::{CancellationToken, Execution, Plugin, Principal};
 
 pub(crate) use items::{Fingerprint, Items, Spool};
+pub(crate) use kept::Kept;
 pub(crate) use result::{ExecutionStatus, ItemElement, ItemLine, StatusLine, reason_of_missing};
-pub(crate) use store::{ItemResult, Key, Request, Stored};
+pub(crate) use store::{Key, Request, Stored};
 
 use crate::database::{Database, DatabaseError, now};
 use crate::error::ApiError;
 use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
+use kept::Resumption;
 use queue::{Queue, Ticket};
 use store::{Begun, ExecutionStore};
 
@@ -33,6 +36,7 @@ use store::{Begun, ExecutionStore};
 #[derive(Debug)]
 pub(crate) struct Executions {
     store: ExecutionStore,
+    kept: Kept,
     live: Mutex<HashMap<Key, Arc<Live>>>,
     queue: Queue,
     limits: ServerLimits,
@@ -124,16 +128,18 @@ impl Executions {
     /// The executions of a database, those that an earlier server left marked as interrupted.
     pub(crate) fn new(
         database: Database,
+        kept: Kept,
         limits: ServerLimits,
         metrics: Metrics,
     ) -> Result<Self, DatabaseError> {
-        let store = ExecutionStore::new(database);
+        let store = ExecutionStore::new(database, kept.sealer.clone());
         let interrupted = store.interrupt_all()?;
         if interrupted > 0 {
             tracing::warn!(interrupted, "executions were interrupted when the server ended");
         }
         Ok(Self {
             store,
+            kept,
             live: Mutex::default(),
             queue: Queue::new(&limits),
             limits,
@@ -250,7 +256,7 @@ impl Executions {
         key: &Key,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<ItemResult>, ApiError> {
+    ) -> Result<Vec<(u64, String)>, ApiError> {
         let key = key.clone();
         self.with_store(move |store| store.results(&key, from, limit)).await
     }
@@ -270,7 +276,9 @@ impl Executions {
     /// Removes results that are kept long enough.
     pub(crate) async fn prune(&self) -> Result<usize, ApiError> {
         let before = now().saturating_sub(self.limits.retention_ms);
-        self.with_store(move |store| store.prune(before)).await
+        let most = self.limits.kept_bytes_per_tenant;
+        self.kept.prune().await;
+        self.with_store(move |store| store.prune(before, most)).await
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -309,16 +317,57 @@ async fn begin(
     let id = request.key.id.clone();
     let begun = executions.with_store(move |store| store.begin(&request)).await;
     let begun = match begun {
-        Ok(Begun::New) => Ok(None),
-        Ok(Begun::Ended(stored)) => Ok(Some(stored)),
+        Ok(Begun::New) => Ok(Ok(Beginning::FromStart)),
+        Ok(Begun::Interrupted(stored)) => executions.again(*stored, &job).await,
+        Ok(Begun::Ended(stored)) => Ok(Err(stored)),
         Ok(Begun::Conflict) => Err(conflict(&id)),
         Err(error) => Err(error),
     };
-    let is_new = matches!(begun, Ok(None));
+    let (begins, begun) = match begun {
+        Ok(Ok(beginning)) => (Some(beginning), Ok(None)),
+        Ok(Err(ended)) => (None, Ok(Some(ended))),
+        Err(error) => (None, Err(error)),
+    };
     // Whoever asked may be gone; then the attachment has cancelled it.
     drop(told.send(begun));
-    if is_new {
-        run::run(&registered, job, ticket, lines).await;
+    if let Some(beginning) = begins {
+        run::run(&registered, job, beginning, ticket, lines).await;
+    }
+}
+
+/// How an execution begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// From its first item on.
+    FromStart,
+    /// It goes on from its journal, which holds so many of its items.
+    Resumed(usize),
+}
+
+impl Executions {
+    /// Goes on with an execution that was interrupted, if that sends nothing twice. Otherwise it stays
+    /// as it is.
+    async fn again(
+        &self,
+        stored: Stored,
+        job: &Job,
+    ) -> Result<Result<Beginning, Box<Stored>>, ApiError> {
+        let key = stored.key.clone();
+        let beginning = match self.kept.find(job).await {
+            Resumption::Journal(items) => Beginning::Resumed(items),
+            Resumption::NotBegun => Beginning::FromStart,
+            Resumption::Lost(reason) => {
+                let again = job.request.repeatable || !stored.started;
+                tracing::info!(execution = key.id, reason, again, "the execution is not resumed");
+                if !again {
+                    return Ok(Err(Box::new(stored)));
+                }
+                Beginning::FromStart
+            }
+        };
+        let is_from_start = beginning == Beginning::FromStart;
+        self.with_store(move |store| store.again(&key, is_from_start)).await?;
+        Ok(Ok(beginning))
     }
 }
 

@@ -51,6 +51,16 @@ impl<'a> ItemElement<'a> {
         self
     }
 
+    /// Of an item that has a result whose output is not kept.
+    pub(crate) fn not_kept(item: u64, error: Option<&'a ItemError>) -> Self {
+        Self::missing(item, error).ended().without_output()
+    }
+
+    fn ended(mut self) -> Self {
+        self.status = status_of(self.error);
+        self
+    }
+
     /// Of an item of which nothing is stored.
     pub(crate) fn missing(item: u64, error: Option<&'a ItemError>) -> Self {
         Self {
@@ -79,8 +89,9 @@ pub(crate) fn reason_of_missing(stored: &Stored, item: u64) -> Option<ItemError>
         Status::Stopped if item >= stored.told => not_begun("the execution was stopped"),
         _ => ItemError::new(
             ItemErrorKind::OutcomeUnknown,
-            "The server ended while the item was in progress: its requests may or may not have \
-             reached the service. Check there before you run it again with another execution ID.",
+            "The server ended before the item had a result: its requests may or may not have reached \
+             the service. Repeat the call with the same execution ID, which sends nothing twice. If \
+             the item stays as it is, check at the service before you run it with another ID.",
         ),
     })
 }

@@ -10,12 +10,15 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use workflow_node_host::{ExecutionEnd, ExecutionEvent, ItemError, OutputRecord, Silent};
+use workflow_node_host::{
+    Execution, ExecutionEnd, ExecutionEvent, ExecutionStream, ItemError, OutputRecord, Resume,
+    Silent,
+};
 
 use super::queue::Ticket;
 use super::result::{ExecutionStatus, ItemElement, ItemLine, RecordLine, StatusLine, status_of};
 use super::store::{Ending, ItemResult, Key, Status, Stored};
-use super::{Executions, Job, Registered};
+use super::{Beginning, Executions, Job, Registered, kept};
 use crate::database::now;
 use crate::error::{ApiError, ErrorBody};
 use crate::limits::ServerLimits;
@@ -31,6 +34,8 @@ struct Run<'a> {
     key: Key,
     plugin: String,
     status: ExecutionStatus,
+    /// Whether it goes on from its journal: what it has sent is in there.
+    is_resumed: bool,
     lines: Option<mpsc::Sender<Bytes>>,
     /// Records of items that are in progress.
     open: HashMap<u32, Vec<OutputRecord>>,
@@ -44,6 +49,7 @@ struct Run<'a> {
 pub(super) async fn run(
     registered: &Registered,
     job: Job,
+    beginning: Beginning,
     ticket: Ticket,
     lines: Option<mpsc::Sender<Bytes>>,
 ) {
@@ -68,6 +74,7 @@ pub(super) async fn run(
             created_at: now(),
             ended_at: None,
         },
+        is_resumed: beginning != Beginning::FromStart,
         lines,
         open: HashMap::new(),
         batch: Vec::new(),
@@ -92,13 +99,19 @@ pub(super) async fn run(
     metrics.queued.dec();
     let since = Instant::now();
     metrics.running.inc();
+    let execution = job.execution.clone();
     let ended = match &turn {
+        None if run.is_resumed => Ok(run.interrupted(None)),
         None => Ok(Ending { status: Status::Cancelled, sent: false, told: 0, error: None }),
-        Some(_) => run.execute(registered, job).await,
+        Some(_) => run.execute(registered, job, beginning).await,
     };
     metrics.running.dec();
     drop(turn);
     let (status, outcome) = run.end(registered, &request.actor, ended).await;
+    // What finished is in the store; what was stopped can be replayed from its journal.
+    if matches!(status, Status::Finished | Status::Cancelled) {
+        executions.kept.remove_journal(&execution).await;
+    }
     metrics.execution(&request.plugin, status.name(), since.elapsed());
     tracing::info!(
         target: "workflow_node::audit",
@@ -111,15 +124,51 @@ pub(super) async fn run(
 }
 
 impl Run<'_> {
-    async fn execute(&mut self, registered: &Registered, job: Job) -> Result<Ending, ApiError> {
+    /// How it is when it could not go on: as it was.
+    fn interrupted(&self, error: Option<&ApiError>) -> Ending {
+        let error = error.map(|error| error.detail.clone());
+        Ending { status: Status::Interrupted, sent: true, told: 0, error }
+    }
+
+    /// Calls the plugin, or lets it go on from the journal.
+    async fn events(
+        &self,
+        job: Job,
+        mut execution: Execution,
+        beginning: Beginning,
+    ) -> Result<ExecutionStream, ApiError> {
+        let kept = &self.executions.kept;
+        let items = job.items.stream();
+        if let (Beginning::Resumed(recorded), Some(journals), Some(name)) =
+            (beginning, &kept.journals, kept::name(&execution))
+        {
+            let mut resume = Resume::default();
+            resume.cancellation = execution.context.cancellation;
+            let items = items.skip(recorded);
+            return Ok(job.plugin.resume_stream(journals, &name, items, resume).await?);
+        }
+        // A journal of this ID belongs to what runs from its first item now.
+        kept.remove_journal(&execution).await;
+        execution.context.journal = kept.journals.clone();
+        Ok(job.plugin.stream_items(execution, items, Arc::new(Silent)).await?)
+    }
+
+    async fn execute(
+        &mut self,
+        registered: &Registered,
+        job: Job,
+        beginning: Beginning,
+    ) -> Result<Ending, ApiError> {
         let cancellation = registered.live.cancellation.clone();
         let key = self.key.clone();
         self.executions.with_store(move |store| store.start(&key)).await?;
         self.status.status = Status::Running;
         let execution = job.execution.context.clone().cancellation(cancellation.clone());
-        let execution = job.execution.context(execution);
-        let events = job.plugin.stream_items(execution, job.items.stream(), Arc::new(Silent)).await;
-        let mut events = events?;
+        let execution = job.execution.clone().context(execution);
+        let mut events = match self.events(job, execution, beginning).await {
+            Err(error) if self.is_resumed => return Ok(self.interrupted(Some(&error))),
+            events => events?,
+        };
         let heartbeat = ServerLimits::time(self.executions.limits.heartbeat_ms);
         let mut beat = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -152,7 +201,7 @@ impl Run<'_> {
 
     /// How the execution has ended; an error if nothing of it ran.
     fn ending(&self, end: ExecutionEnd, was_cancelled: bool) -> Result<Ending, ApiError> {
-        let (told, sent) = (end.items, end.requests > 0);
+        let (told, sent) = (end.items, end.requests > 0 || self.is_resumed);
         if let Some(stopped) = end.stopped {
             if was_cancelled {
                 return Ok(Ending { status: Status::Cancelled, sent, told, error: None });
@@ -196,7 +245,8 @@ impl Run<'_> {
         if self.batch.is_empty() {
             self.flush_at = Instant::now() + FLUSH;
         }
-        self.batch.push(ItemResult { item: item.into(), failed: error.is_some(), body });
+        let error = error.map(|error| (error.kind, error.http_status));
+        self.batch.push(ItemResult { item: item.into(), error, body });
         if self.batch.len() >= BATCH {
             self.flush().await?;
         }
@@ -238,12 +288,15 @@ impl Run<'_> {
         let key = self.key.clone();
         let (ending, failure) = match ended {
             Ok(ending) => (ending, None),
+            // The server failed in the middle, and the journal has no end: it can go on.
+            Err(error) if self.status.finished > 0 || self.is_resumed => {
+                (self.interrupted(Some(&error)), Some(error))
+            }
             // Nothing ran. Whoever waits hears why, and may use the ID again.
             Err(error) => {
                 let detail = Some(error.detail.clone());
-                let sent = self.status.finished > 0;
-                let told = self.status.finished;
-                (Ending { status: Status::Stopped, sent, told, error: detail }, Some(error))
+                let (status, sent) = (Status::Stopped, false);
+                (Ending { status, sent, told: 0, error: detail }, Some(error))
             }
         };
         let status = ending.status;
