@@ -10,6 +10,8 @@ use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName}
 
 use crate::credential::args::CredentialCommand;
 use crate::flags::{Format, Network, Report};
+use crate::serve::ServeArgs;
+use crate::token::TokenCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
 use crate::values::{duration, effect};
 
@@ -126,6 +128,11 @@ pub(crate) enum Command {
     /// Send signed test deliveries (valid or deliberately invalid) to a webhook receiver
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Serve plugins to engines over HTTP
+    Serve(Box<ServeArgs>),
+    /// Create, list, and revoke the tokens of engines
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  harness completions bash > \
                             ~/.local/share/bash-completion/completions/harness")]
@@ -147,6 +154,8 @@ impl Command {
             Self::Credential(command) => command.format().into(),
             Self::Trigger(command) => command.format(),
             Self::Webhook(command) => command.format(),
+            Self::Serve(_) => Format::Text,
+            Self::Token(command) => command.format().into(),
             Self::Completions { .. } => Format::Text,
         }
     }

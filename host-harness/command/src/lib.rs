@@ -27,10 +27,12 @@ mod plugin;
 mod progress;
 mod prompt;
 mod run;
+mod serve;
 mod setup;
 mod slots;
 mod store;
 mod tally;
+mod token;
 mod trigger;
 mod values;
 mod webhook;
@@ -75,7 +77,10 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, worker: Option<Worker
         Err(error) => return usage(&error, asks_for_json(&args)).code(),
     };
     let format = cli.command.format();
-    logging::start(cli.common.verbose, format);
+    match &cli.command {
+        Command::Serve(args) => logging::serve(cli.common.verbose, args.log_format),
+        _ => logging::start(cli.common.verbose, format),
+    }
     match execute(cli, format, worker).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
@@ -110,6 +115,8 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Credential(command) => credential::run(&setup, command).await,
         Command::Trigger(command) => trigger::run(&setup, command).await,
         Command::Webhook(command) => webhook::run(&setup, command).await,
+        Command::Serve(args) => serve::run(&setup, *args).await,
+        Command::Token(command) => token::run(&setup, command),
         Command::Completions { shell } => completions::run(shell),
     }
 }

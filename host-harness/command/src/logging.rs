@@ -1,8 +1,15 @@
 //! What `--verbose` shows, on standard error.
 
+use std::fmt;
 use std::io::{self, Write};
 
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::flags::Format;
 use crate::output::harmless;
@@ -26,6 +33,84 @@ pub(crate) fn start(verbose: u8, format: Format) {
         .finish();
     // Refused only where the program that calls us has its own.
     let _already = tracing::subscriber::set_global_default(subscriber).is_err();
+}
+
+/// How a server logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// Starts the log of a server on standard error, the audit log included.
+pub(crate) fn serve(verbose: u8, format: LogFormat) {
+    let filter = match verbose {
+        0 => "info",
+        1 => "info,workflow_node=debug,workflow_node_host=debug,workflow_node_server=debug",
+        // Never the HTTP libraries' own, as above.
+        _ => "info,workflow_node=trace,workflow_node_host=trace,workflow_node_server=trace",
+    };
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_ansi(false);
+    let _already = match format {
+        LogFormat::Text => {
+            let subscriber = builder.with_writer(|| Harmless(io::stderr())).finish();
+            tracing::subscriber::set_global_default(subscriber).is_err()
+        }
+        LogFormat::Json => {
+            let subscriber = builder.event_format(JsonLines).with_writer(io::stderr).finish();
+            tracing::subscriber::set_global_default(subscriber).is_err()
+        }
+    };
+}
+
+/// An event as one JSON object, its fields beside time, level, and target.
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = JsonFields(Map::new());
+        fields.0.insert("timestamp".to_owned(), jiff::Timestamp::now().to_string().into());
+        fields.0.insert("level".to_owned(), event.metadata().level().as_str().into());
+        fields.0.insert("target".to_owned(), event.metadata().target().into());
+        event.record(&mut fields);
+        writeln!(writer, "{}", Value::Object(fields.0))
+    }
+}
+
+struct JsonFields(Map<String, Value>);
+
+impl Visit for JsonFields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
 }
 
 /// Log lines hold text of plugins and services.

@@ -10,8 +10,8 @@ use workflow_node_host::oauth::Actor;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::trigger::SubscriptionKey;
 use workflow_node_host::{
-    CallContext, FileApprovals, Host, Isolation, Plugin, Principal, Secret, Tenant, User,
-    WorkerCommand,
+    CallContext, FileApprovals, Host, HostBuilder, Isolation, Plugin, Principal, Secret, Tenant,
+    User, WorkerCommand,
 };
 
 use crate::cli::{Common, IsolationMode};
@@ -105,6 +105,18 @@ impl Setup {
         network: &Network,
         credentials: Option<&LateStore>,
     ) -> Result<Host, Failure> {
+        let mut builder = self.builder(network)?;
+        if let Some(late) = credentials {
+            builder = builder
+                .credential_store(late.shared())
+                .credential_events(Arc::new(ToldOnTerminal))
+                .trigger_store(crate::store::subscriptions(self, late));
+        }
+        builder.build().map_err(|error| Failure::of(&error, ""))
+    }
+
+    /// A builder of a host that sends as `network` says.
+    pub(crate) fn builder(&self, network: &Network) -> Result<HostBuilder, Failure> {
         let mut builder = Host::builder()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
             .transport(Arc::new(transport(network)?))
@@ -113,16 +125,10 @@ impl Setup {
         if let Some(cache) = cache() {
             builder = builder.cache_directory(cache);
         }
-        if let Some(late) = credentials {
-            builder = builder
-                .credential_store(late.shared())
-                .credential_events(Arc::new(ToldOnTerminal))
-                .trigger_store(crate::store::subscriptions(self, late));
-        }
         if let Some(limit) = &network.rate_limit {
             builder = builder.rate_limit(limit.0.clone());
         }
-        builder.build().map_err(|error| Failure::of(&error, ""))
+        Ok(builder)
     }
 
     /// Loads a plugin without anything to send with.

@@ -35,6 +35,11 @@ fn every_command_has_help() {
         &["trigger", "stop"],
         &["webhook"],
         &["webhook", "send"],
+        &["serve"],
+        &["token"],
+        &["token", "create"],
+        &["token", "list"],
+        &["token", "revoke"],
         &["completions"],
     ];
     for command in commands {
@@ -56,6 +61,8 @@ fn commands_that_take_several_arguments_give_examples() {
         &["credential", "add"],
         &["trigger", "listen"],
         &["webhook", "send"],
+        &["serve"],
+        &["token", "create"],
     ] {
         let output = world.harness(&[command, &["--help"][..]].concat()).expect(0);
         let examples = output.stdout.split_once("Example").map(|(_, rest)| rest).unwrap_or("");

@@ -86,7 +86,7 @@ const WITHHELD: &str = "[withheld: this response may contain a secret and is not
 
 /// Whether a text is or was meant as a handle. What it stood for cannot be told when it is unknown,
 /// so it is never sent as it is.
-pub(super) fn looks_like_handle(text: &str) -> bool {
+pub(crate) fn looks_like_handle(text: &str) -> bool {
     text.starts_with(PREFIX) || holds_handle(text.as_bytes())
 }
 

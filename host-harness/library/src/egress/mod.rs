@@ -37,7 +37,7 @@ pub(crate) use admission::{Admission, over_budget, trimmed};
 pub(crate) use echo::EchoFilters;
 pub(crate) use ending::Ending;
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
-pub(crate) use handles::{Handles, Holder, handles_in};
+pub(crate) use handles::{Handles, Holder, handles_in, looks_like_handle};
 pub(crate) use headers::{is_hosts, overrides_method, user_agent};
 pub(crate) use input_secrets::{InputSecret, input_secrets};
 pub(crate) use judge::printable;

@@ -5,14 +5,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{MOST_PROBLEMS, unknown};
+use super::{MOST_PROBLEMS, Plugin, unknown};
 use crate::description::schema::Validator;
 use crate::description::{Description, FieldProblem};
-use crate::egress::{InputSecret, input_secrets};
+use crate::egress::{InputSecret, input_secrets, looks_like_handle};
 use crate::error::Error;
 use crate::execution::FormOf;
 use crate::host::Shared;
 use crate::limits::exceeded;
+
+impl Plugin {
+    /// The places (RFC 6901) at which parameters of an action or a trigger hold a secret itself, not
+    /// a handle of one. For an engine that must not store secrets in its workflows.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such action or trigger.
+    pub fn raw_secrets(&self, name: &str, parameters: &Value) -> Result<Vec<String>, Error> {
+        let of = match self.description.trigger(name) {
+            Some(_) => FormOf::Trigger(name.to_owned()),
+            None => FormOf::Action(self.action(name)?.name.clone()),
+        };
+        let form = self.form(&of)?;
+        let mut found = Vec::new();
+        for secret in &form.secrets {
+            secret.each(parameters, &mut |pointer, text| {
+                if !looks_like_handle(text) {
+                    found.push(pointer.to_owned());
+                }
+            });
+        }
+        Ok(found)
+    }
+}
 
 /// The forms of a plugin that were used lately.
 #[derive(Default)]

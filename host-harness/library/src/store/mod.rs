@@ -49,6 +49,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection as Database, Transaction, TransactionBehavior};
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{ConnectionKey, CredentialId, CredentialSummary, Dependant, Head, Stored};
@@ -311,6 +312,14 @@ impl SqliteStore {
     /// opened any more.
     pub fn journal_key(&self) -> JournalKey {
         JournalKey::new(*self.opened().0.data_key.derive("workflow-node store: journals, 1"))
+    }
+
+    /// A key for data that an engine keeps beside the store. `purpose` names what the key is for, and
+    /// keys of different purposes tell nothing about each other. The key follows from the store's data
+    /// key, as [`journal_key`](Self::journal_key) does.
+    pub fn derived_key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let purpose = format!("workflow-node store: data of an engine, 1: {purpose}");
+        self.opened().0.data_key.derive(&purpose)
     }
 
     fn opened(&self) -> Arc<(Opened, Vec<u8>)> {

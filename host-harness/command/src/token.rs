@@ -1,0 +1,198 @@
+//! `harness token`: the tokens with which engines use the server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use workflow_node_host::OriginPattern;
+use workflow_node_host::description::Effect;
+use workflow_node_server::{Config, Database, Policy, PolicySource, Role, TokenRecord, Tokens};
+
+use crate::exit::{Exit, Failure};
+use crate::flags::Report;
+use crate::output::{self, simple_table};
+use crate::setup::Setup;
+use crate::values::{duration, effect};
+
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a token, and print it once. It is stored as a hash
+    #[command(after_help = "Examples:
+  harness token create n8n --role run --as n8n
+  harness token create n8n --policy n8n --config serve.toml --expires 2160h
+  harness token create reports --role run --effect read --credential work
+
+Without options, a token can only read descriptions. --tenant and --as set whom the token acts as.")]
+    Create(Box<CreateArgs>),
+    /// List tokens. Their text is not stored
+    List {
+        /// Output format
+        #[arg(long, value_enum, default_value = "text")]
+        format: Report,
+    },
+    /// Refuse all further requests with a token. Running executions go on
+    Revoke {
+        /// Name of the token
+        name: String,
+        /// Output format
+        #[arg(long, value_enum, default_value = "text")]
+        format: Report,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct CreateArgs {
+    /// Name of the token in the audit log
+    name: String,
+    /// Use the policy of this name in the server's configuration file, as it is when the token is used
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["roles", "plugins", "actions", "effects",
+        "credentials", "destinations", "raw_secrets"])]
+    policy: Option<String>,
+    /// Configuration file in which the policy must be
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    config: Option<PathBuf>,
+    /// What the token may do: run, connect, approve, or monitor. Repeatable
+    #[arg(long = "role", value_name = "ROLE",
+        value_parser = PossibleValuesParser::new(["run", "connect", "approve", "monitor"]))]
+    roles: Vec<String>,
+    /// Allow only this plugin. Repeatable
+    #[arg(long = "plugin", value_name = "NAME")]
+    plugins: Vec<String>,
+    /// Allow only this action or trigger; `incident.*` stands for all that begin with `incident.`.
+    /// Repeatable
+    #[arg(long = "action", value_name = "NAME")]
+    actions: Vec<String>,
+    /// Allow only actions with this effect: read, create, update, delete, or execute. Repeatable
+    #[arg(long = "effect", value_name = "EFFECT", value_parser = effect)]
+    effects: Vec<Effect>,
+    /// Allow only this credential. Repeatable
+    #[arg(long = "credential", value_name = "NAME")]
+    credentials: Vec<String>,
+    /// Allow requests only to this origin, e.g. https://*.example.com. Repeatable
+    #[arg(long = "destination", value_name = "ORIGIN")]
+    destinations: Vec<OriginPattern>,
+    /// Allow parameters that hold secrets themselves
+    #[arg(long)]
+    raw_secrets: bool,
+    /// How long the token is valid, e.g. 2160h for 90 days [default: until it is revoked]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    expires: Option<Duration>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Report,
+}
+
+impl TokenCommand {
+    pub(crate) fn format(&self) -> Report {
+        match self {
+            Self::Create(args) => args.format,
+            Self::List { format } | Self::Revoke { format, .. } => *format,
+        }
+    }
+}
+
+pub(crate) fn run(setup: &Setup, command: TokenCommand) -> Result<Exit, Failure> {
+    let tokens = Tokens::new(Database::open(&setup.data)?);
+    match command {
+        TokenCommand::Create(args) => create(setup, &tokens, *args),
+        TokenCommand::List { format } => list(&tokens, format),
+        TokenCommand::Revoke { name, format } => {
+            tokens.revoke(&name)?;
+            match format {
+                Report::Json => output::stdout_report(&json!({ "token": name, "revoked": true }))?,
+                Report::Text => output::stdout("Revoked.\n")?,
+            }
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn create(setup: &Setup, tokens: &Tokens, args: CreateArgs) -> Result<Exit, Failure> {
+    let policy = match &args.policy {
+        Some(policy) => {
+            if let Some(path) = &args.config
+                && !Config::read(path)?.policies.contains_key(policy)
+            {
+                let message = format!("Configuration {} has no policy `{policy}`", path.display());
+                return Err(Failure::input("unknown", message).next("add it to `policies`"));
+            }
+            PolicySource::Named(policy.clone())
+        }
+        None => PolicySource::Own(Box::new(own(setup, &args))),
+    };
+    let token = tokens.create(&args.name, &policy, args.expires)?;
+    match args.format {
+        Report::Json => {
+            output::stdout_report(&json!({ "name": args.name, "token": token.expose() }))?;
+        }
+        Report::Text => {
+            output::stdout(&format!("{}\n", token.expose()))?;
+            output::stderr("The token is not shown again. Store it in the engine's credentials.\n");
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn own(setup: &Setup, args: &CreateArgs) -> Policy {
+    fn set<T: Ord + Clone>(list: &[T]) -> Option<std::collections::BTreeSet<T>> {
+        (!list.is_empty()).then(|| list.iter().cloned().collect())
+    }
+    let role = |name: &String| match name.as_str() {
+        "run" => Role::Run,
+        "connect" => Role::Connect,
+        "approve" => Role::Approve,
+        _ => Role::Monitor,
+    };
+    let principal = &setup.principal;
+    let mut policy = Policy::default();
+    policy.tenant = (!principal.tenant.is_default()).then(|| principal.tenant.to_string());
+    policy.actor = (!principal.user.is_default()).then(|| principal.user.to_string());
+    policy.roles = args.roles.iter().map(role).collect();
+    policy.plugins = set(&args.plugins);
+    policy.actions = set(&args.actions);
+    policy.effects = set(&args.effects);
+    policy.credentials = set(&args.credentials);
+    policy.destinations = (!args.destinations.is_empty()).then(|| args.destinations.clone());
+    policy.raw_secrets = args.raw_secrets;
+    policy
+}
+
+fn list(tokens: &Tokens, format: Report) -> Result<Exit, Failure> {
+    let all = tokens.list()?;
+    if format == Report::Json {
+        output::stdout_report(&all)?;
+        return Ok(Exit::Success);
+    }
+    let now = jiff::Timestamp::now();
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    let rows: Vec<Vec<String>> = all.iter().map(|token| row(token, now)).collect();
+    if !rows.is_empty() {
+        output::stdout(&simple_table(&["name", "id", "state", "acts as", "allowed"], &rows))?;
+    }
+    output::stderr(&format!("{}\n", output::count(rows.len(), "token")));
+    Ok(Exit::Success)
+}
+
+fn row(token: &TokenRecord, now: u64) -> Vec<String> {
+    let date = |time: u64| {
+        let time = i64::try_from(time).ok().and_then(|t| jiff::Timestamp::from_millisecond(t).ok());
+        time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d").to_string())
+    };
+    let state = match (token.revoked_at, token.expires_at) {
+        (Some(at), _) => format!("revoked {}", date(at)),
+        (None, Some(at)) if at <= now => format!("expired {}", date(at)),
+        (None, Some(at)) => format!("until {}", date(at)),
+        (None, None) => "valid".to_owned(),
+    };
+    let (actor, allowed) = match &token.policy {
+        PolicySource::Named(name) => (String::new(), format!("policy {name}")),
+        PolicySource::Own(policy) => {
+            let roles: Vec<&str> = policy.roles.iter().map(|role| role.name()).collect();
+            (policy.principal().to_string(), roles.join(", "))
+        }
+        _ => (String::new(), String::new()),
+    };
+    vec![token.name.clone(), token.id.clone(), state, actor, allowed]
+}

@@ -1,0 +1,10 @@
+//! `harness serve`, from outside: a process that listens on sockets, over a simulated PagerDuty.
+
+mod contract;
+mod executions;
+mod guide;
+mod listening;
+mod lists;
+mod support;
+mod tenants;
+mod tokens;

@@ -1,0 +1,692 @@
+//! Running actions, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use utoipa::{IntoParams, ToSchema};
+use workflow_node_host::description::{FieldProblem, Idempotency};
+use workflow_node_host::{Execution, Plugin};
+
+use super::extract::{
+    Params, Segments, accepts, is_media_type, next_part, object, parse, parse_object, unsupported,
+    whole,
+};
+use super::page::{PageQuery, bad_cursor, cursor};
+use super::{credentials, raw_secret_problems};
+use crate::error::{ApiError, Failures, Problem};
+use crate::execution::{
+    Attachment, ExecutionStatus, Executions, Fingerprint, ItemElement, ItemLine, Items, Job, Key,
+    Request, Spool, Started, StatusLine, Stored, reason_of_missing,
+};
+use crate::limits::ServerLimits;
+use crate::state::Shared;
+use crate::token::{Caller, Role};
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+/// Lines that wait for a client before the plugin is held up.
+const LINES: usize = 64;
+/// Results that are read from the store at once.
+const READ: usize = 64;
+
+/// How to run.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ExecuteOptions {
+    /// Whether the other items run after one has failed. Without it, an invalid item refuses the
+    /// whole call.
+    continue_on_fail: bool,
+    /// Maximum number of items in progress at once. By default, the plugin decides.
+    #[schema(minimum = 1)]
+    concurrency: Option<u32>,
+    /// Maximum duration of all items, in milliseconds. By default, only an item that makes no
+    /// progress ends the execution.
+    #[schema(minimum = 1)]
+    timeout_ms: Option<u64>,
+}
+
+/// A call of an action. As NDJSON: the first line without `items`, then one line for each item.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExecuteOrder {
+    /// ID of the execution, unique in the tenant: 1 to 200 letters, digits, `.`, `_`, `:`, `@`, `~`,
+    /// and `-`. Repeat a call with the same ID and the same items, and it runs once. By default, a
+    /// random ID.
+    #[serde(default)]
+    #[schema(pattern = "^[A-Za-z0-9._:@~-]{1,200}$")]
+    execution_id: Option<String>,
+    /// The workflow that makes the call, for the audit log.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    workflow: Option<String>,
+    /// Names of credentials, by slot.
+    #[serde(default)]
+    credentials: BTreeMap<String, String>,
+    /// Parameters, one object per item.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<Map<String, Value>>,
+    #[serde(default, deserialize_with = "object")]
+    options: ExecuteOptions,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExecuteQuery {
+    /// Returns at once, and the execution goes on. `?detach` is the same as `?detach=true`.
+    #[param(value_type = Option<Detach>)]
+    detach: Option<String>,
+}
+
+/// Whether an execution goes on when its client is gone.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the values of a parameter")]
+pub(crate) enum Detach {
+    #[schema(rename = "")]
+    Empty,
+    #[schema(rename = "true")]
+    True,
+    #[schema(rename = "false")]
+    False,
+}
+
+/// What came of an item. Its members are those of `harness run --format json`.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what is stored as text")]
+pub(crate) struct ItemBody {
+    /// Position of the item, counted from 0.
+    item: u64,
+    /// `ok`, `error`, or `pending` while the execution runs.
+    status: String,
+    /// Why it failed: `kind`, `message`, and what the service said.
+    #[schema(value_type = Option<Object>)]
+    error: Option<Value>,
+    /// Records of the port `main`. A failed item has those that it had emitted before.
+    output: Option<Vec<Value>>,
+    /// Records of other ports.
+    outputs: Option<BTreeMap<String, Vec<Value>>>,
+    /// The output was too large to be stored (limit `result_bytes`).
+    output_dropped: Option<bool>,
+}
+
+/// An execution that has ended, with the results of its items.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what is streamed")]
+pub(crate) struct ExecutionResult {
+    #[serde(flatten)]
+    execution: ExecutionStatus,
+    items: Vec<ItemBody>,
+}
+
+/// Runs an action over items.
+///
+/// Failed items are part of a response with status 200; an error status says that the call as a whole
+/// was refused. With `Accept: application/x-ndjson`, records arrive as lines `{"item", "output"}`,
+/// the end of an item as `{"item", "status", "error", "records"}`, and the state of the execution, at
+/// the beginning, at the end, and at least every 15 seconds, as `{"execution"}`. When all clients that
+/// wait for an execution are gone, it is cancelled.
+#[utoipa::path(post, path = "/v1/plugins/{plugin}/actions/{action}/execute", operation_id = "execute_action", tag = "executions",
+    params(("plugin" = String, Path, description = "Name of the plugin."),
+           ("action" = String, Path, description = "Name of the action."), ExecuteQuery),
+    request_body(content((ExecuteOrder = "application/json"), (String = "application/x-ndjson"))),
+    responses((status = 200, description = "The execution has ended.",
+               content((ExecutionResult = "application/json"), (String = "application/x-ndjson"))),
+              (status = 202, description = "It goes on; `Location` is where to ask for it.",
+               body = ExecutionStatus),
+              Failures))]
+pub(crate) async fn execute(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segments((plugin, action)): Segments<(String, String)>,
+    Params(query): Params<ExecuteQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let plugin = state.plugin(&caller, &plugin)?.clone();
+    let described = super::permitted_action(&caller, &plugin, &action)?;
+    caller.require(Role::Run)?;
+    let detach = match query.detach.as_deref() {
+        None | Some("false") => false,
+        Some("" | "true") => true,
+        Some(_) => return Err(ApiError::invalid("`detach` is `true`, `false`, or empty.")),
+    };
+    let repeatable = described.idempotency != Idempotency::None;
+    let action = described.name.clone();
+    plugin.check_approval().await?;
+    let (mut order, mut items, of_items) = read(&headers, body, &state.limits).await?;
+    check(&order)?;
+    for name in order.credentials.values() {
+        credentials::usable(&state, &caller, name).await?;
+    }
+    let ticket = Validation {
+        plugin: plugin.clone(),
+        action: action.clone(),
+        raw_secrets: caller.policy.raw_secrets,
+        all: !order.options.continue_on_fail,
+    };
+    if ticket.all || !ticket.raw_secrets {
+        let checked = tokio::task::spawn_blocking(move || {
+            items.check(|first, portion| ticket.check(first, portion)).map(|()| items)
+        });
+        items = checked.await.map_err(|error| ApiError::internal(&error))??;
+    }
+
+    let principal = caller.policy.principal();
+    let id = order.execution_id.take().unwrap_or_else(random_id);
+    let request = Request {
+        key: Key::of(&principal, id.clone()),
+        actor: principal.user.to_string(),
+        plugin: plugin.description().node.name.clone(),
+        digest: plugin.digest().to_string(),
+        action: action.clone(),
+        workflow: order.workflow.clone(),
+        fingerprint: fingerprint(&plugin, &action, &order, of_items),
+        repeatable,
+        items: items.count,
+    };
+    let key = request.key.clone();
+    let mut execution = Execution::new(&action).id(id.clone());
+    execution.continue_on_fail = order.options.continue_on_fail;
+    execution.concurrency = order.options.concurrency.map(|items| items as usize);
+    execution.credentials = order.credentials;
+    execution.context = caller.policy.context();
+    execution.context.workflow = order.workflow;
+    execution.context.timeout = order.options.timeout_ms.map(ServerLimits::time);
+    let job = Job { request, plugin, execution, items };
+
+    if detach {
+        let started = state.executions.start(job, None, true).await?;
+        let stored = match started {
+            Started::Ended(stored) => *stored,
+            Started::Running(attachment) => {
+                let found = state.executions.get(&principal, &id).await;
+                drop(attachment);
+                found?
+            }
+        };
+        let mut response = Json(ExecutionStatus::from(&stored)).into_response();
+        *response.status_mut() = StatusCode::ACCEPTED;
+        if let Ok(location) = HeaderValue::from_str(&format!("/v1/executions/{id}")) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        return Ok(response);
+    }
+    if accepts(&headers, NDJSON) {
+        let (lines, received) = mpsc::channel(LINES);
+        return Ok(match state.executions.start(job, Some(lines), false).await? {
+            Started::Running(attachment) => stream(received, attachment),
+            Started::Ended(stored) => stored_lines(state.executions.clone(), *stored),
+        });
+    }
+    let stored = match state.executions.start(job, None, false).await? {
+        Started::Running(attachment) => attachment.outcome().await?,
+        Started::Ended(stored) => *stored,
+    };
+    debug_assert_eq!(stored.key, key);
+    Ok(collected(state.executions.clone(), stored))
+}
+
+/// Reads a call from a body: the call, its items, and the fingerprint of the items.
+async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limits: &ServerLimits,
+) -> Result<(ExecuteOrder, Items, Fingerprint), ApiError> {
+    let mut fingerprint = Fingerprint::new();
+    let too_many = |count: u64| {
+        let most = limits.items;
+        (count > most as u64).then(|| {
+            let message = format!("The call has more than {most} items (limit `items`).");
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", message)
+        })
+    };
+    if is_media_type(headers, JSON) {
+        let bytes = whole(body, limits, "json_body", limits.json_body).await?;
+        let mut order: ExecuteOrder = parse(&bytes)?;
+        let items = std::mem::take(&mut order.items);
+        if let Some(error) = too_many(items.len() as u64) {
+            return Err(error);
+        }
+        items.iter().for_each(|item| fingerprint.object(item));
+        let items = items.into_iter().map(Value::Object).collect();
+        return Ok((order, Items::list(items), fingerprint));
+    }
+    if !is_media_type(headers, NDJSON) {
+        return Err(unsupported("`application/json` or `application/x-ndjson`"));
+    }
+    let mut body = body;
+    let mut buffer = BytesMut::new();
+    let (mut order, mut spool) = (None, Spool::new(limits.spool_memory));
+    let (mut total, mut line_number) = (0, 0_u64);
+    loop {
+        let part = next_part(&mut body, limits).await?;
+        let is_last = part.is_none();
+        let part = part.unwrap_or_default();
+        total += part.len();
+        if total > limits.ndjson_body {
+            return Err(ApiError::too_large("The body", "ndjson_body", limits.ndjson_body));
+        }
+        let mut from = buffer.len();
+        buffer.extend_from_slice(&part);
+        loop {
+            let end = buffer[from..].iter().position(|byte| *byte == b'\n');
+            let line = match end {
+                Some(end) => {
+                    let line = buffer.split_to(from + end);
+                    buffer.advance(1);
+                    from = 0;
+                    line
+                }
+                None if is_last && !buffer.is_empty() => {
+                    from = 0;
+                    buffer.split()
+                }
+                None => break,
+            };
+            line_number += 1;
+            if line.len() > limits.line {
+                return Err(ApiError::too_large("A line of the body", "line", limits.line));
+            }
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let wrong = |error: serde_json::Error| {
+                ApiError::invalid(format!(
+                    "Line {line_number} of the body cannot be read: {error}."
+                ))
+            };
+            if order.is_none() {
+                order = Some(parse_object::<ExecuteOrder>(&line).map_err(wrong)?);
+                continue;
+            }
+            let item: Map<String, Value> = serde_json::from_slice(&line).map_err(wrong)?;
+            fingerprint.object(&item);
+            spool.push(&item).map_err(|error| ApiError::internal(&error))?;
+            if let Some(error) = too_many(spool.count()) {
+                return Err(error);
+            }
+        }
+        if buffer.len() > limits.line {
+            return Err(ApiError::too_large("A line of the body", "line", limits.line));
+        }
+        if is_last {
+            break;
+        }
+    }
+    let Some(order) = order else {
+        return Err(ApiError::invalid("The body is empty. Its first line is the call."));
+    };
+    if !order.items.is_empty() {
+        let message = "The first line of the body has `items`. Write each item on a separate line.";
+        return Err(ApiError::invalid(message));
+    }
+    Ok((order, spool.end(), fingerprint))
+}
+
+fn check(order: &ExecuteOrder) -> Result<(), ApiError> {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@~-".contains(&byte);
+    if let Some(id) = &order.execution_id
+        && (id.is_empty() || id.len() > 200 || !id.bytes().all(is_good))
+    {
+        return Err(ApiError::invalid(
+            "`execution_id` is not 1 to 200 letters, digits, `.`, `_`, `:`, `@`, `~`, and `-`.",
+        ));
+    }
+    if order.workflow.as_ref().is_some_and(|name| name.chars().count() > 500) {
+        return Err(ApiError::invalid("`workflow` is longer than 500 characters."));
+    }
+    if order.options.concurrency == Some(0) {
+        return Err(ApiError::invalid("`options.concurrency` is 0. Allow at least one item."));
+    }
+    if order.options.timeout_ms == Some(0) {
+        return Err(ApiError::invalid(
+            "`options.timeout_ms` is 0. Allow at least one millisecond.",
+        ));
+    }
+    Ok(())
+}
+
+fn random_id() -> String {
+    rand::random::<[u8; 16]>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What two calls have in common that are the same call.
+fn fingerprint(
+    plugin: &Plugin,
+    action: &str,
+    order: &ExecuteOrder,
+    of_items: Fingerprint,
+) -> [u8; 32] {
+    let mut whole = of_items;
+    whole.text(&plugin.description().node.name);
+    whole.text(action);
+    for (slot, name) in &order.credentials {
+        whole.text(slot);
+        whole.text(name);
+    }
+    whole.text(if order.options.continue_on_fail { "continue" } else { "stop" });
+    whole.end()
+}
+
+/// What is checked of items before anything runs.
+struct Validation {
+    plugin: Plugin,
+    action: String,
+    raw_secrets: bool,
+    /// Whether an invalid item refuses the whole call.
+    all: bool,
+}
+
+/// Problems that a response lists at most.
+const PROBLEMS: usize = 100;
+
+impl Validation {
+    fn check(&self, first: usize, items: &[Value]) -> Result<(), ApiError> {
+        if !self.raw_secrets {
+            for (index, item) in items.iter().enumerate() {
+                let at = format!("/items/{}", first + index);
+                raw_secret_problems(&self.plugin, &self.action, item, &at)?;
+            }
+        }
+        if !self.all {
+            return Ok(());
+        }
+        let of_items = self.plugin.validate(&self.action, items)?;
+        let problems: Vec<Problem> = of_items
+            .iter()
+            .enumerate()
+            .flat_map(|(index, of_item)| {
+                of_item.iter().map(move |FieldProblem { pointer, message }| Problem {
+                    pointer: format!("/items/{}{pointer}", first + index),
+                    message: message.clone(),
+                })
+            })
+            .take(PROBLEMS)
+            .collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("The items do not fit the action `{}`; nothing was sent.", self.action);
+        Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", message)
+            .next("Correct the items, or set `options.continue_on_fail` to run the valid ones.")
+            .problems(problems))
+    }
+}
+
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+fn respond(media_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    // A proxy that collects the stream would defeat it.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// The lines of an execution that runs. Dropping the body drops the attachment.
+fn stream(received: mpsc::Receiver<Bytes>, attachment: Attachment) -> Response {
+    let lines = futures_util::stream::unfold(
+        (received, attachment),
+        |(mut received, attachment)| async move {
+            let line = received.recv().await?;
+            Some((Ok::<_, ApiError>(line), (received, attachment)))
+        },
+    );
+    respond(NDJSON, Body::from_stream(lines.map(|line| line.map_err(|error| error.detail.message))))
+}
+
+/// The results of an execution from an item on, in the order of the items; items of which nothing is
+/// stored included.
+async fn results(
+    executions: &Executions,
+    stored: &Stored,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<(u64, String)>, ApiError> {
+    let found = executions.results(&stored.key, from, limit).await?;
+    let mut found = found.into_iter().peekable();
+    let end = stored.items.min(from.saturating_add(limit as u64));
+    let mut all = Vec::new();
+    for item in from..end {
+        let body = match found.next_if(|(found, _)| *found == item) {
+            Some((_, body)) => body,
+            None => {
+                let reason = reason_of_missing(stored, item);
+                let element = ItemElement::missing(item, reason.as_ref());
+                serde_json::to_string(&element).map_err(|error| ApiError::internal(&error))?
+            }
+        };
+        all.push((item, body));
+    }
+    Ok(all)
+}
+
+/// The results of an execution, in portions, as they are written by `write`.
+fn written(
+    executions: Arc<Executions>,
+    stored: Stored,
+    write: fn(u64, &str) -> Result<String, ApiError>,
+) -> impl futures_util::Stream<Item = Result<Bytes, String>> {
+    futures_util::stream::unfold(Some(0), move |next| {
+        let (executions, stored) = (executions.clone(), stored.clone());
+        async move {
+            let from = next.filter(|from| *from < stored.items)?;
+            let portion = async {
+                let portion = results(&executions, &stored, from, READ).await?;
+                let mut text = String::new();
+                for (item, body) in &portion {
+                    text.push_str(&write(*item, body)?);
+                }
+                Ok::<_, ApiError>(Bytes::from(text))
+            };
+            match portion.await {
+                Ok(text) => Some((Ok(text), Some(from + READ as u64))),
+                Err(error) => Some((Err(error.detail.message), None)),
+            }
+        }
+    })
+}
+
+/// An execution that has ended, as one JSON document.
+fn collected(executions: Arc<Executions>, stored: Stored) -> Response {
+    let status = ExecutionStatus::from(&stored);
+    let Ok(mut head) = serde_json::to_string(&status) else {
+        return ApiError::internal(&"a status cannot be written").into_response();
+    };
+    head.truncate(head.len() - 1);
+    head.push_str(",\"items\":[");
+    let write = |item: u64, body: &str| {
+        Ok(match item {
+            0 => body.to_owned(),
+            _ => format!(",{body}"),
+        })
+    };
+    let once = |text: String| {
+        let text = Ok::<_, String>(Bytes::from(text));
+        futures_util::stream::once(std::future::ready(text))
+    };
+    let body = once(head).chain(written(executions, stored, write)).chain(once("]}".to_owned()));
+    respond(JSON, Body::from_stream(body))
+}
+
+/// A stored result, as far as lines are made of it.
+#[derive(Deserialize)]
+struct StoredItem {
+    status: String,
+    #[serde(default)]
+    error: Option<Box<RawValue>>,
+    #[serde(default)]
+    output: Vec<Box<RawValue>>,
+    #[serde(default)]
+    outputs: BTreeMap<String, Vec<Box<RawValue>>>,
+}
+
+/// An execution that has ended, as the lines that it had when it ran.
+fn stored_lines(executions: Arc<Executions>, stored: Stored) -> Response {
+    let status = ExecutionStatus::from(&stored);
+    let end = serde_json::to_string(&StatusLine { execution: &status }).unwrap_or_default() + "\n";
+    let write = |item: u64, body: &str| {
+        let wrong = |error: serde_json::Error| ApiError::internal(&error);
+        let stored: StoredItem = serde_json::from_str(body).map_err(wrong)?;
+        let (mut text, mut records) = (String::new(), 0);
+        let ports =
+            stored.outputs.iter().flat_map(|(port, all)| all.iter().map(move |one| (port, one)));
+        for record in &stored.output {
+            records += 1;
+            text.push_str(&format!("{{\"item\":{item},\"output\":{}}}\n", record.get()));
+        }
+        for (port, record) in ports {
+            records += 1;
+            let port = Value::from(port.as_str());
+            let record = record.get();
+            text.push_str(&format!("{{\"item\":{item},\"port\":{port},\"output\":{record}}}\n"));
+        }
+        let line = ItemLine { item, status: "ok", error: None, records };
+        let mut line = serde_json::to_value(&line).map_err(wrong)?;
+        line["status"] = stored.status.into();
+        if let Some(error) = stored.error {
+            line["error"] = serde_json::from_str(error.get()).map_err(wrong)?;
+        }
+        text.push_str(&format!("{line}\n"));
+        Ok(text)
+    };
+    let end = futures_util::stream::once(std::future::ready(Ok(Bytes::from(end))));
+    respond(NDJSON, Body::from_stream(written(executions, stored, write).chain(end)))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExecutionPage {
+    executions: Vec<ExecutionStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Lists the executions that tokens of the same tenant and actor have started, oldest first.
+#[utoipa::path(get, path = "/v1/executions", operation_id = "list_executions", tag = "executions", params(PageQuery),
+    responses((status = 200, description = "A page of executions.", body = ExecutionPage),
+              Failures))]
+pub(crate) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<ExecutionPage>, ApiError> {
+    caller.require(Role::Run)?;
+    let limit = page.limit(&state.limits)?;
+    let after = match page.after()? {
+        None => (0, String::new()),
+        Some(key) => {
+            let (time, id) = key.split_once(' ').ok_or_else(bad_cursor)?;
+            (time.parse().map_err(|_| bad_cursor())?, id.to_owned())
+        }
+    };
+    let search = page.search.clone().unwrap_or_default();
+    let principal = caller.policy.principal();
+    let mut all = state.executions.list(&principal, after, search, limit + 1).await?;
+    let has_more = all.len() > limit;
+    all.truncate(limit);
+    let last = all.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| cursor(&format!("{} {}", last.created_at, last.key.id)));
+    let executions = all.iter().map(ExecutionStatus::from).collect();
+    Ok(Json(ExecutionPage { executions, next_cursor }))
+}
+
+/// Returns where an execution stands.
+#[utoipa::path(get, path = "/v1/executions/{execution}", operation_id = "get_execution", tag = "executions",
+    params(("execution" = String, Path, description = "ID of the execution.")),
+    responses((status = 200, description = "The execution.", body = ExecutionStatus), Failures))]
+pub(crate) async fn get(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+) -> Result<Json<ExecutionStatus>, ApiError> {
+    caller.require(Role::Run)?;
+    let stored = state.executions.get(&caller.policy.principal(), &id).await?;
+    Ok(Json(ExecutionStatus::from(&stored)))
+}
+
+/// Cancels an execution. One that has ended stays as it is. Items that are in progress may have
+/// reached the service.
+#[utoipa::path(delete, path = "/v1/executions/{execution}", operation_id = "cancel_execution", tag = "executions",
+    params(("execution" = String, Path, description = "ID of the execution.")),
+    responses((status = 200, description = "It has ended.", body = ExecutionStatus), Failures))]
+pub(crate) async fn cancel(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+) -> Result<Json<ExecutionStatus>, ApiError> {
+    caller.require(Role::Run)?;
+    let stored = state.executions.cancel(&caller.policy.principal(), &id).await?;
+    Ok(Json(ExecutionStatus::from(&stored)))
+}
+
+/// Results of items.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ItemPage {
+    #[schema(value_type = Vec<ItemBody>)]
+    items: Vec<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ItemQuery {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Maximum number of results. Defaults to 100; the server may return fewer.
+    #[param(minimum = 1)]
+    limit: Option<u64>,
+}
+
+/// Lists the results of an execution, in the order of its items.
+#[utoipa::path(get, path = "/v1/executions/{execution}/items", operation_id = "list_execution_items", tag = "executions",
+    params(("execution" = String, Path, description = "ID of the execution."), ItemQuery),
+    responses((status = 200, description = "A page of results.", body = ItemPage), Failures))]
+pub(crate) async fn items(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segments(id): Segments<String>,
+    Params(query): Params<ItemQuery>,
+) -> Result<Json<ItemPage>, ApiError> {
+    caller.require(Role::Run)?;
+    let page = PageQuery { search: None, cursor: query.cursor, limit: query.limit };
+    let limit = page.limit(&state.limits)?;
+    let from: u64 = match page.after()? {
+        None => 0,
+        Some(key) => key.parse().map_err(|_| bad_cursor())?,
+    };
+    let stored = state.executions.get(&caller.policy.principal(), &id).await?;
+    let (mut items, mut bytes, mut next) = (Vec::new(), 0, from);
+    while items.len() < limit && next < stored.items {
+        let some = READ.min(limit - items.len());
+        for (item, body) in results(&state.executions, &stored, next, some).await? {
+            if !items.is_empty() && bytes + body.len() > state.limits.item_page {
+                let next_cursor = Some(cursor(&item.to_string()));
+                return Ok(Json(ItemPage { items, next_cursor }));
+            }
+            bytes += body.len();
+            items.push(RawValue::from_string(body).map_err(|error| ApiError::internal(&error))?);
+            next = item + 1;
+        }
+    }
+    let next_cursor = (next < stored.items).then(|| cursor(&next.to_string()));
+    Ok(Json(ItemPage { items, next_cursor }))
+}

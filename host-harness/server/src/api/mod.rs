@@ -1,0 +1,154 @@
+//! The HTTP API, version 1, and its OpenAPI document.
+
+mod credentials;
+mod executions;
+pub(crate) mod extract;
+mod form;
+mod operations;
+mod options;
+mod page;
+mod plugins;
+
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use workflow_node_host::Plugin;
+use workflow_node_host::description::{Action, Trigger};
+
+use crate::error::{ApiError, ErrorBody, Problem};
+use crate::state::Shared;
+use crate::token::Caller;
+
+/// The parts of the OpenAPI document that do not follow from the operations.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "workflow-node-server",
+        description = "Runs the actions of workflow nodes. Errors have stable names; lists take \
+                       `search`, `cursor`, and `limit`, and return `next_cursor`.",
+    ),
+    components(schemas(ErrorBody))
+)]
+struct Base;
+
+/// The routes of the API, and its OpenAPI document.
+pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
+    let mut base = Base::openapi();
+    base.info.version = "1".to_owned();
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let components = base.components.get_or_insert_with(Default::default);
+    components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    base.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    let (router, mut document) = OpenApiRouter::with_openapi(base)
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi))
+        .routes(routes!(plugins::list))
+        .routes(routes!(plugins::resources))
+        .routes(routes!(plugins::actions))
+        .routes(routes!(plugins::action))
+        .routes(routes!(plugins::triggers))
+        .routes(routes!(plugins::trigger))
+        .routes(routes!(plugins::approval, plugins::approve))
+        .routes(routes!(options::of_action))
+        .routes(routes!(options::of_trigger))
+        .routes(routes!(credentials::list))
+        .routes(routes!(credentials::test))
+        .routes(routes!(executions::execute))
+        .routes(routes!(executions::list))
+        .routes(routes!(executions::get, executions::cancel))
+        .routes(routes!(executions::items))
+        .split_for_parts();
+    // The document must not depend on where the server is.
+    document.servers = None;
+    let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
+    (router, document)
+}
+
+async fn no_route() -> ApiError {
+    let message = "The API has no such path.";
+    ApiError::new(StatusCode::NOT_FOUND, "not-found", message)
+        .next("Read /v1/openapi.json for the paths of the API.")
+}
+
+async fn no_method() -> ApiError {
+    let message = "The path does not have this method.";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", message)
+        .next("The header Allow lists the methods.")
+}
+
+/// An action that the token may run.
+fn permitted_action<'a>(
+    caller: &Caller,
+    plugin: &'a Plugin,
+    name: &str,
+) -> Result<&'a Action, ApiError> {
+    let found = plugin.description().node.action(name);
+    let action = found.ok_or_else(|| ApiError::not_found("action", name))?;
+    match caller.policy.allows_action(action) {
+        true => Ok(action),
+        false => {
+            let message = format!("The token may not run the action `{}`.", action.name);
+            Err(ApiError::not_permitted(message))
+        }
+    }
+}
+
+/// A trigger that the token may use.
+fn permitted_trigger<'a>(
+    caller: &Caller,
+    plugin: &'a Plugin,
+    name: &str,
+) -> Result<&'a Trigger, ApiError> {
+    let found = plugin.description().trigger(name);
+    let trigger = found.ok_or_else(|| ApiError::not_found("trigger", name))?;
+    match caller.policy.allows_name(&trigger.name) {
+        true => Ok(trigger),
+        false => {
+            let message = format!("The token may not use the trigger `{}`.", trigger.name);
+            Err(ApiError::not_permitted(message))
+        }
+    }
+}
+
+/// Refuses parameters that hold secrets themselves, unless the token's policy allows them. `at`: where
+/// the parameters are in the body.
+fn check_raw_secrets(
+    caller: &Caller,
+    plugin: &Plugin,
+    form: &str,
+    parameters: &Value,
+    at: &str,
+) -> Result<(), ApiError> {
+    match caller.policy.raw_secrets {
+        true => Ok(()),
+        false => raw_secret_problems(plugin, form, parameters, at),
+    }
+}
+
+/// Refuses parameters that hold secrets themselves.
+fn raw_secret_problems(
+    plugin: &Plugin,
+    form: &str,
+    parameters: &Value,
+    at: &str,
+) -> Result<(), ApiError> {
+    let found = plugin.raw_secrets(form, parameters)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let problem = |pointer: String| Problem {
+        pointer: format!("{at}{pointer}"),
+        message: "holds a secret itself, not a handle of one".to_owned(),
+    };
+    let message = "The call holds secrets, which the workflow of an engine would store.";
+    Err(ApiError::new(StatusCode::FORBIDDEN, "raw-secret", message)
+        .next("Use handles of secrets, or a token whose policy sets `raw_secrets`.")
+        .problems(found.into_iter().map(problem).collect()))
+}

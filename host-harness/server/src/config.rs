@@ -1,0 +1,151 @@
+//! The configuration file: what a server serves, and what its tokens may do, for review in Git.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use workflow_node_host::{Digest, Withheld};
+
+use crate::limits::ServerLimits;
+use crate::listen::TlsFiles;
+use crate::token::Policies;
+
+/// A configuration file. Paths in it are relative to its directory.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// Unix socket to listen on.
+    pub unix: Option<PathBuf>,
+    /// Certificate and key.
+    pub tls: Option<TlsFiles>,
+    /// Whether addresses other than loopback may be served without TLS.
+    pub allow_plain_http: bool,
+    /// Names under which clients reach the server.
+    pub hosts: Vec<String>,
+    /// The plugins.
+    pub plugins: Vec<PluginConfig>,
+    /// Whether the output of executions is kept. Default: yes. Without it, the server keeps outcomes
+    /// only, and an execution that a crash has interrupted is not resumed.
+    pub store_output: Option<bool>,
+    /// Policies that tokens may name.
+    pub policies: Policies,
+    /// Limits.
+    pub limits: ServerLimits,
+}
+
+/// One plugin.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PluginConfig {
+    /// The component.
+    pub file: PathBuf,
+    /// Digest of the component. A file with another content is not loaded.
+    pub digest: Digest,
+    /// Approves exactly this component. Without it, the server uses the approvals of
+    /// `harness approve`.
+    #[serde(default)]
+    pub approval: Option<ApprovalConfig>,
+}
+
+/// The approval of a plugin.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ApprovalConfig {
+    /// Who has reviewed what the plugin requests.
+    pub by: Option<String>,
+    /// What is not granted of it.
+    pub withheld: Withheld,
+}
+
+/// Why a configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("Cannot read the configuration file {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file does not have the expected form.
+    #[error("Cannot use the configuration file {}: {problem}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, has an unknown member, or a policy in it contradicts itself.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let invalid = |problem| ConfigError::Invalid { path: path.to_owned(), problem };
+        let mut config: Self = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        for (name, policy) in &config.policies {
+            if let Some(problem) = policy.problem() {
+                return Err(invalid(format!("the policy `{name}`: {problem}")));
+            }
+        }
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let absolute = |path: &mut PathBuf| *path = directory.join(&*path);
+        config.plugins.iter_mut().for_each(|plugin| absolute(&mut plugin.file));
+        config.unix.as_mut().map(absolute);
+        if let Some(tls) = &mut config.tls {
+            absolute(&mut tls.certificate);
+            absolute(&mut tls.key);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("serve.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_configuration_declares_plugins_approvals_policies_and_limits() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let config = read(&format!(
+            "listen = ['127.0.0.1:7410']\nhosts = ['harness.example.com']\n\
+             [[plugins]]\nfile = 'pagerduty.wasm'\ndigest = '{digest}'\n\
+             [plugins.approval]\nby = 'ops@example.com'\nwithheld.effects = ['delete']\n\
+             [policies.n8n]\ntenant = 'acme'\nroles = ['run']\nactions = ['incident.*']\n\
+             destinations = ['https://*.pagerduty.com']\n[limits]\nrunning = 8\n"
+        ))
+        .unwrap();
+        assert!(config.plugins[0].file.is_absolute());
+        assert_eq!(config.plugins[0].digest.to_string(), digest);
+        assert!(!config.plugins[0].approval.as_ref().unwrap().withheld.is_empty());
+        assert!(config.policies["n8n"].allows_name("incident.create"));
+        assert_eq!(config.limits.running, 8);
+    }
+
+    #[test]
+    fn a_member_that_nobody_knows_and_a_plugin_without_its_digest_are_refused() {
+        assert!(read("lisen = ['127.0.0.1:7410']").unwrap_err().contains("lisen"));
+        assert!(read("[[plugins]]\nfile = 'x.wasm'").unwrap_err().contains("digest"));
+        assert!(read("[policies.p]\nactions = ['a*b']").unwrap_err().contains("`a*b`"));
+    }
+}

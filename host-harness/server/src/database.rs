@@ -1,0 +1,261 @@
+//! The server's database: tokens, executions, and their results, in one SQLite file beside the
+//! credential store. Credentials are never in it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
+
+/// The format of the file; see `PRAGMA user_version`.
+const FORMAT: i64 = 2;
+
+const TOKENS: &str = "
+CREATE TABLE token (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    hash BLOB NOT NULL,
+    policy_name TEXT,
+    policy TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+) STRICT;
+";
+
+const EXECUTIONS: &str = "
+CREATE TABLE execution (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    action TEXT NOT NULL,
+    workflow TEXT,
+    fingerprint BLOB NOT NULL,
+    repeatable INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    told INTEGER NOT NULL,
+    finished INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    error_name TEXT,
+    error BLOB,
+    created_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX execution_list ON execution (tenant, actor, created_at, id);
+CREATE TABLE result (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    item INTEGER NOT NULL,
+    error_kind TEXT,
+    http_status INTEGER,
+    body BLOB,
+    PRIMARY KEY (tenant, id, item),
+    FOREIGN KEY (tenant, id) REFERENCES execution (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+";
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// A file or directory cannot be used.
+    #[error("Cannot open the server's database {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite fails.
+    #[error("The server's database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A newer version has written the file.
+    #[error(
+        "The server's database {} has format {found}, and this version reads format {FORMAT}. Use \
+         the version that wrote it", path.display()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+    },
+    /// Another server uses the file.
+    #[error(
+        "Another server is using the data directory {}. Stop it, or choose another --data-dir",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Something that was asked for cannot be stored.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The server's database. Cheap to clone. Its methods block for as long as a write to the disk
+/// takes.
+#[derive(Clone, Debug)]
+pub struct Database(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Writes, and reads what it is about to write.
+    writer: Mutex<Connection>,
+    /// Reads without waiting for writes.
+    reader: Mutex<Connection>,
+    directory: PathBuf,
+}
+
+/// Held by the one server of a data directory.
+#[derive(Debug)]
+pub(crate) struct ServerLock(#[allow(dead_code, reason = "dropping it releases the lock")] File);
+
+impl Database {
+    /// Opens `server.db` in a data directory, or creates it, readable by its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or created, or a newer version has written it.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, DatabaseError> {
+        let directory = directory.as_ref().to_owned();
+        let path = directory.join("server.db");
+        let failed = |source| DatabaseError::File { path: path.clone(), source };
+        private_directory(&directory).map_err(failed)?;
+        private_file(&path).map_err(failed)?;
+        let mut writer = connect(&path)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let found: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match found {
+            FORMAT => {}
+            0 => {
+                change.execute_batch(TOKENS)?;
+                change.execute_batch(EXECUTIONS)?;
+            }
+            // Its results were not sealed.
+            1 => {
+                change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
+                change.execute_batch(EXECUTIONS)?;
+            }
+            found => return Err(DatabaseError::Format { path, found }),
+        }
+        change.pragma_update(None, "user_version", FORMAT)?;
+        change.commit()?;
+        let reader = connect(&path)?;
+        reader.pragma_update(None, "query_only", true)?;
+        let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
+        Ok(Self(Arc::new(Inner { writer, reader, directory })))
+    }
+
+    /// The data directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.0.directory
+    }
+
+    /// Reserves the data directory for one server.
+    pub(crate) fn lock(&self) -> Result<ServerLock, DatabaseError> {
+        let path = self.0.directory.join("server.lock");
+        let failed = |source| DatabaseError::File { path: path.clone(), source };
+        private_file(&path).map_err(failed)?;
+        let file = File::open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(ServerLock(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(DatabaseError::InUse { path: self.0.directory.clone() })
+            }
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Reads. Never waits for a write.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let reader = self.0.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(read(&reader)?)
+    }
+
+    /// Writes in one transaction.
+    pub(crate) fn write<T>(
+        &self,
+        write: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let written = write(&change)?;
+        change.commit()?;
+        Ok(written)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Creates the file before SQLite does, so that nobody else can read it.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_format_keeps_its_tokens_and_loses_results_that_were_not_sealed() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = connect(&directory.path().join("server.db")).unwrap();
+        old.execute_batch(TOKENS).unwrap();
+        old.execute_batch(
+            "CREATE TABLE execution (id TEXT); CREATE TABLE result (body TEXT);
+             INSERT INTO result VALUES ('plain');
+             INSERT INTO token (id, name, hash, created_at) VALUES ('1', 'n8n', x'00', 0);
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        let database = Database::open(directory.path()).unwrap();
+        let count = |table: &str| {
+            let count = format!("SELECT count(*) FROM {table}");
+            database.read(|all| all.query_row(&count, [], |row| row.get::<_, i64>(0))).unwrap()
+        };
+        assert_eq!((count("token"), count("execution"), count("result")), (1, 0, 0));
+        drop(Database::open(directory.path()).unwrap());
+        let newer = connect(&directory.path().join("server.db")).unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        let refused = Database::open(directory.path());
+        assert!(matches!(refused, Err(DatabaseError::Format { found: 99, .. })));
+    }
+}

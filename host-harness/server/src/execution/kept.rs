@@ -1,0 +1,118 @@
+//! What is kept of executions beside their rows: the key that seals results, and journals, from which
+//! an execution that a crash has interrupted goes on.
+
+use std::sync::Arc;
+
+use workflow_node_host::journal::{
+    AtLimit, FileJournals, JournalError, JournalName, JournalOptions, Journals, Recording,
+};
+use workflow_node_host::{Execution, JournalLimits, Plugin};
+
+use super::Job;
+use crate::database::Database;
+use crate::limits::ServerLimits;
+use crate::seal::{Sealer, ServerKeys};
+
+/// Directory of the journals, in the data directory.
+const DIRECTORY: &str = "executions";
+
+/// What is kept of executions beside their rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(super) sealer: Option<Sealer>,
+    pub(super) journals: Option<Journals>,
+}
+
+/// How an execution that was interrupted can go on.
+#[derive(Debug)]
+pub(super) enum Resumption {
+    /// Its journal holds so many of its items.
+    Journal(usize),
+    /// It had not begun.
+    NotBegun,
+    /// It has no journal that can be used.
+    Lost(String),
+}
+
+impl Kept {
+    /// Results and journals, sealed.
+    pub(crate) fn sealed(keys: &ServerKeys, database: &Database, limits: &ServerLimits) -> Self {
+        let store = FileJournals::in_directory(database.directory().join(DIRECTORY));
+        let of_journals = JournalLimits {
+            bytes: limits.journal_bytes as u64,
+            retention: ServerLimits::time(limits.retention_ms),
+        };
+        let mut options = JournalOptions::default();
+        options.at_limit = AtLimit::Continue;
+        let journals = Journals::new(Arc::new(store), keys.journals(), of_journals).with(options);
+        Self { sealer: Some(keys.sealer()), journals: Some(journals) }
+    }
+
+    /// Outcomes only.
+    pub(crate) fn outcomes() -> Self {
+        Self { sealer: None, journals: None }
+    }
+
+    /// How a call that is repeated goes on with what was interrupted.
+    pub(super) async fn find(&self, job: &Job) -> Resumption {
+        let Some(journals) = &self.journals else {
+            return Resumption::Lost("the server keeps no journals".to_owned());
+        };
+        let Some(name) = name(&job.execution) else {
+            return Resumption::Lost("the execution has no ID".to_owned());
+        };
+        match journals.read(&name).await {
+            Ok(recording) => match problem(&recording, &job.plugin, &job.execution) {
+                None => Resumption::Journal(recording.items()),
+                Some(problem) => Resumption::Lost(problem),
+            },
+            Err(JournalError::NotBegun) => Resumption::NotBegun,
+            Err(error) => Resumption::Lost(error.to_string()),
+        }
+    }
+
+    /// Removes the journal of an execution.
+    pub(super) async fn remove_journal(&self, execution: &Execution) {
+        let (Some(journals), Some(name)) = (&self.journals, name(execution)) else { return };
+        if let Err(error) = journals.remove(&name).await {
+            tracing::warn!(%error, "the journal of an execution stays");
+        }
+    }
+
+    /// Removes journals that are kept long enough.
+    pub(super) async fn prune(&self) {
+        let Some(journals) = &self.journals else { return };
+        match journals.remove_expired().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "old journals were removed"),
+            Err(error) => tracing::warn!(%error, "old journals stay"),
+        }
+    }
+}
+
+/// The name of an execution's journal.
+pub(super) fn name(execution: &Execution) -> Option<JournalName> {
+    let id = execution.id.as_ref()?;
+    Some(JournalName::of(&execution.context.actor.tenant, id))
+}
+
+/// Why a call may not go on with a journal. A journal keeps the destinations that its execution was
+/// allowed; a policy that was changed since then holds for what is still to be sent.
+fn problem(recording: &Recording, plugin: &Plugin, execution: &Execution) -> Option<String> {
+    if recording.plugin() != plugin.digest() {
+        return Some("it was begun with another build of the plugin".to_owned());
+    }
+    if let Err(error) = recording.matches(execution) {
+        return Some(error.to_string());
+    }
+    let destinations = |execution: &Execution| -> Option<Vec<String>> {
+        let allow = execution.context.allow.as_ref()?;
+        let mut all: Vec<String> = allow.iter().map(ToString::to_string).collect();
+        all.sort();
+        Some(all)
+    };
+    if destinations(&recording.execution()) != destinations(execution) {
+        return Some("the token's destinations were changed since it began".to_owned());
+    }
+    (!recording.keeps_contents()).then(|| "its journal keeps digests only".to_owned())
+}

@@ -1,0 +1,392 @@
+//! Executions: admitted, run apart from the connection that asked for them, stored item by item, and
+//! found again by their ID.
+
+mod items;
+mod kept;
+mod queue;
+mod result;
+mod run;
+mod store;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+use workflow_node_host::{CancellationToken, Execution, Plugin, Principal};
+
+pub(crate) use items::{Fingerprint, Items, Spool};
+pub(crate) use kept::Kept;
+pub(crate) use result::{ExecutionStatus, ItemElement, ItemLine, StatusLine, reason_of_missing};
+pub(crate) use store::{Key, Request, Stored};
+
+use crate::database::{Database, DatabaseError, now};
+use crate::error::ApiError;
+use crate::limits::ServerLimits;
+use crate::metrics::Metrics;
+use kept::Resumption;
+use queue::{Queue, Ticket};
+use store::{Begun, ExecutionStore};
+
+/// The executions of a server.
+#[derive(Debug)]
+pub(crate) struct Executions {
+    store: ExecutionStore,
+    kept: Kept,
+    live: Mutex<HashMap<Key, Arc<Live>>>,
+    queue: Queue,
+    limits: ServerLimits,
+    metrics: Metrics,
+    tasks: TaskTracker,
+    draining: AtomicBool,
+}
+
+/// An execution that waits or runs.
+#[derive(Debug)]
+struct Live {
+    request: (String, [u8; 32]),
+    cancellation: CancellationToken,
+    /// Connections that wait for it.
+    attached: AtomicUsize,
+    /// It goes on when nobody waits for it.
+    detached: AtomicBool,
+    outcome: OnceLock<Result<Stored, Arc<ApiError>>>,
+    ended: CancellationToken,
+}
+
+/// A connection that waits for an execution. When the last one is gone, the execution is cancelled,
+/// unless it is detached.
+#[derive(Debug)]
+pub(crate) struct Attachment(Arc<Live>);
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        let was_last = self.0.attached.fetch_sub(1, Ordering::AcqRel) == 1;
+        if was_last && !self.0.detached.load(Ordering::Acquire) {
+            self.0.cancellation.cancel();
+        }
+    }
+}
+
+impl Attachment {
+    fn to(live: &Arc<Live>) -> Self {
+        live.attached.fetch_add(1, Ordering::AcqRel);
+        Self(live.clone())
+    }
+
+    fn detach(&self) {
+        self.0.detached.store(true, Ordering::Release);
+    }
+
+    /// Waits for the end of the execution.
+    pub(crate) async fn outcome(&self) -> Result<Stored, ApiError> {
+        self.0.ended.cancelled().await;
+        match self.0.outcome.get() {
+            Some(Ok(stored)) => Ok(stored.clone()),
+            Some(Err(error)) => Err(error.again()),
+            None => Err(ApiError::internal(&"an execution ended without an outcome")),
+        }
+    }
+}
+
+/// Removes an execution from those that are live.
+struct Registered {
+    executions: Arc<Executions>,
+    key: Key,
+    live: Arc<Live>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.executions.locked().remove(&self.key);
+        self.live.ended.cancel();
+    }
+}
+
+/// What a client asks for.
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    pub(crate) plugin: Plugin,
+    pub(crate) execution: Execution,
+    pub(crate) items: Items,
+}
+
+/// Result of beginning an execution.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// It waits or runs.
+    Running(Attachment),
+    /// It had ended before.
+    Ended(Box<Stored>),
+}
+
+impl Executions {
+    /// The executions of a database, those that an earlier server left marked as interrupted.
+    pub(crate) fn new(
+        database: Database,
+        kept: Kept,
+        limits: ServerLimits,
+        metrics: Metrics,
+    ) -> Result<Self, DatabaseError> {
+        let store = ExecutionStore::new(database, kept.sealer.clone());
+        let interrupted = store.interrupt_all()?;
+        if interrupted > 0 {
+            tracing::warn!(interrupted, "executions were interrupted when the server ended");
+        }
+        Ok(Self {
+            store,
+            kept,
+            live: Mutex::default(),
+            queue: Queue::new(&limits),
+            limits,
+            metrics,
+            tasks: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works with the store on a thread for blocking work.
+    async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ExecutionStore) -> Result<T, DatabaseError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let store = self.store.clone();
+        let worked = tokio::task::spawn_blocking(move || work(&store)).await;
+        Ok(worked.map_err(|error| ApiError::internal(&error))??)
+    }
+
+    /// Begins an execution, joins the one of its ID that runs, or finds the one that has ended.
+    /// `lines` receives what happens, if a new one runs.
+    ///
+    /// With `detach`, it goes on when the attachment is dropped.
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        job: Job,
+        mut lines: Option<mpsc::Sender<Bytes>>,
+        detach: bool,
+    ) -> Result<Started, ApiError> {
+        let key = job.request.key.clone();
+        let mut job = Some(job);
+        loop {
+            let Some(request) = job.as_ref().map(|job| &job.request) else {
+                return Err(ApiError::internal(&"an execution began twice"));
+            };
+            let of_request = (request.actor.clone(), request.fingerprint);
+            let ticket = self.queue.admit(&key.tenant);
+            let joined = {
+                let mut all = self.locked();
+                if self.draining.load(Ordering::Acquire) {
+                    return Err(shutting_down(&self.limits));
+                }
+                match all.get(&key) {
+                    Some(live) if live.request != of_request => return Err(conflict(&key.id)),
+                    Some(live) => Ok(Attachment::to(live)),
+                    None => {
+                        let Some(ticket) = ticket else { return Err(queue_full(&self.limits)) };
+                        let live = Arc::new(Live {
+                            request: of_request,
+                            cancellation: CancellationToken::new(),
+                            attached: AtomicUsize::new(0),
+                            detached: AtomicBool::new(detach),
+                            outcome: OnceLock::new(),
+                            ended: CancellationToken::new(),
+                        });
+                        all.insert(key.clone(), live.clone());
+                        Err((live, ticket))
+                    }
+                }
+            };
+            let (live, ticket) = match joined {
+                Err(new) => new,
+                Ok(attachment) => {
+                    if detach {
+                        attachment.detach();
+                        return Ok(Started::Running(attachment));
+                    }
+                    attachment.0.ended.cancelled().await;
+                    continue;
+                }
+            };
+            let attachment = Attachment::to(&live);
+            let registered = Registered { executions: self.clone(), key: key.clone(), live };
+            let Some(job) = job.take() else {
+                return Err(ApiError::internal(&"an execution began twice"));
+            };
+            // Apart from the connection: it may go at any time, and what began must be ended.
+            let (told, begun) = oneshot::channel();
+            self.tasks.spawn(begin(registered, job, ticket, lines.take(), told));
+            let begun = begun.await.map_err(|error| ApiError::internal(&error))??;
+            return Ok(match begun {
+                Some(stored) => Started::Ended(stored),
+                None => Started::Running(attachment),
+            });
+        }
+    }
+
+    /// The execution of an ID, if this principal started it.
+    pub(crate) async fn get(&self, by: &Principal, id: &str) -> Result<Stored, ApiError> {
+        let (by, name) = (by.clone(), id.to_owned());
+        let stored = self.with_store(move |store| store.get(&by, &name)).await?;
+        stored.ok_or_else(|| ApiError::not_found("execution", id))
+    }
+
+    /// Executions of a principal after a time and an ID, oldest first.
+    pub(crate) async fn list(
+        &self,
+        by: &Principal,
+        after: (u64, String),
+        search: String,
+        limit: usize,
+    ) -> Result<Vec<Stored>, ApiError> {
+        let by = by.clone();
+        self.with_store(move |store| store.list(&by, (after.0, &after.1), &search, limit)).await
+    }
+
+    /// Results of an execution that are stored, from an item on.
+    pub(crate) async fn results(
+        &self,
+        key: &Key,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, String)>, ApiError> {
+        let key = key.clone();
+        self.with_store(move |store| store.results(&key, from, limit)).await
+    }
+
+    /// Cancels an execution, and waits until it has ended.
+    pub(crate) async fn cancel(&self, by: &Principal, id: &str) -> Result<Stored, ApiError> {
+        let stored = self.get(by, id).await?;
+        let live = self.locked().get(&stored.key).cloned();
+        if let Some(live) = live {
+            live.cancellation.cancel();
+            live.ended.cancelled().await;
+            return self.get(by, id).await;
+        }
+        Ok(stored)
+    }
+
+    /// Removes results that are kept long enough.
+    pub(crate) async fn prune(&self) -> Result<usize, ApiError> {
+        let before = now().saturating_sub(self.limits.retention_ms);
+        let most = self.limits.kept_bytes_per_tenant;
+        self.kept.prune().await;
+        self.with_store(move |store| store.prune(before, most)).await
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Begins no further execution, waits for those that run, and cancels what takes too long.
+    pub(crate) async fn drain(&self) {
+        {
+            let _all = self.locked();
+            self.draining.store(true, Ordering::Release);
+        }
+        self.tasks.close();
+        let time = ServerLimits::time(self.limits.drain_ms);
+        if tokio::time::timeout(time, self.tasks.wait()).await.is_ok() {
+            return;
+        }
+        let left: Vec<Arc<Live>> = self.locked().values().cloned().collect();
+        tracing::warn!(executions = left.len(), "executions are cancelled: the server shuts down");
+        left.iter().for_each(|live| live.cancellation.cancel());
+        if tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.is_err() {
+            tracing::error!("executions did not end; they are reported as interrupted");
+        }
+    }
+}
+
+async fn begin(
+    registered: Registered,
+    job: Job,
+    ticket: Ticket,
+    lines: Option<mpsc::Sender<Bytes>>,
+    told: oneshot::Sender<Result<Option<Box<Stored>>, ApiError>>,
+) {
+    let executions = registered.executions.clone();
+    let request = job.request.clone();
+    let id = request.key.id.clone();
+    let begun = executions.with_store(move |store| store.begin(&request)).await;
+    let begun = match begun {
+        Ok(Begun::New) => Ok(Ok(Beginning::FromStart)),
+        Ok(Begun::Interrupted(stored)) => executions.again(*stored, &job).await,
+        Ok(Begun::Ended(stored)) => Ok(Err(stored)),
+        Ok(Begun::Conflict) => Err(conflict(&id)),
+        Err(error) => Err(error),
+    };
+    let (begins, begun) = match begun {
+        Ok(Ok(beginning)) => (Some(beginning), Ok(None)),
+        Ok(Err(ended)) => (None, Ok(Some(ended))),
+        Err(error) => (None, Err(error)),
+    };
+    // Whoever asked may be gone; then the attachment has cancelled it.
+    drop(told.send(begun));
+    if let Some(beginning) = begins {
+        run::run(&registered, job, beginning, ticket, lines).await;
+    }
+}
+
+/// How an execution begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// From its first item on.
+    FromStart,
+    /// It goes on from its journal, which holds so many of its items.
+    Resumed(usize),
+}
+
+impl Executions {
+    /// Goes on with an execution that was interrupted, if that sends nothing twice. Otherwise it stays
+    /// as it is.
+    async fn again(
+        &self,
+        stored: Stored,
+        job: &Job,
+    ) -> Result<Result<Beginning, Box<Stored>>, ApiError> {
+        let key = stored.key.clone();
+        let beginning = match self.kept.find(job).await {
+            Resumption::Journal(items) => Beginning::Resumed(items),
+            Resumption::NotBegun => Beginning::FromStart,
+            Resumption::Lost(reason) => {
+                let again = job.request.repeatable || !stored.started;
+                tracing::info!(execution = key.id, reason, again, "the execution is not resumed");
+                if !again {
+                    return Ok(Err(Box::new(stored)));
+                }
+                Beginning::FromStart
+            }
+        };
+        let is_from_start = beginning == Beginning::FromStart;
+        self.with_store(move |store| store.again(&key, is_from_start)).await?;
+        Ok(Ok(beginning))
+    }
+}
+
+fn conflict(id: &str) -> ApiError {
+    let message = format!("The execution ID `{id}` was used for another call or other items.");
+    ApiError::new(StatusCode::CONFLICT, "execution-conflict", message)
+        .next("Use a new execution ID for a new call, and the same ID only to repeat a call.")
+}
+
+fn queue_full(limits: &ServerLimits) -> ApiError {
+    let message = "Too many executions are waiting (limits `queued`, `queued_per_tenant`).";
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "queue-full", message)
+        .next("Retry after the time in `Retry-After`, with the same execution ID.")
+        .retry_after(ServerLimits::time(limits.retry_after_ms))
+}
+
+fn shutting_down(limits: &ServerLimits) -> ApiError {
+    let message = "The server is shutting down.";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", message)
+        .next("Retry after the time in `Retry-After`, with the same execution ID.")
+        .retry_after(ServerLimits::time(limits.retry_after_ms))
+}

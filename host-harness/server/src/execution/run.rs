@@ -1,0 +1,332 @@
+//! Runs one execution: every record goes to the client that waits for it, and every result into the
+//! store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use workflow_node_host::{
+    Execution, ExecutionEnd, ExecutionEvent, ExecutionStream, ItemError, OutputRecord, Resume,
+    Silent,
+};
+
+use super::queue::Ticket;
+use super::result::{ExecutionStatus, ItemElement, ItemLine, RecordLine, StatusLine, status_of};
+use super::store::{Ending, ItemResult, Key, Status, Stored};
+use super::{Beginning, Executions, Job, Registered, kept};
+use crate::database::now;
+use crate::error::{ApiError, ErrorBody};
+use crate::limits::ServerLimits;
+
+/// Results are stored together that come within this time.
+const FLUSH: Duration = Duration::from_millis(100);
+/// Results that are stored together at most.
+const BATCH: usize = 256;
+
+/// What is known of an execution while it runs.
+struct Run<'a> {
+    executions: &'a Executions,
+    key: Key,
+    plugin: String,
+    status: ExecutionStatus,
+    /// Whether it goes on from its journal: what it has sent is in there.
+    is_resumed: bool,
+    lines: Option<mpsc::Sender<Bytes>>,
+    /// Records of items that are in progress.
+    open: HashMap<u32, Vec<OutputRecord>>,
+    batch: Vec<ItemResult>,
+    /// When the batch is stored at the latest.
+    flush_at: Instant,
+    stored_bytes: usize,
+}
+
+/// Runs an execution that has begun, and stores how it ends.
+pub(super) async fn run(
+    registered: &Registered,
+    job: Job,
+    beginning: Beginning,
+    ticket: Ticket,
+    lines: Option<mpsc::Sender<Bytes>>,
+) {
+    let executions = &*registered.executions;
+    let live = &registered.live;
+    let metrics = &executions.metrics;
+    let request = job.request.clone();
+    let mut run = Run {
+        executions,
+        key: request.key.clone(),
+        plugin: request.plugin.clone(),
+        status: ExecutionStatus {
+            execution_id: request.key.id.clone(),
+            plugin: request.plugin.clone(),
+            action: request.action.clone(),
+            workflow: request.workflow.clone(),
+            status: Status::Queued,
+            item_count: request.items,
+            finished: 0,
+            failed: 0,
+            error: None,
+            created_at: now(),
+            ended_at: None,
+        },
+        is_resumed: beginning != Beginning::FromStart,
+        lines,
+        open: HashMap::new(),
+        batch: Vec::new(),
+        flush_at: Instant::now(),
+        stored_bytes: 0,
+    };
+    run.send_status().await;
+    metrics.queued.inc();
+    let turn = {
+        let mut waiting = std::pin::pin!(ticket.turn());
+        loop {
+            tokio::select! {
+                biased;
+                () = live.cancellation.cancelled() => break None,
+                turn = &mut waiting => break turn,
+                () = tokio::time::sleep(ServerLimits::time(executions.limits.heartbeat_ms)) => {
+                    run.send_status().await;
+                }
+            }
+        }
+    };
+    metrics.queued.dec();
+    let since = Instant::now();
+    metrics.running.inc();
+    let execution = job.execution.clone();
+    let ended = match &turn {
+        None if run.is_resumed => Ok(run.interrupted(None)),
+        None => Ok(Ending { status: Status::Cancelled, sent: false, told: 0, error: None }),
+        Some(_) => run.execute(registered, job, beginning).await,
+    };
+    metrics.running.dec();
+    drop(turn);
+    let (status, outcome) = run.end(registered, &request.actor, ended).await;
+    // What finished is in the store; what was stopped can be replayed from its journal.
+    if matches!(status, Status::Finished | Status::Cancelled) {
+        executions.kept.remove_journal(&execution).await;
+    }
+    metrics.execution(&request.plugin, status.name(), since.elapsed());
+    tracing::info!(
+        target: "workflow_node::audit",
+        tenant = request.key.tenant, user = request.actor, execution = request.key.id,
+        plugin = request.plugin, action = request.action, status = status.name(),
+        items = run.status.item_count, failed = run.status.failed, "execution"
+    );
+    // It is set once.
+    drop(live.outcome.set(outcome));
+}
+
+impl Run<'_> {
+    /// How it is when it could not go on: as it was.
+    fn interrupted(&self, error: Option<&ApiError>) -> Ending {
+        let error = error.map(|error| error.detail.clone());
+        Ending { status: Status::Interrupted, sent: true, told: 0, error }
+    }
+
+    /// Calls the plugin, or lets it go on from the journal.
+    async fn events(
+        &self,
+        job: Job,
+        mut execution: Execution,
+        beginning: Beginning,
+    ) -> Result<ExecutionStream, ApiError> {
+        let kept = &self.executions.kept;
+        let items = job.items.stream();
+        if let (Beginning::Resumed(recorded), Some(journals), Some(name)) =
+            (beginning, &kept.journals, kept::name(&execution))
+        {
+            let mut resume = Resume::default();
+            resume.cancellation = execution.context.cancellation;
+            let items = items.skip(recorded);
+            return Ok(job.plugin.resume_stream(journals, &name, items, resume).await?);
+        }
+        // A journal of this ID belongs to what runs from its first item now.
+        kept.remove_journal(&execution).await;
+        execution.context.journal = kept.journals.clone();
+        Ok(job.plugin.stream_items(execution, items, Arc::new(Silent)).await?)
+    }
+
+    async fn execute(
+        &mut self,
+        registered: &Registered,
+        job: Job,
+        beginning: Beginning,
+    ) -> Result<Ending, ApiError> {
+        let cancellation = registered.live.cancellation.clone();
+        let key = self.key.clone();
+        self.executions.with_store(move |store| store.start(&key)).await?;
+        self.status.status = Status::Running;
+        let execution = job.execution.context.clone().cancellation(cancellation.clone());
+        let execution = job.execution.clone().context(execution);
+        let mut events = match self.events(job, execution, beginning).await {
+            Err(error) if self.is_resumed => return Ok(self.interrupted(Some(&error))),
+            events => events?,
+        };
+        let heartbeat = ServerLimits::time(self.executions.limits.heartbeat_ms);
+        let mut beat = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let end = loop {
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(self.flush_at), if !self.batch.is_empty() => {
+                    self.flush().await?;
+                }
+                _ = beat.tick(), if self.lines.is_some() => self.send_status().await,
+                event = events.next() => match event {
+                    Some(ExecutionEvent::Record { item, record }) => {
+                        self.send(&RecordLine::new(item, &record)).await;
+                        self.open.entry(item).or_default().push(record);
+                        beat.reset();
+                    }
+                    Some(ExecutionEvent::ItemFinished { item, records, error }) => {
+                        self.finish(item, records, error.as_ref()).await?;
+                        beat.reset();
+                    }
+                    Some(ExecutionEvent::End(end)) => break end,
+                    Some(_) => {}
+                    None => return Err(ApiError::internal(&"an execution ended without its end")),
+                },
+            }
+        };
+        self.flush().await?;
+        self.ending(end, cancellation.is_cancelled())
+    }
+
+    /// How the execution has ended; an error if nothing of it ran.
+    fn ending(&self, end: ExecutionEnd, was_cancelled: bool) -> Result<Ending, ApiError> {
+        let (told, sent) = (end.items, end.requests > 0 || self.is_resumed);
+        if let Some(stopped) = end.stopped {
+            if was_cancelled {
+                return Ok(Ending { status: Status::Cancelled, sent, told, error: None });
+            }
+            let error = ApiError::from(stopped);
+            if !sent && told == 0 {
+                return Err(error);
+            }
+            let error = Some(error.detail);
+            return Ok(Ending { status: Status::Stopped, sent, told, error });
+        }
+        // A cancellation that came after the last item had succeeded has changed nothing.
+        let succeeded = self.status.finished - self.status.failed;
+        let status = match was_cancelled && succeeded < self.status.item_count {
+            true => Status::Cancelled,
+            false => Status::Finished,
+        };
+        Ok(Ending { status, sent, told, error: None })
+    }
+
+    async fn finish(
+        &mut self,
+        item: u32,
+        records: u64,
+        error: Option<&ItemError>,
+    ) -> Result<(), ApiError> {
+        let output = self.open.remove(&item).unwrap_or_default();
+        self.status.finished += 1;
+        self.status.failed += u64::from(error.is_some());
+        self.executions.metrics.item(&self.plugin, error.is_some());
+        let line = ItemLine { item: item.into(), status: status_of(error), error, records };
+        self.send(&line).await;
+        let size: usize = output.iter().map(|record| record.json.get().len()).sum();
+        let mut element = ItemElement::new(item, &output, error);
+        if self.stored_bytes.saturating_add(size) > self.executions.limits.result_bytes {
+            element = element.without_output();
+        } else {
+            self.stored_bytes += size;
+        }
+        let body = serde_json::to_string(&element).map_err(|error| ApiError::internal(&error))?;
+        if self.batch.is_empty() {
+            self.flush_at = Instant::now() + FLUSH;
+        }
+        let error = error.map(|error| (error.kind, error.http_status));
+        self.batch.push(ItemResult { item: item.into(), error, body });
+        if self.batch.len() >= BATCH {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ApiError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let (key, batch) = (self.key.clone(), std::mem::take(&mut self.batch));
+        self.executions.with_store(move |store| store.record(&key, &batch)).await
+    }
+
+    /// Sends a line to the client. One that reads slowly slows the plugin; one that is gone gets no
+    /// further lines.
+    async fn send(&mut self, line: &impl Serialize) {
+        let Some(lines) = &self.lines else { return };
+        let Ok(mut line) = serde_json::to_vec(line) else { return };
+        line.push(b'\n');
+        if lines.send(line.into()).await.is_err() {
+            self.lines = None;
+        }
+    }
+
+    async fn send_status(&mut self) {
+        let status = self.status.clone();
+        self.send(&StatusLine { execution: &status }).await;
+    }
+
+    /// Stores the end, and sends it to the client.
+    async fn end(
+        &mut self,
+        registered: &Registered,
+        actor: &str,
+        ended: Result<Ending, ApiError>,
+    ) -> (Status, Result<Stored, Arc<ApiError>>) {
+        let is_detached = registered.live.detached.load(std::sync::atomic::Ordering::Acquire);
+        let key = self.key.clone();
+        let (ending, failure) = match ended {
+            Ok(ending) => (ending, None),
+            // The server failed in the middle, and the journal has no end: it can go on.
+            Err(error) if self.status.finished > 0 || self.is_resumed => {
+                (self.interrupted(Some(&error)), Some(error))
+            }
+            // Nothing ran. Whoever waits hears why, and may use the ID again.
+            Err(error) => {
+                let detail = Some(error.detail.clone());
+                let (status, sent) = (Status::Stopped, false);
+                (Ending { status, sent, told: 0, error: detail }, Some(error))
+            }
+        };
+        let status = ending.status;
+        let forgets = failure.is_some() && !ending.sent && !is_detached;
+        let by = workflow_node_host::Principal::of(key.tenant.as_str(), actor);
+        let stored = self
+            .executions
+            .with_store(move |store| {
+                if forgets {
+                    store.forget(&key)?;
+                    return Ok(None);
+                }
+                store.end(&key, &ending)?;
+                store.get(&by, &key.id)
+            })
+            .await;
+        let outcome = match (failure, stored) {
+            (Some(error), Ok(None)) => Err(Arc::new(error)),
+            (_, Ok(Some(stored))) => Ok(stored),
+            (_, Ok(None)) => Err(Arc::new(ApiError::internal(&"an execution was not stored"))),
+            (_, Err(error)) => Err(Arc::new(error)),
+        };
+        match &outcome {
+            Ok(stored) => {
+                let status = ExecutionStatus::from(stored);
+                self.send(&StatusLine { execution: &status }).await;
+            }
+            Err(error) => self.send(&ErrorBody { error: error.detail.clone() }).await,
+        }
+        self.lines = None;
+        (status, outcome)
+    }
+}

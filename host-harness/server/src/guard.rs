@@ -1,0 +1,222 @@
+//! What every request passes first: the check of its Host and Origin, its token, and the audit log.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use url::Url;
+
+use crate::api::extract::Found;
+use crate::error::{ApiError, shown};
+use crate::state::Shared;
+use crate::token::Caller;
+
+/// The names under which browsers may reach the server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origins {
+    hosts: BTreeSet<String>,
+}
+
+/// How a request came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// Over a Unix socket, which no browser can reach.
+    pub(crate) is_unix: bool,
+    pub(crate) is_tls: bool,
+}
+
+impl Origins {
+    /// `hosts`: names of the server beside `localhost` and its addresses.
+    pub(crate) fn new(hosts: impl IntoIterator<Item = String>) -> Self {
+        Self { hosts: hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect() }
+    }
+
+    /// Whether a Host header names this server. A page of another site that has its own name resolve
+    /// to this server's address (DNS rebinding) sends its own name.
+    fn is_own(&self, host: &str) -> bool {
+        let name = without_port(host).to_ascii_lowercase();
+        let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_address = match bracketed {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => name.parse::<Ipv4Addr>().is_ok(),
+        };
+        name == "localhost" || is_address || self.hosts.contains(&name)
+    }
+
+    fn check(&self, uri: &Uri, headers: &HeaderMap, peer: Peer) -> Result<(), ApiError> {
+        let header = headers.get(header::HOST).map(HeaderValue::to_str);
+        let host = match (uri.authority(), header) {
+            (Some(authority), _) => Some(authority.as_str()),
+            (None, Some(Ok(host))) => Some(host),
+            _ => None,
+        };
+        let refused = |message: String| {
+            Err(ApiError::new(StatusCode::FORBIDDEN, "host-refused", message)
+                .next("List the names of the server in `hosts` of its configuration."))
+        };
+        if !peer.is_unix && !host.is_some_and(|host| self.is_own(host)) {
+            let host = shown(host.unwrap_or_default());
+            return refused(format!("The server does not answer to the name `{host}`."));
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let origin = origin.to_str().unwrap_or_default();
+        let scheme = if peer.is_tls { "https" } else { "http" };
+        let own = host.and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
+        let is_same = Url::parse(origin).is_ok_and(|origin| {
+            origin.origin().is_tuple() && own.is_some_and(|own| own.origin() == origin.origin())
+        });
+        match is_same && !peer.is_unix {
+            true => Ok(()),
+            false => {
+                let origin = shown(origin);
+                let message = format!("Pages of the origin `{origin}` may not use the server.");
+                Err(ApiError::new(StatusCode::FORBIDDEN, "origin-refused", message))
+            }
+        }
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Checks a request, finds its token, and writes down what came of it.
+pub(crate) async fn guard(
+    State(state): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let since = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
+    let peer = request.extensions().get::<Peer>().copied();
+    let peer = peer.unwrap_or(Peer { is_unix: false, is_tls: false });
+    let path: String = shown(request.uri().path());
+    let checked = state.origins.check(request.uri(), request.headers(), peer);
+    let mut caller = None;
+    let mut response = match checked {
+        Err(refused) => refused.into_response(),
+        Ok(()) => match find(&state, request.headers()) {
+            Ok(found) => {
+                caller = found.clone();
+                request.extensions_mut().insert(Found(found));
+                next.run(request).await
+            }
+            Err(error) => error.into_response(),
+        },
+    };
+    let headers = response.headers_mut();
+    // Answers hold data of tenants, and none of them is a page.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let status = response.status().as_u16();
+    state.metrics.request(method.as_str(), &route, status, since.elapsed());
+    let quiet = matches!(route.as_str(), "/healthz" | "/readyz");
+    match &caller {
+        _ if quiet && status == 200 => {}
+        Some(Caller { token, name, policy, .. }) => tracing::info!(
+            target: "workflow_node::audit",
+            token, token_name = name, actor = %policy.principal(), %method, path, status,
+            "api request"
+        ),
+        None => tracing::info!(
+            target: "workflow_node::audit",
+            %method, path, status, "api request without a token"
+        ),
+    }
+    response
+}
+
+/// The token of a request; `None` if there is none that is valid.
+fn find(state: &Shared, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let value = value.to_str().unwrap_or_default();
+    let Some((scheme, token)) = value.split_once(' ') else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    match state.tokens.caller(token.trim(), &state.policies)? {
+        Ok(caller) => Ok(Some(caller)),
+        Err(reason) => {
+            tracing::warn!(target: "workflow_node::audit", %reason, "token refused");
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(host: &str, origin: Option<&str>, peer: Peer) -> Result<(), u16> {
+        let origins = Origins::new(["Harness.example.com".to_owned()]);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        let uri = Uri::from_static("/v1/health");
+        origins.check(&uri, &headers, peer).map_err(|error| error.status.as_u16())
+    }
+
+    #[test]
+    fn a_name_that_is_not_the_servers_is_refused() {
+        let peer = Peer { is_unix: false, is_tls: false };
+        for own in [
+            "localhost:7410",
+            "127.0.0.1:7410",
+            "[::1]:7410",
+            "[::1]",
+            "10.1.2.3",
+            "harness.example.com",
+            "HARNESS.example.com:8443",
+        ] {
+            assert_eq!(check(own, None, peer), Ok(()), "{own}");
+        }
+        for other in [
+            "evil.example",
+            "localhost.evil.example",
+            "harness.example.com.evil.example",
+            "127.0.0.1.evil.example",
+            "evil.example:7410",
+            // An IPv6 address stands in brackets (RFC 3986, section 3.2.2).
+            "::1",
+            "fe80::1:7410",
+            "[127.0.0.1]",
+            "[::1",
+            "::1]",
+            "",
+        ] {
+            assert_eq!(check(other, None, peer), Err(403), "{other}");
+        }
+        let unix = Peer { is_unix: true, is_tls: false };
+        assert_eq!(check("anything", None, unix), Ok(()));
+        assert_eq!(check("localhost", Some("http://localhost"), unix), Err(403));
+    }
+
+    #[test]
+    fn only_pages_of_the_server_may_use_it() {
+        let peer = Peer { is_unix: false, is_tls: true };
+        let host = "harness.example.com";
+        assert_eq!(check(host, Some("https://harness.example.com"), peer), Ok(()));
+        assert_eq!(check("localhost:7410", Some("https://localhost:7410"), peer), Ok(()));
+        for other in [
+            "https://evil.example",
+            "http://harness.example.com",
+            "null",
+            "",
+            "https://harness.example.com:444",
+            "file:///x",
+        ] {
+            assert_eq!(check(host, Some(other), peer), Err(403), "{other}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What clients of the server may use: every limit once, with its unit, its default, and its reason.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use workflow_node_host::LimitDescription;
+
+/// A type of limit, as a number. Durations count milliseconds.
+trait Number {
+    fn number(&self) -> u64;
+}
+
+impl Number for usize {
+    fn number(&self) -> u64 {
+        u64::try_from(*self).unwrap_or(u64::MAX)
+    }
+}
+
+impl Number for u64 {
+    fn number(&self) -> u64 {
+        *self
+    }
+}
+
+impl ServerLimits {
+    /// A duration that is written in milliseconds.
+    pub(crate) fn time(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+}
+
+macro_rules! limits {
+    ($(#[$attribute:meta])* $name:ident {
+        $($limit:ident: $type:ty = $default:expr, $unit:literal, $what:literal, $reason:literal;)*
+    }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        #[non_exhaustive]
+        pub struct $name {
+            $(
+                #[doc = $what]
+                #[doc = concat!("\n\nUnit: ", $unit, ". ", $reason)]
+                pub $limit: $type,
+            )*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($limit: $default,)* }
+            }
+        }
+
+        impl $name {
+            /// Describes every limit.
+            pub fn describe(&self) -> Vec<LimitDescription> {
+                let default = Self::default();
+                vec![$(LimitDescription {
+                    name: stringify!($limit),
+                    what: $what,
+                    unit: $unit,
+                    value: vec![self.$limit.number()],
+                    default: vec![default.$limit.number()],
+                    reason: $reason,
+                },)*]
+            }
+        }
+    };
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+limits! {
+    /// Limits of a server. Each can be set in the table `limits` of the configuration file.
+    ServerLimits {
+        connections: usize = 1_024, "connections",
+            "Connections of clients open at once. Further ones wait in the system's queue.",
+            "Each costs a descriptor; the transport of the host needs up to 512 more.";
+        header_bytes: usize = 32 * KIB, "bytes",
+            "Request line and headers of a request.",
+            "A token and a dozen headers of a proxy take 4 KiB.";
+        headers: usize = 100, "headers",
+            "Headers of a request.",
+            "What hyper accepts by default; proxies add a dozen.";
+        header_ms: u64 = 10_000, "milliseconds",
+            "Time in which the headers of a request must arrive, and the TLS handshake must end.",
+            "Clients on slow links need a second; a client that sends one byte at a time holds a \
+             connection.";
+        body_idle_ms: u64 = 60_000, "milliseconds",
+            "Time in which the next part of a body must arrive.",
+            "The idle timeout of common proxies.";
+        small_body: usize = 256 * KIB, "bytes",
+            "JSON body of every request that is not an execution.",
+            "The parameters of a form so far.";
+        json_body: usize = 32 * MIB, "bytes",
+            "JSON body of an execution. Send more items as NDJSON.",
+            "The whole body is parsed in memory: 10,000 items of 1 KiB take 10 MiB.";
+        ndjson_body: usize = 1_024 * MIB, "bytes",
+            "NDJSON body of an execution.",
+            "The body is kept in a temporary file until the execution has ended.";
+        line: usize = 4 * MIB, "bytes",
+            "One line of an NDJSON body.",
+            "The most that a portion of items may hold (`Limits::portion_bytes`).";
+        spool_memory: usize = MIB, "bytes",
+            "NDJSON body that is kept in memory; a larger one is written to a temporary file.",
+            "Most bodies are smaller, and 64 executions run at once.";
+        items: usize = 1_000_000, "items",
+            "Items of an execution.",
+            "At 1,000 items per minute, a common rate limit, they take 17 hours.";
+        page: usize = 500, "entries",
+            "Entries of a page of a list. A client that asks for more gets this many; 100 are the \
+             default.",
+            "An entry takes 1 KiB.";
+        item_page: usize = 8 * MIB, "bytes",
+            "Results of items in one page; a page holds at least one result.",
+            "One result may hold a long list of records.";
+        running: usize = 64, "executions",
+            "Executions that run at once.",
+            "Half of the worker processes that a host may start (`WorkerLimits::workers`).";
+        running_per_tenant: usize = 32, "executions",
+            "Executions of one tenant that run at once.",
+            "One tenant leaves half of the room to the others.";
+        queued: usize = 1_000, "executions",
+            "Executions that wait for their turn. Further ones are answered with 429.",
+            "Each keeps its items: at most 1 MiB in memory if they came as NDJSON.";
+        queued_per_tenant: usize = 200, "executions",
+            "Executions of one tenant that wait for their turn.",
+            "A fifth of `queued`.";
+        retry_after_ms: u64 = 5_000, "milliseconds",
+            "What `Retry-After` says to clients that are refused for lack of room.",
+            "Short executions end within seconds.";
+        result_bytes: usize = 256 * MIB, "bytes",
+            "Output that is stored of one execution. The output of further items is dropped from the \
+             store; clients that stream the results still receive it.",
+            "Four times what a portion may output (`Limits::output`).";
+        retention_ms: u64 = 7 * 24 * 3_600_000, "milliseconds",
+            "How long the results of an execution that has ended are kept. After that, its ID can be \
+             used again.",
+            "Engines retry within hours; results hold data of the service.";
+        kept_bytes_per_tenant: usize = 1_024 * MIB, "bytes",
+            "Output of executions of one tenant that is kept. Beyond it, the oldest executions that have \
+             ended lose their output and keep their outcomes.",
+            "Four of the largest executions (`result_bytes`).";
+        journal_bytes: usize = 64 * MIB, "bytes",
+            "Journal of one execution. One that outgrows it goes on, and cannot be resumed after a \
+             crash.",
+            "Thousands of requests with the answers that services usually return.";
+        call_ms: u64 = 60_000, "milliseconds",
+            "Time for loading choices and for testing a credential.",
+            "A person waits for the form.";
+        heartbeat_ms: u64 = 15_000, "milliseconds",
+            "How often a stream of results sends a status line while nothing else is sent.",
+            "A quarter of the idle timeout of common proxies.";
+        drain_ms: u64 = 30_000, "milliseconds",
+            "How long a server that shuts down waits for executions. Then it cancels them.",
+            "As long as Kubernetes waits before it kills a container.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_described_by_sentences() {
+        for limit in ServerLimits::default().describe() {
+            assert!(limit.what.ends_with('.') && limit.reason.ends_with('.'), "{}", limit.name);
+            assert!(!limit.value.is_empty(), "{}", limit.name);
+        }
+        let set: ServerLimits = toml::from_str("running = 2").unwrap();
+        assert_eq!((set.running, set.queued), (2, ServerLimits::default().queued));
+        assert!(toml::from_str::<ServerLimits>("runing = 2").is_err());
+    }
+}

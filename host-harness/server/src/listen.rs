@@ -1,0 +1,219 @@
+//! Sockets: TCP, with or without TLS, and Unix. Every connection and every header has its bounds.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::Watcher;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::guard::Peer;
+use crate::limits::ServerLimits;
+use crate::metrics::Metrics;
+
+/// A certificate and its key, for TLS.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TlsFiles {
+    /// PEM file with the certificate, followed by those that lead to its authority.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// The files of a certificate and its key.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self { certificate: certificate.into(), key: key.into() }
+    }
+
+    pub(crate) fn acceptor(&self) -> io::Result<TlsAcceptor> {
+        let wrong = |path: &Path, error: &dyn std::fmt::Display| {
+            io::Error::other(format!("{}: {error}", path.display()))
+        };
+        let of_certificate = |error| wrong(&self.certificate, &error);
+        let chain = CertificateDer::pem_file_iter(&self.certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| of_certificate(error.to_string()))?;
+        let key =
+            PrivateKeyDer::from_pem_file(&self.key).map_err(|error| wrong(&self.key, &error))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| of_certificate(error.to_string()))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| of_certificate(error.to_string()))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+/// A socket that clients connect to.
+pub(crate) enum Listener {
+    Tcp(TcpListener, Option<TlsAcceptor>),
+    #[cfg(unix)]
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    pub(crate) async fn tcp(address: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        Ok(Self::Tcp(TcpListener::bind(address).await?, tls))
+    }
+
+    /// Binds a Unix socket that its owner alone can connect to. A socket that no server listens on
+    /// any more is replaced.
+    #[cfg(unix)]
+    pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+        if std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+            if tokio::net::UnixStream::connect(path).await.is_ok() {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "a server listens there"));
+            }
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self::Unix(listener, path.to_owned()))
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener, _) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(..) => None,
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            tracing::debug!(%error, "the socket cannot be removed");
+        }
+    }
+}
+
+/// Serves connections of all listeners.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pub(crate) router: Router,
+    pub(crate) limits: ServerLimits,
+    pub(crate) metrics: Metrics,
+    pub(crate) open: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Connections {
+    /// Accepts connections until the server stops.
+    pub(crate) async fn serve(self, listener: Listener, watcher: impl Fn() -> Watcher + Send) {
+        loop {
+            let permit = tokio::select! {
+                () = self.stop.cancelled() => return,
+                permit = self.open.clone().acquire_owned() => match permit {
+                    Ok(permit) => permit,
+                    Err(_) => return,
+                },
+            };
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = self.accept(&listener, permit, &watcher) => accepted,
+            };
+            if let Err(error) = accepted {
+                // For lack of descriptors, e.g.; some are free again soon.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    async fn accept(
+        &self,
+        listener: &Listener,
+        permit: OwnedSemaphorePermit,
+        watcher: &impl Fn() -> Watcher,
+    ) -> io::Result<()> {
+        match listener {
+            Listener::Tcp(listener, tls) => {
+                let (stream, _) = listener.accept().await?;
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY cannot be set");
+                }
+                let (own, watcher, tls) = (self.clone(), watcher(), tls.clone());
+                tokio::spawn(async move {
+                    let peer = Peer { is_unix: false, is_tls: tls.is_some() };
+                    let Some(tls) = tls else {
+                        return own.connection(stream, peer, watcher, permit).await;
+                    };
+                    let time = ServerLimits::time(own.limits.header_ms);
+                    match tokio::time::timeout(time, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => own.connection(stream, peer, watcher, permit).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                        Err(_) => tracing::debug!("a TLS handshake took too long"),
+                    }
+                });
+            }
+            #[cfg(unix)]
+            Listener::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                let (own, watcher) = (self.clone(), watcher());
+                tokio::spawn(async move {
+                    let peer = Peer { is_unix: true, is_tls: false };
+                    own.connection(stream, peer, watcher, permit).await;
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn connection(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        watcher: Watcher,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let limits = &self.limits;
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(ServerLimits::time(limits.header_ms))
+            .max_headers(limits.headers)
+            .max_buf_size(limits.header_bytes.max(8 * 1024));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(128)
+            .keep_alive_interval(std::time::Duration::from_secs(20))
+            .keep_alive_timeout(std::time::Duration::from_secs(20));
+        let router = self.router.clone().layer(axum::Extension(peer));
+        let service = TowerToHyperService::new(router);
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        self.metrics.connections.inc();
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended with an error");
+        }
+        self.metrics.connections.dec();
+        drop(permit);
+    }
+}

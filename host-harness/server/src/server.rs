@@ -1,0 +1,330 @@
+//! Builds, starts, and stops a server.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use workflow_node_host::{Host, Plugin};
+
+use crate::database::{Database, DatabaseError, ServerLock};
+use crate::execution::{Executions, Kept};
+use crate::guard::Origins;
+use crate::limits::ServerLimits;
+use crate::listen::{Connections, Listener, TlsFiles};
+use crate::metrics::Metrics;
+use crate::seal::ServerKeys;
+use crate::state::State;
+use crate::token::{Policies, Tokens};
+
+/// Why a server cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A socket.
+    #[error("Cannot listen on {address}: {source}")]
+    Listen {
+        /// The address or path.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate or its key.
+    #[error("Cannot use the TLS certificate: {0}")]
+    Tls(std::io::Error),
+    /// Something that was asked for is not safe, or contradicts itself.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Builds a [`Server`].
+pub struct ServerBuilder {
+    host: Host,
+    database: Database,
+    plugins: Vec<Plugin>,
+    addresses: Vec<SocketAddr>,
+    unix: Vec<PathBuf>,
+    tls: Option<TlsFiles>,
+    allow_plain_http: bool,
+    hosts: Vec<String>,
+    policies: Policies,
+    limits: ServerLimits,
+    keys: Option<ServerKeys>,
+    store_output: bool,
+}
+
+impl ServerBuilder {
+    /// Adds a plugin that the host has loaded. Its name is that of its node.
+    #[must_use]
+    pub fn plugin(mut self, plugin: Plugin) -> Self {
+        self.plugins.push(plugin);
+        self
+    }
+
+    /// Listens on an address. Port 0 chooses a free port.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// Listens on a Unix socket, which its owner alone can connect to.
+    #[must_use]
+    pub fn listen_unix(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix.push(path.into());
+        self
+    }
+
+    /// Serves TLS on all addresses.
+    #[must_use]
+    pub fn tls(mut self, files: TlsFiles) -> Self {
+        self.tls = Some(files);
+        self
+    }
+
+    /// Allows HTTP without TLS on addresses other than loopback: for a proxy that ends TLS, on a
+    /// network that nobody else can read.
+    #[must_use]
+    pub fn allow_plain_http(mut self, on: bool) -> Self {
+        self.allow_plain_http = on;
+        self
+    }
+
+    /// Names under which clients reach the server, beside `localhost` and its addresses.
+    #[must_use]
+    pub fn hosts(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
+        self.hosts.extend(hosts);
+        self
+    }
+
+    /// Policies that tokens may name.
+    #[must_use]
+    pub fn policies(mut self, policies: Policies) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Sets the limits. Default: [`ServerLimits::default`].
+    #[must_use]
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the keys that seal what the server keeps. Without them, it keeps outcomes of executions,
+    /// but neither output nor journals.
+    #[must_use]
+    pub fn keys(mut self, keys: ServerKeys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Whether the output of executions is kept, and a journal of each while it runs. Default: true.
+    #[must_use]
+    pub fn store_output(mut self, on: bool) -> Self {
+        self.store_output = on;
+        self
+    }
+
+    fn check(&self) -> Result<(), ServerError> {
+        let refused = |message: String| Err(ServerError::Refused(message));
+        if self.addresses.is_empty() && self.unix.is_empty() {
+            return refused("Cannot start the server: it listens nowhere. Name an address.".into());
+        }
+        if let Some(open) = self.addresses.iter().find(|address| !address.ip().is_loopback())
+            && self.tls.is_none()
+            && !self.allow_plain_http
+        {
+            return refused(format!(
+                "Cannot listen on {open} without TLS: others on the network could read tokens and \
+                 data. Name a certificate and its key, or allow plain HTTP if a proxy in front of \
+                 the server ends TLS."
+            ));
+        }
+        for (name, policy) in &self.policies {
+            if let Some(problem) = policy.problem() {
+                return refused(format!("Cannot use the policy `{name}`: {problem}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the server. It serves until it is [shut down](Server::shut_down).
+    ///
+    /// # Errors
+    ///
+    /// When it would listen on an address other than loopback without TLS, two plugins have the same
+    /// name, another server uses the database, or a socket cannot be bound.
+    pub async fn start(self) -> Result<Server, ServerError> {
+        self.check()?;
+        let mut plugins = BTreeMap::new();
+        for plugin in self.plugins {
+            let name = plugin.description().node.name.clone();
+            if plugins.insert(name.clone(), plugin).is_some() {
+                let message = format!("Cannot serve two plugins of the name `{name}`. Choose one.");
+                return Err(ServerError::Refused(message));
+            }
+        }
+        let tls =
+            self.tls.as_ref().map(TlsFiles::acceptor).transpose().map_err(ServerError::Tls)?;
+        let mut listeners = Vec::new();
+        for address in self.addresses {
+            let bound = Listener::tcp(address, tls.clone()).await;
+            let failed = |source| ServerError::Listen { address: address.to_string(), source };
+            listeners.push(bound.map_err(failed)?);
+        }
+        #[cfg(unix)]
+        for path in self.unix {
+            let bound = Listener::unix(&path).await;
+            let failed =
+                |source| ServerError::Listen { address: path.display().to_string(), source };
+            listeners.push(bound.map_err(failed)?);
+        }
+        #[cfg(not(unix))]
+        if !self.unix.is_empty() {
+            return Err(ServerError::Refused("Unix sockets need Unix.".to_owned()));
+        }
+        let lock = self.database.lock()?;
+        let metrics = Metrics::new();
+        let limits = self.limits;
+        let kept = match self.keys.as_ref().filter(|_| self.store_output) {
+            Some(keys) => Kept::sealed(keys, &self.database, &limits),
+            None => Kept::outcomes(),
+        };
+        let executions =
+            Executions::new(self.database.clone(), kept, limits.clone(), metrics.clone())?;
+        let executions = Arc::new(executions);
+        let (router, document) = crate::api::router();
+        let document = document.to_json().map_err(|error| {
+            ServerError::Refused(format!("The API cannot be described: {error}"))
+        })?;
+        let state = Arc::new(State {
+            host: self.host.clone(),
+            plugins,
+            tokens: Tokens::new(self.database),
+            policies: self.policies,
+            executions: executions.clone(),
+            limits: limits.clone(),
+            metrics: metrics.clone(),
+            origins: Origins::new(self.hosts),
+            document: Bytes::from(document),
+        });
+        let guard = axum::middleware::from_fn_with_state(state.clone(), crate::guard::guard);
+        let router = router.layer(guard).with_state(state);
+        let stop = CancellationToken::new();
+        let open = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+        let connections = Connections { router, limits, metrics, open, stop: stop.clone() };
+        let graceful = Arc::new(GracefulShutdown::new());
+        let addresses: Vec<SocketAddr> = listeners.iter().filter_map(Listener::address).collect();
+        let accepting = listeners.into_iter().map(|listener| {
+            let (connections, graceful) = (connections.clone(), graceful.clone());
+            tokio::spawn(async move {
+                connections.serve(listener, move || graceful.watcher()).await;
+            })
+        });
+        let accepting = accepting.collect();
+        let pruning = tokio::spawn(prune(executions.clone()));
+        Ok(Server {
+            host: self.host,
+            addresses,
+            executions,
+            graceful,
+            stop,
+            accepting,
+            pruning,
+            _lock: lock,
+        })
+    }
+}
+
+/// How often the server looks for what it has kept long enough.
+const PRUNING: Duration = Duration::from_secs(600);
+
+/// Removes what is kept long enough.
+async fn prune(executions: Arc<Executions>) {
+    loop {
+        match executions.prune().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "old executions were removed"),
+            Err(error) => tracing::warn!(reason = error.detail.message, "old executions stay"),
+        }
+        tokio::time::sleep(PRUNING).await;
+    }
+}
+
+/// A server that runs.
+pub struct Server {
+    host: Host,
+    addresses: Vec<SocketAddr>,
+    executions: Arc<Executions>,
+    graceful: Arc<GracefulShutdown>,
+    stop: CancellationToken,
+    accepting: Vec<JoinHandle<()>>,
+    pruning: JoinHandle<()>,
+    _lock: ServerLock,
+}
+
+impl Server {
+    /// Starts a builder of a server that runs what a host has loaded.
+    pub fn builder(host: Host, database: Database) -> ServerBuilder {
+        ServerBuilder {
+            host,
+            database,
+            plugins: Vec::new(),
+            addresses: Vec::new(),
+            unix: Vec::new(),
+            tls: None,
+            allow_plain_http: false,
+            hosts: Vec::new(),
+            policies: Policies::new(),
+            limits: ServerLimits::default(),
+            keys: None,
+            store_output: true,
+        }
+    }
+
+    /// The TCP addresses that the server listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Shuts the server down: it takes no further executions, waits for those that run within
+    /// [`ServerLimits::drain_ms`], cancels the rest, and closes its connections.
+    pub async fn shut_down(self) {
+        self.executions.drain().await;
+        self.stop.cancel();
+        for accepting in self.accepting {
+            if let Err(error) = accepting.await {
+                tracing::error!(%error, "a listener failed");
+            }
+        }
+        self.pruning.abort();
+        if let Ok(credentials) = self.host.credentials() {
+            credentials.settle().await;
+        }
+        if let Ok(graceful) = Arc::try_unwrap(self.graceful).map_err(drop) {
+            let closed = tokio::time::timeout(Duration::from_secs(5), graceful.shutdown()).await;
+            if closed.is_err() {
+                tracing::warn!("connections are closed: clients did not read their responses");
+            }
+        }
+    }
+}
+
+/// The OpenAPI document of the API, as JSON.
+///
+/// # Errors
+///
+/// When it cannot be written, which is a defect.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    crate::api::router().1.to_pretty_json()
+}

@@ -1,0 +1,46 @@
+//! What all requests share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_util::sync::DropGuard;
+use workflow_node_host::{CancellationToken, Host, Plugin};
+
+use crate::error::ApiError;
+use crate::execution::Executions;
+use crate::guard::Origins;
+use crate::limits::ServerLimits;
+use crate::metrics::Metrics;
+use crate::token::{Caller, Policies, Tokens};
+
+/// What all requests share.
+pub(crate) struct State {
+    pub(crate) host: Host,
+    /// By the name of the node.
+    pub(crate) plugins: BTreeMap<String, Plugin>,
+    pub(crate) tokens: Tokens,
+    pub(crate) policies: Policies,
+    pub(crate) executions: Arc<Executions>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) metrics: Metrics,
+    pub(crate) origins: Origins,
+    /// The OpenAPI document.
+    pub(crate) document: Bytes,
+}
+
+pub(crate) type Shared = Arc<State>;
+
+impl State {
+    /// A plugin that the token may use.
+    pub(crate) fn plugin(&self, caller: &Caller, name: &str) -> Result<&Plugin, ApiError> {
+        let plugin = self.plugins.get(name).filter(|_| caller.policy.allows_plugin(name));
+        plugin.ok_or_else(|| ApiError::not_found("plugin", name))
+    }
+}
+
+/// A token that is cancelled when the guard is dropped: with the request, if its client is gone.
+pub(crate) fn until_gone() -> (CancellationToken, DropGuard) {
+    let token = CancellationToken::new();
+    (token.clone(), token.drop_guard())
+}
