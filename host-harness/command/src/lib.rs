@@ -26,6 +26,7 @@ mod output;
 mod plugin;
 mod progress;
 mod prompt;
+mod replay;
 mod run;
 mod setup;
 mod slots;
@@ -106,6 +107,7 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Approve(args) => approve::run(&setup, &args).await,
         Command::Plugin(command) => plugin::run(&setup, &command).await,
         Command::Run(args) => run::run(&setup, *args).await,
+        Command::Replay(args) => replay::run(&setup, *args).await,
         Command::Options(args) => options::run(&setup, *args).await,
         Command::Credential(command) => credential::run(&setup, command).await,
         Command::Trigger(command) => trigger::run(&setup, command).await,

@@ -10,6 +10,7 @@ mod ending;
 mod help;
 mod in_a_browser;
 mod inspect;
+mod journal;
 mod keys;
 mod options;
 mod run_input;
