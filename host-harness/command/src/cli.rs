@@ -9,6 +9,7 @@ use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
 use crate::credential::args::CredentialCommand;
+use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
 use crate::replay::ReplayArgs;
 use crate::run::journal::JournalArgs;
@@ -130,6 +131,8 @@ pub(crate) enum Command {
     /// Send signed test deliveries (valid or deliberately invalid) to a webhook receiver
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Simulate a service, from a small file: routes, paging, webhooks, faults
+    Fake(Box<FakeArgs>),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  harness completions bash > \
                             ~/.local/share/bash-completion/completions/harness")]
@@ -152,6 +155,7 @@ impl Command {
             Self::Credential(command) => command.format().into(),
             Self::Trigger(command) => command.format(),
             Self::Webhook(command) => command.format(),
+            Self::Fake(args) => args.format,
             Self::Completions { .. } => Format::Text,
         }
     }

@@ -6,6 +6,7 @@ use workflow_node_host::journal::JournalError;
 use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::store::StoreError;
 use workflow_node_host::{Crash, Error, ErrorKind, ItemError};
+use workflow_node_testing::file::FileError;
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +119,13 @@ impl Failure {
         if let Some(error) = error.credential() {
             failure.next = next_of_credential(error, plugin);
         }
+        failure
+    }
+
+    /// Why a file that an author has written cannot be used.
+    pub(crate) fn file(error: &FileError) -> Self {
+        let mut failure = Self::input("file", error.to_string());
+        failure.next.clone_from(&error.next);
         failure
     }
 

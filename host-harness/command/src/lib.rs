@@ -12,6 +12,7 @@ mod completions;
 mod credential;
 mod docs;
 mod exit;
+mod fake;
 mod flags;
 mod groups;
 mod har;
@@ -112,6 +113,7 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Credential(command) => credential::run(&setup, command).await,
         Command::Trigger(command) => trigger::run(&setup, command).await,
         Command::Webhook(command) => webhook::run(&setup, command).await,
+        Command::Fake(args) => fake::run(*args).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct JournalArgs {
 #[derive(Args, Default)]
 pub(crate) struct KeyArgs {
     /// Key file of the journal, as `harness credential key-file` creates it [default: the journal key
-    /// of the credential store]. For a journal that you hand to someone else
+    /// of the credential store]. For a journal that you give to someone else
     #[arg(long, value_name = "FILE")]
     pub(crate) journal_key: Option<PathBuf>,
 }

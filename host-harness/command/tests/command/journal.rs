@@ -177,7 +177,7 @@ fn a_journal_is_resumed_only_with_what_it_was_recorded_with() {
 }
 
 #[test]
-fn a_journal_with_a_key_of_its_own_can_be_handed_on() {
+fn a_journal_with_a_key_of_its_own_can_be_passed_on() {
     let world = World::connected();
     let key = world.file("journal.key", &format!("{}\n", "a5".repeat(32)));
     make_private(&world.path("journal.key"));

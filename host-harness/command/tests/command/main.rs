@@ -7,6 +7,7 @@ mod connecting;
 mod credential;
 mod docs;
 mod ending;
+mod fake;
 mod help;
 mod in_a_browser;
 mod inspect;
