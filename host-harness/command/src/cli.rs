@@ -9,7 +9,10 @@ use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
 use crate::credential::args::CredentialCommand;
+use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
+use crate::replay::ReplayArgs;
+use crate::run::journal::JournalArgs;
 use crate::serve::ServeArgs;
 use crate::token::TokenCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
@@ -117,6 +120,8 @@ pub(crate) enum Command {
     Plugin(PluginCommand),
     /// Run an action for one or many items
     Run(Box<RunArgs>),
+    /// Replay a recorded execution offline, and report where the plugin behaves differently
+    Replay(Box<ReplayArgs>),
     /// List the choices for a parameter, e.g. the services of the account
     Options(Box<OptionsArgs>),
     /// Connect, test, share, and disconnect accounts
@@ -133,6 +138,8 @@ pub(crate) enum Command {
     /// Create, list, and revoke the tokens of engines
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Simulate a service, from a small file: routes, paging, webhooks, faults
+    Fake(Box<FakeArgs>),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  harness completions bash > \
                             ~/.local/share/bash-completion/completions/harness")]
@@ -150,12 +157,14 @@ impl Command {
             Self::Approve(args) => args.format.into(),
             Self::Plugin(command) => command.format().into(),
             Self::Run(args) => args.format,
+            Self::Replay(args) => args.format,
             Self::Options(args) => args.format.into(),
             Self::Credential(command) => command.format().into(),
             Self::Trigger(command) => command.format(),
             Self::Webhook(command) => command.format(),
             Self::Serve(_) => Format::Text,
             Self::Token(command) => command.format().into(),
+            Self::Fake(args) => args.format,
             Self::Completions { .. } => Format::Text,
         }
     }
@@ -336,7 +345,9 @@ pub(crate) struct PluginArgs {
   printf '[{\"id\":\"A\"},{\"id\":\"B\"}]' | harness run node.wasm user.get --items - --format jsonl
   harness run node.wasm incident.create … --dry-run           shows requests, sends nothing
   harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same ID
-  harness run node.wasm service.list … --trace run.har        records requests and responses")]
+  harness run node.wasm service.list … --trace run.har        records requests and responses
+  harness run node.wasm incident.create … --journal run.journal            can be replayed
+  harness run node.wasm incident.create … --journal run.journal --resume   continues after a crash")]
 pub(crate) struct RunArgs {
     /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
@@ -378,6 +389,8 @@ pub(crate) struct RunArgs {
     /// Write requests and responses, without credentials, to an HTTP Archive file
     #[arg(long, value_name = "FILE.har")]
     pub(crate) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
     #[command(flatten)]
     pub(crate) network: Network,
 }

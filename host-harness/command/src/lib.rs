@@ -12,6 +12,7 @@ mod completions;
 mod credential;
 mod docs;
 mod exit;
+mod fake;
 mod flags;
 mod groups;
 mod har;
@@ -26,6 +27,7 @@ mod output;
 mod plugin;
 mod progress;
 mod prompt;
+mod replay;
 mod run;
 mod serve;
 mod setup;
@@ -111,12 +113,14 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Approve(args) => approve::run(&setup, &args).await,
         Command::Plugin(command) => plugin::run(&setup, &command).await,
         Command::Run(args) => run::run(&setup, *args).await,
+        Command::Replay(args) => replay::run(&setup, *args).await,
         Command::Options(args) => options::run(&setup, *args).await,
         Command::Credential(command) => credential::run(&setup, command).await,
         Command::Trigger(command) => trigger::run(&setup, command).await,
         Command::Webhook(command) => webhook::run(&setup, command).await,
         Command::Serve(args) => serve::run(&setup, *args).await,
         Command::Token(command) => token::run(&setup, command),
+        Command::Fake(args) => fake::run(*args).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }
