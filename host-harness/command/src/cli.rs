@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
+use crate::check::CheckArgs;
 use crate::credential::args::CredentialCommand;
 use crate::flags::{Format, Network, Report};
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
@@ -113,6 +114,8 @@ pub(crate) enum Command {
     /// Disable and enable plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Judge a plugin by the standard suite of checks. Sends nothing to the network
+    Check(CheckArgs),
     /// Run an action for one or many items
     Run(Box<RunArgs>),
     /// List the choices for a parameter, e.g. the services of the account
@@ -142,6 +145,7 @@ impl Command {
             Self::Docs(args) => args.format.into(),
             Self::Approve(args) => args.format.into(),
             Self::Plugin(command) => command.format().into(),
+            Self::Check(args) => args.format.into(),
             Self::Run(args) => args.format,
             Self::Options(args) => args.format.into(),
             Self::Credential(command) => command.format().into(),

@@ -10,8 +10,8 @@ use workflow_node_host::oauth::Actor;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::trigger::SubscriptionKey;
 use workflow_node_host::{
-    CallContext, FileApprovals, Host, Isolation, Plugin, Principal, Secret, Tenant, User,
-    WorkerCommand,
+    CallContext, FileApprovals, Host, HostBuilder, Isolation, Plugin, Principal, Secret, Tenant,
+    User, WorkerCommand,
 };
 
 use crate::cli::{Common, IsolationMode};
@@ -99,20 +99,26 @@ impl Setup {
         }
     }
 
+    /// A host that runs plugins where the user wants them, with nothing of the user's.
+    pub(crate) fn bare_host(&self) -> HostBuilder {
+        let builder = Host::builder().isolation(self.isolation.clone());
+        match cache() {
+            Some(cache) => builder.cache_directory(cache),
+            None => builder,
+        }
+    }
+
     /// A host that sends as `network` says.
     pub(crate) fn host(
         &self,
         network: &Network,
         credentials: Option<&LateStore>,
     ) -> Result<Host, Failure> {
-        let mut builder = Host::builder()
+        let mut builder = self
+            .bare_host()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
             .transport(Arc::new(transport(network)?))
-            .development(self.development)
-            .isolation(self.isolation.clone());
-        if let Some(cache) = cache() {
-            builder = builder.cache_directory(cache);
-        }
+            .development(self.development);
         if let Some(late) = credentials {
             builder = builder
                 .credential_store(late.shared())
