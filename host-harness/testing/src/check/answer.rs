@@ -132,6 +132,10 @@ impl Answering {
         let sampler = Sampler { shared: &self.shared, fill: Fill::All, text: &text };
         let mut record = sampler.value("", &self.record);
         let is_closed = self.record.get("additionalProperties") == Some(&Value::Bool(false));
+        if let Some(id) = record.get_mut("id").filter(|id| id.is_number()) {
+            // Records that have the same ID are one record.
+            *id = json!(of.and_then(|of| of.parse().ok()).unwrap_or_else(|| number(token, of)));
+        }
         if let (Value::Object(members), false) = (&mut record, is_closed) {
             // A record of another kind, which the node looks up on its way, has these.
             for name in ["id", "name", "summary", "email"] {
@@ -238,6 +242,12 @@ pub(super) fn quoted(message: &str) -> Vec<String> {
     names
 }
 
+/// A number that depends on texts.
+fn number(token: &str, of: Option<&str>) -> u64 {
+    let digest = Sha256::digest([token, of.unwrap_or_default()].join("\0"));
+    digest.iter().take(3).fold(1, |number, byte| (number << 8) | u64::from(*byte))
+}
+
 /// A word for one and for many.
 fn numbers(word: &str) -> (String, String) {
     if let Some(stem) = word.strip_suffix("ies") {
@@ -317,6 +327,24 @@ mod tests {
         assert_eq!(quoted(message), ["service/things"]);
         assert_eq!(quoted("missing key: \"data\", not 'items'"), ["data", "items"]);
         assert!(quoted("it doesn't work").is_empty());
+    }
+
+    #[test]
+    fn records_of_a_list_have_different_ids() {
+        let answering = Answering {
+            shape: Shape::Array,
+            record: json!({"type": "object", "properties": {"id": {"type": "integer"}}}),
+            shared: Arc::default(),
+            given: vec!["12".into(), "bug".into()],
+            words: Vec::new(),
+            named: Vec::new(),
+            pages: Pages::Last,
+        };
+        let list = answering.list("t0");
+        let ids: std::collections::BTreeSet<u64> =
+            list.iter().map(|record| record["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids.len(), 4, "{list:?}");
+        assert!(ids.contains(&12));
     }
 
     #[test]
