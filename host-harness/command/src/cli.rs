@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
+use crate::check::CheckArgs;
 use crate::credential::args::CredentialCommand;
 use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
@@ -118,6 +119,8 @@ pub(crate) enum Command {
     /// Disable and enable plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Judge a plugin by the standard suite of checks. Sends nothing to the network
+    Check(CheckArgs),
     /// Run an action for one or many items
     Run(Box<RunArgs>),
     /// Replay a recorded execution offline, and report where the plugin behaves differently
@@ -156,6 +159,7 @@ impl Command {
             Self::Docs(args) => args.format.into(),
             Self::Approve(args) => args.format.into(),
             Self::Plugin(command) => command.format().into(),
+            Self::Check(args) => args.format.into(),
             Self::Run(args) => args.format,
             Self::Replay(args) => args.format,
             Self::Options(args) => args.format.into(),

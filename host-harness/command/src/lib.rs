@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod approve;
+mod check;
 mod cli;
 mod completions;
 mod credential;
@@ -111,6 +112,7 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Inspect(args) => inspect::run(&setup, &args).await,
         Command::Docs(args) => docs::run(&setup, &args).await,
         Command::Approve(args) => approve::run(&setup, &args).await,
+        Command::Check(args) => check::run(&setup, args).await,
         Command::Plugin(command) => plugin::run(&setup, &command).await,
         Command::Run(args) => run::run(&setup, *args).await,
         Command::Replay(args) => replay::run(&setup, *args).await,

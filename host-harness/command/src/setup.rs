@@ -99,6 +99,15 @@ impl Setup {
         }
     }
 
+    /// A host that runs plugins where the user wants them, with nothing of the user's.
+    pub(crate) fn bare_host(&self) -> HostBuilder {
+        let builder = Host::builder().isolation(self.isolation.clone());
+        match cache() {
+            Some(cache) => builder.cache_directory(cache),
+            None => builder,
+        }
+    }
+
     /// A host that sends as `network` says.
     pub(crate) fn host(
         &self,
@@ -117,14 +126,11 @@ impl Setup {
 
     /// A builder of a host that sends as `network` says.
     pub(crate) fn builder(&self, network: &Network) -> Result<HostBuilder, Failure> {
-        let mut builder = Host::builder()
+        let mut builder = self
+            .bare_host()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
             .transport(Arc::new(transport(network)?))
-            .development(self.development)
-            .isolation(self.isolation.clone());
-        if let Some(cache) = cache() {
-            builder = builder.cache_directory(cache);
-        }
+            .development(self.development);
         if let Some(limit) = &network.rate_limit {
             builder = builder.rate_limit(limit.0.clone());
         }
