@@ -50,6 +50,7 @@
 
 mod access;
 mod answer;
+mod assertion;
 mod backend;
 mod callback;
 mod connect;
