@@ -6,7 +6,7 @@ use std::time::Duration;
 use pagerduty_simulator::{Fault, Hold};
 use serde_json::{Value, json};
 
-use crate::support::{EXECUTE, World, read, until};
+use crate::support::{EXECUTE, World, is_on_the_disk, read, until};
 
 const NOTES: &str = "/v1/plugins/pagerduty/actions/incident_note.create/execute";
 
@@ -269,25 +269,6 @@ fn sent(world: &World, path: &str, member: &str) -> BTreeMap<String, usize> {
         }
     }
     all
-}
-
-/// Whether a file of the data directory holds this text.
-fn is_on_the_disk(world: &World, text: &str) -> bool {
-    let mut directories = vec![world.path("data")];
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            if bytes.windows(text.len()).any(|part| part == text.as_bytes()) {
-                return true;
-            }
-        }
-    }
-    false
 }
 
 #[test]
