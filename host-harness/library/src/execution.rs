@@ -448,7 +448,8 @@ pub enum ExecutionEvent {
         record: OutputRecord,
     },
     /// An item is finished, and all of its records have come. With an error: what it yielded before
-    /// stands.
+    /// stands. Items finish in any order, each as soon as it has ended if the node reports it
+    /// (`context.finish-item`; the SDK does), otherwise when its portion ends.
     ItemFinished {
         /// Position of the item, counted from 0.
         item: u32,
@@ -623,7 +624,8 @@ pub trait Observer: Send + Sync + 'static {
     }
 
     /// An item has finished, after all of its [`output`](Self::output). With an error: what it
-    /// output before remains valid. Called once for each item that was started or is invalid.
+    /// output before remains valid. Called once for each item that was started or is invalid, in any
+    /// order.
     async fn item_finished(&self, item: u32, error: Option<&ItemError>) {
         let _ = (item, error);
     }

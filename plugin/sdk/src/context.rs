@@ -19,6 +19,12 @@ pub fn emit(item: u32, outputs: &[crate::node::OutputItem]) {
     host::emit(item, outputs);
 }
 
+/// Reports that an item has ended before the call returns. Only [`crate::node`] does this, for
+/// every item if the engine asks for it.
+pub(crate) fn finish_item(item: u32, outcome: &crate::node::Outcome) {
+    host::finish_item(item, outcome);
+}
+
 /// True once the engine wants the call to end.
 pub fn cancelled() -> bool {
     host::cancelled()

@@ -7,7 +7,7 @@ mod wasm {
     use crate::bindings::workflow::node::{completions, context as raw, http, timer};
     use crate::context::{CredentialView, Level};
     use crate::http::{Request, Response, SendError};
-    use crate::node::OutputItem;
+    use crate::node::{Outcome, OutputItem};
 
     pub(crate) fn next() -> Option<u64> {
         completions::next()
@@ -32,6 +32,9 @@ mod wasm {
     }
     pub(crate) fn emit(item: u32, outputs: &[OutputItem]) {
         raw::emit(item, outputs);
+    }
+    pub(crate) fn finish_item(item: u32, outcome: &Outcome) {
+        raw::finish_item(item, outcome.as_deref());
     }
     pub(crate) fn cancelled() -> bool {
         raw::cancelled()
@@ -63,7 +66,7 @@ pub(crate) use absent::*;
 mod absent {
     use crate::context::{CredentialView, Level};
     use crate::http::{Request, Response, SendError};
-    use crate::node::OutputItem;
+    use crate::node::{Outcome, OutputItem};
 
     fn absent() -> ! {
         panic!("there is no host: enable the feature `testing` of workflow-node-sdk")
@@ -91,6 +94,9 @@ mod absent {
         absent()
     }
     pub(crate) fn emit(_: u32, _: &[OutputItem]) {
+        absent()
+    }
+    pub(crate) fn finish_item(_: u32, _: &Outcome) {
         absent()
     }
     pub(crate) fn cancelled() -> bool {

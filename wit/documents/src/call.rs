@@ -14,6 +14,8 @@ document! {
         default {
             /// Whether the other items run after one has failed.
             continue_on_fail: bool,
+            /// Whether each item is reported as soon as it has ended.
+            finish_items: bool,
         }
     }
 }

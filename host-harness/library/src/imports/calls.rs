@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::WorkflowNodeCtxView;
-use crate::bindings::workflow::node::types::{Json, OutputItem};
+use crate::bindings::workflow::node::types::{Error as GuestError, Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
 use crate::egress::printable;
 use crate::execution::{LogLevel, weight};
@@ -101,10 +101,7 @@ impl context::Host for WorkflowNodeCtxView<'_> {
 
     async fn emit(&mut self, item: u32, outputs: Vec<OutputItem>) -> wasmtime::Result<()> {
         self.ctx.count_call()?;
-        let Some(position) = self.ctx.positions.get(item as usize).copied() else {
-            let items = self.ctx.positions.len();
-            wasmtime::bail!("`context.emit` for item {item}, but the call has {items}");
-        };
+        let position = self.ctx.position("emit", item)?;
         let mut bytes = 0;
         for output in &outputs {
             bytes += weight(output);
@@ -120,6 +117,17 @@ impl context::Host for WorkflowNodeCtxView<'_> {
         }
         let records = self.ctx.records(outputs, bytes).await?;
         self.ctx.emit(position, records, bytes).await
+    }
+
+    async fn finish_item(
+        &mut self,
+        item: u32,
+        outcome: Result<Vec<OutputItem>, GuestError>,
+    ) -> wasmtime::Result<()> {
+        self.ctx.count_call()?;
+        let position = self.ctx.position("finish-item", item)?;
+        let (outcome, bytes) = self.ctx.outcome(outcome).await?;
+        self.ctx.finish_item(position, outcome, bytes).await
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {

@@ -21,11 +21,12 @@ use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::digest::hex;
 use crate::egress::{Admission, Answered, Session};
-use crate::execution::{Observer, OutputRecord};
+use crate::execution::{ItemError, Observer, OutputRecord};
 use crate::journal::Recorder;
 use crate::journal::record::{Parts as DigestParts, Record, Seen};
 use crate::journal::script::{Break, NamedQueue, Rest, Script, Told};
 use crate::limits::{Limits, exceeded};
+use crate::plugin::{GuestResult, checked_results, is_brief};
 use crate::principal::Principal;
 
 /// Bytes of records that are checked on the executor's own thread.
@@ -44,6 +45,8 @@ pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
 #[derive(Default)]
 pub(crate) struct Traces {
     pub(crate) emitted: Emitted,
+    /// Items that ended before the call returned, by position, and the errors of those that failed.
+    pub(crate) ended: BTreeMap<u32, Option<ItemError>>,
     /// Digests of what each item has emitted, by position, where the call was recorded.
     pub(crate) digests: HashMap<u32, DigestParts>,
     /// Why a recorded call did not go on.
@@ -98,6 +101,7 @@ pub struct WorkflowNodeCtx {
     pub(super) deadline: Option<u64>,
 
     pub(super) emitted: Emitted,
+    ended: BTreeMap<u32, Option<ItemError>>,
     pub(super) output_bytes: usize,
     pub(super) log_lines: u32,
     pub(super) log_bytes: usize,
@@ -179,6 +183,7 @@ impl WorkflowNodeCtx {
             finished: unbounded_channel(),
             looked_at: None,
             emitted: BTreeMap::new(),
+            ended: BTreeMap::new(),
             output_bytes: 0,
             log_lines: 0,
             log_bytes: 0,
@@ -227,6 +232,16 @@ impl WorkflowNodeCtx {
         self.open.insert(ticket, None);
         // The receiver is in this context.
         drop(self.finished.0.send((ticket, Some(answer))));
+    }
+
+    /// The last ticket that the instance was given.
+    pub(crate) fn last_ticket(&self) -> u64 {
+        self.last_ticket
+    }
+
+    /// Goes on numbering tickets where the last call of the instance ended.
+    pub(crate) fn number_tickets_after(&mut self, last: u64) {
+        self.last_ticket = last;
     }
 
     fn new_ticket(&mut self) -> u64 {
@@ -393,6 +408,7 @@ impl WorkflowNodeCtx {
     pub(crate) fn take_traces(&mut self) -> Traces {
         Traces {
             emitted: std::mem::take(&mut self.emitted),
+            ended: std::mem::take(&mut self.ended),
             digests: std::mem::take(&mut self.emitted_digests),
             broken: self.broken.take(),
             requests: self.script.as_ref().map_or(0, Script::made),
@@ -607,8 +623,78 @@ impl WorkflowNodeCtx {
         checked.map_err(wasmtime::Error::msg)
     }
 
+    /// The position of an item of the call that has not ended. `function`: what the guest called.
+    pub(super) fn position(&self, function: &str, item: u32) -> wasmtime::Result<u32> {
+        let Some(position) = self.positions.get(item as usize).copied() else {
+            let items = self.positions.len();
+            wasmtime::bail!("`context.{function}` for item {item}, but the call has {items}");
+        };
+        if self.ended.contains_key(&position) {
+            wasmtime::bail!("`context.{function}` for item {item}, which has ended");
+        }
+        Ok(position)
+    }
+
+    /// How an item has ended, checked, and what its output counts.
+    pub(super) async fn outcome(
+        &mut self,
+        outcome: GuestResult,
+    ) -> wasmtime::Result<(Result<Vec<OutputRecord>, ItemError>, usize)> {
+        let outcome = vec![outcome];
+        let is_brief = is_brief(&outcome);
+        let (ports, limits, before) = (self.ports.clone(), self.limits.clone(), self.output_bytes);
+        let check = move || checked_results(&ports, outcome, 1, &limits, before);
+        let checked = match self.session.as_ref().filter(|_| !is_brief) {
+            Some(session) => {
+                let _waits = self.time.waits();
+                let checked = session.heavy.run(move |_| check()).await;
+                checked.map_err(|error| error.to_string()).and_then(|checked| checked)
+            }
+            None => check(),
+        };
+        let (mut outcomes, bytes) = checked.map_err(wasmtime::Error::msg)?;
+        let outcome = outcomes.pop().ok_or_else(|| wasmtime::Error::msg("no outcome"))?;
+        Ok((outcome, bytes - before))
+    }
+
+    /// An item has ended. `bytes`: what its last output counts.
+    pub(super) async fn finish_item(
+        &mut self,
+        item: u32,
+        outcome: Result<Vec<OutputRecord>, ItemError>,
+        bytes: usize,
+    ) -> wasmtime::Result<()> {
+        let (records, error) = match outcome {
+            Ok(records) => (records, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let observer = self.observer.clone();
+        let waits = self.time.waits();
+        self.tell(item, records, bytes).await?;
+        observer.item_finished(item, error.as_ref()).await;
+        self.ended.insert(item, error);
+        drop(waits);
+        let done = self.ended.len() as u64;
+        if done > self.progress {
+            self.progress = done;
+            self.ends.item_finished();
+        }
+        self.told().await
+    }
+
     /// `bytes`: what the records count.
     pub(super) async fn emit(
+        &mut self,
+        item: u32,
+        records: Vec<OutputRecord>,
+        bytes: usize,
+    ) -> wasmtime::Result<()> {
+        self.tell(item, records, bytes).await?;
+        self.told().await
+    }
+
+    /// Hands output to the engine.
+    async fn tell(
         &mut self,
         item: u32,
         records: Vec<OutputRecord>,
@@ -625,14 +711,22 @@ impl WorkflowNodeCtx {
         if let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) {
             journal.flush(false).await.map_err(wasmtime::Error::msg)?;
         }
-        self.observer.output(item, &records).await;
-        if !self.is_remote {
-            self.taken()?;
+        if !records.is_empty() {
+            self.observer.output(item, &records).await;
         }
         if self.observer.keeps_output() {
             self.output_bytes += bytes;
             self.emitted.entry(item).or_default().extend(records);
         }
+        Ok(())
+    }
+
+    /// The engine has been handed what the guest reported.
+    async fn told(&mut self) -> wasmtime::Result<()> {
+        if !self.is_remote {
+            self.taken()?;
+        }
+        let _waits = self.time.waits();
         self.relieve().await
     }
 

@@ -84,6 +84,7 @@ impl Lease {
                 .collect(),
             seen: context.seen(),
             // When the call was recorded in this process, the guest saw the time after each emit.
+            last_ticket: context.last_ticket(),
             not_taken: if context.is_scripted() { 0 } else { NOT_TAKEN },
         };
         let mut link = self.link()?;
@@ -154,6 +155,9 @@ async fn answer(
         }
         FromWorker::Emit { item, outputs } => {
             context::Host::emit(&mut view, item, outputs).await?;
+        }
+        FromWorker::FinishItem { item, outcome } => {
+            context::Host::finish_item(&mut view, item, outcome).await?;
         }
         FromWorker::Taken => {
             context.taken()?;

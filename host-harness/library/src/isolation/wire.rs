@@ -16,7 +16,7 @@ use crate::bindings::workflow::node::types::OutputItem;
 use crate::inspection::Surface;
 use crate::journal::record::Seen;
 use crate::limits::ProcessLimits;
-use crate::plugin::{Invocation, Returned, Stopping};
+use crate::plugin::{GuestResult, Invocation, Returned, Stopping};
 
 /// Bytes of a frame's length.
 pub(super) const PREFIX: usize = 4;
@@ -74,6 +74,8 @@ pub(super) struct Call<'a> {
     pub(super) seen: Seen,
     /// A guest waits until the engine has taken its output when so many bytes are on their way.
     pub(super) not_taken: u64,
+    /// The last ticket of the instance that is used again.
+    pub(super) last_ticket: u64,
 }
 
 /// A finished ticket.
@@ -158,6 +160,11 @@ pub(super) enum FromWorker {
     Emit {
         item: u32,
         outputs: Vec<OutputItem>,
+    },
+    /// The end of an item; the engine takes it later.
+    FinishItem {
+        item: u32,
+        outcome: GuestResult,
     },
     /// Asks to be answered when the engine has taken all output so far.
     Taken,

@@ -309,7 +309,7 @@ impl Instance {
     /// Runs a further call.
     pub(super) async fn go_on(
         self,
-        context: WorkflowNodeCtx,
+        mut context: WorkflowNodeCtx,
         portion: &Invocation,
     ) -> Result<(GuestResults, Ended, Self), Stopped> {
         let mut local = match self {
@@ -322,6 +322,7 @@ impl Instance {
         let LocalInstance { store, exports, .. } = &mut *local;
         let host_call = context.limits().host_call;
         let state = store.data_mut();
+        context.number_tickets_after(state.node.last_ticket());
         state.node = context;
         // What it wrote during the last call explains nothing of this one.
         drop(state.written.take());

@@ -441,21 +441,24 @@ impl<'a> Run<'a> {
         for (position, problems) in (first..next).zip(problems) {
             let mut parts = traces.digests.remove(&position).unwrap_or_default();
             let mut reported = 0;
+            let ended = traces.ended.remove(&position);
+            let is_reported = ended.is_some();
             let outcome = match problems.is_empty() {
                 false => invalid_item(&problems),
                 true => {
                     let mut output = traces.emitted.remove(&position).unwrap_or_default();
                     reported = output.len();
-                    let error = match results.next() {
-                        Some(Ok(records)) => {
+                    let error = match (ended, results.next()) {
+                        (Some(error), _) => error,
+                        (None, Some(Ok(records))) => {
                             if is_recorded {
                                 records.iter().for_each(|record| record.add_to(&mut parts));
                             }
                             output.extend(records);
                             None
                         }
-                        Some(Err(error)) => Some(error),
-                        None => Some(ItemError::new(
+                        (None, Some(Err(error))) => Some(error),
+                        (None, None) => Some(ItemError::new(
                             ItemErrorKind::Internal,
                             "the plugin returned no result",
                         )),
@@ -466,7 +469,7 @@ impl<'a> Run<'a> {
             if is_recorded {
                 ends.push(item_end(parts, outcome.error.as_ref()));
             }
-            outcomes.push(Finished { outcome, reported });
+            outcomes.push(Finished { outcome, reported, is_reported });
         }
         self.next = next;
         self.failed += outcomes.iter().filter(|one| !one.outcome.is_ok()).count() as u64;
@@ -664,6 +667,8 @@ impl<'a> Run<'a> {
             options: without_nulls(serde_json::json!({
                 "continue_on_fail": self.execution.continue_on_fail,
                 "concurrency": self.execution.concurrency,
+                // A stream is read item by item.
+                "finish_items": matches!(self.place, Some(None)).then_some(true),
             }))
             .to_string(),
         });
@@ -683,10 +688,9 @@ impl<'a> Run<'a> {
             Ok(results) => results,
             Err(error) => return Results::Whole(ItemError::of_guest(error, &self.limits)),
         };
-        let (action, limits) = (self.execution.action.clone(), self.limits.clone());
-        let ports = self.target.ports.clone();
+        let (ports, limits) = (self.target.ports.clone(), self.limits.clone());
         let is_brief = is_brief(&results);
-        let check = move || checked_results(&action, &ports, results, items, &limits, emitted);
+        let check = move || checked_results(&ports, results, items, &limits, emitted);
         let checked = match self.session.as_ref().filter(|_| !is_brief) {
             Some(session) => session.heavy.run(move |_| check()).await,
             None => Ok(check()),
@@ -746,6 +750,8 @@ pub(super) struct Finished {
     pub(super) outcome: ItemOutcome,
     /// How many records of it the observer has received already.
     pub(super) reported: usize,
+    /// Whether the observer has received its end already.
+    pub(super) is_reported: bool,
 }
 
 /// Reports finished items to an observer. Returns what of them belongs into the outcome. The instance
@@ -756,12 +762,14 @@ pub(super) async fn report(
     finished: Vec<Finished>,
 ) -> Vec<ItemOutcome> {
     let mut outcomes = Vec::with_capacity(finished.len());
-    for (item, Finished { mut outcome, reported }) in (first..).zip(finished) {
+    for (item, Finished { mut outcome, reported, is_reported }) in (first..).zip(finished) {
         let records = &outcome.output[reported..];
         if !records.is_empty() {
             observer.output(item, records).await;
         }
-        observer.item_finished(item, outcome.error.as_ref()).await;
+        if !is_reported {
+            observer.item_finished(item, outcome.error.as_ref()).await;
+        }
         if !observer.keeps_output() {
             outcome.output = Vec::new();
         }

@@ -24,6 +24,7 @@ pub(crate) use crash::{Stop as Stopping, held};
 use form::{CompiledForm, Forms};
 pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use recorded::{Replay, Resume};
+pub(crate) use results::{GuestResult, checked_results, is_brief};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 

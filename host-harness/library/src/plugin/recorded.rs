@@ -308,7 +308,11 @@ impl Plugin {
                 None => continue,
             };
             run.has_portions = true;
-            let finished = of_portion.into_iter().map(|outcome| Finished { outcome, reported: 0 });
+            let finished = of_portion.into_iter().map(|outcome| Finished {
+                outcome,
+                reported: 0,
+                is_reported: false,
+            });
             let observer = run.observer();
             let first = recorded.portion.first;
             outcomes.extend(report(&*observer, first, finished.collect()).await);

@@ -10,7 +10,7 @@ use crate::json::Measure;
 use crate::limits::{Limits, RECORD_OVERHEAD, too_much_output};
 
 /// What a guest returns for an item.
-pub(super) type GuestResult = Result<Vec<OutputItem>, GuestError>;
+pub(crate) type GuestResult = Result<Vec<OutputItem>, GuestError>;
 
 /// What came of each item.
 type ItemResults = Vec<Result<Vec<OutputRecord>, ItemError>>;
@@ -19,7 +19,7 @@ type ItemResults = Vec<Result<Vec<OutputRecord>, ItemError>>;
 const BRIEF: usize = 16 * 1024;
 
 /// Whether checking the results takes next to no time.
-pub(super) fn is_brief(results: &[GuestResult]) -> bool {
+pub(crate) fn is_brief(results: &[GuestResult]) -> bool {
     let mut left = BRIEF;
     results.iter().all(|result| {
         let size = match result {
@@ -36,8 +36,7 @@ pub(super) fn is_brief(results: &[GuestResult]) -> bool {
 
 /// The results, with what all output counts now; before, it counted `bytes`. Takes time with the size
 /// of the results.
-pub(super) fn checked_results(
-    action: &str,
+pub(crate) fn checked_results(
     ports: &BTreeSet<String>,
     results: Vec<GuestResult>,
     items: usize,
@@ -71,7 +70,7 @@ pub(super) fn checked_results(
                     if !ports.contains(&output.port) {
                         let port = printable(&output.port);
                         return Err(format!(
-                            "it returned output on the port `{port}`, which `{action}` does not \
+                            "it returned output on the port `{port}`, which the action does not \
                              declare"
                         ));
                     }

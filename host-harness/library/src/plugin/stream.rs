@@ -17,7 +17,8 @@ use super::Plugin;
 use super::execute::{End, Finished, Portion, Run};
 use crate::error::{Cause, Error};
 use crate::execution::{
-    Exchange, Execution, ExecutionEnd, ExecutionEvent, LogLevel, Observer, OutputRecord, Silent,
+    Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, LogLevel, Observer, OutputRecord,
+    Silent,
 };
 use crate::journal::record::Kind;
 use crate::journal::{Journals, Recorder, Recording};
@@ -250,24 +251,17 @@ struct EventObserver {
 }
 
 impl EventObserver {
-    /// Sends the remaining records of each item and its end. Returns false if the stream was dropped.
+    /// Sends what the stream has not received of the items of a portion: the remaining records of
+    /// each, and its end. Returns false if the stream was dropped.
     async fn finish(&self, first: u32, finished: Vec<Finished>) -> bool {
-        let mut emitted =
-            std::mem::take(&mut *self.emitted.lock().unwrap_or_else(PoisonError::into_inner));
-        for (item, Finished { outcome, .. }) in (first..).zip(finished) {
-            let mut records = emitted.remove(&item).unwrap_or_default();
-            for record in outcome.output {
-                records += 1;
-                if self.events.send(ExecutionEvent::Record { item, record }).await.is_err() {
-                    return false;
-                }
+        for (item, Finished { outcome, is_reported, .. }) in (first..).zip(finished) {
+            if is_reported {
+                continue;
             }
-            let event = ExecutionEvent::ItemFinished { item, records, error: outcome.error };
-            if self.events.send(event).await.is_err() {
-                return false;
-            }
+            self.output(item, &outcome.output).await;
+            self.item_finished(item, outcome.error.as_ref()).await;
         }
-        true
+        !self.events.is_closed()
     }
 }
 
@@ -281,6 +275,15 @@ impl Observer for EventObserver {
         }
         let mut emitted = self.emitted.lock().unwrap_or_else(PoisonError::into_inner);
         *emitted.entry(item).or_default() += records.len() as u64;
+    }
+
+    async fn item_finished(&self, item: u32, error: Option<&ItemError>) {
+        let records = {
+            let mut emitted = self.emitted.lock().unwrap_or_else(PoisonError::into_inner);
+            emitted.remove(&item).unwrap_or_default()
+        };
+        let event = ExecutionEvent::ItemFinished { item, records, error: error.cloned() };
+        drop(self.events.send(event).await);
     }
 
     fn keeps_output(&self) -> bool {

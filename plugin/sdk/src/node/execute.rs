@@ -45,6 +45,7 @@ fn run(hooks: Hooks, call: Call) -> Result<Vec<Outcome>, Error> {
     let mode = Mode {
         continue_on_fail: options.get("continue_on_fail").and_then(Value::as_bool).unwrap_or(false),
         concurrency: concurrency.map_or(DEFAULT_CONCURRENCY, |limit| limit as usize),
+        finish_items: options.get("finish_items").and_then(Value::as_bool).unwrap_or(false),
     };
     let credential = Rc::new(Credential::in_slot(action.slot)?);
     let mut items = Vec::with_capacity(call.items.len());
@@ -66,6 +67,8 @@ fn run(hooks: Hooks, call: Call) -> Result<Vec<Outcome>, Error> {
 struct Mode {
     continue_on_fail: bool,
     concurrency: usize,
+    /// Whether each item is reported as soon as it has ended.
+    finish_items: bool,
 }
 
 /// An item's parameters, checked.
@@ -96,7 +99,7 @@ async fn all(
                 credential: credential.clone(),
                 hooks,
             }),
-            Err(error) => outcomes[index] = Some(Err(error)),
+            Err(error) => outcomes[index] = Some(ended(mode, index as u32, Err(error))),
         }
     }
     let failed = Cell::new(tasks.len() < total);
@@ -147,6 +150,7 @@ async fn all(
             },
             |_, (place, mut outcome)| {
                 match &mut outcome {
+                    Ok(_) if mode.finish_items => {}
                     Ok(outputs) => {
                         let bytes: usize = outputs.iter().map(|output| output.json.len()).sum();
                         if kept + bytes > KEPT_OUTPUT {
@@ -157,7 +161,7 @@ async fn all(
                     }
                     Err(_) => failed.set(true),
                 }
-                outcomes[place as usize] = Some(outcome);
+                outcomes[place as usize] = Some(ended(mode, place, outcome));
                 done += 1;
                 if total > 1 {
                     context::progress(done, Some(total as u64), "");
@@ -166,10 +170,19 @@ async fn all(
         )
         .await;
     }
-    let ended = |outcome: Option<Outcome>| {
+    let given = |outcome: Option<Outcome>| {
         outcome.unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "it was given no outcome")))
     };
-    outcomes.into_iter().map(ended).collect()
+    outcomes.into_iter().map(given).collect()
+}
+
+/// Reports an item that has ended, if the engine waits for it. What is left to return for it.
+fn ended(mode: Mode, item: u32, outcome: Outcome) -> Outcome {
+    if !mode.finish_items {
+        return outcome;
+    }
+    context::finish_item(item, &outcome);
+    Ok(Vec::new())
 }
 
 fn not_begun(because: &str) -> Error {

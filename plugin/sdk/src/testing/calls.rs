@@ -60,6 +60,13 @@ impl Call {
         self
     }
 
+    /// Asks that each item is reported as soon as it has ended, as an engine does that streams. See
+    /// [`Host::finished`].
+    pub fn finish_items(mut self) -> Self {
+        self.options.insert("finish_items".into(), true.into());
+        self
+    }
+
     /// Sets the version of the action that the workflow was built with; by default the newest.
     pub fn version(mut self, version: u32) -> Self {
         self.version = Some(version);
@@ -141,6 +148,7 @@ impl Host {
         let version = declaration.action(&call.action).map_or(1, |action| action.version);
         let action = call.action.clone();
         let emitted_before = self.emitted().len();
+        self.forget_finished();
         let raw = node::Call {
             node: declaration.name().into(),
             version: call.version.unwrap_or(version),
@@ -148,7 +156,10 @@ impl Host {
             items: call.items,
             options: Value::Object(call.options).to_string(),
         };
-        let results = self.run(|| node::execute::<P>(raw))?;
+        let mut results = self.run(|| node::execute::<P>(raw))?;
+        for (item, outcome) in self.finished() {
+            results[item as usize] = outcome;
+        }
         let emitted = self.emitted().split_off(emitted_before);
         let validators = self.0.borrow().checks_output.then(schemas::outputs::<P>);
         let read = |output: &OutputItem| {

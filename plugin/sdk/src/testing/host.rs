@@ -10,7 +10,7 @@ use workflow_node_documents::{Configuration, Document as _};
 use super::Sent;
 use crate::context::{CredentialView, Level};
 use crate::http::{Request, Response, SendError};
-use crate::node::{self, OutputItem, Plugin};
+use crate::node::{self, Outcome, OutputItem, Plugin};
 
 type Answer = Box<dyn FnMut(&Request) -> Result<Response, SendError>>;
 
@@ -28,6 +28,7 @@ pub(super) struct State {
     requests: Vec<Request>,
     credentials: BTreeMap<String, CredentialView>,
     emitted: Vec<(u32, OutputItem)>,
+    finished: Vec<(u32, Outcome)>,
     logged: Vec<(Level, String)>,
     open: Vec<Open>,
     is_last_first: bool,
@@ -101,6 +102,7 @@ impl Host {
             requests: Vec::new(),
             credentials: BTreeMap::new(),
             emitted: Vec::new(),
+            finished: Vec::new(),
             logged: Vec::new(),
             open: Vec::new(),
             is_last_first: false,
@@ -325,6 +327,16 @@ impl Host {
         self.0.borrow().emitted.clone()
     }
 
+    /// The items that were reported as soon as they had ended, in that order, with how they ended:
+    /// see [`Call::finish_items`](super::Call::finish_items).
+    pub fn finished(&self) -> Vec<(u32, Outcome)> {
+        self.0.borrow().finished.clone()
+    }
+
+    pub(super) fn forget_finished(&self) {
+        self.0.borrow_mut().finished.clear();
+    }
+
     /// The lines that were logged.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.0.borrow().logged.clone()
@@ -355,7 +367,9 @@ impl State {
 
 /// The imports of a native build.
 pub(crate) mod imports {
-    use super::{CURRENT, CredentialView, Level, OutputItem, Request, Response, SendError, State};
+    use super::{
+        CURRENT, CredentialView, Level, Outcome, OutputItem, Request, Response, SendError, State,
+    };
 
     fn with<T>(use_state: impl FnOnce(&mut State) -> T) -> T {
         CURRENT.with_borrow(|current| {
@@ -398,6 +412,13 @@ pub(crate) mod imports {
     pub(crate) fn progress(_done: u64, _total: Option<u64>, _message: &str) {}
     pub(crate) fn emit(item: u32, outputs: &[OutputItem]) {
         with(|state| state.emitted.extend(outputs.iter().map(|output| (item, output.clone()))));
+    }
+    pub(crate) fn finish_item(item: u32, outcome: &Outcome) {
+        with(|state| {
+            let has_ended = state.finished.iter().any(|(ended, _)| *ended == item);
+            assert!(!has_ended, "item {item} has ended before");
+            state.finished.push((item, outcome.clone()));
+        });
     }
     pub(crate) fn cancelled() -> bool {
         with(|state| state.is_cancelled)

@@ -169,6 +169,24 @@ fn emitted_records_come_before_those_that_are_returned() {
 }
 
 #[test]
+fn items_are_reported_as_they_end_where_the_engine_asks_for_it() {
+    let list =
+        || Call::new("city.weather").items([json!({"city": "a"}), json!({}), json!({"city": "b"})]);
+    let weather = |request: &Request| match request.url.ends_with("/a") {
+        true => Ok(answer(404, "{}")),
+        false => Ok(answer(200, r#"{"celsius":1}"#)),
+    };
+    let host = Host::answering(weather);
+    let whole = host.call::<Sound>(list().continue_on_fail()).unwrap();
+    assert_eq!(host.finished(), []);
+    let one_by_one = host.call::<Sound>(list().continue_on_fail().finish_items()).unwrap();
+    assert_eq!(one_by_one, whole);
+    // The wrong item is known before the first request.
+    let order: Vec<u32> = host.finished().iter().map(|(item, _)| *item).collect();
+    assert_eq!(order, [1, 0, 2]);
+}
+
+#[test]
 fn a_script_that_is_too_short_or_too_long_is_found() {
     let list = || Call::new("city.weather").items([json!({"city": "a"}), json!({"city": "b"})]);
     let weather = || answer(200, r#"{"celsius":1}"#);

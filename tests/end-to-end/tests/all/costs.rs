@@ -121,6 +121,11 @@ impl context::Host for Scripted {
     fn emit(&mut self, _item: u32, outputs: Vec<types::OutputItem>) {
         self.copied.1 += outputs.iter().map(|output| output.json.len()).sum::<usize>();
     }
+    fn finish_item(&mut self, item: u32, outcome: Result<Vec<types::OutputItem>, types::Error>) {
+        if let Ok(outputs) = outcome {
+            self.emit(item, outputs);
+        }
+    }
     fn cancelled(&mut self) -> bool {
         false
     }

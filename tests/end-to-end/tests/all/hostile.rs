@@ -30,6 +30,9 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
         ("deep-json", "nested deeper than 64"),
         ("emit-elsewhere", "`context.emit` for item 7"),
         ("emit-wrong-port", "the port `elsewhere`"),
+        ("finish-elsewhere", "`context.finish-item` for item 7"),
+        ("finish-wrong-port", "the port `elsewhere`"),
+        ("finish-no-json", "not valid JSON"),
         ("take-unknown", "`http.take` of ticket 42"),
         ("take-early", "has not returned"),
         ("too-random", "the limit is 1024"),
@@ -42,6 +45,39 @@ async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
         let outcome = hostile.misbehave("wait-for-nothing").await;
         assert_eq!(end_to_end::values(&outcome, 0), [json!(true)], "after {case}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_has_ended_stays_as_it_ended() {
+    let hostile = Hostile::new().await;
+    let outcome = hostile.misbehave("finish-and-return").await;
+    assert!(outcome.items[0].is_ok() && outcome.stopped.is_none());
+    assert_eq!(end_to_end::values(&outcome, 0), [json!("first")]);
+    let outcome = hostile.misbehave("finish-and-trap").await;
+    let stopped = outcome.stopped.as_ref().unwrap().to_string();
+    assert!(stopped.contains("after the item has ended"), "{stopped}");
+    assert!(outcome.items[0].is_ok(), "{:?}", outcome.items[0].error);
+    assert_eq!(end_to_end::values(&outcome, 0), [json!("first"), json!("second")]);
+    for (case, function) in [("emit-after-the-end", "emit"), ("finish-twice", "finish-item")] {
+        let outcome = hostile.misbehave(case).await;
+        let stopped = outcome.stopped.as_ref().unwrap().to_string();
+        let reason = format!("`context.{function}` for item 0, which has ended");
+        assert!(stopped.contains(&reason), "{stopped}");
+        assert_eq!(end_to_end::values(&outcome, 0), [json!(1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_are_never_used_again_within_an_instance() {
+    let hostile = Hostile::new().await;
+    let mut execution = hostile.execution("hostile.misbehave");
+    execution.items = vec![json!({"case": "ticket"}); 3];
+    execution.concurrency = Some(1);
+    execution.context.limits =
+        Some(workflow_node_host::Limits { portion_items: 1, ..Default::default() });
+    let outcome = hostile.plugin.execute(execution).await.unwrap();
+    let tickets: Vec<_> = (0..3).flat_map(|item| end_to_end::values(&outcome, item)).collect();
+    assert_eq!(tickets, [json!(1), json!(2), json!(3)], "{:?}", outcome.stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,13 +176,15 @@ async fn requests_that_are_never_sent_do_not_fill_the_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn output_beyond_the_limit_stops_the_plugin() {
     let hostile = Hostile::new().await;
-    let mut execution = hostile.execution("hostile.misbehave");
-    if let Some(limits) = &mut execution.context.limits {
-        limits.output = 1 << 20;
+    for case in ["large-output", "finish-large"] {
+        let mut execution = hostile.execution("hostile.misbehave");
+        if let Some(limits) = &mut execution.context.limits {
+            limits.output = 1 << 20;
+        }
+        execution.items.push(json!({ "case": case }));
+        let outcome = hostile.plugin.execute(execution).await.unwrap();
+        assert!(stopped(&outcome).contains("larger than 1048576 bytes"), "{case}");
     }
-    execution.items.push(json!({"case": "large-output"}));
-    let outcome = hostile.plugin.execute(execution).await.unwrap();
-    assert!(stopped(&outcome).contains("larger than 1048576 bytes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,8 @@ impl Scenario {
 }
 
 async fn of_stream(mut events: ExecutionStream) -> Result<Value, Error> {
-    let (mut output, mut items) = (BTreeMap::<u32, Vec<Value>>::new(), Vec::new());
+    let mut output = BTreeMap::<u32, Vec<Value>>::new();
+    let mut items = BTreeMap::new();
     while let Some(event) = events.next().await {
         match event {
             ExecutionEvent::Record { item, record } => {
@@ -109,8 +110,9 @@ async fn of_stream(mut events: ExecutionStream) -> Result<Value, Error> {
             }
             ExecutionEvent::ItemFinished { item, error, records, .. } => {
                 let output = output.remove(&item).unwrap_or_default();
-                assert_eq!((item as usize, records), (items.len(), output.len() as u64));
-                items.push(json!({ "output": output, "error": error }));
+                assert_eq!(records, output.len() as u64);
+                let former = items.insert(item, json!({ "output": output, "error": error }));
+                assert!(former.is_none(), "item {item} is finished once");
             }
             ExecutionEvent::End(end) => {
                 if let Some(error) = end.stopped {
@@ -120,6 +122,7 @@ async fn of_stream(mut events: ExecutionStream) -> Result<Value, Error> {
             _ => {}
         }
     }
+    let items: Vec<Value> = items.into_values().collect();
     Ok(json!({ "items": items, "stopped": null }))
 }
 

@@ -205,6 +205,7 @@ fn misbehave(
             println!();
             std::process::abort()
         }
+        "ticket" => yes(&timer::after(1).to_string()),
         "no-result" => Ok(Vec::new()),
         "two-results" => Ok(vec![Ok(Vec::new()), Ok(Vec::new())]),
         "wrong-port" => {
@@ -219,6 +220,44 @@ fn misbehave(
         "emit-elsewhere" => {
             context::emit(7, &[main("{}".into())]);
             yes("{}")
+        }
+        "finish-elsewhere" => {
+            context::finish_item(7, Ok(&[]));
+            yes("{}")
+        }
+        "finish-twice" => {
+            context::finish_item(0, Ok(&[main("1".into())]));
+            context::finish_item(0, Ok(&[main("2".into())]));
+            yes("{}")
+        }
+        "emit-after-the-end" => {
+            context::finish_item(0, Ok(&[main("1".into())]));
+            context::emit(0, &[main("2".into())]);
+            yes("{}")
+        }
+        "finish-wrong-port" => {
+            let output = types::OutputItem { port: "elsewhere".into(), json: "{}".into() };
+            context::finish_item(0, Ok(&[output]));
+            yes("{}")
+        }
+        "finish-no-json" => {
+            context::finish_item(0, Ok(&[main("{not json".into())]));
+            yes("{}")
+        }
+        "finish-large" => {
+            let big = format!("\"{}\"", "x".repeat(1 << 20));
+            let outputs: Vec<_> = (0..40).map(|_| main(big.clone())).collect();
+            context::finish_item(0, Ok(&outputs));
+            yes("{}")
+        }
+        "finish-and-return" => {
+            context::finish_item(0, Ok(&[main("\"first\"".into())]));
+            yes("\"second\"")
+        }
+        "finish-and-trap" => {
+            context::emit(0, &[main("\"first\"".into())]);
+            context::finish_item(0, Ok(&[main("\"second\"".into())]));
+            panic!("after the item has ended")
         }
         "emit-wrong-port" => {
             context::emit(0, &[types::OutputItem { port: "elsewhere".into(), json: "{}".into() }]);

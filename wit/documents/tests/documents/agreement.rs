@@ -72,6 +72,7 @@ fn says_something(name: &str, value: &Value) -> bool {
                 | "iss_in_response"
                 | "made_by_host"
                 | "continue_on_fail"
+                | "finish_items"
         ),
         Value::Bool(true) => name != "output",
         Value::Number(number) => name != "previous_ms" || number.as_u64() != Some(0),

@@ -221,7 +221,10 @@ fn options() {
 
 #[test]
 fn options_of_calls() {
-    check(&[CallOptions::default(), CallOptions::default().concurrency(4).continue_on_fail(true)]);
+    check(&[
+        CallOptions::default(),
+        CallOptions::default().concurrency(4).continue_on_fail(true).finish_items(true),
+    ]);
     check(&[
         TriggerOptions::default(),
         TriggerOptions::default().limit(100).signing_secret("secret:1"),

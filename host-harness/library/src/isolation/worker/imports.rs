@@ -14,6 +14,7 @@ use crate::bindings::workflow::node::{completions, context, http, timer, types};
 use crate::imports::{add_wasi_to_linker, draw, not_named, random_length};
 use crate::journal::record::Seen;
 use crate::limits::exceeded;
+use crate::plugin::GuestResult;
 
 struct HasImports;
 
@@ -69,7 +70,7 @@ impl Imports {
             drawn: 0,
             keys: std::mem::take(&mut call.keys),
             credentials: call.credentials.drain(..).collect(),
-            last_ticket: 0,
+            last_ticket: call.last_ticket,
             open: HashSet::new(),
             named: VecDeque::new(),
             answers: HashMap::new(),
@@ -92,6 +93,21 @@ impl Imports {
             return Err(wasmtime::Error::msg(exceeded(what, "host_calls", self.most_calls)));
         }
         Ok(())
+    }
+
+    /// The guest waits where too much of its output is on its way to the engine.
+    fn wait_for_engine(&mut self) -> wasmtime::Result<()> {
+        if self.not_taken < self.most_not_taken {
+            return Ok(());
+        }
+        self.not_taken = 0;
+        match self.socket()?.ask(&FromWorker::Taken)? {
+            ToWorker::Seen(seen) => {
+                self.seen = seen;
+                Ok(())
+            }
+            _ => Err(confused()),
+        }
     }
 
     fn start(&mut self, message: &FromWorker) -> wasmtime::Result<u64> {
@@ -203,17 +219,17 @@ impl context::Host for Imports {
         self.count()?;
         self.not_taken += outputs.iter().map(|output| output.json.len() as u64 + 64).sum::<u64>();
         self.socket()?.gather(&FromWorker::Emit { item, outputs })?;
-        if self.not_taken < self.most_not_taken {
-            return Ok(());
-        }
-        self.not_taken = 0;
-        match self.socket()?.ask(&FromWorker::Taken)? {
-            ToWorker::Seen(seen) => {
-                self.seen = seen;
-                Ok(())
-            }
-            _ => Err(confused()),
-        }
+        self.wait_for_engine()
+    }
+
+    async fn finish_item(&mut self, item: u32, outcome: GuestResult) -> wasmtime::Result<()> {
+        self.count()?;
+        self.not_taken += match &outcome {
+            Ok(outputs) => outputs.iter().map(|output| output.json.len() as u64 + 64).sum(),
+            Err(error) => error.message.len() as u64 + 64,
+        };
+        self.socket()?.gather(&FromWorker::FinishItem { item, outcome })?;
+        self.wait_for_engine()
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {

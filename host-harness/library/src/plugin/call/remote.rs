@@ -50,6 +50,7 @@ pub(crate) struct Instance {
     lease: Option<Lease>,
     memory: usize,
     initial: usize,
+    last_ticket: u64,
 }
 
 impl Drop for Instance {
@@ -85,7 +86,10 @@ impl Instance {
         invocation: &Invocation,
     ) -> Result<(Returned, Ended, Self), Stopped> {
         match self.lease.take() {
-            Some(lease) => run(lease, &mut context, invocation, true).await,
+            Some(lease) => {
+                context.number_tickets_after(self.last_ticket);
+                run(lease, &mut context, invocation, true).await
+            }
             None => Err(Stopped::before(Error::internal("the worker is gone"))),
         }
     }
@@ -121,7 +125,8 @@ async fn run(
     match kept {
         Ok((Finished { returned, memory, initial }, lease)) => {
             let ended = Ended { traces, memory, output_bytes: context.output_bytes() };
-            Ok((returned, ended, Instance { lease: Some(lease), memory, initial }))
+            let last_ticket = context.last_ticket();
+            Ok((returned, ended, Instance { lease: Some(lease), memory, initial, last_ticket }))
         }
         Err(stopping) => Err(Stopped::of(stopping, context, traces).await),
     }
