@@ -1,5 +1,5 @@
 //! Pages for people: what an engine asks to connect, and what came of it. Every value goes through the
-//! escaping of the templates; there is no script, and browsers are told to run none.
+//! escaping of the templates; there is no script, and browsers may run none.
 
 use std::sync::LazyLock;
 

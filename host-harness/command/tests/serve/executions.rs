@@ -1,6 +1,7 @@
 //! Running actions: collected, streamed, detached, repeated, cancelled, over restarts and kills.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use pagerduty_simulator::{Fault, Hold};
@@ -122,6 +123,31 @@ fn records_arrive_as_lines() {
     };
     assert_eq!(records(&lines), records(&again));
     assert_eq!(world.simulator.us().incident_count(), count);
+}
+
+#[test]
+fn an_item_arrives_before_the_service_has_answered_the_next_one() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let client = server.client(&world.full_token());
+    let slow = Hold::new();
+    let fault = Fault::hold_before_apply(&slow).method("POST").path("/incidents").after(1).always();
+    world.simulator.fault(fault);
+    let mut call = world.incidents("run-1", 2);
+    call["options"] = json!({"concurrency": 1});
+    let headers = [("content-type", "application/json"), ("accept", "application/x-ndjson")];
+    // Reading fails if nothing arrives for a minute.
+    let stream = client.begin("POST", EXECUTE, &headers, call.to_string().as_bytes());
+    let mut reader = BufReader::new(stream);
+    let mut text = String::new();
+    while !text.contains("\"status\":\"ok\"") {
+        assert!(reader.read_line(&mut text).expect("a line in time") > 0, "{text}");
+    }
+    assert!(text.contains("\"item\":0") && text.contains("Incident 0"), "{text}");
+    until("the second request", || slow.arrived() == 1);
+    release(&world, &slow);
+    while reader.read_line(&mut text).expect("a line in time") > 0 {}
+    assert!(text.contains("\"status\":\"finished\""), "{text}");
 }
 
 #[test]

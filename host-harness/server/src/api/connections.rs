@@ -35,7 +35,7 @@ pub(crate) enum ModeName {
     Private,
     /// Every user of the tenant, with the account of its owner.
     Shared,
-    /// Every user of the tenant, each with an account of their own.
+    /// Every user of the tenant, each with a separate account.
     PerUser,
 }
 

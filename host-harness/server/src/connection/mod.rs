@@ -130,7 +130,7 @@ impl PendingConnections {
         self.url(CALLBACK)
     }
 
-    /// Stores what is wanted, and returns it with the link for the person.
+    /// Stores what is requested, and returns it with the link for the person.
     pub(crate) async fn begin(
         &self,
         principal: &Principal,
@@ -175,7 +175,7 @@ impl PendingConnections {
 
 /// Whose connection it is, under the name of a credential.
 pub(crate) fn key_of(principal: &Principal, name: &str, mode: Mode) -> ConnectionKey {
-    let key = ConnectionKey::of(&CredentialId::of(principal.tenant.clone(), name));
+    let key = ConnectionKey::of(CredentialId::of(principal.tenant.clone(), name));
     let user = (mode == Mode::PerUser).then(|| principal.user.clone());
     ConnectionKey { user, ..key }
 }

@@ -219,7 +219,7 @@ impl ConnectionStore {
             if connection.progress != Progress::AtService {
                 return Ok(None);
             }
-            if !cookie.is_some_and(|cookie| hash(cookie) == expected) {
+            if cookie.is_none_or(|cookie| hash(cookie) != expected) {
                 return Ok(Some(Returned::Stranger(Box::new(connection))));
             }
             change.execute(
