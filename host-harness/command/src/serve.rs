@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clap::Args;
+use url::Url;
 use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
 use workflow_node_host::{Digest, Host, Plugin};
 use workflow_node_server::{
@@ -59,6 +60,11 @@ pub(crate) struct ServeArgs {
     /// Host header are refused; localhost and IP addresses are always accepted. Repeatable
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
+    /// Address under which browsers and services reach the server, e.g. https://harness.example.com.
+    /// Links that connect accounts, redirect URIs of apps (URL/v1/oauth/callback), and webhooks begin
+    /// with it [default: the first address to listen on, if it is loopback]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<Url>,
     /// Format of the log
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
@@ -100,6 +106,9 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
         .allow_plain_http(config.allow_plain_http || args.allow_plain_http);
     if let Some(keys) = keys {
         builder = builder.keys(keys);
+    }
+    if let Some(url) = args.public_url.or(config.public_url) {
+        builder = builder.public_url(url);
     }
     if config.plugins.is_empty() && args.plugins.is_empty() {
         return Err(Failure::input("usage", "Cannot start the server: it has no plugin")

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use url::Url;
 use workflow_node_host::{Digest, Withheld};
 
 use crate::limits::ServerLimits;
@@ -25,6 +26,9 @@ pub struct Config {
     pub allow_plain_http: bool,
     /// Names under which clients reach the server.
     pub hosts: Vec<String>,
+    /// Address under which browsers and services reach the server: a scheme, a host, and a port. Links
+    /// and redirect addresses begin with it. Default: the first address, if it is loopback.
+    pub public_url: Option<Url>,
     /// The plugins.
     pub plugins: Vec<PluginConfig>,
     /// Whether the output of executions is kept. Default: yes. Without it, the server keeps outcomes

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 const TOKENS: &str = "
 CREATE TABLE token (
@@ -59,6 +59,22 @@ CREATE TABLE result (
     PRIMARY KEY (tenant, id, item),
     FOREIGN KEY (tenant, id) REFERENCES execution (tenant, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+";
+
+const CONNECTIONS: &str = "
+CREATE TABLE connection (
+    id TEXT PRIMARY KEY,
+    link BLOB NOT NULL UNIQUE,
+    state BLOB UNIQUE,
+    cookie BLOB,
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    progress TEXT NOT NULL,
+    reason BLOB,
+    wanted BLOB,
+    expires_at INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Why the database cannot be used.
@@ -139,14 +155,17 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                change.execute_batch(TOKENS)?;
-                change.execute_batch(EXECUTIONS)?;
+                for tables in [TOKENS, EXECUTIONS, CONNECTIONS] {
+                    change.execute_batch(tables)?;
+                }
             }
             // Its results were not sealed.
             1 => {
                 change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
                 change.execute_batch(EXECUTIONS)?;
+                change.execute_batch(CONNECTIONS)?;
             }
+            2 => change.execute_batch(CONNECTIONS)?,
             found => return Err(DatabaseError::Format { path, found }),
         }
         change.pragma_update(None, "user_version", FORMAT)?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 use workflow_node_host::credential::CredentialError;
+use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::{Error, ErrorKind, ItemErrorKind};
 
 use crate::database::DatabaseError;
@@ -199,6 +200,38 @@ impl ApiError {
             | CredentialError::NotConnected { name, .. } => unusable("credential-not-connected")
                 .next(format!("harness credential connect {}", shown(name))),
             _ => unusable(error.kind().as_str()),
+        }
+    }
+}
+
+impl From<ConnectError> for ApiError {
+    fn from(error: ConnectError) -> Self {
+        let message = error.to_string();
+        let new =
+            |status: StatusCode, name: &'static str| Self::new(status, name, message.as_str());
+        match error {
+            ConnectError::Plugin(error) => Self::from(error),
+            ConnectError::Credential(error) => match error {
+                CredentialError::Unknown(name) => Self::not_found("credential", &name),
+                CredentialError::Exists(_) => new(StatusCode::CONFLICT, "credential-exists"),
+                CredentialError::Changed(_) => new(StatusCode::CONFLICT, "credential-changed"),
+                CredentialError::Forbidden { .. } => new(StatusCode::FORBIDDEN, "not-permitted"),
+                CredentialError::Source(_) => Self::internal(&message),
+                CredentialError::Unavailable { .. } => {
+                    new(StatusCode::SERVICE_UNAVAILABLE, "credential-unavailable")
+                        .retry_after(RETRY)
+                }
+                CredentialError::NotConnected { .. } | CredentialError::Reconnect { .. } => {
+                    new(StatusCode::UNPROCESSABLE_ENTITY, "credential-not-connected")
+                }
+                _ => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input"),
+            },
+            ConnectError::OtherType { .. } => new(StatusCode::CONFLICT, "credential-exists"),
+            ConnectError::OtherAccount(_) => new(StatusCode::CONFLICT, "other-account"),
+            ConnectError::Service { .. } | ConnectError::IdToken(_) => {
+                new(StatusCode::UNPROCESSABLE_ENTITY, "service-refused")
+            }
+            _ => new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input"),
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::token::Caller;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     hosts: BTreeSet<String>,
+    /// The address under which browsers reach the server, where it is known.
+    public: Option<Url>,
 }
 
 /// How a request came.
@@ -31,8 +33,10 @@ pub(crate) struct Peer {
 
 impl Origins {
     /// `hosts`: names of the server beside `localhost` and its addresses.
-    pub(crate) fn new(hosts: impl IntoIterator<Item = String>) -> Self {
-        Self { hosts: hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect() }
+    pub(crate) fn new(hosts: impl IntoIterator<Item = String>, public: Option<Url>) -> Self {
+        let own = public.as_ref().and_then(|url| url.host_str().map(str::to_owned));
+        let hosts = hosts.into_iter().chain(own);
+        Self { hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(), public }
     }
 
     /// Whether a Host header names this server. A page of another site that has its own name resolve
@@ -66,8 +70,14 @@ impl Origins {
         let origin = origin.to_str().unwrap_or_default();
         let scheme = if peer.is_tls { "https" } else { "http" };
         let own = host.and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
+        // A proxy that ends TLS passes on the Host of the public address, and not its scheme.
+        let public = self
+            .public
+            .as_ref()
+            .filter(|public| own.as_ref().is_some_and(|own| own.host() == public.host()));
         let is_same = Url::parse(origin).is_ok_and(|origin| {
-            origin.origin().is_tuple() && own.is_some_and(|own| own.origin() == origin.origin())
+            origin.origin().is_tuple()
+                && own.iter().chain(public).any(|own| own.origin() == origin.origin())
         });
         match is_same && !peer.is_unix {
             true => Ok(()),
@@ -99,7 +109,9 @@ pub(crate) async fn guard(
     let route = route.map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer { is_unix: false, is_tls: false });
-    let path: String = shown(request.uri().path());
+    // The paths of pages and of hooks hold what only their readers may know.
+    let is_secret = route.starts_with("/connect/") || route.starts_with("/hooks/");
+    let path: String = if is_secret { route.clone() } else { shown(request.uri().path()) };
     let checked = state.origins.check(request.uri(), request.headers(), peer);
     let mut caller = None;
     let mut response = match checked {
@@ -157,7 +169,8 @@ mod tests {
     use super::*;
 
     fn check(host: &str, origin: Option<&str>, peer: Peer) -> Result<(), u16> {
-        let origins = Origins::new(["Harness.example.com".to_owned()]);
+        let public = Url::parse("https://Public.example.com:8443/").ok();
+        let origins = Origins::new(["Harness.example.com".to_owned()], public);
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         if let Some(origin) = origin {
@@ -214,9 +227,15 @@ mod tests {
             "null",
             "",
             "https://harness.example.com:444",
+            "https://public.example.com:8443",
             "file:///x",
         ] {
             assert_eq!(check(host, Some(other), peer), Err(403), "{other}");
         }
+        // Behind a proxy that ends TLS.
+        let plain = Peer { is_unix: false, is_tls: false };
+        let public = "public.example.com";
+        assert_eq!(check(public, Some("https://public.example.com:8443"), plain), Ok(()));
+        assert_eq!(check(public, Some("https://public.example.com"), plain), Err(403));
     }
 }

@@ -27,6 +27,7 @@
 
 mod api;
 mod config;
+mod connection;
 mod database;
 mod error;
 mod execution;
@@ -34,6 +35,7 @@ mod guard;
 mod limits;
 mod listen;
 mod metrics;
+mod pages;
 mod seal;
 mod server;
 mod state;

@@ -149,6 +149,13 @@ limits! {
         call_ms: u64 = 60_000, "milliseconds",
             "Time for loading choices and for testing a credential.",
             "A person waits for the form.";
+        connect_ms: u64 = 600_000, "milliseconds",
+            "How long a link that connects an account can be used, and how long its outcome is kept after \
+             that.",
+            "A person needs minutes; a link that is found later is of no use.";
+        connecting_per_tenant: usize = 100, "connections",
+            "Connections of one tenant that wait for a person.",
+            "Each is one person with an open form.";
         heartbeat_ms: u64 = 15_000, "milliseconds",
             "How often a stream of results sends a status line while nothing else is sent.",
             "A quarter of the idle timeout of common proxies.";

@@ -11,8 +11,10 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::{Position, Url};
 use workflow_node_host::{Host, Plugin};
 
+use crate::connection::PendingConnections;
 use crate::database::{Database, DatabaseError, ServerLock};
 use crate::execution::{Executions, Kept};
 use crate::guard::Origins;
@@ -60,6 +62,7 @@ pub struct ServerBuilder {
     limits: ServerLimits,
     keys: Option<ServerKeys>,
     store_output: bool,
+    public_url: Option<Url>,
 }
 
 impl ServerBuilder {
@@ -135,6 +138,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets the address under which browsers and services reach the server, such as
+    /// `https://harness.example.com`. Default: the first address, if it is loopback.
+    #[must_use]
+    pub fn public_url(mut self, url: Url) -> Self {
+        self.public_url = Some(url);
+        self
+    }
+
     fn check(&self) -> Result<(), ServerError> {
         let refused = |message: String| Err(ServerError::Refused(message));
         if self.addresses.is_empty() && self.unix.is_empty() {
@@ -148,6 +159,13 @@ impl ServerBuilder {
                 "Cannot listen on {open} without TLS: others on the network could read tokens and \
                  data. Name a certificate and its key, or allow plain HTTP if a proxy in front of \
                  the server ends TLS."
+            ));
+        }
+        if let Some(url) = &self.public_url
+            && (!matches!(url.scheme(), "http" | "https") || &url[Position::BeforePath..] != "/")
+        {
+            return refused(format!(
+                "Cannot use the public URL {url}: it must consist of http or https, a host, and a port."
             ));
         }
         for (name, policy) in &self.policies {
@@ -193,6 +211,11 @@ impl ServerBuilder {
         if !self.unix.is_empty() {
             return Err(ServerError::Refused("Unix sockets need Unix.".to_owned()));
         }
+        let first = listeners.iter().find_map(Listener::address);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let own = first.filter(|address| address.ip().is_loopback());
+        let own = own.and_then(|address| Url::parse(&format!("{scheme}://{address}")).ok());
+        let public_url = self.public_url.or(own);
         let lock = self.database.lock()?;
         let metrics = Metrics::new();
         let limits = self.limits;
@@ -203,6 +226,10 @@ impl ServerBuilder {
         let executions =
             Executions::new(self.database.clone(), kept, limits.clone(), metrics.clone())?;
         let executions = Arc::new(executions);
+        let pending = self.keys.as_ref().map(|keys| {
+            let (database, limits) = (self.database.clone(), limits.clone());
+            PendingConnections::new(database, keys.sealer(), public_url.clone(), limits)
+        });
         let (router, document) = crate::api::router();
         let document = document.to_json().map_err(|error| {
             ServerError::Refused(format!("The API cannot be described: {error}"))
@@ -213,9 +240,10 @@ impl ServerBuilder {
             tokens: Tokens::new(self.database),
             policies: self.policies,
             executions: executions.clone(),
+            connections: pending.clone(),
             limits: limits.clone(),
             metrics: metrics.clone(),
-            origins: Origins::new(self.hosts),
+            origins: Origins::new(self.hosts, public_url),
             document: Bytes::from(document),
         });
         let guard = axum::middleware::from_fn_with_state(state.clone(), crate::guard::guard);
@@ -232,7 +260,7 @@ impl ServerBuilder {
             })
         });
         let accepting = accepting.collect();
-        let pruning = tokio::spawn(prune(executions.clone()));
+        let pruning = tokio::spawn(prune(executions.clone(), pending));
         Ok(Server {
             host: self.host,
             addresses,
@@ -250,8 +278,13 @@ impl ServerBuilder {
 const PRUNING: Duration = Duration::from_secs(600);
 
 /// Removes what is kept long enough.
-async fn prune(executions: Arc<Executions>) {
+async fn prune(executions: Arc<Executions>, connections: Option<PendingConnections>) {
     loop {
+        if let Some(connections) = &connections
+            && let Err(error) = connections.prune().await
+        {
+            tracing::warn!(reason = error.detail.message, "old connections stay");
+        }
         match executions.prune().await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "old executions were removed"),
@@ -289,6 +322,7 @@ impl Server {
             limits: ServerLimits::default(),
             keys: None,
             store_output: true,
+            public_url: None,
         }
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::DropGuard;
 use workflow_node_host::{CancellationToken, Host, Plugin};
 
+use crate::connection::PendingConnections;
 use crate::error::ApiError;
 use crate::execution::Executions;
 use crate::guard::Origins;
@@ -22,6 +23,8 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) policies: Policies,
     pub(crate) executions: Arc<Executions>,
+    /// `None` without a credential store.
+    pub(crate) connections: Option<PendingConnections>,
     pub(crate) limits: ServerLimits,
     pub(crate) metrics: Metrics,
     pub(crate) origins: Origins,

@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Answer, Client, World};
 
-/// A value for a parameter of a path.
-fn segment(name: &str) -> &'static str {
+/// A value for a parameter of a path. `DELETE` takes what nothing else needs.
+fn segment<'a>(method: &str, name: &str, authorization: &'a str) -> &'a str {
     match name {
+        "credential" if method == "DELETE" => "spare",
+        "authorization" => authorization,
         "plugin" => "pagerduty",
         "action" => "incident.create",
         "trigger" => "incident.changed",
@@ -28,6 +30,11 @@ fn body(world: &World, path: &str, digest: &Value) -> Option<Value> {
         path if path.ends_with("/options") => {
             json!({"parameter": "service_ids", "credentials": {"rest": "work"}})
         }
+        "/v1/credentials" => json!({
+            "name": "new", "plugin": "pagerduty", "type": "api-token",
+            "fields": {"from_email": "ada@example.com"},
+        }),
+        path if path.ends_with("/authorizations") => json!({}),
         path if path.ends_with("/approval") => json!({ "digest": digest }),
         _ => return None,
     })
@@ -115,12 +122,15 @@ fn every_operation_answers_as_its_document_says() {
     let known: BTreeSet<&str> =
         operations.iter().filter_map(|(.., one)| one["operationId"].as_str()).collect();
     assert_eq!(known.len(), operations.len(), "operation IDs are unique");
+    world.connect(&[], "spare");
+    let authorization = client.post("/v1/credentials/work/authorizations", &json!({})).expect(202);
+    let authorization = authorization["id"].as_str().unwrap().to_owned();
     // So that there is an execution to ask for.
     client.post(crate::support::EXECUTE, &world.incidents("run-1", 1)).expect(200);
 
     for (path, method, operation) in &operations {
         let what = format!("{method} {path}");
-        let good = filled(path, |name| segment(name).to_owned());
+        let good = filled(path, |name| segment(method, name, &authorization).to_owned());
         let takes_body = matches!(method.as_str(), "POST" | "PUT");
         let fitting = body(&world, path, &digest).filter(|_| takes_body);
         assert_eq!(fitting.is_some(), operation.get("requestBody").is_some(), "{what}");

@@ -1,12 +1,13 @@
 //! Running actions: collected, streamed, detached, repeated, cancelled, over restarts and kills.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use pagerduty_simulator::{Fault, Hold};
 use serde_json::{Value, json};
 
-use crate::support::{EXECUTE, World, read, until};
+use crate::support::{EXECUTE, World, is_on_the_disk, read, until};
 
 const NOTES: &str = "/v1/plugins/pagerduty/actions/incident_note.create/execute";
 
@@ -122,6 +123,31 @@ fn records_arrive_as_lines() {
     };
     assert_eq!(records(&lines), records(&again));
     assert_eq!(world.simulator.us().incident_count(), count);
+}
+
+#[test]
+fn an_item_arrives_before_the_service_has_answered_the_next_one() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let client = server.client(&world.full_token());
+    let slow = Hold::new();
+    let fault = Fault::hold_before_apply(&slow).method("POST").path("/incidents").after(1).always();
+    world.simulator.fault(fault);
+    let mut call = world.incidents("run-1", 2);
+    call["options"] = json!({"concurrency": 1});
+    let headers = [("content-type", "application/json"), ("accept", "application/x-ndjson")];
+    // Reading fails if nothing arrives for a minute.
+    let stream = client.begin("POST", EXECUTE, &headers, call.to_string().as_bytes());
+    let mut reader = BufReader::new(stream);
+    let mut text = String::new();
+    while !text.contains("\"status\":\"ok\"") {
+        assert!(reader.read_line(&mut text).expect("a line in time") > 0, "{text}");
+    }
+    assert!(text.contains("\"item\":0") && text.contains("Incident 0"), "{text}");
+    until("the second request", || slow.arrived() == 1);
+    release(&world, &slow);
+    while reader.read_line(&mut text).expect("a line in time") > 0 {}
+    assert!(text.contains("\"status\":\"finished\""), "{text}");
 }
 
 #[test]
@@ -269,25 +295,6 @@ fn sent(world: &World, path: &str, member: &str) -> BTreeMap<String, usize> {
         }
     }
     all
-}
-
-/// Whether a file of the data directory holds this text.
-fn is_on_the_disk(world: &World, text: &str) -> bool {
-    let mut directories = vec![world.path("data")];
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-                continue;
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            if bytes.windows(text.len()).any(|part| part == text.as_bytes()) {
-                return true;
-            }
-        }
-    }
-    false
 }
 
 #[test]

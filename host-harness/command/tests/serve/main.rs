@@ -1,5 +1,6 @@
 //! `harness serve`, from outside: a process that listens on sockets, over a simulated PagerDuty.
 
+mod connecting;
 mod contract;
 mod executions;
 mod guide;

@@ -396,3 +396,22 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Whether a file of the data directory holds this text.
+pub(crate) fn is_on_the_disk(world: &World, text: &str) -> bool {
+    let mut directories = vec![world.path("data")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            if bytes.windows(text.len()).any(|part| part == text.as_bytes()) {
+                return true;
+            }
+        }
+    }
+    false
+}

@@ -12,6 +12,7 @@ use crate::credential::{
     CredentialError, CredentialId, CredentialRequest, CredentialStore, Dependant, Head,
 };
 use crate::egress::Endpoints;
+use crate::secret::Secret;
 
 /// What access, connection, and renewal share. None of them changes anything of it but the store.
 pub(crate) struct Backend {
@@ -27,6 +28,16 @@ pub(crate) struct Backend {
 pub(crate) struct NoEvents;
 
 impl CredentialEvents for NoEvents {}
+
+/// What a token endpoint is asked when a credential is connected. An enum and not a closure, so that
+/// engines can spawn what asks.
+#[derive(Clone, Copy)]
+pub(super) enum TokenQuestion<'a> {
+    /// Tokens for an authorization code.
+    Code { code: &'a Secret, verifier: &'a Secret, redirect: &'a str },
+    /// A token of an app's own.
+    App { scopes: &'a [String] },
+}
 
 impl Backend {
     /// Workflows that have named a credential. Empty if the store does not know them.
@@ -81,12 +92,19 @@ impl Backend {
     /// that was not reached, is asked again, as for a renewal.
     pub(super) async fn first_tokens(
         &self,
-        mut ask: impl AsyncFnMut() -> Result<Tokens, Refusal>,
+        wire: &Wire<'_>,
+        question: TokenQuestion<'_>,
     ) -> Result<Tokens, Refusal> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let refusal = match ask().await {
+            let answer = match question {
+                TokenQuestion::Code { code, verifier, redirect } => {
+                    wire.code(code, verifier, redirect).await
+                }
+                TokenQuestion::App { scopes } => wire.app(scopes).await,
+            };
+            let refusal = match answer {
                 Ok(tokens) => return Ok(tokens),
                 Err(refusal) => refusal,
             };

@@ -11,7 +11,7 @@ use rand::TryRng as _;
 use url::Url;
 
 use super::ConnectError;
-use super::backend::Backend;
+use super::backend::{Backend, TokenQuestion};
 use super::callback::{self, Callback, CallbackResult};
 use super::manage::Actor;
 use super::order::{ConnectOrder, Draft, check_redirect, client_id};
@@ -38,16 +38,16 @@ pub struct Authorization {
 }
 
 /// What an authorization needs to be finished.
-struct Pending {
-    plugin: Plugin,
-    order: ConnectOrder,
-    draft: Draft,
-    redirect: Url,
-    verifier: Secret,
-    nonce: Option<String>,
-    began: Duration,
+pub(super) struct Pending {
+    pub(super) plugin: Plugin,
+    pub(super) order: ConnectOrder,
+    pub(super) draft: Draft,
+    pub(super) redirect: Url,
+    pub(super) verifier: Secret,
+    pub(super) nonce: Option<String>,
+    pub(super) began: Duration,
     /// Who has begun it, and alone can finish it.
-    by: Actor,
+    pub(super) by: Actor,
 }
 
 /// Connects credentials, and ends connections. Owns the authorizations that a person has not come back
@@ -55,7 +55,7 @@ struct Pending {
 pub(crate) struct Connector {
     pub(super) backend: Arc<Backend>,
     /// By their state.
-    pending: Mutex<HashMap<String, Pending>>,
+    pub(super) pending: Mutex<HashMap<String, Pending>>,
 }
 
 impl Connector {
@@ -202,10 +202,9 @@ impl Connector {
         };
         let caller = self.caller_of(&plugin, &order, &draft, by);
         let wire = self.wire(&caller, &described.grant, &draft);
-        let tokens = self
-            .backend
-            .first_tokens(async || wire.code(&code, &verifier, redirect.as_str()).await)
-            .await;
+        let question =
+            TokenQuestion::Code { code: &code, verifier: &verifier, redirect: redirect.as_str() };
+        let tokens = self.backend.first_tokens(&wire, question).await;
         drop(code);
         let tokens = tokens.map_err(service)?;
         self.connection(&plugin, described, order, draft, by, Some((tokens, nonce.as_deref())))
@@ -227,7 +226,8 @@ impl Connector {
         let draft = self.draft(plugin, described, &order, by).await?;
         let caller = self.caller_of(plugin, &order, &draft, by);
         let wire = self.wire(&caller, &described.grant, &draft);
-        let tokens = self.backend.first_tokens(async || wire.app(&draft.asked).await).await;
+        let tokens =
+            self.backend.first_tokens(&wire, TokenQuestion::App { scopes: &draft.asked }).await;
         let tokens = tokens.map_err(service)?;
         self.connection(plugin, described, order, draft, by, Some((tokens, None))).await
     }

@@ -15,6 +15,7 @@ use super::ending::Disconnection;
 use super::order::ConnectOrder;
 use super::outcome::NewConnection;
 use super::renew::Renewer;
+use super::rights::Right;
 use crate::audit::CredentialOperation;
 use crate::credential::{
     ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
@@ -22,6 +23,7 @@ use crate::credential::{
 };
 use crate::plugin::Plugin;
 use crate::principal::{Principal, Tenant, User};
+use crate::secret::Secret;
 
 /// How long things may take while tokens are got and renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +212,47 @@ impl CredentialManager {
     /// Gives an authorization up.
     pub fn abandon(&self, state: &str) {
         self.0.connector.abandon(state)
+    }
+
+    /// Takes an authorization out of this process: it cannot be finished here until it is
+    /// [restored](Self::restore), here or in another process. The text holds secrets; an engine seals
+    /// it before it stores it, together with the authorization's state.
+    ///
+    /// # Errors
+    ///
+    /// If no authorization of this state waits here.
+    pub fn suspend(&self, state: &str) -> Result<Secret, ConnectError> {
+        self.0.connector.suspend(state)
+    }
+
+    /// Puts an authorization back that was [suspended](Self::suspend), so that it can be finished. It
+    /// keeps the time at which it began.
+    ///
+    /// # Errors
+    ///
+    /// If it took too long, the text is not one that was suspended, another build of the plugin has
+    /// begun it, or as [`begin`](Self::begin).
+    pub async fn restore(
+        &self,
+        plugin: &Plugin,
+        state: &str,
+        suspended: &Secret,
+    ) -> Result<(), ConnectError> {
+        self.0.connector.restore(plugin, state, suspended).await
+    }
+
+    /// The rights that an order asks for, in words, before anything is begun. `None` if the form of
+    /// the credential type decides, and says so only once it is complete.
+    ///
+    /// # Errors
+    ///
+    /// If the plugin is not approved, or has no such credential type, action, or access.
+    pub async fn rights_of(
+        &self,
+        plugin: &Plugin,
+        order: &ConnectOrder,
+    ) -> Result<Option<Vec<Right>>, ConnectError> {
+        self.0.connector.rights_of(plugin, order).await
     }
 
     /// Finishes an authorization with the URL that the service has sent the person back to. Each

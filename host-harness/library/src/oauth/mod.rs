@@ -17,6 +17,7 @@
 //! | who may use what | `access` |
 //! | the end | `ending` |
 //! | what all of them work with | `backend` |
+//! | an authorization that outlives its process | `suspended` |
 //! | what an engine calls | `manage` |
 //!
 //! Each part owns its state: access what it has last seen of credentials, connection the
@@ -64,6 +65,7 @@ mod outcome;
 mod page;
 mod renew;
 pub(crate) mod rights;
+mod suspended;
 #[cfg(test)]
 mod tests;
 mod wire;

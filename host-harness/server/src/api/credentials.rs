@@ -7,13 +7,15 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
-use workflow_node_host::credential::{CredentialError, CredentialId, Head, Mode};
+use workflow_node_host::credential::{
+    CredentialError, CredentialId, CredentialSummary, Head, Mode,
+};
 
 use super::extract::{Params, Segments};
 use super::page::PageQuery;
 use crate::error::{ApiError, Failures};
 use crate::limits::ServerLimits;
-use crate::state::{Shared, until_gone};
+use crate::state::{Shared, State as Server, until_gone};
 use crate::token::{Caller, Role};
 
 /// A credential without its secrets.
@@ -83,6 +85,17 @@ pub(crate) async fn list(
         Ok(manager) => manager.store().list().await.map_err(of_store)?,
         Err(_) => Vec::new(),
     };
+    let visible = entries(&caller, all).into_iter().filter(|one| {
+        query.plugin.as_ref().is_none_or(|plugin| *plugin == one.plugin)
+            && types.as_ref().is_none_or(|types| types.contains(&one.credential_type))
+    });
+    let (credentials, next_cursor) =
+        page.of(visible, |one| &one.name, |one| vec![&one.name, &one.description], &state.limits)?;
+    Ok(Json(CredentialPage { credentials, next_cursor }))
+}
+
+/// What a token may see of credentials, by name.
+fn entries(caller: &Caller, all: Vec<CredentialSummary>) -> Vec<CredentialEntry> {
     let principal = caller.policy.principal();
     let mut visible: Vec<CredentialEntry> = all
         .into_iter()
@@ -90,8 +103,6 @@ pub(crate) async fn list(
             one.tenant == principal.tenant
                 && caller.policy.allows_credential(&one.name)
                 && caller.policy.allows_plugin(&one.node)
-                && query.plugin.as_ref().is_none_or(|plugin| *plugin == one.node)
-                && types.as_ref().is_none_or(|types| types.contains(&one.credential_type))
                 && match one.mode {
                     Mode::Private => one.owner.as_ref() == Some(&principal.user),
                     Mode::PerUser => one.user.as_ref().is_none_or(|user| *user == principal.user),
@@ -114,9 +125,20 @@ pub(crate) async fn list(
         (&one.name, connected(one)).cmp(&(&other.name, connected(other)))
     });
     visible.dedup_by(|one, other| one.name == other.name);
-    let (credentials, next_cursor) =
-        page.of(visible, |one| &one.name, |one| vec![&one.name, &one.description], &state.limits)?;
-    Ok(Json(CredentialPage { credentials, next_cursor }))
+    visible
+}
+
+/// What a token may see of one credential.
+pub(crate) async fn entry(
+    state: &Server,
+    caller: &Caller,
+    name: &str,
+) -> Result<CredentialEntry, ApiError> {
+    let not_found = || ApiError::not_found("credential", name);
+    let manager = state.host.credentials().map_err(|_| not_found())?;
+    let all = manager.store().list().await.map_err(of_store)?;
+    let all = all.into_iter().filter(|one| one.name == name).collect();
+    entries(caller, all).into_iter().next().ok_or_else(not_found)
 }
 
 /// The account that a credential is for.

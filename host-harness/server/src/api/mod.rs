@@ -1,5 +1,6 @@
 //! The HTTP API, version 1, and its OpenAPI document.
 
+mod connections;
 mod credentials;
 mod executions;
 pub(crate) mod extract;
@@ -11,6 +12,7 @@ mod plugins;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::routing::get;
 use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -20,6 +22,7 @@ use workflow_node_host::Plugin;
 use workflow_node_host::description::{Action, Trigger};
 
 use crate::error::{ApiError, ErrorBody, Problem};
+use crate::pages;
 use crate::state::Shared;
 use crate::token::Caller;
 
@@ -58,7 +61,10 @@ pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(plugins::approval, plugins::approve))
         .routes(routes!(options::of_action))
         .routes(routes!(options::of_trigger))
-        .routes(routes!(credentials::list))
+        .routes(routes!(credentials::list, connections::connect))
+        .routes(routes!(connections::disconnect))
+        .routes(routes!(connections::authorize))
+        .routes(routes!(connections::authorization))
         .routes(routes!(credentials::test))
         .routes(routes!(executions::execute))
         .routes(routes!(executions::list))
@@ -67,6 +73,10 @@ pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .split_for_parts();
     // The document must not depend on where the server is.
     document.servers = None;
+    // Pages for people are no operations of the API.
+    let router = router
+        .route("/connect/{link}", get(pages::show).post(pages::confirm))
+        .route("/v1/oauth/callback", get(pages::callback));
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
     (router, document)
 }

@@ -14,7 +14,7 @@ use workflow_node_host::{CallContext, OriginPattern, Principal};
 pub enum Role {
     /// Runs actions, and reads and cancels its executions.
     Run,
-    /// Tests credentials.
+    /// Connects, tests, and disconnects credentials.
     Connect,
     /// Approves plugins.
     Approve,
