@@ -15,6 +15,7 @@ use crate::flags::{Format, Network, Report};
 use crate::replay::ReplayArgs;
 use crate::run::journal::JournalArgs;
 use crate::serve::ServeArgs;
+use crate::test::TestArgs;
 use crate::token::TokenCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
 use crate::values::{duration, effect};
@@ -141,6 +142,8 @@ pub(crate) enum Command {
     /// Create, list, and revoke the tokens of engines
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Run the cases of a directory: offline against recordings, or with faults
+    Test(Box<TestArgs>),
     /// Simulate a service, from a small file: routes, paging, webhooks, faults
     Fake(Box<FakeArgs>),
     /// Print a completion script for a shell
@@ -168,6 +171,7 @@ impl Command {
             Self::Webhook(command) => command.format(),
             Self::Serve(_) => Format::Text,
             Self::Token(command) => command.format().into(),
+            Self::Test(args) => args.format(),
             Self::Fake(args) => args.format,
             Self::Completions { .. } => Format::Text,
         }
@@ -350,6 +354,7 @@ pub(crate) struct PluginArgs {
   harness run node.wasm incident.create … --dry-run           shows requests, sends nothing
   harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same ID
   harness run node.wasm service.list … --trace run.har        records requests and responses
+  harness run node.wasm service.list … --fault rate-limit     shows what a fault does
   harness run node.wasm incident.create … --journal run.journal            can be replayed
   harness run node.wasm incident.create … --journal run.journal --resume   continues after a crash")]
 pub(crate) struct RunArgs {
@@ -393,6 +398,12 @@ pub(crate) struct RunArgs {
     /// Write requests and responses, without credentials, to an HTTP Archive file
     #[arg(long, value_name = "FILE.har")]
     pub(crate) trace: Option<PathBuf>,
+    /// Spoil requests: the name of a fault, which spoils the first request, or a file. Repeatable
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Faults", conflicts_with = "dry_run")]
+    pub(crate) fault: Vec<String>,
+    /// Seed that chooses the requests which a plan with `chance` spoils
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Faults")]
+    pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
     #[command(flatten)]

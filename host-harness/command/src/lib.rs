@@ -35,6 +35,7 @@ mod setup;
 mod slots;
 mod store;
 mod tally;
+mod test;
 mod token;
 mod trigger;
 mod values;
@@ -122,6 +123,7 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Webhook(command) => webhook::run(&setup, command).await,
         Command::Serve(args) => serve::run(&setup, *args).await,
         Command::Token(command) => token::run(&setup, command),
+        Command::Test(args) => test::run(&setup, *args).await,
         Command::Fake(args) => fake::run(*args).await,
         Command::Completions { shell } => completions::run(shell),
     }

@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use url::Url;
 use workflow_node_host::credential::CredentialId;
 use workflow_node_host::oauth::Actor;
-use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
+use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder, Transport};
 use workflow_node_host::trigger::SubscriptionKey;
 use workflow_node_host::{
     CallContext, FileApprovals, Host, HostBuilder, Isolation, Plugin, Principal, Secret, Tenant,
@@ -36,7 +36,7 @@ pub(crate) struct Setup {
     /// Whether a user was named.
     pub(crate) is_named: bool,
     pub(crate) development: bool,
-    isolation: Isolation,
+    pub(crate) isolation: Isolation,
 }
 
 impl Setup {
@@ -114,7 +114,18 @@ impl Setup {
         network: &Network,
         credentials: Option<&LateStore>,
     ) -> Result<Host, Failure> {
-        let mut builder = self.builder(network)?;
+        self.host_over(Arc::new(transport(network)?), network, credentials)
+    }
+
+    /// A host that sends with this transport, paced as `network` says.
+    pub(crate) fn host_over(
+        &self,
+        transport: Arc<dyn Transport>,
+        network: &Network,
+        credentials: Option<&LateStore>,
+    ) -> Result<Host, Failure> {
+        // The last transport counts.
+        let mut builder = self.builder(network)?.transport(transport);
         if let Some(late) = credentials {
             builder = builder
                 .credential_store(late.shared())
@@ -168,7 +179,7 @@ pub(crate) fn transport_to(network: &Network, url: &Url) -> Result<HttpTransport
     build(HttpTransport::builder().connect_to(own), network)
 }
 
-fn transport(network: &Network) -> Result<HttpTransport, Failure> {
+pub(crate) fn transport(network: &Network) -> Result<HttpTransport, Failure> {
     build(HttpTransport::builder(), network)
 }
 
@@ -228,7 +239,7 @@ fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
 }
 
 /// Where compiled components are kept; without it they are compiled each time.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     let directory = dirs::cache_dir()?.join("workflow-node");
     match std::fs::create_dir_all(&directory) {
         Ok(()) => Some(directory),

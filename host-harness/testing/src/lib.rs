@@ -2,10 +2,14 @@
 //!
 //! The command's `check`, `test`, `fake`, and `trace` are thin layers over this crate.
 
+pub mod case;
 pub mod check;
+pub mod clock;
 pub mod fake;
 pub mod fault;
 pub mod file;
 mod loopback;
 pub mod message;
+mod page;
+pub mod recording;
 mod sample;

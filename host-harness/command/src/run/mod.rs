@@ -8,7 +8,9 @@ mod watch;
 use std::sync::Arc;
 
 use workflow_node_host::description::FieldProblem;
-use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin, Resume};
+use workflow_node_host::transport::Transport;
+use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin, Resume, SystemClock};
+use workflow_node_testing::fault::Wire;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
@@ -34,7 +36,8 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         }
     };
     let store = LateStore::default();
-    let host = setup.host(&args.network, Some(&store))?;
+    let transport = spoiled(&args, Arc::new(crate::setup::transport(&args.network)?))?;
+    let host = setup.host_over(transport, &args.network, Some(&store))?;
     let plugin = setup.load_with(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
         let mut failure = Failure::of(&error, &args.plugin.display().to_string());
@@ -141,6 +144,17 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         return Err(Failure::of(&error, &args.plugin.display().to_string()));
     }
     verdict(args.format, &outcome, interrupted)
+}
+
+/// A transport that spoils what `--fault` says.
+fn spoiled(args: &RunArgs, transport: Arc<dyn Transport>) -> Result<Arc<dyn Transport>, Failure> {
+    let mut transport = transport;
+    for name in &args.fault {
+        for plan in crate::test::plans_of(name, args.seed, 0)? {
+            transport = Wire::new(transport, Arc::new(SystemClock::default()), Some(plan));
+        }
+    }
+    Ok(transport)
 }
 
 /// One wrong item stops all, before anything is asked of anyone.

@@ -3,6 +3,7 @@
 
 mod approve;
 mod browser;
+mod cases;
 mod check;
 mod connecting;
 mod credential;

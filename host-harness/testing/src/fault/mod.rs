@@ -1,8 +1,14 @@
 //! What can go wrong between a node and its service, as one list for fakes, tests, and runs.
 
+mod plan;
+pub(crate) mod verdict;
+mod wire;
+
 use std::time::Duration;
 
+pub use plan::{Plan, Rule, SCHEMA, builtin};
 use serde::Deserialize;
+pub use wire::{Sent, Wire};
 use workflow_node_host::Clock;
 use workflow_node_host::transport::{
     SentMark, TransportError, TransportErrorKind, TransportResponse,
