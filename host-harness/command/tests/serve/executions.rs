@@ -215,6 +215,33 @@ fn clients_that_repeat_a_call_while_it_runs_wait_for_the_same_execution() {
 }
 
 #[test]
+fn a_client_that_joins_an_execution_hears_of_it_at_once() {
+    let world = World::new();
+    let config =
+        world.file("serve.toml", "listen = ['127.0.0.1:0']\n[limits]\nheartbeat_ms = 100\n");
+    let server = world.serve(&["--config", &config]);
+    let client = server.client(&world.full_token());
+    let before = world.simulator.us().incident_count();
+    let hold = hold(&world, "/incidents");
+    let call = world.incidents("run-1", 1).to_string();
+    let headers = [("content-type", "application/json"), ("accept", "application/x-ndjson")];
+    let first = client.begin("POST", EXECUTE, &headers, call.as_bytes());
+    until("a request at the service", || hold.arrived() > 0);
+    let second = client.begin("POST", EXECUTE, &headers, call.as_bytes());
+    let mut reader = BufReader::new(second);
+    let mut text = String::new();
+    while text.matches("\"status\":\"running\"").count() < 3 {
+        assert!(reader.read_line(&mut text).expect("a line in time") > 0, "{text}");
+    }
+    // The execution goes on for the client that is left.
+    drop(first);
+    release(&world, &hold);
+    while reader.read_line(&mut text).expect("a line in time") > 0 {}
+    assert!(text.contains("\"output\"") && text.contains("\"status\":\"finished\""), "{text}");
+    assert_eq!(world.simulator.us().incident_count(), before + 1);
+}
+
+#[test]
 fn a_detached_execution_goes_on_and_is_asked_for_later() {
     let world = World::new();
     let server = world.serve(&[]);
@@ -426,6 +453,9 @@ fn a_server_that_keeps_no_output_keeps_outcomes() {
     // Who streams the results receives them.
     let lines = client.post_for_lines(EXECUTE, &world.incidents("run-2", 1)).lines();
     assert!(lines.iter().any(|line| line["output"]["title"] == "Incident 0"), "{lines:?}");
+    // A repeated call says that they are no longer there.
+    let lines = client.post_for_lines(EXECUTE, &world.incidents("run-2", 1)).lines();
+    assert_eq!(lines[0]["output_dropped"], true, "{lines:?}");
     let count = world.simulator.us().incident_count();
     assert_eq!(client.post(EXECUTE, &call).expect(200), result);
     assert_eq!(world.simulator.us().incident_count(), count);

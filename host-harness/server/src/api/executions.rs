@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 use workflow_node_host::description::{FieldProblem, Idempotency};
-use workflow_node_host::{Execution, Plugin};
+use workflow_node_host::{Execution, Plugin, Principal};
 
 use super::extract::{
     Params, Segments, accepts, is_media_type, next_part, object, parse, parse_object, unsupported,
@@ -134,7 +135,8 @@ pub(crate) struct ExecutionResult {
 ///
 /// Failed items are part of a response with status 200; an error status says that the call as a whole
 /// was refused. With `Accept: application/x-ndjson`, records arrive as lines `{"item", "output"}`,
-/// the end of an item as `{"item", "status", "error", "records"}`, and the state of the execution, at
+/// the end of an item as `{"item", "status", "error", "records"}` (with `output_dropped` if the call is
+/// repeated and its output was not kept), and the state of the execution, at
 /// the beginning, at the end, and at least every 15 seconds, as `{"execution"}`. When all clients that
 /// wait for an execution are gone, it is cancelled.
 #[utoipa::path(post, path = "/v1/plugins/{plugin}/actions/{action}/execute", operation_id = "execute_action", tag = "executions",
@@ -210,7 +212,7 @@ pub(crate) async fn execute(
         let started = state.executions.start(job, None, true).await?;
         let stored = match started {
             Started::Ended(stored) => *stored,
-            Started::Running(attachment) => {
+            Started::Running(attachment) | Started::Joined(attachment) => {
                 let found = state.executions.get(&principal, &id).await;
                 drop(attachment);
                 found?
@@ -227,11 +229,18 @@ pub(crate) async fn execute(
         let (lines, received) = mpsc::channel(LINES);
         return Ok(match state.executions.start(job, Some(lines), false).await? {
             Started::Running(attachment) => stream(received, attachment),
-            Started::Ended(stored) => stored_lines(state.executions.clone(), *stored),
+            Started::Joined(attachment) => {
+                let heartbeat = ServerLimits::time(state.limits.heartbeat_ms);
+                joined_lines(state.executions.clone(), principal, id, attachment, heartbeat)
+            }
+            Started::Ended(stored) => {
+                let lines = stored_lines(state.executions.clone(), *stored);
+                respond(NDJSON, Body::from_stream(lines))
+            }
         });
     }
     let stored = match state.executions.start(job, None, false).await? {
-        Started::Running(attachment) => attachment.outcome().await?,
+        Started::Running(attachment) | Started::Joined(attachment) => attachment.outcome().await?,
         Started::Ended(stored) => *stored,
     };
     debug_assert_eq!(stored.key, key);
@@ -537,12 +546,53 @@ struct StoredItem {
     output: Vec<Box<RawValue>>,
     #[serde(default)]
     outputs: BTreeMap<String, Vec<Box<RawValue>>>,
+    #[serde(default)]
+    output_dropped: bool,
+}
+
+/// The lines of an execution that another client watches: its state while it runs, then its results.
+/// Dropping the body drops the attachment.
+fn joined_lines(
+    executions: Arc<Executions>,
+    by: Principal,
+    id: String,
+    attachment: Attachment,
+    heartbeat: Duration,
+) -> Response {
+    let (of, principal, name) = (executions.clone(), by.clone(), id.clone());
+    let states = futures_util::stream::unfold((attachment, true), move |(attachment, is_first)| {
+        let (executions, by, id) = (of.clone(), principal.clone(), name.clone());
+        async move {
+            if !is_first && tokio::time::timeout(heartbeat, attachment.ended()).await.is_ok() {
+                return None;
+            }
+            let line = executions.get(&by, &id).await.map_err(|error| error.detail.message);
+            Some((line.map(|stored| status_line(&stored)), (attachment, false)))
+        }
+    });
+    let results = async move {
+        let stored = executions.get(&by, &id).await.map_err(|error| error.detail.message);
+        match stored {
+            Ok(stored) => stored_lines(executions, stored).left_stream(),
+            Err(error) => futures_util::stream::once(std::future::ready(Err(error))).right_stream(),
+        }
+    };
+    let results = futures_util::stream::once(results).flatten();
+    respond(NDJSON, Body::from_stream(states.chain(results)))
+}
+
+fn status_line(stored: &Stored) -> Bytes {
+    let status = ExecutionStatus::from(stored);
+    let line = serde_json::to_string(&StatusLine { execution: &status }).unwrap_or_default();
+    Bytes::from(line + "\n")
 }
 
 /// An execution that has ended, as the lines that it had when it ran.
-fn stored_lines(executions: Arc<Executions>, stored: Stored) -> Response {
-    let status = ExecutionStatus::from(&stored);
-    let end = serde_json::to_string(&StatusLine { execution: &status }).unwrap_or_default() + "\n";
+fn stored_lines(
+    executions: Arc<Executions>,
+    stored: Stored,
+) -> impl futures_util::Stream<Item = Result<Bytes, String>> {
+    let end = status_line(&stored);
     let write = |item: u64, body: &str| {
         let wrong = |error: serde_json::Error| ApiError::internal(&error);
         let stored: StoredItem = serde_json::from_str(body).map_err(wrong)?;
@@ -565,11 +615,14 @@ fn stored_lines(executions: Arc<Executions>, stored: Stored) -> Response {
         if let Some(error) = stored.error {
             line["error"] = serde_json::from_str(error.get()).map_err(wrong)?;
         }
+        if stored.output_dropped {
+            line["output_dropped"] = true.into();
+        }
         text.push_str(&format!("{line}\n"));
         Ok(text)
     };
-    let end = futures_util::stream::once(std::future::ready(Ok(Bytes::from(end))));
-    respond(NDJSON, Body::from_stream(written(executions, stored, write).chain(end)))
+    let end = futures_util::stream::once(std::future::ready(Ok(end)));
+    written(executions, stored, write).chain(end)
 }
 
 #[derive(Serialize, ToSchema)]

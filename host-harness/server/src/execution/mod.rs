@@ -82,9 +82,14 @@ impl Attachment {
         self.0.detached.store(true, Ordering::Release);
     }
 
+    /// Waits until the execution has ended.
+    pub(crate) async fn ended(&self) {
+        self.0.ended.cancelled().await;
+    }
+
     /// Waits for the end of the execution.
     pub(crate) async fn outcome(&self) -> Result<Stored, ApiError> {
-        self.0.ended.cancelled().await;
+        self.ended().await;
         match self.0.outcome.get() {
             Some(Ok(stored)) => Ok(stored.clone()),
             Some(Err(error)) => Err(error.again()),
@@ -120,6 +125,8 @@ pub(crate) struct Job {
 pub(crate) enum Started {
     /// It waits or runs.
     Running(Attachment),
+    /// It ran before, and its lines go to another client.
+    Joined(Attachment),
     /// It had ended before.
     Ended(Box<Stored>),
 }
@@ -211,7 +218,10 @@ impl Executions {
                         attachment.detach();
                         return Ok(Started::Running(attachment));
                     }
-                    attachment.0.ended.cancelled().await;
+                    if lines.is_some() {
+                        return Ok(Started::Joined(attachment));
+                    }
+                    attachment.ended().await;
                     continue;
                 }
             };
