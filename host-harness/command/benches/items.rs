@@ -1,6 +1,6 @@
 //! Memory and time of `harness run --format jsonl` over 1,000, 100,000 and 1,000,000 items, each a
-//! request over TLS to a server on loopback that answers at once, and of a run of one item. Prints
-//! the rows of docs/performance.md.
+//! request over TLS to a server on loopback that answers at once, with and without a journal, and of a
+//! run of one item. Prints the rows of docs/performance.md.
 //!
 //! `cargo bench -p harness --bench items`, or `… -- 1000 100000` for other numbers.
 
@@ -41,9 +41,16 @@ fn main() {
         }
         drop(file);
         let items = format!("@{}", path.display());
-        let Run { time, memory } = bench.incidents(&["--format", "jsonl", "--items", &items]);
-        let pace = number as f64 / time.as_secs_f64();
-        println!("| {number} | {time:.1?} | {pace:.0} | {memory} MiB |");
+        let journal = bench.directory.join(format!("{number}.journal"));
+        let journal = journal.to_str().expect("a path in UTF-8");
+        let args = ["--format", "jsonl", "--items", &items, "--journal", journal];
+        let runs = [(&args[..4], ""), (&args[..], ", with a journal")];
+        // More items do not fit the limit of a journal.
+        for (args, note) in runs.into_iter().take(if number <= 10_000 { 2 } else { 1 }) {
+            let Run { time, memory } = bench.incidents(args);
+            let pace = number as f64 / time.as_secs_f64();
+            println!("| {number}{note} | {time:.1?} | {pace:.0} | {memory} MiB |");
+        }
     }
 }
 

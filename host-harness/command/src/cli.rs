@@ -8,9 +8,14 @@ use clap_complete::Shell;
 use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
+use crate::check::CheckArgs;
 use crate::credential::args::CredentialCommand;
+use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
+use crate::replay::ReplayArgs;
+use crate::run::journal::JournalArgs;
 use crate::serve::ServeArgs;
+use crate::test::TestArgs;
 use crate::token::TokenCommand;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
 use crate::values::{duration, effect};
@@ -115,8 +120,12 @@ pub(crate) enum Command {
     /// Disable and enable plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Judge a plugin by the standard suite of checks. Sends nothing to the network
+    Check(CheckArgs),
     /// Run an action for one or many items
     Run(Box<RunArgs>),
+    /// Replay a recorded execution offline, and report where the plugin behaves differently
+    Replay(Box<ReplayArgs>),
     /// List the choices for a parameter, e.g. the services of the account
     Options(Box<OptionsArgs>),
     /// Connect, test, share, and disconnect accounts
@@ -133,6 +142,10 @@ pub(crate) enum Command {
     /// Create, list, and revoke the tokens of engines
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Run the cases of a directory: offline against recordings, or with faults
+    Test(Box<TestArgs>),
+    /// Simulate a service, from a small file: routes, paging, webhooks, faults
+    Fake(Box<FakeArgs>),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  harness completions bash > \
                             ~/.local/share/bash-completion/completions/harness")]
@@ -149,13 +162,17 @@ impl Command {
             Self::Docs(args) => args.format.into(),
             Self::Approve(args) => args.format.into(),
             Self::Plugin(command) => command.format().into(),
+            Self::Check(args) => args.format.into(),
             Self::Run(args) => args.format,
+            Self::Replay(args) => args.format,
             Self::Options(args) => args.format.into(),
             Self::Credential(command) => command.format().into(),
             Self::Trigger(command) => command.format(),
             Self::Webhook(command) => command.format(),
             Self::Serve(_) => Format::Text,
             Self::Token(command) => command.format().into(),
+            Self::Test(args) => args.format(),
+            Self::Fake(args) => args.format,
             Self::Completions { .. } => Format::Text,
         }
     }
@@ -336,7 +353,10 @@ pub(crate) struct PluginArgs {
   printf '[{\"id\":\"A\"},{\"id\":\"B\"}]' | harness run node.wasm user.get --items - --format jsonl
   harness run node.wasm incident.create … --dry-run           shows requests, sends nothing
   harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same ID
-  harness run node.wasm service.list … --trace run.har        records requests and responses")]
+  harness run node.wasm service.list … --trace run.har        records requests and responses
+  harness run node.wasm service.list … --fault rate-limit     shows what a fault does
+  harness run node.wasm incident.create … --journal run.journal            can be replayed
+  harness run node.wasm incident.create … --journal run.journal --resume   continues after a crash")]
 pub(crate) struct RunArgs {
     /// Component (.wasm file)
     pub(crate) plugin: PathBuf,
@@ -378,6 +398,14 @@ pub(crate) struct RunArgs {
     /// Write requests and responses, without credentials, to an HTTP Archive file
     #[arg(long, value_name = "FILE.har")]
     pub(crate) trace: Option<PathBuf>,
+    /// Spoil requests: the name of a fault, which spoils the first request, or a file. Repeatable
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Faults", conflicts_with = "dry_run")]
+    pub(crate) fault: Vec<String>,
+    /// Seed that chooses the requests which a plan with `chance` spoils
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Faults")]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
     #[command(flatten)]
     pub(crate) network: Network,
 }

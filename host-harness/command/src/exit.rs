@@ -2,9 +2,11 @@
 
 use workflow_node_host::credential::CredentialError;
 use workflow_node_host::description::FieldProblem;
+use workflow_node_host::journal::JournalError;
 use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::store::StoreError;
 use workflow_node_host::{Crash, Error, ErrorKind, ItemError};
+use workflow_node_testing::file::FileError;
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,9 @@ impl Failure {
             Exit::Internal
         };
         let needed = error.needed_time();
+        if let Some(error) = error.journal() {
+            return Self::journal(error);
+        }
         let failed = error.item().is_some() || error.is_timeout() || needed.is_some();
         let exit = if failed { Exit::Failed } else { exit };
         let mut failure = Self::new(exit, error.kind().as_str(), format!("{error:#}"));
@@ -114,6 +119,29 @@ impl Failure {
         if let Some(error) = error.credential() {
             failure.next = next_of_credential(error, plugin);
         }
+        failure
+    }
+
+    /// Why a file that an author has written cannot be used.
+    pub(crate) fn file(error: &FileError) -> Self {
+        let mut failure = Self::input("file", error.to_string());
+        failure.next.clone_from(&error.next);
+        failure
+    }
+
+    /// Why a journal cannot be used.
+    pub(crate) fn journal(error: &JournalError) -> Self {
+        let exit = match error {
+            JournalError::Diverged(_) => Exit::Failed,
+            JournalError::Io(_) => Exit::Internal,
+            _ => Exit::Input,
+        };
+        let name = match error {
+            JournalError::Diverged(_) => "diverged",
+            _ => ErrorKind::Journal.as_str(),
+        };
+        let mut failure = Self::new(exit, name, error.to_string());
+        failure.next = next_of_journal(error).map(str::to_owned);
         failure
     }
 
@@ -180,6 +208,21 @@ fn next_of_credential(error: &CredentialError, plugin: &str) -> Option<String> {
         _ => return None,
     };
     Some(command)
+}
+
+fn next_of_journal(error: &JournalError) -> Option<&'static str> {
+    Some(match error {
+        JournalError::Exists(_) => {
+            "add --resume to continue the execution, or use another --execution-id or --journal"
+        }
+        JournalError::Key => "name the key that the journal was written with: --journal-key FILE",
+        JournalError::InUse(_) => "wait until its run has ended",
+        JournalError::Diverged(_) => {
+            "harness replay JOURNAL --show prints what was recorded. A plugin that reads anything but \
+             its call, its responses, and the host's clock does not replay"
+        }
+        _ => return None,
+    })
 }
 
 impl From<StoreError> for Failure {

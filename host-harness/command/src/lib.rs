@@ -7,11 +7,13 @@
 #![deny(missing_docs)]
 
 mod approve;
+mod check;
 mod cli;
 mod completions;
 mod credential;
 mod docs;
 mod exit;
+mod fake;
 mod flags;
 mod groups;
 mod har;
@@ -26,12 +28,14 @@ mod output;
 mod plugin;
 mod progress;
 mod prompt;
+mod replay;
 mod run;
 mod serve;
 mod setup;
 mod slots;
 mod store;
 mod tally;
+mod test;
 mod token;
 mod trigger;
 mod values;
@@ -109,14 +113,18 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Inspect(args) => inspect::run(&setup, &args).await,
         Command::Docs(args) => docs::run(&setup, &args).await,
         Command::Approve(args) => approve::run(&setup, &args).await,
+        Command::Check(args) => check::run(&setup, args).await,
         Command::Plugin(command) => plugin::run(&setup, &command).await,
         Command::Run(args) => run::run(&setup, *args).await,
+        Command::Replay(args) => replay::run(&setup, *args).await,
         Command::Options(args) => options::run(&setup, *args).await,
         Command::Credential(command) => credential::run(&setup, command).await,
         Command::Trigger(command) => trigger::run(&setup, command).await,
         Command::Webhook(command) => webhook::run(&setup, command).await,
         Command::Serve(args) => serve::run(&setup, *args).await,
         Command::Token(command) => token::run(&setup, command),
+        Command::Test(args) => test::run(&setup, *args).await,
+        Command::Fake(args) => fake::run(*args).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -27,6 +27,14 @@ impl Progress {
         Self(bar)
     }
 
+    /// Steps of something else than items.
+    pub(crate) fn steps() -> Self {
+        let progress = Self::start(Some(0));
+        let style = ProgressStyle::with_template("{spinner} {pos}/{len}  {elapsed}  {msg}");
+        progress.0.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        progress
+    }
+
     /// What the plugin says.
     pub(crate) fn tell(&self, done: u64, total: Option<u64>, message: &str) {
         if let Some(total) = total {

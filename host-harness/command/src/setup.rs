@@ -7,7 +7,7 @@ use clap::ValueEnum as _;
 use url::Url;
 use workflow_node_host::credential::CredentialId;
 use workflow_node_host::oauth::Actor;
-use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
+use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder, Transport};
 use workflow_node_host::trigger::SubscriptionKey;
 use workflow_node_host::{
     CallContext, FileApprovals, Host, HostBuilder, Isolation, Plugin, Principal, Secret, Tenant,
@@ -36,7 +36,7 @@ pub(crate) struct Setup {
     /// Whether a user was named.
     pub(crate) is_named: bool,
     pub(crate) development: bool,
-    isolation: Isolation,
+    pub(crate) isolation: Isolation,
 }
 
 impl Setup {
@@ -99,13 +99,33 @@ impl Setup {
         }
     }
 
+    /// A host that runs plugins where the user wants them, with nothing of the user's.
+    pub(crate) fn bare_host(&self) -> HostBuilder {
+        let builder = Host::builder().isolation(self.isolation.clone());
+        match cache() {
+            Some(cache) => builder.cache_directory(cache),
+            None => builder,
+        }
+    }
+
     /// A host that sends as `network` says.
     pub(crate) fn host(
         &self,
         network: &Network,
         credentials: Option<&LateStore>,
     ) -> Result<Host, Failure> {
-        let mut builder = self.builder(network)?;
+        self.host_over(Arc::new(transport(network)?), network, credentials)
+    }
+
+    /// A host that sends with this transport, paced as `network` says.
+    pub(crate) fn host_over(
+        &self,
+        transport: Arc<dyn Transport>,
+        network: &Network,
+        credentials: Option<&LateStore>,
+    ) -> Result<Host, Failure> {
+        // The last transport counts.
+        let mut builder = self.builder(network)?.transport(transport);
         if let Some(late) = credentials {
             builder = builder
                 .credential_store(late.shared())
@@ -117,14 +137,11 @@ impl Setup {
 
     /// A builder of a host that sends as `network` says.
     pub(crate) fn builder(&self, network: &Network) -> Result<HostBuilder, Failure> {
-        let mut builder = Host::builder()
+        let mut builder = self
+            .bare_host()
             .approvals(Arc::new(FileApprovals::new(&self.approvals)))
             .transport(Arc::new(transport(network)?))
-            .development(self.development)
-            .isolation(self.isolation.clone());
-        if let Some(cache) = cache() {
-            builder = builder.cache_directory(cache);
-        }
+            .development(self.development);
         if let Some(limit) = &network.rate_limit {
             builder = builder.rate_limit(limit.0.clone());
         }
@@ -162,7 +179,7 @@ pub(crate) fn transport_to(network: &Network, url: &Url) -> Result<HttpTransport
     build(HttpTransport::builder().connect_to(own), network)
 }
 
-fn transport(network: &Network) -> Result<HttpTransport, Failure> {
+pub(crate) fn transport(network: &Network) -> Result<HttpTransport, Failure> {
     build(HttpTransport::builder(), network)
 }
 
@@ -222,7 +239,7 @@ fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
 }
 
 /// Where compiled components are kept; without it they are compiled each time.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     let directory = dirs::cache_dir()?.join("workflow-node");
     match std::fs::create_dir_all(&directory) {
         Ok(()) => Some(directory),

@@ -230,6 +230,7 @@ pub(crate) fn grant(grant: &Grant) -> Vec<(&'static str, String)> {
     let client = match client {
         ClientAuthentication::ClientSecretPost => "client secret in the form body",
         ClientAuthentication::ClientSecretBasic => "client secret in the Authorization header",
+        ClientAuthentication::PrivateKeyJwt => "signature of a private key (private_key_jwt)",
         ClientAuthentication::None => "none (public client)",
         other => other.as_str(),
     };

@@ -34,6 +34,7 @@ mod offload;
 mod origin;
 mod plugin;
 mod principal;
+mod redaction;
 mod secret;
 #[cfg(feature = "store")]
 pub mod store;
@@ -67,6 +68,7 @@ pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{Crash, ExecutionStream, Plugin, Replay, Resume};
 pub use principal::{Principal, Tenant, User};
+pub use redaction::Redaction;
 pub use secret::Secret;
 pub use workflow_node_documents::{
     Account, Choice, CredentialAccess, Identity, Options, OptionsQuery, PathTemplate,

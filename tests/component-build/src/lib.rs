@@ -54,6 +54,16 @@ pub fn pagerduty() -> PathBuf {
     build_pagerduty().unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The component of the example node in `tests/plugins/github`, built if it is not up to date.
+///
+/// # Panics
+///
+/// As [`pagerduty`].
+pub fn github() -> PathBuf {
+    let built = find_workspace_root().and_then(|root| build_once(root, "github-node", "github"));
+    built.unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// The component of the crate `name` in `tests/guests`, built if it is not up to date.
 ///
 /// # Panics

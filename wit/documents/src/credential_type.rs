@@ -180,6 +180,9 @@ document! {
             client_secret_field: String,
             /// Field of the form that takes the scopes to request.
             scopes_field: String,
+            /// Field of the form that holds the ID of the private key (`kid`), for
+            /// `private_key_jwt`.
+            key_id_field: String,
         }
         number {
             /// How long the service accepts a spent refresh token, in milliseconds.
@@ -234,6 +237,9 @@ document! {
         optional {
             /// Field of the form that takes the scopes to request.
             scopes_field: String,
+            /// Field of the form that holds the ID of the private key (`kid`), for
+            /// `private_key_jwt`.
+            key_id_field: String,
         }
         list {
             /// Revocation endpoints.
@@ -257,6 +263,9 @@ names! {
         ClientSecretPost = "client_secret_post",
         /// By its secret in HTTP Basic.
         ClientSecretBasic = "client_secret_basic",
+        /// By a signature of its private key (RFC 7523). The field of the client secret holds the key
+        /// in PEM: RSA, EC on P-256 or P-384, or Ed25519.
+        PrivateKeyJwt = "private_key_jwt",
         /// Not at all: a public client.
         None = "none",
     }
@@ -290,6 +299,15 @@ impl Grant {
             Self::Fixed => None,
             Self::AuthorizationCode(grant) => grant.client_secret_field.as_deref(),
             Self::ClientCredentials(grant) => Some(&grant.client_secret_field),
+        }
+    }
+
+    /// Field of the form that holds the ID of the private key.
+    pub fn key_id_field(&self) -> Option<&str> {
+        match self {
+            Self::Fixed => None,
+            Self::AuthorizationCode(grant) => grant.key_id_field.as_deref(),
+            Self::ClientCredentials(grant) => grant.key_id_field.as_deref(),
         }
     }
 

@@ -1,13 +1,16 @@
 //! `harness run`: one execution, from its items to its exit code.
 
 mod dry;
+pub(crate) mod journal;
 mod stream;
 mod watch;
 
 use std::sync::Arc;
 
 use workflow_node_host::description::FieldProblem;
-use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin};
+use workflow_node_host::transport::Transport;
+use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin, Resume, SystemClock};
+use workflow_node_testing::fault::Wire;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
@@ -21,6 +24,7 @@ use crate::store::LateStore;
 use crate::{input, slots};
 
 use crate::tally::{Sent, Tally};
+use journal::JournalFile;
 use watch::Watch;
 
 pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
@@ -32,7 +36,8 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         }
     };
     let store = LateStore::default();
-    let host = setup.host(&args.network, Some(&store))?;
+    let transport = spoiled(&args, Arc::new(crate::setup::transport(&args.network)?))?;
+    let host = setup.host_over(transport, &args.network, Some(&store))?;
     let plugin = setup.load_with(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
         let mut failure = Failure::of(&error, &args.plugin.display().to_string());
@@ -70,6 +75,21 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     execution.concurrency = args.concurrency.map(usize::from);
     execution.id.clone_from(&args.execution_id);
     execution.context.timeout = args.timeout;
+    let journal = JournalFile::of(&args.journal, setup, &store)?;
+    let recorded = match journal.as_ref().filter(|_| args.journal.resume) {
+        Some(journal) => journal.recorded(&setup.principal, args.execution_id.as_deref()).await?,
+        None => None,
+    };
+    match (&journal, &recorded) {
+        (Some(journal), None) if args.journal.resume => {
+            journal.clear(&setup.principal, args.execution_id.as_deref().unwrap_or("")).await?;
+        }
+        (_, Some(recorded)) if execution.id.is_none() => {
+            execution.id = recorded.recording.execution().id;
+        }
+        _ => {}
+    }
+    execution.context.journal = journal.as_ref().map(|journal| journal.journals.clone());
     let archive = args.trace.as_deref().map(Archive::create).transpose()?;
     let interrupt = Interrupt::listen();
     execution.context.cancellation = interrupt.token();
@@ -87,7 +107,8 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         }
         Source::List(items) if !streams => items,
         source => {
-            let streamed = stream::run(&plugin, execution, source, &watch).await;
+            let journaled = journal.as_ref().zip(recorded.as_ref());
+            let streamed = stream::run(&plugin, execution, source, &watch, journaled).await;
             settle().await;
             let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
             let streamed = streamed?;
@@ -97,12 +118,22 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         }
     };
     execution.items = items;
-    let executed = plugin.execute_observed(execution, watch.clone()).await;
+    let executed = match journal.as_ref().zip(recorded.as_ref()) {
+        Some((journal, recorded)) => {
+            recorded.check(&execution, false)?;
+            let mut resume = Resume::default();
+            resume.observer = watch.clone();
+            resume.cancellation = execution.context.cancellation.clone();
+            resume.items = Some(execution.items);
+            plugin.resume(&journal.journals, &recorded.name, resume).await
+        }
+        None => plugin.execute_observed(execution, watch.clone()).await,
+    };
     settle().await;
     // Neither may keep the other from being written.
     let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
     let mut outcome = executed.map_err(of_plugin)?;
-    print(&args, &plugin, &outcome)?;
+    print(args.format, &plugin, &args.action, &outcome)?;
     archived?;
     let interrupted = interrupt.happened().then(|| watch.sent());
     if args.format == Format::Text {
@@ -112,7 +143,18 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     if let Some(error) = outcome.stopped.take() {
         return Err(Failure::of(&error, &args.plugin.display().to_string()));
     }
-    verdict(&args, &outcome, interrupted)
+    verdict(args.format, &outcome, interrupted)
+}
+
+/// A transport that spoils what `--fault` says.
+fn spoiled(args: &RunArgs, transport: Arc<dyn Transport>) -> Result<Arc<dyn Transport>, Failure> {
+    let mut transport = transport;
+    for name in &args.fault {
+        for plan in crate::test::plans_of(name, args.seed, 0)? {
+            transport = Wire::new(transport, Arc::new(SystemClock::default()), Some(plan));
+        }
+    }
+    Ok(transport)
 }
 
 /// One wrong item stops all, before anything is asked of anyone.
@@ -162,9 +204,15 @@ fn invalid_items(
     failure.next(format!("harness inspect {plugin} {}", args.action))
 }
 
-fn print(args: &RunArgs, plugin: &Plugin, outcome: &Outcome) -> Result<(), Failure> {
-    if args.format == Format::Text {
-        let action = plugin.action(&args.action).map_err(Failure::internal)?;
+/// Prints the results of all items.
+pub(crate) fn print(
+    format: Format,
+    plugin: &Plugin,
+    action: &str,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    if format == Format::Text {
+        let action = plugin.action(action).map_err(Failure::internal)?;
         let shared = &plugin.description().node.schemas;
         return output::stdout(&output::results(outcome, action, shared));
     }
@@ -185,13 +233,18 @@ fn array(elements: &[String]) -> String {
     }
 }
 
-fn verdict(args: &RunArgs, outcome: &Outcome, interrupted: Option<Sent>) -> Result<Exit, Failure> {
+/// How the command ends.
+pub(crate) fn verdict(
+    format: Format,
+    outcome: &Outcome,
+    interrupted: Option<Sent>,
+) -> Result<Exit, Failure> {
     let failed: Vec<usize> =
         (0..outcome.items.len()).filter(|index| !outcome.items[*index].is_ok()).collect();
     if failed.is_empty() && interrupted.is_none() {
         return Ok(Exit::Success);
     }
-    if args.format == Format::Text {
+    if format == Format::Text {
         // The summary has said it.
         return Ok(Exit::Failed);
     }

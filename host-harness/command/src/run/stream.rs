@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use workflow_node_host::description::FieldProblem;
-use workflow_node_host::{Execution, ExecutionEnd, ExecutionEvent, Observer, Plugin};
+use workflow_node_host::journal::Recording;
+use workflow_node_host::{Execution, ExecutionEnd, ExecutionEvent, Observer, Plugin, Resume};
 
+use super::journal::{JournalFile, Recorded};
 use super::watch::Watch;
 use crate::exit::{Exit, Failure};
-use crate::input::{Lines, Source};
+use crate::input::{ItemStream, Lines, Source};
 use crate::output::{self, ItemLine, JsonLines, RecordLine};
 use crate::tally::{Sent, Tally};
 
@@ -37,13 +39,22 @@ pub(super) async fn run(
     execution: Execution,
     source: Source,
     watch: &Arc<Watch>,
+    journaled: Option<(&JournalFile, &Recorded)>,
 ) -> Result<Streamed, Failure> {
     let cancellation = execution.context.cancellation.clone();
     let observer: Arc<dyn Observer> = watch.clone();
-    let mut events = plugin
-        .stream_items(execution, crate::input::stream(source), observer)
-        .await
-        .map_err(|error| Failure::of(&error, ""))?;
+    let mut items = crate::input::stream(source);
+    let events = match journaled {
+        None => plugin.stream_items(execution, items, observer).await,
+        Some((journal, recorded)) => {
+            recorded.check(&execution, true)?;
+            skip_recorded(&mut items, &recorded.recording).await?;
+            let mut resume = Resume::default();
+            (resume.observer, resume.cancellation) = (observer, cancellation.clone());
+            plugin.resume_stream(&journal.journals, &recorded.name, items, resume).await
+        }
+    };
+    let mut events = events.map_err(|error| Failure::of(&error, ""))?;
     let mut lines = JsonLines::default();
     let mut tally = Tally::default();
     let mut failed = Vec::new();
@@ -85,6 +96,25 @@ pub(super) async fn run(
             cancellation.cancel();
         }
     }
+}
+
+/// Takes the items that the journal holds from the stream.
+async fn skip_recorded(items: &mut ItemStream, recording: &Recording) -> Result<(), Failure> {
+    for index in 0..recording.items() {
+        match items.next().await {
+            Some(Ok(item)) => {
+                recording.matches_item(index, &item).map_err(|error| Failure::journal(&error))?
+            }
+            Some(Err(error)) => return Err(Failure::input("items", error.to_string())),
+            None => {
+                let held = output::count(recording.items(), "item");
+                let message = format!("The journal holds {held}, and --items has only {index}");
+                return Err(Failure::input("journal", message)
+                    .next("pass the items that the execution was run with"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write(lines: &mut JsonLines, watch: &Watch, unwritten: &mut Option<Failure>) {

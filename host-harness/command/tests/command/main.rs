@@ -3,13 +3,17 @@
 
 mod approve;
 mod browser;
+mod cases;
+mod check;
 mod connecting;
 mod credential;
 mod docs;
 mod ending;
+mod fake;
 mod help;
 mod in_a_browser;
 mod inspect;
+mod journal;
 mod keys;
 mod options;
 mod run_input;

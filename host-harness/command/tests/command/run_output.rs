@@ -67,6 +67,9 @@ fn one_of_two_fails(world: &World, format: &str) -> crate::support::Output {
         "--items",
         "-",
         "--continue-on-fail",
+        // One after the other, so that they end in their order.
+        "--concurrency",
+        "1",
         "--format",
         format,
     ];

@@ -18,13 +18,14 @@ fn args<'a>(items: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn each_item_of_many_is_finished_once_and_in_order() {
+fn each_item_of_many_is_finished_once() {
     let world = World::connected();
     let items = format!("@{}", world.file("items.jsonl", &lines(&world, 2_500)));
     let output = world.run(&args(&items, &[])).expect(0);
-    let ends: Vec<Value> =
+    let mut ends: Vec<Value> =
         output.lines().into_iter().filter(|line| line.get("status").is_some()).collect();
     assert_eq!(ends.len(), 2_500);
+    ends.sort_by_key(|end| end["item"].as_u64());
     for (item, end) in ends.iter().enumerate() {
         assert_eq!(*end, json!({ "item": item, "status": "ok", "records": 1 }));
     }

@@ -309,7 +309,8 @@ mod tests {
         let types = json!({"credential_types": [{
             "name": "oauth", "version": 1, "display_name": "OAuth", "description": "An account.",
             "fields": {"properties": {"client_id": {"type": "string"},
-                "client_secret": {"type": "string", "writeOnly": true}}},
+                "client_secret": {"type": "string", "writeOnly": true},
+                "pin": {"type": "string", "writeOnly": true}}},
             "grant": {"kind": "authorization-code",
                 "authorize_urls": ["https://id.test/authorize"],
                 "token_urls": ["https://id.test/token"], "pkce": "S256",
@@ -367,9 +368,9 @@ mod tests {
             (0, "/actions/0/effect", json!("read"), "(effect: read)"),
             (
                 1,
-                "/credential_types/0/fields/properties/client_secret",
+                "/credential_types/0/fields/properties/pin",
                 json!({"type": "string"}),
-                "client_secret of credentials of type oauth is no longer secret",
+                "pin of credentials of type oauth is no longer secret",
             ),
             (1, &format!("{grant}/issuers"), json!([]), "other issuers"),
             (

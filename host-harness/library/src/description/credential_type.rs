@@ -23,6 +23,23 @@ pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Resul
     let Some(properties) = described.properties() else {
         return Err(format!("the fields of `{name}` are not an object schema with properties"));
     };
+    let grant = &described.grant;
+    let fields = [grant.client_id_field(), grant.client_secret_field()];
+    let optional = [grant.scopes_field(), grant.key_id_field()];
+    for field in fields.into_iter().chain(optional).flatten() {
+        if !properties.contains_key(field) {
+            return Err(format!(
+                "the grant of `{name}` names the field `{field}`, which the type does not have"
+            ));
+        }
+    }
+    if let Some(field) = grant.client_secret_field()
+        && !described.secret_fields().contains(field)
+    {
+        return Err(format!(
+            "the field `{field}` of `{name}` holds a secret of the client: mark it `writeOnly`"
+        ));
+    }
     authorize::check(&described.grant).map_err(|problem| format!("`{name}`: {problem}"))?;
     let placed = described.secret_fields();
     let tokens = described.grant_secrets();

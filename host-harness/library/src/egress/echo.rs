@@ -144,6 +144,11 @@ impl EchoFilter {
 
     /// The bytes without the secrets, or `None` when there are none in them.
     pub(crate) fn clean(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.replaced(bytes, REMOVED)
+    }
+
+    /// The bytes with a text in place of the secrets, or `None` when there are none in them.
+    pub(crate) fn replaced(&self, bytes: &[u8], with: &str) -> Option<Vec<u8>> {
         let found = self.find(bytes);
         if found.is_empty() {
             return None;
@@ -152,7 +157,7 @@ impl EchoFilter {
         let mut from = 0;
         for echo in found {
             clean.extend_from_slice(&bytes[from..echo.start]);
-            clean.extend_from_slice(REMOVED.as_bytes());
+            clean.extend_from_slice(with.as_bytes());
             from = echo.end;
         }
         clean.extend_from_slice(&bytes[from..]);

@@ -34,7 +34,7 @@ mod unescape;
 mod waiting;
 
 pub(crate) use admission::{Admission, over_budget, trimmed};
-pub(crate) use echo::EchoFilters;
+pub(crate) use echo::{EchoFilter, EchoFilters};
 pub(crate) use ending::Ending;
 pub(crate) use endpoint::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
 pub(crate) use handles::{Handles, Holder, handles_in, looks_like_handle};

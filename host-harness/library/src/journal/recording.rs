@@ -148,6 +148,29 @@ impl Recording {
         self.start.store_output
     }
 
+    /// Whether it was run over a stream of items, so that
+    /// [`Plugin::resume_stream`](crate::Plugin::resume_stream) continues it.
+    pub fn is_stream(&self) -> bool {
+        self.start.kind == Kind::Stream
+    }
+
+    /// Whether an item is the one that was recorded at this position. For the items of a stream, which
+    /// [`matches`](Self::matches) does not see.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::OtherExecution`] if it is another, or none was recorded there.
+    pub fn matches_item(&self, index: usize, item: &Value) -> Result<(), JournalError> {
+        match self.items.get(index) {
+            Some((digest, _)) if item_digest(item) == *digest => Ok(()),
+            _ => {
+                let id = &self.start.id;
+                let message = format!("execution `{id}` was run with another item {index}");
+                Err(JournalError::OtherExecution(message))
+            }
+        }
+    }
+
     /// Whether an execution is the one that was recorded: the same action, items, credentials, and
     /// principal. For an engine that repeats a call under the same execution ID.
     ///

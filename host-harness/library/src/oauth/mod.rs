@@ -51,6 +51,7 @@
 
 mod access;
 mod answer;
+mod assertion;
 mod backend;
 mod callback;
 mod connect;

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::answer::TokenAnswer;
+use super::assertion::{TYPE, assertion};
 use crate::description::{ClientAuthentication, Configuration, Grant};
 use crate::egress::{Endpoint, EndpointCaller, EndpointError, EndpointErrorKind, Endpoints};
 use crate::secret::Secret;
@@ -95,6 +96,10 @@ impl Wire<'_> {
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect));
+        let request = self
+            .proof()?
+            .into_iter()
+            .fold(request, |request, (name, value)| request.add_extra_param(name, value));
         service.tokens(request.request_async(&service.client()).await)
     }
 
@@ -106,7 +111,12 @@ impl Wire<'_> {
         })?;
         let token = RefreshToken::new(token.expose().to_owned());
         let service = self.endpoint_client(Endpoint::Token);
-        service.tokens(client.exchange_refresh_token(&token).request_async(&service.client()).await)
+        let request = client.exchange_refresh_token(&token);
+        let request = self
+            .proof()?
+            .into_iter()
+            .fold(request, |request, (name, value)| request.add_extra_param(name, value));
+        service.tokens(request.request_async(&service.client()).await)
     }
 
     /// An app's own token.
@@ -115,6 +125,10 @@ impl Wire<'_> {
         let service = self.endpoint_client(Endpoint::Token);
         let scopes = scopes.iter().map(|scope| Scope::new(scope.clone()));
         let request = client.exchange_client_credentials().add_scopes(scopes);
+        let request = self
+            .proof()?
+            .into_iter()
+            .fold(request, |request, (name, value)| request.add_extra_param(name, value));
         service.tokens(request.request_async(&service.client()).await)
     }
 
@@ -130,6 +144,10 @@ impl Wire<'_> {
         };
         let service = self.endpoint_client(Endpoint::Revocation);
         let request = client.revoke_token(token).map_err(denied)?;
+        let request = self
+            .proof()?
+            .into_iter()
+            .fold(request, |request, (name, value)| request.add_extra_param(name, value));
         let answer = request.request_async(&service.client()).await;
         match (answer, service.status()) {
             (Ok(()), _) | (Err(_), Some(200..=299)) => Ok(()),
@@ -138,19 +156,43 @@ impl Wire<'_> {
     }
 
     pub(crate) fn client_id(&self) -> Option<&str> {
-        let field = self.grant.client_id_field()?;
-        match self.secrets.get(field) {
-            Some(secret) => Some(secret.expose()),
-            None => self.fields.get(field)?.as_str(),
+        self.field(self.grant.client_id_field()?)
+    }
+
+    fn authentication(&self) -> Result<ClientAuthentication, Refusal> {
+        match self.grant {
+            Grant::AuthorizationCode(grant) => Ok(grant.client_authentication),
+            Grant::ClientCredentials(grant) => Ok(grant.client_authentication),
+            _ => Err(denied("it has no OAuth grant")),
         }
     }
 
+    /// A field of the form, secret or not.
+    fn field(&self, name: &str) -> Option<&str> {
+        match self.secrets.get(name) {
+            Some(secret) => Some(secret.expose()),
+            None => self.fields.get(name)?.as_str(),
+        }
+    }
+
+    /// Parameters by which a client proves itself with its private key; none for other clients.
+    fn proof(&self) -> Result<Vec<(&'static str, String)>, Refusal> {
+        if self.authentication()? != ClientAuthentication::PrivateKeyJwt {
+            return Ok(Vec::new());
+        }
+        let key = self.grant.client_secret_field().and_then(|field| self.secrets.get(field));
+        let key = key.ok_or_else(|| denied("the private key of the app is missing"))?;
+        let key_id = self.grant.key_id_field().and_then(|field| self.field(field));
+        let id = self.client_id().ok_or_else(|| denied("the client ID of the app is missing"))?;
+        let oauth = self.configuration.oauth.as_ref();
+        let audience = oauth.map(|oauth| oauth.token_url.as_str()).unwrap_or_default();
+        let now = self.endpoints.clock.unix_milliseconds() / 1_000;
+        let signed = assertion(key, key_id, id, audience, now).map_err(denied)?;
+        Ok(vec![("client_assertion_type", TYPE.to_owned()), ("client_assertion", signed)])
+    }
+
     fn client(&self) -> Result<Client, Refusal> {
-        let authentication = match self.grant {
-            Grant::AuthorizationCode(grant) => grant.client_authentication,
-            Grant::ClientCredentials(grant) => grant.client_authentication,
-            _ => return Err(denied("it has no OAuth grant")),
-        };
+        let authentication = self.authentication()?;
         let secret_field = self.grant.client_secret_field();
         let id = self.client_id().ok_or_else(|| denied("the client ID of the app is missing"))?;
         let oauth = self.configuration.oauth.as_ref();
@@ -160,7 +202,8 @@ impl Wire<'_> {
         let client = oauth2::Client::new(ClientId::new(id.to_owned()));
         let mut client: Client = client.set_token_uri(token_url);
         match authentication {
-            ClientAuthentication::None => {
+            // A key proves the client in further parameters.
+            ClientAuthentication::None | ClientAuthentication::PrivateKeyJwt => {
                 client = client.set_auth_type(AuthType::RequestBody);
             }
             ClientAuthentication::ClientSecretPost | ClientAuthentication::ClientSecretBasic => {
@@ -259,9 +302,10 @@ fn refused(error: &str, status: Option<u16>) -> Refusal {
     let name = if known { error } else { "an invalid error code" };
     let (kind, words) = match name {
         "invalid_grant" => (RefusalKind::DeadGrant, "the grant has expired or was revoked"),
-        "invalid_client" => {
-            (RefusalKind::Refused, "the client ID or client secret of the app was rejected")
-        }
+        "invalid_client" => (
+            RefusalKind::Refused,
+            "the client ID, client secret, or private key of the app was rejected",
+        ),
         "unauthorized_client" => {
             (RefusalKind::Refused, "the app is not permitted to use this grant")
         }

@@ -117,6 +117,7 @@ fn credential_types() {
         .client_secret_field("client_secret")
         .refresh_grace_ms(1_000)
         .scopes_field("scopes")
+        .key_id_field("key_id")
         .revoke_urls(urls())
         .id_token_claims(["aud"])
         .issuers(urls())
@@ -128,7 +129,8 @@ fn credential_types() {
         .iss_in_response(true);
     let app =
         ClientCredentials::new(urls(), ClientAuthentication::ClientSecretBasic, "id", "secret");
-    let full_app = app.clone().scopes_field("scopes").revoke_urls(urls());
+    let full_app = ClientCredentials::new(urls(), ClientAuthentication::PrivateKeyJwt, "id", "key");
+    let full_app = full_app.scopes_field("scopes").key_id_field("key_id").revoke_urls(urls());
     let limit = RateLimit::new([RateWindow::new(960, 60_000)])
         .remaining_header("left")
         .retry_after_header("reset")

@@ -1,10 +1,13 @@
 //! What leaves for an endpoint, and what does not: O18, O20, O21.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::signature::{self, VerificationAlgorithm};
 
 use super::service::Whim;
-use super::world::{World, app, description, fast, new, now};
+use super::world::{World, app, description, fast, new, now, signing};
 use crate::credential::{CredentialError, CredentialSource as _};
 use crate::description::check_configuration;
 use crate::origin::OriginPattern;
@@ -30,6 +33,70 @@ async fn o18_a_client_proves_itself_in_the_body_or_by_basic_and_never_by_both() 
     };
     assert_eq!((decoded(sent_id).as_str(), decoded(sent_secret).as_str()), (id, secret));
     assert!(!sent_id.contains([' ', '/', '+', ':', 'é']) || sent_id.contains('+'), "{sent_id}");
+}
+
+/// Private keys in PEM, the name of their algorithm, and what verifies their signatures.
+fn keys() -> Vec<(String, &'static str, &'static dyn VerificationAlgorithm, Vec<u8>)> {
+    // The simulator's: to generate an RSA key takes long.
+    let rsa =
+        include_bytes!("../../../../../tests/pagerduty-simulator/src/identity/signing-key.pk8");
+    let public = signature::RsaKeyPair::from_pkcs8(rsa).unwrap().public().as_ref().to_vec();
+    let base64 = STANDARD.encode(rsa);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n");
+    // On one line, as an environment variable holds it.
+    let mut keys: Vec<(_, _, &'static dyn VerificationAlgorithm, _)> =
+        vec![(pem.replace('\n', "\\n"), "RS256", &signature::RSA_PKCS1_2048_8192_SHA256, public)];
+    let generated: [(_, _, &'static dyn VerificationAlgorithm); 3] = [
+        (&rcgen::PKCS_ECDSA_P256_SHA256, "ES256", &signature::ECDSA_P256_SHA256_FIXED),
+        (&rcgen::PKCS_ECDSA_P384_SHA384, "ES384", &signature::ECDSA_P384_SHA384_FIXED),
+        (&rcgen::PKCS_ED25519, "EdDSA", &signature::ED25519),
+    ];
+    for (kind, name, verifier) in generated {
+        let pair = rcgen::KeyPair::generate_for(kind).unwrap();
+        keys.push((pair.serialize_pem(), name, verifier, pair.public_key_raw().to_vec()));
+    }
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o18_a_client_with_a_private_key_proves_itself_by_a_signature() {
+    let mut ids = BTreeSet::new();
+    for (pem, algorithm, verifier, public) in keys() {
+        let world = World::with(signing(&pem), None, fast()).await;
+        world.token().await;
+        let form = world.service.with(|state| state.requests[0].clone());
+        assert!(!form.contains_key("client_secret") && !form.contains_key(":authorization"));
+        assert_eq!(form["client_id"], "the client/+%: é");
+        assert_eq!(
+            form["client_assertion_type"],
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        let (signed, signature) = form["client_assertion"].rsplit_once('.').unwrap();
+        let (header, claims) = signed.split_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let key = signature::UnparsedPublicKey::new(verifier, public);
+        key.verify(signed.as_bytes(), &signature).unwrap_or_else(|_| panic!("{algorithm}"));
+        let read = |part: &str| -> serde_json::Value {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        let (header, claims) = (read(header), read(claims));
+        assert_eq!((&header["alg"], &header["kid"]), (&algorithm.into(), &"key 7".into()));
+        for name in ["iss", "sub"] {
+            assert_eq!(claims[name], "the client/+%: é");
+        }
+        assert_eq!(claims["aud"], "https://id.test/token");
+        let [issued, expires] = ["iat", "exp"].map(|name| claims[name].as_u64().unwrap());
+        assert!(issued.abs_diff(now() / 1_000) < 60 && expires - issued <= 300);
+        assert!(ids.insert(claims["jti"].as_str().unwrap().to_owned()), "each is used once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn o18_a_private_key_that_cannot_be_read_is_an_error_before_anything_is_sent() {
+    let world = World::with(signing("no-key-but-a-canary"), None, fast()).await;
+    let error = world.get().await.unwrap_err().to_string();
+    assert!(error.contains("private key") && !error.contains("canary"), "{error}");
+    assert_eq!(world.service.asked(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

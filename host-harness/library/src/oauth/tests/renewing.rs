@@ -281,7 +281,7 @@ async fn o16_a_loser_of_a_race_does_not_erase_the_winners_token() {
 async fn o7_each_refusal_of_the_token_endpoint_has_its_own_end() {
     for (status, error, words) in [
         (400, "invalid_request", "rejected the request as invalid"),
-        (401, "invalid_client", "client ID or client secret"),
+        (401, "invalid_client", "client ID, client secret, or private key"),
         (400, "unauthorized_client", "not permitted to use this grant"),
         (400, "unsupported_grant_type", "does not support this grant"),
         (400, "invalid_scope", "unknown or not permitted"),

@@ -66,6 +66,7 @@ pub(super) fn description(grace: Option<u64>) -> Arc<Description> {
     let placement = json!([{"kind": "header", "name": "Authorization", "value":
         "Bearer {access_token}", "origins": ["https://api.test"], "path": "/**"}]);
     let fields = json!({"type": "object", "properties": {"client_id": {"type": "string"},
+        "key_id": {"type": "string"},
         "client_secret": {"type": "string", "writeOnly": true}}});
     let scopes = json!([
         {"name": "items.read", "description": "See items.", "access": "read"},
@@ -82,13 +83,16 @@ pub(super) fn description(grace: Option<u64>) -> Arc<Description> {
     let app = json!({"kind": "client-credentials", "token_urls": ["https://id.test/token"],
         "client_authentication": "client_secret_basic", "client_id_field": "client_id",
         "client_secret_field": "client_secret"});
+    let signing = json!({"kind": "client-credentials", "token_urls": ["https://id.test/token"],
+        "client_authentication": "private_key_jwt", "client_id_field": "client_id",
+        "client_secret_field": "client_secret", "key_id_field": "key_id"});
     let credential_type = |name: &str, grant: &serde_json::Value| {
         json!({"name": name, "version": 1, "display_name": name, "description": name,
             "fields": fields, "grant": grant, "scopes": scopes, "origins": ["https://api.test"],
             "placements": placement})
     };
     let types = json!({"credential_types": [credential_type("user", &user),
-        credential_type("app", &app)]});
+        credential_type("app", &app), credential_type("signing", &signing)]});
     Arc::new(
         Description::read(&node.to_string(), &types.to_string(), None, &ProcessLimits::default())
             .unwrap(),
@@ -222,6 +226,15 @@ pub(super) fn app() -> NewCredential {
         "oauth": {"token_url": "https://id.test/token", "scopes": ["items.read"]}}))
     .unwrap();
     app
+}
+
+/// An app's own credential, with a private key in PEM.
+pub(super) fn signing(key: &str) -> NewCredential {
+    let mut signing = app();
+    signing.head.credential_type = "signing".into();
+    signing.parts.fields.insert("key_id".into(), "key 7".into());
+    signing.secrets.insert("client_secret".into(), Secret::new(key));
+    signing
 }
 
 impl World {

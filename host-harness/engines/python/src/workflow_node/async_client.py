@@ -1,0 +1,341 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar, Unpack, cast
+
+import httpx
+
+from . import _calls, _protocol
+from ._connection import Connection, response
+from ._protocol import Broken, Call, CallOptions, Emit, Open, ReadPart, Retry, Send, Sleep, Steps
+from .models import (
+    Action,
+    ActionForm,
+    Choice,
+    Credential,
+    Event,
+    ExecutionResult,
+    ExecutionStatus,
+    Health,
+    ItemResult,
+    Json,
+    Plugin,
+    Resource,
+    Trigger,
+    TriggerForm,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The result of steps. An asynchronous generator cannot return it."""
+
+    result: Any
+
+
+class AsyncClient:
+    """An asynchronous client of a workflow-node server. See `Client`.
+
+    ```python
+    async with AsyncClient("http://127.0.0.1:7410", token) as client:
+        result = await client.execute(
+            "pagerduty",
+            "incident.create",
+            [{"title": "Checkout fails", "service_id": "PSVC1"}],
+            credentials={"rest": "work"},
+        )
+        print(result.records)
+    ```
+
+    Tasks of one event loop may share a client. Its methods are those of `Client`.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        ca_file: str | os.PathLike[str] | None = None,
+        unix_socket: str | os.PathLike[str] | None = None,
+        retry: Retry | None = None,
+        connect_timeout: float = 10.0,
+        idle_timeout: float = 60.0,
+    ) -> None:
+        """Creates a client. It connects with the first request.
+
+        Args:
+            url: URL of the server. Defaults to WORKFLOW_NODE_URL, then to http://127.0.0.1:7410.
+            token: Token of the server. Defaults to WORKFLOW_NODE_TOKEN.
+            ca_file: PEM file with the certificate authorities of the server, instead of the usual.
+            unix_socket: Path of the Unix socket of the server.
+            retry: How often and when requests are repeated.
+            connect_timeout: Maximum number of seconds for a connection.
+            idle_timeout: Maximum number of seconds without a byte. The server sends one at least
+                every 15 seconds while an execution runs.
+        """
+        self._connection = Connection.of(
+            url, token, ca_file, unix_socket, retry, connect_timeout, idle_timeout
+        )
+        transport = None
+        if self._connection.unix_socket is not None:
+            transport = httpx.AsyncHTTPTransport(uds=self._connection.unix_socket)
+        self._http = httpx.AsyncClient(transport=transport, verify=self._connection.verify)
+
+    def __repr__(self) -> str:
+        """The server, without the token."""
+        return f"AsyncClient({str(self._connection.url)!r})"
+
+    async def __aenter__(self) -> AsyncClient:
+        """Returns the client, which the end of the block closes."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def health(self) -> Health:
+        """Returns the versions of the server, and what the token may use."""
+        return await self._run(_calls.health(self._retry))
+
+    def plugins(self, *, search: str | None = None) -> AsyncIterator[Plugin]:
+        """Lists the plugins."""
+        return self._iterate(_calls.plugins(search, self._retry))
+
+    def resources(self, plugin: str, *, search: str | None = None) -> AsyncIterator[Resource]:
+        """Lists the resources of a plugin."""
+        return self._iterate(_calls.resources(plugin, search, self._retry))
+
+    def actions(
+        self, plugin: str, *, resource: str | None = None, search: str | None = None
+    ) -> AsyncIterator[Action]:
+        """Lists the actions of a plugin."""
+        return self._iterate(_calls.actions(plugin, resource, search, self._retry))
+
+    async def action(self, plugin: str, name: str) -> ActionForm:
+        """Returns an action with its form."""
+        return await self._run(_calls.action(plugin, name, self._retry))
+
+    def triggers(self, plugin: str, *, search: str | None = None) -> AsyncIterator[Trigger]:
+        """Lists the triggers of a plugin."""
+        return self._iterate(_calls.triggers(plugin, search, self._retry))
+
+    async def trigger(self, plugin: str, name: str) -> TriggerForm:
+        """Returns a trigger with its form."""
+        return await self._run(_calls.trigger(plugin, name, self._retry))
+
+    def options(
+        self,
+        plugin: str,
+        *,
+        action: str | None = None,
+        trigger: str | None = None,
+        parameter: str,
+        parameters: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, str] | None = None,
+        search: str | None = None,
+    ) -> AsyncIterator[Choice]:
+        """Lists the choices of a parameter of an action or of a trigger.
+
+        Args:
+            plugin: Name of the plugin.
+            action: Name of the action.
+            trigger: Name of the trigger, instead of an action.
+            parameter: Name of the parameter. For one inside objects, the names on the way to it,
+                joined by `/`.
+            parameters: What the form holds so far.
+            credentials: Names of credentials, by slot.
+            search: Text that the choices must contain.
+        """
+        steps = _calls.options(
+            plugin,
+            action,
+            trigger,
+            parameter,
+            parameters or {},
+            credentials or {},
+            search,
+            self._retry,
+        )
+        return self._iterate(steps)
+
+    def credentials(
+        self,
+        *,
+        plugin: str | None = None,
+        slot: str | None = None,
+        search: str | None = None,
+    ) -> AsyncIterator[Credential]:
+        """Lists the credentials that the token may use. They have no secrets."""
+        return self._iterate(_calls.credentials(plugin, slot, search, self._retry))
+
+    async def test_credential(self, name: str) -> Json:
+        """Tests a credential with requests that change nothing, and returns its account."""
+        return await self._run(_calls.test_credential(name, self._retry))
+
+    async def execute(
+        self,
+        plugin: str,
+        action: str,
+        items: Iterable[Mapping[str, Any]],
+        **options: Unpack[CallOptions],
+    ) -> ExecutionResult:
+        """Runs an action over items, and returns the result of each.
+
+        Args:
+            plugin: Name of the plugin.
+            action: Name of the action.
+            items: Parameters, one mapping per item.
+            options: See `CallOptions`.
+
+        Raises:
+            ItemsFailedError: An item failed, unless `continue_on_fail` is set. The error has the
+                results of all items.
+            ExecutionError: The execution was cancelled or stopped.
+        """
+        call = Call(plugin, action, items, **options)
+        return await self._run(_protocol.collect(call, self._retry))
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        plugin: str,
+        action: str,
+        items: Iterable[Mapping[str, Any]],
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Runs an action over items, and iterates over what happens, as it happens.
+
+        An event is a `Record`, an `ItemEnd`, or an `ExecutionStatus`. Leaving the block early
+        cancels the execution. If the connection breaks, the stream continues with what is missing.
+        The arguments are those of `execute`.
+        """
+        call = Call(plugin, action, items, **options)
+        events = self._emitted(_protocol.stream(call, self._retry))
+        try:
+            yield events
+        finally:
+            await events.aclose()
+
+    async def start(
+        self,
+        plugin: str,
+        action: str,
+        items: Iterable[Mapping[str, Any]],
+        **options: Unpack[CallOptions],
+    ) -> ExecutionStatus:
+        """Starts an execution that goes on without this client. Read it with `result`.
+
+        The arguments are those of `execute`.
+        """
+        call = Call(plugin, action, items, **options)
+        return await self._run(_calls.start(call, self._retry))
+
+    async def execution(self, execution_id: str) -> ExecutionStatus:
+        """Returns the state of an execution."""
+        return await self._run(_calls.execution(execution_id, self._retry))
+
+    def executions(self, *, search: str | None = None) -> AsyncIterator[ExecutionStatus]:
+        """Lists the executions of the token's user, oldest first."""
+        return self._iterate(_calls.executions(search, self._retry))
+
+    def results(self, execution_id: str) -> AsyncIterator[ItemResult]:
+        """Lists the results of an execution, in the order of its items."""
+        return self._iterate(_protocol.results(execution_id, self._retry))
+
+    async def wait(self, execution_id: str, *, interval: float = 1.0) -> ExecutionStatus:
+        """Waits until an execution has ended. `interval`: seconds between two requests."""
+        return await self._run(_protocol.wait(execution_id, self._retry, interval))
+
+    async def result(self, execution_id: str, *, interval: float = 1.0) -> ExecutionResult:
+        """Waits until an execution has ended, and returns its results, failed items included."""
+        return await self._run(_calls.result(execution_id, interval, self._retry))
+
+    async def cancel(self, execution_id: str) -> ExecutionStatus:
+        """Cancels an execution, and waits until it has ended.
+
+        Items in progress may have reached the service.
+        """
+        return await self._run(_calls.cancel(execution_id, self._retry))
+
+    @property
+    def _retry(self) -> Retry:
+        return self._connection.retry
+
+    def _iterate(self, steps: Steps[None]) -> AsyncIterator[Any]:
+        return self._emitted(steps)
+
+    async def _emitted(self, steps: Steps[Any]) -> AsyncGenerator[Any, None]:
+        async with aclosing(self._carry_out(steps)) as carried_out:
+            async for value in carried_out:
+                if not isinstance(value, _Ended):
+                    yield value
+
+    async def _run(self, steps: Steps[T]) -> T:
+        async with aclosing(self._carry_out(steps)) as carried_out:
+            async for value in carried_out:
+                if isinstance(value, _Ended):
+                    return cast("T", value.result)
+        raise AssertionError("the steps have ended without a result")
+
+    async def _carry_out(self, steps: Steps[Any]) -> AsyncGenerator[Any, None]:
+        """Carries steps out. Yields what they emit, and then their result."""
+        sent: Any = None
+        error: Broken | None = None
+        async with AsyncExitStack() as opened:
+            body: AsyncIterator[bytes] | None = None
+            while True:
+                try:
+                    step = steps.send(sent) if error is None else steps.throw(error)
+                except StopIteration as end:
+                    yield _Ended(end.value)
+                    return
+                sent, error = None, None
+                match step:
+                    case Emit(value):
+                        yield value
+                    case Sleep(seconds):
+                        await opened.aclose()
+                        await asyncio.sleep(seconds)
+                    case Send(request) | Open(request):
+                        await opened.aclose()
+                        try:
+                            content = _sent(request.body.parts()) if request.body else None
+                            prepared = self._connection.request(request, content)
+                            received = await self._http.send(prepared, stream=True)
+                            opened.push_async_callback(received.aclose)
+                            if isinstance(step, Open) and received.status_code == 200:
+                                body = received.aiter_bytes()
+                                sent = response(received, b"")
+                            else:
+                                sent = response(received, await received.aread())
+                                await opened.aclose()
+                        except httpx.TransportError as failed:
+                            error = self._connection.broken(failed)
+                    case ReadPart():
+                        try:
+                            sent = await anext(body, b"") if body is not None else b""
+                        except httpx.TransportError as failed:
+                            error = self._connection.broken(failed)
+
+
+async def _sent(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part

@@ -1,0 +1,194 @@
+//! What a node was found to be, for people and for programs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The result of the suite. Its JSON is stable: members are added, and none is removed or changed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Digest of the component; `None` where it could not be read.
+    pub plugin: Option<String>,
+    /// Name of the node; `None` where the component was refused.
+    pub node: Option<String>,
+    /// Version of the node.
+    pub version: Option<u32>,
+    /// One result per check, in the order of the suite.
+    pub checks: Vec<CheckResult>,
+}
+
+/// The result of one check.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CheckResult {
+    /// ID of the check.
+    pub id: &'static str,
+    /// What must be true.
+    pub sentence: &'static str,
+    /// What came of it.
+    pub status: Status,
+    /// How many things were judged: actions, forms, or schemas.
+    pub judged: usize,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// What could not be judged.
+    pub not_judged: Vec<NotJudged>,
+    /// How long the check took, in milliseconds.
+    pub milliseconds: u64,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Something was judged, and nothing is wrong with it.
+    Passed,
+    /// Something is wrong.
+    Failed,
+    /// Nothing could be judged. This is not a pass.
+    Skipped,
+}
+
+impl Status {
+    /// The word that reports use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The action, field, or schema that it is about.
+    pub subject: String,
+    /// What is wrong, and what to do about it.
+    pub message: String,
+}
+
+/// Something that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NotJudged {
+    /// The action, field, or schema that it is about.
+    pub subject: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Report {
+    /// How many checks ended so.
+    pub fn count(&self, status: Status) -> usize {
+        self.checks.iter().filter(|check| check.status == status).count()
+    }
+
+    /// Whether no check failed.
+    pub fn is_ok(&self) -> bool {
+        self.count(Status::Failed) == 0
+    }
+
+    /// The report as JUnit XML: one test case per check.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn to_junit(&self) -> Result<String, quick_junit::SerializeError> {
+        use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+        let mut junit = quick_junit::Report::new("harness check");
+        let mut suite = TestSuite::new(self.node.as_deref().unwrap_or("plugin"));
+        for check in &self.checks {
+            let details = check.details();
+            let status = match check.status {
+                Status::Passed => TestCaseStatus::success(),
+                Status::Failed => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status.set_message(check.sentence).set_type(check.id).set_description(details);
+                    status
+                }
+                Status::Skipped => {
+                    let mut status = TestCaseStatus::skipped();
+                    status.set_message(details);
+                    status
+                }
+            };
+            let mut case = TestCase::new(check.id, status);
+            case.set_classname("harness.check").set_time(Duration::from_millis(check.milliseconds));
+            suite.add_test_case(case);
+        }
+        junit.add_test_suite(suite);
+        junit.to_string()
+    }
+}
+
+impl CheckResult {
+    /// The findings, or else what could not be judged: one a line.
+    pub fn details(&self) -> String {
+        let findings = self.findings.iter().map(|one| format!("{}: {}", one.subject, one.message));
+        let reasons = self.not_judged.iter().map(|one| format!("{}: {}", one.subject, one.reason));
+        match self.status {
+            Status::Skipped => reasons.collect::<Vec<_>>().join("\n"),
+            _ => findings.collect::<Vec<_>>().join("\n"),
+        }
+    }
+}
+
+/// Gathers what a check finds.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    judged: usize,
+    findings: Vec<Finding>,
+    not_judged: Vec<NotJudged>,
+}
+
+impl Judgement {
+    /// Something was judged and is right.
+    pub(super) fn pass(&mut self) {
+        self.judged += 1;
+    }
+
+    /// Something was judged and is wrong.
+    pub(super) fn fail(&mut self, subject: impl Into<String>, message: impl Into<String>) {
+        self.judged += 1;
+        self.findings.push(Finding { subject: subject.into(), message: message.into() });
+    }
+
+    /// Judges something: `problem` is what is wrong with it.
+    pub(super) fn judge(&mut self, subject: &str, problem: Option<String>) {
+        match problem {
+            None => self.pass(),
+            Some(problem) => self.fail(subject, problem),
+        }
+    }
+
+    /// Something could not be judged.
+    pub(super) fn skip(&mut self, subject: impl Into<String>, reason: impl Into<String>) {
+        self.not_judged.push(NotJudged { subject: subject.into(), reason: reason.into() });
+    }
+
+    pub(super) fn end(
+        self,
+        id: &'static str,
+        sentence: &'static str,
+        took: Duration,
+    ) -> CheckResult {
+        let status = match (self.findings.is_empty(), self.judged) {
+            (false, _) => Status::Failed,
+            (true, 0) => Status::Skipped,
+            (true, _) => Status::Passed,
+        };
+        CheckResult {
+            id,
+            sentence,
+            status,
+            judged: self.judged,
+            findings: self.findings,
+            not_judged: self.not_judged,
+            milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Judges a workflow node as it ships: the same component file, in the same host, without its service.
+//!
+//! The command's `check`, `test`, `fake`, and `trace` are thin layers over this crate.
+
+pub mod case;
+pub mod check;
+pub mod clock;
+pub mod fake;
+pub mod fault;
+pub mod file;
+mod loopback;
+pub mod message;
+mod page;
+pub mod recording;
+mod sample;

@@ -1,0 +1,62 @@
+//! What the pages of reports and traces share. They load nothing.
+
+use serde_json::Value;
+
+/// Longest text of a document that a page shows.
+const LONGEST: usize = 20_000;
+
+/// A document for a page.
+pub(crate) fn pretty(value: &Value) -> String {
+    shortened(serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+/// A text for a page.
+pub(crate) fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        let left = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("\n… {left} more bytes"));
+    }
+    text
+}
+
+/// A duration in words.
+pub(crate) fn milliseconds(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{:.1} s", milliseconds as f64 / 1_000.0),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+    }
+}
+
+/// A size in words.
+pub(crate) fn bytes(bytes: usize) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// Colors and type of all pages.
+pub(crate) const STYLE: &str = "
+:root { color-scheme: light dark; --text: #1b2330; --dim: #667085; --line: #e2e6ec; --card: #f7f8fa;
+  --page: #ffffff; --good: #18794e; --bad: #c62a2f; --warn: #ad5700; --accent: #3358d4; --wait: #b9c2d0; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e9ef; --dim: #98a2b3; --line: #2b3340;
+  --card: #171c24; --page: #0f131a; --good: #3dd68c; --bad: #ff6369; --warn: #ffb224; --accent: #7c9dff;
+  --wait: #465063; } }
+* { box-sizing: border-box; }
+body { margin: 0; font: 15px/1.5 system-ui, 'Segoe UI', Roboto, sans-serif; color: var(--text); background: var(--page); }
+header, main { max-width: 78rem; margin: 0 auto; padding: 1.25rem 1.5rem; }
+h1 { font-size: 1.6rem; margin: .25rem 0; } h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem; }
+h3 { font-size: .8rem; text-transform: uppercase; letter-spacing: .04em; color: var(--dim); margin: .75rem 0 .25rem; }
+.dim { color: var(--dim); font-weight: 400; }
+.mono, pre, code { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; font-size: .82rem; }
+pre { margin: 0; padding: .6rem .75rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  overflow: auto; max-height: 24rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; margin: .4rem 0; }
+td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.wide { overflow-wrap: anywhere; width: 70%; }
+.chip { display: inline-block; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; margin: .15rem .3rem .15rem 0; font-size: .82rem; }
+";
