@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use clap::Args;
 use url::Url;
 use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
+use workflow_node_host::transport::HttpTransport;
 use workflow_node_host::{Digest, Host, Plugin};
 use workflow_node_server::{
     ApprovalConfig, Config, ConfigError, Database, DatabaseError, Server, ServerError, ServerKeys,
@@ -107,6 +108,13 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     if let Some(keys) = keys {
         builder = builder.keys(keys);
     }
+    if let Some(file) = &args.network.ca_file {
+        let pem = std::fs::read(file).map_err(|error| {
+            let file = file.display();
+            Failure::input("ca-file", format!("Cannot read CA file {file}: {error}"))
+        })?;
+        builder = builder.delivery_transport(move || HttpTransport::builder().ca_pem(pem.clone()));
+    }
     if let Some(url) = args.public_url.or(config.public_url) {
         builder = builder.public_url(url);
     }
@@ -160,6 +168,7 @@ fn host(setup: &Setup, network: &Network) -> Result<(Host, Option<ServerKeys>), 
             keys = Some(ServerKeys::of(opened));
             builder =
                 builder.credential_store(store.shared()).credential_events(Arc::new(LoggedEvents));
+            builder = builder.trigger_store(store.shared());
         }
         Err(failure) if failure.name == "no-key" && !crate::store::path(setup).exists() => {
             tracing::warn!(

@@ -48,7 +48,7 @@ pub(crate) struct CreateArgs {
     name: String,
     /// Use the policy of this name in the server's configuration file, as it is when the token is used
     #[arg(long, value_name = "NAME", conflicts_with_all = ["roles", "plugins", "actions", "effects",
-        "credentials", "destinations", "raw_secrets"])]
+        "credentials", "destinations", "raw_secrets", "deliver_to", "deliver_to_private"])]
     policy: Option<String>,
     /// Configuration file in which the policy must be
     #[arg(long, value_name = "FILE", requires = "policy")]
@@ -76,6 +76,14 @@ pub(crate) struct CreateArgs {
     /// Allow parameters that hold secrets themselves
     #[arg(long)]
     raw_secrets: bool,
+    /// Allow events to be sent to this origin, e.g. https://n8n.example.com. Its name must have public
+    /// addresses; an origin whose host is an address or localhost is reached as it is written.
+    /// Repeatable
+    #[arg(long = "deliver-to", value_name = "ORIGIN")]
+    deliver_to: Vec<String>,
+    /// Allow names in --deliver-to to have addresses of private networks
+    #[arg(long)]
+    deliver_to_private: bool,
     /// How long the token is valid, e.g. 2160h for 90 days [default: until it is revoked]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     expires: Option<Duration>,
@@ -156,6 +164,8 @@ fn own(setup: &Setup, args: &CreateArgs) -> Policy {
     policy.credentials = set(&args.credentials);
     policy.destinations = (!args.destinations.is_empty()).then(|| args.destinations.clone());
     policy.raw_secrets = args.raw_secrets;
+    policy.deliver_to = args.deliver_to.iter().cloned().collect();
+    policy.deliver_to_private = args.deliver_to_private;
     policy
 }
 

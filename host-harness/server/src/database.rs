@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 const TOKENS: &str = "
 CREATE TABLE token (
@@ -75,6 +75,47 @@ CREATE TABLE connection (
     wanted BLOB,
     expires_at INTEGER NOT NULL
 ) STRICT;
+";
+
+const SUBSCRIPTIONS: &str = "
+CREATE TABLE source (
+    name TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    hook TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE subscription (
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    id TEXT NOT NULL,
+    source TEXT NOT NULL REFERENCES source (name),
+    plugin TEXT NOT NULL,
+    trigger TEXT NOT NULL,
+    workflow TEXT,
+    deliver_to BLOB,
+    is_private INTEGER NOT NULL,
+    secret BLOB NOT NULL,
+    problem BLOB,
+    created_at INTEGER NOT NULL,
+    next_number INTEGER NOT NULL,
+    last_event INTEGER NOT NULL,
+    PRIMARY KEY (tenant, actor, id)
+) STRICT;
+CREATE INDEX subscription_source ON subscription (source);
+CREATE TABLE event (
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    set_aside INTEGER NOT NULL,
+    refused_since INTEGER,
+    reason BLOB,
+    stored_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, actor, id, number),
+    FOREIGN KEY (tenant, actor, id) REFERENCES subscription (tenant, actor, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Why the database cannot be used.
@@ -155,17 +196,22 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                for tables in [TOKENS, EXECUTIONS, CONNECTIONS] {
+                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
                     change.execute_batch(tables)?;
                 }
             }
             // Its results were not sealed.
             1 => {
                 change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-                change.execute_batch(EXECUTIONS)?;
-                change.execute_batch(CONNECTIONS)?;
+                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
+                    change.execute_batch(tables)?;
+                }
             }
-            2 => change.execute_batch(CONNECTIONS)?,
+            2 => {
+                change.execute_batch(CONNECTIONS)?;
+                change.execute_batch(SUBSCRIPTIONS)?;
+            }
+            3 => change.execute_batch(SUBSCRIPTIONS)?,
             found => return Err(DatabaseError::Format { path, found }),
         }
         change.pragma_update(None, "user_version", FORMAT)?;

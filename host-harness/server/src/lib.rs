@@ -32,6 +32,7 @@ mod database;
 mod error;
 mod execution;
 mod guard;
+mod hooks;
 mod limits;
 mod listen;
 mod metrics;
@@ -39,6 +40,7 @@ mod pages;
 mod seal;
 mod server;
 mod state;
+mod subscription;
 mod token;
 
 pub use config::{ApprovalConfig, Config, ConfigError, PluginConfig};

@@ -149,6 +149,32 @@ limits! {
         call_ms: u64 = 60_000, "milliseconds",
             "Time for loading choices and for testing a credential.",
             "A person waits for the form.";
+        subscriptions_per_tenant: usize = 1_000, "subscriptions",
+            "Subscriptions of one tenant.",
+            "Each has a task and a place in the database.";
+        waiting_events: usize = 10_000, "events",
+            "Events that wait for the engine of one subscription, or were set aside. Beyond it, the \
+             events stay with the source.",
+            "An engine that is down for a day receives fewer.";
+        waiting_event_bytes: usize = 64 * MIB, "bytes",
+            "Events that wait for the engine of one subscription, or were set aside.",
+            "10,000 events of 6 KiB.";
+        event_retention_ms: u64 = 7 * 24 * 3_600_000, "milliseconds",
+            "How long an event waits for an engine. Then it is removed.",
+            "An engine that does not return within a week has lost its workflow.";
+        delivery_ms: u64 = 30_000, "milliseconds",
+            "Time in which an engine must answer a delivery.",
+            "Engines answer before they run the workflow.";
+        delivery_pause_ms: u64 = 60_000, "milliseconds",
+            "The longest pause before an event is sent again that the engine has refused. The first is \
+             half a second, and the next ones double it.",
+            "An engine that restarts receives its events a minute later.";
+        set_aside_ms: u64 = 3_600_000, "milliseconds",
+            "How long an event may be refused before it is set aside, so that those behind it go on.",
+            "Engines restart within minutes; an event that a workflow cannot read is refused forever.";
+        poll_ms: u64 = 30_000, "milliseconds",
+            "How long a request for events may wait for one.",
+            "Half of the idle timeout of common proxies.";
         connect_ms: u64 = 600_000, "milliseconds",
             "How long a link that connects an account can be used, and how long its outcome is kept after \
              that.",

@@ -12,10 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::{Position, Url};
+use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::{Host, Plugin};
 
 use crate::connection::PendingConnections;
 use crate::database::{Database, DatabaseError, ServerLock};
+use crate::error::ApiError;
 use crate::execution::{Executions, Kept};
 use crate::guard::Origins;
 use crate::limits::ServerLimits;
@@ -23,6 +25,7 @@ use crate::listen::{Connections, Listener, TlsFiles};
 use crate::metrics::Metrics;
 use crate::seal::ServerKeys;
 use crate::state::State;
+use crate::subscription::{MakeTransport, SubscriptionStore, Subscriptions};
 use crate::token::{Policies, Tokens};
 
 /// Why a server cannot be started.
@@ -63,6 +66,7 @@ pub struct ServerBuilder {
     keys: Option<ServerKeys>,
     store_output: bool,
     public_url: Option<Url>,
+    deliveries: MakeTransport,
 }
 
 impl ServerBuilder {
@@ -143,6 +147,18 @@ impl ServerBuilder {
     #[must_use]
     pub fn public_url(mut self, url: Url) -> Self {
         self.public_url = Some(url);
+        self
+    }
+
+    /// Sets what sends events to engines. Called when events are sent to an origin for the first time.
+    /// Default: a transport with the defaults of the library. It judges the address of every
+    /// connection.
+    #[must_use]
+    pub fn delivery_transport(
+        mut self,
+        make: impl Fn() -> HttpTransportBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.deliveries = Arc::new(make);
         self
     }
 
@@ -230,6 +246,21 @@ impl ServerBuilder {
             let (database, limits) = (self.database.clone(), limits.clone());
             PendingConnections::new(database, keys.sealer(), public_url.clone(), limits)
         });
+        let subscriptions = match (&self.keys, self.host.triggers()) {
+            (Some(keys), Ok(triggers)) => Some(Arc::new(Subscriptions::new(
+                SubscriptionStore::new(self.database.clone(), keys.sealer()),
+                triggers.clone(),
+                plugins.clone(),
+                public_url.clone(),
+                limits.clone(),
+                self.deliveries,
+            ))),
+            _ => None,
+        };
+        if let Some(subscriptions) = &subscriptions {
+            let failed = |error: ApiError| ServerError::Refused(error.detail.message);
+            subscriptions.start().await.map_err(failed)?;
+        }
         let (router, document) = crate::api::router();
         let document = document.to_json().map_err(|error| {
             ServerError::Refused(format!("The API cannot be described: {error}"))
@@ -241,6 +272,7 @@ impl ServerBuilder {
             policies: self.policies,
             executions: executions.clone(),
             connections: pending.clone(),
+            subscriptions: subscriptions.clone(),
             limits: limits.clone(),
             metrics: metrics.clone(),
             origins: Origins::new(self.hosts, public_url),
@@ -260,7 +292,7 @@ impl ServerBuilder {
             })
         });
         let accepting = accepting.collect();
-        let pruning = tokio::spawn(prune(executions.clone(), pending));
+        let pruning = tokio::spawn(prune(executions.clone(), pending, subscriptions.clone()));
         Ok(Server {
             host: self.host,
             addresses,
@@ -269,6 +301,7 @@ impl ServerBuilder {
             stop,
             accepting,
             pruning,
+            subscriptions,
             _lock: lock,
         })
     }
@@ -278,8 +311,17 @@ impl ServerBuilder {
 const PRUNING: Duration = Duration::from_secs(600);
 
 /// Removes what is kept long enough.
-async fn prune(executions: Arc<Executions>, connections: Option<PendingConnections>) {
+async fn prune(
+    executions: Arc<Executions>,
+    connections: Option<PendingConnections>,
+    subscriptions: Option<Arc<Subscriptions>>,
+) {
     loop {
+        if let Some(subscriptions) = &subscriptions
+            && let Err(error) = subscriptions.prune().await
+        {
+            tracing::warn!(reason = error.detail.message, "old events stay");
+        }
         if let Some(connections) = &connections
             && let Err(error) = connections.prune().await
         {
@@ -303,6 +345,7 @@ pub struct Server {
     stop: CancellationToken,
     accepting: Vec<JoinHandle<()>>,
     pruning: JoinHandle<()>,
+    subscriptions: Option<Arc<Subscriptions>>,
     _lock: ServerLock,
 }
 
@@ -323,6 +366,7 @@ impl Server {
             keys: None,
             store_output: true,
             public_url: None,
+            deliveries: Arc::new(HttpTransport::builder),
         }
     }
 
@@ -342,6 +386,9 @@ impl Server {
             }
         }
         self.pruning.abort();
+        if let Some(subscriptions) = &self.subscriptions {
+            subscriptions.stop().await;
+        }
         if let Ok(credentials) = self.host.credentials() {
             credentials.settle().await;
         }

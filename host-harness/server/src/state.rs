@@ -13,6 +13,7 @@ use crate::execution::Executions;
 use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
+use crate::subscription::Subscriptions;
 use crate::token::{Caller, Policies, Tokens};
 
 /// What all requests share.
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) executions: Arc<Executions>,
     /// `None` without a credential store.
     pub(crate) connections: Option<PendingConnections>,
+    /// `None` without a store for them.
+    pub(crate) subscriptions: Option<Arc<Subscriptions>>,
     pub(crate) limits: ServerLimits,
     pub(crate) metrics: Metrics,
     pub(crate) origins: Origins,

@@ -292,6 +292,11 @@ impl Client {
         self.send("POST", path, &[("content-type", "application/json")], body.as_bytes())
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        self.send("PUT", path, &[("content-type", "application/json")], body.as_bytes())
+    }
+
     /// Posts JSON, and receives lines.
     pub(crate) fn post_for_lines(&self, path: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json"), ("accept", "application/x-ndjson")];

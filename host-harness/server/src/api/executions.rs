@@ -344,10 +344,15 @@ async fn read(
     Ok((order, spool.end(), fingerprint))
 }
 
-fn check(order: &ExecuteOrder) -> Result<(), ApiError> {
+/// Whether a text is an ID that a client may choose.
+pub(super) fn is_id(id: &str) -> bool {
     let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@~-".contains(&byte);
+    !id.is_empty() && id.len() <= 200 && id.bytes().all(is_good)
+}
+
+fn check(order: &ExecuteOrder) -> Result<(), ApiError> {
     if let Some(id) = &order.execution_id
-        && (id.is_empty() || id.len() > 200 || !id.bytes().all(is_good))
+        && !is_id(id)
     {
         return Err(ApiError::invalid(
             "`execution_id` is not 1 to 200 letters, digits, `.`, `_`, `:`, `@`, `~`, and `-`.",

@@ -9,10 +9,11 @@ mod operations;
 mod options;
 mod page;
 mod plugins;
+mod subscriptions;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{any, get};
 use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -22,9 +23,9 @@ use workflow_node_host::Plugin;
 use workflow_node_host::description::{Action, Trigger};
 
 use crate::error::{ApiError, ErrorBody, Problem};
-use crate::pages;
 use crate::state::Shared;
 use crate::token::Caller;
+use crate::{hooks, pages};
 
 /// The parts of the OpenAPI document that do not follow from the operations.
 #[derive(OpenApi)]
@@ -70,13 +71,19 @@ pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(executions::list))
         .routes(routes!(executions::get, executions::cancel))
         .routes(routes!(executions::items))
+        .routes(routes!(subscriptions::list))
+        .routes(routes!(subscriptions::put, subscriptions::get, subscriptions::remove))
+        .routes(routes!(subscriptions::events))
+        .routes(routes!(subscriptions::redeliver))
+        .routes(routes!(subscriptions::relay))
         .split_for_parts();
     // The document must not depend on where the server is.
     document.servers = None;
     // Pages for people are no operations of the API.
     let router = router
         .route("/connect/{link}", get(pages::show).post(pages::confirm))
-        .route("/v1/oauth/callback", get(pages::callback));
+        .route("/v1/oauth/callback", get(pages::callback))
+        .route("/hooks/{hook}", any(hooks::receive));
     let router = router.fallback(no_route).method_not_allowed_fallback(no_method);
     (router, document)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 use workflow_node_host::description::{Action, Effect};
 use workflow_node_host::{CallContext, OriginPattern, Principal};
@@ -68,6 +69,15 @@ pub struct Policy {
     /// Whether parameters that are secrets may hold the secrets themselves.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub raw_secrets: bool,
+    /// Origins that events may be sent to, such as `https://n8n.example.com`. An empty set allows none.
+    /// Names are judged by what they resolve to at each connection: public addresses only. An origin
+    /// whose host is an address or `localhost` is reached as it is written.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub deliver_to: BTreeSet<String>,
+    /// Whether names in `deliver_to` may have addresses of private networks. Loopback addresses and
+    /// those of metadata services stay out of reach.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deliver_to_private: bool,
 }
 
 impl Policy {
@@ -121,6 +131,19 @@ impl Policy {
         if empty(&self.tenant) || empty(&self.actor) {
             return Some("A tenant or an actor has an empty name.".to_owned());
         }
+        let is_origin = |text: &&String| {
+            Url::parse(text).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.origin().ascii_serialization() == **text
+                    && !text.contains('*')
+            })
+        };
+        if let Some(odd) = self.deliver_to.iter().find(|text| !is_origin(text)) {
+            return Some(format!(
+                "`{odd}` in `deliver_to` is not an origin: write a scheme, a host, and a port that is \
+                 not the scheme's own, such as https://n8n.example.com."
+            ));
+        }
         let patterns = self.actions.iter().flatten();
         let mut odd =
             patterns.filter(|one| one.trim_end_matches('*').contains('*') || *one == "**");
@@ -154,6 +177,12 @@ mod tests {
         assert!(some.problem().is_none());
         assert!(policy("actions = ['*.create']").problem().is_some());
         assert!(policy("tenant = ' '").problem().is_some());
+        assert!(policy("deliver_to = ['http://127.0.0.1:5678']").problem().is_none());
+        for odd in
+            ["https://*.example.com", "https://x.test/", "https://x.test:443", "x", "file:///"]
+        {
+            assert!(policy(&format!("deliver_to = ['{odd}']")).problem().is_some(), "{odd}");
+        }
         assert!(toml::from_str::<Policy>("rolls = ['run']").is_err());
     }
 }
