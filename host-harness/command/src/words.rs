@@ -225,6 +225,12 @@ pub(crate) fn grant(grant: &Grant) -> Vec<(&'static str, String)> {
             urls("Revocation endpoint", &grant.revoke_urls);
             grant.client_authentication
         }
+        Grant::DeviceAuthorization(grant) => {
+            urls("Device authorization endpoint", &grant.device_authorization_urls);
+            urls("Token endpoint", &grant.token_urls);
+            urls("Revocation endpoint", &grant.revoke_urls);
+            grant.client_authentication
+        }
         _ => return points,
     };
     let client = match client {

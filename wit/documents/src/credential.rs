@@ -41,6 +41,8 @@ document! {
         optional {
             /// Page on which the user consents.
             authorize_url: String,
+            /// Endpoint that issues device codes.
+            device_authorization_url: String,
             /// Revocation endpoint.
             revoke_url: String,
         }

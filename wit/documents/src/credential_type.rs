@@ -100,6 +100,7 @@ impl CredentialType {
             Grant::Fixed => &[],
             Grant::AuthorizationCode(_) => &["access_token", "refresh_token", "id_token"],
             Grant::ClientCredentials(_) => &["access_token"],
+            Grant::DeviceAuthorization(_) => &["access_token", "refresh_token"],
         }
     }
 }
@@ -115,6 +116,8 @@ pub enum Grant {
     AuthorizationCode(Box<AuthorizationCode>),
     /// OAuth 2.0 client credentials (RFC 6749 section 4.4).
     ClientCredentials(Box<ClientCredentials>),
+    /// OAuth 2.0 device authorization grant (RFC 8628).
+    DeviceAuthorization(Box<DeviceAuthorization>),
 }
 
 /// `Fixed` needs braces to refuse unknown members.
@@ -124,6 +127,7 @@ enum AnyGrant {
     Fixed {},
     AuthorizationCode(Box<AuthorizationCode>),
     ClientCredentials(Box<ClientCredentials>),
+    DeviceAuthorization(Box<DeviceAuthorization>),
 }
 
 impl From<AnyGrant> for Grant {
@@ -132,6 +136,7 @@ impl From<AnyGrant> for Grant {
             AnyGrant::Fixed {} => Self::Fixed,
             AnyGrant::AuthorizationCode(grant) => Self::AuthorizationCode(grant),
             AnyGrant::ClientCredentials(grant) => Self::ClientCredentials(grant),
+            AnyGrant::DeviceAuthorization(grant) => Self::DeviceAuthorization(grant),
         }
     }
 }
@@ -142,6 +147,7 @@ impl From<Grant> for AnyGrant {
             Grant::Fixed => Self::Fixed {},
             Grant::AuthorizationCode(grant) => Self::AuthorizationCode(grant),
             Grant::ClientCredentials(grant) => Self::ClientCredentials(grant),
+            Grant::DeviceAuthorization(grant) => Self::DeviceAuthorization(grant),
         }
     }
 }
@@ -155,6 +161,12 @@ impl From<AuthorizationCode> for Grant {
 impl From<ClientCredentials> for Grant {
     fn from(grant: ClientCredentials) -> Self {
         Self::ClientCredentials(Box::new(grant))
+    }
+}
+
+impl From<DeviceAuthorization> for Grant {
+    fn from(grant: DeviceAuthorization) -> Self {
+        Self::DeviceAuthorization(Box::new(grant))
     }
 }
 
@@ -248,6 +260,37 @@ document! {
     }
 }
 
+document! {
+    /// OAuth 2.0 device authorization grant: the user enters a code on a page of the service, on any
+    /// device.
+    closed struct DeviceAuthorization {
+        required {
+            /// Endpoints that issue device codes.
+            device_authorization_urls: Vec<String>,
+            /// Token endpoints.
+            token_urls: Vec<String>,
+            /// How the client authenticates; not by a private key.
+            client_authentication: ClientAuthentication,
+            /// Field of the form that holds the client ID.
+            client_id_field: String,
+        }
+        optional {
+            /// Field of the form that holds the client secret.
+            client_secret_field: String,
+            /// Field of the form that takes the scopes to request.
+            scopes_field: String,
+        }
+        number {
+            /// How long the service accepts a spent refresh token, in milliseconds.
+            refresh_grace_ms: u64,
+        }
+        list {
+            /// Revocation endpoints.
+            revoke_urls: String,
+        }
+    }
+}
+
 names! {
     /// Method of PKCE.
     pub enum PkceMethod {
@@ -280,6 +323,9 @@ impl Grant {
                 &[&grant.authorize_urls, &grant.token_urls, &grant.revoke_urls]
             }
             Self::ClientCredentials(grant) => &[&grant.token_urls, &grant.revoke_urls],
+            Self::DeviceAuthorization(grant) => {
+                &[&grant.device_authorization_urls, &grant.token_urls, &grant.revoke_urls]
+            }
         };
         lists.iter().flat_map(|list| list.iter().map(String::as_str)).collect()
     }
@@ -290,6 +336,7 @@ impl Grant {
             Self::Fixed => None,
             Self::AuthorizationCode(grant) => Some(&grant.client_id_field),
             Self::ClientCredentials(grant) => Some(&grant.client_id_field),
+            Self::DeviceAuthorization(grant) => Some(&grant.client_id_field),
         }
     }
 
@@ -299,16 +346,48 @@ impl Grant {
             Self::Fixed => None,
             Self::AuthorizationCode(grant) => grant.client_secret_field.as_deref(),
             Self::ClientCredentials(grant) => Some(&grant.client_secret_field),
+            Self::DeviceAuthorization(grant) => grant.client_secret_field.as_deref(),
         }
+    }
+
+    /// Field of the form that holds the private key in PEM, for `private_key_jwt`.
+    pub fn private_key_field(&self) -> Option<&str> {
+        let signs = self.client_authentication() == Some(ClientAuthentication::PrivateKeyJwt);
+        self.client_secret_field().filter(|_| signs)
     }
 
     /// Field of the form that holds the ID of the private key.
     pub fn key_id_field(&self) -> Option<&str> {
         match self {
-            Self::Fixed => None,
+            Self::Fixed | Self::DeviceAuthorization(_) => None,
             Self::AuthorizationCode(grant) => grant.key_id_field.as_deref(),
             Self::ClientCredentials(grant) => grant.key_id_field.as_deref(),
         }
+    }
+
+    /// How the client authenticates; `None` for a fixed secret.
+    pub fn client_authentication(&self) -> Option<ClientAuthentication> {
+        match self {
+            Self::Fixed => None,
+            Self::AuthorizationCode(grant) => Some(grant.client_authentication),
+            Self::ClientCredentials(grant) => Some(grant.client_authentication),
+            Self::DeviceAuthorization(grant) => Some(grant.client_authentication),
+        }
+    }
+
+    /// How long the service accepts a spent refresh token, in milliseconds. `None` if it accepts none, or
+    /// issues none.
+    pub fn refresh_grace_ms(&self) -> Option<u64> {
+        match self {
+            Self::AuthorizationCode(grant) => grant.refresh_grace_ms,
+            Self::DeviceAuthorization(grant) => grant.refresh_grace_ms,
+            _ => None,
+        }
+    }
+
+    /// Whether the service issues refresh tokens.
+    pub fn has_refresh_tokens(&self) -> bool {
+        matches!(self, Self::AuthorizationCode(_) | Self::DeviceAuthorization(_))
     }
 
     /// Field of the form that takes the scopes to request.
@@ -317,6 +396,7 @@ impl Grant {
             Self::Fixed => None,
             Self::AuthorizationCode(grant) => grant.scopes_field.as_deref(),
             Self::ClientCredentials(grant) => grant.scopes_field.as_deref(),
+            Self::DeviceAuthorization(grant) => grant.scopes_field.as_deref(),
         }
     }
 
@@ -326,6 +406,7 @@ impl Grant {
             Self::Fixed => "a secret that the user types in",
             Self::AuthorizationCode(_) => "OAuth 2.0 authorization code with PKCE",
             Self::ClientCredentials(_) => "OAuth 2.0 client credentials",
+            Self::DeviceAuthorization(_) => "OAuth 2.0 device authorization",
         }
     }
 }

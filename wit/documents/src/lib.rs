@@ -23,8 +23,9 @@ pub use credential::{
 };
 pub use credential_type::{
     Access, AuthorizationCode, AuthorizeParameter, ClientAuthentication, ClientCredentials,
-    CredentialType, CredentialTypes, Grant, OperationLimit, PkceMethod, Placement,
-    PlacementEncoding, PlacementKind, RateLimit, RateReset, RateWindow, ResetFormat, Scope,
+    CredentialType, CredentialTypes, DeviceAuthorization, Grant, OperationLimit, PkceMethod,
+    Placement, PlacementEncoding, PlacementKind, RateLimit, RateReset, RateWindow, ResetFormat,
+    Scope,
 };
 pub use document::{Document, SCHEMAS};
 pub use extra::Extra;

@@ -177,6 +177,11 @@ impl CredentialType {
                 Grant::ClientCredentials(grant) => {
                     [&mut grant.token_urls, &mut grant.revoke_urls, &mut Vec::new()]
                 }
+                Grant::DeviceAuthorization(grant) => [
+                    &mut grant.device_authorization_urls,
+                    &mut grant.token_urls,
+                    &mut grant.revoke_urls,
+                ],
                 _ => continue,
             };
             for url in lists.into_iter().flatten() {

@@ -139,6 +139,9 @@ impl Made<'_> {
             Grant::ClientCredentials(_) => {
                 manager.connect_app(plugin, order, &by).await.map_err(failed)?
             }
+            Grant::DeviceAuthorization(_) => {
+                super::device::connection(manager, plugin, order, &by, format).await?
+            }
             // An authorization code; the library refuses a grant that it does not know.
             _ => browser::connection(manager, plugin, order, &by, browser, format).await?,
         };

@@ -4,6 +4,7 @@
 pub(crate) mod args;
 mod browser;
 mod connect;
+mod device;
 mod end;
 mod form;
 mod keys;

@@ -230,6 +230,14 @@ fn grant_growth(name: &str, asked: &Grant, had: &Grant) -> Vec<String> {
                 growth.push(format!("a different client authentication for {name}"));
             }
         }
+        (Grant::DeviceAuthorization(asked), Grant::DeviceAuthorization(had)) => {
+            if asked.refresh_grace_ms.unwrap_or(0) > had.refresh_grace_ms.unwrap_or(0) {
+                growth.push(format!("used refresh tokens of {name} may be sent again for longer"));
+            }
+            if asked.client_authentication != had.client_authentication {
+                growth.push(format!("a different client authentication for {name}"));
+            }
+        }
         (Grant::Fixed, Grant::Fixed) => {}
         _ => growth.push(format!("credentials of type {name} obtained by {}", asked.name())),
     }

@@ -252,6 +252,8 @@ impl CredentialForm {
     /// problems never quote a secret.
     pub fn check(&self, credential_type: &CredentialType) -> Vec<FieldProblem> {
         let secret_fields = credential_type.secret_fields();
+        // A key in PEM has lines.
+        let key = credential_type.grant.private_key_field();
         let mut problems = Vec::new();
         let mut problem = |field: &str, message: String| {
             problems.push(FieldProblem { pointer: format!("/{field}"), message });
@@ -264,7 +266,9 @@ impl CredentialForm {
                 problem(name, "is not a secret of this credential type".into());
             } else if secret.len() < Secret::MINIMUM_LENGTH {
                 problem(name, format!("is shorter than {} bytes", Secret::MINIMUM_LENGTH));
-            } else if secret.expose().chars().any(|c| c.is_control()) {
+            } else if secret.expose().chars().any(|c| {
+                c.is_control() && !(key == Some(name.as_str()) && matches!(c, '\n' | '\r'))
+            }) {
                 problem(name, "holds a control character, e.g. a line break at its end".into());
             }
         }

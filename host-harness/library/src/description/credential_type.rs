@@ -45,6 +45,12 @@ pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Resul
     let tokens = described.grant_secrets();
     for placement in &described.placements {
         for field in placement.fields() {
+            if grant.private_key_field() == Some(field) {
+                return Err(format!(
+                    "a placement of `{name}` writes `{{{field}}}`, a private key, which never leaves \
+                     the host"
+                ));
+            }
             if !properties.contains_key(field) && !tokens.contains(&field) {
                 return Err(format!(
                     "a placement of `{name}` writes `{{{field}}}`, but the type does not have this \
@@ -106,16 +112,23 @@ pub(crate) fn check_configuration(
     let Some(oauth) = &configuration.oauth else {
         return Ok(());
     };
-    let (authorize, token, revoke): (&[String], &[String], &[String]) = match &described.grant {
+    let nothing: &[String] = &[];
+    let (authorize, device, token, revoke) = match &described.grant {
         Grant::AuthorizationCode(grant) => {
-            (&grant.authorize_urls, &grant.token_urls, &grant.revoke_urls)
+            (&*grant.authorize_urls, nothing, &*grant.token_urls, &*grant.revoke_urls)
         }
-        Grant::ClientCredentials(grant) => (&[], &grant.token_urls, &grant.revoke_urls),
+        Grant::ClientCredentials(grant) => {
+            (nothing, nothing, &*grant.token_urls, &*grant.revoke_urls)
+        }
+        Grant::DeviceAuthorization(grant) => {
+            (nothing, &*grant.device_authorization_urls, &*grant.token_urls, &*grant.revoke_urls)
+        }
         _ => return Err("a fixed grant has no OAuth endpoints".into()),
     };
     let is_described =
         |url: &Option<String>, urls: &[String]| url.as_ref().is_none_or(|url| urls.contains(url));
     if !is_described(&oauth.authorize_url, authorize)
+        || !is_described(&oauth.device_authorization_url, device)
         || !token.contains(&oauth.token_url)
         || !is_described(&oauth.revoke_url, revoke)
     {

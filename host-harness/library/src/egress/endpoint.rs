@@ -32,6 +32,7 @@ const RESPONSE_LIMIT: usize = 1 << 20;
 pub(crate) enum Endpoint {
     Token,
     Revocation,
+    DeviceAuthorization,
 }
 
 /// Who asks an endpoint, on whose behalf, and what that may be judged by.
@@ -178,6 +179,7 @@ impl Endpoints {
         let configured = caller.configuration.oauth.as_ref().is_some_and(|oauth| match endpoint {
             Endpoint::Token => oauth.token_url == url,
             Endpoint::Revocation => oauth.revoke_url.as_deref() == Some(url),
+            Endpoint::DeviceAuthorization => oauth.device_authorization_url.as_deref() == Some(url),
         });
         if !configured {
             return Err("the endpoint is not configured for this credential".to_owned());

@@ -144,9 +144,11 @@ impl Access {
             .as_ref()
             .and_then(|description| description.credential_types.get(&stored.head.credential_type));
         match described.map(|one| &one.grant) {
-            Some(Grant::AuthorizationCode { .. }) => stored.secrets.contains_key("refresh_token"),
             Some(Grant::ClientCredentials { .. }) => true,
-            _ => false,
+            Some(grant) => {
+                grant.has_refresh_tokens() && stored.secrets.contains_key("refresh_token")
+            }
+            None => false,
         }
     }
 

@@ -17,7 +17,7 @@ use super::manage::Actor;
 use super::order::{ConnectOrder, Draft, check_redirect, client_id};
 use super::outcome::NewConnection;
 use super::rights::{self, Right};
-use super::wire::Refusal;
+use super::wire::{DeviceCodes, LONGEST_DEVICE_CODE, Refusal, RefusalKind};
 use crate::description::{Grant, PkceMethod};
 use crate::plugin::Plugin;
 use crate::secret::Secret;
@@ -35,6 +35,56 @@ pub struct Authorization {
     pub added: Vec<String>,
     /// What a person should know before going on.
     pub warnings: Vec<String>,
+}
+
+/// The service is asked at least so often whether the person has entered the code.
+const LONGEST_POLL: Duration = Duration::from_secs(60);
+
+/// What a person does on any device to connect a credential (RFC 8628 section 3.2).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeviceAuthorization {
+    /// The page of the service on which the person enters the code.
+    pub url: Url,
+    /// The code that the person enters: at most 64 printable ASCII characters.
+    pub user_code: String,
+    /// The page with the code in its address, if the service has one.
+    pub complete_url: Option<Url>,
+    /// How long the code is accepted.
+    pub expires_in: Duration,
+    /// What is asked for, in words.
+    pub rights: Vec<Right>,
+}
+
+impl DeviceAuthorization {
+    /// What a person may be shown of what the service has issued, which is foreign text.
+    fn of(codes: &DeviceCodes, rights: Vec<Right>) -> Result<Self, ConnectError> {
+        /// Bytes of an address.
+        const ADDRESS: usize = 2_048;
+        let wrong = |what: &str| ConnectError::Service {
+            reason: format!("the device authorization endpoint returned an invalid {what}"),
+            denied: false,
+        };
+        let page = |text: &str| {
+            let url = Url::parse(text).ok().filter(|_| text.len() <= ADDRESS)?;
+            (url.scheme() == "https" && url.username().is_empty() && url.password().is_none())
+                .then_some(url)
+        };
+        let user_code = codes.user_code().secret().clone();
+        let is_printable = user_code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if user_code.is_empty() || user_code.len() > 64 || !is_printable {
+            return Err(wrong("user code"));
+        }
+        let complete = codes.verification_uri_complete();
+        Ok(Self {
+            url: page(codes.verification_uri().as_str())
+                .ok_or_else(|| wrong("verification address"))?,
+            user_code,
+            complete_url: complete.and_then(|url| page(url.secret())),
+            expires_in: codes.expires_in().min(LONGEST_DEVICE_CODE),
+            rights,
+        })
+    }
 }
 
 /// What an authorization needs to be finished.
@@ -229,6 +279,38 @@ impl Connector {
         let tokens =
             self.backend.first_tokens(&wire, TokenQuestion::App { scopes: &draft.asked }).await;
         let tokens = tokens.map_err(service)?;
+        self.connection(plugin, described, order, draft, by, Some((tokens, None))).await
+    }
+
+    /// See [`CredentialManager::connect_device`](super::CredentialManager::connect_device).
+    pub(crate) async fn connect_device(
+        &self,
+        plugin: &Plugin,
+        order: ConnectOrder,
+        by: &Actor,
+        show: impl FnOnce(&DeviceAuthorization) + Send,
+    ) -> Result<NewConnection, ConnectError> {
+        let order = order.by(by);
+        let described = self.described(plugin, &order).await?;
+        let Grant::DeviceAuthorization(_) = &described.grant else {
+            return Err(ConnectError::Grant { is: described.grant.name() });
+        };
+        let draft = self.draft(plugin, described, &order, by).await?;
+        let caller = self.caller_of(plugin, &order, &draft, by);
+        let wire = self.wire(&caller, &described.grant, &draft);
+        let codes = wire.device(&draft.asked).await.map_err(service)?;
+        let rights = rights::in_words(plugin.description(), described, &draft.asked);
+        show(&DeviceAuthorization::of(&codes, rights)?);
+        let (clock, least) = (self.backend.clock.clone(), self.backend.timing.first_pause);
+        let pause = move |time: Duration| {
+            let clock = clock.clone();
+            // A service may ask for no pause at all.
+            async move { clock.sleep(time.clamp(least, LONGEST_POLL)).await }
+        };
+        let tokens = wire.device_tokens(&codes, pause).await.map_err(|refusal| {
+            let denied = refusal.kind == RefusalKind::Declined;
+            ConnectError::Service { reason: refusal.reason, denied }
+        })?;
         self.connection(plugin, described, order, draft, by, Some((tokens, None))).await
     }
 

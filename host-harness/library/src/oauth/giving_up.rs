@@ -38,12 +38,14 @@ impl Renewer {
                 self.release(&refresh.key, lease, later).await;
                 Err(CredentialError::Reconnect { name, reason })
             }
-            RefusalKind::Refused if is_still_good => {
+            RefusalKind::Refused | RefusalKind::Pending | RefusalKind::Declined
+                if is_still_good =>
+            {
                 self.release(&refresh.key, lease, later).await;
                 tracing::warn!(credential = %refresh.key, reason, "its token could not be refreshed");
                 Ok(RefreshOutcome::Done(Box::new(stored)))
             }
-            RefusalKind::Refused => {
+            RefusalKind::Refused | RefusalKind::Pending | RefusalKind::Declined => {
                 let health = Health::NeedsReconnect { reason: reason.clone() };
                 self.mark(&refresh.key, stored.connection.revision, health).await?;
                 self.release(&refresh.key, lease, later).await;

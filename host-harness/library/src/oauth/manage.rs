@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::ConnectError;
 use super::access::Access;
 use super::backend::Backend;
-use super::connect::{Authorization, Connector};
+use super::connect::{Authorization, Connector, DeviceAuthorization};
 use super::ending::Disconnection;
 use super::order::ConnectOrder;
 use super::outcome::NewConnection;
@@ -279,6 +279,23 @@ impl CredentialManager {
         by: &Actor,
     ) -> Result<NewConnection, ConnectError> {
         self.0.connector.connect_app(plugin, order, by).await
+    }
+
+    /// Connects by device authorization (RFC 8628): asks the service for a code, passes it to `show`, and
+    /// waits until the person has entered it on a page of the service, for at most half an hour. Nothing
+    /// is kept if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin), when the service refuses, the person declines, or the code expires.
+    pub async fn connect_device(
+        &self,
+        plugin: &Plugin,
+        order: ConnectOrder,
+        by: &Actor,
+        show: impl FnOnce(&DeviceAuthorization) + Send,
+    ) -> Result<NewConnection, ConnectError> {
+        self.0.connector.connect_device(plugin, order, by, show).await
     }
 
     /// Takes secrets that a person has typed in. Nothing is sent: a test proves them.

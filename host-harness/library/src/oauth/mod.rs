@@ -71,7 +71,7 @@ mod tests;
 mod wire;
 
 pub(crate) use backend::{Backend, NoEvents};
-pub use connect::Authorization;
+pub use connect::{Authorization, DeviceAuthorization};
 pub use ending::{Disconnection, Revoked};
 pub use loopback::{Loopback, Received, WAITING};
 pub use manage::{Actor, CredentialEnded, CredentialEvents, CredentialManager, Timing};

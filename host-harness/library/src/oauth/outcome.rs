@@ -176,7 +176,7 @@ impl Connector {
             lifetime =
                 tokens.lifetime.map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
             expires_at = lifetime.map(|lifetime| now.saturating_add(lifetime));
-            let rotates = matches!(described.grant, Grant::AuthorizationCode { .. });
+            let rotates = described.grant.has_refresh_tokens();
             if rotates && tokens.refresh_token.is_none() {
                 warnings.push(
                     "the service issued no refresh token, so the credential must be reconnected \

@@ -216,7 +216,7 @@ impl Renewer {
         stored: Stored,
         lease: &Lease,
     ) -> Result<RefreshOutcome, CredentialError> {
-        let rotates = matches!(credential_type.grant, Grant::AuthorizationCode { .. });
+        let rotates = credential_type.grant.has_refresh_tokens();
         let grace = grace(credential_type);
         let now = self.backend.clock.unix_milliseconds();
         // What an earlier holder has sent, and nobody knows what came of it.
@@ -360,10 +360,7 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
 
 /// How long a spent refresh token is still accepted, where the type says so.
 fn grace(credential_type: &CredentialType) -> Option<Duration> {
-    match &credential_type.grant {
-        Grant::AuthorizationCode(grant) => grant.refresh_grace_ms.map(Duration::from_millis),
-        _ => None,
-    }
+    credential_type.grant.refresh_grace_ms().map(Duration::from_millis)
 }
 
 /// What is written down of new tokens. The old refresh token stays where no new one came.

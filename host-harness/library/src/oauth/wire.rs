@@ -7,9 +7,10 @@ use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
 };
 use oauth2::{
-    AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
-    StandardRevocableToken, TokenResponse as _, TokenUrl,
+    AuthType, AuthorizationCode, ClientId, ClientSecret, DeviceAuthorizationUrl,
+    DeviceCodeErrorResponse, EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, RevocationUrl, Scope, StandardRevocableToken,
+    TokenResponse as _, TokenUrl,
 };
 use serde_json::{Map, Value};
 
@@ -34,6 +35,12 @@ type Client = oauth2::Client<
     EndpointNotSet,
     EndpointSet,
 >;
+
+/// What a service issues to a device.
+pub(crate) type DeviceCodes = oauth2::StandardDeviceAuthorizationResponse;
+
+/// A person is waited for so long at most, whatever the service says.
+pub(crate) const LONGEST_DEVICE_CODE: Duration = Duration::from_secs(30 * 60);
 
 /// New tokens.
 pub(crate) struct Tokens {
@@ -68,6 +75,10 @@ pub(crate) enum RefusalKind {
     DeadGrant,
     /// The service refuses for another reason; asking again changes nothing.
     Refused,
+    /// The person has not answered yet (RFC 8628 section 3.5).
+    Pending,
+    /// The person has declined.
+    Declined,
 }
 
 /// Whoever asks a token endpoint for one credential.
@@ -132,6 +143,50 @@ impl Wire<'_> {
         service.tokens(request.request_async(&service.client()).await)
     }
 
+    /// Asks for a code that a person enters on another device (RFC 8628 section 3.1).
+    pub(crate) async fn device(&self, scopes: &[String]) -> Result<DeviceCodes, Refusal> {
+        let url = self.configuration.oauth.as_ref();
+        let url = url.and_then(|oauth| oauth.device_authorization_url.clone());
+        let url = url.ok_or_else(|| denied("it is not configured for device authorization"))?;
+        let url = DeviceAuthorizationUrl::new(url).map_err(denied)?;
+        let client = self.client()?.set_device_authorization_url(url);
+        let scopes = scopes.iter().map(|scope| Scope::new(scope.clone()));
+        let service = self.endpoint_client(Endpoint::DeviceAuthorization);
+        let request = client.exchange_device_code().add_scopes(scopes);
+        request
+            .request_async(&service.client())
+            .await
+            .map_err(|error| refusal(error, service.status()))
+    }
+
+    /// Asks for tokens until the person has entered the code, or it has expired. `pause` waits.
+    pub(crate) async fn device_tokens<F>(
+        &self,
+        codes: &DeviceCodes,
+        pause: impl Fn(Duration) -> F + Clone + Send + Sync + 'static,
+    ) -> Result<Tokens, Refusal>
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let client = self.client()?;
+        let mut left = codes.expires_in().min(LONGEST_DEVICE_CODE);
+        loop {
+            let service = self.endpoint_client(Endpoint::Token);
+            let request = client.exchange_device_access_token(codes);
+            let answer = request.request_async(&service.client(), pause.clone(), Some(left)).await;
+            let tokens = service.tokens(answer);
+            // Some services report with status 200 that the person has not answered yet.
+            match tokens {
+                Err(refusal) if refusal.kind == RefusalKind::Pending && !left.is_zero() => {
+                    let interval = codes.interval().max(Duration::from_secs(1));
+                    pause(interval).await;
+                    left = left.saturating_sub(interval);
+                }
+                tokens => return tokens,
+            }
+        }
+    }
+
     /// Revokes a token (RFC 7009). That the service does not know it is success.
     pub(crate) async fn revoke(&self, name: &str, token: &Secret) -> Result<(), Refusal> {
         let url = self.configuration.oauth.as_ref().and_then(|oauth| oauth.revoke_url.clone());
@@ -160,11 +215,7 @@ impl Wire<'_> {
     }
 
     fn authentication(&self) -> Result<ClientAuthentication, Refusal> {
-        match self.grant {
-            Grant::AuthorizationCode(grant) => Ok(grant.client_authentication),
-            Grant::ClientCredentials(grant) => Ok(grant.client_authentication),
-            _ => Err(denied("it has no OAuth grant")),
-        }
+        self.grant.client_authentication().ok_or_else(|| denied("it has no OAuth grant"))
     }
 
     /// A field of the form, secret or not.
@@ -180,7 +231,7 @@ impl Wire<'_> {
         if self.authentication()? != ClientAuthentication::PrivateKeyJwt {
             return Ok(Vec::new());
         }
-        let key = self.grant.client_secret_field().and_then(|field| self.secrets.get(field));
+        let key = self.grant.private_key_field().and_then(|field| self.secrets.get(field));
         let key = key.ok_or_else(|| denied("the private key of the app is missing"))?;
         let key_id = self.grant.key_id_field().and_then(|field| self.field(field));
         let id = self.client_id().ok_or_else(|| denied("the client ID of the app is missing"))?;
@@ -270,10 +321,13 @@ impl EndpointClient {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tokens(
+    fn tokens<E>(
         &self,
-        answer: Result<TokenAnswer, RequestTokenError<EndpointError, BasicErrorResponse>>,
-    ) -> Result<Tokens, Refusal> {
+        answer: Result<TokenAnswer, RequestTokenError<EndpointError, E>>,
+    ) -> Result<Tokens, Refusal>
+    where
+        E: oauth2::ErrorResponse + Named + 'static,
+    {
         let answer = answer.map_err(|error| refusal(error, self.status()))?;
         if let Some(error) = answer.error() {
             return Err(refused(error, None));
@@ -316,6 +370,11 @@ fn refused(error: &str, status: Option<u16>) -> Refusal {
             (RefusalKind::Refused, "a requested scope is unknown or not permitted for the app")
         }
         "invalid_request" => (RefusalKind::Refused, "the service rejected the request as invalid"),
+        "authorization_pending" | "slow_down" => {
+            (RefusalKind::Pending, "the person has not entered the code yet")
+        }
+        "expired_token" => (RefusalKind::Refused, "the code expired before it was entered"),
+        "access_denied" => (RefusalKind::Declined, "the person declined"),
         "temporarily_unavailable" | "server_error" => {
             (RefusalKind::Unavailable, "the service is temporarily unavailable")
         }
@@ -361,6 +420,12 @@ trait Named {
 }
 
 impl Named for BasicErrorResponse {
+    fn name(&self) -> String {
+        self.error().as_ref().to_owned()
+    }
+}
+
+impl Named for DeviceCodeErrorResponse {
     fn name(&self) -> String {
         self.error().as_ref().to_owned()
     }

@@ -430,12 +430,9 @@ fn row_connection(row: Option<&ConnectionRow>, head: &HeadRow) -> Result<Connect
 /// grant does not need one (an app token, whose client secret is in the form).
 fn renews(connection: &Connection, secrets: &BTreeMap<String, Secret>) -> bool {
     secrets.contains_key("refresh_token")
-        || connection
-            .parts
-            .configuration
-            .oauth
-            .as_ref()
-            .is_some_and(|oauth| oauth.authorize_url.is_none())
+        || connection.parts.configuration.oauth.as_ref().is_some_and(|oauth| {
+            oauth.authorize_url.is_none() && oauth.device_authorization_url.is_none()
+        })
 }
 
 /// Checks that a credential can have this name.

@@ -1,8 +1,9 @@
 //! Credentials that ordinary services take.
 
 use workflow_node_sdk::documents::{
-    Configuration, CredentialType, CredentialTypes, FieldBuilder, FormBuilder, Grant,
-    OriginPattern, PathTemplate, Placement, RateLimit, RateReset, RateWindow, ResetFormat,
+    Access, ClientAuthentication, ClientCredentials, Configuration, CredentialType,
+    CredentialTypes, DeviceAuthorization, FieldBuilder, FormBuilder, Grant, OauthConfiguration,
+    OriginPattern, PathTemplate, Placement, RateLimit, RateReset, RateWindow, ResetFormat, Scope,
     SecretPlacement, SecretPosition, TokenGrant,
 };
 use workflow_node_sdk::error::FieldError;
@@ -38,6 +39,32 @@ fn credential_type(name: &str, fields: FormBuilder, placement: Placement) -> Cre
     )
 }
 
+fn client() -> FormBuilder {
+    FormBuilder::new().required(FieldBuilder::text("client_id", "Client ID", "Of the app."))
+}
+
+/// A token that the service grants.
+fn granted(name: &str, grant: Grant, fields: FormBuilder) -> CredentialType {
+    let bearer = Placement::header("Authorization", "Bearer {access_token}", [api()]);
+    let fields = fields.build();
+    CredentialType::new(name, name, "For the service.", fields, grant, [api()], [bearer])
+        .scopes([Scope::new("things", "Reads things.").access(Access::Read)])
+}
+
+fn at(path: &str) -> String {
+    [API, path].concat()
+}
+
+fn device() -> Grant {
+    let (codes, tokens) = (vec![at("/oauth/device")], vec![at("/oauth/token")]);
+    DeviceAuthorization::new(codes, tokens, ClientAuthentication::None, "client_id").into()
+}
+
+fn signed() -> Grant {
+    let by = ClientAuthentication::PrivateKeyJwt;
+    ClientCredentials::new(vec![at("/oauth/token")], by, "client_id", "client_secret").into()
+}
+
 /// The credential types.
 pub(crate) fn types() -> CredentialTypes {
     let user = FormBuilder::new()
@@ -68,6 +95,8 @@ pub(crate) fn types() -> CredentialTypes {
             [Placement::header("X-Key", "{key}", [own()])],
         ),
         credential_type("form-key", key, Placement::body("/api_key", "{key}", [api()])),
+        granted("device", device(), client()),
+        granted("signed", signed(), client().required(secret("client_secret", "Private key"))),
     ])
 }
 
@@ -99,5 +128,11 @@ pub(crate) fn configure(
         };
         return Ok(Configuration::new([origin]).base_urls([("own", [server, "/api"].concat())]));
     }
-    Ok(Configuration::new([api()]).base_urls([("api", [API, "/v1"].concat())]))
+    let configuration = Configuration::new([api()]).base_urls([("api", at("/v1"))]);
+    let oauth = OauthConfiguration::new(at("/oauth/token"), vec!["things".to_owned()]);
+    Ok(match credential_type {
+        "device" => configuration.oauth(oauth.device_authorization_url(at("/oauth/device"))),
+        "signed" => configuration.oauth(oauth),
+        _ => configuration,
+    })
 }

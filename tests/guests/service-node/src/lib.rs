@@ -20,7 +20,7 @@ static NODE: Node = Node::builder("service", "Service", "A service as there are 
     .origins(&[credentials::API, credentials::OWN])
     .servers(&[Server::new("own", "A server of your own.", &["https://*:*"])])
     .slots(&[
-        Slot::new("main", "An account.", &["basic", "token", "form-key"])
+        Slot::new("main", "An account.", &["basic", "token", "form-key", "device", "signed"])
             .base_urls(&[BaseUrl::configured("api")]),
         Slot::new("own", "An account of a server of your own.", &["own"])
             .base_urls(&[BaseUrl::configured("own")]),

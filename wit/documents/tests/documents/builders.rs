@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use workflow_node_documents::{
     Access, Account, Action, AnsweredBy, AuthorizationCode, AuthorizeParameter, CallOptions,
     Choice, ClientAuthentication, ClientCredentials, Configuration, CredentialAccess,
-    CredentialType, CredentialTypes, Delivery, Document, Effect, Example, FieldBuilder,
-    FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration, OperationLimit, Options,
-    OptionsQuery, OriginPattern, PathTemplate, Placement, Poll, RateLimit, RateReset, RateWindow,
-    ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement, SecretPosition, Server,
-    Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse, TokenGrant, Trigger,
-    TriggerOptions, Triggers, User, Webhook,
+    CredentialType, CredentialTypes, Delivery, DeviceAuthorization, Document, Effect, Example,
+    FieldBuilder, FormBuilder, Grant, Idempotency, Identity, Node, OauthConfiguration,
+    OperationLimit, Options, OptionsQuery, OriginPattern, PathTemplate, Placement, Poll, RateLimit,
+    RateReset, RateWindow, ResetFormat, Resource, Schema, Schemas, Scope, SecretPlacement,
+    SecretPosition, Server, Signature, SignatureEncoding, SignatureScheme, Slot, SlotUse,
+    TokenGrant, Trigger, TriggerOptions, Triggers, User, Webhook,
 };
 
 use crate::published::{assert_valid, missing, schema};
@@ -131,6 +131,13 @@ fn credential_types() {
         ClientCredentials::new(urls(), ClientAuthentication::ClientSecretBasic, "id", "secret");
     let full_app = ClientCredentials::new(urls(), ClientAuthentication::PrivateKeyJwt, "id", "key");
     let full_app = full_app.scopes_field("scopes").key_id_field("key_id").revoke_urls(urls());
+    let device = DeviceAuthorization::new(urls(), urls(), ClientAuthentication::None, "client_id");
+    let full_device = device
+        .clone()
+        .client_secret_field("client_secret")
+        .refresh_grace_ms(1_000)
+        .scopes_field("scopes")
+        .revoke_urls(urls());
     let limit = RateLimit::new([RateWindow::new(960, 60_000)])
         .remaining_header("left")
         .retry_after_header("reset")
@@ -153,6 +160,8 @@ fn credential_types() {
         everything,
         credential_type(code, header.clone()),
         credential_type(app, body),
+        credential_type(device, header.clone()),
+        credential_type(full_device, header.clone()),
         credential_type(Grant::Fixed, Placement::basic("{email}/token", "{key}", [api()])),
         credential_type(Grant::Fixed, Placement::query("k", "{key}:x", [api()]).base64("key ")),
         credential_type(Grant::Fixed, Placement::body("/k", "{key}", [api()]).base64("key ")),
@@ -181,6 +190,7 @@ fn a_configuration() {
             oauth
                 .clone()
                 .authorize_url("https://id.example.com/authorize")
+                .device_authorization_url("https://id.example.com/device")
                 .revoke_url("https://id.example.com/revoke")
                 .parameters([("prompt", "consent")]),
         );

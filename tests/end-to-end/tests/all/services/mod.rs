@@ -2,6 +2,7 @@
 
 mod bodies;
 mod credentials;
+mod grants;
 mod hooks;
 mod paging;
 mod rates;
