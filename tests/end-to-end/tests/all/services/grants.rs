@@ -47,7 +47,6 @@ impl Connected {
             form: CredentialForm {
                 fields: end_to_end::object(json!({"client_id": "the-app"})),
                 secrets: secrets.collect::<BTreeMap<_, _>>(),
-                ..CredentialForm::default()
             },
             ..ConnectOrder::default()
         }
