@@ -71,7 +71,8 @@ fn page_to(
     let headers = response.headers_mut();
     let fixed = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer`, browsers send `Origin: null` with the form, which the guard refuses.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];

@@ -6,6 +6,7 @@ use pagerduty_simulator::App;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, EXECUTE, Served, World, is_on_the_disk};
+use crate::webdriver;
 
 const COOKIE: &str = "__Host-harness-connect";
 
@@ -138,7 +139,7 @@ fn a_secret_is_typed_on_a_page_that_names_who_asks() {
     for rule in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self'"] {
         assert!(policy.contains(rule), "{policy}");
     }
-    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     assert_eq!(page.header("cache-control"), Some("no-store"));
 
     // Only the page that this browser has opened can be confirmed.
@@ -205,6 +206,37 @@ fn an_account_is_connected_by_the_browser_that_has_confirmed_and_by_no_other() {
     assert!(works(&world, &client, "team"));
     assert_eq!(browser.get(&callback).status, 404, "a callback is used once");
     assert!(!is_on_the_disk(&world, &secret));
+}
+
+#[test]
+fn a_person_connects_an_account_in_a_browser() {
+    let world = World::new();
+    let Some(browser) = webdriver::Browser::open(&world.simulator) else { return };
+    let server = world.serve(&[]);
+    let client = server.client(&connect_roles(&world, "n8n", &[]));
+    let identity = world.simulator.identity();
+    let app = identity.public_app().redirect_uri("http://127.0.0.1/v1/oauth/callback");
+    let app = identity.register(app);
+    let link = url_of(&client.post("/v1/credentials", &oauth("team", &app)));
+    browser.screen(1100, 900, "light");
+    browser.go(&link);
+    browser.shows("Connect PagerDuty?");
+    let page = browser.text("body");
+    assert!(page.contains("“n8n” asks") && page.contains("Only local"), "{page}");
+    browser.picture("serve-connect");
+    browser.screen(390, 844, "dark");
+    browser.picture("serve-connect-phone-dark");
+    // The policy of the page permits its style.
+    assert_eq!(browser.style("body", "background-color"), "rgba(13, 17, 23, 1)");
+    browser.click("button");
+    browser.shows("Choose an account – PagerDuty simulator");
+    browser.click(&format!("button[value='{}']", world.simulator.us().users()[0].id));
+    browser.click("button.allow");
+    browser.shows("Connected");
+    let page = browser.text("body");
+    assert!(page.contains("“team” is connected. It acts for example."), "{page}");
+    browser.picture("serve-connected");
+    assert!(works(&world, &client, "team"));
 }
 
 #[test]

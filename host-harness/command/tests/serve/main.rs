@@ -10,3 +10,6 @@ mod subscriptions;
 mod support;
 mod tenants;
 mod tokens;
+#[allow(dead_code)] // The simulator's own tests use more of it.
+#[path = "../../../../tests/pagerduty-simulator/tests/simulator/webdriver.rs"]
+mod webdriver;
