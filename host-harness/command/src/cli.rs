@@ -10,8 +10,10 @@ use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName}
 
 use crate::check::CheckArgs;
 use crate::credential::args::CredentialCommand;
+use crate::diff::DiffArgs;
 use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
+use crate::new::NewArgs;
 use crate::replay::ReplayArgs;
 use crate::run::journal::JournalArgs;
 use crate::serve::ServeArgs;
@@ -120,6 +122,10 @@ pub(crate) enum Command {
     /// Disable and enable plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Create the project of a new node
+    New(NewArgs),
+    /// Show what a release of a plugin changes for existing workflows
+    Diff(DiffArgs),
     /// Judge a plugin by the standard suite of checks. Sends nothing to the network
     Check(CheckArgs),
     /// Run an action for one or many items
@@ -162,6 +168,8 @@ impl Command {
             Self::Docs(args) => args.format.into(),
             Self::Approve(args) => args.format.into(),
             Self::Plugin(command) => command.format().into(),
+            Self::New(args) => args.format.into(),
+            Self::Diff(args) => args.format.into(),
             Self::Check(args) => args.format.into(),
             Self::Run(args) => args.format,
             Self::Replay(args) => args.format,

@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod completions;
 mod credential;
+mod diff;
 mod docs;
 mod exit;
 mod fake;
@@ -23,6 +24,7 @@ mod installed;
 mod interrupt;
 mod keyring;
 mod logging;
+mod new;
 mod options;
 mod output;
 mod plugin;
@@ -113,6 +115,8 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Inspect(args) => inspect::run(&setup, &args).await,
         Command::Docs(args) => docs::run(&setup, &args).await,
         Command::Approve(args) => approve::run(&setup, &args).await,
+        Command::Diff(args) => diff::run(&setup, &args).await,
+        Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&setup, args).await,
         Command::Plugin(command) => plugin::run(&setup, &command).await,
         Command::Run(args) => run::run(&setup, *args).await,

@@ -1,10 +1,11 @@
 //! Judges a workflow node as it ships: the same component file, in the same host, without its service.
 //!
-//! The command's `check`, `test`, `fake`, and `trace` are thin layers over this crate.
+//! The command's `check`, `test`, `fake`, `new`, and `trace` are thin layers over this crate.
 
 pub mod case;
 pub mod check;
 pub mod clock;
+pub mod diff;
 pub mod fake;
 pub mod fault;
 pub mod file;
@@ -13,3 +14,4 @@ pub mod message;
 mod page;
 pub mod recording;
 mod sample;
+pub mod scaffold;

@@ -118,8 +118,8 @@ async fn each(bench: &Bench, results: &mut Results<'_>, check: OneAction, known:
 fn not_usable(known: &[Known], suits: impl Fn(&Known) -> bool, judgement: &mut Judgement) {
     for one in known.iter().filter(|one| suits(one) && !one.is_usable()) {
         let reason = match one.quality {
-            Quality::Failed => "it did not run with generated answers (see `examples`)",
-            _ => "it sends no request",
+            Quality::Failed => format!("it did not run with generated answers: {}", one.problem),
+            _ => "it sends no request".to_owned(),
         };
         judgement.skip(&one.action.name, reason);
     }
@@ -177,7 +177,10 @@ async fn learn(bench: &Bench, results: &mut Results<'_>) -> Vec<Known> {
             Quality::Silent if one.shape == Shape::Empty || one.records == 0 => {
                 output.skip(&action.name, "it returned no record");
             }
-            _ => output.skip(&action.name, "it did not run with generated answers"),
+            _ => output.skip(
+                &action.name,
+                format!("it did not run with generated answers: {}", one.problem),
+            ),
         }
         known.push(one);
     }
