@@ -13,3 +13,4 @@ pub mod message;
 mod page;
 pub mod recording;
 mod sample;
+pub mod trace;
