@@ -19,6 +19,7 @@ use crate::run::journal::JournalArgs;
 use crate::serve::ServeArgs;
 use crate::test::TestArgs;
 use crate::token::TokenCommand;
+use crate::trace::TraceArgs;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
 use crate::values::{duration, effect};
 
@@ -150,6 +151,8 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Run the cases of a directory: offline against recordings, or with faults
     Test(Box<TestArgs>),
+    /// Show a trace as a page: requests, retries, waits, and what was denied
+    Trace(TraceArgs),
     /// Simulate a service, from a small file: routes, paging, webhooks, faults
     Fake(Box<FakeArgs>),
     /// Print a completion script for a shell
@@ -181,7 +184,7 @@ impl Command {
             Self::Token(command) => command.format().into(),
             Self::Test(args) => args.format(),
             Self::Fake(args) => args.format,
-            Self::Completions { .. } => Format::Text,
+            Self::Trace(_) | Self::Completions { .. } => Format::Text,
         }
     }
 }

@@ -88,7 +88,7 @@ pub(crate) async fn run(args: FakeArgs) -> Result<Exit, Failure> {
                 "url": served.url,
                 "status": served.status,
                 "line": served.line,
-                "fault": served.fault.as_ref().map(|fault| format!("{fault:?}")),
+                "fault": served.fault.as_ref().map(ToString::to_string),
             })
             .to_string(),
         };
@@ -134,7 +134,7 @@ fn line(served: &Served, file: &str) -> String {
     let by = match (served.line, &served.fault) {
         (None, _) => "no route matches".to_owned(),
         (Some(line), None) => format!("{file}:{line}"),
-        (Some(line), Some(fault)) => format!("{file}:{line}, fault {fault:?}"),
+        (Some(line), Some(fault)) => format!("{file}:{line}, {fault}"),
     };
     output::one_line(&format!("{} {} → {status} ({by})", served.method, served.url))
 }

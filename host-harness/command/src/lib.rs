@@ -39,6 +39,7 @@ mod store;
 mod tally;
 mod test;
 mod token;
+mod trace;
 mod trigger;
 mod values;
 mod webhook;
@@ -128,6 +129,7 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Serve(args) => serve::run(&setup, *args).await,
         Command::Token(command) => token::run(&setup, command),
         Command::Test(args) => test::run(&setup, *args).await,
+        Command::Trace(args) => trace::run(&args),
         Command::Fake(args) => fake::run(*args).await,
         Command::Completions { shell } => completions::run(shell),
     }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use clap::Args;
+use workflow_node_host::journal::Recording;
 use workflow_node_host::{Exchange, ItemError, LogLevel, Observer, OutputRecord, Plugin, Replay};
+
+use workflow_node_testing::trace;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{Format, Network};
@@ -83,7 +86,8 @@ pub(crate) async fn run(setup: &Setup, args: ReplayArgs) -> Result<Exit, Failure
     let archive = args.trace.as_deref().map(Archive::create).transpose()?;
     let observer = Arc::new(Lines::default());
     let replayed = plugin.replay(&recording, observer.clone()).await;
-    let archived = archive.map(|archive| archive.write(&observer.exchanges())).transpose();
+    let archived =
+        archive.map(|archive| archive.write(&traced(&plugin, &recording, &observer))).transpose();
     let mut replay = replayed.map_err(|error| Failure::of(&error, &plugin_name))?;
     match args.format {
         Format::Jsonl => observer.take()?.write()?,
@@ -99,6 +103,17 @@ pub(crate) async fn run(setup: &Setup, args: ReplayArgs) -> Result<Exit, Failure
         return Err(Failure::of(&error, &plugin_name));
     }
     verdict(args.format, &replay.outcome, None)
+}
+
+fn traced(plugin: &Plugin, recording: &Recording, observer: &Lines) -> serde_json::Value {
+    let node = &plugin.description().node;
+    let run = trace::Run {
+        node: format!("{} {}", node.name, node.version),
+        plugin: plugin.digest().to_string(),
+        action: recording.execution().action,
+        ..trace::Run::default()
+    };
+    trace::archive(&run, &observer.exchanges(), &[], 0)
 }
 
 const INCOMPLETE: &str = "The journal ends before the execution did. Items that had not finished are \

@@ -15,3 +15,4 @@ mod page;
 pub mod recording;
 mod sample;
 pub mod scaffold;
+pub mod trace;

@@ -15,19 +15,17 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
 use workflow_node_host::transport::{
     AnswerRoom, HttpTransport, Transport, TransportError, TransportErrorKind, TransportRequest,
     TransportResponse,
 };
 use workflow_node_host::{Origin, OriginOfUrl as _};
+
+use crate::fake::Certificates;
 
 /// A request, as the service has read it.
 #[derive(Clone, Debug)]
@@ -107,14 +105,14 @@ impl Loopback {
     ///
     /// When no port can be bound, or no certificate can be made.
     pub(crate) async fn start(answers: Arc<dyn Answers>) -> std::io::Result<Self> {
-        let authority = Arc::new(Authority::new().map_err(std::io::Error::other)?);
-        let ca_pem = authority.issuer.pem();
+        let certificates = Certificates::new()?;
+        let ca_pem = certificates.ca_pem();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?
             .with_no_client_auth()
-            .with_cert_resolver(authority);
+            .with_cert_resolver(certificates);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (tls, plain) =
@@ -212,50 +210,6 @@ fn written(
         }
     }
     response
-}
-
-/// Makes a certificate for each name that a client asks for.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    key: KeyPair,
-    made: Mutex<BTreeMap<String, Arc<CertifiedKey>>>,
-}
-
-impl Authority {
-    fn new() -> Result<Self, rcgen::Error> {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        Ok(Self { issuer, key: KeyPair::generate()?, made: Mutex::default() })
-    }
-
-    fn certificate(&self, name: &str) -> Option<Arc<CertifiedKey>> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = made.get(name) {
-            return Some(known.clone());
-        }
-        let params = CertificateParams::new(vec![name.to_owned()]).ok()?;
-        let certificate = params.signed_by(&self.key, &self.issuer).ok()?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
-        let signing = rustls::crypto::ring::sign::any_supported_type(&key).ok()?;
-        let certified = Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signing));
-        made.insert(name.to_owned(), certified.clone());
-        Some(certified)
-    }
-}
-
-impl std::fmt::Debug for Authority {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Authority")
-    }
-}
-
-impl ResolvesServerCert for Authority {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        // A client that connects to an address names none.
-        self.certificate(hello.server_name().unwrap_or("127.0.0.1"))
-    }
 }
 
 /// Sends every request to the service, whichever origin it names.

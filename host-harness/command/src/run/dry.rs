@@ -10,6 +10,8 @@ use workflow_node_host::{
     Exchange, Execution, ItemError, ItemErrorKind, Origin, OriginOfUrl as _, Plugin,
 };
 
+use workflow_node_testing::trace;
+
 use super::array;
 use super::watch::Watch;
 use crate::cli::RunArgs;
@@ -101,7 +103,15 @@ pub(super) async fn run(
         elements.push(DryRunElement { item, status, error, requests: Some(requests) });
     }
     if let Some(archive) = archive {
-        archive.write(&exchanges)?;
+        let node = &plugin.description().node;
+        let run = trace::Run {
+            node: format!("{} {}", node.name, node.version),
+            plugin: plugin.digest().to_string(),
+            action: args.action.clone(),
+            items,
+            ..trace::Run::default()
+        };
+        archive.write(&trace::archive(&run, &exchanges, &[], 0))?;
     }
     print(args, &elements)?;
     ended(args, &elements)

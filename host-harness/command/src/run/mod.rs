@@ -7,10 +7,12 @@ mod watch;
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use workflow_node_host::description::FieldProblem;
 use workflow_node_host::transport::Transport;
 use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin, Resume, SystemClock};
 use workflow_node_testing::fault::Wire;
+use workflow_node_testing::trace;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
@@ -36,7 +38,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         }
     };
     let store = LateStore::default();
-    let transport = spoiled(&args, Arc::new(crate::setup::transport(&args.network)?))?;
+    let (transport, wire) = wired(&args, Arc::new(crate::setup::transport(&args.network)?))?;
     let host = setup.host_over(transport, &args.network, Some(&store))?;
     let plugin = setup.load_with(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
@@ -110,13 +112,17 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
             let journaled = journal.as_ref().zip(recorded.as_ref());
             let streamed = stream::run(&plugin, execution, source, &watch, journaled).await;
             settle().await;
-            let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
+            let of = |archive: Archive| {
+                archive.write(&trace(&args, &plugin, &watch, wire.as_deref(), (&[], None)))
+            };
+            let archived = archive.map(of).transpose();
             let streamed = streamed?;
             archived?;
             let interrupted = interrupt.happened().then(|| watch.sent());
             return stream::verdict(streamed, interrupted, &args.plugin.display().to_string());
         }
     };
+    let traced = if archive.is_some() { items.clone() } else { Vec::new() };
     execution.items = items;
     let executed = match journal.as_ref().zip(recorded.as_ref()) {
         Some((journal, recorded)) => {
@@ -131,7 +137,11 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     };
     settle().await;
     // Neither may keep the other from being written.
-    let archived = archive.map(|archive| archive.write(&watch.exchanges())).transpose();
+    let of = |archive: Archive| {
+        let ran = (&traced[..], executed.as_ref().ok());
+        archive.write(&trace(&args, &plugin, &watch, wire.as_deref(), ran))
+    };
+    let archived = archive.map(of).transpose();
     let mut outcome = executed.map_err(of_plugin)?;
     print(args.format, &plugin, &args.action, &outcome)?;
     archived?;
@@ -146,15 +156,57 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     verdict(args.format, &outcome, interrupted)
 }
 
-/// A transport that spoils what `--fault` says.
-fn spoiled(args: &RunArgs, transport: Arc<dyn Transport>) -> Result<Arc<dyn Transport>, Failure> {
-    let mut transport = transport;
+/// A transport, and where it keeps what was sent.
+type Wired = (Arc<dyn Transport>, Option<Arc<Wire>>);
+
+/// A transport that spoils what `--fault` says, and keeps for `--trace` what was sent.
+fn wired(args: &RunArgs, mut transport: Arc<dyn Transport>) -> Result<Wired, Failure> {
+    let mut plans = Vec::new();
     for name in &args.fault {
-        for plan in crate::test::plans_of(name, args.seed, 0)? {
-            transport = Wire::new(transport, Arc::new(SystemClock::default()), Some(plan));
-        }
+        plans.extend(crate::test::plans_of(name, args.seed, 0)?.into_iter().map(Some));
     }
-    Ok(transport)
+    if plans.is_empty() && args.trace.is_some() {
+        plans.push(None);
+    }
+    let mut last = None;
+    for plan in plans {
+        let wire = Wire::new(transport, Arc::new(SystemClock::default()), plan);
+        last = Some(wire.clone());
+        transport = wire;
+    }
+    Ok((transport, last))
+}
+
+/// The trace of a run.
+fn trace(
+    args: &RunArgs,
+    plugin: &Plugin,
+    watch: &Watch,
+    wire: Option<&Wire>,
+    ran: (&[Value], Option<&Outcome>),
+) -> Value {
+    let (items, outcome) = ran;
+    let node = &plugin.description().node;
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let results = outcome.into_iter().flat_map(|outcome| outcome.items.iter().enumerate());
+    let run = trace::Run {
+        node: format!("{} {}", node.name, node.version),
+        plugin: plugin.digest().to_string(),
+        action: args.action.clone(),
+        started: watch.began(),
+        duration_ms: watch.passed(),
+        memory: outcome.map_or(0, |outcome| number(outcome.memory)),
+        memory_growth: outcome.map_or(0, |outcome| number(outcome.memory_growth)),
+        stopped: outcome.and_then(|outcome| Some(format!("{:#}", outcome.stopped.as_ref()?))),
+        items: items.to_vec(),
+        results: results
+            .map(|(index, item)| serde_json::json!(ResultElement::new(index, item)))
+            .collect(),
+        logs: watch.logs(),
+    };
+    let sent = wire.map(Wire::sent).unwrap_or_default();
+    let clock_began = wire.map(Wire::clock_began).unwrap_or_default();
+    trace::archive(&run, &watch.exchanges(), &sent, clock_began)
 }
 
 /// One wrong item stops all, before anything is asked of anyone.

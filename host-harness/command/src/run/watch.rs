@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use workflow_node_host::{Exchange, LogLevel, Observer};
+use workflow_node_testing::trace::LogLine;
 
 use crate::cli::RunArgs;
 use crate::output;
@@ -16,13 +17,20 @@ pub(super) struct Watch {
     keeps_exchanges: bool,
     state: Mutex<State>,
     answered: AtomicU64,
+    /// Milliseconds since 1970.
+    began: u64,
+    since: Instant,
 }
 
 #[derive(Default)]
 struct State {
     exchanges: Vec<Exchange>,
+    logs: Vec<LogLine>,
     sent: Sent,
 }
+
+/// So many lines of the guest are kept for a trace.
+const MOST_LINES: usize = 10_000;
 
 impl Watch {
     /// `items`: how many there are, where that is known.
@@ -32,6 +40,8 @@ impl Watch {
             keeps_exchanges: args.trace.is_some() || args.dry_run,
             state: Mutex::default(),
             answered: AtomicU64::new(0),
+            began: now(),
+            since: Instant::now(),
         }
     }
 
@@ -47,6 +57,21 @@ impl Watch {
         self.state().sent
     }
 
+    /// When it began, in milliseconds since 1970.
+    pub(super) fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// Milliseconds since it began.
+    pub(super) fn passed(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes the lines of the guest.
+    pub(super) fn logs(&self) -> Vec<LogLine> {
+        std::mem::take(&mut self.state().logs)
+    }
+
     /// Takes what was kept.
     pub(super) fn exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.state().exchanges)
@@ -56,6 +81,12 @@ impl Watch {
     pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.progress.aside(write)
     }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Observer for Watch {
@@ -77,6 +108,14 @@ impl Observer for Watch {
     }
 
     fn log(&self, level: LogLevel, message: &str, fields: &str) {
+        if self.keeps_exchanges {
+            let mut state = self.state();
+            if state.logs.len() < MOST_LINES {
+                let level = format!("{level:?}").to_lowercase();
+                let message = format!("{message} {fields}").trim().to_owned();
+                state.logs.push(LogLine { at: now(), level, message });
+            }
+        }
         self.progress.aside(|| match level {
             LogLevel::Error => tracing::error!(target: "workflow_node::guest", fields, "{message}"),
             LogLevel::Warn => tracing::warn!(target: "workflow_node::guest", fields, "{message}"),

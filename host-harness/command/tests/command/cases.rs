@@ -117,7 +117,7 @@ fn a_changed_result_fails_until_it_is_accepted() {
     let was = std::fs::read_to_string(&snapshot).unwrap();
     std::fs::write(&snapshot, was.replace("Checkout", "Billing portal")).unwrap();
     let failed = cases.test(&[]).expect(1);
-    failed.shows("The result differs at /items/0/output/main/0/name").shows("--update");
+    failed.shows("The result differs at /items/0/output/main/1/name").shows("--update");
     failed.shows("again: harness test").shows("--case services");
     cases.test(&["--update"]).expect(0).shows("updated  services");
     assert_eq!(std::fs::read_to_string(&snapshot).unwrap(), was);

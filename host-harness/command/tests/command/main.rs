@@ -26,6 +26,7 @@ mod run_stream;
 mod secrets;
 mod sharing;
 mod support;
+mod trace;
 mod trigger;
 #[allow(dead_code)] // The simulator's own tests use more of it.
 #[path = "../../../../tests/pagerduty-simulator/tests/simulator/webdriver.rs"]

@@ -73,7 +73,7 @@ fn one(case: &CaseResult) -> Markup {
                 span.name { (case.name) }
                 span.dim { (case.title.as_deref().unwrap_or(&case.action)) }
                 span.right.dim.mono {
-                    (case.requests) " requests · " (milliseconds(case.duration_ms))
+                    (case.requests) @if case.requests == 1 { " request · " } @else { " requests · " } (milliseconds(case.duration_ms))
                     @if case.memory > 0 { " · " (bytes(case.memory)) }
                 }
             }

@@ -55,6 +55,24 @@ pub enum Fault {
     },
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status { status, .. } => write!(formatter, "status {status}"),
+            Self::RateLimit { retry_after: Some(seconds) } => {
+                write!(formatter, "rate limit, Retry-After {seconds} s")
+            }
+            Self::RateLimit { retry_after: None } => formatter.write_str("rate limit"),
+            Self::Delay { by } => write!(formatter, "delay of {} s", by.as_secs_f64()),
+            Self::ResetBefore => formatter.write_str("reset before the request was read"),
+            Self::ResetAfter => formatter.write_str("reset after the request was processed"),
+            Self::Truncated => formatter.write_str("truncated body"),
+            Self::Malformed => formatter.write_str("malformed body"),
+            Self::SlowBody { over } => write!(formatter, "body over {} s", over.as_secs_f64()),
+        }
+    }
+}
+
 fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     file::duration(&text).map_err(serde::de::Error::custom)

@@ -66,6 +66,12 @@ impl Wire {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When the clock showed zero, in milliseconds since 1970.
+    pub fn clock_began(&self) -> u64 {
+        let passed = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+        self.clock.unix_milliseconds().saturating_sub(passed)
+    }
+
     /// What was sent for plugins, in order.
     pub fn sent(&self) -> Vec<Sent> {
         self.state().sent.clone()
