@@ -1,5 +1,5 @@
 'use strict';
-// Runs an action for each message.
+// Runs an action for each message. Registers the trigger, too, which shares the edit dialog.
 
 const { randomUUID } = require('node:crypto');
 const { promisify } = require('node:util');
@@ -94,4 +94,5 @@ module.exports = function (RED) {
 		});
 	}
 	RED.nodes.registerType('workflow-node', ActionNode);
+	require('./trigger.js')(RED);
 };

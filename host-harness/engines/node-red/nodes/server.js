@@ -17,6 +17,7 @@ module.exports = function (RED) {
 		credentials: { token: { type: 'password' } },
 	});
 
+	const kindOf = (kind) => (kind === 'triggers' ? 'triggers' : 'actions');
 	const described = ({ name, title, description }) => ({ name, title, description });
 	const lists = {
 		async health(server) {
@@ -34,8 +35,12 @@ module.exports = function (RED) {
 			const path = apiPath('plugins', plugin, 'actions');
 			return (await server.entries(path, 'actions', { resource })).map(described);
 		},
-		async form(server, { plugin, action }) {
-			const { form, slots } = await server.json('GET', apiPath('plugins', plugin, 'actions', action));
+		async triggers(server, { plugin }) {
+			const path = apiPath('plugins', plugin, 'triggers');
+			return (await server.entries(path, 'triggers')).map(described);
+		},
+		async form(server, { plugin, kind, name }) {
+			const { form, slots } = await server.json('GET', apiPath('plugins', plugin, kindOf(kind), name));
 			return { form, slot: mainSlot(slots) };
 		},
 		async accounts(server, { plugin, slot }) {
@@ -46,8 +51,8 @@ module.exports = function (RED) {
 				description,
 			}));
 		},
-		async choices(server, { plugin, action, slot, account, parameter, parameters, search }) {
-			const path = apiPath('plugins', plugin, 'actions', action, 'options');
+		async choices(server, { plugin, kind, name, slot, account, parameter, parameters, search }) {
+			const path = apiPath('plugins', plugin, kindOf(kind), name, 'options');
 			const body = { parameter, parameters: JSON.parse(parameters || '{}') };
 			if (slot && account) body.credentials = { [slot]: account };
 			if (search) body.search = search;

@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
 
-import { flowOf, startNodeRed, startServer } from './support.mjs';
+import { flowOf, openEditor, startNodeRed, startServer } from './support.mjs';
 
 let server;
 let red;
@@ -105,30 +104,11 @@ test('a person sets up the node in the edit dialog', async () => {
 	const shots = process.env.SCREENSHOTS;
 	if (shots) await mkdir(shots, { recursive: true });
 	await red.deploy(flowOf(server, { plugin: '', action: '', account: '' }));
-	const browser = await chromium.launch({
-		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-		args: [
-			'--no-sandbox',
-			'--disable-gpu',
-			'--disable-quic',
-			'--no-first-run',
-			'--disable-background-networking',
-			'--disable-component-update',
-			'--disable-sync',
-		],
-	});
-	const page = await browser.newPage({ viewport: { width: 1400, height: 950 } });
-	page.setDefaultTimeout(30_000);
+	const { browser, page, option } = await openEditor(red, 'node');
 	const shot = async (name) => {
 		if (shots) await page.screenshot({ path: join(shots, `node-red-${name}.png`) });
 	};
 	try {
-		await page.goto(`${red.url}/#flow/tab`);
-		await page.evaluate(async () => {
-			while (!globalThis.RED?.nodes?.node?.('node')) await new Promise((done) => setTimeout(done, 100));
-			RED.editor.edit(RED.nodes.node('node'));
-		});
-		const option = (list, value) => page.locator(`#node-input-${list} option[value="${value}"]`);
 		await option('plugin', 'pagerduty').waitFor({ state: 'attached' });
 		await option('resource', 'incident').waitFor({ state: 'attached' });
 		await page.selectOption('#node-input-resource', 'incident');

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
 
 const require = createRequire(import.meta.url);
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
@@ -146,4 +147,29 @@ export function flowOf(server, node) {
 		}),
 		on('out', 'http response', {}),
 	];
+}
+
+/** Opens the edit dialog of a node in a browser. */
+export async function openEditor(red, id) {
+	const browser = await chromium.launch({
+		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		args: [
+			'--no-sandbox',
+			'--disable-gpu',
+			'--disable-quic',
+			'--no-first-run',
+			'--disable-background-networking',
+			'--disable-component-update',
+			'--disable-sync',
+		],
+	});
+	const page = await browser.newPage({ viewport: { width: 1400, height: 950 } });
+	page.setDefaultTimeout(30_000);
+	await page.goto(`${red.url}/#flow/tab`);
+	await page.evaluate(async (id) => {
+		while (!globalThis.RED?.nodes?.node?.(id)) await new Promise((done) => setTimeout(done, 100));
+		RED.editor.edit(RED.nodes.node(id));
+	}, id);
+	const option = (list, value) => page.locator(`#node-input-${list} option[value="${value}"]`);
+	return { browser, page, option };
 }
