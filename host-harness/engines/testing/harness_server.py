@@ -244,6 +244,8 @@ def main() -> None:
             answer: Any = None
             if command["do"] == "incidents":
                 answer = server.incidents()
+            elif command["do"] == "service":
+                answer = server.service_api(command.get("method", "GET"), command["path"])
             elif command["do"] == "token":
                 answer = server.create_token(command["name"], *command["options"])
             elif command["do"] == "holds":

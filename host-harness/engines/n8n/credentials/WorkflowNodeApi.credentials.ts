@@ -54,15 +54,5 @@ export class WorkflowNodeApi implements ICredentialType {
 			url: '/v1/health',
 			disableFollowRedirect: true,
 		},
-		rules: [
-			{
-				type: 'responseSuccessBody',
-				properties: {
-					key: 'name',
-					value: 'workflow-node-server',
-					message: 'This URL leads to another server',
-				},
-			},
-		],
 	};
 }

@@ -58,6 +58,7 @@ function title(name: string): string {
 
 /** The fields of a form. Optional ones are added by the user. */
 export function fields(form: Schema): ResourceMapperField[] {
+	const lookedUp = lookUps(form).map(({ value }) => String(value).replace(LIST, ''));
 	return parameterNames(form).map((name) => {
 		const schema = form.properties?.[name] ?? {};
 		const required = form.required?.includes(name) ?? false;
@@ -65,7 +66,8 @@ export function fields(form: Schema): ResourceMapperField[] {
 		return {
 			id: name,
 			displayName: schema.title ?? title(name),
-			required,
+			// A look-up can set it, too. The server checks that it is set.
+			required: required && !lookedUp.includes(name),
 			defaultMatch: false,
 			canBeUsedToMatch: false,
 			display: true,

@@ -53,6 +53,8 @@ test('the form of an action becomes fields in its order', async () => {
 	assert.deepEqual(fields.slice(0, 3).map(({ id }) => id), ['title', 'service_id', 'priority_id']);
 	const field = (id) => fields.find((one) => one.id === id);
 	assert.deepEqual([field('title').required, field('title').removed], [true, false]);
+	// It can be set by a look-up instead, but is shown.
+	assert.deepEqual([field('service_id').required, field('service_id').removed], [false, false]);
 	assert.deepEqual([field('details').required, field('details').removed], [false, true]);
 	assert.deepEqual(field('urgency').options.map(({ value }) => value), ['high', 'low']);
 	assert.equal(field('urgency').type, 'options');
@@ -175,7 +177,7 @@ test('with On Error set to Continue, the other items run and failed ones have er
 	);
 	assert.deepEqual(output.map(({ pairedItem }) => pairedItem.item), [0, 1, 2, 3]);
 	assert.equal(typeof output[1].json.error.kind, 'string');
-	assert.ok(output[1].error);
+	assert.deepEqual(Object.keys(output[1].json), ['error']);
 	assert.equal(output.filter(({ json }) => json.error).length, 1);
 });
 

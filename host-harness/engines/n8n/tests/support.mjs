@@ -165,3 +165,49 @@ export function call(action, parameters, more = {}) {
 		...more,
 	};
 }
+
+/** `this` of the methods that subscribe. `state` is what n8n keeps for the node. */
+export function hooks(server, parameters, url, state) {
+	return {
+		...base(server),
+		getNodeParameter: (name, fallback) => at(parameters, name) ?? fallback,
+		getNodeWebhookUrl: () => url,
+		getWorkflow: () => ({ id: 'workflow-1', name: 'Test', active: true }),
+		getWorkflowStaticData: () => state,
+	};
+}
+
+/** An address at which a trigger node receives events. Collects what starts the workflow. */
+export async function startWebhook(node, state) {
+	const webhook = { executions: [], statuses: [], bodies: [] };
+	const server = http.createServer((request, response) => {
+		const parts = [];
+		request.on('data', (part) => parts.push(part));
+		request.on('end', async () => {
+			const rawBody = Buffer.concat(parts);
+			webhook.bodies.push({ rawBody, headers: request.headers });
+			let status = webhook.refuse ?? 200;
+			const context = {
+				...base({}),
+				getWorkflowStaticData: () => state,
+				getRequestObject: () => ({ rawBody }),
+				getHeaderData: () => request.headers,
+				getResponseObject: () => ({ status: (code) => ({ end: () => (status = code) }) }),
+				helpers: { returnJsonArray: (json) => [{ json }] },
+			};
+			try {
+				const { workflowData } = await node.webhook.call(context);
+				if (workflowData) webhook.executions.push(workflowData[0][0].json);
+			} catch {
+				status = 500;
+			}
+			webhook.statuses.push(status);
+			response.writeHead(status);
+			response.end();
+		});
+	});
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	webhook.origin = `http://127.0.0.1:${server.address().port}`;
+	webhook.close = () => new Promise((resolve) => server.close(resolve).closeAllConnections());
+	return webhook;
+}

@@ -8,7 +8,7 @@ import type {
 } from 'n8n-workflow';
 import { NodeApiError, NodeConnectionTypes } from 'n8n-workflow';
 
-import type { ItemError } from '../execution';
+import type { ItemError, ItemResult } from '../execution';
 import { executionId, run } from '../execution';
 import {
 	loadLookUps,
@@ -169,17 +169,17 @@ export class WorkflowNode implements INodeType {
 		});
 
 		const output: INodeExecutionData[] = [];
-		let failure: NodeApiError | undefined;
 		results.forEach(({ records, error }, item) => {
 			for (const record of records) {
 				output.push({ json: asObject(record), pairedItem: { item } });
 			}
-			if (!error) return;
-			const shown = itemError(this, error, item);
-			failure ??= shown;
-			output.push({ json: { error: { ...error } as IDataObject }, error: shown, pairedItem: { item } });
+			// n8n sends what has only this member to the error output, if the node has one.
+			if (error) output.push({ json: { error: { ...error } as IDataObject }, pairedItem: { item } });
 		});
-		if (failure && !this.continueOnFail()) throw cause(results, failure, this);
+		if (!this.continueOnFail()) {
+			const failure = firstFailure(results);
+			if (failure) throw itemError(this, failure.error, failure.item);
+		}
 		return [output];
 	}
 }
@@ -205,13 +205,10 @@ function itemError(context: IExecuteFunctions, error: ItemError, itemIndex: numb
 	});
 }
 
-/** The first failure that is not a consequence of another one. */
-function cause(
-	results: Array<{ error?: ItemError }>,
-	first: NodeApiError,
-	context: IExecuteFunctions,
-): NodeApiError {
-	const item = results.findIndex(({ error }) => error !== undefined && error.kind !== 'cancelled');
-	const error = results[item]?.error;
-	return error ? itemError(context, error, item) : first;
+/** The first failure that is not a consequence of another one, or else the first. */
+function firstFailure(
+	results: ItemResult[],
+): { item: number; error: ItemError } | undefined {
+	const failures = results.flatMap(({ error }, item) => (error ? [{ item, error }] : []));
+	return failures.find(({ error }) => error.kind !== 'cancelled') ?? failures[0];
 }
