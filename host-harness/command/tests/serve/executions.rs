@@ -299,6 +299,25 @@ fn an_execution_is_cancelled_by_its_id_or_when_its_client_is_gone() {
 }
 
 /// Begins a call, and kills the server when a request of it waits at the service.
+#[test]
+fn a_call_that_is_repeated_after_a_lost_connection_runs_again() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let client = server.client(&world.full_token());
+    let headers = [("content-type", "application/json"), ("accept", "application/x-ndjson")];
+    for id in ["run-1", "run-2", "run-3", "run-4"] {
+        let call = world.incidents(id, 1);
+        let hold = hold(&world, "/incidents");
+        let stream = client.begin("POST", EXECUTE, &headers, call.to_string().as_bytes());
+        until("a request at the service", || hold.arrived() > 0);
+        drop(stream);
+        release(&world, &hold);
+        let lines = client.post_for_lines(EXECUTE, &call).lines();
+        let end = &lines.last().unwrap()["execution"];
+        assert_eq!((&end["status"], &end["failed"]), (&json!("finished"), &json!(0)), "{lines:?}");
+    }
+}
+
 fn kill_in_the_middle(world: &World, token: &str, path: &str, call: &Value, hold: &Hold) {
     let server = world.serve(&[]);
     let json = [("content-type", "application/json")];

@@ -78,6 +78,14 @@ impl Attachment {
         Self(live.clone())
     }
 
+    /// Attaches to an execution that has begun. Whether its end has begun, too: it was cancelled, or
+    /// its last client has just gone.
+    fn join(live: &Arc<Live>) -> (Self, bool) {
+        let before = live.attached.fetch_add(1, Ordering::AcqRel);
+        let is_alone = before == 0 && !live.detached.load(Ordering::Acquire);
+        (Self(live.clone()), is_alone || live.cancellation.is_cancelled())
+    }
+
     fn detach(&self) {
         self.0.detached.store(true, Ordering::Release);
     }
@@ -195,7 +203,7 @@ impl Executions {
                 }
                 match all.get(&key) {
                     Some(live) if live.request != of_request => return Err(conflict(&key.id)),
-                    Some(live) => Ok(Attachment::to(live)),
+                    Some(live) => Ok(Attachment::join(live)),
                     None => {
                         let Some(ticket) = ticket else { return Err(queue_full(&self.limits)) };
                         let live = Arc::new(Live {
@@ -206,26 +214,27 @@ impl Executions {
                             outcome: OnceLock::new(),
                             ended: CancellationToken::new(),
                         });
+                        let attachment = Attachment::to(&live);
                         all.insert(key.clone(), live.clone());
-                        Err((live, ticket))
+                        Err((live, attachment, ticket))
                     }
                 }
             };
-            let (live, ticket) = match joined {
+            let (live, attachment, ticket) = match joined {
                 Err(new) => new,
-                Ok(attachment) => {
-                    if detach {
+                Ok((attachment, ends)) => {
+                    if detach && !ends {
                         attachment.detach();
                         return Ok(Started::Running(attachment));
                     }
-                    if lines.is_some() {
+                    if lines.is_some() && !ends {
                         return Ok(Started::Joined(attachment));
                     }
+                    // What an ended one may do again, it does again.
                     attachment.ended().await;
                     continue;
                 }
             };
-            let attachment = Attachment::to(&live);
             let registered = Registered { executions: self.clone(), key: key.clone(), live };
             let Some(job) = job.take() else {
                 return Err(ApiError::internal(&"an execution began twice"));
