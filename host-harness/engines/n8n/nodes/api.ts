@@ -80,17 +80,26 @@ export async function request(context: Context, order: ApiRequest): Promise<Resp
 		options.headers = { ...options.headers, 'Content-Type': 'application/json' };
 		options.body = JSON.stringify(order.body);
 	}
+	// A lost connection cancels the execution. A call that is repeated meanwhile may only hear of that.
+	// When the execution has ended, repeating the call once more runs what may run again.
+	let isLost = false;
+	let hasRecovered = false;
 	for (let attempt = 1; ; attempt++) {
 		let delay = DELAY * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
 		let failure: Error;
 		const response = await send(context, options).catch((error: Error) => error);
 		if (response instanceof Error) {
+			isLost = true;
 			failure = new NodeApiError(context.getNode(), response as unknown as JsonObject, {
 				message: `Cannot reach the workflow-node server at ${url}`,
 				description: response.message,
 			});
 		} else if (isGood(response.statusCode) || order.expected?.includes(response.statusCode)) {
-			if (order.accept !== 'application/x-ndjson' || isWhole(response.body)) return response;
+			const end: string | undefined = order.accept === 'application/x-ndjson' ? endOf(response.body) : 'finished';
+			const isDoubtful: boolean = end === 'cancelled' && isLost && !hasRecovered;
+			if (end !== undefined && !isDoubtful) return response;
+			hasRecovered = isDoubtful;
+			isLost = true;
 			failure = new NodeOperationError(context.getNode(), 'The stream of results broke off');
 		} else {
 			failure = refused(context, response);
@@ -169,13 +178,12 @@ function isOfPlugin(response: Response): boolean {
 	return response.statusCode === 502 && detail(response) !== undefined;
 }
 
-/** Whether a stream has its last line. */
-function isWhole(body: string): boolean {
-	const last = body.trimEnd().split('\n').pop() ?? '';
-	const line = parse(last);
-	const execution = line?.execution as { status?: string } | undefined;
-	const hasEnded = execution !== undefined && !['queued', 'running'].includes(execution.status ?? '');
-	return hasEnded || (line?.error !== undefined && line.item === undefined);
+/** How a stream has ended; `undefined` if it has broken off. */
+function endOf(body: string): string | undefined {
+	const line = parse(body.trimEnd().split('\n').pop() ?? '');
+	const status = (line?.execution as { status?: string } | undefined)?.status;
+	if (status !== undefined && !['queued', 'running'].includes(status)) return status;
+	return line?.error !== undefined && line.item === undefined ? 'error' : undefined;
 }
 
 function refused(context: Context, response: Response): Error {

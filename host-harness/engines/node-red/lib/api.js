@@ -62,18 +62,25 @@ class Server {
 		}
 		const headers = { accept, authorization: `Bearer ${this.token}` };
 		if (body !== undefined) headers['content-type'] = 'application/json';
+		// A lost connection cancels the execution. A call that is repeated meanwhile may only hear of that.
+		// When the execution has ended, repeating the call once more runs what may run again.
+		let isLost = false;
+		let hasRecovered = false;
 		for (let attempt = 1; ; attempt++) {
 			let delay = DELAY * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
 			let failure;
 			const answer = await this.#send(url, { method, headers, body, signal }).catch((error) => error);
 			if (signal?.aborted) throw new ServerError('The execution was cancelled');
 			if (answer instanceof Error) {
+				isLost = true;
 				const reason = answer.cause?.message ?? answer.message;
 				failure = new ServerError(`Cannot reach the server at ${this.url}: ${reason}`);
 			} else if (answer.status >= 200 && answer.status < 300) {
-				if (accept === 'application/json' ? parse(answer.text) : isWhole(answer.text)) {
-					return answer.text;
-				}
+				const end = accept === 'application/json' ? parse(answer.text) : endOf(answer.text);
+				const isDoubtful = end === 'cancelled' && isLost && !hasRecovered;
+				if (end !== undefined && !isDoubtful) return answer.text;
+				hasRecovered = isDoubtful;
+				isLost = true;
 				failure = new ServerError('The response is not whole, or not from a workflow-node server');
 				if (accept === 'application/json') throw failure;
 			} else {
@@ -174,12 +181,12 @@ function ofItem(error, records, executionId) {
 	});
 }
 
-/** Whether a stream has its last line. */
-function isWhole(text) {
+/** How a stream has ended; `undefined` if it has broken off. */
+function endOf(text) {
 	const line = parse(text.trimEnd().split('\n').pop() ?? '');
 	const status = line?.execution?.status;
-	const hasEnded = status !== undefined && !['queued', 'running'].includes(status);
-	return hasEnded || (line?.error !== undefined && line.item === undefined);
+	if (status !== undefined && !['queued', 'running'].includes(status)) return status;
+	return line?.error !== undefined && line.item === undefined ? 'error' : undefined;
 }
 
 /** The slot that the account fills: the first that must be filled, or else the first. */

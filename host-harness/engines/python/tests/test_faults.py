@@ -60,7 +60,8 @@ def test_a_broken_stream_continues_with_what_is_missing(server: HarnessServer, l
         client.stream("pagerduty", "incident.create", items, credentials=SLOTS) as events,
     ):
         received = list(events)
-    assert proxy.connections == 2
+    # The repeated call may only hear that the lost connection has cancelled the execution.
+    assert proxy.connections in {2, 3}
     records = [event for event in received if isinstance(event, Record)]
     ends = [event for event in received if isinstance(event, ItemEnd)]
     assert sorted(record.output["title"] for record in records) == [

@@ -8,6 +8,7 @@ from ._protocol import CallOptions, Retry
 from ._version import __version__
 from .async_client import AsyncClient
 from .client import Client
+from .deliveries import SIGNATURE_HEADER, SignatureError, read_delivery
 from .errors import (
     ApiError,
     AuthenticationError,
@@ -28,6 +29,7 @@ from .models import (
     ActionForm,
     Choice,
     Credential,
+    Delivery,
     Event,
     Example,
     ExecutionResult,
@@ -40,12 +42,14 @@ from .models import (
     Record,
     Resource,
     Slot,
+    Subscription,
     Token,
     Trigger,
     TriggerForm,
 )
 
 __all__ = [
+    "SIGNATURE_HEADER",
     "Action",
     "ActionForm",
     "ApiError",
@@ -56,6 +60,7 @@ __all__ = [
     "Client",
     "ConflictError",
     "Credential",
+    "Delivery",
     "Event",
     "Example",
     "ExecutionError",
@@ -75,7 +80,9 @@ __all__ = [
     "Record",
     "Resource",
     "Retry",
+    "SignatureError",
     "Slot",
+    "Subscription",
     "Token",
     "TransportError",
     "Trigger",
@@ -83,4 +90,5 @@ __all__ = [
     "UnavailableError",
     "WorkflowNodeError",
     "__version__",
+    "read_delivery",
 ]

@@ -10,6 +10,7 @@ from ._protocol import (
     JSON,
     Body,
     Call,
+    Emit,
     Request,
     Retry,
     Steps,
@@ -150,3 +151,60 @@ def result(execution_id: str, interval: float, retry: Retry) -> Steps[ExecutionR
     status = yield from wait(execution_id, retry, interval)
     items = yield from all_results(execution_id, retry)
     return ExecutionResult(status, items)
+
+
+def subscribe(
+    subscription_id: str,
+    plugin: str,
+    trigger: str,
+    parameters: Mapping[str, Any],
+    credentials: Mapping[str, str],
+    deliver_to: str | None,
+    workflow: str | None,
+    rotate_secret: bool,
+    retry: Retry,
+) -> Steps[models.Subscription]:
+    """Makes a subscription, or changes it."""
+    order: Json = {
+        "plugin": plugin,
+        "trigger": trigger,
+        "parameters": dict(parameters),
+        "credentials": dict(credentials),
+    }
+    optional = {
+        "deliver_to": deliver_to,
+        "workflow": workflow,
+        "rotate_secret": rotate_secret or None,
+    }
+    order |= {name: value for name, value in optional.items() if value is not None}
+    request = Request("PUT", path("subscriptions", subscription_id), body=Body.of_json(order))
+    return call(request, models.Subscription.of, retry)
+
+
+def subscription(subscription_id: str, retry: Retry) -> Steps[models.Subscription]:
+    """State of a subscription."""
+    request = Request("GET", path("subscriptions", subscription_id))
+    return call(request, models.Subscription.of, retry)
+
+
+def subscriptions(search: str | None, retry: Retry) -> Steps[None]:
+    """Subscriptions of the token's user."""
+    read = models.Subscription.of
+    return _list(path("subscriptions"), "subscriptions", read, retry, search=search)
+
+
+def unsubscribe(subscription_id: str, retry: Retry) -> Steps[None]:
+    """Removes a subscription."""
+    request = Request("DELETE", path("subscriptions", subscription_id))
+    return call(request, lambda _: None, retry)
+
+
+def events(subscription_id: str, after: int, wait_seconds: float, retry: Retry) -> Steps[None]:
+    """Emits events without end, and accepts those that were emitted before."""
+    while True:
+        query = {"after": str(after), "wait_ms": str(int(wait_seconds * 1000))}
+        request = Request("GET", path("subscriptions", subscription_id, "events"), query)
+        page = yield from call(request, lambda body: body, retry)
+        for event in page["events"]:
+            yield Emit(models.Delivery.of(event))
+        after = page["after"]

@@ -395,46 +395,74 @@ def stream(order: Call, retry: Retry) -> Steps[ExecutionStatus]:
         raise ValueError("A stream cannot be a further attempt. Use `execute` or `start`")
     execution_id, request = prepared(order, NDJSON, detach=False)
     attempts, resumption = Attempts(retry, execution_id), Resumption()
+    # A lost connection cancels the execution. A call that is repeated meanwhile may only hear of
+    # that. When the execution has ended, repeating the call once more runs what may run again.
+    is_lost = has_recovered = False
     while True:
+        is_doubtful = is_lost and not has_recovered
         try:
             response: Response = yield Open(request)
             resumption.restart()
-            ended = (yield from _events(resumption, attempts)) if response.status == 200 else None
+            ended = None
+            if response.status == 200:
+                ended = yield from _events(resumption, attempts, is_doubtful)
         except Broken as error:
+            is_lost = True
             pause = attempts.broken(error)
         except UnavailableError as error:
             # The last line of a stream that was refused after its first line.
             pause = attempts.unavailable(error)
         else:
-            if ended is not None:
-                return ended
-            if response.status == 200:
-                pause = attempts.broken(Broken("The stream of results broke off"))
-            else:
+            if response.status != 200:
                 pause = attempts.refused(response)
+            elif ended is None:
+                is_lost = True
+                pause = attempts.broken(Broken("The stream of results broke off"))
+            elif is_doubtful and ended.status == "cancelled":
+                has_recovered = True
+                pause = attempts.broken(Broken("The execution was cancelled"))
+            else:
+                return ended
         yield pause
 
 
-def _events(resumption: Resumption, attempts: Attempts) -> Steps[ExecutionStatus | None]:
-    """Emits the events of one stream. Returns the last one; `None` if it is missing."""
+def _events(
+    resumption: Resumption, attempts: Attempts, is_doubtful: bool
+) -> Steps[ExecutionStatus | None]:
+    """Emits the events of one stream. Returns the last one; `None` if it is missing.
+
+    If it is doubtful why the execution was cancelled, nothing is emitted that says so.
+    """
+    held: list[Event] = []
     buffer = bytearray()
     while part := (yield ReadPart()):
         scanned = len(buffer)
         buffer += part
         # Other separators of lines, such as U+2028, can be part of a JSON text.
-        while (end := buffer.find(b"\n", scanned)) >= 0:
-            line, scanned = bytes(buffer[:end]), 0
-            del buffer[: end + 1]
+        while (length := buffer.find(b"\n", scanned)) >= 0:
+            line, scanned = bytes(buffer[:length]), 0
+            del buffer[: length + 1]
             if not line.strip():
                 continue
             event = _event(line)
-            if resumption.is_new(event):
-                if not isinstance(event, ExecutionStatus):
-                    attempts.progress()
-                yield Emit(event)
-            if isinstance(event, ExecutionStatus) and event.has_ended:
-                return event
+            end = event if isinstance(event, ExecutionStatus) and event.has_ended else None
+            if is_doubtful and isinstance(event, ItemEnd) and _is_cancelled(event):
+                held.append(event)
+                continue
+            if is_doubtful and end is not None and end.status == "cancelled":
+                return end
+            for one in [event] if end is None else [*held, event]:
+                if resumption.is_new(one):
+                    if not isinstance(one, ExecutionStatus):
+                        attempts.progress()
+                    yield Emit(one)
+            if end is not None:
+                return end
     return None
+
+
+def _is_cancelled(event: ItemEnd) -> bool:
+    return event.error is not None and event.error.kind == "cancelled"
 
 
 def _received(steps: Steps[T], receive: Callable[[Any], None]) -> Steps[T]:

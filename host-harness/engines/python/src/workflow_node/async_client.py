@@ -20,6 +20,7 @@ from .models import (
     ActionForm,
     Choice,
     Credential,
+    Delivery,
     Event,
     ExecutionResult,
     ExecutionStatus,
@@ -28,6 +29,7 @@ from .models import (
     Json,
     Plugin,
     Resource,
+    Subscription,
     Trigger,
     TriggerForm,
 )
@@ -274,6 +276,72 @@ class AsyncClient:
         Items in progress may have reached the service.
         """
         return await self._run(_calls.cancel(execution_id, self._retry))
+
+    async def subscribe(
+        self,
+        subscription_id: str,
+        plugin: str,
+        trigger: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, str] | None = None,
+        deliver_to: str | None = None,
+        workflow: str | None = None,
+        rotate_secret: bool = False,
+    ) -> Subscription:
+        """Subscribes to a trigger, or changes this subscription. Repeating it is harmless.
+
+        Args:
+            subscription_id: ID that you choose.
+            plugin: Name of the plugin.
+            trigger: Name of the trigger.
+            parameters: Parameters of the trigger.
+            credentials: Names of credentials, by slot.
+            deliver_to: URL to which the server sends events, which `read_delivery` reads. Without
+                it, `events` returns them.
+            workflow: Name of the workflow, for the audit log of the server.
+            rotate_secret: Replaces the secret that signs events, and returns the new one.
+        """
+        return await self._run(
+            _calls.subscribe(
+                subscription_id,
+                plugin,
+                trigger,
+                parameters or {},
+                credentials or {},
+                deliver_to,
+                workflow,
+                rotate_secret,
+                self._retry,
+            )
+        )
+
+    async def subscription(self, subscription_id: str) -> Subscription:
+        """Returns the state of a subscription."""
+        return await self._run(_calls.subscription(subscription_id, self._retry))
+
+    def subscriptions(self, *, search: str | None = None) -> AsyncIterator[Subscription]:
+        """Lists the subscriptions of the token's user."""
+        return self._iterate(_calls.subscriptions(search, self._retry))
+
+    async def unsubscribe(self, subscription_id: str) -> None:
+        """Removes a subscription with its events."""
+        await self._run(_calls.unsubscribe(subscription_id, self._retry))
+
+    def events(
+        self, subscription_id: str, *, after: int = 0, wait_seconds: float = 30.0
+    ) -> AsyncIterator[Delivery]:
+        """Waits for events of a subscription without `deliver_to`, and iterates over them.
+
+        The server keeps an event until the iteration has gone past it, so an event that was not
+        processed comes again, with the same number, when the program starts again.
+
+        Args:
+            subscription_id: ID of the subscription.
+            after: Number of the last event that was processed.
+            wait_seconds: How long one request waits, at most 30 seconds.
+        """
+        return self._iterate(_calls.events(subscription_id, after, wait_seconds, self._retry))
 
     @property
     def _retry(self) -> Retry:

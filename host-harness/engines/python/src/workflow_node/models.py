@@ -372,6 +372,70 @@ Event = Record | ItemEnd | ExecutionStatus
 
 
 @dataclass(frozen=True)
+class Subscription:
+    """A subscription to a trigger."""
+
+    id: str
+    plugin: str
+    trigger: str
+    status: str
+    """How the service sees it: `active`, `unfinished`, `disabled`, or `missing`."""
+    pushed: bool
+    """Whether the server sends events. Otherwise, `events` returns them."""
+    workflow: str | None
+    waiting: int
+    """Events that were not accepted yet."""
+    set_aside: int
+    """Events that were refused for too long."""
+    problem: str | None
+    """Why the last event was refused."""
+    created_at: int
+    """Milliseconds since 1970."""
+    secret: str | None = field(default=None, repr=False)
+    """Signs events that the server sends. Returned once, when it is new."""
+
+    @classmethod
+    def of(cls, body: Json) -> Subscription:
+        """Reads a body."""
+        names = ("id", "plugin", "trigger", "status", "pushed", "waiting", "set_aside")
+        return cls(
+            **{name: body[name] for name in names},
+            workflow=body.get("workflow"),
+            problem=body.get("problem"),
+            created_at=body["created_at"],
+            secret=body.get("secret"),
+        )
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event of a subscription."""
+
+    subscription: str
+    number: int
+    """Increases with each event. The same number is the same event."""
+    dedup_key: str | None
+    """The same each time that the service sends the same event."""
+    occurred_at: int | None
+    """When it happened, by the service's clock. Milliseconds since 1970."""
+    received_at: int
+    """When the server received it. Milliseconds since 1970."""
+    event: Any
+
+    @classmethod
+    def of(cls, body: Json) -> Delivery:
+        """Reads a body."""
+        return cls(
+            subscription=body["subscription"],
+            number=body["number"],
+            dedup_key=body.get("dedup_key"),
+            occurred_at=body.get("occurred_at"),
+            received_at=body["received_at"],
+            event=body["event"],
+        )
+
+
+@dataclass(frozen=True)
 class ExecutionResult:
     """An execution that has ended, with the results of its items."""
 
