@@ -46,7 +46,7 @@ impl Bench {
         let simulator = Simulator::builder().without_rate_limits().without_recording();
         let limits = Limits { concurrent_requests: CONCURRENCY, ..Limits::default() };
         // As an engine runs it: what a test keeps would grow with every iteration.
-        let world = World::with(simulator, |host| {
+        let world = World::without_journals(simulator, |host| {
             host.rate_limit(Vec::new()).limits(limits).audit(Arc::new(TracingAudit))
         })
         .await;

@@ -103,7 +103,7 @@ struct Mode {
 impl Mode {
     async fn small(isolation: Isolation) -> Self {
         let simulator = Simulator::builder().without_rate_limits().without_recording();
-        let world = World::with(simulator, |host| {
+        let world = World::without_journals(simulator, |host| {
             host.isolation(isolation)
                 .rate_limit(Vec::new())
                 .audit(std::sync::Arc::new(workflow_node_host::audit::TracingAudit))

@@ -86,21 +86,37 @@ impl World {
         Self::with(Simulator::builder(), |host| host).await
     }
 
-    /// A world with a simulator and a host of one's own choice.
+    /// A world with a simulator and a host of one's own choice. Its executions have journals.
     pub async fn with(
         simulator: Builder,
+        configure: impl FnOnce(HostBuilder) -> HostBuilder,
+    ) -> Self {
+        let journal = KeptJournals::default();
+        let journals = journal.journals();
+        Self::build(simulator, journal, |host| configure(host.journals(journals))).await
+    }
+
+    /// A world like [`World::with`], whose executions have no journals: for measuring.
+    pub async fn without_journals(
+        simulator: Builder,
+        configure: impl FnOnce(HostBuilder) -> HostBuilder,
+    ) -> Self {
+        Self::build(simulator, KeptJournals::default(), configure).await
+    }
+
+    async fn build(
+        simulator: Builder,
+        journal: KeptJournals,
         configure: impl FnOnce(HostBuilder) -> HostBuilder,
     ) -> Self {
         let simulator = simulator.start().await.expect("the simulator starts");
         let credentials = Arc::new(MemoryCredentials::default());
         let audit = Arc::new(MemoryAudit::default());
-        let journal = KeptJournals::default();
         let transport = transport(&simulator).build().expect("the transport is built");
         let builder = host()
             .transport(Arc::new(transport))
             .credential_source(credentials.clone())
-            .audit(audit.clone())
-            .journals(journal.journals());
+            .audit(audit.clone());
         let host = configure(builder).build().expect("the host is built");
         let plugin =
             host.load_file(component_build::pagerduty()).await.expect("the plugin is loaded");
