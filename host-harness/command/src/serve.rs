@@ -172,8 +172,8 @@ fn host(setup: &Setup, network: &Network) -> Result<(Host, Option<ServerKeys>), 
         }
         Err(failure) if failure.name == "no-key" && !crate::store::path(setup).exists() => {
             tracing::warn!(
-                "there is no credential store and no key for one: no credentials, and no output of \
-                 executions is kept"
+                "a key for the credential store is missing: the server runs without credentials, and \
+                 discards the output of executions"
             );
         }
         Err(failure) => return Err(failure),

@@ -200,7 +200,7 @@ mod tests {
             "harness.example.com.evil.example",
             "127.0.0.1.evil.example",
             "evil.example:7410",
-            // An IPv6 address stands in brackets (RFC 3986, section 3.2.2).
+            // RFC 3986, section 3.2.2, requires brackets around an IPv6 address.
             "::1",
             "fe80::1:7410",
             "[127.0.0.1]",

@@ -7,6 +7,7 @@ mod credential_type;
 mod document;
 mod extra;
 mod form;
+mod grant;
 mod json;
 mod members;
 mod node;
@@ -22,14 +23,16 @@ pub use credential::{
     Account, Configuration, CredentialAccess, Identity, OauthConfiguration, TokenGrant, User,
 };
 pub use credential_type::{
-    Access, AuthorizationCode, AuthorizeParameter, ClientAuthentication, ClientCredentials,
-    CredentialType, CredentialTypes, DeviceAuthorization, Grant, OperationLimit, PkceMethod,
-    Placement, PlacementEncoding, PlacementKind, RateLimit, RateReset, RateWindow, ResetFormat,
-    Scope,
+    Access, CredentialType, CredentialTypes, OperationLimit, Placement, PlacementEncoding,
+    PlacementKind, RateLimit, RateReset, RateWindow, ResetFormat, Scope,
 };
 pub use document::{Document, SCHEMAS};
 pub use extra::Extra;
 pub use form::{FieldBuilder, FormBuilder};
+pub use grant::{
+    AuthorizationCode, AuthorizeParameter, ClientAuthentication, ClientCredentials,
+    DeviceAuthorization, Grant, PkceMethod,
+};
 pub use json::{Json, Schema, SchemaError, Schemas};
 pub use node::{
     Action, Effect, Example, ICON_LIMIT, Idempotency, Node, Resource, SecretPlacement,

@@ -162,7 +162,7 @@ fn a_journal_is_resumed_only_with_what_it_was_recorded_with() {
         let args = [action, "--credential", "work", "--journal", "run.journal", "--resume"];
         world.run(&[&args[..], more].concat())
     };
-    // There is no journal yet, so it begins.
+    // Without a journal, the execution begins.
     run("service.list", &[]).expect(0);
     world.simulator.clear_requests();
     run("service.list", &[]).expect(0);

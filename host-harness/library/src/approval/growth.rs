@@ -144,7 +144,7 @@ fn repeatable(claim: Idempotency) -> u8 {
 fn credential_growth(name: &str, asked: &CredentialGrant, had: &CredentialGrant) -> Vec<String> {
     let mut growth = Vec::new();
     for field in had.secret_fields.difference(&asked.secret_fields) {
-        growth.push(format!("the field {field} of credentials of type {name} is no longer secret"));
+        growth.push(format!("credentials of type {name}: the field {field} becomes readable"));
     }
     if let Some(limit) = &had.rate_limit
         && !asked.rate_limit.as_ref().is_some_and(|asked| is_no_faster(asked, limit))
@@ -378,7 +378,7 @@ mod tests {
                 1,
                 "/credential_types/0/fields/properties/pin",
                 json!({"type": "string"}),
-                "pin of credentials of type oauth is no longer secret",
+                "credentials of type oauth: the field pin becomes readable",
             ),
             (1, &format!("{grant}/issuers"), json!([]), "other issuers"),
             (

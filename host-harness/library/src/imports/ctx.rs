@@ -1,5 +1,7 @@
 //! The state behind the imports, for one call.
 
+mod output;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use super::guest_time::GuestTime;
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
-use crate::bindings::workflow::node::types::OutputItem;
 use crate::budget::ByteBudget;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
@@ -26,7 +27,6 @@ use crate::journal::Recorder;
 use crate::journal::record::{Parts as DigestParts, Record, Seen};
 use crate::journal::script::{Break, NamedQueue, Rest, Script, Told};
 use crate::limits::{Limits, exceeded};
-use crate::plugin::{GuestResult, checked_results, is_brief};
 use crate::principal::Principal;
 
 /// Bytes of records that are checked on the executor's own thread.
@@ -600,150 +600,6 @@ impl WorkflowNodeCtx {
             wasmtime::bail!("{}", exceeded("the number of its host calls", "host_calls", most));
         }
         Ok(())
-    }
-
-    /// Records that were checked, elsewhere if there is much of them.
-    pub(super) async fn records(
-        &mut self,
-        outputs: Vec<OutputItem>,
-        bytes: usize,
-    ) -> wasmtime::Result<Vec<OutputRecord>> {
-        let depth = self.limits.json_depth;
-        let check = move || -> Result<Vec<OutputRecord>, String> {
-            outputs.into_iter().map(|output| OutputRecord::checked(output, depth)).collect()
-        };
-        let checked = match self.session.as_ref().filter(|_| bytes > BRIEF) {
-            Some(session) => {
-                let _waits = self.time.waits();
-                let checked = session.heavy.run(move |_| check()).await;
-                checked.map_err(|error| error.to_string()).and_then(|checked| checked)
-            }
-            None => check(),
-        };
-        checked.map_err(wasmtime::Error::msg)
-    }
-
-    /// The position of an item of the call that has not ended. `function`: what the guest called.
-    pub(super) fn position(&self, function: &str, item: u32) -> wasmtime::Result<u32> {
-        let Some(position) = self.positions.get(item as usize).copied() else {
-            let items = self.positions.len();
-            wasmtime::bail!("`context.{function}` for item {item}, but the call has {items}");
-        };
-        if self.ended.contains_key(&position) {
-            wasmtime::bail!("`context.{function}` for item {item}, which has ended");
-        }
-        Ok(position)
-    }
-
-    /// How an item has ended, checked, and what its output counts.
-    pub(super) async fn outcome(
-        &mut self,
-        outcome: GuestResult,
-    ) -> wasmtime::Result<(Result<Vec<OutputRecord>, ItemError>, usize)> {
-        let outcome = vec![outcome];
-        let is_brief = is_brief(&outcome);
-        let (ports, limits, before) = (self.ports.clone(), self.limits.clone(), self.output_bytes);
-        let check = move || checked_results(&ports, outcome, 1, &limits, before);
-        let checked = match self.session.as_ref().filter(|_| !is_brief) {
-            Some(session) => {
-                let _waits = self.time.waits();
-                let checked = session.heavy.run(move |_| check()).await;
-                checked.map_err(|error| error.to_string()).and_then(|checked| checked)
-            }
-            None => check(),
-        };
-        let (mut outcomes, bytes) = checked.map_err(wasmtime::Error::msg)?;
-        let outcome = outcomes.pop().ok_or_else(|| wasmtime::Error::msg("no outcome"))?;
-        Ok((outcome, bytes - before))
-    }
-
-    /// An item has ended. `bytes`: what its last output counts.
-    pub(super) async fn finish_item(
-        &mut self,
-        item: u32,
-        outcome: Result<Vec<OutputRecord>, ItemError>,
-        bytes: usize,
-    ) -> wasmtime::Result<()> {
-        let (records, error) = match outcome {
-            Ok(records) => (records, None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        let observer = self.observer.clone();
-        let waits = self.time.waits();
-        self.tell(item, records, bytes).await?;
-        observer.item_finished(item, error.as_ref()).await;
-        self.ended.insert(item, error);
-        drop(waits);
-        let done = self.ended.len() as u64;
-        if done > self.progress {
-            self.progress = done;
-            self.ends.item_finished();
-        }
-        self.told().await
-    }
-
-    /// `bytes`: what the records count.
-    pub(super) async fn emit(
-        &mut self,
-        item: u32,
-        records: Vec<OutputRecord>,
-        bytes: usize,
-    ) -> wasmtime::Result<()> {
-        self.tell(item, records, bytes).await?;
-        self.told().await
-    }
-
-    /// Hands output to the engine.
-    async fn tell(
-        &mut self,
-        item: u32,
-        records: Vec<OutputRecord>,
-        bytes: usize,
-    ) -> wasmtime::Result<()> {
-        let _waits = self.time.waits();
-        self.emits += 1;
-        if self.journal.is_some() || self.script.is_some() {
-            let parts = self.emitted_digests.entry(item).or_default();
-            records.iter().for_each(|record| record.add_to(parts));
-        }
-        // What the engine has received, a resumed execution yields again: what it follows from is
-        // written first.
-        if let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) {
-            journal.flush(false).await.map_err(wasmtime::Error::msg)?;
-        }
-        if !records.is_empty() {
-            self.observer.output(item, &records).await;
-        }
-        if self.observer.keeps_output() {
-            self.output_bytes += bytes;
-            self.emitted.entry(item).or_default().extend(records);
-        }
-        Ok(())
-    }
-
-    /// The engine has been handed what the guest reported.
-    async fn told(&mut self) -> wasmtime::Result<()> {
-        if !self.is_remote {
-            self.taken()?;
-        }
-        let _waits = self.time.waits();
-        self.relieve().await
-    }
-
-    /// The engine has taken what the guest emitted so far, and the guest sees the time.
-    pub(crate) fn taken(&mut self) -> wasmtime::Result<()> {
-        if let Some(script) = &mut self.script {
-            if let Some(seen) = script.emitted(self.emits) {
-                self.see(seen);
-            }
-            return Ok(());
-        }
-        let before = self.seen();
-        self.observe_time();
-        match self.seen() == before {
-            true => Ok(()),
-            false => self.record(Record::Seen { emits: self.emits, seen: self.seen() }),
-        }
     }
 
     pub(super) fn random(&mut self, length: usize) -> Vec<u8> {

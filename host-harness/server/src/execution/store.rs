@@ -591,7 +591,7 @@ mod tests {
             );
             if is_sealed {
                 assert_eq!(results[0].1, body);
-                // Output that is no longer kept looks as if it had never been.
+                // Discarded output looks like output that was never kept.
                 assert_eq!(store.prune(0, 0).unwrap(), 0);
             }
             let results: Vec<serde_json::Value> = store

@@ -48,7 +48,7 @@ class Connection:
         token = token or os.environ.get("WORKFLOW_NODE_TOKEN")
         if not token:
             raise ValueError(
-                "There is no token. Pass `token`, or set WORKFLOW_NODE_TOKEN. "
+                "The token is missing. Pass `token`, or set WORKFLOW_NODE_TOKEN. "
                 "`harness token create` creates one"
             )
         token = token.strip()

@@ -9,7 +9,7 @@ MISSING = object()
 
 
 def resolve(document: Any, pointer: str) -> Any:
-    """What a JSON Pointer (RFC 6901) leads to; `MISSING` if there is no such place."""
+    """Return the value at a JSON Pointer (RFC 6901), or `MISSING` if the value does not exist."""
     if pointer and not pointer.startswith("/"):
         raise ValueError(f"`{pointer}` is not a JSON Pointer, such as /status")
     for segment in pointer.split("/")[1:]:
