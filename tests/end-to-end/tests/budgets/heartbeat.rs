@@ -1,11 +1,15 @@
 //! What else the executor does while guests do their worst: a task that beats every 5 ms on a runtime
 //! of two threads, and honest guests beside busy ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use end_to_end::engine::triggers;
 use serde_json::{Value, json};
+use workflow_node_host::trigger::{MemoryTriggers, NewSubscription};
+use workflow_node_host::{CancellationToken, Execution, Limits, Plugin, Principal, TriggerLimits};
 
 use crate::evil::{Evil, alone, component};
 use crate::server::{answer, serve, silent};
@@ -110,6 +114,94 @@ async fn no_hostile_guest_stalls_the_executor() {
                 for run in runs.collect::<Vec<_>>() {
                     run.await.unwrap();
                 }
+            }
+        })
+        .await;
+    }
+}
+
+/// A guest, approved, in a host without credentials.
+async fn guest(name: &str) -> Plugin {
+    let host = end_to_end::host().build().unwrap();
+    let plugin = host.load_file(component_build::guest(name)).await.unwrap();
+    plugin.approve(None).await.unwrap();
+    plugin
+}
+
+/// The names of the cases that the guest `hostile` knows, from its source.
+fn hostile_cases() -> Vec<&'static str> {
+    let source = include_str!("../../../guests/hostile/src/lib.rs");
+    let (_, misbehave) = source.split_once("fn misbehave(").expect("the guest has cases");
+    let arms = misbehave.lines().filter_map(|line| line.strip_prefix("        \""));
+    let cases: Vec<_> = arms.filter_map(|arm| Some(arm.split_once("\" =>")?.0)).collect();
+    assert!(cases.contains(&"loop") && cases.contains(&"hoard-secret"), "{cases:?}");
+    cases
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_guest_that_breaks_the_contract_stalls_the_executor() {
+    let _alone = alone().await;
+    let plugin = guest("hostile").await;
+    for case in hostile_cases() {
+        let bound = if ["large-output", "finish-large"].contains(&case) { COPIED } else { BOUND };
+        let item = json!({"case": case, "text": "x".repeat(1_000)});
+        stalls_nobody(case, bound, || {
+            let (plugin, item) = (plugin.clone(), item.clone());
+            async move {
+                let runs = (0..3).map(|_| {
+                    let mut execution = Execution::new("hostile.misbehave").item(item.clone());
+                    execution.context.limits = Some(Limits {
+                        total_time: Duration::from_secs(1),
+                        guest_time: Duration::from_millis(300),
+                        ..Limits::default()
+                    });
+                    let plugin = plugin.clone();
+                    tokio::spawn(async move { drop(plugin.execute(execution).await) })
+                });
+                for run in runs.collect::<Vec<_>>() {
+                    run.await.unwrap();
+                }
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_trigger_stalls_the_executor() {
+    let _alone = alone().await;
+    let plugin = guest("hostile-trigger").await;
+    let token = CancellationToken::new();
+    for (parameters, bound) in [
+        (json!({"n": 10_001, "size": 1}), BOUND),
+        (json!({"n": 100, "size": 1, "key": 513}), BOUND),
+        (json!({"n": 15, "size": 1 << 20}), COPIED),
+        (json!({"n": 17, "size": 1 << 20}), COPIED),
+        (json!({"cursor": 8 << 20}), COPIED),
+        (json!({"state": 8 << 20}), COPIED),
+    ] {
+        let what = parameters.to_string();
+        stalls_nobody(&what, bound, || {
+            let (plugin, token, parameters) = (plugin.clone(), token.clone(), parameters.clone());
+            async move {
+                let calls = tokio::spawn(async move {
+                    let store = Arc::new(MemoryTriggers::default());
+                    let triggers = triggers(store, TriggerLimits::default());
+                    let subscription = NewSubscription {
+                        version: None,
+                        name: "s".into(),
+                        trigger: "tick".into(),
+                        parameters,
+                        credentials: BTreeMap::new(),
+                        callback_url: None,
+                        actor: Principal::default(),
+                        workflow: None,
+                    };
+                    if triggers.set_up(&plugin, subscription, &token).await.is_ok() {
+                        drop(triggers.poll(&plugin, "s", &token).await);
+                    }
+                });
+                calls.await.unwrap();
             }
         })
         .await;
