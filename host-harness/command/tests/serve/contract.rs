@@ -119,6 +119,32 @@ fn filled(path: &str, fill: impl Fn(&str) -> String) -> String {
     filled
 }
 
+/// The values of all `$ref`.
+fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(members) => members.iter().for_each(|member| references(member, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_in_the_document_resolves() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let document = server.client(&world.full_token()).get("/v1/openapi.json").expect(200);
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    let is_broken =
+        |one: &&&str| one.strip_prefix('#').and_then(|pointer| document.pointer(pointer)).is_none();
+    let broken: Vec<_> = found.iter().filter(is_broken).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
 #[test]
 fn every_operation_answers_as_its_document_says() {
     let world = World::new();

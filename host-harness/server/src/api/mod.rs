@@ -35,7 +35,7 @@ use crate::{hooks, pages};
         description = "Runs the actions of workflow nodes. Errors have stable names; lists take \
                        `search`, `cursor`, and `limit`, and return `next_cursor`.",
     ),
-    components(schemas(ErrorBody))
+    components(schemas(ErrorBody, executions::Detach))
 )]
 struct Base;
 
