@@ -1,5 +1,6 @@
 //! Credentials as the host uses them, where it gets them from, and how they are kept.
 
+mod size;
 mod status;
 mod store;
 mod stored;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+pub(crate) use size::check_size;
 pub use status::{CredentialStatus, CredentialSummary};
 pub(crate) use status::{ended, outcome_unknown, refused};
 pub use store::CredentialStore;

@@ -15,7 +15,7 @@ use super::rights::{self, Right};
 use super::wire::{Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
 use crate::credential::{
-    ConnectionKey, ConnectionParts, CredentialError, CredentialId, Head, NewCredential,
+    ConnectionKey, ConnectionParts, CredentialError, CredentialId, Head, NewCredential, check_size,
 };
 use crate::description::{CredentialType, Grant};
 use crate::plugin::Plugin;
@@ -188,6 +188,9 @@ impl Connector {
             if let Some(token) = tokens.refresh_token.filter(|_| rotates) {
                 secrets.insert("refresh_token".to_owned(), token);
             }
+            check_size(&form.fields, &secrets, plugin.process_limits()).map_err(|problem| {
+                ConnectError::Refused(format!("what the service issued cannot be used: {problem}"))
+            })?;
             // Which account it is, and so where it may be sent, shows only now.
             let grant = json!({ "scopes": scopes, "claims": identity });
             configuration = plugin.configure(&described.name, &form.fields, Some(&grant)).await?;

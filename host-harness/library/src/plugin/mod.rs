@@ -29,7 +29,7 @@ pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
 use crate::approval::{Approval, GrantRequest, Servers, Withheld, until_disabled};
-use crate::credential::{Credential, CredentialForm};
+use crate::credential::{Credential, CredentialForm, check_size};
 use crate::description::schema;
 use crate::description::{
     Action, Configuration, CredentialType, Description, Document, FieldProblem, Form, Trigger,
@@ -44,7 +44,7 @@ use crate::host::Shared;
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
 use crate::json::Measure;
-use crate::limits::{Limits, exceeded};
+use crate::limits::{Limits, ProcessLimits, exceeded};
 use crate::offload::Stop;
 use crate::principal::Principal;
 use workflow_node_documents::{Identity, Options};
@@ -408,6 +408,10 @@ impl Plugin {
         })
     }
 
+    pub(crate) fn process_limits(&self) -> &ProcessLimits {
+        &self.shared.process_limits
+    }
+
     /// Checks a form for a new credential. Returns what follows from it.
     ///
     /// # Errors
@@ -419,11 +423,16 @@ impl Plugin {
         form: &CredentialForm,
     ) -> Result<Configuration, Error> {
         let described = self.credential_type(credential_type)?.clone();
+        let what = format!("the fields of the credential type `{credential_type}`");
+        let limits = self.process_limits();
+        if let Err(message) = check_size(&form.fields, &form.secrets, limits) {
+            let problems = vec![FieldProblem { pointer: String::new(), message }];
+            return Err(Cause::Invalid { what, problems }.into());
+        }
         let filled = form.clone();
         let check = move |_: &Stop| filled.check(&described);
         let problems = self.shared.heavy.of_another().run(check).await?;
         if !problems.is_empty() {
-            let what = format!("the fields of the credential type `{credential_type}`");
             return Err(Cause::Invalid { what, problems }.into());
         }
         self.configure(credential_type, &form.fields, None).await

@@ -13,7 +13,7 @@ use crate::approval::Approval;
 use crate::audit::{Caller, CredentialEvent, CredentialOperation};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::budget::ByteBudget;
-use crate::credential::{Credential, CredentialError, CredentialRequest};
+use crate::credential::{CredentialError, CredentialRequest, check_size};
 use crate::deadline::Deadline;
 use crate::description::{CredentialType, SlotUse};
 use crate::digest::Digest;
@@ -24,7 +24,6 @@ use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::Recorder;
 use crate::journal::record::Portion;
 use crate::journal::script::Script;
-use crate::limits::{ProcessLimits, exceeded};
 use crate::oauth::rights;
 use crate::principal::Principal;
 
@@ -313,7 +312,8 @@ impl Plugin {
                 crate::Secret::MINIMUM_LENGTH
             )));
         }
-        within_limits(&credential, &shared.process_limits).map_err(unusable)?;
+        check_size(&credential.fields, &credential.secrets, &shared.process_limits)
+            .map_err(unusable)?;
         let mut fields = credential.fields.clone();
         fields.retain(|field, _| !known_secrets.contains(field));
         let view = CredentialView {
@@ -363,34 +363,6 @@ pub(super) fn at_servers(
 
 /// Bytes of secrets whose filter is built on the executor's own thread.
 const BRIEF_SECRETS: usize = 256;
-
-/// Whether a credential is as small as one is.
-fn within_limits(credential: &Credential, limits: &ProcessLimits) -> Result<(), String> {
-    let secrets: usize = credential.secrets.values().map(crate::Secret::len).sum();
-    if secrets > limits.credential {
-        return Err(exceeded("the size of its secrets", "credential", limits.credential));
-    }
-    let fields: usize =
-        credential.fields.iter().map(|(name, value)| name.len() + size(value)).sum();
-    if fields > limits.credential_fields {
-        return Err(exceeded(
-            "the size of its fields",
-            "credential_fields",
-            limits.credential_fields,
-        ));
-    }
-    Ok(())
-}
-
-/// About how many bytes a value takes as text.
-fn size(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len() + 2,
-        Value::Array(list) => list.iter().map(|value| size(value) + 1).sum(),
-        Value::Object(all) => all.iter().map(|(name, value)| name.len() + size(value) + 4).sum(),
-        _ => 8,
-    }
-}
 
 /// What part of an execution a session is for.
 pub(super) struct Part<'a> {

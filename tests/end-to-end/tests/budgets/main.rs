@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test that fails shows what was measured")]
 
+mod credentials;
 mod documents;
 mod evil;
 mod features;
