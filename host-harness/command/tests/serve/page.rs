@@ -437,6 +437,7 @@ fn an_account_is_connected_tested_and_disconnected_on_the_page() {
     let form = [("token", token_of(&page.body)), ("secret.api_token", key)];
     let done = visitor.post(link, &form);
     assert!(done.body.contains("is connected"), "{done:?}");
+    assert!(done.body.contains("href=\"/page/credentials\""), "the way back: {done:?}");
     assert!(visitor.get("/").body.contains("alerts"));
     let tested = visitor.change("/page/credentials/alerts/test", &[]);
     assert_eq!(tested.status, 200);

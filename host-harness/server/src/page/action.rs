@@ -110,6 +110,7 @@ async fn respond(of: &Page, session: &Session, plugin: &str, name: &str, sheet: 
                 @if sheet.is_good {
                     div.notice.good role="status" { p { "The form is complete. Nothing was sent." } }
                 }
+                (shown.summary(&form))
                 (slots(of, session, &node.name, &action, &sheet.entered).await)
                 (shown.form(&form))
                 div.run {

@@ -108,14 +108,16 @@ fn row(session: &Session, one: &Credential, may_connect: bool) -> Markup {
             td { (chip(kind, words)) }
             td.dim { (mode(&one.mode)) }
             @if may_connect {
-                td.buttons {
-                    @if one.status != "disconnected" { (button(session, &at("test"), "Test", "quiet")) }
-                    (button(session, &at("reconnect"), "Reconnect", "quiet"))
-                    @if one.status != "disconnected" {
-                        details.confirm {
-                            summary { "Disconnect…" }
-                            p { "Workflows that use “" (bounded(&one.name)) "” stop working until it is connected again." }
-                            (button(session, &at("disconnect"), "Disconnect", "danger"))
+                td {
+                    div.buttons {
+                        @if one.status != "disconnected" { (button(session, &at("test"), "Test", "quiet")) }
+                        (button(session, &at("reconnect"), "Reconnect", "quiet"))
+                        @if one.status != "disconnected" {
+                            details.confirm {
+                                summary { "Disconnect…" }
+                                p { "Workflows that use “" (bounded(&one.name)) "” stop working until it is connected again." }
+                                (button(session, &at("disconnect"), "Disconnect", "danger"))
+                            }
                         }
                     }
                 }
@@ -155,7 +157,7 @@ async fn content(
         @if !may_connect {
             p.dim { "Your rights do not include the role " code { "connect" } ", so you cannot change these." }
         }
-        (list(of, session).await)
+        section aria-label="Connected accounts" { (list(of, session).await) }
         @if may_connect {
             section aria-labelledby="connect" {
                 div.head { h2 id="connect" { "Connect an account" } }
@@ -191,8 +193,9 @@ fn types(of: &Page, session: &Session) -> Markup {
                 li {
                     @let query = [("plugin", plugin.as_str()), ("type", &one.name)];
                     a href=(format!("{}#connect", super::client::with_query("/page/credentials", &query))) {
-                        (bounded(display_name)) ": " (bounded(&one.display_name))
+                        (bounded(&one.display_name))
                     }
+                    @if !one.display_name.starts_with(display_name.as_str()) { span.dim { " of " (bounded(display_name)) } }
                     @if let Some(help) = how(one) { p.dim { (help) } }
                 }
             }
@@ -229,12 +232,14 @@ fn new(
     let has_scopes = !described.scopes.is_empty();
     let (name, access) = (entered.plain("name"), entered.plain("access"));
     let chosen_mode = entered.plain("mode");
+    let shown = Shown::new(entered, problems, None, false);
     html! {
         form.sheet method="post" action="/page/credentials" novalidate autocomplete="off" {
             (token(session))
             input type="hidden" name="plugin" value=(choice.plugin);
             input type="hidden" name="type" value=(choice.credential_type);
             p { b { (bounded(&described.display_name)) } }
+            (shown.summary(&form))
             div.field {
                 label for="name" { "Name" span.needed { "required" } }
                 p.hint id="name-hint" { "Workflows use the credential by this name, e.g. " code { "work" } "." }
@@ -258,7 +263,7 @@ fn new(
                     }
                 }
             }
-            (Shown::new(entered, problems, None, false).form(&form))
+            (shown.form(&form))
             p.dim { "On the next page, you enter secrets, see the permissions, and confirm." }
             button type="submit" { "Continue" }
         }

@@ -52,6 +52,25 @@ fn set(response: &mut Response, name: &str, value: &str, more: &str) {
     }
 }
 
+/// Says, also after a service has sent the browser back, that its person uses the page. It proves
+/// nothing.
+const MARK: &str = "__Host-harness-visitor";
+
+fn mark(response: &mut Response, on: bool) {
+    let end = if on { "" } else { "; Max-Age=0" };
+    let set = format!("{MARK}=1; Path=/; Secure; HttpOnly; SameSite=Lax{end}");
+    if let Ok(set) = HeaderValue::from_str(&set) {
+        response.headers_mut().append(header::SET_COOKIE, set);
+    }
+}
+
+/// Whether a browser's person uses the page.
+pub(crate) fn is_visitor(headers: &HeaderMap) -> bool {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|value| value.split(';'));
+    pairs.any(|pair| pair.trim().split_once('=').is_some_and(|(name, _)| name == MARK))
+}
+
 fn form_token(link: &str, cookie: &str) -> String {
     let mut hash = Sha256::new();
     for part in ["harness page: enter, 1", link, cookie] {
@@ -131,6 +150,7 @@ pub(super) async fn confirm(
             tracing::info!(target: "workflow_node::audit", "a link has admitted a browser");
             let mut response = redirect("/");
             set(&mut response, COOKIE, &secret, "");
+            mark(&mut response, true);
             set(&mut response, ENTER_COOKIE, "", "; Max-Age=0");
             response
         }
@@ -157,6 +177,7 @@ pub(super) async fn leave(State(page): State<Page>, posted: Posted) -> Response 
     };
     let mut response = bare(StatusCode::OK, "Signed out", &content, None);
     set(&mut response, COOKIE, "", "; Max-Age=0");
+    mark(&mut response, false);
     response
 }
 
@@ -209,6 +230,7 @@ async fn admit(parts: &Parts, page: &Page) -> Response {
                 tracing::info!(target: "workflow_node::audit", user, "a proxy has signed a user in");
                 let mut response = once_more(parts);
                 set(&mut response, COOKIE, &secret, "");
+                mark(&mut response, true);
                 response
             }
             Ok(None) => {

@@ -28,6 +28,7 @@ mod words;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use enter::is_visitor;
 pub(crate) use session::Sessions;
 pub use session::{PageLinks, ProxyIdentity, ProxyRange};
 

@@ -139,11 +139,13 @@ async fn granted(plugin: &Plugin) -> Markup {
             }
             dt { "Effects" }
             dd {
-                @for (effect, names) in &grant.actions {
-                    (effect_chip(*effect)) " " span.dim { (count(names.len() as u64, "action")) } " "
-                }
-                @if !grant.triggers.is_empty() {
-                    span.dim { (count(grant.triggers.len() as u64, "trigger")) }
+                div.pairs {
+                    @for (effect, names) in &grant.actions {
+                        span { (effect_chip(*effect)) " " span.dim { (count(names.len() as u64, "action")) } }
+                    }
+                    @if !grant.triggers.is_empty() {
+                        span.dim { (count(grant.triggers.len() as u64, "trigger")) }
+                    }
                 }
             }
             dt { "Credentials" }

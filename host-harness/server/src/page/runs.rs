@@ -295,12 +295,14 @@ pub(super) async fn show(
     let requests = of.state.executions.requests(&session.caller.policy.principal(), &id);
     let at = path(["page", "executions", &id]);
     let (plugin, action) = (text(&status, "plugin"), text(&status, "action"));
+    let known = of.state.plugins.get(plugin).and_then(|one| one.description().node.action(action));
+    let title = known.map_or_else(|| bounded(action), |one| bounded(&one.title));
     let is_over = is_over(&status);
     let stream = (!is_over).then(|| path(["page", "executions", &id, "stream"]));
     let content = html! {
         p.dim {
             a href=(path(["page", "plugins", plugin, "actions", action])) { "Run this action again" }
-            " · " code { (id) }
+            " · " code { (bounded(action)) } " · " code { (id) }
         }
         div data-stream=[stream] {
             section aria-labelledby="state" {
@@ -324,7 +326,7 @@ pub(super) async fn show(
             }
         }
     };
-    page(&session, Part::Runs, &bounded(action), &content)
+    page(&session, Part::Runs, &title, &content)
 }
 
 fn state(status: &Value, seen: &Seen) -> Markup {

@@ -138,7 +138,7 @@ pub(super) async fn show(
             dl.facts {
                 dt { "Trigger" } dd { (bounded(&one.plugin)) ": " (bounded(&one.trigger)) }
                 dt { "Events are" } dd { @if one.pushed { "sent to the workflow" } @else { "pulled by the workflow" } }
-                dt { "Made" } dd { (when(one.created_at)) }
+                dt { "Created" } dd { (when(one.created_at)) }
                 dt { "ID" } dd { code { (bounded(&one.id)) } }
             }
             @if let Some(problem) = &one.problem {
@@ -152,7 +152,7 @@ pub(super) async fn show(
         }
         section aria-labelledby="aside" {
             div.head { h2 id="aside" { "Set aside" } span.dim { (count(one.set_aside, "event")) } }
-            @if aside.is_empty() { p.dim { "No event was set aside. An event is, when the workflow refuses it for too long." } } @else {
+            @if aside.is_empty() { p.dim { "No event was set aside. That happens to an event when the workflow refuses it for too long." } } @else {
                 form method="post" action=(at("redeliver")) {
                     (token(&session))
                     @for event in &aside { input type="hidden" name="number" value=(event["number"]); }
@@ -167,7 +167,7 @@ pub(super) async fn show(
             @if waiting.is_empty() { p.dim { "No event waits for the workflow." } }
             @for event in &waiting { (shown(&session, event, None)) }
         }
-        (recent(&of, &session, &id))
+        (recent(&of, &session, &id, |number| place(number, &one, &waiting, &aside)))
     };
     let title = bounded(one.workflow.as_deref().unwrap_or(&one.id));
     page(&session, Part::Subscriptions, &title, &content)
@@ -195,8 +195,23 @@ fn shown(session: &Session, event: &Value, again: Option<&str>) -> Markup {
     }
 }
 
+/// What became of an event.
+fn place(number: u64, one: &Subscription, waiting: &[Value], aside: &[Value]) -> &'static str {
+    let is_in = |list: &[Value]| list.iter().any(|event| event["number"] == number);
+    let is_behind = |list: &[Value], all: u64| {
+        let last = list.last().and_then(|event| event["number"].as_u64());
+        all > list.len() as u64 && last.is_some_and(|last| number > last)
+    };
+    match () {
+        () if is_in(aside) => "set aside",
+        () if is_in(waiting) || is_behind(waiting, one.waiting) => "waiting",
+        () if is_behind(aside, one.set_aside) => "set aside",
+        () => "accepted",
+    }
+}
+
 /// The latest events, accepted ones included.
-fn recent(of: &Page, session: &Session, id: &str) -> Markup {
+fn recent(of: &Page, session: &Session, id: &str, place: impl Fn(u64) -> &'static str) -> Markup {
     let key = Key { principal: session.caller.policy.principal(), id: id.to_owned() };
     let recent = of.state.subscriptions.as_ref().map(|all| all.recent.of(&key));
     let recent = recent.unwrap_or_default();
@@ -208,7 +223,10 @@ fn recent(of: &Page, session: &Session, id: &str) -> Markup {
                 @let parsed: Option<Value> = serde_json::from_str(&event.text).ok();
                 @let pretty = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
                 details.record {
-                    summary { "Event " (event.number) span.dim { " · received " (when(event.received_at)) } }
+                    summary {
+                        "Event " (event.number)
+                        span.dim { " · received " (when(event.received_at)) " · " (place(event.number)) }
+                    }
                     pre { (bounded(pretty.as_ref().unwrap_or(&event.text))) }
                 }
             }

@@ -434,7 +434,8 @@ mod tests {
             ("".to_owned(), "one of them".to_owned()),
             ("/nosuch/field".to_owned(), "is not allowed".to_owned()),
         ];
-        let html = Shown::new(&entered, &problems, None, false).form(&form).into_string();
+        let shown = Shown::new(&entered, &problems, None, false);
+        let html = shown.summary(&form).into_string() + &shown.form(&form).into_string();
         for part in [
             "<label for=\"p/title\">Title &lt;b&gt;",
             "What &quot;it&quot; is.",

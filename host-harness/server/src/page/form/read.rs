@@ -71,7 +71,7 @@ impl Reader<'_> {
                 }
                 // What cannot be read has a message already.
                 None if self.problems.iter().any(|(known, _)| *known == place) => {}
-                None => self.problems.push((place, "is required".to_owned())),
+                None => self.problems.push((place, "Fill in this field.".to_owned())),
             },
             None => {}
         }
@@ -105,7 +105,7 @@ impl Reader<'_> {
             Kind::Json => match as_json() {
                 Some(value) => value,
                 None => {
-                    self.problems.push((at.to_owned(), "is not valid JSON".to_owned()));
+                    self.problems.push((at.to_owned(), "This is not valid JSON.".to_owned()));
                     return None;
                 }
             },

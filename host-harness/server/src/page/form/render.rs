@@ -47,34 +47,41 @@ impl<'a> Shown<'a> {
         Self { entered, problems, choices, raw_secrets }
     }
 
-    /// The fields of a form, with a summary of what is wrong in front.
+    /// The fields of a form.
     pub(in crate::page) fn form(&self, form: &Form) -> Markup {
+        html! {
+            (self.members(&form.fields, &form.variants, form.discriminator.as_deref(), ""))
+            @if form.is_cut {
+                p.dim { "The form has more fields than this page shows. Use the API for them." }
+            }
+        }
+    }
+
+    /// What is wrong with a form, with links to its fields.
+    pub(in crate::page) fn summary(&self, form: &Form) -> Markup {
+        if self.problems.is_empty() {
+            return html! {};
+        }
         let fields = self.members(&form.fields, &form.variants, form.discriminator.as_deref(), "");
         let fields_text = fields.into_string();
         // A message belongs to the nearest place that the form shows.
         let has_place = |at: &str| fields_text.contains(&format!("id=\"{}\"", escaped(&id(at))));
         html! {
-            @if !self.problems.is_empty() {
-                div.notice.bad role="alert" tabindex="-1" id="problems" {
-                    p { b { (crate::page::words::count(self.problems.len() as u64, "problem")) } }
-                    ul {
-                        @for (at, message) in self.problems {
-                            li {
-                                @if !at.is_empty() && has_place(at) {
-                                    a href=(format!("#{}", fragment(&id(at)))) { (self.name_of(form, at)) }
-                                    ": "
-                                } @else if !at.is_empty() {
-                                    code { (at) } ": "
-                                }
-                                (bounded(message))
+            div.notice.bad role="alert" tabindex="-1" id="problems" {
+                p { b { (crate::page::words::count(self.problems.len() as u64, "problem")) } }
+                ul {
+                    @for (at, message) in self.problems {
+                        li {
+                            @if !at.is_empty() && has_place(at) {
+                                a href=(format!("#{}", fragment(&id(at)))) { (self.name_of(form, at)) }
+                                ": "
+                            } @else if !at.is_empty() {
+                                code { (at) } ": "
                             }
+                            (bounded(message))
                         }
                     }
                 }
-            }
-            (maud::PreEscaped(fields_text))
-            @if form.is_cut {
-                p.dim { "The form has more fields than this page shows. Use the API for them." }
             }
         }
     }
