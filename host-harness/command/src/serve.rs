@@ -32,7 +32,8 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:7410";
   harness serve --config serve.toml --listen 0.0.0.0:8443 --tls-certificate cert.pem --tls-key key.pem
 
 The server prints its addresses on standard output and logs on standard error. SIGTERM and Ctrl-C
-shut it down: it waits for running executions. Create a token for each engine: harness token create")]
+shut it down: it waits for running executions. Create a token for each engine: harness token create.
+People use the page at the server's address. Make a link that lets one in: harness token page")]
 pub(crate) struct ServeArgs {
     /// Configuration file (TOML): plugins by digest, approvals, policies of tokens, limits
     #[arg(long, value_name = "FILE")]
@@ -96,6 +97,7 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     if let (Some(certificate), Some(key)) = (args.tls_certificate, args.tls_key) {
         config.tls = Some(TlsFiles::new(certificate, key));
     }
+    let log_format = args.log_format;
     let is_tls = config.tls.is_some();
     let database = Database::open(&setup.data)?;
     let (host, keys) = host(setup, &args.network)?;
@@ -114,6 +116,9 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
             Failure::input("ca-file", format!("Cannot read CA file {file}: {error}"))
         })?;
         builder = builder.delivery_transport(move || HttpTransport::builder().ca_pem(pem.clone()));
+    }
+    if let Some(proxy) = config.page.proxy {
+        builder = builder.page_proxy(proxy);
     }
     if let Some(url) = args.public_url.or(config.public_url) {
         builder = builder.public_url(url);
@@ -146,6 +151,11 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
     if let Some(path) = &config.unix {
         output::stdout(&format!("Listening on {}\n", path.display()))?;
+    }
+    if log_format == LogFormat::Text {
+        output::stderr(
+            "People use the page at this address. Let one in: harness token page NAME --role run\n",
+        );
     }
     signals.first().await;
     tracing::info!("shutting down; another signal ends the server at once");

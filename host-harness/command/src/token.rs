@@ -6,9 +6,12 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use url::Url;
 use workflow_node_host::OriginPattern;
 use workflow_node_host::description::Effect;
-use workflow_node_server::{Config, Database, Policy, PolicySource, Role, TokenRecord, Tokens};
+use workflow_node_server::{
+    Config, Database, PageLinks, Policy, PolicySource, Role, TokenRecord, Tokens,
+};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::Report;
@@ -26,6 +29,16 @@ pub(crate) enum TokenCommand {
 
 Without options, a token can only read descriptions. --tenant and --as set whom the token acts as.")]
     Create(Box<CreateArgs>),
+    /// Make a link that lets one person into the server's page, once
+    #[command(after_help = "Examples:
+  harness token page ada --role run --role connect --as ada
+  harness token page ada
+  harness token page ada --url https://harness.example.com
+
+The first command creates the token `ada`, the second makes another link for it. Open the link in a
+browser within 10 minutes. The page can do what the token allows, for 8 hours. Revoking the token ends
+its links and sessions: harness token revoke ada")]
+    Page(Box<PageArgs>),
     /// List tokens. Their text is not stored
     List {
         /// Output format
@@ -92,19 +105,34 @@ pub(crate) struct CreateArgs {
     format: Report,
 }
 
+#[derive(Args)]
+pub(crate) struct PageArgs {
+    /// Address under which browsers reach the server [default: as the server noted when it started]
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+    /// How long the link works
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    within: Duration,
+    #[command(flatten)]
+    token: CreateArgs,
+}
+
 impl TokenCommand {
     pub(crate) fn format(&self) -> Report {
         match self {
             Self::Create(args) => args.format,
+            Self::Page(args) => args.token.format,
             Self::List { format } | Self::Revoke { format, .. } => *format,
         }
     }
 }
 
 pub(crate) fn run(setup: &Setup, command: TokenCommand) -> Result<Exit, Failure> {
-    let tokens = Tokens::new(Database::open(&setup.data)?);
+    let database = Database::open(&setup.data)?;
+    let tokens = Tokens::new(database.clone());
     match command {
-        TokenCommand::Create(args) => create(setup, &tokens, *args),
+        TokenCommand::Create(args) => create(setup, &tokens, &args),
+        TokenCommand::Page(args) => page(setup, &tokens, &PageLinks::new(database), &args),
         TokenCommand::List { format } => list(&tokens, format),
         TokenCommand::Revoke { name, format } => {
             tokens.revoke(&name)?;
@@ -117,8 +145,48 @@ pub(crate) fn run(setup: &Setup, command: TokenCommand) -> Result<Exit, Failure>
     }
 }
 
-fn create(setup: &Setup, tokens: &Tokens, args: CreateArgs) -> Result<Exit, Failure> {
-    let policy = match &args.policy {
+impl CreateArgs {
+    /// Whether the options say what the token may do.
+    fn says_what_is_allowed(&self) -> bool {
+        let lists =
+            [&self.roles, &self.plugins, &self.actions, &self.credentials, &self.deliver_to];
+        lists.iter().any(|list| !list.is_empty())
+            || !self.effects.is_empty()
+            || !self.destinations.is_empty()
+            || self.raw_secrets
+            || self.deliver_to_private
+    }
+}
+
+/// Makes a link with the rights of a token, which is created if the options say what it may do.
+fn page(
+    setup: &Setup,
+    tokens: &Tokens,
+    links: &PageLinks,
+    args: &PageArgs,
+) -> Result<Exit, Failure> {
+    let token = &args.token;
+    let is_new = token.policy.is_some() || token.says_what_is_allowed();
+    if is_new {
+        // Nobody needs its text: the link and its session are all that is used of it.
+        drop(tokens.create(&token.name, &source(setup, token)?, token.expires)?);
+    }
+    let link = links.create(&token.name, args.url.as_ref(), args.within)?;
+    match token.format {
+        Report::Json => {
+            output::stdout_report(&json!({ "name": token.name, "url": link.expose() }))?;
+        }
+        Report::Text => {
+            output::stdout(&format!("{}\n", link.expose()))?;
+            output::stderr("Open the link in a browser. It works once.\n");
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// The policy that the options say.
+fn source(setup: &Setup, args: &CreateArgs) -> Result<PolicySource, Failure> {
+    Ok(match &args.policy {
         Some(policy) => {
             if let Some(path) = &args.config
                 && !Config::read(path)?.policies.contains_key(policy)
@@ -128,9 +196,12 @@ fn create(setup: &Setup, tokens: &Tokens, args: CreateArgs) -> Result<Exit, Fail
             }
             PolicySource::Named(policy.clone())
         }
-        None => PolicySource::Own(Box::new(own(setup, &args))),
-    };
-    let token = tokens.create(&args.name, &policy, args.expires)?;
+        None => PolicySource::Own(Box::new(own(setup, args))),
+    })
+}
+
+fn create(setup: &Setup, tokens: &Tokens, args: &CreateArgs) -> Result<Exit, Failure> {
+    let token = tokens.create(&args.name, &source(setup, args)?, args.expires)?;
     match args.format {
         Report::Json => {
             output::stdout_report(&json!({ "name": args.name, "token": token.expose() }))?;

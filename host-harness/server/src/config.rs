@@ -9,6 +9,7 @@ use workflow_node_host::{Digest, Withheld};
 
 use crate::limits::ServerLimits;
 use crate::listen::TlsFiles;
+use crate::page::ProxyIdentity;
 use crate::token::Policies;
 
 /// A configuration file. Paths in it are relative to its directory.
@@ -36,8 +37,19 @@ pub struct Config {
     pub store_output: Option<bool>,
     /// Policies that tokens may name.
     pub policies: Policies,
+    /// The page at `/`.
+    pub page: PageConfig,
     /// Limits.
     pub limits: ServerLimits,
+}
+
+/// The page at `/`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PageConfig {
+    /// A proxy that signs people in. Without it, they enter with links alone.
+    pub proxy: Option<ProxyIdentity>,
 }
 
 /// One plugin.
@@ -105,6 +117,10 @@ impl Config {
                 return Err(invalid(format!("the policy `{name}`: {problem}")));
             }
         }
+        let proxy = config.page.proxy.as_ref();
+        if let Some(problem) = proxy.and_then(|proxy| proxy.problem(&config.policies)) {
+            return Err(invalid(format!("`page.proxy`: {problem}")));
+        }
         let directory = path.parent().unwrap_or(Path::new("."));
         let absolute = |path: &mut PathBuf| *path = directory.join(&*path);
         config.plugins.iter_mut().for_each(|plugin| absolute(&mut plugin.file));
@@ -151,5 +167,18 @@ mod tests {
         assert!(read("lisen = ['127.0.0.1:7410']").unwrap_err().contains("lisen"));
         assert!(read("[[plugins]]\nfile = 'x.wasm'").unwrap_err().contains("digest"));
         assert!(read("[policies.p]\nactions = ['a*b']").unwrap_err().contains("`a*b`"));
+    }
+
+    #[test]
+    fn a_proxy_is_trusted_by_its_address_and_for_policies_that_exist() {
+        let proxy = "[page.proxy]\nheader = 'X-Forwarded-User'\naddresses = ['10.0.0.0/8']\n\
+                     policy = 'people'\n";
+        let config = read(&format!("{proxy}[policies.people]\nroles = ['run']")).unwrap();
+        assert_eq!(config.page.proxy.unwrap().header, "X-Forwarded-User");
+        assert!(read(proxy).unwrap_err().contains("no policy `people`"));
+        let nowhere = "[page.proxy]\nheader = 'X-User'\n";
+        assert!(read(nowhere).unwrap_err().contains("`addresses` is empty"));
+        assert!(read("[page.proxy]\nheader = 'a b'\nunix = true").is_err());
+        assert!(read("[page.proxy]\nheader = 'X-User'\naddresses = ['10.0.0']").is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 4;
+const FORMAT: i64 = 5;
 
 const TOKENS: &str = "
 CREATE TABLE token (
@@ -118,6 +118,23 @@ CREATE TABLE event (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What admits browsers to the page: links and sessions as hashes, and the address in links.
+const PAGE: &str = "
+CREATE TABLE page_link (
+    hash BLOB PRIMARY KEY,
+    token TEXT NOT NULL REFERENCES token (id) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE page_session (
+    hash BLOB PRIMARY KEY,
+    token TEXT REFERENCES token (id) ON DELETE CASCADE,
+    user TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE page_address (url TEXT NOT NULL) STRICT;
+";
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -196,22 +213,27 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
+                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE] {
                     change.execute_batch(tables)?;
                 }
             }
             // Its results were not sealed.
             1 => {
                 change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
+                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE] {
                     change.execute_batch(tables)?;
                 }
             }
             2 => {
-                change.execute_batch(CONNECTIONS)?;
-                change.execute_batch(SUBSCRIPTIONS)?;
+                for tables in [CONNECTIONS, SUBSCRIPTIONS, PAGE] {
+                    change.execute_batch(tables)?;
+                }
             }
-            3 => change.execute_batch(SUBSCRIPTIONS)?,
+            3 => {
+                change.execute_batch(SUBSCRIPTIONS)?;
+                change.execute_batch(PAGE)?;
+            }
+            4 => change.execute_batch(PAGE)?,
             found => return Err(DatabaseError::Format { path, found }),
         }
         change.pragma_update(None, "user_version", FORMAT)?;

@@ -1,17 +1,18 @@
 //! What every request passes first: the check of its Host and Origin, its token, and the audit log.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use url::Url;
 
 use crate::api::extract::Found;
 use crate::error::{ApiError, shown};
+use crate::page::is_page;
 use crate::state::Shared;
 use crate::token::Caller;
 
@@ -26,9 +27,11 @@ pub(crate) struct Origins {
 /// How a request came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
-    /// Over a Unix socket, which no browser can reach.
+    /// Over a Unix socket, which a browser can reach through a proxy alone.
     pub(crate) is_unix: bool,
     pub(crate) is_tls: bool,
+    /// Where from; `None` over a Unix socket.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Origins {
@@ -51,7 +54,34 @@ impl Origins {
         name == "localhost" || is_address || self.hosts.contains(&name)
     }
 
+    /// As [`Origins::check`], for a page, whose requests a browser authenticates by itself: also a
+    /// proxy on a Unix socket passes on a name of the server, and a change names its origin.
+    fn check_page(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: Peer,
+    ) -> Result<(), ApiError> {
+        let changes = !matches!(*method, Method::GET | Method::HEAD);
+        if changes && !headers.contains_key(header::ORIGIN) {
+            let message = "The request does not say which page it comes from (header Origin).";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "origin-refused", message));
+        }
+        self.check_from(uri, headers, peer, true)
+    }
+
     fn check(&self, uri: &Uri, headers: &HeaderMap, peer: Peer) -> Result<(), ApiError> {
+        self.check_from(uri, headers, peer, !peer.is_unix)
+    }
+
+    fn check_from(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: Peer,
+        needs_name: bool,
+    ) -> Result<(), ApiError> {
         let header = headers.get(header::HOST).map(HeaderValue::to_str);
         let host = match (uri.authority(), header) {
             (Some(authority), _) => Some(authority.as_str()),
@@ -62,7 +92,7 @@ impl Origins {
             Err(ApiError::new(StatusCode::FORBIDDEN, "host-refused", message)
                 .next("List the names of the server in `hosts` of its configuration."))
         };
-        if !peer.is_unix && !host.is_some_and(|host| self.is_own(host)) {
+        if needs_name && !host.is_some_and(|host| self.is_own(host)) {
             let host = shown(host.unwrap_or_default());
             return refused(format!("The server does not answer to the name `{host}`."));
         }
@@ -70,16 +100,17 @@ impl Origins {
         let origin = origin.to_str().unwrap_or_default();
         let scheme = if peer.is_tls { "https" } else { "http" };
         let own = host.and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
-        // A proxy that ends TLS passes on the Host of the public address, and not its scheme.
-        let public = self
-            .public
-            .as_ref()
-            .filter(|public| own.as_ref().is_some_and(|own| own.host() == public.host()));
+        // A proxy that ends TLS passes on the Host of the public address, and not its scheme. Behind a
+        // socket, the public address is all that browsers know.
+        let own = own.filter(|_| !peer.is_unix);
+        let public = self.public.as_ref().filter(|public| {
+            peer.is_unix || own.as_ref().is_some_and(|own| own.host() == public.host())
+        });
         let is_same = Url::parse(origin).is_ok_and(|origin| {
             origin.origin().is_tuple()
                 && own.iter().chain(public).any(|own| own.origin() == origin.origin())
         });
-        match is_same && !peer.is_unix {
+        match is_same {
             true => Ok(()),
             false => {
                 let origin = shown(origin);
@@ -108,14 +139,33 @@ pub(crate) async fn guard(
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
     let peer = request.extensions().get::<Peer>().copied();
-    let peer = peer.unwrap_or(Peer { is_unix: false, is_tls: false });
+    let peer = peer.unwrap_or(Peer { is_unix: false, is_tls: false, address: None });
+    let is_page = is_page(&route);
     // The paths of pages and of hooks hold what only their readers may know.
-    let is_secret = route.starts_with("/connect/") || route.starts_with("/hooks/");
+    let secret = ["/connect/", "/enter/", "/hooks/"];
+    let is_secret = secret.iter().any(|prefix| route.starts_with(prefix));
     let path: String = if is_secret { route.clone() } else { shown(request.uri().path()) };
-    let checked = state.origins.check(request.uri(), request.headers(), peer);
-    let mut caller = None;
+    let checked = match is_page {
+        true => state.origins.check_page(&method, request.uri(), request.headers(), peer),
+        false => state.origins.check(request.uri(), request.headers(), peer),
+    };
+    let (mut caller, mut session) = (None, None);
     let mut response = match checked {
         Err(refused) => refused.into_response(),
+        // A cookie is worth nothing at the API, and a token nothing on the page.
+        Ok(()) if is_page => {
+            let (tokens, policies) = (&state.tokens, &state.policies);
+            match state.sessions.find(tokens, policies, request.headers(), peer) {
+                Ok(found) => {
+                    if let Some(found) = &found {
+                        (caller, session) = (Some(found.caller.clone()), Some(found.id()));
+                        request.extensions_mut().insert(found.clone());
+                    }
+                    next.run(request).await
+                }
+                Err(error) => ApiError::from(error).into_response(),
+            }
+        }
         Ok(()) => match find(&state, request.headers()) {
             Ok(found) => {
                 caller = found.clone();
@@ -126,8 +176,9 @@ pub(crate) async fn guard(
         },
     };
     let headers = response.headers_mut();
-    // Answers hold data of tenants, and none of them is a page.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Answers hold data of tenants.
+    let caching = headers.entry(header::CACHE_CONTROL);
+    caching.or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status().as_u16();
     state.metrics.request(method.as_str(), &route, status, since.elapsed());
@@ -136,12 +187,13 @@ pub(crate) async fn guard(
         _ if quiet && status == 200 => {}
         Some(Caller { token, name, policy, .. }) => tracing::info!(
             target: "workflow_node::audit",
-            token, token_name = name, actor = %policy.principal(), %method, path, status,
-            "api request"
+            token, token_name = name, session, actor = %policy.principal(), %method, path, status,
+            "{}", if is_page { "page request" } else { "api request" }
         ),
         None => tracing::info!(
             target: "workflow_node::audit",
-            %method, path, status, "api request without a token"
+            %method, path, status,
+            "{}", if is_page { "page request without a session" } else { "api request without a token" }
         ),
     }
     response
@@ -182,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_the_servers_is_refused() {
-        let peer = Peer { is_unix: false, is_tls: false };
+        let peer = Peer { is_unix: false, is_tls: false, address: None };
         for own in [
             "localhost:7410",
             "127.0.0.1:7410",
@@ -210,14 +262,41 @@ mod tests {
         ] {
             assert_eq!(check(other, None, peer), Err(403), "{other}");
         }
-        let unix = Peer { is_unix: true, is_tls: false };
+        let unix = Peer { is_unix: true, is_tls: false, address: None };
         assert_eq!(check("anything", None, unix), Ok(()));
         assert_eq!(check("localhost", Some("http://localhost"), unix), Err(403));
+        assert_eq!(check("localhost", Some("https://public.example.com:8443"), unix), Ok(()));
+    }
+
+    #[test]
+    fn a_change_on_a_page_names_its_origin_and_the_server_also_over_a_socket() {
+        let public = Url::parse("https://public.example.com").ok();
+        let origins = Origins::new([], public);
+        let check = |method: Method, host: &str, origin: Option<&str>, is_unix: bool| {
+            let peer = Peer { is_unix, is_tls: false, address: None };
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            origins.check_page(&method, &Uri::from_static("/"), &headers, peer).is_ok()
+        };
+        let own = Some("https://public.example.com");
+        for is_unix in [false, true] {
+            let host = "public.example.com";
+            assert!(check(Method::GET, host, None, is_unix));
+            assert!(check(Method::POST, host, own, is_unix));
+            assert!(!check(Method::POST, host, None, is_unix));
+            assert!(!check(Method::POST, host, Some("https://evil.example"), is_unix));
+            assert!(!check(Method::POST, host, Some("null"), is_unix));
+            assert!(!check(Method::GET, "evil.example", None, is_unix));
+        }
+        assert!(check(Method::POST, "localhost", own, true), "a proxy has passed on its own name");
     }
 
     #[test]
     fn only_pages_of_the_server_may_use_it() {
-        let peer = Peer { is_unix: false, is_tls: true };
+        let peer = Peer { is_unix: false, is_tls: true, address: None };
         let host = "harness.example.com";
         assert_eq!(check(host, Some("https://harness.example.com"), peer), Ok(()));
         assert_eq!(check("localhost:7410", Some("https://localhost:7410"), peer), Ok(()));
@@ -233,7 +312,7 @@ mod tests {
             assert_eq!(check(host, Some(other), peer), Err(403), "{other}");
         }
         // Behind a proxy that ends TLS.
-        let plain = Peer { is_unix: false, is_tls: false };
+        let plain = Peer { is_unix: false, is_tls: false, address: None };
         let public = "public.example.com";
         assert_eq!(check(public, Some("https://public.example.com:8443"), plain), Ok(()));
         assert_eq!(check(public, Some("https://public.example.com"), plain), Err(403));

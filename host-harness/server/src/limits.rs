@@ -182,6 +182,29 @@ limits! {
         connecting_per_tenant: usize = 100, "connections",
             "Connections of one tenant that wait for a person.",
             "Each is one person with an open form.";
+        shown_requests: usize = 200, "requests",
+            "Requests of one execution that are kept in memory for the page. Further ones are counted.",
+            "What a person looks through.";
+        kept_requests: usize = 20_000, "requests",
+            "Requests of all executions that are kept in memory for the page. Beyond it, those of the \
+             oldest executions are dropped.",
+            "Each takes up to 1 KiB.";
+        page_runs: usize = 100, "executions",
+            "Executions begun on the page whose output is kept in memory for it. Beyond it, the oldest \
+             is shown from the store.",
+            "A few for each person.";
+        page_run_bytes: usize = MIB, "bytes",
+            "Output of one execution that the page keeps in memory. Further records are counted.",
+            "More than a person reads.";
+        recent_events: usize = 20, "events",
+            "Latest events of one subscription that are kept in memory for the page.",
+            "What a person looks through.";
+        kept_events: usize = 1_000, "events",
+            "Latest events of all subscriptions that are kept in memory for the page.",
+            "Each takes up to 32 KiB, and 2 KiB on average.";
+        page_session_ms: u64 = 8 * 3_600_000, "milliseconds",
+            "How long a person stays signed in to the page.",
+            "A working day.";
         heartbeat_ms: u64 = 15_000, "milliseconds",
             "How often a stream of results sends a status line while nothing else is sent.",
             "A quarter of the idle timeout of common proxies.";

@@ -153,13 +153,14 @@ impl Connections {
     ) -> io::Result<()> {
         match listener {
             Listener::Tcp(listener, tls) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, address) = listener.accept().await?;
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY cannot be set");
                 }
                 let (own, watcher, tls) = (self.clone(), watcher(), tls.clone());
                 tokio::spawn(async move {
-                    let peer = Peer { is_unix: false, is_tls: tls.is_some() };
+                    let peer =
+                        Peer { is_unix: false, is_tls: tls.is_some(), address: Some(address.ip()) };
                     let Some(tls) = tls else {
                         return own.connection(stream, peer, watcher, permit).await;
                     };
@@ -176,7 +177,7 @@ impl Connections {
                 let (stream, _) = listener.accept().await?;
                 let (own, watcher) = (self.clone(), watcher());
                 tokio::spawn(async move {
-                    let peer = Peer { is_unix: true, is_tls: false };
+                    let peer = Peer { is_unix: true, is_tls: false, address: None };
                     own.connection(stream, peer, watcher, permit).await;
                 });
             }

@@ -25,6 +25,7 @@ use crate::connection::{
     missing_secrets, random_text,
 };
 use crate::error::ApiError;
+use crate::page::is_visitor;
 use crate::state::{Shared, State as Server};
 
 const STYLE: &str = include_str!("page.css");
@@ -102,14 +103,18 @@ fn failed(status: StatusCode, what: &str, reason: &str) -> Response {
     page(status, "bad", "Not connected", &content)
 }
 
-fn connected(what: &str, rights: &[Right], account: &str) -> Response {
+fn connected(what: &str, rights: &[Right], account: &str, is_visitor: bool) -> Response {
     let content = html! {
         p {
             "“" (what) "” is connected."
             @if !account.is_empty() { " It acts for " (account) "." }
         }
         (list_of(rights))
-        p.quiet { "You can close this page." }
+        @if is_visitor {
+            p { a href="/page/credentials" { "Go to the credentials" } }
+        } @else {
+            p.quiet { "You can close this page." }
+        }
     };
     page(StatusCode::OK, "good", "Connected", &content)
 }
@@ -165,11 +170,17 @@ struct Asked<'a> {
     wanted: Wanted,
     plugin: Plugin,
     principal: Principal,
+    /// Whether the person uses the page of this server.
+    is_visitor: bool,
 }
 
 impl Asked<'_> {
     /// The connection of a link that waits for a person.
-    async fn of<'a>(state: &'a Server, link: &str) -> Result<Option<Asked<'a>>, ApiError> {
+    async fn of<'a>(
+        state: &'a Server,
+        link: &str,
+        headers: &HeaderMap,
+    ) -> Result<Option<Asked<'a>>, ApiError> {
         let (Some(connections), Ok(manager)) = (&state.connections, state.host.credentials())
         else {
             return Ok(None);
@@ -181,7 +192,8 @@ impl Asked<'_> {
         let Some(wanted) = connection.wanted.take().filter(|_| is_open) else { return Ok(None) };
         let Some(plugin) = state.plugins.get(&wanted.plugin).cloned() else { return Ok(None) };
         let principal = Principal::of(connection.tenant.as_str(), connection.actor.as_str());
-        Ok(Some(Asked { connections, manager, connection, wanted, plugin, principal }))
+        let is_visitor = is_visitor(headers);
+        Ok(Some(Asked { connections, manager, connection, wanted, plugin, principal, is_visitor }))
     }
 
     /// The page that names who asks, for which account, and for what.
@@ -279,7 +291,7 @@ pub(crate) async fn show(
     Path(link): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let asked = match Asked::of(&state, &link).await {
+    let asked = match Asked::of(&state, &link, &headers).await {
         Ok(Some(asked)) => asked,
         Ok(None) => return gone(),
         Err(error) => return broken(error),
@@ -322,7 +334,7 @@ async fn confirmed(
         return Ok(gone());
     }
     let body = whole(body, &state.limits, "small_body", state.limits.small_body).await?;
-    let Some(asked) = Asked::of(&state, &link).await? else { return Ok(gone()) };
+    let Some(asked) = Asked::of(&state, &link, &headers).await? else { return Ok(gone()) };
     let name = asked.wanted.credential.clone();
     let Some(cookie) = cookie(&headers) else {
         let reason = "The browser has not sent the cookie of the page. Allow cookies, and open the \
@@ -388,9 +400,9 @@ pub(crate) async fn callback(
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let cookie = cookie(&headers);
+    let (cookie, is_visitor) = (cookie(&headers), is_visitor(&headers));
     // What the service has granted must be kept, whether or not the browser waits for it.
-    match tokio::spawn(returned(state, query, cookie)).await {
+    match tokio::spawn(returned(state, query, cookie, is_visitor)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => broken(error),
         Err(error) => broken(ApiError::internal(&error)),
@@ -401,6 +413,7 @@ async fn returned(
     state: Shared,
     query: String,
     cookie: Option<String>,
+    is_visitor: bool,
 ) -> Result<Response, ApiError> {
     let (Some(connections), Ok(manager)) = (&state.connections, state.host.credentials()) else {
         return Ok(gone());
@@ -435,7 +448,7 @@ async fn returned(
     let plugin = state.plugins.get(&wanted.plugin).cloned().ok_or_else(gone_since)?;
     let (expected, suspended) = wanted.authorization.clone().ok_or_else(gone_since)?;
     let principal = Principal::of(connection.tenant.as_str(), connection.actor.as_str());
-    let asked = Asked { connections, manager, connection, wanted, plugin, principal };
+    let asked = Asked { connections, manager, connection, wanted, plugin, principal, is_visitor };
     let mut callback = connections.callback_url()?;
     callback.set_query(Some(&query));
     let by = Actor::from(asked.principal.clone());
@@ -465,7 +478,7 @@ impl Asked<'_> {
                     credential = self.wanted.credential, token_name = self.wanted.token,
                     "credential connected through a link"
                 );
-                Ok(connected(&self.wanted.credential, &rights, &account))
+                Ok(connected(&self.wanted.credential, &rights, &account, self.is_visitor))
             }
         }
     }

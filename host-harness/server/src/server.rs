@@ -23,6 +23,7 @@ use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::listen::{Connections, Listener, TlsFiles};
 use crate::metrics::Metrics;
+use crate::page::{ProxyIdentity, Sessions};
 use crate::seal::ServerKeys;
 use crate::state::State;
 use crate::subscription::{MakeTransport, SubscriptionStore, Subscriptions};
@@ -67,6 +68,7 @@ pub struct ServerBuilder {
     store_output: bool,
     public_url: Option<Url>,
     deliveries: MakeTransport,
+    page_proxy: Option<ProxyIdentity>,
 }
 
 impl ServerBuilder {
@@ -162,6 +164,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets a proxy that signs people in to the page. Default: they enter with links alone.
+    #[must_use]
+    pub fn page_proxy(mut self, proxy: ProxyIdentity) -> Self {
+        self.page_proxy = Some(proxy);
+        self
+    }
+
     fn check(&self) -> Result<(), ServerError> {
         let refused = |message: String| Err(ServerError::Refused(message));
         if self.addresses.is_empty() && self.unix.is_empty() {
@@ -188,6 +197,11 @@ impl ServerBuilder {
             if let Some(problem) = policy.problem() {
                 return refused(format!("Cannot use the policy `{name}`: {problem}"));
             }
+        }
+        if let Some(proxy) = &self.page_proxy
+            && let Some(problem) = proxy.problem(&self.policies)
+        {
+            return refused(format!("Cannot trust the proxy of the page: {problem}"));
         }
         Ok(())
     }
@@ -261,6 +275,8 @@ impl ServerBuilder {
             let failed = |error: ApiError| ServerError::Refused(error.detail.message);
             subscriptions.start().await.map_err(failed)?;
         }
+        let sessions = Sessions::new(self.database.clone(), self.page_proxy, limits.clone());
+        sessions.note_address(public_url.as_ref())?;
         let (router, document) = crate::api::router();
         let document = document.to_json().map_err(|error| {
             ServerError::Refused(format!("The API cannot be described: {error}"))
@@ -270,6 +286,7 @@ impl ServerBuilder {
             plugins,
             tokens: Tokens::new(self.database),
             policies: self.policies,
+            sessions: sessions.clone(),
             executions: executions.clone(),
             connections: pending.clone(),
             subscriptions: subscriptions.clone(),
@@ -279,7 +296,8 @@ impl ServerBuilder {
             document: Bytes::from(document),
         });
         let guard = axum::middleware::from_fn_with_state(state.clone(), crate::guard::guard);
-        let router = router.layer(guard).with_state(state);
+        let api = router.with_state(state.clone());
+        let router = api.clone().merge(crate::page::router(state, api)).layer(guard);
         let stop = CancellationToken::new();
         let open = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         let connections = Connections { router, limits, metrics, open, stop: stop.clone() };
@@ -292,7 +310,8 @@ impl ServerBuilder {
             })
         });
         let accepting = accepting.collect();
-        let pruning = tokio::spawn(prune(executions.clone(), pending, subscriptions.clone()));
+        let pruning =
+            tokio::spawn(prune(executions.clone(), pending, subscriptions.clone(), sessions));
         Ok(Server {
             host: self.host,
             addresses,
@@ -315,8 +334,15 @@ async fn prune(
     executions: Arc<Executions>,
     connections: Option<PendingConnections>,
     subscriptions: Option<Arc<Subscriptions>>,
+    sessions: Sessions,
 ) {
     loop {
+        let of_page = sessions.clone();
+        match tokio::task::spawn_blocking(move || of_page.prune()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "old sessions stay"),
+            Err(error) => tracing::error!(%error, "old sessions stay"),
+        }
         if let Some(subscriptions) = &subscriptions
             && let Err(error) = subscriptions.prune().await
         {
@@ -367,6 +393,7 @@ impl Server {
             store_output: true,
             public_url: None,
             deliveries: Arc::new(HttpTransport::builder),
+            page_proxy: None,
         }
     }
 

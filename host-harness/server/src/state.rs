@@ -13,6 +13,7 @@ use crate::execution::Executions;
 use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
+use crate::page::Sessions;
 use crate::subscription::Subscriptions;
 use crate::token::{Caller, Policies, Tokens};
 
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) plugins: BTreeMap<String, Plugin>,
     pub(crate) tokens: Tokens,
     pub(crate) policies: Policies,
+    pub(crate) sessions: Sessions,
     pub(crate) executions: Arc<Executions>,
     /// `None` without a credential store.
     pub(crate) connections: Option<PendingConnections>,

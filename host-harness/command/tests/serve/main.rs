@@ -6,6 +6,8 @@ mod executions;
 mod guide;
 mod listening;
 mod lists;
+mod page;
+mod page_forms;
 mod subscriptions;
 mod support;
 mod tenants;

@@ -101,7 +101,7 @@ async fn no_method() -> ApiError {
 }
 
 /// An action that the token may run.
-fn permitted_action<'a>(
+pub(crate) fn permitted_action<'a>(
     caller: &Caller,
     plugin: &'a Plugin,
     name: &str,

@@ -4,6 +4,7 @@
 mod items;
 mod kept;
 mod queue;
+mod requests;
 mod result;
 mod run;
 mod store;
@@ -21,6 +22,7 @@ use workflow_node_host::{CancellationToken, Execution, Plugin, Principal};
 
 pub(crate) use items::{Fingerprint, Items, Spool};
 pub(crate) use kept::Kept;
+pub(crate) use requests::{RequestLog, RequestMade, RequestsMade};
 pub(crate) use result::{ExecutionStatus, ItemElement, ItemLine, StatusLine, reason_of_missing};
 pub(crate) use store::{Key, Request, Stored};
 
@@ -39,6 +41,7 @@ pub(crate) struct Executions {
     kept: Kept,
     live: Mutex<HashMap<Key, Arc<Live>>>,
     queue: Queue,
+    requests: RequestLog,
     limits: ServerLimits,
     metrics: Metrics,
     tasks: TaskTracker,
@@ -157,6 +160,7 @@ impl Executions {
             kept,
             live: Mutex::default(),
             queue: Queue::new(&limits),
+            requests: RequestLog::new(&limits),
             limits,
             metrics,
             tasks: TaskTracker::new(),
@@ -267,6 +271,21 @@ impl Executions {
     ) -> Result<Vec<Stored>, ApiError> {
         let by = by.clone();
         self.with_store(move |store| store.list(&by, (after.0, &after.1), &search, limit)).await
+    }
+
+    /// The latest executions of a principal, newest first.
+    pub(crate) async fn latest(
+        &self,
+        by: &Principal,
+        limit: usize,
+    ) -> Result<Vec<Stored>, ApiError> {
+        let by = by.clone();
+        self.with_store(move |store| store.latest(&by, limit)).await
+    }
+
+    /// The requests of an execution, since the server started.
+    pub(crate) fn requests(&self, by: &Principal, id: &str) -> RequestsMade {
+        self.requests.of(&Key::of(by, id.to_owned()))
     }
 
     /// Results of an execution that are stored, from an item on.

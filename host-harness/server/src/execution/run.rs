@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use workflow_node_host::{
     Execution, ExecutionEnd, ExecutionEvent, ExecutionStream, ItemError, OutputRecord, Resume,
-    Silent,
 };
 
 use super::queue::Ticket;
@@ -143,6 +142,7 @@ impl Run<'_> {
             (beginning, &kept.journals, kept::name(&execution))
         {
             let mut resume = Resume::default();
+            resume.observer = self.executions.requests.observer(&self.key);
             resume.cancellation = execution.context.cancellation;
             let items = items.skip(recorded);
             return Ok(job.plugin.resume_stream(journals, &name, items, resume).await?);
@@ -150,7 +150,8 @@ impl Run<'_> {
         // A journal of this ID belongs to what runs from its first item now.
         kept.remove_journal(&execution).await;
         execution.context.journal = kept.journals.clone();
-        Ok(job.plugin.stream_items(execution, items, Arc::new(Silent)).await?)
+        let observer = self.executions.requests.observer(&self.key);
+        Ok(job.plugin.stream_items(execution, items, observer).await?)
     }
 
     async fn execute(

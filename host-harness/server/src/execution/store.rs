@@ -351,6 +351,22 @@ impl ExecutionStore {
         })
     }
 
+    /// The latest executions of a principal, newest first.
+    pub(crate) fn latest(
+        &self,
+        by: &Principal,
+        limit: usize,
+    ) -> Result<Vec<Stored>, DatabaseError> {
+        self.database.read(|database| {
+            let mut query = database.prepare_cached(&format!(
+                "{COLUMNS} WHERE tenant = ?1 AND actor = ?2 ORDER BY created_at DESC, id DESC \
+                 LIMIT ?3"
+            ))?;
+            let parameters = params![by.tenant.as_str(), by.user.as_str(), count(limit)];
+            query.query_map(parameters, |row| self.stored(row))?.collect()
+        })
+    }
+
     /// Results from an item on as JSON, in the order of the items.
     pub(crate) fn results(
         &self,

@@ -3,6 +3,7 @@
 //! gets every event once, and its engine is sent them or pulls them.
 
 mod deliver;
+mod recent;
 mod store;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +22,7 @@ use workflow_node_host::trigger::{
 use workflow_node_host::{Plugin, Principal, Secret};
 
 pub(crate) use deliver::{Deliverer, MakeTransport};
+pub(crate) use recent::RecentEvents;
 pub(crate) use store::{Key, Source, StoredEvent, StoredSubscription, SubscriptionStore, Which};
 
 use crate::connection::random_text;
@@ -77,6 +79,7 @@ pub(crate) struct Subscriptions {
     public_url: Option<Url>,
     limits: ServerLimits,
     deliverer: Deliverer,
+    pub(crate) recent: RecentEvents,
     /// What runs each source.
     running: Mutex<HashMap<String, CancellationToken>>,
     /// What delivers to each subscription.
@@ -113,6 +116,7 @@ impl Subscriptions {
             triggers,
             plugins,
             public_url,
+            recent: RecentEvents::new(&limits),
             limits,
             deliverer: Deliverer::new(make),
             running: Mutex::default(),
@@ -309,6 +313,7 @@ impl Subscriptions {
         }
         let of = key.clone();
         self.with_store(move |store| store.remove(&of)).await?;
+        self.recent.forget(&key);
         if let Some(waker) = locked(&self.wakers).remove(&key) {
             waker.notify_waiters();
         }
@@ -526,8 +531,10 @@ impl EventSink for FanOut {
         let most = (limits.waiting_events, limits.waiting_event_bytes);
         let (source, event) = (self.source.clone(), event.clone());
         let store = self.subscriptions.store.clone();
+        let (received_at, text) = (event.received_at, event.event.to_string());
         let stored = tokio::task::spawn_blocking(move || store.fan_out(&source, &event, most));
-        for key in stored.await?? {
+        for (key, number) in stored.await?? {
+            self.subscriptions.recent.add(&key, number, received_at, &text);
             self.subscriptions.waker(&key).notify_waiters();
         }
         Ok(())

@@ -277,7 +277,8 @@ impl SubscriptionStore {
         })
     }
 
-    /// Stores an event of a source for each of its subscriptions, once. Returns their keys.
+    /// Stores an event of a source for each of its subscriptions, once. Returns their keys, and the
+    /// event's number in each.
     ///
     /// # Errors
     ///
@@ -287,7 +288,7 @@ impl SubscriptionStore {
         source: &str,
         event: &TriggerEvent,
         most: (usize, usize),
-    ) -> Result<Vec<Key>, DatabaseError> {
+    ) -> Result<Vec<(Key, u64)>, DatabaseError> {
         self.database.write(|change| {
             let mut query = change.prepare_cached(
                 "SELECT tenant, actor, id, next_number FROM subscription WHERE source = ?1 \
@@ -337,7 +338,7 @@ impl SubscriptionStore {
                     params![tenant, user, id, signed(event.number)],
                 )?;
             }
-            Ok(found.into_iter().map(|(key, _)| key).collect())
+            Ok(found)
         })
     }
 

@@ -207,32 +207,47 @@ impl Tokens {
         else {
             return Ok(Err(Refusal::Malformed));
         };
-        let found = self.0.read(|database| {
-            let mut query = database.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?;
-            query.query_row([id], stored).optional()
-        })?;
+        let found = self.stored(id)?;
         // The same work, whether the ID is known or not.
         let given = hash(secret);
         let expected = found.as_ref().map_or(&[0; 32][..], |stored| &stored.hash[..]);
         let is_same = bool::from(given.ct_eq(expected));
         let Some(stored) = found.filter(|_| is_same) else { return Ok(Err(Refusal::Unknown)) };
-        let record = stored.record;
-        if record.revoked_at.is_some() {
-            return Ok(Err(Refusal::Revoked));
-        }
-        if !record.is_valid(now()) {
-            return Ok(Err(Refusal::Expired));
-        }
-        let policy = match record.policy {
-            PolicySource::Own(policy) => *policy,
-            PolicySource::Named(name) => match policies.get(&name) {
-                Some(policy) => policy.clone(),
-                None => return Ok(Err(Refusal::NoPolicy)),
-            },
-        };
-        let (token, name, expires_at) = (record.id, record.name, record.expires_at);
-        Ok(Ok(Caller { token, name, expires_at, policy }))
+        Ok(usable(stored.record, policies))
     }
+
+    /// What the token of an ID is allowed: for the session of a person who has entered with it.
+    pub(crate) fn caller_of(
+        &self,
+        id: &str,
+        policies: &Policies,
+    ) -> Result<Result<Caller, Refusal>, DatabaseError> {
+        let found = self.stored(id)?;
+        Ok(found.map_or(Err(Refusal::Unknown), |stored| usable(stored.record, policies)))
+    }
+
+    fn stored(&self, id: &str) -> Result<Option<StoredToken>, DatabaseError> {
+        self.0.read(|database| {
+            let mut query = database.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?;
+            query.query_row([id], stored).optional()
+        })
+    }
+}
+
+/// What a token is allowed now.
+fn usable(record: TokenRecord, policies: &Policies) -> Result<Caller, Refusal> {
+    if record.revoked_at.is_some() {
+        return Err(Refusal::Revoked);
+    }
+    if !record.is_valid(now()) {
+        return Err(Refusal::Expired);
+    }
+    let policy = match record.policy {
+        PolicySource::Own(policy) => *policy,
+        PolicySource::Named(name) => policies.get(&name).ok_or(Refusal::NoPolicy)?.clone(),
+    };
+    let (token, name, expires_at) = (record.id, record.name, record.expires_at);
+    Ok(Caller { token, name, expires_at, policy })
 }
 
 const COLUMNS: &str = "SELECT id, name, hash, policy_name, policy, created_at, expires_at, \

@@ -29,6 +29,16 @@ impl Browser {
     /// shows, and asks nobody else for anything. None where there is no chromedriver, which is said
     /// aloud.
     pub(crate) fn open(simulator: &Simulator) -> Option<Self> {
+        Self::start(simulator, false)
+    }
+
+    /// As [`Browser::open`], for pages with scripts.
+    #[allow(dead_code)] // The tests of the server use it.
+    pub(crate) fn open_with_scripts(simulator: &Simulator) -> Option<Self> {
+        Self::start(simulator, true)
+    }
+
+    fn start(simulator: &Simulator, scripts: bool) -> Option<Self> {
         let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -65,7 +75,10 @@ impl Browser {
                 "--host-resolver-rules=MAP {host}:443 {address},MAP * ~NOTFOUND,EXCLUDE 127.0.0.1"
             ),
         ];
-        let preferences = json!({"profile.managed_default_content_settings.javascript": 2});
+        let preferences = match scripts {
+            true => json!({}),
+            false => json!({"profile.managed_default_content_settings.javascript": 2}),
+        };
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "acceptInsecureCerts": true,
@@ -157,6 +170,47 @@ impl Browser {
     pub(crate) fn click(&self, css: &str) {
         let path = format!("{}/click", self.element(css));
         self.command("POST", &path, &json!({}));
+    }
+
+    /// Types into an element, as a person does. `\u{e004}` is the tab key, `\u{e007}` the enter key.
+    #[allow(dead_code)] // The tests of the server use it.
+    pub(crate) fn keys(&self, css: &str, text: &str) {
+        let path = format!("{}/value", self.element(css));
+        self.command("POST", &path, &json!({"text": text}));
+    }
+
+    /// Types into the element that has the focus.
+    #[allow(dead_code)] // The tests of the server use it.
+    pub(crate) fn type_on(&self, text: &str) {
+        let keys = text.chars().flat_map(|key| {
+            ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()}))
+        });
+        let keys: Vec<Value> = keys.collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": keys}]});
+        self.command("POST", "/actions", &actions);
+    }
+
+    /// Runs a script in the page, and returns what it returns.
+    #[allow(dead_code)] // The tests of the server use it.
+    pub(crate) fn run(&self, script: &str) -> Value {
+        self.command("POST", "/execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// Waits until the text of an element contains something.
+    #[allow(dead_code)] // The tests of the server use it.
+    pub(crate) fn waits_for(&self, css: &str, text: &str) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        let find = json!({"using": "css selector", "value": css});
+        loop {
+            let path = format!("/session/{}/elements", self.session);
+            let found = self.call("POST", &path, &find);
+            let shown = (!found.as_array().unwrap().is_empty()).then(|| self.text(css));
+            if shown.as_ref().is_some_and(|shown| shown.contains(text)) {
+                return;
+            }
+            assert!(Instant::now() < patience, "{css} shows {shown:?}, not {text}: {}", self.url());
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Pretends to be a screen of this size, light or dark.

@@ -104,6 +104,9 @@ pub struct Field {
     pub accepts: Vec<String>,
     /// Whether it, or each of its elements, is a secret: not shown, not logged, stored apart.
     pub is_secret: bool,
+    /// Whether it is a text of several lines.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_multiline: bool,
     /// Whether `fields` and `variants` are those of each element of a list.
     pub is_list: bool,
     /// Fields of the object that it is, in order.
@@ -408,6 +411,7 @@ impl Reading<'_> {
             options: has_options.then(|| OptionsCall { parameter: way.clone(), depends_on }),
             accepts: hint("accepts").map(texts).unwrap_or_default(),
             is_secret: is_secret(property),
+            is_multiline: hint("multiline") == Some(&Value::Bool(true)),
             is_list: items.is_some(),
             fields: self.members(inner, &way, depth - 1),
             variants: match depth {
@@ -492,6 +496,7 @@ mod tests {
                 "service": {"type": "string", "x-ui": {"options": true, "accepts": ["id", "name"]}},
                 "key": {"type": "string", "writeOnly": true, "default": "x", "maxLength": 10},
                 "kinds": {"type": "array", "items": {"type": "string", "examples": ["a"]}},
+                "note": {"type": "string", "x-ui": {"multiline": true}},
                 "logins": {"type": "object",
                     "additionalProperties": {"type": "string", "writeOnly": true}},
             },
@@ -504,6 +509,7 @@ mod tests {
         assert_eq!(field("service").options.as_ref().unwrap().parameter, "service");
         assert_eq!(field("service").accepts, ["id", "name"]);
         assert_eq!(field("key").facts(), ["secret", "at most 10 characters", "default \"x\""]);
+        assert!(field("note").is_multiline && !field("key").is_multiline);
         assert_eq!(field("kinds").known_values, ["a"]);
         assert_eq!(field("logins").facts(), ["secret"]);
     }

@@ -1,0 +1,400 @@
+//! Forms, runs, subscriptions, and events on the page.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::page::{Visitor, audit, link};
+use crate::support::{Answer, Served, World, until};
+use crate::webdriver::Browser;
+
+const CREATE: &str = "/page/plugins/pagerduty/actions/incident.create";
+const RUN: [&str; 2] = ["--role", "run"];
+
+/// Fields of a form that creates an incident.
+fn incident<'a>(service: &'a str, title: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("slot:rest", "work"),
+        ("run", "form-1"),
+        ("p/title", title),
+        ("p/service_id", service),
+        ("p/urgency", "\"high\""),
+    ]
+}
+
+fn with<'a>(fields: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [fields, more].concat()
+}
+
+fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    answer.header("location").unwrap().to_owned()
+}
+
+/// Waits until the page of a run shows that it has ended.
+fn ended(visitor: &mut Visitor, at: &str) -> String {
+    let mut page = String::new();
+    until("the end of the run", || {
+        page = visitor.get(at).body;
+        !page.contains("data-stream")
+    });
+    page
+}
+
+#[test]
+fn a_form_is_filled_in_checked_and_run_and_shows_what_came_of_it() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    let page = visitor.get(CREATE).body;
+    for text in [
+        "for=\"p/title\"",
+        "One-line summary of the incident.",
+        "required",
+        "name=\"slot:rest\"",
+        "value=\"load:/service_id\"",
+        "Run: ",
+        "Repeating the same run has no further effect.",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    world.simulator.clear_requests();
+    let checked = visitor.change(CREATE, &[("do", "check"), ("slot:rest", "work")]);
+    assert_eq!(checked.status, 422);
+    for text in [
+        "id=\"p/title-error\"",
+        "id=\"p/service_id-error\"",
+        "Fill in this field.",
+        "role=\"alert\"",
+    ] {
+        assert!(checked.body.contains(text), "{text}: {}", checked.body);
+    }
+    let service = world.service();
+    let fields = incident(&service, "Disk <full>");
+    let long = "x".repeat(300);
+    let wrong = with(&fields, &[("p/incident_key", &long), ("do", "check")]);
+    let wrong = visitor.change(CREATE, &wrong);
+    assert_eq!(wrong.status, 422, "{wrong:?}");
+    assert!(wrong.body.contains("id=\"p/incident_key-error\""), "{}", wrong.body);
+    assert!(
+        wrong.body.contains("value=\"Disk &lt;full&gt;\""),
+        "what was entered stays: {}",
+        wrong.body
+    );
+    let good = visitor.change(CREATE, &with(&fields, &[("do", "check")]));
+    assert_eq!(good.status, 200, "{good:?}");
+    assert!(good.body.contains("The form is complete. Nothing was sent."));
+    // Without a button, as with the enter key, nothing is run.
+    assert_eq!(visitor.change(CREATE, &fields).status, 200);
+    assert_eq!(world.simulator.requests().len(), 0);
+
+    let run = with(&fields, &[("do", "run")]);
+    let at = location(&visitor.change(CREATE, &run));
+    let page = ended(&mut visitor, &at);
+    for text in [
+        "Finished",
+        "Disk &lt;full&gt;",
+        "Requests made",
+        "POST",
+        "https://api.pagerduty.com/incidents",
+        "201",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("Disk <full>"));
+    // A second click on the same form sends nothing twice.
+    assert_eq!(location(&visitor.change(CREATE, &run)), at);
+    ended(&mut visitor, &at);
+    let created =
+        world.simulator.us().incidents().iter().filter(|one| one.title.contains("Disk")).count();
+    assert_eq!(created, 1);
+    let other = incident(&service, "Another");
+    assert_ne!(location(&visitor.change(CREATE, &with(&other, &[("do", "run")]))), at);
+    let list = visitor.get("/page/executions").body;
+    assert!(list.contains(&at) && list.contains("the page"), "{list}");
+    let key = world.simulator.us().keys().account.clone();
+    assert!(!page.contains(&key), "no credential is shown");
+}
+
+#[test]
+fn choices_rows_and_variants_change_the_form_and_keep_what_was_entered() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    let service = world.simulator.us().services()[0].clone();
+    let fields = [("slot:rest", "work"), ("run", "x"), ("p/title", "Kept")];
+    let listed = visitor.change(CREATE, &with(&fields, &[("do", "load:/service_id")]));
+    assert_eq!(listed.status, 200, "{listed:?}");
+    let option = format!("[&quot;{}&quot;,&quot;{}&quot;]", service.id, service.name);
+    assert!(
+        listed.body.contains(&option) && listed.body.contains("name=\"o/service_id\""),
+        "{}",
+        listed.body
+    );
+    assert!(listed.body.contains("value=\"Kept\""));
+    // What was chosen stays when another field lists its choices.
+    let picked = json!([service.id, service.name]).to_string();
+    let next = visitor
+        .change(CREATE, &with(&fields, &[("o/service_id", &picked), ("do", "load:/assignee_ids")]));
+    assert!(
+        next.body.contains(&option) && next.body.contains("name=\"o/assignee_ids\""),
+        "{}",
+        next.body
+    );
+    let user = world.simulator.us().users()[0].clone();
+    assert!(next.body.contains(&user.name), "{}", next.body);
+    let assignee = json!([user.id, user.name]).to_string();
+    let chosen = [("o/service_id", picked.as_str()), ("o/assignee_ids", &assignee), ("do", "run")];
+    let at = location(&visitor.change(CREATE, &with(&fields, &chosen)));
+    let page = ended(&mut visitor, &at);
+    assert!(page.contains("Finished") && page.contains(&user.name), "{page}");
+    let none = visitor
+        .change(CREATE, &with(&fields, &[("slot:rest", "nosuch"), ("do", "load:/service_id")]));
+    assert!(
+        none.body.contains("name=\"o/service_id\"") || none.body.contains("cannot be loaded"),
+        "{}",
+        none.body
+    );
+
+    // Rows of a list of objects.
+    let bulk = "/page/plugins/pagerduty/actions/incident.update_many";
+    let page = visitor.get(bulk);
+    assert_eq!(page.status, 200, "{page:?}");
+    let added = visitor.change(
+        bulk,
+        &[("do", "add:/incidents"), ("n/incidents", "1"), ("p/incidents/0/title", "first")],
+    );
+    assert!(
+        added.body.contains("id=\"p/incidents/1\"") && added.body.contains("value=\"first\""),
+        "{}",
+        added.body
+    );
+    let removed = visitor.change(
+        bulk,
+        &[("do", "remove:/incidents/0"), ("n/incidents", "2"), ("p/incidents/1/title", "second")],
+    );
+    assert!(
+        !removed.body.contains("id=\"p/incidents/1\"") && removed.body.contains("value=\"second\""),
+        "{}",
+        removed.body
+    );
+}
+
+#[test]
+fn a_run_that_fails_says_why_and_one_that_runs_can_be_cancelled() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    let mut fields = incident("PNOSUCH", "No service");
+    fields.push(("do", "run"));
+    let at = location(&visitor.change(CREATE, &fields));
+    let page = ended(&mut visitor, &at);
+    assert!(page.contains("Item 1 failed") && page.contains("Failed"), "{page}");
+    world.simulator.set_latency(Duration::from_secs(20));
+    let service = world.service();
+    let mut fields = incident(&service, "Slow");
+    fields.push(("do", "run"));
+    let at = location(&visitor.change(CREATE, &fields));
+    let page = visitor.get(&at).body;
+    assert!(page.contains("data-stream") && page.contains("Cancel"), "{page}");
+    assert_eq!(location(&visitor.change(&format!("{at}/cancel"), &[])), at);
+    assert!(ended(&mut visitor, &at).contains("Cancelled"));
+}
+
+#[test]
+fn results_come_as_a_stream_and_go_on_when_the_browser_is_gone() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    let service = world.service();
+    world.simulator.set_latency(Duration::from_millis(800));
+    let mut fields = incident(&service, "Streamed");
+    fields.push(("do", "run"));
+    let at = location(&visitor.change(CREATE, &fields));
+    let stream = visitor.get(&format!("{at}/stream"));
+    assert_eq!(stream.header("content-type"), Some("application/x-ndjson"));
+    let lines = stream.lines();
+    let text = stream.body.clone();
+    assert!(lines.len() > 4 && lines.last().unwrap()["end"] == true, "{text}");
+    assert!(
+        lines[0]["html"].is_string() && text.contains("Streamed") && text.contains("Finished"),
+        "{text}"
+    );
+    assert!(text.contains("api.pagerduty.com/incidents"), "{text}");
+    // Nobody watches this one.
+    let mut fields = incident(&service, "Alone");
+    fields.push(("do", "run"));
+    let at = location(&visitor.change(CREATE, &fields));
+    assert!(ended(&mut visitor, &at).contains("Finished"));
+}
+
+#[test]
+fn a_run_of_another_tenant_or_user_looks_like_one_that_does_not_exist() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut ada = Visitor::entered(&world, &server, "ada", &RUN);
+    let service = world.service();
+    let mut fields = incident(&service, "Private");
+    fields.push(("do", "run"));
+    let at = location(&ada.change(CREATE, &fields));
+    ended(&mut ada, &at);
+    let id = at.rsplit('/').next().unwrap().to_owned();
+    for (name, who) in [("ben", ["--as", "ben"]), ("eve", ["--tenant", "other"])] {
+        let mut stranger = Visitor::entered(&world, &server, name, &[&RUN[..], &who].concat());
+        assert!(!stranger.get("/page/executions").body.contains(&id));
+        assert!(!stranger.get("/").body.contains(&id));
+        for what in ["", "/stream"] {
+            let mut get = |id: &str| {
+                let answer = stranger.get(&format!("/page/executions/{id}{what}"));
+                (answer.status, answer.body.replace(id, "ID"))
+            };
+            assert_eq!(get(&id), get("nosuch"), "{name}{what}");
+            assert_eq!(get(&id).0, 404);
+        }
+        assert_eq!(stranger.change(&format!("{at}/cancel"), &[]).status, 404);
+        // The credential is not this user's either.
+        let page = stranger.get(CREATE).body;
+        assert!(!page.contains(">work"), "{page}");
+        let refused = stranger.change(CREATE, &fields);
+        assert_eq!(refused.status, 422, "{refused:?}");
+    }
+    let mut reader = Visitor::entered(&world, &server, "reader", &["--role", "connect"]);
+    assert_eq!(reader.change(CREATE, &fields).status, 403);
+    let mut some =
+        Visitor::entered(&world, &server, "some", &["--role", "run", "--effect", "read"]);
+    assert_eq!(some.get(CREATE).status, 403);
+    assert_eq!(some.change(CREATE, &fields).status, 403);
+}
+
+/// Waits until the page of the subscription `a` shows a text.
+fn shows(visitor: &mut Visitor, text: &str) -> String {
+    let mut page = String::new();
+    until(text, || {
+        page = visitor.get("/page/subscriptions/a").body;
+        page.contains(text)
+    });
+    page
+}
+
+fn subscribe(world: &World, server: &Served, options: &[&str], deliver_to: Option<String>) {
+    let token = world.token("n8n", &[&RUN[..], options].concat());
+    let order = json!({
+        "plugin": "pagerduty", "trigger": "event", "credentials": {"rest": "work"},
+        "parameters": {"events": ["incident.triggered"]}, "deliver_to": deliver_to,
+        "workflow": "On-call <alerts>",
+    });
+    server.client(&token).put("/v1/subscriptions/a", &order).expect(200);
+}
+
+fn happen(world: &World, server: &Served, name: &str) {
+    let token = world.token(name, &RUN);
+    let call: Value = world.incidents(name, 1);
+    server.client(&token).post(crate::support::EXECUTE, &call).expect(200);
+}
+
+#[test]
+fn events_are_listed_and_those_that_were_set_aside_are_sent_again() {
+    let world = World::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let engine = listener.local_addr().unwrap();
+    drop(listener);
+    let config = world.file(
+        "serve.toml",
+        "listen = ['127.0.0.1:0']\n[limits]\nset_aside_ms = 500\ndelivery_pause_ms = 100\n",
+    );
+    let server = world.serve(&["--config", &config]);
+    let origin = format!("http://{engine}");
+    subscribe(&world, &server, &["--deliver-to", &origin], Some(format!("{origin}/hook")));
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    assert!(visitor.get("/page/subscriptions").body.contains("On-call &lt;alerts&gt;"));
+    happen(&world, &server, "first");
+    let page = shows(&mut visitor, "Send 1 event again");
+    for text in ["On-call &lt;alerts&gt;", "Event 1", "refused: ", "Incident 0", " · set aside"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let listener = std::net::TcpListener::bind(engine).unwrap();
+    let accepting = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut part = [0; 65_536];
+        let length = stream.read(&mut part).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 204 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .unwrap();
+        String::from_utf8_lossy(&part[..length]).into_owned()
+    });
+    let again = visitor.change("/page/subscriptions/a/redeliver", &[("number", "1")]);
+    assert_eq!(location(&again), "/page/subscriptions/a");
+    assert!(accepting.join().unwrap().starts_with("POST /hook"));
+    let page = shows(&mut visitor, "No event was set aside");
+    assert!(page.contains("Event 1") && page.contains("accepted"), "{page}");
+
+    for (name, who) in [("ben", ["--as", "ben"]), ("eve", ["--tenant", "other"])] {
+        let mut stranger = Visitor::entered(&world, &server, name, &[&RUN[..], &who].concat());
+        assert!(!stranger.get("/page/subscriptions").body.contains("On-call"));
+        assert_eq!(stranger.get("/page/subscriptions/a").status, 404);
+        for what in ["redeliver", "remove"] {
+            assert_eq!(stranger.change(&format!("/page/subscriptions/a/{what}"), &[]).status, 404);
+        }
+    }
+    assert_eq!(visitor.change("/page/subscriptions/a/remove", &[]).status, 303);
+    assert_eq!(visitor.get("/page/subscriptions/a").status, 404);
+}
+
+#[test]
+fn a_person_fills_in_a_form_and_watches_the_run_in_a_browser() {
+    let world = World::new();
+    let Some(browser) = Browser::open_with_scripts(&world.simulator) else { return };
+    let server = world.serve(&[]);
+    subscribe(&world, &server, &[], None);
+    let at = format!("http://{}", server.address());
+    browser.screen(1100, 900, "light");
+    browser.go(&link(&world, "ada", &["--role", "run", "--role", "connect", "--role", "approve"]));
+    browser.click("main button");
+    browser.shows("Overview · harness");
+    browser.go(&format!("{at}{CREATE}"));
+    browser.picture("page-form");
+    assert_eq!(audit(&browser), json!([]), "the form");
+    // Enter checks the form, and the first message has the focus.
+    browser.keys("[id='p/title']", "Checkout is down\u{e007}");
+    browser.waits_for("#problems", "Service");
+    assert_eq!(browser.run("return document.activeElement.id"), "problems");
+    assert_eq!(audit(&browser), json!([]), "the form with messages");
+    browser.picture("page-form-problems");
+    // The choices replace the field without a reload.
+    browser.run("window.same = true");
+    browser.click("button[value='load:/service_id']");
+    browser.waits_for("select[id='p/service_id']", &world.simulator.us().services()[0].name);
+    assert_eq!(browser.run("return window.same"), true, "the page was not loaded again");
+    assert_eq!(browser.run("return document.activeElement.id"), "p/service_id");
+    browser.type_on("\u{e015}");
+    browser.picture("page-form-choices");
+    assert_eq!(audit(&browser), json!([]), "the form with choices");
+    world.simulator.set_latency(Duration::from_millis(1_500));
+    browser.click("button[value='run']:not(.quiet)");
+    browser.shows("Create an incident · harness");
+    browser.waits_for("#status", "Running");
+    browser.picture("page-run-waits");
+    browser.waits_for("#status", "Finished");
+    browser.waits_for("#records", "Checkout is down");
+    browser.waits_for("#made", "https://api.pagerduty.com/incidents");
+    assert_eq!(audit(&browser), json!([]), "the run");
+    browser.run("document.querySelector('details.record').open = true");
+    browser.picture("page-run");
+    world.simulator.set_latency(Duration::ZERO);
+    for (path, name) in [
+        ("/", "overview"),
+        (CREATE, "form"),
+        ("/page/executions", "runs"),
+        ("/page/subscriptions/a", "subscription"),
+    ] {
+        for (width, colors) in [(1100, "light"), (390, "light"), (390, "dark")] {
+            browser.screen(width, 900, colors);
+            browser.go(&format!("{at}{path}"));
+            browser.picture(&format!("page-{name}-{width}-{colors}"));
+            assert_eq!(audit(&browser), json!([]), "{path} {width} {colors}");
+            let wide = browser.run("return document.documentElement.scrollWidth").as_u64().unwrap();
+            assert!(wide <= width.into(), "{path} is {wide} wide on {width}");
+        }
+    }
+}
