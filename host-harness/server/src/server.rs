@@ -24,9 +24,9 @@ use crate::limits::ServerLimits;
 use crate::listen::{Connections, Listener, TlsFiles};
 use crate::metrics::Metrics;
 use crate::seal::ServerKeys;
-use crate::state::State;
+use crate::state::{Shared, State};
 use crate::subscription::{MakeTransport, SubscriptionStore, Subscriptions};
-use crate::token::{Policies, Tokens};
+use crate::token::{Policies, Policy, Tokens};
 
 /// Why a server cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -279,8 +279,9 @@ impl ServerBuilder {
             document: Bytes::from(document),
         });
         let guard = axum::middleware::from_fn_with_state(state.clone(), crate::guard::guard);
-        let router = router.layer(guard).with_state(state);
         let stop = CancellationToken::new();
+        let router = router.merge(crate::mcp::router(&state, &stop));
+        let router = router.layer(guard).with_state(state.clone());
         let open = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         let connections = Connections { router, limits, metrics, open, stop: stop.clone() };
         let graceful = Arc::new(GracefulShutdown::new());
@@ -295,6 +296,7 @@ impl ServerBuilder {
         let pruning = tokio::spawn(prune(executions.clone(), pending, subscriptions.clone()));
         Ok(Server {
             host: self.host,
+            state,
             addresses,
             executions,
             graceful,
@@ -339,6 +341,7 @@ async fn prune(
 /// A server that runs.
 pub struct Server {
     host: Host,
+    state: Shared,
     addresses: Vec<SocketAddr>,
     executions: Arc<Executions>,
     graceful: Arc<GracefulShutdown>,
@@ -373,6 +376,22 @@ impl Server {
     /// The TCP addresses that the server listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Serves MCP to one local client over standard input and output, until the client closes them.
+    /// Its calls act under a policy, and it needs no token.
+    ///
+    /// # Errors
+    ///
+    /// When the policy contradicts itself, or the client does not speak MCP.
+    pub async fn serve_stdio(&self, policy: Policy) -> Result<(), ServerError> {
+        if let Some(problem) = policy.problem() {
+            return Err(ServerError::Refused(format!("Cannot use the policy: {problem}")));
+        }
+        let served = crate::mcp::serve_stdio(self.state.clone(), policy).await;
+        served.map_err(|error| {
+            ServerError::Refused(format!("Cannot serve MCP on standard input: {error}"))
+        })
     }
 
     /// Shuts the server down: it takes no further executions, waits for those that run within

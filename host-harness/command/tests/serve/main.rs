@@ -6,6 +6,7 @@ mod executions;
 mod guide;
 mod listening;
 mod lists;
+mod mcp;
 mod subscriptions;
 mod support;
 mod tenants;
