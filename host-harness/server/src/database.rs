@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 4;
+const FORMAT: i64 = 5;
 
 const TOKENS: &str = "
 CREATE TABLE token (
@@ -118,6 +118,19 @@ CREATE TABLE event (
 ) STRICT, WITHOUT ROWID;
 ";
 
+const RECENT_EVENTS: &str = "
+CREATE TABLE recent_event (
+    source TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    trigger TEXT NOT NULL,
+    event BLOB NOT NULL,
+    stored_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX recent_event_of ON recent_event (tenant, actor, plugin, trigger);
+";
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -196,22 +209,28 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
+                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, RECENT_EVENTS] {
                     change.execute_batch(tables)?;
                 }
             }
             // Its results were not sealed.
             1 => {
                 change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
+                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, RECENT_EVENTS] {
                     change.execute_batch(tables)?;
                 }
             }
             2 => {
-                change.execute_batch(CONNECTIONS)?;
-                change.execute_batch(SUBSCRIPTIONS)?;
+                for tables in [CONNECTIONS, SUBSCRIPTIONS, RECENT_EVENTS] {
+                    change.execute_batch(tables)?;
+                }
             }
-            3 => change.execute_batch(SUBSCRIPTIONS)?,
+            3 => {
+                for tables in [SUBSCRIPTIONS, RECENT_EVENTS] {
+                    change.execute_batch(tables)?;
+                }
+            }
+            4 => change.execute_batch(RECENT_EVENTS)?,
             found => return Err(DatabaseError::Format { path, found }),
         }
         change.pragma_update(None, "user_version", FORMAT)?;
