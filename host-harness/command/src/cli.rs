@@ -13,6 +13,7 @@ use crate::credential::args::CredentialCommand;
 use crate::diff::DiffArgs;
 use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
+use crate::mcp::McpArgs;
 use crate::new::NewArgs;
 use crate::replay::ReplayArgs;
 use crate::run::journal::JournalArgs;
@@ -146,6 +147,8 @@ pub(crate) enum Command {
     Webhook(WebhookCommand),
     /// Serve plugins to engines over HTTP
     Serve(Box<ServeArgs>),
+    /// Offer actions as tools to a local client of MCP, over standard input and output
+    Mcp(Box<McpArgs>),
     /// Create, list, and revoke the tokens of engines
     #[command(subcommand)]
     Token(TokenCommand),
@@ -180,7 +183,7 @@ impl Command {
             Self::Credential(command) => command.format().into(),
             Self::Trigger(command) => command.format(),
             Self::Webhook(command) => command.format(),
-            Self::Serve(_) => Format::Text,
+            Self::Serve(_) | Self::Mcp(_) => Format::Text,
             Self::Token(command) => command.format().into(),
             Self::Test(args) => args.format(),
             Self::Fake(args) => args.format,

@@ -24,6 +24,7 @@ mod installed;
 mod interrupt;
 mod keyring;
 mod logging;
+mod mcp;
 mod new;
 mod options;
 mod output;
@@ -127,6 +128,7 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Trigger(command) => trigger::run(&setup, command).await,
         Command::Webhook(command) => webhook::run(&setup, command).await,
         Command::Serve(args) => serve::run(&setup, *args).await,
+        Command::Mcp(args) => mcp::run(&setup, *args).await,
         Command::Token(command) => token::run(&setup, command),
         Command::Test(args) => test::run(&setup, *args).await,
         Command::Trace(args) => trace::run(&args),

@@ -11,8 +11,8 @@ use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
 use workflow_node_host::transport::HttpTransport;
 use workflow_node_host::{Digest, Host, Plugin};
 use workflow_node_server::{
-    ApprovalConfig, Config, ConfigError, Database, DatabaseError, Server, ServerError, ServerKeys,
-    TlsFiles,
+    ApprovalConfig, Config, ConfigError, Database, DatabaseError, PluginConfig, Server,
+    ServerBuilder, ServerError, ServerKeys, TlsFiles,
 };
 
 use crate::exit::{Exit, Failure, chain};
@@ -123,20 +123,7 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     if let Some(url) = args.public_url.or(config.public_url) {
         builder = builder.public_url(url);
     }
-    if config.plugins.is_empty() && args.plugins.is_empty() {
-        return Err(Failure::input("usage", "Cannot start the server: it has no plugin")
-            .next("add --plugin FILE, or list plugins in the configuration file"));
-    }
-    for plugin in &config.plugins {
-        let loaded = load_exact(&host, &plugin.file, &plugin.digest).await?;
-        if let Some(approval) = &plugin.approval {
-            approve(&loaded, &plugin.file, approval).await?;
-        }
-        builder = builder.plugin(loaded);
-    }
-    for plugin in &args.plugins {
-        builder = builder.plugin(setup.load_with(&host, plugin).await?);
-    }
+    builder = add_plugins(setup, &host, builder, &config.plugins, &args.plugins).await?;
     builder = config.listen.into_iter().fold(builder, |builder, address| builder.listen(address));
     if let Some(path) = &config.unix {
         builder = builder.listen_unix(path);
@@ -167,9 +154,37 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
 }
 
+/// Adds the plugins of the configuration file and of the options.
+pub(crate) async fn add_plugins(
+    setup: &Setup,
+    host: &Host,
+    mut builder: ServerBuilder,
+    configured: &[PluginConfig],
+    files: &[PathBuf],
+) -> Result<ServerBuilder, Failure> {
+    if configured.is_empty() && files.is_empty() {
+        return Err(Failure::input("usage", "Cannot start the server: it has no plugin")
+            .next("add --plugin FILE, or list plugins in the configuration file"));
+    }
+    for plugin in configured {
+        let loaded = load_exact(host, &plugin.file, &plugin.digest).await?;
+        if let Some(approval) = &plugin.approval {
+            approve(&loaded, &plugin.file, approval).await?;
+        }
+        builder = builder.plugin(loaded);
+    }
+    for plugin in files {
+        builder = builder.plugin(setup.load_with(host, plugin).await?);
+    }
+    Ok(builder)
+}
+
 /// A host with the credential store, where there is one or a key for one, and the keys that follow from
 /// it.
-fn host(setup: &Setup, network: &Network) -> Result<(Host, Option<ServerKeys>), Failure> {
+pub(crate) fn host(
+    setup: &Setup,
+    network: &Network,
+) -> Result<(Host, Option<ServerKeys>), Failure> {
     let store = LateStore::default();
     let mut builder = setup.builder(network)?;
     let mut keys = None;
@@ -238,10 +253,10 @@ impl CredentialEvents for LoggedEvents {
 }
 
 /// The signals that end a server.
-struct Signals(tokio::sync::Mutex<tokio::sync::mpsc::Receiver<()>>);
+pub(crate) struct Signals(tokio::sync::Mutex<tokio::sync::mpsc::Receiver<()>>);
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         let (sender, receiver) = tokio::sync::mpsc::channel(2);
         #[cfg(unix)]
         {
@@ -262,7 +277,7 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    async fn first(&self) {
+    pub(crate) async fn first(&self) {
         if self.0.lock().await.recv().await.is_none() {
             std::future::pending::<()>().await;
         }

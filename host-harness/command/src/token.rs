@@ -61,7 +61,8 @@ pub(crate) struct CreateArgs {
     name: String,
     /// Use the policy of this name in the server's configuration file, as it is when the token is used
     #[arg(long, value_name = "NAME", conflicts_with_all = ["roles", "plugins", "actions", "effects",
-        "credentials", "destinations", "raw_secrets", "deliver_to", "deliver_to_private"])]
+        "credentials", "destinations", "raw_secrets", "deliver_to", "deliver_to_private",
+        "pins"])]
     policy: Option<String>,
     /// Configuration file in which the policy must be
     #[arg(long, value_name = "FILE", requires = "policy")]
@@ -97,6 +98,9 @@ pub(crate) struct CreateArgs {
     /// Allow names in --deliver-to to have addresses of private networks
     #[arg(long)]
     deliver_to_private: bool,
+    /// Make this action a separate tool for clients of MCP, e.g. pagerduty/incident.list. Repeatable
+    #[arg(long = "pin", value_name = "PLUGIN/ACTION")]
+    pins: Vec<String>,
     /// How long the token is valid, e.g. 2160h for 90 days [default: until it is revoked]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     expires: Option<Duration>,
@@ -237,6 +241,7 @@ fn own(setup: &Setup, args: &CreateArgs) -> Policy {
     policy.raw_secrets = args.raw_secrets;
     policy.deliver_to = args.deliver_to.iter().cloned().collect();
     policy.deliver_to_private = args.deliver_to_private;
+    policy.pinned = args.pins.iter().cloned().collect();
     policy
 }
 

@@ -135,6 +135,19 @@ CREATE TABLE page_session (
 CREATE TABLE page_address (url TEXT NOT NULL) STRICT;
 ";
 
+const RECENT_EVENTS: &str = "
+CREATE TABLE recent_event (
+    source TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    trigger TEXT NOT NULL,
+    event BLOB NOT NULL,
+    stored_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX recent_event_of ON recent_event (tenant, actor, plugin, trigger);
+";
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -213,27 +226,32 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE] {
+                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
                     change.execute_batch(tables)?;
                 }
             }
             // Its results were not sealed.
             1 => {
                 change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE] {
+                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
                     change.execute_batch(tables)?;
                 }
             }
             2 => {
-                for tables in [CONNECTIONS, SUBSCRIPTIONS, PAGE] {
+                for tables in [CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
                     change.execute_batch(tables)?;
                 }
             }
             3 => {
-                change.execute_batch(SUBSCRIPTIONS)?;
-                change.execute_batch(PAGE)?;
+                for tables in [SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
+                    change.execute_batch(tables)?;
+                }
             }
-            4 => change.execute_batch(PAGE)?,
+            4 => {
+                for tables in [PAGE, RECENT_EVENTS] {
+                    change.execute_batch(tables)?;
+                }
+            }
             found => return Err(DatabaseError::Format { path, found }),
         }
         change.pragma_update(None, "user_version", FORMAT)?;

@@ -35,6 +35,7 @@ mod guard;
 mod hooks;
 mod limits;
 mod listen;
+mod mcp;
 mod metrics;
 mod page;
 mod pages;

@@ -208,6 +208,20 @@ limits! {
         heartbeat_ms: u64 = 15_000, "milliseconds",
             "How often a stream of results sends a status line while nothing else is sent.",
             "A quarter of the idle timeout of common proxies.";
+        mcp_result: usize = 256 * KIB, "bytes",
+            "Records in one result of an MCP tool. The rest is counted, and read by further calls.",
+            "About 80,000 tokens, which is a large part of a model's context.";
+        mcp_repeat_ms: u64 = 600_000, "milliseconds",
+            "How long after its stream broke an MCP call without an execution ID can be repeated and \
+             joins its first execution.",
+            "Clients repeat a call within minutes; later, the same call is a new one.";
+        mcp_connect_ms: u64 = 50_000, "milliseconds",
+            "How long an MCP call waits for a user who has opened the link that connects an account.",
+            "Common SDKs end a request after 60 s. The user can finish later, and the call be repeated.";
+        mcp_broken_calls: usize = 10_000, "calls",
+            "MCP calls whose stream broke that can be repeated in this way. Beyond it, the oldest are \
+             forgotten.",
+            "Each takes 200 bytes.";
         drain_ms: u64 = 30_000, "milliseconds",
             "How long a server that shuts down waits for executions. Then it cancels them.",
             "As long as Kubernetes waits before it kills a container.";

@@ -25,9 +25,9 @@ use crate::listen::{Connections, Listener, TlsFiles};
 use crate::metrics::Metrics;
 use crate::page::{ProxyIdentity, Sessions};
 use crate::seal::ServerKeys;
-use crate::state::State;
+use crate::state::{Shared, State};
 use crate::subscription::{MakeTransport, SubscriptionStore, Subscriptions};
-use crate::token::{Policies, Tokens};
+use crate::token::{Policies, Policy, Tokens};
 
 /// Why a server cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -296,9 +296,11 @@ impl ServerBuilder {
             document: Bytes::from(document),
         });
         let guard = axum::middleware::from_fn_with_state(state.clone(), crate::guard::guard);
-        let api = router.with_state(state.clone());
-        let router = api.clone().merge(crate::page::router(state, api)).layer(guard);
         let stop = CancellationToken::new();
+        let api = router.with_state(state.clone());
+        let mcp = crate::mcp::router(&state, &stop).with_state(state.clone());
+        let page = crate::page::router(state.clone(), api.clone());
+        let router = api.merge(mcp).merge(page).layer(guard);
         let open = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         let connections = Connections { router, limits, metrics, open, stop: stop.clone() };
         let graceful = Arc::new(GracefulShutdown::new());
@@ -314,6 +316,7 @@ impl ServerBuilder {
             tokio::spawn(prune(executions.clone(), pending, subscriptions.clone(), sessions));
         Ok(Server {
             host: self.host,
+            state,
             addresses,
             executions,
             graceful,
@@ -365,6 +368,7 @@ async fn prune(
 /// A server that runs.
 pub struct Server {
     host: Host,
+    state: Shared,
     addresses: Vec<SocketAddr>,
     executions: Arc<Executions>,
     graceful: Arc<GracefulShutdown>,
@@ -400,6 +404,22 @@ impl Server {
     /// The TCP addresses that the server listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Serves MCP to one local client over standard input and output, until the client closes them.
+    /// Its calls act under a policy, and it needs no token.
+    ///
+    /// # Errors
+    ///
+    /// When the policy contradicts itself, or the client does not speak MCP.
+    pub async fn serve_stdio(&self, policy: Policy) -> Result<(), ServerError> {
+        if let Some(problem) = policy.problem() {
+            return Err(ServerError::Refused(format!("Cannot use the policy: {problem}")));
+        }
+        let served = crate::mcp::serve_stdio(self.state.clone(), policy).await;
+        served.map_err(|error| {
+            ServerError::Refused(format!("Cannot serve MCP on standard input: {error}"))
+        })
     }
 
     /// Shuts the server down: it takes no further executions, waits for those that run within

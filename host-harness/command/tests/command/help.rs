@@ -36,6 +36,7 @@ fn every_command_has_help() {
         &["webhook"],
         &["webhook", "send"],
         &["serve"],
+        &["mcp"],
         &["token"],
         &["token", "create"],
         &["token", "list"],

@@ -6,6 +6,7 @@ mod executions;
 mod guide;
 mod listening;
 mod lists;
+mod mcp;
 mod page;
 mod page_forms;
 mod subscriptions;

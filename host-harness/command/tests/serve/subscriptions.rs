@@ -402,3 +402,75 @@ fn a_subscription_of_another_tenant_or_user_looks_like_one_that_does_not_exist()
     assert_eq!(ada.get("/v1/subscriptions/a").expect(200)["waiting"], 1);
     assert_eq!(ada.get("/v1/subscriptions").expect(200)["subscriptions"][0]["id"], "a");
 }
+
+#[test]
+fn a_sample_creates_no_webhook_and_shows_a_shared_a_recent_or_the_described_event() {
+    let world = World::new();
+    let engine = Engine::start();
+    let token = world.token("n8n", &["--role", "run", "--deliver-to", &engine.origin()]);
+    let address = free();
+    let server = serve(&world, address);
+    let client = server.client(&token);
+    let put = |client: &Client, id: &str, sample: bool| {
+        let mut order = order(Some(engine.url(id)));
+        order["sample"] = json!(sample);
+        client.put(&format!("/v1/subscriptions/{id}"), &order).expect(200)
+    };
+    let event = |path: &str| serde_json::from_slice::<Value>(&engine.at(path)[0].2).unwrap();
+    let before = webhooks(&client);
+
+    // Without an equal subscription and without an event: the example of the trigger.
+    let made = put(&client, "example", true);
+    assert_eq!((&made["sample"], &made["status"]), (&json!("example"), &json!("sample")));
+    until("the example", || engine.at("example").len() == 1);
+    let (_, signature, body) = &engine.at("example")[0];
+    assert_eq!(*signature, signed(made["secret"].as_str().unwrap(), body));
+    let shown = event("example");
+    assert_eq!((&shown["sample"], &shown["number"]), (&json!("example"), &json!(1)));
+    assert!(shown["event"]["event_type"].is_string(), "{shown}");
+    assert_eq!(webhooks(&client), before);
+    // Repeating it changes nothing, and a restart neither loses it nor makes more of it.
+    assert!(put(&client, "example", true).get("secret").is_none());
+    drop(server);
+    let server = serve(&world, address);
+    let client = server.client(&token);
+    assert_eq!(client.get("/v1/subscriptions/example").expect(200)["waiting"], 0);
+
+    // An equal subscription shares its webhook.
+    put(&client, "active", false);
+    assert_eq!(webhooks(&client), before + 1);
+    let made = put(&client, "shared", true);
+    assert_eq!((&made["sample"], &made["status"]), (&json!("shared"), &json!("active")));
+    assert_eq!(webhooks(&client), before + 1);
+    happen(&world, &client, "shared", 1);
+    until("the event", || engine.at("shared").len() == 1 && engine.at("active").len() == 1);
+    assert!(event("shared").get("sample").is_none());
+    assert_eq!(engine.at("example").len(), 1);
+
+    // After that, the last event is shown, to its user only.
+    client.delete("/v1/subscriptions/shared").expect(200);
+    client.delete("/v1/subscriptions/active").expect(200);
+    until("the webhook to be removed", || webhooks(&client) == before);
+    assert_eq!(put(&client, "recent", true)["sample"], "recent");
+    until("the last event", || engine.at("recent").len() == 1);
+    assert_eq!(event("recent")["event"], event("active")["event"]);
+    assert_eq!(event("recent")["sample"], "recent");
+    let other = ["--as", "grace", "--role", "run", "--deliver-to", &engine.origin()];
+    world.connect(&["--as", "grace"], "graces");
+    let other = server.client(&world.token("grace", &other));
+    let mut of_other = order(Some(engine.url("other")));
+    of_other["sample"] = json!(true);
+    of_other["credentials"] = json!({"rest": "graces"});
+    let made = other.put("/v1/subscriptions/other", &of_other).expect(200);
+    assert_eq!(made["sample"], "example");
+    assert_eq!(webhooks(&client), before);
+
+    // A sample becomes a subscription, and the other way round.
+    assert_eq!(put(&client, "recent", false)["status"], "active");
+    assert_eq!(webhooks(&client), before + 1);
+    assert_eq!(put(&client, "recent", true)["sample"], "shared");
+    for id in ["recent", "example"] {
+        client.delete(&format!("/v1/subscriptions/{id}")).expect(200);
+    }
+    until("the webhook to be removed", || webhooks(&client) == before);
+}

@@ -248,6 +248,40 @@ test('the importable workflow with HTTP Request runs without the package', async
 	assert.equal((await incidents('Checkout fails')).length, 1);
 });
 
+test("n8n's MCP Client runs an action without the package", async () => {
+	const options = ['--role', 'run', '--effect', 'read', '--effect', 'create'];
+	const token = await server.ask({ do: 'token', name: 'mcp', options });
+	const bearer = await api.send('POST', '/rest/credentials', {
+		name: 'MCP token',
+		type: 'httpBearerAuth',
+		data: { token },
+	});
+	const arguments_ = {
+		plugin: 'pagerduty',
+		action: 'incident.create',
+		parameters: { title: 'Over MCP from n8n', service_id: server.service },
+		execution_id: 'n8n-mcp-1',
+	};
+	const node = {
+		type: '@n8n/n8n-nodes-langchain.mcpClient',
+		typeVersion: 1.1,
+		parameters: {
+			serverTransport: 'httpStreamable',
+			endpointUrl: `${server.url}/mcp`,
+			authentication: 'bearerAuth',
+			tool: { __rl: true, mode: 'id', value: 'run_action' },
+			inputMode: 'json',
+			jsonInput: JSON.stringify(arguments_),
+			options: {},
+		},
+		credentials: { httpBearerAuth: { id: bearer.id, name: 'MCP token' } },
+	};
+	const { main, error } = await execute(workflowOf('MCP', [{}], node));
+	assert.equal(error, undefined);
+	assert.equal(main[0][0].json.structuredContent.items[0].output[0].title, 'Over MCP from n8n');
+	assert.equal((await incidents('Over MCP from n8n')).length, 1);
+});
+
 test('an event at the service starts an active workflow', async () => {
 	const parameters = {
 		plugin: { __rl: true, mode: 'name', value: 'pagerduty' },
@@ -314,7 +348,40 @@ test('an event at the service starts an active workflow', async () => {
 	assert.deepEqual(results.map(({ status }) => status), ['success']);
 	const { data } = await api.send('GET', `/rest/executions/${results[0].id}`);
 	assert.ok(data.includes('"Starts a workflow"'));
+
+	// A person who listens for a test event shares the webhook of the active workflow.
+	const webhooks = async () => {
+		const list = await server.ask({ do: 'service', path: '/webhook_subscriptions' });
+		return list.webhook_subscriptions.length;
+	};
+	const before = await webhooks();
+	const listen = async () => {
+		const workflow = await api.send('GET', `/rest/workflows/${id}`);
+		const body = { workflowData: workflow, destinationNode: { nodeName: 'Next', mode: 'inclusive' } };
+		const { waitingForWebhook } = await api.send('POST', `/rest/workflows/${id}/run`, body);
+		assert.equal(waitingForWebhook, true);
+	};
+	await listen();
+	await until(2);
+	assert.equal(await webhooks(), before);
+	await api.send('DELETE', `/rest/test-webhook/${id}`);
+	await until(1);
 	await api.send('POST', `/rest/workflows/${id}/deactivate`, {});
+	await until(0);
+
+	// Without an active workflow, the test event is the last one that came.
+	const without = await webhooks();
+	await listen();
+	let tested;
+	for (let attempt = 0; attempt < 150 && tested?.status !== 'success'; attempt++) {
+		await new Promise((resolve) => setTimeout(resolve, 200));
+		({ results } = await api.send('GET', `/rest/executions?filter=${query}`));
+		tested = results.find(({ mode }) => mode === 'manual');
+	}
+	assert.equal(tested?.status, 'success');
+	const shown = await api.send('GET', `/rest/executions/${tested.id}`);
+	assert.ok(shown.data.includes('"Starts a workflow"'));
+	assert.equal(await webhooks(), without);
 	await until(0);
 });
 

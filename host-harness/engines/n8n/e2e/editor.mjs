@@ -21,7 +21,7 @@ export async function openBrowser(n8n, api) {
 	const [name, value] = api.cookie().split(/=(.*)/s);
 	await context.addCookies([{ name, value, domain: '127.0.0.1', path: '/' }]);
 	const page = await context.newPage();
-	page.setDefaultTimeout(30_000);
+	page.setDefaultTimeout(120_000);
 	const at = (id) => page.locator(`[data-test-id=${JSON.stringify(id)}]`);
 
 	return {

@@ -167,9 +167,11 @@ export function call(action, parameters, more = {}) {
 }
 
 /** `this` of the methods that subscribe. `state` is what n8n keeps for the node. */
-export function hooks(server, parameters, url, state) {
+export function hooks(server, parameters, url, state, mode = 'trigger') {
 	return {
 		...base(server),
+		getMode: () => mode,
+		getParameters: () => parameters,
 		getNodeParameter: (name, fallback) => at(parameters, name) ?? fallback,
 		getNodeWebhookUrl: () => url,
 		getWorkflow: () => ({ id: 'workflow-1', name: 'Test', active: true }),

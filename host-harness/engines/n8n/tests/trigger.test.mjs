@@ -18,7 +18,7 @@ before(async () => {
 	webhook = await startWebhook(trigger, state);
 	const options = ['--role', 'run', '--deliver-to', webhook.origin];
 	server.token = await server.ask({ do: 'token', name: 'n8n', options });
-	listening = (parameters = {}, of = state) =>
+	listening = (parameters = {}, of = state, path = 'webhook', mode = 'trigger') =>
 		hooks(
 			server,
 			{
@@ -28,8 +28,9 @@ before(async () => {
 				mode: 'form',
 				parameters: { value: { events: ['incident.triggered'], ...parameters } },
 			},
-			`${webhook.origin}/webhook/1`,
+			`${webhook.origin}/${path}/1`,
 			of,
+			mode,
 		);
 });
 after(async () => {
@@ -119,17 +120,55 @@ test('activating again keeps the subscription, and a lost secret is replaced', a
 	await until(() => webhook.executions.length === before + 1);
 });
 
+const webhooks = async () =>
+	(await action.execute.call(engine(server, call('webhook_subscription.list', {}))))[0].length;
+
+/** Listens for a test event, as a person does in the editor. */
+async function listenForTest(holds) {
+	const testState = {};
+	const test = await startWebhook(trigger, testState);
+	const options = ['--role', 'run', '--deliver-to', test.origin];
+	const token = await server.ask({ do: 'token', name: `test-${test.origin}`, options });
+	const listen = hooks(
+		{ ...server, token },
+		listening().getParameters(),
+		`${test.origin}/webhook-test/1`,
+		testState,
+		'manual',
+	);
+	const before = await webhooks();
+	try {
+		await create.call(listen);
+		assert.equal(await webhooks(), before);
+		await holds(test);
+	} finally {
+		await remove.call(listen);
+		await test.close();
+	}
+}
+
+test('a test listener shares the webhook of the active workflow', async () => {
+	await listenForTest(async (test) => {
+		await open('For the test as well');
+		await until(() => test.executions.length === 1);
+		assert.ok(JSON.stringify(test.executions[0]).includes('For the test as well'));
+	});
+});
+
 test('deactivating removes the subscription and the webhook at the service', async () => {
-	const webhooks = async () => {
-		const list = { ...call('webhook_subscription.list', {}) };
-		return (await action.execute.call(engine(server, list)))[0].length;
-	};
 	const before = await webhooks();
 	assert.equal(await remove.call(listening()), true);
 	assert.deepEqual(await subscriptions(), []);
 	assert.equal(await webhooks(), before - 1);
 	assert.deepEqual(state, {});
 	assert.equal(await remove.call(listening()), true);
+});
+
+test('a test listener without an active workflow receives the last event', async () => {
+	await listenForTest(async (test) => {
+		await until(() => test.executions.length === 1);
+		assert.ok(JSON.stringify(test.executions[0]).includes('For the test as well'));
+	});
 });
 
 test('an address that the operator has not allowed is refused', async () => {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -87,15 +87,15 @@ impl AskOrder {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConnectBody {
     /// Name of the new credential.
-    name: String,
+    pub(crate) name: String,
     /// Name of the plugin.
-    plugin: String,
+    pub(crate) plugin: String,
     /// Name of the credential type.
     #[serde(rename = "type")]
-    credential_type: String,
+    pub(crate) credential_type: String,
     /// For people.
     #[serde(default)]
-    description: String,
+    pub(crate) description: String,
     #[serde(default)]
     mode: ModeName,
     /// Actions and triggers that it may be used for. By default, all.
@@ -131,6 +131,40 @@ pub(crate) struct ReconnectBody {
     allow_other_account: bool,
 }
 
+impl ConnectBody {
+    /// A credential of the user's own, with the defaults of its form.
+    pub(crate) fn of(name: String, plugin: String, credential_type: String) -> Self {
+        Self {
+            name,
+            plugin,
+            credential_type,
+            description: String::new(),
+            mode: ModeName::default(),
+            allowed_actions: None,
+            fields: Map::new(),
+            secrets: BTreeMap::new(),
+            ask: AskOrder::default(),
+        }
+    }
+}
+
+/// A connection that has begun.
+pub(crate) enum Begun {
+    /// It is connected.
+    Connected(Box<CredentialEntry>),
+    /// A person has to confirm it.
+    Waiting(AuthorizationStatus),
+}
+
+impl IntoResponse for Begun {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Connected(entry) => (StatusCode::CREATED, Json(entry)).into_response(),
+            Self::Waiting(status) => (StatusCode::ACCEPTED, Json(status)).into_response(),
+        }
+    }
+}
+
 /// A connection that a person has to confirm.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuthorizationStatus {
@@ -142,7 +176,7 @@ pub(crate) struct AuthorizationStatus {
     /// The link for the person, when the connection is begun. Whoever opens it can connect an account,
     /// so show it to nobody else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Milliseconds since 1970.
     expires_at: u64,
     /// Why it has failed.
@@ -204,20 +238,30 @@ pub(crate) async fn connect(
     caller: Caller,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, ApiError> {
+) -> Result<Begun, ApiError> {
     caller.require(Role::Connect)?;
     let body: ConnectBody = json(&headers, body, &state.limits).await?;
-    let plugin = state.plugin(&caller, &body.plugin)?.clone();
+    connect_new(&state, &caller, body).await
+}
+
+/// Connects a credential under a new name, as far as that goes without a person.
+pub(crate) async fn connect_new(
+    state: &Server,
+    caller: &Caller,
+    body: ConnectBody,
+) -> Result<Begun, ApiError> {
+    caller.require(Role::Connect)?;
+    let plugin = state.plugin(caller, &body.plugin)?.clone();
     plugin.check_approval().await?;
     if !caller.policy.allows_credential(&body.name) {
         let message = "The token's policy does not list a credential of this name.";
         return Err(ApiError::not_permitted(message));
     }
-    check_secrets(&caller, &body.secrets)?;
+    check_secrets(caller, &body.secrets)?;
     credential_type(&plugin, &body.credential_type)?;
-    let (_, manager) = stores(&state)?;
+    let (_, manager) = stores(state)?;
     let mode = Mode::from(body.mode);
-    check_name(manager, &caller, &body.name, mode).await?;
+    check_name(manager, caller, &body.name, mode).await?;
     let wanted = Wanted {
         plugin: body.plugin,
         credential: body.name,
@@ -233,7 +277,7 @@ pub(crate) async fn connect(
         token: caller.name.clone(),
         authorization: None,
     };
-    begin(&state, &caller, &plugin, wanted).await
+    begin(state, caller, &plugin, wanted).await
 }
 
 /// Whether the name can be used for a new connection.
@@ -267,7 +311,7 @@ async fn begin(
     caller: &Caller,
     plugin: &Plugin,
     wanted: Wanted,
-) -> Result<Response, ApiError> {
+) -> Result<Begun, ApiError> {
     let (connections, manager) = stores(state)?;
     let principal = caller.policy.principal();
     let order = wanted.order(manager, plugin, &principal).await?;
@@ -300,8 +344,7 @@ async fn begin(
             }
         }
         let (connection, url) = connections.begin(&principal, wanted).await?;
-        let body = Json(AuthorizationStatus::of(connection, Some(url.into())));
-        return Ok((StatusCode::ACCEPTED, body).into_response());
+        return Ok(Begun::Waiting(AuthorizationStatus::of(connection, Some(url.into()))));
     }
     let Clicked::Connected(connection) = wanted.connect(manager, plugin, &principal, None).await?
     else {
@@ -309,7 +352,7 @@ async fn begin(
     };
     wanted.keep(manager, *connection, &principal).await?;
     let entry = entry(state, caller, &wanted.credential).await?;
-    Ok((StatusCode::CREATED, Json(entry)).into_response())
+    Ok(Begun::Connected(Box::new(entry)))
 }
 
 /// Connects a credential again, or asks for more permissions.
@@ -372,7 +415,7 @@ pub(crate) async fn authorize(
         token: caller.name.clone(),
         authorization: None,
     };
-    begin(&state, &caller, &plugin, wanted).await
+    Ok(begin(&state, &caller, &plugin, wanted).await?.into_response())
 }
 
 /// Returns how far a person has come with a link.

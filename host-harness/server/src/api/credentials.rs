@@ -21,7 +21,7 @@ use crate::token::{Caller, Role};
 /// A credential without its secrets.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CredentialEntry {
-    name: String,
+    pub(crate) name: String,
     description: String,
     /// Name of the plugin that it is for.
     plugin: String,
@@ -31,7 +31,7 @@ pub(crate) struct CredentialEntry {
     /// Who may use it: `private`, `shared`, or `per-user`.
     mode: String,
     /// `connected`, `expiring`, `needs-reconnect`, `refresh-outcome-unknown`, or `disconnected`.
-    status: &'static str,
+    pub(crate) status: &'static str,
     /// The account at the service, as far as it is known.
     #[schema(value_type = Object)]
     identity: Map<String, Value>,
@@ -39,7 +39,7 @@ pub(crate) struct CredentialEntry {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CredentialPage {
-    credentials: Vec<CredentialEntry>,
+    pub(crate) credentials: Vec<CredentialEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -48,9 +48,9 @@ pub(crate) struct CredentialPage {
 #[into_params(parameter_in = Query)]
 pub(crate) struct CredentialQuery {
     /// Only credentials of this plugin.
-    plugin: Option<String>,
+    pub(crate) plugin: Option<String>,
     /// Only credentials that fit this slot of the plugin.
-    slot: Option<String>,
+    pub(crate) slot: Option<String>,
 }
 
 /// Lists the credentials that the token may use.
@@ -174,7 +174,7 @@ pub(crate) async fn test(
 
 /// What is stored about a credential that this token may know of. One that does not exist, one of
 /// another tenant, another user's private one, and one that the policy does not list look the same.
-pub(crate) async fn visible(state: &Shared, caller: &Caller, name: &str) -> Result<Head, ApiError> {
+pub(crate) async fn visible(state: &Server, caller: &Caller, name: &str) -> Result<Head, ApiError> {
     let not_found = || ApiError::not_found("credential", name);
     let manager = state.host.credentials().map_err(|_| not_found())?;
     let principal = caller.policy.principal();
@@ -192,7 +192,7 @@ pub(crate) async fn visible(state: &Shared, caller: &Caller, name: &str) -> Resu
 }
 
 /// Checks that a call may name a credential.
-pub(crate) async fn usable(state: &Shared, caller: &Caller, name: &str) -> Result<(), ApiError> {
+pub(crate) async fn usable(state: &Server, caller: &Caller, name: &str) -> Result<(), ApiError> {
     match visible(state, caller, name).await {
         Ok(_) => Ok(()),
         Err(error) if error.status == axum::http::StatusCode::NOT_FOUND => {

@@ -31,7 +31,7 @@ use crate::execution::{
     Request, Spool, Started, StatusLine, Stored, reason_of_missing,
 };
 use crate::limits::ServerLimits;
-use crate::state::Shared;
+use crate::state::{Shared, State as Server};
 use crate::token::{Caller, Role};
 
 const JSON: &str = "application/json";
@@ -48,7 +48,7 @@ const READ: usize = 64;
 pub(crate) struct ExecuteOptions {
     /// Whether the other items run after one has failed. Without it, an invalid item refuses the
     /// whole call.
-    continue_on_fail: bool,
+    pub(crate) continue_on_fail: bool,
     /// Maximum number of items in progress at once. By default, the plugin decides.
     #[schema(minimum = 1)]
     concurrency: Option<u32>,
@@ -67,20 +67,20 @@ pub(crate) struct ExecuteOrder {
     /// random ID.
     #[serde(default)]
     #[schema(pattern = "^[A-Za-z0-9._:@~-]{1,200}$")]
-    execution_id: Option<String>,
+    pub(crate) execution_id: Option<String>,
     /// The workflow that makes the call, for the audit log.
     #[serde(default)]
     #[schema(max_length = 500)]
-    workflow: Option<String>,
+    pub(crate) workflow: Option<String>,
     /// Names of credentials, by slot.
     #[serde(default)]
-    credentials: BTreeMap<String, String>,
+    pub(crate) credentials: BTreeMap<String, String>,
     /// Parameters, one object per item.
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
-    items: Vec<Map<String, Value>>,
+    pub(crate) items: Vec<Map<String, Value>>,
     #[serde(default, deserialize_with = "object")]
-    options: ExecuteOptions,
+    pub(crate) options: ExecuteOptions,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -156,57 +156,16 @@ pub(crate) async fn execute(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let plugin = state.plugin(&caller, &plugin)?.clone();
-    let described = super::permitted_action(&caller, &plugin, &action)?;
-    caller.require(Role::Run)?;
+    let target = Target::permitted(&state, &caller, &plugin, &action).await?;
     let detach = match query.detach.as_deref() {
         None | Some("false") => false,
         Some("" | "true") => true,
         Some(_) => return Err(ApiError::invalid("`detach` is `true`, `false`, or empty.")),
     };
-    let repeatable = described.idempotency != Idempotency::None;
-    let action = described.name.clone();
-    plugin.check_approval().await?;
-    let (mut order, mut items, of_items) = read(&headers, body, &state.limits).await?;
-    check(&order)?;
-    for name in order.credentials.values() {
-        credentials::usable(&state, &caller, name).await?;
-    }
-    let ticket = Validation {
-        plugin: plugin.clone(),
-        action: action.clone(),
-        raw_secrets: caller.policy.raw_secrets,
-        all: !order.options.continue_on_fail,
-    };
-    if ticket.all || !ticket.raw_secrets {
-        let checked = tokio::task::spawn_blocking(move || {
-            items.check(|first, portion| ticket.check(first, portion)).map(|()| items)
-        });
-        items = checked.await.map_err(|error| ApiError::internal(&error))??;
-    }
-
+    let call = Call::read(&headers, body, &state.limits).await?;
+    let job = target.prepare(&state, &caller, call, |_| random_id()).await?;
     let principal = caller.policy.principal();
-    let id = order.execution_id.take().unwrap_or_else(random_id);
-    let request = Request {
-        key: Key::of(&principal, id.clone()),
-        actor: principal.user.to_string(),
-        plugin: plugin.description().node.name.clone(),
-        digest: plugin.digest().to_string(),
-        action: action.clone(),
-        workflow: order.workflow.clone(),
-        fingerprint: fingerprint(&plugin, &action, &order, of_items),
-        repeatable,
-        items: items.count,
-    };
-    let key = request.key.clone();
-    let mut execution = Execution::new(&action).id(id.clone());
-    execution.continue_on_fail = order.options.continue_on_fail;
-    execution.concurrency = order.options.concurrency.map(|items| items as usize);
-    execution.credentials = order.credentials;
-    execution.context = caller.policy.context();
-    execution.context.workflow = order.workflow;
-    execution.context.timeout = order.options.timeout_ms.map(ServerLimits::time);
-    let job = Job { request, plugin, execution, items };
+    let (key, id) = (job.request.key.clone(), job.request.key.id.clone());
 
     if detach {
         let started = state.executions.start(job, None, true).await?;
@@ -247,31 +206,132 @@ pub(crate) async fn execute(
     Ok(collected(state.executions.clone(), stored))
 }
 
-/// Reads a call from a body: the call, its items, and the fingerprint of the items.
-async fn read(
+/// An action that the token may run.
+pub(crate) struct Target {
+    plugin: Plugin,
+    action: String,
+    repeatable: bool,
+}
+
+/// A call, its items, and their fingerprint.
+pub(crate) struct Call {
+    order: ExecuteOrder,
+    items: Items,
+    of_items: Fingerprint,
+}
+
+impl Target {
+    /// Checks that the token may run an action, and that the plugin is approved.
+    pub(crate) async fn permitted(
+        state: &Server,
+        caller: &Caller,
+        plugin: &str,
+        action: &str,
+    ) -> Result<Self, ApiError> {
+        let plugin = state.plugin(caller, plugin)?.clone();
+        let described = super::permitted_action(caller, &plugin, action)?;
+        caller.require(Role::Run)?;
+        let repeatable = described.idempotency != Idempotency::None;
+        let action = described.name.clone();
+        plugin.check_approval().await?;
+        Ok(Self { plugin, action, repeatable })
+    }
+
+    /// Checks a call against the action and the token's policy. `name` chooses the ID of an execution
+    /// whose caller has not, from the fingerprint of the call.
+    pub(crate) async fn prepare(
+        self,
+        state: &Server,
+        caller: &Caller,
+        call: Call,
+        name: impl FnOnce(&[u8; 32]) -> String + Send,
+    ) -> Result<Job, ApiError> {
+        let Self { plugin, action, repeatable } = self;
+        let Call { mut order, mut items, of_items } = call;
+        check(&order)?;
+        for name in order.credentials.values() {
+            credentials::usable(state, caller, name).await?;
+        }
+        let ticket = Validation {
+            plugin: plugin.clone(),
+            action: action.clone(),
+            raw_secrets: caller.policy.raw_secrets,
+            all: !order.options.continue_on_fail,
+        };
+        if ticket.all || !ticket.raw_secrets {
+            let checked = tokio::task::spawn_blocking(move || {
+                items.check(|first, portion| ticket.check(first, portion)).map(|()| items)
+            });
+            items = checked.await.map_err(|error| ApiError::internal(&error))??;
+        }
+        let principal = caller.policy.principal();
+        let fingerprint = fingerprint(&plugin, &action, &order, of_items);
+        let id = order.execution_id.take().unwrap_or_else(|| name(&fingerprint));
+        let request = Request {
+            key: Key::of(&principal, id.clone()),
+            actor: principal.user.to_string(),
+            plugin: plugin.description().node.name.clone(),
+            digest: plugin.digest().to_string(),
+            action: action.clone(),
+            workflow: order.workflow.clone(),
+            fingerprint,
+            repeatable,
+            items: items.count,
+        };
+        let mut execution = Execution::new(&action).id(id);
+        execution.continue_on_fail = order.options.continue_on_fail;
+        execution.concurrency = order.options.concurrency.map(|items| items as usize);
+        execution.credentials = order.credentials;
+        execution.context = caller.policy.context();
+        execution.context.workflow = order.workflow;
+        execution.context.timeout = order.options.timeout_ms.map(ServerLimits::time);
+        Ok(Job { request, plugin, execution, items })
+    }
+}
+
+impl Call {
+    /// A call that is in memory with its items.
+    pub(crate) fn of(mut order: ExecuteOrder, limits: &ServerLimits) -> Result<Self, ApiError> {
+        let mut of_items = Fingerprint::new();
+        let items = std::mem::take(&mut order.items);
+        if let Some(error) = too_many(items.len() as u64, limits) {
+            return Err(error);
+        }
+        items.iter().for_each(|item| of_items.object(item));
+        let items = Items::list(items.into_iter().map(Value::Object).collect());
+        Ok(Self { order, items, of_items })
+    }
+
+    /// Reads a call from a body.
+    async fn read(
+        headers: &HeaderMap,
+        body: Body,
+        limits: &ServerLimits,
+    ) -> Result<Self, ApiError> {
+        if is_media_type(headers, JSON) {
+            let bytes = whole(body, limits, "json_body", limits.json_body).await?;
+            return Self::of(parse(&bytes)?, limits);
+        }
+        let (order, items, of_items) = read_lines(headers, body, limits).await?;
+        Ok(Self { order, items, of_items })
+    }
+}
+
+fn too_many(count: u64, limits: &ServerLimits) -> Option<ApiError> {
+    let most = limits.items;
+    (count > most as u64).then(|| {
+        let message = format!("The call has more than {most} items (limit `items`).");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", message)
+    })
+}
+
+/// Reads a call from a body of lines: the call, its items, and the fingerprint of the items.
+async fn read_lines(
     headers: &HeaderMap,
     body: Body,
     limits: &ServerLimits,
 ) -> Result<(ExecuteOrder, Items, Fingerprint), ApiError> {
     let mut fingerprint = Fingerprint::new();
-    let too_many = |count: u64| {
-        let most = limits.items;
-        (count > most as u64).then(|| {
-            let message = format!("The call has more than {most} items (limit `items`).");
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", message)
-        })
-    };
-    if is_media_type(headers, JSON) {
-        let bytes = whole(body, limits, "json_body", limits.json_body).await?;
-        let mut order: ExecuteOrder = parse(&bytes)?;
-        let items = std::mem::take(&mut order.items);
-        if let Some(error) = too_many(items.len() as u64) {
-            return Err(error);
-        }
-        items.iter().for_each(|item| fingerprint.object(item));
-        let items = items.into_iter().map(Value::Object).collect();
-        return Ok((order, Items::list(items), fingerprint));
-    }
     if !is_media_type(headers, NDJSON) {
         return Err(unsupported("`application/json` or `application/x-ndjson`"));
     }
@@ -323,7 +383,7 @@ async fn read(
             let item: Map<String, Value> = serde_json::from_slice(&line).map_err(wrong)?;
             fingerprint.object(&item);
             spool.push(&item).map_err(|error| ApiError::internal(&error))?;
-            if let Some(error) = too_many(spool.count()) {
+            if let Some(error) = too_many(spool.count(), limits) {
                 return Err(error);
             }
         }
@@ -372,7 +432,7 @@ fn check(order: &ExecuteOrder) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn random_id() -> String {
+pub(crate) fn random_id() -> String {
     rand::random::<[u8; 16]>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -469,7 +529,7 @@ fn stream(received: mpsc::Receiver<Bytes>, attachment: Attachment) -> Response {
 
 /// The results of an execution from an item on, in the order of the items; items of which nothing is
 /// stored included.
-async fn results(
+pub(crate) async fn results(
     executions: &Executions,
     stored: &Stored,
     from: u64,

@@ -1,14 +1,14 @@
 //! The HTTP API, version 1, and its OpenAPI document.
 
-mod connections;
-mod credentials;
-mod executions;
+pub(crate) mod connections;
+pub(crate) mod credentials;
+pub(crate) mod executions;
 pub(crate) mod extract;
 mod form;
 mod operations;
 mod options;
-mod page;
-mod plugins;
+pub(crate) mod page;
+pub(crate) mod plugins;
 mod subscriptions;
 
 use axum::Router;
@@ -26,6 +26,8 @@ use crate::error::{ApiError, ErrorBody, Problem};
 use crate::state::Shared;
 use crate::token::Caller;
 use crate::{hooks, pages};
+
+pub(crate) use form::inlined;
 
 /// The parts of the OpenAPI document that do not follow from the operations.
 #[derive(OpenApi)]

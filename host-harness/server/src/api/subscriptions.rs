@@ -21,7 +21,9 @@ use super::{check_raw_secrets, credentials, permitted_trigger};
 use crate::error::{ApiError, Failures};
 use crate::hooks;
 use crate::state::{Shared, State as Server};
-use crate::subscription::{Key, Order, StoredEvent, StoredSubscription, Subscriptions, Which};
+use crate::subscription::{
+    Key, Order, Put, SampleKind, StoredEvent, StoredSubscription, Subscriptions, Which,
+};
 use crate::token::{Caller, Role};
 
 /// A subscription.
@@ -53,6 +55,11 @@ pub(crate) struct SubscriptionBody {
     /// Replaces the secret that signs events, and returns the new one.
     #[serde(default)]
     rotate_secret: bool,
+    /// Only shows an engine's user what events look like, and creates nothing at the service. It shares
+    /// the webhook of an equal subscription. If there is none, the server offers one event at once: the
+    /// last event of the trigger that the user has received here, or else the example of the trigger.
+    #[serde(default)]
+    sample: bool,
 }
 
 /// Where a subscription stands.
@@ -62,7 +69,7 @@ pub(crate) struct SubscriptionStatus {
     plugin: String,
     trigger: String,
     /// `active`, `unfinished`, `disabled`, or `missing`: how the service sees it. The server repairs it
-    /// by itself.
+    /// by itself. `sample`: it exists only here.
     status: &'static str,
     /// Whether events are sent to the engine; otherwise it pulls them.
     pushed: bool,
@@ -80,6 +87,9 @@ pub(crate) struct SubscriptionStatus {
     /// Signs events that are sent to the engine. Returned once, when it is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// The events of a sample, when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<SampleKind>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -114,6 +124,7 @@ async fn status(of: StoredSubscription, all: &Subscriptions) -> SubscriptionStat
         problem: of.problem,
         created_at: of.created_at,
         secret: None,
+        sample: None,
     }
 }
 
@@ -186,13 +197,15 @@ pub(crate) async fn put(
         is_private: caller.policy.deliver_to_private,
         callback_url: body.callback_url,
         rotate_secret: body.rotate_secret,
+        sample: body.sample,
     };
     // What has begun at the service is brought to its end, even if the client is gone.
     let all = all(&state)?.clone();
     let put = tokio::spawn(all.clone().put(order)).await;
-    let (stored, secret) = put.map_err(|error| ApiError::internal(&error))??;
+    let Put { stored, secret, sample } = put.map_err(|error| ApiError::internal(&error))??;
     let mut status = status(stored, &all).await;
     status.secret = secret.map(|secret| secret.expose().to_owned());
+    status.sample = sample;
     Ok(Json(status))
 }
 
@@ -299,6 +312,8 @@ pub(crate) struct EventBody {
     occurred_at: Option<u64>,
     /// When the server received it. Milliseconds since 1970.
     received_at: u64,
+    /// Whether the event only shows what events look like, and where it comes from: `recent` or `example`.
+    sample: Option<SampleKind>,
     /// The event.
     event: Value,
 }

@@ -4,6 +4,7 @@
 
 mod deliver;
 mod recent;
+mod sample;
 mod store;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,7 @@ use workflow_node_host::{Plugin, Principal, Secret};
 
 pub(crate) use deliver::{Deliverer, MakeTransport};
 pub(crate) use recent::RecentEvents;
+pub(crate) use sample::SampleKind;
 pub(crate) use store::{Key, Source, StoredEvent, StoredSubscription, SubscriptionStore, Which};
 
 use crate::connection::random_text;
@@ -51,6 +53,17 @@ pub(crate) struct Order {
     /// Where the service delivers, if the engine relays; otherwise here.
     pub(crate) callback_url: Option<String>,
     pub(crate) rotate_secret: bool,
+    /// Whether it only shows what events look like.
+    pub(crate) sample: bool,
+}
+
+/// A subscription that was made or changed.
+pub(crate) struct Put {
+    pub(crate) stored: StoredSubscription,
+    /// Its secret, if that is new.
+    pub(crate) secret: Option<Secret>,
+    /// The events of a sample.
+    pub(crate) sample: Option<SampleKind>,
 }
 
 impl Order {
@@ -191,16 +204,16 @@ impl Subscriptions {
 
     /// How the service sees a subscription's source.
     pub(crate) async fn status(&self, of: &StoredSubscription) -> &'static str {
+        if of.is_sample() {
+            return "sample";
+        }
         let key = SubscriptionKey { principal: of.key.principal.clone(), name: of.source.clone() };
         let found = self.triggers.store().open(&key.to_string()).await;
         found.map_or("missing", |found| found.subscription.status.as_str())
     }
 
-    /// Makes a subscription, or changes the one of its key. Returns it, and its secret if that is new.
-    pub(crate) async fn put(
-        self: Arc<Self>,
-        order: Order,
-    ) -> Result<(StoredSubscription, Option<Secret>), ApiError> {
+    /// Makes a subscription, or changes the one of its key.
+    pub(crate) async fn put(self: Arc<Self>, order: Order) -> Result<Put, ApiError> {
         let turn = self.turn(&order.key.principal);
         let _turn = turn.lock().await;
         let key = order.key.clone();
@@ -220,7 +233,14 @@ impl Subscriptions {
                     .retry_after(ServerLimits::time(self.limits.retry_after_ms)));
             }
         }
-        let source = self.set_up(&order).await?;
+        let (source, sample, event) = match order.sample {
+            true => {
+                let before = before.as_ref().map(|before| before.source.as_str());
+                let (source, kind, event) = self.sample(&order, before).await?;
+                (source, Some(kind), event)
+            }
+            false => (self.set_up(&order).await?, None, None),
+        };
         let is_new = before.as_ref().is_none_or(|_| order.rotate_secret);
         let secret = match &before {
             Some(before) if !is_new => before.secret.clone(),
@@ -240,7 +260,11 @@ impl Subscriptions {
             set_aside: 0,
             problem: None,
         };
-        self.with_store(move |store| store.keep(&kept)).await?;
+        self.with_store(move |store| {
+            store.keep(&kept)?;
+            event.map_or(Ok(()), |event| store.show(&kept.key, &event, sample))
+        })
+        .await?;
         self.run(&source);
         self.deliver(key.clone());
         if let Some(before) = before.filter(|before| before.source != source.name) {
@@ -248,7 +272,7 @@ impl Subscriptions {
         }
         let stored = self.with_store(move |store| store.get(&key)).await?;
         let stored = stored.ok_or_else(|| ApiError::internal(&"a subscription was not stored"))?;
-        Ok((stored, is_new.then_some(secret)))
+        Ok(Put { stored, secret: is_new.then_some(secret), sample })
     }
 
     /// Sets the source of an order up, unless another subscription has done so.
@@ -342,13 +366,7 @@ impl Subscriptions {
                 return;
             }
         };
-        if let Some(running) = locked(&self.running).remove(name) {
-            running.cancel();
-        }
-        let Some(plugin) = self.plugin(&source.plugin) else { return };
-        let removed = self.triggers.tear_down(plugin, &name_of(&source), &self.end).await;
-        if let Err(error) = removed {
-            tracing::warn!(%error, "a subscription cannot be removed at the service yet");
+        if !source.is_sample() && !self.tear_down(&source).await {
             return;
         }
         let of = name.to_owned();
@@ -357,8 +375,24 @@ impl Subscriptions {
         }
     }
 
+    /// Removes a source at the service. Returns whether it is removed.
+    async fn tear_down(&self, source: &Source) -> bool {
+        if let Some(running) = locked(&self.running).remove(&source.name) {
+            running.cancel();
+        }
+        let Some(plugin) = self.plugin(&source.plugin) else { return false };
+        let removed = self.triggers.tear_down(plugin, &name_of(source), &self.end).await;
+        if let Err(error) = &removed {
+            tracing::warn!(%error, "a subscription cannot be removed at the service yet");
+        }
+        removed.is_ok()
+    }
+
     /// Runs a source, if nothing runs it.
     fn run(self: &Arc<Self>, source: &Source) {
+        if source.is_sample() {
+            return;
+        }
         let cancellation = self.end.child_token();
         {
             let mut running = locked(&self.running);

@@ -1,11 +1,12 @@
 //! Subscriptions of engines, the sources that they share, and the events that an engine has not accepted
 //! yet. Addresses, signing secrets, and events are sealed.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use serde_json::value::RawValue;
 use workflow_node_host::trigger::TriggerEvent;
 use workflow_node_host::{Principal, Secret};
 
+use super::sample::{RecentEvent, SampleKind};
 use crate::database::{Database, DatabaseError, now};
 use crate::seal::Sealer;
 use crate::token::signed;
@@ -88,6 +89,9 @@ struct Body<'a> {
     dedup_key: Option<&'a str>,
     occurred_at: Option<u64>,
     received_at: u64,
+    /// Whether the event only shows what events look like, and where it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<SampleKind>,
     event: &'a RawValue,
 }
 
@@ -321,6 +325,7 @@ impl SubscriptionStore {
                     dedup_key: event.dedup_key.as_deref(),
                     occurred_at: event.occurred_at,
                     received_at: event.received_at,
+                    sample: None,
                     event: &event.event,
                 });
                 let body = body.map_err(|error| DatabaseError::Refused(error.to_string()))?;
@@ -338,7 +343,90 @@ impl SubscriptionStore {
                     params![tenant, user, id, signed(event.number)],
                 )?;
             }
+            if !found.is_empty() {
+                self.remember(change, source, event)?;
+            }
             Ok(found)
+        })
+    }
+
+    /// Keeps the last event of a source, which samples show.
+    fn remember(
+        &self,
+        change: &Transaction<'_>,
+        source: &str,
+        event: &TriggerEvent,
+    ) -> Result<(), DatabaseError> {
+        let TriggerEvent { occurred_at, received_at, event, .. } = event.clone();
+        let recent = serde_json::to_string(&RecentEvent { occurred_at, received_at, event });
+        let recent = recent.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+        let sealed = self.sealed(&["recent-event", source], &recent)?;
+        change.execute(
+            "INSERT OR REPLACE INTO recent_event \
+             SELECT source, tenant, actor, plugin, trigger, ?2, ?3 FROM subscription \
+             WHERE source = ?1 LIMIT 1",
+            params![source, sealed, signed(now())],
+        )?;
+        Ok(())
+    }
+
+    /// The last event of a source, or else the last event of the same trigger that the user has received.
+    pub(crate) fn recent(
+        &self,
+        source: &str,
+        by: &Principal,
+        plugin: &str,
+        trigger: &str,
+    ) -> Result<Option<RecentEvent>, DatabaseError> {
+        let found: Option<(String, Vec<u8>)> = self.database.read(|database| {
+            let mut query = database.prepare_cached(
+                "SELECT source, event FROM recent_event \
+                 WHERE tenant = ?1 AND actor = ?2 AND plugin = ?3 AND trigger = ?4 \
+                 ORDER BY source = ?5 DESC, stored_at DESC LIMIT 1",
+            )?;
+            let of = [by.tenant.as_str(), by.user.as_str(), plugin, trigger, source];
+            query.query_row(of, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })?;
+        Ok(found.and_then(|(source, sealed)| {
+            let opened = self.opened(&["recent-event", &source], Some(sealed))?;
+            serde_json::from_str(&opened).ok()
+        }))
+    }
+
+    /// Stores an event for a sample.
+    pub(crate) fn show(
+        &self,
+        key: &Key,
+        event: &RecentEvent,
+        sample: Option<SampleKind>,
+    ) -> Result<(), DatabaseError> {
+        let [tenant, user, id] = key.parts();
+        self.database.write(|change| {
+            let number: i64 = change.query_row(
+                &format!(
+                    "UPDATE subscription SET next_number = next_number + 1 WHERE {OF} \
+                     RETURNING next_number - 1"
+                ),
+                key.parts(),
+                |row| row.get(0),
+            )?;
+            let body = serde_json::to_string(&Body {
+                subscription: id,
+                number: number.unsigned_abs(),
+                dedup_key: None,
+                occurred_at: event.occurred_at,
+                received_at: event.received_at,
+                sample,
+                event: &event.event,
+            });
+            let body = body.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+            let body = self.sealed(&key.seal("event", &number.to_string()), &body)?;
+            change.execute(
+                "INSERT INTO event (tenant, actor, id, number, body, set_aside, stored_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
+                params![tenant, user, id, number, body, signed(now())],
+            )?;
+            Ok(())
         })
     }
 
@@ -436,6 +524,7 @@ impl SubscriptionStore {
     /// Removes events that were stored before a time. Returns how many.
     pub(crate) fn prune(&self, before: u64) -> Result<usize, DatabaseError> {
         self.database.write(|change| {
+            change.execute("DELETE FROM recent_event WHERE stored_at < ?1", [signed(before)])?;
             Ok(change.execute("DELETE FROM event WHERE stored_at < ?1", [signed(before)])?)
         })
     }

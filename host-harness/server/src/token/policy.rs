@@ -78,6 +78,9 @@ pub struct Policy {
     /// those of metadata services stay out of reach.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deliver_to_private: bool,
+    /// Actions that clients of MCP see as separate tools, e.g. `pagerduty/incident.list`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub pinned: BTreeSet<String>,
 }
 
 impl Policy {
@@ -143,6 +146,9 @@ impl Policy {
                 "`{odd}` in `deliver_to` is not an origin: write a scheme, a host, and a port that is \
                  not the scheme's own, such as https://n8n.example.com."
             ));
+        }
+        if let Some(pin) = self.pinned.iter().find(|pin| !pin.contains('/')) {
+            return Some(format!("`{pin}` does not name an action: write PLUGIN/ACTION."));
         }
         let patterns = self.actions.iter().flatten();
         let mut odd =

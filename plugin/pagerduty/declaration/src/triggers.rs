@@ -66,7 +66,8 @@ fn event() -> Trigger {
         Example::new(
             "New and resolved incidents of a service",
             literal!({"events":["incident.triggered","incident.resolved"],"service_id":"PSERVICE000001"}),
-        ),
+        )
+        .output(literal!({"id":"01EVENT000000000000000001","event_type":"incident.triggered","resource_type":"incident","occurred_at":"2026-11-24T09:30:00.000Z","agent":{"id":"PUSER000000001","type":"user_reference","summary":"Ada Lovelace"},"client":null,"data":{"id":"PINCIDENT00001","type":"incident","number":42,"status":"triggered","incident_key":"checkout","title":"Checkout answers 500","urgency":"high","created_at":"2026-11-24T09:30:00Z","service":{"id":"PSERVICE000001","type":"service_reference","summary":"Checkout"},"assignees":[{"id":"PUSER000000001","type":"user_reference","summary":"Ada Lovelace"}]}})),
         Example::new(
             "Notes, in the format of the REST API",
             literal!({"events":["incident.annotated"],"shape":"rest"}),
@@ -155,7 +156,8 @@ static POLLS: &[Trigger] = &[
         &SIMPLIFY,
     ])
     .output(Output::Schema(CHANGE))
-    .examples(&[Example::new("New incidents of high urgency", literal!({"changes":"new","urgencies":["high"]}))]),
+    .examples(&[Example::new("New incidents of high urgency", literal!({"changes":"new","urgencies":["high"]}))
+        .output(literal!({"change":"new","incident":{"id":"PINCIDENT00001","type":"incident","incident_number":42,"title":"Checkout answers 500","status":"triggered","urgency":"high","created_at":"2026-11-24T09:30:00Z"}}))]),
     Trigger::poll(
         "log_entry.created",
         "When a log entry is created",
@@ -193,7 +195,8 @@ static POLLS: &[Trigger] = &[
         &SIMPLIFY,
     ])
     .output(Output::Shared("log_entry"))
-    .examples(&[Example::new("Notes", literal!({"types":["annotate_log_entry"]}))]),
+    .examples(&[Example::new("Notes", literal!({"types":["annotate_log_entry"]}))
+        .output(literal!({"id":"RLOGENTRY00001","type":"annotate_log_entry","summary":"Annotated by Ada Lovelace.","created_at":"2026-11-24T09:35:00Z"}))]),
     Trigger::poll(
         "on_call.changed",
         "When someone goes on or off call",
@@ -228,5 +231,6 @@ static POLLS: &[Trigger] = &[
         &SIMPLIFY,
     ])
     .output(Output::Schema(SHIFT))
-    .examples(&[Example::new("The first level of a policy", literal!({"escalation_policy_ids":["PESCALATIONPO1"],"level":1}))]),
+    .examples(&[Example::new("The first level of a policy", literal!({"escalation_policy_ids":["PESCALATIONPO1"],"level":1}))
+        .output(literal!({"change":"started","on_call":{"escalation_level":1,"start":"2026-11-24T09:00:00Z","end":"2026-12-01T09:00:00Z"}}))]),
 ];

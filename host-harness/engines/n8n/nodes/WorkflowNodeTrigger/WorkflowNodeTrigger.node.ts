@@ -102,6 +102,8 @@ export class WorkflowNodeTrigger implements INodeType {
 					parameters: parametersOf(this, read),
 					deliver_to: url,
 					workflow: `n8n ${this.getWorkflow().name ?? ''}`.slice(0, 500),
+					// A person who listens for a test event gets no webhook of their own at the service.
+					sample: this.getMode() === 'manual',
 				};
 				const subscribe = async (more: IDataObject) =>
 					await json<{ secret?: string }>(this, {

@@ -1,0 +1,224 @@
+"""The official Python SDK against a real server, over HTTP and over standard input and output."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import mcp_types as types
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testing"))
+from harness_server import HarnessServer, holders
+
+# Both ways in which a client begins: `server/discover` (2026-07-28), and `initialize`.
+MODES = ["auto", "legacy"]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[HarnessServer]:
+    with HarnessServer() as server:
+        server.writer = server.create_token(
+            "writer", "--role", "run", "--effect", "read", "--effect", "create",
+            "--pin", "pagerduty/incident.create", "--pin", "pagerduty/service.list",
+        )
+        server.reader = server.create_token("reader", "--role", "run")
+        yield server
+
+
+@asynccontextmanager
+async def over_http(server: HarnessServer, token: str, **options) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+        transport = streamable_http_client(f"{server.url}/mcp", http_client=http)
+        async with Client(transport, **options) as client:
+            yield client
+
+
+@asynccontextmanager
+async def over_stdio(server: HarnessServer, *arguments: str, **options) -> AsyncIterator[Client]:
+    network = ["--ca-file", server.simulator["ca_file"]]
+    for mapping in server.simulator["connect_to"]:
+        network += ["--connect-to", mapping]
+    command = StdioServerParameters(
+        command=str(server._harness),
+        args=["mcp", "--plugin", str(server._component), *network, *arguments],
+        env=server.env,
+    )
+    async with Client(command, **options) as client:
+        yield client
+
+
+def incident(server: HarnessServer, title: str) -> dict:
+    return {
+        "plugin": "pagerduty",
+        "action": "incident.create",
+        "parameters": {"title": title, "service_id": server.service},
+    }
+
+
+def titles(server: HarnessServer) -> list[str]:
+    return [incident["title"] for incident in server.incidents()]
+
+
+async def searches_describes_and_runs(server: HarnessServer, client: Client, title: str) -> None:
+    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert {"search_actions", "describe_action", "run_action"} <= tools.keys()
+    assert tools["search_actions"].annotations.read_only_hint is True
+    found = await client.call_tool("search_actions", {"query": "create incident"})
+    first = found.structured_content["actions"][0]
+    assert (first["plugin"], first["action"]) == ("pagerduty", "incident.create")
+    named = {"plugin": first["plugin"], "action": first["action"]}
+    described = await client.call_tool("describe_action", named)
+    assert "title" in described.structured_content["form"]["properties"]
+    assert described.structured_content["accounts"]["rest"][0]["name"] == "work"
+    ran = await client.call_tool("run_action", incident(server, title))
+    assert not ran.is_error, ran
+    assert ran.structured_content["items"][0]["output"][0]["title"] == title
+    assert titles(server).count(title) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_searches_describes_and_runs_over_http(server: HarnessServer, mode: str) -> None:
+    async def run() -> None:
+        async with over_http(server, server.writer, mode=mode) as client:
+            await searches_describes_and_runs(server, client, f"Over HTTP, {mode}")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_searches_describes_and_runs_over_stdio(server: HarnessServer, mode: str) -> None:
+    async def run() -> None:
+        effects = ["--effect", "read", "--effect", "create"]
+        async with over_stdio(server, *effects, mode=mode) as client:
+            await searches_describes_and_runs(server, client, f"Over stdio, {mode}")
+
+    asyncio.run(run())
+
+
+def test_pinned_actions_say_what_they_do(server: HarnessServer) -> None:
+    async def run() -> None:
+        async with over_http(server, server.writer) as client:
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            create = tools["pagerduty_incident_create"]
+            assert create.annotations.read_only_hint is False
+            assert create.annotations.destructive_hint is False
+            assert tools["pagerduty_service_list"].annotations.read_only_hint is True
+            assert "title" in create.input_schema["properties"]["parameters"]["properties"]
+            parameters = incident(server, "Pinned")["parameters"]
+            ran = await client.call_tool("pagerduty_incident_create", {"parameters": parameters})
+            assert not ran.is_error, ran
+        assert titles(server).count("Pinned") == 1
+
+    asyncio.run(run())
+
+
+def test_a_token_only_reads_unless_it_says_otherwise(server: HarnessServer) -> None:
+    async def run() -> None:
+        async with over_http(server, server.reader) as client:
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            assert tools["run_action"].annotations.read_only_hint is True
+            refused = await client.call_tool("run_action", incident(server, "Refused"))
+            assert refused.is_error and "not-permitted" in refused.content[0].text
+            services = {"plugin": "pagerduty", "action": "service.list"}
+            listed = await client.call_tool("run_action", services)
+            assert listed.structured_content["items"][0]["output"], listed
+        assert "Refused" not in titles(server)
+
+    asyncio.run(run())
+
+
+def test_a_repeated_call_with_its_id_runs_once(server: HarnessServer) -> None:
+    async def run() -> None:
+        call = {**incident(server, "Once"), "execution_id": "python-once"}
+        for _ in range(2):
+            async with over_http(server, server.writer) as client:
+                ran = await client.call_tool("run_action", call)
+                assert ran.structured_content["execution_id"] == "python-once"
+        assert titles(server).count("Once") == 1
+
+    asyncio.run(run())
+
+
+def test_a_client_without_a_token_is_refused(server: HarnessServer) -> None:
+    async def run() -> None:
+        async with over_http(server, "wnt_0000000000000000_no") as client:
+            await client.list_tools()
+
+    with pytest.raises(Exception):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("transport", ["http", "stdio"])
+@pytest.mark.parametrize("mode", MODES)
+def test_an_account_is_connected_by_a_link(
+    server: HarnessServer, mode: str, transport: str
+) -> None:
+    user = f"{transport}-{mode}"
+    asked: list[str] = []
+
+    async def connect(_context: object, params: types.ElicitRequestParams) -> types.ElicitResult:
+        asked.append(params.url)
+        secret = server._directory / "secret"
+        secret.write_text(server.secret)
+        server.run(
+            "--as", user, "credential", "add", user, "--plugin", str(server._component),
+            "--type", "api-token", "--field", "from_email=ada@example.com",
+            "--secret", f"api_token=@{secret}",
+        )
+        return types.ElicitResult(action="accept")
+
+    async def run() -> None:
+        options = {"mode": mode, "elicitation_callback": connect}
+        if transport == "http":
+            roles = ["--role", "run", "--role", "connect", "--effect", "create"]
+            token = server.create_token(user, "--as", user, *roles)
+            opened = over_http(server, token, **options)
+        else:
+            opened = over_stdio(server, "--as", user, "--effect", "create", **options)
+        async with opened as client:
+            ran = await client.call_tool("run_action", incident(server, f"Connected, {user}"))
+            if user == "http-legacy":
+                # Before 2026-07-28, a server cannot ask over HTTP without a session.
+                assert ran.is_error and "/connect/" in ran.content[0].text
+                assert not asked
+            else:
+                assert not ran.is_error, ran
+                assert len(asked) == 1 and "/connect/" in asked[0]
+
+    asyncio.run(run())
+
+
+def test_no_client_holds_the_secret_of_the_service(server: HarnessServer) -> None:
+    import os
+    import subprocess
+
+    script = (
+        "import asyncio, sys; sys.path.insert(0, sys.argv[1]); import httpx2\n"
+        "from mcp import Client\n"
+        "from mcp.client.streamable_http import streamable_http_client\n"
+        "async def main():\n"
+        "    headers = {'Authorization': 'Bearer ' + sys.argv[3]}\n"
+        "    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:\n"
+        "        async with Client(streamable_http_client(sys.argv[2], http_client=http)) as client:\n"
+        "            call = {'plugin': 'pagerduty', 'action': 'service.list'}\n"
+        "            result = await client.call_tool('run_action', call)\n"
+        "            print('error' if result.is_error else 'ok', flush=True); sys.stdin.readline()\n"
+        "asyncio.run(main())\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(Path(__file__).parent), f"{server.url}/mcp", server.reader],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
+    )
+    try:
+        assert process.stdout.readline().strip() == "ok"
+        assert holders(process.pid, server.reader), "the test finds what is there"
+        assert not holders(process.pid, server.secret)
+    finally:
+        process.kill()
+        process.wait()
