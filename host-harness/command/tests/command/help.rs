@@ -39,6 +39,7 @@ fn every_command_has_help() {
         &["mcp"],
         &["token"],
         &["token", "create"],
+        &["token", "page"],
         &["token", "list"],
         &["token", "revoke"],
         &["completions"],
@@ -64,6 +65,7 @@ fn commands_that_take_several_arguments_give_examples() {
         &["webhook", "send"],
         &["serve"],
         &["token", "create"],
+        &["token", "page"],
     ] {
         let output = world.harness(&[command, &["--help"][..]].concat()).expect(0);
         let examples = output.stdout.split_once("Example").map(|(_, rest)| rest).unwrap_or("");

@@ -182,10 +182,15 @@ fn a_link_lets_one_browser_in_once_until_the_person_signs_out() {
 }
 
 #[test]
-fn a_session_ends_with_its_token_and_a_link_needs_one() {
+fn a_session_survives_a_restart_and_ends_with_its_token_and_a_link_needs_one() {
     let world = World::new();
-    let server = world.serve(&[]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serve = || world.serve(&["--listen", &free.to_string()]);
+    let server = serve();
     let mut visitor = Visitor::entered(&world, &server, "ada", &ALL);
+    server.kill();
+    let _server = serve();
+    assert_eq!(visitor.get("/").status, 200);
     let waiting = link(&world, "ada", &[]);
     world.harness(&["token", "revoke", "ada"]);
     assert_eq!(visitor.get("/").status, 401);

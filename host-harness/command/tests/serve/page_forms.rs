@@ -276,12 +276,18 @@ fn shows(visitor: &mut Visitor, text: &str) -> String {
     page
 }
 
-fn subscribe(world: &World, server: &Served, options: &[&str], deliver_to: Option<String>) {
+fn subscribe(
+    world: &World,
+    server: &Served,
+    workflow: &str,
+    options: &[&str],
+    deliver_to: Option<String>,
+) {
     let token = world.token("n8n", &[&RUN[..], options].concat());
     let order = json!({
         "plugin": "pagerduty", "trigger": "event", "credentials": {"rest": "work"},
         "parameters": {"events": ["incident.triggered"]}, "deliver_to": deliver_to,
-        "workflow": "On-call <alerts>",
+        "workflow": workflow,
     });
     server.client(&token).put("/v1/subscriptions/a", &order).expect(200);
 }
@@ -304,7 +310,8 @@ fn events_are_listed_and_those_that_were_set_aside_are_sent_again() {
     );
     let server = world.serve(&["--config", &config]);
     let origin = format!("http://{engine}");
-    subscribe(&world, &server, &["--deliver-to", &origin], Some(format!("{origin}/hook")));
+    let to = Some(format!("{origin}/hook"));
+    subscribe(&world, &server, "On-call <alerts>", &["--deliver-to", &origin], to);
     let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
     assert!(visitor.get("/page/subscriptions").body.contains("On-call &lt;alerts&gt;"));
     happen(&world, &server, "first");
@@ -347,7 +354,7 @@ fn a_person_fills_in_a_form_and_watches_the_run_in_a_browser() {
     let world = World::new();
     let Some(browser) = Browser::open_with_scripts(&world.simulator) else { return };
     let server = world.serve(&[]);
-    subscribe(&world, &server, &[], None);
+    subscribe(&world, &server, "On-call alerts", &[], None);
     let at = format!("http://{}", server.address());
     browser.screen(1100, 900, "light");
     browser.go(&link(&world, "ada", &["--role", "run", "--role", "connect", "--role", "approve"]));

@@ -238,7 +238,10 @@ fn new(
             (token(session))
             input type="hidden" name="plugin" value=(choice.plugin);
             input type="hidden" name="type" value=(choice.credential_type);
-            p { b { (bounded(&described.display_name)) } }
+            p {
+                b { (bounded(&described.display_name)) } " · "
+                a href="/page/credentials#connect" { "Choose another kind of account" }
+            }
             (shown.summary(&form))
             div.field {
                 label for="name" { "Name" span.needed { "required" } }

@@ -397,6 +397,7 @@ fn left(seen: &Seen, is_over: bool) -> Markup {
         @if seen.dropped > 0 {
             p.dim { (count(seen.dropped, "further record")) " not shown. The API returns all of them." }
         }
+        @if seen.lines.is_empty() && !is_over { p.dim { "None yet." } }
         @if seen.records == 0 && is_over && !seen.lines.iter().any(|line| line["status"] == "error") {
             p.dim { "No records." }
         }

@@ -239,7 +239,7 @@ impl<'a> Shown<'a> {
     fn facts(&self, field: &Field) -> Vec<String> {
         let mut facts = Vec::new();
         let bounds = field.bounds_in_words();
-        facts.extend((!bounds.is_empty()).then_some(bounds));
+        facts.extend((!bounds.is_empty()).then(|| capitalized(&bounds)));
         if let Some(default) = &field.default {
             facts.push(format!("Default: {}", shown(default)));
         }
@@ -537,6 +537,13 @@ fn input_type(field: &Field, kind: Kind) -> &'static str {
         (_, Kind::Text, Some("date")) => "date",
         _ => "text",
     }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// As the templates write an attribute.
