@@ -131,7 +131,7 @@ fn repeating(action: &Action) -> &'static str {
     match action.idempotency.to_string().as_str() {
         "safe" => "Changes nothing.",
         "idempotent" | "keyed" => "Repeating the same run has no further effect.",
-        _ => "Each run has an effect of its own.",
+        _ => "Each run takes effect again.",
     }
 }
 

@@ -34,7 +34,7 @@ const RECORDS: usize = 200;
 /// How often a page looks for requests that were made.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// What has come of an execution that was begun on the page.
+/// The status of an execution that was begun on the page.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     /// Records and ends of items, in the order in which they came.
