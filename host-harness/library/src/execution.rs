@@ -12,6 +12,7 @@ use workflow_node_documents::OptionsQuery;
 
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, OutputItem};
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::journal::record::Parts;
 use crate::journal::{JournalStatus, Journals};
@@ -125,6 +126,11 @@ pub struct Execution {
     pub items: Vec<Value>,
     /// Names of credentials, by slot.
     pub credentials: BTreeMap<String, String>,
+    /// Credentials that live as long as this execution, by slot; see
+    /// [`Plugin::credential`](crate::Plugin::credential). Nothing of them is stored, and such an execution
+    /// leaves no journal, so that it cannot be resumed. Their names only tell them apart for rate limits
+    /// and connections.
+    pub inline_credentials: BTreeMap<String, Credential>,
     /// Whether the other items run after one has failed.
     pub continue_on_fail: bool,
     /// Maximum number of items in progress at once. `None`: the node decides.
@@ -169,6 +175,13 @@ impl Execution {
     #[must_use]
     pub fn credential(mut self, slot: impl Into<String>, name: impl Into<String>) -> Self {
         self.credentials.insert(slot.into(), name.into());
+        self
+    }
+
+    /// Fills a slot with a credential that lives as long as this execution.
+    #[must_use]
+    pub fn inline_credential(mut self, slot: impl Into<String>, credential: Credential) -> Self {
+        self.inline_credentials.insert(slot.into(), credential);
         self
     }
 

@@ -61,8 +61,8 @@ pub use inspection::Surface;
 pub use isolation::worker;
 pub use isolation::{Isolation, WorkerCommand};
 pub use limits::{
-    ConnectionLimits, JournalLimits, LimitDescription, Limits, ProcessLimits, TriggerLimits,
-    WorkerLimits,
+    ConnectionLimits, JournalLimits, LimitDescription, Limits, ProcessLimits, ReferenceLimits,
+    TriggerLimits, WorkerLimits,
 };
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};

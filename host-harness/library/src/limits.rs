@@ -428,6 +428,27 @@ limits! {
     }
 }
 
+limits! {
+    /// Limits of secrets that are read by
+    /// [reference](crate::credential::SecretReference).
+    #[derive(Eq)]
+    ReferenceLimits {
+        bytes: usize = 16 * KIB, "bytes",
+            "Secret that is read by reference.",
+            "All secrets of a credential may have as much (`ProcessLimits::credential`).";
+        time: Duration = Duration::from_secs(10), "milliseconds",
+            "Time in which a secret must be read. A program that takes longer is ended.",
+            "Secret managers answer within a second or two.";
+        age: Duration = Duration::from_secs(300), "milliseconds",
+            "How long a secret that was read is used before it is read again.",
+            "A secret that was replaced or removed is out of use after five minutes, and a secret \
+             manager is asked at most twelve times an hour.";
+        pause: Duration = Duration::from_secs(5), "milliseconds",
+            "How long a secret that was read is used although the service refuses it with 401.",
+            "A service that refuses every request does not have a program run for each of them.";
+    }
+}
+
 /// What a value in a JSON document costs beside its text, in bytes.
 pub(crate) const VALUE_OVERHEAD: usize = 320;
 
@@ -468,6 +489,7 @@ mod tests {
             .chain(&ConnectionLimits::default().describe())
             .chain(&TriggerLimits::default().describe())
             .chain(&JournalLimits::default().describe())
+            .chain(&ReferenceLimits::default().describe())
         {
             assert_eq!(limit.unit.split(", ").count(), limit.value.len(), "{}", limit.name);
             assert!(limit.what.ends_with('.') && limit.reason.ends_with('.'), "{}", limit.name);

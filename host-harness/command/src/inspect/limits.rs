@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use workflow_node_host::{
-    ConnectionLimits, LimitDescription, Limits, ProcessLimits, TriggerLimits, WorkerLimits,
+    ConnectionLimits, LimitDescription, Limits, ProcessLimits, ReferenceLimits, TriggerLimits,
+    WorkerLimits,
 };
 
 use crate::exit::{Exit, Failure};
@@ -10,7 +11,7 @@ use crate::flags::Report;
 use crate::output;
 
 /// The limits in force, in groups by the type that sets them.
-fn groups() -> [(&'static str, &'static str, Vec<LimitDescription>); 5] {
+fn groups() -> [(&'static str, &'static str, Vec<LimitDescription>); 6] {
     [
         ("Limits", "Per call of a plugin", Limits::default().describe()),
         (
@@ -21,6 +22,7 @@ fn groups() -> [(&'static str, &'static str, Vec<LimitDescription>); 5] {
         ("WorkerLimits", "Worker processes", WorkerLimits::default().describe()),
         ("ConnectionLimits", "Connections", ConnectionLimits::default().describe()),
         ("TriggerLimits", "Triggers", TriggerLimits::default().describe()),
+        ("ReferenceLimits", "Secrets by reference", ReferenceLimits::default().describe()),
     ]
 }
 

@@ -77,6 +77,16 @@ impl FileApprovals {
         &self.0.path
     }
 
+    /// All approvals, oldest first, and what is disabled.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub async fn list(&self) -> Result<(Vec<Arc<Approval>>, Vec<Disabled>), ApprovalsError> {
+        let Contents { approvals, disabled } = self.0.read()?;
+        Ok((approvals, disabled))
+    }
+
     /// Changes the file, on a thread for blocking work: another process may hold the lock.
     async fn change<T: Send + 'static>(
         &self,

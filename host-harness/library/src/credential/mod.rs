@@ -1,5 +1,6 @@
 //! Credentials as the host uses them, where it gets them from, and how they are kept.
 
+pub(crate) mod reference;
 mod size;
 mod status;
 mod store;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+pub use reference::{InvalidReference, ReferenceError, SecretReference};
 pub(crate) use size::check_size;
 pub use status::{CredentialStatus, CredentialSummary};
 pub(crate) use status::{ended, outcome_unknown, refused};
@@ -135,6 +137,16 @@ pub enum CredentialError {
         /// Its name.
         name: String,
         /// Why.
+        reason: String,
+    },
+    /// A secret of it is kept elsewhere and cannot be read there now.
+    #[error("the secret `{secret}` of credential `{name}`: {reason}")]
+    Unreadable {
+        /// Its name.
+        name: String,
+        /// Name of the secret.
+        secret: String,
+        /// Why, and what to do.
         reason: String,
     },
     /// It cannot be refreshed.
@@ -264,7 +276,7 @@ impl CredentialForm {
             problem(name, "is a secret: give it as one".into());
         }
         for (name, secret) in &self.secrets {
-            if !secret_fields.contains(name) {
+            if !secret_fields.contains(name) || reference::is_reserved(name) {
                 problem(name, "is not a secret of this credential type".into());
             } else if secret.len() < Secret::MINIMUM_LENGTH {
                 problem(name, format!("is shorter than {} bytes", Secret::MINIMUM_LENGTH));

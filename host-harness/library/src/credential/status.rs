@@ -1,10 +1,11 @@
 //! The status of a credential and its non-secret parts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::reference::SecretReference;
 use super::stored::{Connection, Dependant, Health, LastUse, Mode};
 use crate::description::Configuration;
 use crate::principal::{Tenant, User};
@@ -146,6 +147,9 @@ pub struct CredentialSummary {
     pub status: CredentialStatus,
     /// The form's fields without secrets.
     pub fields: Map<String, Value>,
+    /// Secrets of the form that are kept elsewhere, and where the host reads them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub references: BTreeMap<String, SecretReference>,
     /// What `configure` returned; `None` where nobody has connected yet.
     pub configuration: Option<Configuration>,
     /// What was asked for; `None` where the grant has no scopes.

@@ -20,6 +20,7 @@ use super::waiting::{
 };
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::budget::Charge;
+use crate::credential::CredentialError;
 use crate::offload::Stop;
 use crate::transport::{
     AnswerRoom, SentMark, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
@@ -75,7 +76,7 @@ impl Session {
                     let wait = self.heed(&response, paced, credential.as_deref(), limited);
                     let last = summary.attempts - limited >= self.limits.attempts;
                     let again = match status {
-                        401 if !refreshed && self.can_refresh(credential.as_deref()) => {
+                        401 if !refreshed && slot.is_some_and(|slot| !slot.is_inline) => {
                             refreshed = true;
                             let slot = slot.expect("a credential has a slot");
                             match self.refresh(slot, credential.as_deref()).await {
@@ -168,7 +169,10 @@ impl Session {
         slot: Option<&SlotState>,
         credential: Option<&SlotCredential>,
     ) {
-        let (Some(slot), Some(credential)) = (slot, credential) else { return };
+        let (Some(slot), Some(credential)) = (slot.filter(|slot| !slot.is_inline), credential)
+        else {
+            return;
+        };
         match status {
             401 => self.credentials.refused(&slot.request, credential.revision),
             200..=399 => self.credentials.accepted(&slot.request, credential.revision),
@@ -258,10 +262,6 @@ impl Session {
         deadline.is_none_or(|deadline| self.clock.monotonic() + wait < deadline)
     }
 
-    fn can_refresh(&self, credential: Option<&SlotCredential>) -> bool {
-        credential.is_some_and(|credential| credential.is_oauth)
-    }
-
     /// One refresh for all who wait for it; `None` when there is nothing newer.
     async fn refresh(
         &self,
@@ -285,7 +285,7 @@ impl Session {
                 slot.former.lock().unwrap_or_else(PoisonError::into_inner).push(former);
                 Some(current.clone())
             }
-            Ok(_) => None,
+            Ok(_) | Err(CredentialError::NotRefreshable(_)) => None,
             Err(error) => {
                 tracing::warn!(credential = %stale.name, %error, "cannot refresh the credential");
                 None

@@ -23,7 +23,6 @@ pub(crate) struct SlotCredential {
     pub(crate) placements: Vec<Placement>,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(super) revision: u64,
-    pub(super) is_oauth: bool,
     pub(super) echo: Arc<EchoFilter>,
 }
 
@@ -41,7 +40,6 @@ impl SlotCredential {
             placements: credential_type.placements.clone(),
             rate_limit: credential_type.rate_limit.clone(),
             revision: credential.revision,
-            is_oauth: !credential_type.grant_secrets().is_empty(),
             secrets: credential.secrets,
         }
     }
@@ -61,6 +59,8 @@ pub(crate) fn hidden(credential: &Credential, credential_type: &CredentialType) 
 /// A slot of a running execution. Its credential is replaced when it is refreshed.
 pub(crate) struct SlotState {
     pub(super) request: CredentialRequest,
+    /// Whether the credential came with the execution: then no source knows it.
+    pub(super) is_inline: bool,
     pub(super) pace: PaceKey,
     pub(super) current: RwLock<Arc<SlotCredential>>,
     /// Credentials that this execution used before a refresh. Their secrets are also removed from
@@ -73,9 +73,10 @@ impl SlotState {
         request: CredentialRequest,
         pace: PaceKey,
         credential: SlotCredential,
+        is_inline: bool,
     ) -> Self {
         let current = RwLock::new(Arc::new(credential));
-        Self { request, pace, current, former: Mutex::default() }
+        Self { request, is_inline, pace, current, former: Mutex::default() }
     }
 
     /// Takes over the credentials that an earlier part of the execution has used: their secrets are

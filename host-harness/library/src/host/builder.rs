@@ -12,6 +12,7 @@ use crate::audit::{AuditLog, AuditSink, TracingAudit};
 use crate::budget::ByteBudget;
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
+use crate::credential::reference::References;
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
 use crate::description::RateWindow;
 use crate::egress::{EchoFilters, Endpoints, Handles, Pacing};
@@ -22,7 +23,7 @@ use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
 use crate::journal::Journals;
-use crate::limits::{Limits, ProcessLimits, TriggerLimits, WorkerLimits};
+use crate::limits::{Limits, ProcessLimits, ReferenceLimits, TriggerLimits, WorkerLimits};
 use crate::oauth::{Backend, CredentialEvents, CredentialManager, NoEvents, Timing};
 use crate::offload::Offload;
 use crate::transport::{HttpTransport, Transport};
@@ -44,6 +45,7 @@ pub struct HostBuilder {
     credential_store: Option<Arc<dyn CredentialStore>>,
     credential_events: Option<Arc<dyn CredentialEvents>>,
     credential_timing: Option<Timing>,
+    reference_limits: Option<ReferenceLimits>,
     trigger_store: Option<Arc<dyn TriggerStore>>,
     trigger_observer: Option<Arc<dyn Observer>>,
     approvals: Option<Arc<dyn Approvals>>,
@@ -119,6 +121,14 @@ impl HostBuilder {
     #[must_use]
     pub fn credential_timing(mut self, timing: Timing) -> Self {
         self.credential_timing = Some(timing);
+        self
+    }
+
+    /// Limits secrets that are read by
+    /// [reference](crate::credential::SecretReference). Default: [`ReferenceLimits::default`].
+    #[must_use]
+    pub fn reference_limits(mut self, limits: ReferenceLimits) -> Self {
+        self.reference_limits = Some(limits);
         self
     }
 
@@ -305,6 +315,10 @@ impl HostBuilder {
                 audit: audit.clone(),
                 events: self.credential_events.unwrap_or_else(|| Arc::new(NoEvents)),
                 timing: self.credential_timing.unwrap_or_default(),
+                references: References::new(
+                    self.reference_limits.unwrap_or_default(),
+                    clock.clone(),
+                ),
             })
         });
         let credentials: Arc<dyn CredentialSource> = match (self.credential_source, &manager) {

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::guest_time::GuestTime;
 use crate::bindings::workflow::node::context::CredentialView;
@@ -217,11 +218,12 @@ impl WorkflowNodeCtx {
         task: impl Future<Output = Option<Answered>> + Send + 'static,
     ) {
         let sender = self.finished.0.clone();
-        let handle = self.tasks.spawn(async move {
+        let answering = async move {
             let answer = task.await;
             // The receiver is gone only when the call has ended.
             drop(sender.send((ticket, answer)));
-        });
+        };
+        let handle = self.tasks.spawn(answering.in_current_span());
         self.open.insert(ticket, Some(handle));
         // Ended tasks are collected now and then, not to pile up over a long call.
         while self.tasks.try_join_next().is_some() {}

@@ -9,6 +9,7 @@ use super::backend::Backend;
 use super::manage::CredentialEnded;
 use super::renew::{RefreshRequest, Renewer};
 use super::rights;
+use crate::credential::reference::{self, Freshness};
 use crate::credential::{
     ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
     Health, LastUse, Mode, Stored, ended, outcome_unknown,
@@ -79,6 +80,18 @@ impl Access {
             Mode::PerUser => Some(request.actor.user.clone()),
         };
         Ok(ConnectionKey { tenant: head.tenant, name: head.name, user })
+    }
+
+    /// A connection with the secrets that are read by reference, and how often these have changed.
+    async fn filled(
+        &self,
+        mut stored: Stored,
+        freshness: Freshness,
+    ) -> Result<(Stored, u32), CredentialError> {
+        let (name, secrets) = (&stored.head.name, std::mem::take(&mut stored.secrets));
+        let (secrets, changes) = self.backend.references.fill(name, secrets, freshness).await?;
+        stored.secrets = secrets;
+        Ok((stored, changes))
     }
 
     fn note_mode(&self, id: CredentialId, mode: Mode) {
@@ -235,8 +248,9 @@ impl CredentialSource for Access {
                 });
             }
         }
+        let (stored, changes) = self.filled(stored, Freshness::Usual).await?;
         if request.offline {
-            return Ok(ready(stored));
+            return Ok(ready(stored, changes));
         }
         let last = LastUse { at: self.backend.clock.unix_milliseconds(), by: used_by(request) };
         self.backend.store.note_use(&key, last, request.workflow.as_deref()).await;
@@ -244,7 +258,7 @@ impl CredentialSource for Access {
             let mut refused = self.seen.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.insert(key);
         }
-        Ok(ready(stored))
+        Ok(ready(stored, changes))
     }
 
     async fn refreshed(
@@ -255,14 +269,23 @@ impl CredentialSource for Access {
         let key = self.permitted(request).await?;
         let stored = self.backend.store.open(&key).await?;
         let before = stored.connection.health.clone();
-        if stored.connection.revision > revision {
-            return Ok(ready(stored));
+        if stored.connection.revision > stored_revision(revision) {
+            let (stored, changes) = self.filled(stored, Freshness::Usual).await?;
+            return Ok(ready(stored, changes));
         }
         if !self.can_renew(request, &stored) {
-            return Err(CredentialError::NotRefreshable(key.name));
+            if reference::of(&stored.secrets).is_empty() {
+                return Err(CredentialError::NotRefreshable(key.name));
+            }
+            // Somebody may have replaced the secret where it is kept.
+            let (stored, changes) = self.filled(stored, Freshness::Refused).await?;
+            return Ok(ready(stored, changes));
         }
         match self.renewer.renewed(refresh_request(request, &key, &stored, true)).await {
-            Ok(stored) => Ok(ready(stored)),
+            Ok(stored) => {
+                let (stored, changes) = self.filled(stored, Freshness::Usual).await?;
+                Ok(ready(stored, changes))
+            }
             Err(error) => {
                 self.announce(&key, &error, &before, revision).await;
                 Err(error)
@@ -277,6 +300,7 @@ impl CredentialSource for Access {
     }
 
     fn refused(&self, request: &CredentialRequest, revision: u64) {
+        let revision = stored_revision(revision);
         let (access, request) = (self.clone(), request.clone());
         self.renewer.spawn(async move {
             let Ok(key) = access.permitted(&request).await else {
@@ -293,6 +317,7 @@ impl CredentialSource for Access {
     }
 
     fn accepted(&self, request: &CredentialRequest, revision: u64) {
+        let revision = stored_revision(revision);
         let id = CredentialId::of(request.actor.tenant.clone(), &request.name);
         let user = ConnectionKey::of_user(&id, request.actor.user.clone());
         let key = {
@@ -318,8 +343,17 @@ impl CredentialSource for Access {
     }
 }
 
+/// Bits of a revision that count what is stored; those above count what was read by reference.
+const STORED: u32 = 32;
+
+/// What the store counts of a revision that was given out.
+fn stored_revision(revision: u64) -> u64 {
+    revision & ((1 << STORED) - 1)
+}
+
 /// As the host uses it. The refresh token stays behind: no request of a plugin ever carries it.
-fn ready(stored: Stored) -> Credential {
+/// `changes`: how often secrets that are read by reference have changed.
+fn ready(stored: Stored, changes: u32) -> Credential {
     let Stored { head, connection, mut secrets, .. } = stored;
     let refresh = secrets.remove("refresh_token");
     drop(refresh);
@@ -331,7 +365,7 @@ fn ready(stored: Stored) -> Credential {
         secrets,
         configuration: connection.parts.configuration,
         granted_scopes: connection.parts.granted_scopes,
-        revision: connection.revision,
+        revision: stored_revision(connection.revision) | u64::from(changes) << STORED,
     }
 }
 

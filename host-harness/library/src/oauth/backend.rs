@@ -8,6 +8,7 @@ use super::manage::{Actor, CredentialEvents, Timing};
 use super::wire::{Refusal, RefusalKind, Tokens, Wire};
 use crate::audit::{AuditLog, CredentialEvent, CredentialOperation};
 use crate::clock::Clock;
+use crate::credential::reference::References;
 use crate::credential::{
     CredentialError, CredentialId, CredentialRequest, CredentialStore, Dependant, Head,
 };
@@ -22,6 +23,7 @@ pub(crate) struct Backend {
     pub(crate) audit: AuditLog,
     pub(crate) events: Arc<dyn CredentialEvents>,
     pub(crate) timing: Timing,
+    pub(crate) references: References,
 }
 
 /// Receives nothing.

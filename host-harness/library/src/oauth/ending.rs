@@ -10,6 +10,7 @@ use super::manage::{Actor, CredentialEnded, permit_management};
 use super::renew::caller;
 use super::wire::Wire;
 use crate::audit::CredentialOperation;
+use crate::credential::reference::Freshness;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, Dependant, Health, Stored,
 };
@@ -125,12 +126,18 @@ impl Connector {
             ..CredentialRequest::default()
         };
         let caller = caller(&request, stored, "credential.revoke");
+        let (name, secrets) = (&stored.head.name, stored.secrets.clone());
+        let filled = self.backend.references.fill(name, secrets, Freshness::Usual).await;
+        let secrets = match filled {
+            Ok((secrets, _)) => secrets,
+            Err(error) => return (Vec::new(), Some(error.to_string())),
+        };
         let wire = Wire {
             endpoints: &self.backend.endpoints,
             caller: &caller,
             grant: &credential_type.grant,
             fields: &stored.connection.parts.fields,
-            secrets: &stored.secrets,
+            secrets: &secrets,
             configuration: &stored.connection.parts.configuration,
             timeout: self.backend.timing.answer.min(Duration::from_secs(20)),
         };

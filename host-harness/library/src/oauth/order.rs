@@ -1,6 +1,6 @@
 //! What is to be connected, checked as far as it can be before anybody is asked anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use url::Url;
@@ -11,7 +11,10 @@ use super::rights::{self, AskFor};
 use super::wire::Wire;
 use super::{ConnectError, loopback};
 use crate::audit::Caller;
-use crate::credential::{ConnectionKey, CredentialError, CredentialForm, Mode, Stored};
+use crate::credential::reference::{self, Freshness};
+use crate::credential::{
+    ConnectionKey, CredentialError, CredentialForm, Mode, SecretReference, Stored,
+};
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
 use crate::plugin::Plugin;
@@ -40,6 +43,9 @@ pub struct ConnectOrder {
     /// The form. An engine may fill in the app's client id and secret itself, so that a user only
     /// presses Connect.
     pub form: CredentialForm,
+    /// Where the host reads secrets of the form that are kept elsewhere. They are read once now, to
+    /// check them, and not stored. For operators: never pass on what a user of an engine has sent.
+    pub references: BTreeMap<String, SecretReference>,
     /// Which rights to ask for.
     pub ask: AskFor,
     /// Replaces the connection that is there, under the same name; else the name must be free.
@@ -66,6 +72,8 @@ impl ConnectOrder {
 /// A form that was checked, and what follows from it.
 pub(crate) struct Draft {
     pub(crate) form: CredentialForm,
+    /// Secrets of the form that are kept elsewhere.
+    pub(crate) references: BTreeMap<String, SecretReference>,
     pub(crate) configuration: crate::description::Configuration,
     pub(crate) asked: Vec<String>,
     /// What is to be replaced.
@@ -82,6 +90,7 @@ impl Connector {
         secrets.retain(|name, _| {
             !["access_token", "refresh_token", "id_token"].contains(&name.as_str())
         });
+        let references = reference::take(&mut secrets);
         Ok(ConnectOrder {
             name: head.name,
             description: head.description,
@@ -91,6 +100,7 @@ impl Connector {
             user: key.user.clone(),
             credential_type: head.credential_type,
             form: CredentialForm { fields: connection.parts.fields, secrets },
+            references,
             ask: AskFor::Form,
             replacing: true,
             redirect: None,
@@ -203,6 +213,15 @@ impl Connector {
             (Err(error), _) => return Err(error.into()),
         };
         let mut form = order.form.clone();
+        // What was given replaces a reference of the same name.
+        let mut references = order.references.clone();
+        references.retain(|name, _| !form.secrets.contains_key(name));
+        if !references.is_empty() {
+            let mut kept = BTreeMap::new();
+            reference::keep(&references, &mut kept);
+            let read = self.backend.references.fill(&order.name, kept, Freshness::Refused).await?;
+            form.secrets.extend(read.0);
+        }
         let wanted = rights::requested_scopes(plugin.description(), described, &order.ask)
             .map_err(ConnectError::Refused)?;
         if let Some(scopes) = &wanted {
@@ -225,7 +244,7 @@ impl Connector {
                 |scope, withheld| rights::is_granted(described, &[scope.to_owned()], withheld),
             )
             .map_err(ConnectError::Refused)?;
-        Ok(Draft { form, configuration, asked: asked.unwrap_or_default(), before })
+        Ok(Draft { form, references, configuration, asked: asked.unwrap_or_default(), before })
     }
 
     pub(crate) fn wire<'a>(

@@ -14,6 +14,7 @@ use super::order::{ConnectOrder, Draft, client_id};
 use super::rights::{self, Right};
 use super::wire::{Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
+use crate::credential::reference::{self, Freshness};
 use crate::credential::{
     ConnectionKey, ConnectionParts, CredentialError, CredentialId, Head, NewCredential, check_size,
 };
@@ -114,12 +115,16 @@ impl Connector {
             allow: None,
             configuration: credential.parts.configuration.clone(),
         };
+        let secrets = credential.secrets.clone();
+        let name = &credential.head.name;
+        let filled = self.backend.references.fill(name, secrets, Freshness::Usual).await;
+        let secrets = filled.map_or_else(|_| credential.secrets.clone(), |(secrets, _)| secrets);
         let wire = Wire {
             endpoints: &self.backend.endpoints,
             caller: &caller,
             grant: &described.grant,
             fields: &credential.parts.fields,
-            secrets: &credential.secrets,
+            secrets: &secrets,
             configuration: &credential.parts.configuration,
             timeout: Duration::from_secs(10),
         };
@@ -156,10 +161,11 @@ impl Connector {
         by: &Actor,
         granted_now: Option<(Tokens, Option<&str>)>,
     ) -> Result<NewConnection, ConnectError> {
-        let Draft { form, mut configuration, asked, before } = draft;
+        let Draft { form, references, mut configuration, asked, before } = draft;
         let now = self.backend.clock.unix_milliseconds();
         let mut warnings = Vec::new();
         let mut secrets = form.secrets.clone();
+        reference::keep(&references, &mut secrets);
         let mut identity = Map::new();
         let (mut granted, mut expires_at, mut lifetime) = (None, None, None);
         if let Some((tokens, nonce)) = granted_now {

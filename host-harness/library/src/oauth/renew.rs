@@ -22,6 +22,7 @@ use super::backend::Backend;
 use super::manage::Timing;
 use super::wire::{Refusal, RefusalKind, Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
+use crate::credential::reference::Freshness;
 use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialRequest, Health, Lease, LeaseChange, Renewal,
     Stored,
@@ -287,12 +288,20 @@ impl Renewer {
         lease: &Lease,
     ) -> Result<Tokens, Refusal> {
         let caller = caller(&refresh.request, stored, "credential.refresh");
+        // The secret of the app may be kept elsewhere. Refreshing is rare, so it is read again.
+        let (name, secrets) = (&stored.head.name, stored.secrets.clone());
+        let filled = self.backend.references.fill(name, secrets, Freshness::Refused).await;
+        let (secrets, _) = filled.map_err(|error| Refusal {
+            kind: RefusalKind::NotSent,
+            reason: error.to_string(),
+            retry_after: None,
+        })?;
         let wire = Wire {
             endpoints: &self.backend.endpoints,
             caller: &caller,
             grant: &credential_type.grant,
             fields: &stored.connection.parts.fields,
-            secrets: &stored.secrets,
+            secrets: &secrets,
             configuration: &stored.connection.parts.configuration,
             timeout: self.backend.timing.answer,
         };

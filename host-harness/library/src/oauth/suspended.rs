@@ -14,7 +14,7 @@ use super::connect::{Connector, Pending};
 use super::manage::Actor;
 use super::order::ConnectOrder;
 use super::rights::{self, AskFor, Right};
-use crate::credential::{CredentialForm, Mode};
+use crate::credential::{CredentialForm, Mode, SecretReference};
 use crate::description::Access;
 use crate::digest::Digest;
 use crate::plugin::Plugin;
@@ -46,6 +46,8 @@ struct SavedOrder {
     credential_type: String,
     fields: Map<String, Value>,
     secrets: BTreeMap<String, String>,
+    #[serde(default)]
+    references: BTreeMap<String, SecretReference>,
     ask: SavedAsk,
     replacing: bool,
     insecure_redirect: bool,
@@ -95,6 +97,7 @@ impl From<&ConnectOrder> for SavedOrder {
             credential_type: order.credential_type.clone(),
             fields: order.form.fields.clone(),
             secrets: order.form.secrets.iter().map(exposed).collect(),
+            references: order.references.clone(),
             ask: (&order.ask).into(),
             replacing: order.replacing,
             insecure_redirect: order.insecure_redirect,
@@ -114,6 +117,7 @@ impl SavedOrder {
             user: self.user,
             credential_type: self.credential_type,
             form: CredentialForm { fields: self.fields, secrets: secrets.collect() },
+            references: self.references,
             ask: self.ask.into(),
             replacing: self.replacing,
             redirect: Some(redirect),

@@ -22,20 +22,42 @@ impl Plugin {
     ///
     /// When there is no such action or trigger.
     pub fn raw_secrets(&self, name: &str, parameters: &Value) -> Result<Vec<String>, Error> {
+        let mut places = self.secret_places(name, parameters)?;
+        let text = |pointer: &str| parameters.pointer(pointer).and_then(Value::as_str);
+        places.retain(|pointer| !text(pointer).is_some_and(looks_like_handle));
+        Ok(places)
+    }
+
+    /// The places (RFC 6901) at which parameters of an action or a trigger hold a secret or a handle of
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such action or trigger.
+    pub fn secret_places(&self, name: &str, parameters: &Value) -> Result<Vec<String>, Error> {
+        let form = self.form_of(name)?;
+        let mut found = Vec::new();
+        for secret in &form.secrets {
+            secret.each(parameters, &mut |pointer, _| found.push(pointer.to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// Whether parameters of an action or a trigger may hold secrets.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such action or trigger.
+    pub fn takes_secrets(&self, name: &str) -> Result<bool, Error> {
+        Ok(!self.form_of(name)?.secrets.is_empty())
+    }
+
+    fn form_of(&self, name: &str) -> Result<Arc<CompiledForm>, Error> {
         let of = match self.description.trigger(name) {
             Some(_) => FormOf::Trigger(name.to_owned()),
             None => FormOf::Action(self.action(name)?.name.clone()),
         };
-        let form = self.form(&of)?;
-        let mut found = Vec::new();
-        for secret in &form.secrets {
-            secret.each(parameters, &mut |pointer, text| {
-                if !looks_like_handle(text) {
-                    found.push(pointer.to_owned());
-                }
-            });
-        }
-        Ok(found)
+        self.form(&of)
     }
 }
 

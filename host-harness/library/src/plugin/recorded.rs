@@ -6,6 +6,7 @@ use futures_util::Stream;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::Plugin;
 use super::execute::{End, Finished, Run, report};
@@ -171,12 +172,13 @@ impl Plugin {
         let journal = (journals.clone(), recording, recorder);
         let (sender, events) = mpsc::channel(WAITING);
         let plugin = self.clone();
-        let driver = tokio::spawn(async move {
+        let driver = async move {
             let observer = resume.observer;
             let end = drive(&plugin, execution, items, observer, &sender, Some(journal)).await;
             // The send fails if the stream was dropped.
             drop(sender.send(ExecutionEvent::End(end)).await);
-        });
+        };
+        let driver = tokio::spawn(driver.in_current_span());
         Ok(ExecutionStream::new(events, driver))
     }
 

@@ -13,7 +13,7 @@ use crate::approval::Approval;
 use crate::audit::{Caller, CredentialEvent, CredentialOperation};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::budget::ByteBudget;
-use crate::credential::{CredentialError, CredentialRequest, check_size};
+use crate::credential::{Credential, CredentialError, CredentialRequest, check_size};
 use crate::deadline::Deadline;
 use crate::description::{CredentialType, SlotUse};
 use crate::digest::Digest;
@@ -28,6 +28,22 @@ use crate::oauth::rights;
 use crate::principal::Principal;
 
 type Slots = BTreeMap<String, SlotUse>;
+
+/// What fills a slot of an execution.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    /// The credential of this name, from the host's source.
+    Stored(&'a str),
+    Inline(&'a Credential),
+}
+
+/// What fills the slots of an execution.
+fn given(execution: &Execution) -> impl Iterator<Item = (&str, Given<'_>)> {
+    let stored = execution.credentials.iter();
+    let stored = stored.map(|(slot, name)| (slot.as_str(), Given::Stored(name)));
+    let inline = execution.inline_credentials.iter();
+    stored.chain(inline.map(|(slot, credential)| (slot.as_str(), Given::Inline(credential))))
+}
 
 impl Plugin {
     /// `uses`: the slots that what is run may use; `None`: whichever the execution fills.
@@ -70,14 +86,14 @@ impl Plugin {
         }
         let mut slots = BTreeMap::new();
         let mut views = BTreeMap::new();
-        for (slot, name) in &execution.credentials {
+        for (slot, given) in given(execution) {
             let (mut state, view) =
-                self.fill_slot(slot, name, execution, &approval, uses.is_some()).await?;
+                self.fill_slot(slot, given, execution, &approval, uses.is_some()).await?;
             if let Some(former) = former.and_then(|session| session.slots.get(slot)) {
                 state.succeed(former).await;
             }
-            slots.insert(slot.clone(), state);
-            views.insert(slot.clone(), view);
+            slots.insert(slot.to_owned(), state);
+            views.insert(slot.to_owned(), view);
         }
         let session = Arc::new(Session {
             policy: match self.description.node.servers.is_empty() {
@@ -194,7 +210,11 @@ impl Plugin {
         let Principal { tenant, user } = &execution.context.actor;
         let node = &self.description.node.name;
         let mut parts = vec![tenant.as_str(), user.as_str(), node, &execution.action];
-        parts.extend(execution.credentials.iter().flat_map(|(slot, name)| [slot.as_str(), name]));
+        parts.extend(given(execution).flat_map(|(slot, given)| match given {
+            Given::Stored(name) => [slot, name],
+            // Another time it has another name.
+            Given::Inline(_) => [slot, ""],
+        }));
         parts.push(id);
         // Each with its length, so that no two lists look alike.
         parts.iter().map(|part| format!("{}:{part},", part.len())).collect()
@@ -202,11 +222,18 @@ impl Plugin {
 
     /// The slots that the execution fills are used, and the required ones are filled.
     fn check_slots(&self, uses: &Slots, execution: &Execution) -> Result<(), Error> {
-        if let Some(slot) = execution.credentials.keys().find(|slot| !uses.contains_key(*slot)) {
+        if let Some((slot, _)) = given(execution).find(|(slot, _)| !uses.contains_key(*slot)) {
             return Err(unknown("slot", slot, uses.keys().cloned()));
         }
+        let inline = &execution.inline_credentials;
+        if let Some(slot) = inline.keys().find(|slot| execution.credentials.contains_key(*slot)) {
+            return Err(Cause::CredentialUnusable(format!(
+                "the slot `{slot}` has both a stored and an inline credential. Choose one"
+            ))
+            .into());
+        }
         for (slot, slot_use) in uses {
-            if slot_use.required && !execution.credentials.contains_key(slot) {
+            if slot_use.required && !given(execution).any(|(filled, _)| filled == slot) {
                 let types = self.description.node.slots.get(slot);
                 let types = types.map(|slot| slot.credential_types.join(", ")).unwrap_or_default();
                 return Err(Cause::CredentialUnusable(format!(
@@ -238,12 +265,16 @@ impl Plugin {
     async fn fill_slot(
         &self,
         slot: &str,
-        name: &str,
+        given: Given<'_>,
         execution: &Execution,
         approval: &Approval,
         must_fit: bool,
     ) -> Result<(SlotState, CredentialView), Error> {
         let shared = &self.shared;
+        let name = match given {
+            Given::Stored(name) => name,
+            Given::Inline(credential) => &credential.name,
+        };
         let unusable = |problem: String| {
             Error::from(Cause::CredentialUnusable(format!(
                 "cannot use the credential `{name}`: {problem}"
@@ -261,7 +292,10 @@ impl Plugin {
             allow: execution.context.allow.clone(),
             offline: execution.dry_run,
         };
-        let credential = shared.credentials.credential(&request).await;
+        let credential = match given {
+            Given::Stored(_) => shared.credentials.credential(&request).await,
+            Given::Inline(credential) => Ok(credential.clone()),
+        };
         self.audit_use(&request, credential.as_ref().err()).await;
         let credential = credential.map_err(Cause::from)?;
         if credential.node != self.description.node.name {
@@ -323,7 +357,8 @@ impl Plugin {
                 .map_err(Error::internal)?,
             granted_scopes: credential.granted_scopes.clone(),
         };
-        let is_shared = shared.credentials.is_shared(&request);
+        let is_inline = matches!(given, Given::Inline(_));
+        let is_shared = !is_inline && shared.credentials.is_shared(&request);
         let pace = PaceKey {
             tenant: request.actor.tenant.clone(),
             plugin: self.digest,
@@ -338,7 +373,7 @@ impl Plugin {
             false => shared.heavy.of_another().run(move |_| echoes.of(secrets.iter())).await?,
         };
         let credential = SlotCredential::new(credential, credential_type, echo);
-        Ok((SlotState::new(request, pace, credential), view))
+        Ok((SlotState::new(request, pace, credential, is_inline), view))
     }
 }
 

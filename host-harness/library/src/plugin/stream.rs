@@ -12,6 +12,7 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::Plugin;
 use super::execute::{End, Finished, Portion, Run};
@@ -72,11 +73,12 @@ impl Plugin {
         let items = futures_util::stream::iter(own).map(Ok).chain(items);
         let (sender, events) = mpsc::channel(WAITING);
         let plugin = self.clone();
-        let driver = tokio::spawn(async move {
+        let driver = async move {
             let end = drive(&plugin, execution, items, observer, &sender, None).await;
             // The send fails if the stream was dropped.
             drop(sender.send(ExecutionEvent::End(end)).await);
-        });
+        };
+        let driver = tokio::spawn(driver.in_current_span());
         Ok(ExecutionStream::new(events, driver))
     }
 }

@@ -31,6 +31,7 @@ mod key;
 mod lazy;
 mod lease;
 mod migrate;
+mod purge;
 mod record;
 mod rekey;
 mod schema;
@@ -42,6 +43,7 @@ pub use error::StoreError;
 pub use export::ImportReport;
 pub use key::{KeyKind, PassphraseCost, StoreKey};
 pub use lazy::LazyStore;
+pub use purge::{Purge, Purged};
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::error::StoreError;
 use super::schema::Opened;
 use super::seal::{Binding, Purpose};
+use crate::credential::reference;
 use crate::credential::{
     Connection, ConnectionParts, CredentialSummary, Dependant, Head, Health, LastUse, Lease, Stored,
 };
@@ -336,7 +337,8 @@ pub(super) fn summary(
             // Opening is what proves that the row is as it was written; what comes out is wiped.
             let secrets = row.secrets(head, opened)?;
             let renews = renews(&row.connection(head)?, &secrets);
-            Ok((row.connection(head)?, row.course(head, opened)?, renews))
+            let references = reference::of(&secrets);
+            Ok((row.connection(head)?, row.course(head, opened)?, renews, references))
         })
         .transpose()?;
     let user = row.map(|row| row.user.as_str()).filter(|user| !user.is_empty()).map(User::from);
@@ -352,6 +354,7 @@ pub(super) fn summary(
         user,
         status: crate::credential::CredentialStatus::Disconnected,
         fields: serde_json::Map::new(),
+        references: BTreeMap::new(),
         configuration: None,
         asked_scopes: None,
         granted_scopes: None,
@@ -364,7 +367,8 @@ pub(super) fn summary(
         last_used: None,
         dependants,
     };
-    if let Some((connection, course, renews)) = stored {
+    if let Some((connection, course, renews, references)) = stored {
+        summary.references = references;
         summary.status = connection.status(now, renews);
         summary.fields = connection.parts.fields;
         summary.configuration = Some(connection.parts.configuration);
@@ -408,6 +412,7 @@ pub(super) fn tampered(head: &HeadRow, name: String) -> CredentialSummary {
         user: None,
         status: crate::credential::CredentialStatus::NeedsReconnect { reason },
         fields: serde_json::Map::new(),
+        references: BTreeMap::new(),
         configuration: None,
         asked_scopes: None,
         granted_scopes: None,

@@ -18,11 +18,12 @@ use crate::error::{Cause, Error};
 use crate::execution::{CallContext, Execution, ItemError, Observer};
 use crate::json::Measure;
 use crate::limits::{Limits, TriggerLimits};
+use crate::origin::OriginPattern;
 use crate::plugin::{Plugin, TriggerCall, TriggerHealth, check_version};
 
 /// The subscriptions of a store. Cheap to clone.
 #[derive(Clone)]
-pub struct Triggers(pub(super) Arc<Inner>);
+pub struct Triggers(pub(super) Arc<Inner>, Option<Arc<[OriginPattern]>>);
 
 pub(super) struct Inner {
     pub(super) store: Arc<dyn TriggerStore>,
@@ -48,7 +49,14 @@ impl Triggers {
         limits: TriggerLimits,
     ) -> Self {
         let wakers = Mutex::default();
-        Self(Arc::new(Inner { store, clock, call_limits, limits, observer, wakers }))
+        Self(Arc::new(Inner { store, clock, call_limits, limits, observer, wakers }), None)
+    }
+
+    /// The same subscriptions, for calls of plugins that reach only these origins; `None` does not
+    /// narrow. Not stored: narrow each call of a subscription.
+    #[must_use]
+    pub fn narrowed(&self, allow: Option<Vec<OriginPattern>>) -> Self {
+        Self(self.0.clone(), allow.map(Arc::from))
     }
 
     /// The store below.
@@ -287,6 +295,7 @@ impl Triggers {
                 context: CallContext {
                     workflow: subscription.workflow.clone(),
                     cancellation: cancellation.clone(),
+                    allow: self.1.as_deref().map(<[OriginPattern]>::to_vec),
                     ..CallContext::of(subscription.actor.clone())
                 },
                 ..Execution::default()

@@ -171,6 +171,10 @@ async fn those_who_depend_on_a_credential_are_told_of_its_end() {
         store: backend.store.clone(),
         endpoints: backend.endpoints.clone(),
         clock: backend.clock.clone(),
+        references: crate::credential::reference::References::new(
+            crate::limits::ReferenceLimits::default(),
+            backend.clock.clone(),
+        ),
         audit: backend.audit.clone(),
         events: heard.clone(),
         timing: fast(),

@@ -13,6 +13,7 @@ use super::service::{FIRST, Service};
 use crate::approval::{Approval, Approvals as _, GrantRequest, MemoryApprovals};
 use crate::audit::{AuditLog, MemoryAudit};
 use crate::clock::SystemClock;
+use crate::credential::reference::References;
 use crate::credential::{
     ConnectionKey, ConnectionParts, Credential, CredentialError, CredentialRequest,
     CredentialSource as _, Head, Mode, NewCredential, Stored,
@@ -160,6 +161,7 @@ pub(super) fn manager(
             audit: audit.clone(),
             clock: clock.clone(),
         },
+        references: References::new(crate::limits::ReferenceLimits::default(), clock.clone()),
         clock,
         audit,
         events: Arc::new(NoEvents),
