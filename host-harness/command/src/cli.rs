@@ -9,7 +9,9 @@ use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
 
 use crate::check::CheckArgs;
+use crate::config::ConfigCommand;
 use crate::credential::args::CredentialCommand;
+use crate::data::DataCommand;
 use crate::diff::DiffArgs;
 use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
@@ -17,6 +19,7 @@ use crate::mcp::McpArgs;
 use crate::new::NewArgs;
 use crate::replay::ReplayArgs;
 use crate::run::journal::JournalArgs;
+use crate::secret::SecretCommand;
 use crate::serve::ServeArgs;
 use crate::test::TestArgs;
 use crate::token::TokenCommand;
@@ -76,8 +79,13 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 
+    /// Where to read the key of the credential store, if it is kept elsewhere: file:/path,
+    /// env:VARIABLE, or exec:["program","argument"] [env WORKFLOW_NODE_KEY_REFERENCE]
+    #[arg(long, global = true, value_name = "REFERENCE", conflicts_with = "key_file")]
+    pub(crate) key_reference: Option<String>,
+
     /// Store the key of a new credential store in the operating system's keyring
-    #[arg(long, global = true, conflicts_with = "key_file")]
+    #[arg(long, global = true, conflicts_with_all = ["key_file", "key_reference"])]
     pub(crate) keyring: bool,
 
     /// Act as this user of an engine, with the private credentials and the per-user connections of
@@ -152,6 +160,15 @@ pub(crate) enum Command {
     /// Create, list, and revoke the tokens of engines
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Store secrets that parameters take by name
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Compare a configuration file of the server with what is stored
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Remove, back up, and restore the data of the server
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Run the cases of a directory: offline against recordings, or with faults
     Test(Box<TestArgs>),
     /// Show a trace as a page: requests, retries, waits, and what was denied
@@ -185,6 +202,9 @@ impl Command {
             Self::Webhook(command) => command.format(),
             Self::Serve(_) | Self::Mcp(_) => Format::Text,
             Self::Token(command) => command.format().into(),
+            Self::Secret(command) => command.format().into(),
+            Self::Config(command) => command.format().into(),
+            Self::Data(command) => command.format().into(),
             Self::Test(args) => args.format(),
             Self::Fake(args) => args.format,
             Self::Trace(_) | Self::Completions { .. } => Format::Text,

@@ -10,7 +10,9 @@ mod approve;
 mod check;
 mod cli;
 mod completions;
+mod config;
 mod credential;
+mod data;
 mod diff;
 mod docs;
 mod exit;
@@ -33,6 +35,7 @@ mod progress;
 mod prompt;
 mod replay;
 mod run;
+mod secret;
 mod serve;
 mod setup;
 mod slots;
@@ -85,11 +88,24 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, worker: Option<Worker
         Err(error) => return usage(&error, asks_for_json(&args)).code(),
     };
     let format = cli.command.format();
-    match &cli.command {
+    let telemetry = match &cli.command {
         Command::Serve(args) => logging::serve(cli.common.verbose, args.log_format),
-        _ => logging::start(cli.common.verbose, format),
-    }
-    match execute(cli, format, worker).await {
+        _ => {
+            logging::start(cli.common.verbose, format);
+            Ok(None)
+        }
+    };
+    let ended = match telemetry {
+        Ok(telemetry) => {
+            let ended = execute(cli, format, worker).await;
+            if let Some(telemetry) = telemetry {
+                telemetry.shut_down().await;
+            }
+            ended
+        }
+        Err(failure) => Err(failure),
+    };
+    match ended {
         Ok(exit) => exit.code(),
         Err(failure) => {
             output::failure(&failure, format);
@@ -130,6 +146,9 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Serve(args) => serve::run(&setup, *args).await,
         Command::Mcp(args) => mcp::run(&setup, *args).await,
         Command::Token(command) => token::run(&setup, command),
+        Command::Secret(command) => secret::run(&setup, command),
+        Command::Config(command) => config::run(&setup, command).await,
+        Command::Data(command) => data::run(&setup, command),
         Command::Test(args) => test::run(&setup, *args).await,
         Command::Trace(args) => trace::run(&args),
         Command::Fake(args) => fake::run(*args).await,

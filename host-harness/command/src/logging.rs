@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
+use workflow_node_server::Telemetry;
+
+use crate::exit::Failure;
 use crate::flags::Format;
 use crate::output::harmless;
 
@@ -44,26 +48,27 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts the log of a server on standard error, the audit log included.
-pub(crate) fn serve(verbose: u8, format: LogFormat) {
+/// Starts the log of a server on standard error, the audit log included, and sends traces where the
+/// environment names a collector.
+pub(crate) fn serve(verbose: u8, format: LogFormat) -> Result<Option<Telemetry>, Failure> {
     let filter = match verbose {
         0 => "info",
         1 => "info,workflow_node=debug,workflow_node_host=debug,workflow_node_server=debug",
         // Never the HTTP libraries' own, as above.
         _ => "info,workflow_node=trace,workflow_node_host=trace,workflow_node_server=trace",
     };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_ansi(false);
-    let _already = match format {
-        LogFormat::Text => {
-            let subscriber = builder.with_writer(|| Harmless(io::stderr())).finish();
-            tracing::subscriber::set_global_default(subscriber).is_err()
-        }
-        LogFormat::Json => {
-            let subscriber = builder.event_format(JsonLines).with_writer(io::stderr).finish();
-            tracing::subscriber::set_global_default(subscriber).is_err()
-        }
+    let telemetry = Telemetry::from_environment()
+        .map_err(|error| Failure::input("telemetry", error.to_string()))?;
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false);
+    let log = match format {
+        LogFormat::Text => layer.with_writer(|| Harmless(io::stderr())).boxed(),
+        LogFormat::Json => layer.event_format(JsonLines).with_writer(io::stderr).boxed(),
     };
+    let traces = telemetry.as_ref().map(Telemetry::layer);
+    let subscriber =
+        tracing_subscriber::registry().with(log.with_filter(EnvFilter::new(filter))).with(traces);
+    let _already = tracing::subscriber::set_global_default(subscriber).is_err();
+    Ok(telemetry)
 }
 
 /// An event as one JSON object, its fields beside time, level, and target.

@@ -15,7 +15,7 @@ use crate::values::effect;
 
 /// Directory of what the server keeps, in the data directory, so that `harness serve` can run beside
 /// it.
-const DIRECTORY: &str = "mcp";
+pub(crate) const DIRECTORY: &str = "mcp";
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -77,6 +77,11 @@ pub(crate) async fn run(setup: &Setup, args: McpArgs) -> Result<Exit, Failure> {
         return Err(Failure::input("usage", message).next("use an address such as 127.0.0.1:0"));
     }
     let database = Database::open(setup.data.join(DIRECTORY))?;
+    let mut setup = setup.clone();
+    if setup.key_file.is_none() && setup.key_reference.is_none() {
+        setup.key_reference.clone_from(&config.key);
+    }
+    let setup = &setup;
     let (host, keys) = host(setup, &args.network)?;
     let mut builder = Server::builder(host.clone(), database)
         .limits(config.limits)
@@ -85,7 +90,9 @@ pub(crate) async fn run(setup: &Setup, args: McpArgs) -> Result<Exit, Failure> {
     if let Some(keys) = keys {
         builder = builder.keys(keys);
     }
-    builder = add_plugins(setup, &host, builder, &config.plugins, &args.plugins).await?;
+    builder =
+        add_plugins(setup, &host, builder, &config.plugins, &args.plugins, &config.credentials)
+            .await?;
     let server = builder.start().await.map_err(|error| match error {
         workflow_node_server::ServerError::Database(DatabaseError::InUse { path }) => {
             let message = format!("Another harness mcp uses {}", path.display());

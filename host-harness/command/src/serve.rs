@@ -1,5 +1,7 @@
 //! `harness serve`: a server for engines, from options and a configuration file to its end.
 
+mod credentials;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +13,8 @@ use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
 use workflow_node_host::transport::HttpTransport;
 use workflow_node_host::{Digest, Host, Plugin};
 use workflow_node_server::{
-    ApprovalConfig, Config, ConfigError, Database, DatabaseError, PluginConfig, Server,
-    ServerBuilder, ServerError, ServerKeys, TlsFiles,
+    ApprovalConfig, Config, ConfigError, CredentialConfig, Database, DatabaseError, PluginConfig,
+    Server, ServerBuilder, ServerError, ServerKeys, TlsFiles,
 };
 
 use crate::exit::{Exit, Failure, chain};
@@ -99,6 +101,11 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
     let log_format = args.log_format;
     let is_tls = config.tls.is_some();
+    let mut setup = setup.clone();
+    if setup.key_file.is_none() && setup.key_reference.is_none() {
+        setup.key_reference = config.key;
+    }
+    let setup = &setup;
     let database = Database::open(&setup.data)?;
     let (host, keys) = host(setup, &args.network)?;
     let mut builder = Server::builder(host.clone(), database)
@@ -123,7 +130,9 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     if let Some(url) = args.public_url.or(config.public_url) {
         builder = builder.public_url(url);
     }
-    builder = add_plugins(setup, &host, builder, &config.plugins, &args.plugins).await?;
+    builder =
+        add_plugins(setup, &host, builder, &config.plugins, &args.plugins, &config.credentials)
+            .await?;
     builder = config.listen.into_iter().fold(builder, |builder, address| builder.listen(address));
     if let Some(path) = &config.unix {
         builder = builder.listen_unix(path);
@@ -154,29 +163,33 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
 }
 
-/// Adds the plugins of the configuration file and of the options.
+/// Adds the plugins of the configuration file and of the options, and connects the credentials that the
+/// file declares.
 pub(crate) async fn add_plugins(
     setup: &Setup,
     host: &Host,
-    mut builder: ServerBuilder,
+    builder: ServerBuilder,
     configured: &[PluginConfig],
     files: &[PathBuf],
+    declared: &[CredentialConfig],
 ) -> Result<ServerBuilder, Failure> {
     if configured.is_empty() && files.is_empty() {
         return Err(Failure::input("usage", "Cannot start the server: it has no plugin")
             .next("add --plugin FILE, or list plugins in the configuration file"));
     }
+    let mut plugins = Vec::new();
     for plugin in configured {
         let loaded = load_exact(host, &plugin.file, &plugin.digest).await?;
         if let Some(approval) = &plugin.approval {
             approve(&loaded, &plugin.file, approval).await?;
         }
-        builder = builder.plugin(loaded);
+        plugins.push(loaded);
     }
     for plugin in files {
-        builder = builder.plugin(setup.load_with(host, plugin).await?);
+        plugins.push(setup.load_with(host, plugin).await?);
     }
-    Ok(builder)
+    credentials::connect(host, &plugins, declared).await?;
+    Ok(plugins.into_iter().fold(builder, |builder, plugin| builder.plugin(plugin)))
 }
 
 /// A host with the credential store, where there is one or a key for one, and the keys that follow from

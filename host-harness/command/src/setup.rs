@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum as _;
 use url::Url;
-use workflow_node_host::credential::CredentialId;
+use workflow_node_host::credential::{CredentialId, InvalidReference, SecretReference};
 use workflow_node_host::oauth::Actor;
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder, Transport};
 use workflow_node_host::trigger::SubscriptionKey;
@@ -26,13 +26,18 @@ use crate::values::ProxyCredentials;
 const ISOLATION: &str = "WORKFLOW_NODE_ISOLATION";
 
 /// What all commands share.
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     pub(crate) approvals: PathBuf,
     pub(crate) key_file: Option<PathBuf>,
+    /// Where the key of the store is read, if it is kept elsewhere.
+    pub(crate) key_reference: Option<SecretReference>,
     pub(crate) keyring: bool,
     /// Who acts: the local user of the default tenant, unless another is named.
     pub(crate) principal: Principal,
+    /// Whether a tenant was named.
+    pub(crate) names_tenant: bool,
     /// Whether a user was named.
     pub(crate) is_named: bool,
     pub(crate) development: bool,
@@ -54,18 +59,30 @@ impl Setup {
             .approvals
             .or_else(|| variable("WORKFLOW_NODE_APPROVALS"))
             .unwrap_or_else(|| data.join("approvals.json"));
-        let key_file = common.key_file.or_else(|| variable("WORKFLOW_NODE_KEY_FILE"));
+        let (key_file, key_reference) = key(common.key_file, common.key_reference)?;
         let isolation = isolation(common.isolation, worker)?;
         let tenant = common
             .tenant
             .or_else(|| variable("WORKFLOW_NODE_TENANT")?.into_os_string().into_string().ok());
+        let names_tenant = tenant.is_some();
         let principal = Principal {
             tenant: tenant.map(Tenant::from).unwrap_or_default(),
             user: common.acting.as_deref().map(User::from).unwrap_or_default(),
         };
         let is_named = common.acting.is_some();
         let (keyring, development) = (common.keyring, common.development);
-        Ok(Self { data, approvals, key_file, keyring, principal, is_named, development, isolation })
+        Ok(Self {
+            data,
+            approvals,
+            key_file,
+            key_reference,
+            keyring,
+            principal,
+            names_tenant,
+            is_named,
+            development,
+            isolation,
+        })
     }
 
     /// Who asks: the user that was named, or the local one, who has the store's file and key and so
@@ -247,6 +264,28 @@ pub(crate) fn cache() -> Option<PathBuf> {
             tracing::debug!(%error, "compiled components are not cached");
             None
         }
+    }
+}
+
+/// Where the key of the store is: an option goes before a variable of the environment.
+fn key(
+    file: Option<PathBuf>,
+    reference: Option<String>,
+) -> Result<(Option<PathBuf>, Option<SecretReference>), Failure> {
+    const REFERENCE: &str = "WORKFLOW_NODE_KEY_REFERENCE";
+    let parsed = |text: String| -> Result<SecretReference, Failure> {
+        text.parse().map_err(|error: InvalidReference| Failure::input("usage", error.to_string()))
+    };
+    match (file, reference) {
+        (Some(file), _) => Ok((Some(file), None)),
+        (None, Some(reference)) => Ok((None, Some(parsed(reference)?))),
+        (None, None) => match (variable("WORKFLOW_NODE_KEY_FILE"), variable(REFERENCE)) {
+            (Some(file), _) => Ok((Some(file), None)),
+            (None, Some(reference)) => {
+                Ok((None, Some(parsed(reference.to_string_lossy().into_owned())?)))
+            }
+            (None, None) => Ok((None, None)),
+        },
     }
 }
 

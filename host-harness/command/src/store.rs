@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use workflow_node_host::ReferenceLimits;
+use workflow_node_host::credential::SecretReference;
 use workflow_node_host::store::{KeyKind, LazyStore, SqliteStore, StoreKey};
 use workflow_node_host::trigger::{MemoryTriggers, TriggerStore};
 
@@ -54,6 +56,9 @@ pub(crate) fn open_or_make(setup: &Setup) -> Result<SqliteStore, Failure> {
         })?;
         return Ok(SqliteStore::open(&path, key)?);
     }
+    if let Some(reference) = &setup.key_reference {
+        return Ok(SqliteStore::open(&path, referred(reference)?)?);
+    }
     if let Some(key) = std::env::var("WORKFLOW_NODE_KEY").ok().filter(|key| !key.is_empty()) {
         let key = StoreKey::from_text(&key).map_err(|error| {
             let message = error.to_string().replace("the text", "WORKFLOW_NODE_KEY");
@@ -79,6 +84,20 @@ pub(crate) fn open_or_make(setup: &Setup) -> Result<SqliteStore, Failure> {
     with_passphrase(&path, kind.is_none())
 }
 
+/// The key behind a reference. No message contains what was read.
+fn referred(reference: &SecretReference) -> Result<StoreKey, Failure> {
+    let failed = |message: String| Failure::new(Exit::Credential, "no-key", message);
+    if let SecretReference::File(file) = reference {
+        return Ok(StoreKey::from_key_file(file)?);
+    }
+    let read = reference
+        .read(&ReferenceLimits::default())
+        .map_err(|error| failed(format!("Cannot open the credential store: {error}")))?;
+    StoreKey::from_text(read.expose()).map_err(|error| {
+        failed(error.to_string().replace("the text", "what --key-reference names"))
+    })
+}
+
 /// Two keys where a change of the key was interrupted.
 fn with_one_of(path: &Path, keys: Vec<StoreKey>) -> Result<SqliteStore, Failure> {
     let mut last = None;
@@ -96,7 +115,7 @@ fn no_key(kind: Option<KeyKind>) -> Failure {
         Some(KeyKind::Key) => {
             "Cannot open the credential store without its key, and the operating system's keyring \
              has no key for it. Name the key file with --key-file FILE or WORKFLOW_NODE_KEY_FILE, \
-             or set the key itself in WORKFLOW_NODE_KEY"
+             set the key itself in WORKFLOW_NODE_KEY, or say where it is kept with --key-reference"
         }
         Some(KeyKind::Passphrase) => {
             "Cannot prompt for the passphrase of the credential store without a terminal. Run this \

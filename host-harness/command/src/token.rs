@@ -31,7 +31,7 @@ Without options, a token can only read descriptions. --tenant and --as set whom 
     Create(Box<CreateArgs>),
     /// Make a link that lets one person into the server's page, once
     #[command(after_help = "Examples:
-  harness token page ada --role run --role connect
+  harness token page ada --role run --role connect --as ada
   harness token page ada
   harness token page ada --url https://harness.example.com
 
@@ -61,8 +61,8 @@ pub(crate) struct CreateArgs {
     name: String,
     /// Use the policy of this name in the server's configuration file, as it is when the token is used
     #[arg(long, value_name = "NAME", conflicts_with_all = ["roles", "plugins", "actions", "effects",
-        "credentials", "destinations", "raw_secrets", "deliver_to", "deliver_to_private",
-        "pins"])]
+        "credentials", "destinations", "raw_secrets", "secrets", "inline_credentials", "deliver_to",
+        "deliver_to_private", "pins"])]
     policy: Option<String>,
     /// Configuration file in which the policy must be
     #[arg(long, value_name = "FILE", requires = "policy")]
@@ -90,6 +90,12 @@ pub(crate) struct CreateArgs {
     /// Allow parameters that hold secrets themselves
     #[arg(long)]
     raw_secrets: bool,
+    /// Allow only this stored secret in parameters. Repeatable
+    #[arg(long = "secret", value_name = "NAME")]
+    secrets: Vec<String>,
+    /// Allow calls to bring credentials that live as long as their execution
+    #[arg(long)]
+    inline_credentials: bool,
     /// Allow events to be sent to this origin, e.g. https://n8n.example.com. Its name must have public
     /// addresses; an origin whose host is an address or localhost is reached as it is written.
     /// Repeatable
@@ -239,6 +245,8 @@ fn own(setup: &Setup, args: &CreateArgs) -> Policy {
     policy.credentials = set(&args.credentials);
     policy.destinations = (!args.destinations.is_empty()).then(|| args.destinations.clone());
     policy.raw_secrets = args.raw_secrets;
+    policy.secrets = set(&args.secrets);
+    policy.inline_credentials = args.inline_credentials;
     policy.deliver_to = args.deliver_to.iter().cloned().collect();
     policy.deliver_to_private = args.deliver_to_private;
     policy.pinned = args.pins.iter().cloned().collect();

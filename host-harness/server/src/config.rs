@@ -1,15 +1,18 @@
 //! The configuration file: what a server serves, and what its tokens may do, for review in Git.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use url::Url;
+use workflow_node_host::credential::{Mode, SecretReference};
 use workflow_node_host::{Digest, Withheld};
 
 use crate::limits::ServerLimits;
-use crate::listen::TlsFiles;
 use crate::page::ProxyIdentity;
+use crate::tls::TlsFiles;
 use crate::token::Policies;
 
 /// A configuration file. Paths in it are relative to its directory.
@@ -39,6 +42,10 @@ pub struct Config {
     pub policies: Policies,
     /// The page at `/`.
     pub page: PageConfig,
+    /// Where the key of the credential store is kept, unless an option or the environment says so.
+    pub key: Option<SecretReference>,
+    /// Credentials whose secrets are kept elsewhere.
+    pub credentials: Vec<CredentialConfig>,
     /// Limits.
     pub limits: ServerLimits,
 }
@@ -50,6 +57,42 @@ pub struct Config {
 pub struct PageConfig {
     /// A proxy that signs people in. Without it, they enter with links alone.
     pub proxy: Option<ProxyIdentity>,
+}
+
+/// A credential whose secrets are kept elsewhere. The server connects it when it starts, if it is new or
+/// was declared otherwise before.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CredentialConfig {
+    /// Its name.
+    pub name: String,
+    /// Tenant that it belongs to. Default: the default tenant.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// User who owns it. Default: the local user.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Name of the plugin that it is for.
+    pub plugin: String,
+    /// Name of its credential type.
+    #[serde(rename = "type")]
+    pub credential_type: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// Who may use it: `private` or `shared`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Actions and triggers that it may be used for. By default, all.
+    #[serde(default)]
+    pub allowed_actions: Option<BTreeSet<String>>,
+    /// Fields of the form that are not secret.
+    #[serde(default)]
+    pub fields: Map<String, Value>,
+    /// Where the secrets of the form are kept.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretReference>,
 }
 
 /// One plugin.
@@ -120,6 +163,21 @@ impl Config {
         let proxy = config.page.proxy.as_ref();
         if let Some(problem) = proxy.and_then(|proxy| proxy.problem(&config.policies)) {
             return Err(invalid(format!("`page.proxy`: {problem}")));
+        }
+        let references = config.credentials.iter_mut().flat_map(|one| one.secrets.values_mut());
+        for reference in references.chain(&mut config.key) {
+            if let SecretReference::File(file) = reference {
+                let absolute = std::path::absolute(path).map_err(failed)?;
+                *file = absolute.with_file_name("").join(&*file);
+            }
+            reference.check().map_err(|error| invalid(error.to_string()))?;
+        }
+        let per_user = config.credentials.iter().find(|one| one.mode == Mode::PerUser);
+        if let Some(CredentialConfig { name, .. }) = per_user {
+            return Err(invalid(format!(
+                "the credential `{name}` is `per-user`. Each user connects a credential of this mode; \
+                 declare it as `private` or `shared`"
+            )));
         }
         let directory = path.parent().unwrap_or(Path::new("."));
         let absolute = |path: &mut PathBuf| *path = directory.join(&*path);

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
+/// The file, in the data directory.
+pub(crate) const DATABASE: &str = "server.db";
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 5;
+const FORMAT: i64 = 6;
 
 const TOKENS: &str = "
 CREATE TABLE token (
@@ -83,7 +85,8 @@ CREATE TABLE source (
     tenant TEXT NOT NULL,
     actor TEXT NOT NULL,
     plugin TEXT NOT NULL,
-    hook TEXT NOT NULL UNIQUE
+    hook TEXT NOT NULL UNIQUE,
+    destinations TEXT
 ) STRICT;
 CREATE TABLE subscription (
     tenant TEXT NOT NULL,
@@ -100,6 +103,7 @@ CREATE TABLE subscription (
     created_at INTEGER NOT NULL,
     next_number INTEGER NOT NULL,
     last_event INTEGER NOT NULL,
+    token TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (tenant, actor, id)
 ) STRICT;
 CREATE INDEX subscription_source ON subscription (source);
@@ -148,6 +152,44 @@ CREATE TABLE recent_event (
 CREATE INDEX recent_event_of ON recent_event (tenant, actor, plugin, trigger);
 ";
 
+const SECRETS: &str = "
+CREATE TABLE secret (
+    tenant TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, actor, name)
+) STRICT;
+";
+
+/// Calls that the server repeats by itself after it was interrupted.
+const CALLS: &str = "
+CREATE TABLE call (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (tenant, id, part),
+    FOREIGN KEY (tenant, id) REFERENCES execution (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+";
+
+/// What the configuration of the server was when it started.
+const APPLIED: &str = "
+CREATE TABLE applied (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    configuration TEXT NOT NULL
+) STRICT;
+";
+
+/// What format 6 has added to the tables of formats 4 and 5.
+const FROM_5: &str = "
+ALTER TABLE source ADD COLUMN destinations TEXT;
+ALTER TABLE subscription ADD COLUMN token TEXT NOT NULL DEFAULT '';
+";
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -176,7 +218,7 @@ pub enum DatabaseError {
     },
     /// Another server uses the file.
     #[error(
-        "Another server is using the data directory {}. Stop it, or choose another --data-dir",
+        "A server is using the data directory {}. Stop it, or choose another --data-dir",
         path.display()
     )]
     InUse {
@@ -214,41 +256,69 @@ impl Database {
     /// When the file cannot be opened or created, or a newer version has written it.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, DatabaseError> {
         let directory = directory.as_ref().to_owned();
-        let path = directory.join("server.db");
+        let path = directory.join(DATABASE);
         let failed = |source| DatabaseError::File { path: path.clone(), source };
         private_directory(&directory).map_err(failed)?;
         private_file(&path).map_err(failed)?;
         let mut writer = connect(&path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
+        // What is removed is overwritten.
+        writer.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let found: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         match found {
             FORMAT => {}
             0 => {
-                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
+                for tables in [
+                    TOKENS,
+                    EXECUTIONS,
+                    CONNECTIONS,
+                    SUBSCRIPTIONS,
+                    SECRETS,
+                    CALLS,
+                    APPLIED,
+                    PAGE,
+                    RECENT_EVENTS,
+                ] {
                     change.execute_batch(tables)?;
                 }
             }
             // Its results were not sealed.
             1 => {
                 change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-                for tables in [EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
+                for tables in [
+                    EXECUTIONS,
+                    CONNECTIONS,
+                    SUBSCRIPTIONS,
+                    SECRETS,
+                    CALLS,
+                    APPLIED,
+                    PAGE,
+                    RECENT_EVENTS,
+                ] {
                     change.execute_batch(tables)?;
                 }
             }
             2 => {
-                for tables in [CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
+                for tables in
+                    [CONNECTIONS, SUBSCRIPTIONS, SECRETS, CALLS, APPLIED, PAGE, RECENT_EVENTS]
+                {
                     change.execute_batch(tables)?;
                 }
             }
             3 => {
-                for tables in [SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
+                for tables in [SUBSCRIPTIONS, SECRETS, CALLS, APPLIED, PAGE, RECENT_EVENTS] {
                     change.execute_batch(tables)?;
                 }
             }
             4 => {
-                for tables in [PAGE, RECENT_EVENTS] {
+                for tables in [FROM_5, SECRETS, CALLS, APPLIED, PAGE, RECENT_EVENTS] {
+                    change.execute_batch(tables)?;
+                }
+            }
+            5 => {
+                for tables in [FROM_5, SECRETS, CALLS, APPLIED] {
                     change.execute_batch(tables)?;
                 }
             }
@@ -269,17 +339,40 @@ impl Database {
 
     /// Reserves the data directory for one server.
     pub(crate) fn lock(&self) -> Result<ServerLock, DatabaseError> {
-        let path = self.0.directory.join("server.lock");
-        let failed = |source| DatabaseError::File { path: path.clone(), source };
-        private_file(&path).map_err(failed)?;
-        let file = File::open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(ServerLock(file)),
-            Err(TryLockError::WouldBlock) => {
-                Err(DatabaseError::InUse { path: self.0.directory.clone() })
-            }
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        lock(&self.0.directory)
+    }
+
+    /// Gives free pages back, and empties the write-ahead log: nothing stays of what was removed.
+    pub(crate) fn compact(&self) -> Result<(), DatabaseError> {
+        let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        for statement in ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM"] {
+            writer.execute_batch(statement)?;
         }
+        let busy = "PRAGMA wal_checkpoint(TRUNCATE)";
+        match writer.query_row(busy, [], |row| row.get::<_, i64>(0))? {
+            0 => Ok(()),
+            _ => Err(DatabaseError::Refused(
+                "The data was removed, and its copy in the write-ahead log is still there, because \
+                 another program reads the database. End it, and repeat the command."
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Notes the configuration that a server has started with.
+    pub(crate) fn note_configuration(&self, configuration: &str) -> Result<(), DatabaseError> {
+        self.write(|change| {
+            change.execute("INSERT OR REPLACE INTO applied VALUES (1, ?1)", [configuration])?;
+            Ok(())
+        })
+    }
+
+    /// The configuration that the last server has started with.
+    pub(crate) fn noted_configuration(&self) -> Result<Option<String>, DatabaseError> {
+        self.read(|database| {
+            let query = "SELECT configuration FROM applied";
+            database.query_row(query, [], |row| row.get(0)).optional()
+        })
     }
 
     /// Reads. Never waits for a write.
@@ -304,6 +397,19 @@ impl Database {
     }
 }
 
+/// Reserves a data directory for one server.
+pub(crate) fn lock(directory: &Path) -> Result<ServerLock, DatabaseError> {
+    let path = directory.join("server.lock");
+    let failed = |source| DatabaseError::File { path: path.clone(), source };
+    private_file(&path).map_err(failed)?;
+    let file = File::open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(ServerLock(file)),
+        Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse { path: directory.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
@@ -311,7 +417,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn private_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn private_directory(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -337,6 +443,45 @@ pub(crate) fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_the_fourth_format_has_the_columns_of_a_new_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = connect(&directory.path().join("server.db")).unwrap();
+        let before_6 = |tables: &str| {
+            let tables = tables.replace(",\n    destinations TEXT", "");
+            tables.replace("    token TEXT NOT NULL DEFAULT '',\n", "")
+        };
+        for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
+            old.execute_batch(&before_6(tables)).unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO source VALUES ('s', 'acme', 'ada', 'pagerduty', 'hook');
+             INSERT INTO subscription VALUES ('acme', 'ada', '1', 's', 'pagerduty', 'event', NULL,
+             NULL, 0, x'00', NULL, 0, 1, 0);
+             PRAGMA user_version = 4;",
+        )
+        .unwrap();
+        drop(old);
+        let columns = |directory: &Path| {
+            let database = Database::open(directory).unwrap();
+            let all = "SELECT m.name || '.' || c.name FROM sqlite_master m \
+                       JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY 1";
+            let read = database.read(|all_tables| {
+                let mut query = all_tables.prepare(all)?;
+                query.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()
+            });
+            read.unwrap()
+        };
+        let new = tempfile::tempdir().unwrap();
+        assert_eq!(columns(directory.path()), columns(new.path()));
+        let database = Database::open(directory.path()).unwrap();
+        let kept = "SELECT token, (SELECT destinations FROM source) FROM subscription";
+        let kept: (String, Option<String>) = database
+            .read(|all| all.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))))
+            .unwrap();
+        assert_eq!(kept, (String::new(), None));
+    }
 
     #[test]
     fn a_file_of_the_first_format_keeps_its_tokens_and_loses_results_that_were_not_sealed() {

@@ -192,7 +192,7 @@ impl ApiError {
         match credential {
             CredentialError::Unknown(name) => Self::no_credential(name),
             CredentialError::Source(_) => Self::internal(&format_args!("{error:#}")),
-            CredentialError::Unavailable { .. } => {
+            CredentialError::Unavailable { .. } | CredentialError::Unreadable { .. } => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 Self::new(status, "credential-unavailable", error.to_string()).retry_after(RETRY)
             }
@@ -217,7 +217,7 @@ impl From<ConnectError> for ApiError {
                 CredentialError::Changed(_) => new(StatusCode::CONFLICT, "credential-changed"),
                 CredentialError::Forbidden { .. } => new(StatusCode::FORBIDDEN, "not-permitted"),
                 CredentialError::Source(_) => Self::internal(&message),
-                CredentialError::Unavailable { .. } => {
+                CredentialError::Unavailable { .. } | CredentialError::Unreadable { .. } => {
                     new(StatusCode::SERVICE_UNAVAILABLE, "credential-unavailable")
                         .retry_after(RETRY)
                 }

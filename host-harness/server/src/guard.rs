@@ -8,6 +8,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use url::Url;
 
 use crate::api::extract::Found;
@@ -145,6 +147,19 @@ pub(crate) async fn guard(
     let secret = ["/connect/", "/enter/", "/hooks/"];
     let is_secret = secret.iter().any(|prefix| route.starts_with(prefix));
     let path: String = if is_secret { route.clone() } else { shown(request.uri().path()) };
+    // At a level that the log leaves out: its lines name the request themselves.
+    let span = tracing::debug_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = %method,
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+    );
+    if !span.is_disabled() && span.set_parent(crate::telemetry::parent(request.headers())).is_err()
+    {
+        tracing::debug!("a request does not continue its trace");
+    }
     let checked = match is_page {
         true => state.origins.check_page(&method, request.uri(), request.headers(), peer),
         false => state.origins.check(request.uri(), request.headers(), peer),
@@ -170,7 +185,7 @@ pub(crate) async fn guard(
             Ok(found) => {
                 caller = found.clone();
                 request.extensions_mut().insert(Found(found));
-                next.run(request).await
+                next.run(request).instrument(span.clone()).await
             }
             Err(error) => error.into_response(),
         },
@@ -181,6 +196,7 @@ pub(crate) async fn guard(
     caching.or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
     state.metrics.request(method.as_str(), &route, status, since.elapsed());
     let quiet = matches!(route.as_str(), "/healthz" | "/readyz");
     match &caller {

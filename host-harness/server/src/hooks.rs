@@ -40,9 +40,13 @@ async fn received(
     let source = source.ok_or_else(nothing)?;
     let plugin = subscriptions.plugin(&source.plugin).ok_or_else(nothing)?;
     let name = name_of(&source);
-    let limit = match subscriptions.triggers().admit(plugin, &name, &method, &headers).await {
+    let triggers = subscriptions.triggers(&source);
+    let limit = match triggers.admit(plugin, &name, &method, &headers).await {
         Ok(limit) => limit,
-        Err(answer) => return Ok(answer),
+        Err(answer) => {
+            subscriptions.metrics().received(&source.plugin, answer.reason.as_str());
+            return Ok(answer);
+        }
     };
     let body = whole(body, &state.limits, "delivery_body", limit).await?;
     Ok(hand_in(subscriptions, &source, method, headers, body).await)
@@ -66,7 +70,9 @@ pub(crate) async fn hand_in(
     let Some(plugin) = subscriptions.plugin(&source.plugin) else {
         return subscriptions_unknown();
     };
-    subscriptions.triggers().receive(plugin, &name, incoming).await
+    let answer = subscriptions.triggers(source).receive(plugin, &name, incoming).await;
+    subscriptions.metrics().received(&source.plugin, answer.reason.as_str());
+    answer
 }
 
 fn subscriptions_unknown() -> Answer {

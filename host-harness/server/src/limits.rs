@@ -146,6 +146,10 @@ limits! {
             "Journal of one execution. One that outgrows it goes on, and cannot be resumed after a \
              crash.",
             "Thousands of requests with the answers that services usually return.";
+        call_bytes: usize = 64 * MIB, "bytes",
+            "Items of a detached execution that are kept, so that the server goes on with it by itself \
+             after a crash. Beyond it, a client has to repeat the call.",
+            "As much as the journal of an execution may have.";
         call_ms: u64 = 60_000, "milliseconds",
             "Time for loading choices and for testing a credential.",
             "A person waits for the form.";
@@ -172,6 +176,9 @@ limits! {
         set_aside_ms: u64 = 3_600_000, "milliseconds",
             "How long an event may be refused before it is set aside, so that those behind it go on.",
             "Engines restart within minutes; an event that a workflow cannot read is refused forever.";
+        secrets_per_tenant: usize = 1_000, "secrets",
+            "Secrets for parameters that a tenant may store over the API.",
+            "Workflows have dozens; each takes at most 4 KiB.";
         poll_ms: u64 = 30_000, "milliseconds",
             "How long a request for events may wait for one.",
             "Half of the idle timeout of common proxies.";
@@ -222,6 +229,9 @@ limits! {
             "MCP calls whose stream broke that can be repeated in this way. Beyond it, the oldest are \
              forgotten.",
             "Each takes 200 bytes.";
+        certificate_ms: u64 = 10_000, "milliseconds",
+            "How often the files of the TLS certificate are read again.",
+            "A renewed certificate is in use long before the old one ends.";
         drain_ms: u64 = 30_000, "milliseconds",
             "How long a server that shuts down waits for executions. Then it cancels them.",
             "As long as Kubernetes waits before it kills a container.";

@@ -27,6 +27,17 @@ struct ExecutionLabels {
     status: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EventLabels {
+    plugin: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeliveryLabels {
+    plugin: String,
+    outcome: String,
+}
+
 /// Counts what the server does.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -36,6 +47,11 @@ pub(crate) struct Metrics {
     executions: Family<ExecutionLabels, Counter>,
     items: Family<ExecutionLabels, Counter>,
     execution_time: Histogram,
+    received: Family<DeliveryLabels, Counter>,
+    events: Family<EventLabels, Counter>,
+    deliveries: Family<DeliveryLabels, Counter>,
+    pub(crate) events_waiting: Gauge,
+    pub(crate) events_set_aside: Gauge,
     pub(crate) queued: Gauge,
     pub(crate) running: Gauge,
     pub(crate) connections: Gauge,
@@ -57,6 +73,11 @@ impl Metrics {
             executions: Family::default(),
             items: Family::default(),
             execution_time: Histogram::new(exponential_buckets(0.01, 4.0, 10)),
+            received: Family::default(),
+            events: Family::default(),
+            deliveries: Family::default(),
+            events_waiting: Gauge::default(),
+            events_set_aside: Gauge::default(),
             queued: Gauge::default(),
             running: Gauge::default(),
             connections: Gauge::default(),
@@ -75,6 +96,27 @@ impl Metrics {
             "Time from an execution's turn to its end",
             Unit::Seconds,
             metrics.execution_time.clone(),
+        );
+        registry.register(
+            "deliveries_received",
+            "Deliveries of services, by what became of them",
+            metrics.received.clone(),
+        );
+        registry.register("events", "Events stored for subscriptions", metrics.events.clone());
+        registry.register(
+            "event_deliveries",
+            "Attempts to send events to engines",
+            metrics.deliveries.clone(),
+        );
+        registry.register(
+            "events_waiting",
+            "Events that no engine has accepted yet",
+            metrics.events_waiting.clone(),
+        );
+        registry.register(
+            "events_set_aside",
+            "Events that were set aside",
+            metrics.events_set_aside.clone(),
         );
         registry.register("executions_queued", "Executions that wait", metrics.queued.clone());
         registry.register("executions_running", "Executions that run", metrics.running.clone());
@@ -103,6 +145,23 @@ impl Metrics {
     pub(crate) fn item(&self, plugin: &str, failed: bool) {
         let status = if failed { "error" } else { "ok" }.to_owned();
         self.items.get_or_create(&ExecutionLabels { plugin: plugin.to_owned(), status }).inc();
+    }
+
+    /// A service has delivered something.
+    pub(crate) fn received(&self, plugin: &str, outcome: &str) {
+        let labels = DeliveryLabels { plugin: plugin.to_owned(), outcome: outcome.to_owned() };
+        self.received.get_or_create(&labels).inc();
+    }
+
+    /// An event was stored for a subscription.
+    pub(crate) fn event(&self, plugin: &str) {
+        self.events.get_or_create(&EventLabels { plugin: plugin.to_owned() }).inc();
+    }
+
+    /// An event was sent to an engine, or was not.
+    pub(crate) fn delivery(&self, plugin: &str, outcome: &str) {
+        let labels = DeliveryLabels { plugin: plugin.to_owned(), outcome: outcome.to_owned() };
+        self.deliveries.get_or_create(&labels).inc();
     }
 
     /// All of it, as OpenMetrics text.

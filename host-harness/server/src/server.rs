@@ -17,16 +17,19 @@ use workflow_node_host::{Host, Plugin};
 
 use crate::connection::PendingConnections;
 use crate::database::{Database, DatabaseError, ServerLock};
+use crate::drift::Applied;
 use crate::error::ApiError;
 use crate::execution::{Executions, Kept};
 use crate::guard::Origins;
 use crate::limits::ServerLimits;
-use crate::listen::{Connections, Listener, TlsFiles};
+use crate::listen::{Connections, Listener};
 use crate::metrics::Metrics;
 use crate::page::{ProxyIdentity, Sessions};
 use crate::seal::ServerKeys;
+use crate::secrets::Secrets;
 use crate::state::{Shared, State};
 use crate::subscription::{MakeTransport, SubscriptionStore, Subscriptions};
+use crate::tls::{Tls, TlsFiles};
 use crate::token::{Policies, Policy, Tokens};
 
 /// Why a server cannot be started.
@@ -222,11 +225,11 @@ impl ServerBuilder {
                 return Err(ServerError::Refused(message));
             }
         }
-        let tls =
-            self.tls.as_ref().map(TlsFiles::acceptor).transpose().map_err(ServerError::Tls)?;
+        let tls = self.tls.map(TlsFiles::read).transpose().map_err(ServerError::Tls)?;
+        let acceptor = tls.as_ref().map(Tls::acceptor);
         let mut listeners = Vec::new();
         for address in self.addresses {
-            let bound = Listener::tcp(address, tls.clone()).await;
+            let bound = Listener::tcp(address, acceptor.clone()).await;
             let failed = |source| ServerError::Listen { address: address.to_string(), source };
             listeners.push(bound.map_err(failed)?);
         }
@@ -242,13 +245,20 @@ impl ServerBuilder {
             return Err(ServerError::Refused("Unix sockets need Unix.".to_owned()));
         }
         let first = listeners.iter().find_map(Listener::address);
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
         let own = first.filter(|address| address.ip().is_loopback());
         let own = own.and_then(|address| Url::parse(&format!("{scheme}://{address}")).ok());
         let public_url = self.public_url.or(own);
         let lock = self.database.lock()?;
+        let digests =
+            plugins.iter().map(|(name, plugin)| (name.clone(), plugin.digest().to_string()));
+        let applied = Applied { policies: self.policies.clone(), plugins: digests.collect() };
+        let applied = serde_json::to_string(&applied)
+            .map_err(|error| ServerError::Refused(format!("A policy cannot be noted: {error}")))?;
+        self.database.note_configuration(&applied)?;
         let metrics = Metrics::new();
         let limits = self.limits;
+        let certificate = ServerLimits::time(limits.certificate_ms);
         let kept = match self.keys.as_ref().filter(|_| self.store_output) {
             Some(keys) => Kept::sealed(keys, &self.database, &limits),
             None => Kept::outcomes(),
@@ -267,6 +277,8 @@ impl ServerBuilder {
                 plugins.clone(),
                 public_url.clone(),
                 limits.clone(),
+                (Tokens::new(self.database.clone()), self.policies.clone()),
+                metrics.clone(),
                 self.deliveries,
             ))),
             _ => None,
@@ -277,6 +289,7 @@ impl ServerBuilder {
         }
         let sessions = Sessions::new(self.database.clone(), self.page_proxy, limits.clone());
         sessions.note_address(public_url.as_ref())?;
+        let secrets = self.keys.as_ref().map(|keys| Secrets::new(self.database.clone(), keys));
         let (router, document) = crate::api::router();
         let document = document.to_json().map_err(|error| {
             ServerError::Refused(format!("The API cannot be described: {error}"))
@@ -290,6 +303,7 @@ impl ServerBuilder {
             executions: executions.clone(),
             connections: pending.clone(),
             subscriptions: subscriptions.clone(),
+            secrets,
             limits: limits.clone(),
             metrics: metrics.clone(),
             origins: Origins::new(self.hosts, public_url),
@@ -312,8 +326,11 @@ impl ServerBuilder {
             })
         });
         let accepting = accepting.collect();
-        let pruning =
-            tokio::spawn(prune(executions.clone(), pending, subscriptions.clone(), sessions));
+        let mut background = vec![
+            tokio::spawn(crate::resume::resume(state.clone())),
+            tokio::spawn(prune(executions.clone(), pending, subscriptions.clone(), sessions)),
+        ];
+        background.extend(tls.map(|tls| tokio::spawn(tls.watch(certificate))));
         Ok(Server {
             host: self.host,
             state,
@@ -322,7 +339,7 @@ impl ServerBuilder {
             graceful,
             stop,
             accepting,
-            pruning,
+            background,
             subscriptions,
             _lock: lock,
         })
@@ -374,7 +391,8 @@ pub struct Server {
     graceful: Arc<GracefulShutdown>,
     stop: CancellationToken,
     accepting: Vec<JoinHandle<()>>,
-    pruning: JoinHandle<()>,
+    /// What runs until the server is shut down.
+    background: Vec<JoinHandle<()>>,
     subscriptions: Option<Arc<Subscriptions>>,
     _lock: ServerLock,
 }
@@ -432,7 +450,7 @@ impl Server {
                 tracing::error!(%error, "a listener failed");
             }
         }
-        self.pruning.abort();
+        self.background.iter().for_each(JoinHandle::abort);
         if let Some(subscriptions) = &self.subscriptions {
             subscriptions.stop().await;
         }

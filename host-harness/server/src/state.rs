@@ -14,6 +14,7 @@ use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
 use crate::page::Sessions;
+use crate::secrets::Secrets;
 use crate::subscription::Subscriptions;
 use crate::token::{Caller, Policies, Tokens};
 
@@ -30,6 +31,8 @@ pub(crate) struct State {
     pub(crate) connections: Option<PendingConnections>,
     /// `None` without a store for them.
     pub(crate) subscriptions: Option<Arc<Subscriptions>>,
+    /// `None` without a key for them.
+    pub(crate) secrets: Option<Secrets>,
     pub(crate) limits: ServerLimits,
     pub(crate) metrics: Metrics,
     pub(crate) origins: Origins,

@@ -155,6 +155,10 @@ pub(crate) struct Form {
     /// secrets. Repeatable
     #[arg(long, value_name = "NAME=-|@FILE")]
     pub(crate) secret: Vec<String>,
+    /// Where the host reads a secret that is kept elsewhere, each time that it is used:
+    /// file:/path, env:VARIABLE, or exec:["program","argument"]. Repeatable
+    #[arg(long, value_name = "NAME=REFERENCE")]
+    pub(crate) secret_reference: Vec<String>,
     /// Source of the app's client secret: a file, or `-` for standard input [env
     /// WORKFLOW_NODE_CLIENT_SECRET contains the secret itself]
     #[arg(long, value_name = "-|@FILE")]
@@ -252,6 +256,8 @@ pub(crate) struct ConnectArgs {
                                                        prompts for the secrets
   harness credential add work … --secret api_token=@token.txt
   pass show token | harness credential add work … --secret api_token=-
+  harness credential add work … --secret-reference 'api_token=exec:[\"pass\",\"show\",\"token\"]'
+                                                       reads it from there at each use
 
 Secrets are never read from the command line, because other users can see it and shells store it.")]
 pub(crate) struct AddArgs {

@@ -27,7 +27,7 @@ pub(super) async fn connect(setup: &Setup, args: ConnectArgs) -> Result<Exit, Fa
     let mut order = named(setup, &args.name, &args.naming, credential_type)?;
     refuse_taken(setup, &world, &order)?;
     order.ask = ask(&args.rights);
-    order.form = given.filled(credential_type, None)?;
+    given.fill(credential_type, &mut order)?;
     let made = Made { world: &world, plugin: &plugin, path: &path, format: args.format };
     made.make(setup, order, &args.browser).await
 }
@@ -54,7 +54,7 @@ pub(super) async fn add(setup: &Setup, args: AddArgs) -> Result<Exit, Failure> {
     plugin.check_approval().await.map_err(|error| Failure::of(&error, &path))?;
     let mut order = named(setup, &args.name, &args.naming, credential_type)?;
     refuse_taken(setup, &world, &order)?;
-    order.form = given.filled(credential_type, None)?;
+    given.fill(credential_type, &mut order)?;
     let made = Made { world: &world, plugin: &plugin, path: &path, format: args.format };
     made.make(setup, order, &Browser::default()).await
 }
@@ -75,12 +75,11 @@ pub(super) async fn reconnect(setup: &Setup, args: AgainArgs) -> Result<Exit, Fa
     let credential_type = credential_type(&plugin, &order.credential_type, &path)?;
     check_rights(credential_type, &args.rights)?;
     order.ask = ask(&args.rights);
-    let mut before = order.form.clone();
     if credential_type.grant == Grant::Fixed {
-        // The secret is what is to be replaced.
-        before.secrets.clear();
+        // The secret is what is to be replaced; one that is kept elsewhere is read again.
+        order.form.secrets.clear();
     }
-    order.form = given.filled(credential_type, Some(before))?;
+    given.fill(credential_type, &mut order)?;
     let made = Made { world: &world, plugin: &plugin, path: &path, format: args.format };
     made.make(setup, order, &args.browser).await
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use workflow_node_host::Secret;
-use workflow_node_host::credential::CredentialForm;
+use workflow_node_host::credential::{CredentialForm, SecretReference};
 use workflow_node_host::description::{self, CredentialType, Field};
+use workflow_node_host::oauth::ConnectOrder;
 
 use super::args::Form;
 use super::secrets::{self, Source};
@@ -18,6 +19,7 @@ const CLIENT_SECRET: &str = "WORKFLOW_NODE_CLIENT_SECRET";
 pub(super) struct Given {
     fields: Vec<String>,
     sources: BTreeMap<String, Source>,
+    references: BTreeMap<String, SecretReference>,
     client_secret: Option<String>,
 }
 
@@ -27,6 +29,7 @@ pub(super) fn given(form: &Form) -> Result<Given, Failure> {
     Ok(Given {
         fields: form.field.clone(),
         sources: secrets::sources(&form.secret)?,
+        references: secrets::references(&form.secret_reference)?,
         client_secret: form.client_secret.clone(),
     })
 }
@@ -37,13 +40,14 @@ impl Given {
         fields(credential_type, &self.fields, Map::new()).map(|_| ())
     }
 
-    /// The form: what was given over what was there, and asked for where it is required.
-    pub(super) fn filled(
+    /// Fills in the form of an order: what was given over what was there, and asked for where it is
+    /// required.
+    pub(super) fn fill(
         mut self,
         credential_type: &CredentialType,
-        before: Option<CredentialForm>,
-    ) -> Result<CredentialForm, Failure> {
-        let before = before.unwrap_or_default();
+        order: &mut ConnectOrder,
+    ) -> Result<(), Failure> {
+        let before = std::mem::take(&mut order.form);
         if let Some(field) = client_secret_field(credential_type) {
             if let Some(source) = &self.client_secret {
                 let text = format!("{field}={source}");
@@ -52,6 +56,7 @@ impl Given {
                     self.sources.insert(field.to_owned(), source);
                 }
             } else if !self.sources.contains_key(field)
+                && !self.references.contains_key(field)
                 && let Ok(secret) = std::env::var(CLIENT_SECRET)
                 && !secret.is_empty()
             {
@@ -63,8 +68,19 @@ impl Given {
             return Err(Failure::input("secret", message));
         }
         let fields = fields(credential_type, &self.fields, before.fields)?;
-        let secrets = secrets::gather(credential_type, self.sources, before.secrets)?;
-        Ok(CredentialForm { fields, secrets })
+        if let Some(name) = self.references.keys().find(|name| self.sources.contains_key(*name)) {
+            let message = format!("Secret `{name}` is both given and kept elsewhere");
+            return Err(Failure::input("secret", message).next("choose one"));
+        }
+        let mut before = before.secrets;
+        before.retain(|name, _| !self.references.contains_key(name));
+        let mut references = std::mem::take(&mut order.references);
+        references.retain(|name, _| !self.sources.contains_key(name));
+        references.extend(self.references);
+        let secrets = secrets::gather(credential_type, self.sources, before, &references)?;
+        order.form = CredentialForm { fields, secrets };
+        order.references = references;
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use workflow_node_host::Secret;
+use workflow_node_host::credential::{InvalidReference, SecretReference};
 use workflow_node_host::description::{CredentialType, Form};
 
 use crate::exit::{Exit, Failure};
@@ -46,6 +47,23 @@ pub(super) fn sources(given: &[String]) -> Result<BTreeMap<String, Source>, Fail
     Ok(sources)
 }
 
+/// Reads `--secret-reference`. What is not a reference may be the secret itself, so it is not quoted.
+pub(super) fn references(given: &[String]) -> Result<BTreeMap<String, SecretReference>, Failure> {
+    let mut references = BTreeMap::new();
+    for text in given {
+        let wrong = |problem: String| Failure::input("secret", problem);
+        let Some((name, reference)) = text.split_once('=') else {
+            return Err(wrong("--secret-reference expects NAME=REFERENCE".to_owned()));
+        };
+        let reference =
+            reference.parse().map_err(|error: InvalidReference| wrong(error.to_string()))?;
+        if references.insert(name.to_owned(), reference).is_some() {
+            return Err(Failure::input("secret", "A secret is set twice"));
+        }
+    }
+    Ok(references)
+}
+
 /// A secret that was typed in clear.
 pub(super) fn on_the_command_line(name: &str) -> Failure {
     // A name that is none may itself be the secret.
@@ -62,15 +80,16 @@ pub(super) fn on_the_command_line(name: &str) -> Failure {
     ))
 }
 
-/// All secrets of the form: those that were there, over them those that were given, and those that
-/// are required and asked for.
+/// All secrets of the form that are stored: those that were there, over them those that were given, and
+/// those that are required and asked for, unless they are kept elsewhere.
 pub(super) fn gather(
     credential_type: &CredentialType,
     mut sources: BTreeMap<String, Source>,
     mut before: BTreeMap<String, Secret>,
+    references: &BTreeMap<String, SecretReference>,
 ) -> Result<BTreeMap<String, Secret>, Failure> {
     let known = credential_type.secret_fields();
-    if sources.keys().any(|name| !known.contains(name)) {
+    if sources.keys().chain(references.keys()).any(|name| !known.contains(name)) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let message =
             format!("Credential type `{}` does not have this secret", credential_type.name);
@@ -79,7 +98,7 @@ pub(super) fn gather(
     }
     let form = Form::of_credential_type(credential_type);
     for field in form.fields.into_iter().filter(|field| field.is_required && field.is_secret) {
-        if !before.contains_key(&field.name) {
+        if !before.contains_key(&field.name) && !references.contains_key(&field.name) {
             sources.entry(field.name).or_insert(Source::Prompt);
         }
     }

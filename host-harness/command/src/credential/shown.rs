@@ -111,6 +111,9 @@ pub(super) fn summary_text(summary: &CredentialSummary) -> String {
     for (name, value) in &summary.fields {
         members.push(pair(&format!("Field {name}"), words(value)));
     }
+    for (name, reference) in &summary.references {
+        members.push(pair(&format!("Secret {name}"), format!("read from {reference}")));
+    }
     if let Some(configuration) = &summary.configuration {
         let audiences: Vec<String> =
             configuration.audiences.iter().map(ToString::to_string).collect();

@@ -42,6 +42,16 @@ fn every_command_has_help() {
         &["token", "page"],
         &["token", "list"],
         &["token", "revoke"],
+        &["secret"],
+        &["secret", "set"],
+        &["secret", "list"],
+        &["secret", "remove"],
+        &["config"],
+        &["config", "diff"],
+        &["data"],
+        &["data", "purge"],
+        &["data", "backup"],
+        &["data", "restore"],
         &["completions"],
     ];
     for command in commands {
@@ -66,6 +76,11 @@ fn commands_that_take_several_arguments_give_examples() {
         &["serve"],
         &["token", "create"],
         &["token", "page"],
+        &["secret", "set"],
+        &["config", "diff"],
+        &["data", "purge"],
+        &["data", "backup"],
+        &["data", "restore"],
     ] {
         let output = world.harness(&[command, &["--help"][..]].concat()).expect(0);
         let examples = output.stdout.split_once("Example").map(|(_, rest)| rest).unwrap_or("");

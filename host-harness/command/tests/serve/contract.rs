@@ -9,7 +9,8 @@ use crate::support::{Answer, Client, World};
 /// A value for a parameter of a path. `DELETE` takes what nothing else needs.
 fn segment<'a>(method: &str, name: &str, authorization: &'a str) -> &'a str {
     match name {
-        "credential" | "subscription" if method == "DELETE" => "spare",
+        "credential" | "subscription" | "secret" if method == "DELETE" => "spare",
+        "secret" => "secret-1",
         "subscription" => "sub-1",
         "authorization" => authorization,
         "plugin" => "pagerduty",
@@ -44,6 +45,7 @@ fn body(world: &World, path: &str, digest: &Value) -> Option<Value> {
         }),
         path if path.ends_with("/authorizations") => json!({}),
         "/v1/subscriptions/{subscription}" => subscription(),
+        "/v1/secrets/{secret}" => json!({"value": "sesame"}),
         path if path.ends_with("/redeliver") => json!({"numbers": [1]}),
         path if path.ends_with("/deliveries") => json!({"headers": {}, "body": "e30="}),
         path if path.ends_with("/approval") => json!({ "digest": digest }),
@@ -149,7 +151,9 @@ fn every_reference_in_the_document_resolves() {
 fn every_operation_answers_as_its_document_says() {
     let world = World::new();
     let server = world.serve(&[]);
-    let client = server.client(&world.full_token());
+    let roles = ["run", "connect", "approve", "monitor"].map(|role| ["--role", role]);
+    let client =
+        server.client(&world.token("all", &[&roles.concat()[..], &["--raw-secrets"]].concat()));
     let document = client.get("/v1/openapi.json").expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let nobody = server.anybody();
@@ -165,6 +169,7 @@ fn every_operation_answers_as_its_document_says() {
     for id in ["sub-1", "spare"] {
         client.put(&format!("/v1/subscriptions/{id}"), &subscription()).expect(200);
     }
+    client.put("/v1/secrets/spare", &json!({"value": "sesame"})).expect(200);
     // So that there is an execution to ask for.
     client.post(crate::support::EXECUTE, &world.incidents("run-1", 1)).expect(200);
 

@@ -554,3 +554,53 @@ fn a_server_that_waited_long_enough_cancels_what_runs() {
     let status = server.client(&token).get("/v1/executions/run-1").expect(200);
     assert_eq!(status["status"], "cancelled");
 }
+
+#[test]
+fn a_detached_execution_goes_on_by_itself_after_a_restart() {
+    let world = World::new();
+    let token = world.token("engine", &["--role", "run"]);
+    let gone = world.token("gone", &["--role", "run"]);
+    let before = world.simulator.us().incident_count();
+    let hold = hold(&world, "/incidents");
+    let server = world.serve(&[]);
+    let detach = format!("{EXECUTE}?detach");
+    for (token, id) in [(&token, "run-1"), (&gone, "run-2")] {
+        let mut call = world.incidents(id, 30);
+        call["options"] = json!({"concurrency": 2});
+        server.client(token).post(&detach, &call).expect(202);
+    }
+    until("requests at the service", || hold.arrived() >= 4);
+    server.kill();
+    assert!(!is_on_the_disk(&world, "Incident 1"), "the calls are sealed");
+    release(&world, &hold);
+    world.harness(&["token", "revoke", "gone"]);
+    let mut server = world.serve(&[]);
+    let client = server.client(&token);
+    until("the end of the execution", || {
+        client.get("/v1/executions/run-1").expect(200)["status"] == "finished"
+    });
+    // What a token may not do any more is not done by itself either.
+    assert_eq!(client.get("/v1/executions/run-2").expect(200)["status"], "interrupted");
+    let result = client.get("/v1/executions/run-1").expect(200);
+    assert_eq!((&result["finished"], &result["failed"]), (&json!(30), &json!(0)));
+    assert_eq!(world.simulator.us().incident_count(), before + 30);
+    assert!(server.log().contains("execution is not resumed"), "{}", server.log());
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+
+    // Without its journal, it waits for its client.
+    let hold = self::hold(&world, "/incidents");
+    let server = world.serve(&[]);
+    let mut call = world.incidents("run-3", 4);
+    call["options"] = json!({"concurrency": 1});
+    server.client(&token).post(&detach, &call).expect(202);
+    until("a request at the service", || hold.arrived() > 0);
+    server.kill();
+    release(&world, &hold);
+    std::fs::remove_dir_all(world.path("data/executions")).unwrap();
+    let server = world.serve(&[]);
+    let client = server.client(&token);
+    std::thread::sleep(Duration::from_secs(2));
+    let status = client.get("/v1/executions/run-3").expect(200)["status"].clone();
+    assert_eq!(status, "interrupted", "nothing says what was sent");
+}

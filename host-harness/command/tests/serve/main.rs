@@ -2,13 +2,16 @@
 
 mod connecting;
 mod contract;
+mod elsewhere;
 mod executions;
 mod guide;
 mod listening;
 mod lists;
 mod mcp;
+mod operating;
 mod page;
 mod page_forms;
+mod secrets;
 mod subscriptions;
 mod support;
 mod tenants;

@@ -105,6 +105,11 @@ impl World {
     }
 
     pub(crate) fn serve_exactly(&self, args: &[&str]) -> Served {
+        self.start(self.serving(args))
+    }
+
+    /// The command that starts a server which reaches the simulator.
+    pub(crate) fn serving(&self, args: &[&str]) -> Command {
         let mut command = self.command(args);
         if !args.contains(&"--listen") && !args.contains(&"--config") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -113,6 +118,11 @@ impl World {
         for mapping in self.simulator.connect_to() {
             command.arg("--connect-to").arg(mapping);
         }
+        command
+    }
+
+    /// Starts a server.
+    pub(crate) fn start(&self, mut command: Command) -> Served {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -138,6 +148,13 @@ impl World {
         };
         served.address = address.split("://").nth(1).and_then(|address| address.parse().ok());
         served
+    }
+
+    /// The digest of the plugin.
+    pub(crate) fn digest(&self) -> String {
+        let listed = self.harness(&["inspect", plugin(), "--format", "json"]);
+        let digest = listed.split("sha256:").nth(1).map(|rest| &rest[..64]);
+        format!("sha256:{}", digest.expect("the plugin has a digest"))
     }
 
     /// The ID of a service of the account.

@@ -17,7 +17,7 @@ use workflow_node_host::oauth::{Actor, ConnectError, CredentialManager};
 use workflow_node_host::{Plugin, Principal};
 
 use super::credentials::{CredentialEntry, entry, visible};
-use super::extract::{Segments, json, object};
+use super::extract::{Segments, json, object, secrets};
 use crate::connection::{
     Ask, Clicked, Connection, PendingConnections, Progress, Wanted, key_of, missing_fields,
     missing_secrets,
@@ -107,7 +107,7 @@ pub(crate) struct ConnectBody {
     fields: Map<String, Value>,
     /// Secrets of the form. Only with a token whose policy sets `raw_secrets`; otherwise, a person
     /// types them on the page of the link.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "secrets")]
     secrets: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "object")]
     ask: AskOrder,
@@ -121,6 +121,7 @@ pub(crate) struct ReconnectBody {
     #[schema(value_type = Object)]
     fields: Map<String, Value>,
     /// Secrets of the form that change. Only with a token whose policy sets `raw_secrets`.
+    #[serde(deserialize_with = "secrets")]
     secrets: BTreeMap<String, String>,
     #[serde(deserialize_with = "object")]
     ask: AskOrder,

@@ -1,7 +1,7 @@
 //! Running actions, and what came of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Json;
@@ -11,26 +11,30 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sha2::Sha256;
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
-use workflow_node_host::description::{FieldProblem, Idempotency};
-use workflow_node_host::{Execution, Plugin, Principal};
+use workflow_node_host::credential::{Credential, CredentialForm};
+use workflow_node_host::description::{FieldProblem, Form, Grant, Idempotency};
+use workflow_node_host::{Execution, Plugin, Principal, Secret};
 
 use super::extract::{
-    Params, Segments, accepts, is_media_type, next_part, object, parse, parse_object, unsupported,
-    whole,
+    Params, Segments, accepts, is_media_type, next_part, object, parse, parse_object, secrets,
+    unsupported, whole,
 };
 use super::page::{PageQuery, bad_cursor, cursor};
 use super::{credentials, raw_secret_problems};
-use crate::error::{ApiError, Failures, Problem};
+use crate::error::{ApiError, Failures, Problem, shown};
 use crate::execution::{
-    Attachment, ExecutionStatus, Executions, Fingerprint, ItemElement, ItemLine, Items, Job, Key,
-    Request, Spool, Started, StatusLine, Stored, reason_of_missing,
+    Attachment, ExecutionStatus, Executions, Fingerprint, Interrupted, ItemElement, ItemLine,
+    Items, Job, Key, Request, SavedCall, Spool, Started, StatusLine, Stored, reason_of_missing,
 };
 use crate::limits::ServerLimits;
+use crate::secrets::Filler;
 use crate::state::{Shared, State as Server};
 use crate::token::{Caller, Role};
 
@@ -75,12 +79,50 @@ pub(crate) struct ExecuteOrder {
     /// Names of credentials, by slot.
     #[serde(default)]
     pub(crate) credentials: BTreeMap<String, String>,
+    /// Credentials that live as long as this execution, by slot. Only with a token whose policy sets
+    /// `inline_credentials`.
+    #[serde(default, deserialize_with = "inline_credentials")]
+    pub(crate) inline_credentials: BTreeMap<String, InlineCredential>,
     /// Parameters, one object per item.
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub(crate) items: Vec<Map<String, Value>>,
     #[serde(default, deserialize_with = "object")]
     pub(crate) options: ExecuteOptions,
+}
+
+/// A credential that a call brings.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InlineCredential {
+    /// Name of the credential type. Its secrets must be typed in, not granted by a person.
+    #[serde(rename = "type")]
+    credential_type: String,
+    /// Fields of the form that are not secret.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    fields: Map<String, Value>,
+    /// Secrets of the form.
+    #[serde(default, deserialize_with = "secrets")]
+    #[schema(value_type = BTreeMap<String, String>)]
+    secrets: BTreeMap<String, Secret>,
+}
+
+impl std::fmt::Debug for InlineCredential {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("InlineCredential").finish_non_exhaustive()
+    }
+}
+
+/// Reads inline credentials. What cannot be read is not quoted.
+fn inline_credentials<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, InlineCredential>, D::Error> {
+    serde_json::from_value(Value::deserialize(deserializer)?).map_err(|_| {
+        serde::de::Error::custom(
+            "`inline_credentials` is not an object with `type`, `fields`, and `secrets` for each slot",
+        )
+    })
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -163,7 +205,9 @@ pub(crate) async fn execute(
         Some(_) => return Err(ApiError::invalid("`detach` is `true`, `false`, or empty.")),
     };
     let call = Call::read(&headers, body, &state.limits).await?;
-    let job = target.prepare(&state, &caller, call, |_| random_id()).await?;
+    let saved = detach.then(|| target.saved(&caller, &call)).flatten();
+    let mut job = target.prepare(&state, &caller, call, |_| random_id()).await?;
+    job.saved = saved;
     let principal = caller.policy.principal();
     let (key, id) = (job.request.key.clone(), job.request.key.id.clone());
 
@@ -252,18 +296,27 @@ impl Target {
         for name in order.credentials.values() {
             credentials::usable(state, caller, name).await?;
         }
-        let ticket = Validation {
+        let takes_secrets = plugin.takes_secrets(&action)?;
+        let filler = Filler::new(state.secrets.clone(), caller, &plugin, &action);
+        let mut validation = Validation {
             plugin: plugin.clone(),
             action: action.clone(),
             raw_secrets: caller.policy.raw_secrets,
             all: !order.options.continue_on_fail,
+            filler: takes_secrets.then_some(filler),
         };
-        if ticket.all || !ticket.raw_secrets {
+        if validation.all || validation.filler.is_some() {
             let checked = tokio::task::spawn_blocking(move || {
-                items.check(|first, portion| ticket.check(first, portion)).map(|()| items)
+                items.check(|first, portion| validation.check(first, portion))?;
+                Ok::<_, ApiError>((items, validation.filler))
             });
-            items = checked.await.map_err(|error| ApiError::internal(&error))??;
+            let (checked, filler) = checked.await.map_err(|error| ApiError::internal(&error))??;
+            items = match filler.filter(Filler::has_any) {
+                Some(filler) => checked.filled(Arc::new(move |item| filler.fill(item))),
+                None => checked,
+            };
         }
+        let inline = inline(caller, &plugin, &order).await?;
         let principal = caller.policy.principal();
         let fingerprint = fingerprint(&plugin, &action, &order, of_items);
         let id = order.execution_id.take().unwrap_or_else(|| name(&fingerprint));
@@ -282,14 +335,121 @@ impl Target {
         execution.continue_on_fail = order.options.continue_on_fail;
         execution.concurrency = order.options.concurrency.map(|items| items as usize);
         execution.credentials = order.credentials;
+        execution.inline_credentials = inline;
         execution.context = caller.policy.context();
         execution.context.workflow = order.workflow;
         execution.context.timeout = order.options.timeout_ms.map(ServerLimits::time);
-        Ok(Job { request, plugin, execution, items })
+        Ok(Job { request, plugin, execution, items, saved: None, is_by_itself: false })
+    }
+}
+
+/// The credentials that a call brings.
+async fn inline(
+    caller: &Caller,
+    plugin: &Plugin,
+    order: &ExecuteOrder,
+) -> Result<BTreeMap<String, Credential>, ApiError> {
+    let mut all = BTreeMap::new();
+    if order.inline_credentials.is_empty() {
+        return Ok(all);
+    }
+    if !caller.policy.inline_credentials {
+        let message = "The token may not bring credentials in a call.";
+        return Err(ApiError::not_permitted(message));
+    }
+    for (slot, one) in &order.inline_credentials {
+        if order.credentials.contains_key(slot) {
+            let message = format!(
+                "The slot `{}` is filled by `credentials` and by `inline_credentials`.",
+                shown(slot)
+            );
+            return Err(ApiError::invalid(message));
+        }
+        let described = plugin
+            .credential_type(&one.credential_type)
+            .map_err(|_| ApiError::not_found("credential type", &one.credential_type))?;
+        if described.grant != Grant::Fixed {
+            let message = format!(
+                "The credential type `{}` is connected by a person, and cannot be brought in a call.",
+                described.name
+            );
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Err(ApiError::new(status, "invalid-input", message)
+                .next("Connect the account, and name the credential."));
+        }
+        // What must be filled in and has a default need not be said.
+        let mut fields = one.fields.clone();
+        for field in Form::of_credential_type(described).fields {
+            if let Some(default) = field.default.filter(|_| field.is_required && !field.is_secret) {
+                fields.entry(field.name).or_insert(default);
+            }
+        }
+        let form = CredentialForm { fields, secrets: one.secrets.clone() };
+        let name = inline_name(&one.secrets);
+        all.insert(slot.clone(), plugin.credential(name, &described.name, form).await?);
+    }
+    Ok(all)
+}
+
+/// What tells inline credentials apart for rate limits and connections: the same secrets have the same
+/// name while this process runs, and nobody else can tell which.
+fn inline_name(secrets: &BTreeMap<String, Secret>) -> String {
+    static KEY: LazyLock<[u8; 32]> = LazyLock::new(rand::random);
+    let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(&*KEY) else { return random_id() };
+    for (name, secret) in secrets {
+        for text in [name.as_str(), secret.expose()] {
+            mac.update(&(text.len() as u64).to_le_bytes());
+            mac.update(text.as_bytes());
+        }
+    }
+    let tag = mac.finalize().into_bytes();
+    let digits: String = tag.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("inline:{digits}")
+}
+
+impl Target {
+    /// What the server needs to repeat a detached call by itself. One that brings credentials cannot be
+    /// repeated.
+    fn saved(&self, caller: &Caller, call: &Call) -> Option<SavedCall> {
+        let order = &call.order;
+        order.inline_credentials.is_empty().then(|| SavedCall {
+            token: caller.token.clone(),
+            plugin: self.plugin.description().node.name.clone(),
+            action: self.action.clone(),
+            workflow: order.workflow.clone(),
+            credentials: order.credentials.clone(),
+            continue_on_fail: order.options.continue_on_fail,
+            concurrency: order.options.concurrency,
+            timeout_ms: order.options.timeout_ms,
+        })
     }
 }
 
 impl Call {
+    /// A call that was kept.
+    pub(crate) fn kept(found: Interrupted, limits: &ServerLimits) -> Result<Self, ApiError> {
+        let Interrupted { key, call, lines, .. } = found;
+        let order = ExecuteOrder {
+            execution_id: Some(key.id),
+            workflow: call.workflow,
+            credentials: call.credentials,
+            inline_credentials: BTreeMap::new(),
+            items: Vec::new(),
+            options: ExecuteOptions {
+                continue_on_fail: call.continue_on_fail,
+                concurrency: call.concurrency,
+                timeout_ms: call.timeout_ms,
+            },
+        };
+        let (mut of_items, mut spool) = (Fingerprint::new(), Spool::new(limits.spool_memory));
+        for line in lines {
+            let item = serde_json::from_str(&line).map_err(|error| ApiError::internal(&error))?;
+            of_items.object(&item);
+            spool.push(&item)?;
+        }
+        Ok(Self { order, items: spool.end(), of_items })
+    }
+
     /// A call that is in memory with its items.
     pub(crate) fn of(mut order: ExecuteOrder, limits: &ServerLimits) -> Result<Self, ApiError> {
         let mut of_items = Fingerprint::new();
@@ -450,6 +610,12 @@ fn fingerprint(
         whole.text(slot);
         whole.text(name);
     }
+    // Not the secrets of inline credentials: the fingerprint is stored.
+    for (slot, one) in &order.inline_credentials {
+        whole.text(slot);
+        whole.text(&one.credential_type);
+        whole.object(&one.fields);
+    }
     whole.text(if order.options.continue_on_fail { "continue" } else { "stop" });
     whole.end()
 }
@@ -461,23 +627,32 @@ struct Validation {
     raw_secrets: bool,
     /// Whether an invalid item refuses the whole call.
     all: bool,
+    /// If the action takes secrets.
+    filler: Option<Filler>,
 }
 
 /// Problems that a response lists at most.
 const PROBLEMS: usize = 100;
 
 impl Validation {
-    fn check(&self, first: usize, items: &[Value]) -> Result<(), ApiError> {
-        if !self.raw_secrets {
-            for (index, item) in items.iter().enumerate() {
+    fn check(&mut self, first: usize, items: &[Value]) -> Result<(), ApiError> {
+        let mut items = std::borrow::Cow::Borrowed(items);
+        if let Some(filler) = &mut self.filler {
+            for index in 0..items.len() {
                 let at = format!("/items/{}", first + index);
-                raw_secret_problems(&self.plugin, &self.action, item, &at)?;
+                if !self.raw_secrets {
+                    raw_secret_problems(&self.plugin, &self.action, &items[index], &at)?;
+                }
+                let mut item = items[index].clone();
+                if filler.read(&mut item, &at)? {
+                    items.to_mut()[index] = item;
+                }
             }
         }
         if !self.all {
             return Ok(());
         }
-        let of_items = self.plugin.validate(&self.action, items)?;
+        let of_items = self.plugin.validate(&self.action, &items)?;
         let problems: Vec<Problem> = of_items
             .iter()
             .enumerate()

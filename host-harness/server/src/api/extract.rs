@@ -1,5 +1,6 @@
 //! Parts of requests. Whatever cannot be read is an error of the API.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,8 +12,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use workflow_node_host::Secret;
 
 use crate::error::ApiError;
 use crate::limits::ServerLimits;
@@ -192,6 +195,27 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     }
 
     deserializer.deserialize_map(Members(PhantomData))
+}
+
+/// Reads a secret. What is not one is not quoted, because it may have been meant as one.
+pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(Secret::new(text)),
+        _ => Err(D::Error::custom("a secret is not a string")),
+    }
+}
+
+/// Reads secrets by name, as [`secret`] does.
+pub(crate) fn secrets<'de, D: Deserializer<'de>, T: From<String>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    let wrong = || D::Error::custom("`secrets` is not an object of strings");
+    let Value::Object(all) = Value::deserialize(deserializer)? else { return Err(wrong()) };
+    let all = all.into_iter().map(|(name, value)| match value {
+        Value::String(text) => Ok((name, text.into())),
+        _ => Err(wrong()),
+    });
+    all.collect()
 }
 
 /// Reading from memory cannot fail.

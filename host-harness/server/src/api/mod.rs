@@ -9,12 +9,13 @@ mod operations;
 mod options;
 pub(crate) mod page;
 pub(crate) mod plugins;
+mod secrets;
 mod subscriptions;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -23,7 +24,8 @@ use workflow_node_host::Plugin;
 use workflow_node_host::description::{Action, Trigger};
 
 use crate::error::{ApiError, ErrorBody, Problem};
-use crate::state::Shared;
+use crate::secrets::Filler;
+use crate::state::{Shared, State as Server};
 use crate::token::Caller;
 use crate::{hooks, pages};
 
@@ -69,6 +71,8 @@ pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(connections::authorize))
         .routes(routes!(connections::authorization))
         .routes(routes!(credentials::test))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::put, secrets::remove))
         .routes(routes!(executions::execute))
         .routes(routes!(executions::list))
         .routes(routes!(executions::get, executions::cancel))
@@ -151,6 +155,25 @@ fn check_raw_secrets(
     }
 }
 
+/// Parameters with the stored secrets that they name.
+async fn with_secrets(
+    state: &Server,
+    caller: &Caller,
+    plugin: &Plugin,
+    form: &str,
+    parameters: Map<String, Value>,
+    at: &'static str,
+) -> Result<Map<String, Value>, ApiError> {
+    let mut filler = Filler::new(state.secrets.clone(), caller, plugin, form);
+    let mut parameters = Value::Object(parameters);
+    let filled =
+        tokio::task::spawn_blocking(move || filler.read(&mut parameters, at).map(|_| parameters));
+    match filled.await.map_err(|error| ApiError::internal(&error))?? {
+        Value::Object(parameters) => Ok(parameters),
+        _ => Err(ApiError::internal(&"parameters are no object any more")),
+    }
+}
+
 /// Refuses parameters that hold secrets themselves.
 fn raw_secret_problems(
     plugin: &Plugin,
@@ -164,10 +187,13 @@ fn raw_secret_problems(
     }
     let problem = |pointer: String| Problem {
         pointer: format!("{at}{pointer}"),
-        message: "holds a secret itself, not a handle of one".to_owned(),
+        message: "holds a secret itself, not the name or a handle of one".to_owned(),
     };
     let message = "The call holds secrets, which the workflow of an engine would store.";
     Err(ApiError::new(StatusCode::FORBIDDEN, "raw-secret", message)
-        .next("Use handles of secrets, or a token whose policy sets `raw_secrets`.")
+        .next(
+            "Store the secret with `harness secret set NAME`, and pass `secret:NAME`; or use a token \
+             whose policy sets `raw_secrets`.",
+        )
         .problems(found.into_iter().map(problem).collect()))
 }

@@ -108,6 +108,9 @@ pub(crate) async fn metrics(
     caller: Caller,
 ) -> Result<Response, ApiError> {
     caller.require(Role::Monitor)?;
+    if let Some(subscriptions) = &state.subscriptions {
+        subscriptions.measure().await?;
+    }
     let text = state.metrics.text().map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use workflow_node_host::{OptionsQuery, OptionsRequest, Plugin};
 
 use super::extract::{Segments, json};
-use super::{check_raw_secrets, credentials};
+use super::{check_raw_secrets, credentials, with_secrets};
 use crate::error::{ApiError, Failures};
 use crate::limits::ServerLimits;
 use crate::state::{Shared, until_gone};
@@ -128,7 +128,8 @@ async fn load(
         &Value::Object(order.parameters.clone()),
         "/parameters",
     )?;
-    query.parameters = order.parameters;
+    let parameters = order.parameters;
+    query.parameters = with_secrets(state, caller, plugin, form, parameters, "/parameters").await?;
     query.search = order.search;
     query.cursor = order.cursor;
     query.limit = order.limit.map(u64::from);

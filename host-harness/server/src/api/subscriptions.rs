@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Params, Segments, json};
 use super::page::PageQuery;
-use super::{check_raw_secrets, credentials, permitted_trigger};
+use super::{check_raw_secrets, credentials, permitted_trigger, with_secrets};
 use crate::error::{ApiError, Failures};
 use crate::hooks;
 use crate::state::{Shared, State as Server};
@@ -165,11 +165,6 @@ pub(crate) async fn put(
     let plugin = state.plugin(&caller, &body.plugin)?.clone();
     let trigger = permitted_trigger(&caller, &plugin, &body.trigger)?.name.clone();
     plugin.check_approval().await?;
-    if caller.policy.destinations.is_some() {
-        let message = "A token whose policy lists `destinations` cannot subscribe: triggers reach \
-                       every origin that was approved.";
-        return Err(ApiError::not_permitted(message));
-    }
     if body.workflow.as_ref().is_some_and(|name| name.chars().count() > 500) {
         return Err(ApiError::invalid("`workflow` is longer than 500 characters."));
     }
@@ -178,6 +173,8 @@ pub(crate) async fn put(
     }
     let parameters = Value::Object(body.parameters.clone());
     check_raw_secrets(&caller, &plugin, &trigger, &parameters, "/parameters")?;
+    let filled = body.parameters.clone();
+    let filled = with_secrets(&state, &caller, &plugin, &trigger, filled, "/parameters").await?;
     if let Some(url) = &body.deliver_to {
         check_deliver_to(&caller, url)?;
     }
@@ -191,13 +188,16 @@ pub(crate) async fn put(
         plugin: body.plugin,
         trigger,
         credentials: body.credentials,
-        parameters: body.parameters,
+        parameters: filled,
+        named: body.parameters,
         workflow: body.workflow,
         deliver_to: body.deliver_to,
         is_private: caller.policy.deliver_to_private,
         callback_url: body.callback_url,
         rotate_secret: body.rotate_secret,
         sample: body.sample,
+        token: caller.token.clone(),
+        destinations: caller.policy.destinations.clone(),
     };
     // What has begun at the service is brought to its end, even if the client is gone.
     let all = all(&state)?.clone();

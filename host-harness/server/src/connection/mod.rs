@@ -183,8 +183,11 @@ pub(crate) fn key_of(principal: &Principal, name: &str, mode: Mode) -> Connectio
 /// The secrets of a type's form that nobody has given yet.
 pub(crate) fn missing_secrets(described: &CredentialType, order: &ConnectOrder) -> Vec<Field> {
     let form = Form::of_credential_type(described);
-    let is_missing =
-        |field: &Field| field.is_secret && !order.form.secrets.contains_key(&field.name);
+    let is_missing = |field: &Field| {
+        field.is_secret
+            && !order.form.secrets.contains_key(&field.name)
+            && !order.references.contains_key(&field.name)
+    };
     form.fields.into_iter().filter(is_missing).collect()
 }
 
@@ -213,6 +216,7 @@ impl Wanted {
                 let described = plugin.credential_type(&order.credential_type)?;
                 if described.grant == Grant::Fixed {
                     order.form.secrets.clear();
+                    order.references.clear();
                 }
                 order
             }

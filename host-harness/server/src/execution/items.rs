@@ -1,6 +1,7 @@
 //! The items of an execution: in memory, or in a temporary file that nobody else can open.
 
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::Arc;
 
 use futures_util::Stream;
 use serde_json::{Map, Value};
@@ -15,7 +16,12 @@ const AHEAD: usize = 64;
 pub(crate) struct Items {
     source: Source,
     pub(crate) count: u64,
+    /// What is done to each item before it runs.
+    fill: Option<Fill>,
 }
+
+/// Changes an item before it runs.
+pub(crate) type Fill = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
 enum Source {
     List(Vec<Value>),
@@ -25,7 +31,13 @@ enum Source {
 impl Items {
     pub(crate) fn list(items: Vec<Value>) -> Self {
         let count = items.len() as u64;
-        Self { source: Source::List(items), count }
+        Self { source: Source::List(items), count, fill: None }
+    }
+
+    /// Changes each item before it runs. What is checked and kept stays as it is.
+    pub(crate) fn filled(mut self, fill: Fill) -> Self {
+        self.fill = Some(fill);
+        self
     }
 
     /// The items one by one. A file is read on a separate thread.
@@ -52,8 +64,13 @@ impl Items {
                 });
             }
         }
-        futures_util::stream::unfold(receiver, |mut receiver| async move {
-            Some((receiver.recv().await?, receiver))
+        let fill = self.fill;
+        futures_util::stream::unfold((receiver, fill), |(mut receiver, fill)| async move {
+            let mut item = receiver.recv().await?;
+            if let (Ok(item), Some(fill)) = (&mut item, &fill) {
+                fill(item);
+            }
+            Some((item, (receiver, fill)))
         })
     }
 
@@ -126,7 +143,7 @@ impl Spool {
     }
 
     pub(crate) fn end(self) -> Items {
-        Items { source: Source::File(self.file), count: self.count }
+        Items { source: Source::File(self.file), count: self.count, fill: None }
     }
 }
 

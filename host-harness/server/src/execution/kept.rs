@@ -14,7 +14,7 @@ use crate::limits::ServerLimits;
 use crate::seal::{Sealer, ServerKeys};
 
 /// Directory of the journals, in the data directory.
-const DIRECTORY: &str = "executions";
+pub(crate) const JOURNALS: &str = "executions";
 
 /// What is kept of executions beside their rows.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) enum Resumption {
 impl Kept {
     /// Results and journals, sealed.
     pub(crate) fn sealed(keys: &ServerKeys, database: &Database, limits: &ServerLimits) -> Self {
-        let store = FileJournals::in_directory(database.directory().join(DIRECTORY));
+        let store = FileJournals::in_directory(database.directory().join(JOURNALS));
         let of_journals = JournalLimits {
             bytes: limits.journal_bytes as u64,
             retention: ServerLimits::time(limits.retention_ms),
@@ -55,6 +55,11 @@ impl Kept {
 
     /// How a call that is repeated goes on with what was interrupted.
     pub(super) async fn find(&self, job: &Job) -> Resumption {
+        if !job.execution.inline_credentials.is_empty() {
+            return Resumption::Lost(
+                "an execution with inline credentials has no journal".to_owned(),
+            );
+        }
         let Some(journals) = &self.journals else {
             return Resumption::Lost("the server keeps no journals".to_owned());
         };

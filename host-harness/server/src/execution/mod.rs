@@ -7,6 +7,7 @@ mod queue;
 mod requests;
 mod result;
 mod run;
+mod saved;
 mod store;
 
 use std::collections::HashMap;
@@ -18,12 +19,14 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use workflow_node_host::{CancellationToken, Execution, Plugin, Principal};
 
 pub(crate) use items::{Fingerprint, Items, Spool};
-pub(crate) use kept::Kept;
+pub(crate) use kept::{JOURNALS, Kept};
 pub(crate) use requests::{RequestLog, RequestMade, RequestsMade};
 pub(crate) use result::{ExecutionStatus, ItemElement, ItemLine, StatusLine, reason_of_missing};
+pub(crate) use saved::{Interrupted, SavedCall};
 pub(crate) use store::{Key, Request, Stored};
 
 use crate::database::{Database, DatabaseError, now};
@@ -129,6 +132,10 @@ pub(crate) struct Job {
     pub(crate) plugin: Plugin,
     pub(crate) execution: Execution,
     pub(crate) items: Items,
+    /// The call, if the server is to repeat it by itself after it was interrupted.
+    pub(crate) saved: Option<SavedCall>,
+    /// The server repeats it by itself: only from its journal.
+    pub(crate) is_by_itself: bool,
 }
 
 /// Result of beginning an execution.
@@ -245,7 +252,16 @@ impl Executions {
             };
             // Apart from the connection: it may go at any time, and what began must be ended.
             let (told, begun) = oneshot::channel();
-            self.tasks.spawn(begin(registered, job, ticket, lines.take(), told));
+            let span = tracing::debug_span!(
+                "execution",
+                otel.name = format!("execution {} {}", job.request.plugin, job.request.action),
+                execution = job.request.key.id,
+                plugin = job.request.plugin,
+                action = job.request.action,
+                items = job.request.items,
+            );
+            let begin = begin(registered, job, ticket, lines.take(), told);
+            self.tasks.spawn(begin.instrument(span));
             let begun = begun.await.map_err(|error| ApiError::internal(&error))??;
             return Ok(match begun {
                 Some(stored) => Started::Ended(stored),
@@ -345,7 +361,7 @@ impl Executions {
 
 async fn begin(
     registered: Registered,
-    job: Job,
+    mut job: Job,
     ticket: Ticket,
     lines: Option<mpsc::Sender<Bytes>>,
     told: oneshot::Sender<Result<Option<Box<Stored>>, ApiError>>,
@@ -369,6 +385,9 @@ async fn begin(
     // Whoever asked may be gone; then the attachment has cancelled it.
     drop(told.send(begun));
     if let Some(beginning) = begins {
+        if !executions.keep_call(&mut job).await {
+            return;
+        }
         run::run(&registered, job, beginning, ticket, lines).await;
     }
 }
@@ -383,6 +402,54 @@ enum Beginning {
 }
 
 impl Executions {
+    /// Keeps the call of a detached execution. Without it, the execution goes on, and has to be repeated
+    /// by its client after a crash. Returns whether the items are still there.
+    async fn keep_call(&self, job: &mut Job) -> bool {
+        let Some(call) = job.saved.take().filter(|_| self.kept.sealer.is_some()) else {
+            return true;
+        };
+        let key = job.request.key.clone();
+        let most = self.limits.call_bytes;
+        let mut items = std::mem::replace(&mut job.items, Items::list(Vec::new()));
+        let kept = self.with_store(move |store| {
+            let kept = saved::parts(&call, &mut items, most);
+            let kept = kept.and_then(|parts| match parts {
+                Some(parts) => store.keep_call(&key, &parts).map(|()| true),
+                None => Ok(false),
+            });
+            Ok((items, kept))
+        });
+        match kept.await {
+            Ok((items, kept)) => {
+                job.items = items;
+                match kept {
+                    Ok(true) => {}
+                    Ok(false) => tracing::info!(
+                        execution = job.request.key.id,
+                        "the call is too large to be repeated by the server (limit `call_bytes`)"
+                    ),
+                    Err(error) => tracing::warn!(%error, "a call is not kept"),
+                }
+                true
+            }
+            Err(error) => {
+                tracing::error!(reason = error.detail.message, "the items of a call are lost");
+                false
+            }
+        }
+    }
+
+    /// Keys of the interrupted executions that the server may repeat by itself.
+    pub(crate) async fn interrupted(&self) -> Result<Vec<Key>, ApiError> {
+        self.with_store(|store| store.interrupted()).await
+    }
+
+    /// The call of an interrupted execution.
+    pub(crate) async fn saved(&self, key: &Key) -> Result<Option<Interrupted>, ApiError> {
+        let key = key.clone();
+        self.with_store(move |store| store.call(&key)).await
+    }
+
     /// Goes on with an execution that was interrupted, if that sends nothing twice. Otherwise it stays
     /// as it is.
     async fn again(
@@ -395,7 +462,8 @@ impl Executions {
             Resumption::Journal(items) => Beginning::Resumed(items),
             Resumption::NotBegun => Beginning::FromStart,
             Resumption::Lost(reason) => {
-                let again = job.request.repeatable || !stored.started;
+                let may = job.request.repeatable || !stored.started;
+                let again = may && !job.is_by_itself;
                 tracing::info!(execution = key.id, reason, again, "the execution is not resumed");
                 if !again {
                     return Ok(Err(Box::new(stored)));

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use workflow_node_host::{ItemError, ItemErrorKind, Principal};
 
 use super::result::ItemElement;
+use super::saved::Interrupted;
 use crate::database::{Database, DatabaseError, now};
 use crate::error::ErrorDetail;
 use crate::seal::Sealer;
@@ -306,8 +307,65 @@ impl ExecutionStore {
                     ending.sent
                 ],
             )?;
+            if ending.status != Status::Interrupted {
+                let forget = "DELETE FROM call WHERE tenant = ?1 AND id = ?2";
+                change.execute(forget, [&key.tenant, &key.id])?;
+            }
             Ok(())
         })
+    }
+
+    /// Keeps a call that the server repeats by itself if it is interrupted.
+    pub(crate) fn keep_call(&self, key: &Key, parts: &[String]) -> Result<(), DatabaseError> {
+        self.database.write(|change| {
+            let mut insert = change.prepare_cached(
+                "INSERT OR REPLACE INTO call (tenant, id, part, body) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for (number, part) in parts.iter().enumerate() {
+                let text = number.to_string();
+                let Some(body) = self.sealed(&of_call(key, &text), part)? else { return Ok(()) };
+                insert.execute(params![key.tenant, key.id, count(number), body])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Keys of the interrupted executions whose calls are kept.
+    pub(crate) fn interrupted(&self) -> Result<Vec<Key>, DatabaseError> {
+        self.database.read(|database| {
+            let mut query = database.prepare(
+                "SELECT tenant, id FROM execution WHERE status = 'interrupted' AND EXISTS \
+                 (SELECT 1 FROM call WHERE call.tenant = execution.tenant \
+                 AND call.id = execution.id) ORDER BY created_at, id",
+            )?;
+            let rows =
+                query.query_map([], |row| Ok(Key { tenant: row.get(0)?, id: row.get(1)? }))?;
+            rows.collect()
+        })
+    }
+
+    /// The call of an interrupted execution, if it is kept and opens with this key.
+    pub(crate) fn call(&self, key: &Key) -> Result<Option<Interrupted>, DatabaseError> {
+        let (actor, parts) = self.database.read(|database| {
+            let actor = "SELECT actor FROM execution WHERE tenant = ?1 AND id = ?2";
+            let of = [&key.tenant, &key.id];
+            let actor = database.query_row(actor, of, |row| row.get::<_, String>(0)).optional()?;
+            let mut query = database.prepare_cached(
+                "SELECT part, body FROM call WHERE tenant = ?1 AND id = ?2 ORDER BY part",
+            )?;
+            let rows = query.query_map(of, |row| {
+                let number = row.get::<_, i64>(0)?.to_string();
+                Ok(self.opened(&of_call(key, &number), row.get(1)?))
+            })?;
+            Ok((actor, rows.collect::<Result<Option<Vec<String>>, _>>()?))
+        })?;
+        let (Some(actor), Some(parts)) = (actor, parts) else { return Ok(None) };
+        let mut parts = parts.into_iter();
+        let call = parts.next().and_then(|text| serde_json::from_str(&text).ok());
+        let Some(call) = call else { return Ok(None) };
+        let lines = parts.flat_map(|part| part.lines().map(str::to_owned).collect::<Vec<_>>());
+        let lines = lines.collect();
+        Ok(Some(Interrupted { key: key.clone(), actor, call, lines }))
     }
 
     /// Removes an execution that has not sent anything, so that its ID can be used again.
@@ -438,6 +496,11 @@ const NOT_KEPT: &str = "The server does not keep the reason.";
 /// What the seal of a result belongs to.
 fn of_result<'a>(key: &'a Key, item: &'a str) -> [&'a str; 4] {
     ["result", &key.tenant, &key.id, item]
+}
+
+/// What the seal of a part of a call belongs to.
+fn of_call<'a>(key: &'a Key, part: &'a str) -> [&'a str; 4] {
+    ["call", &key.tenant, &key.id, part]
 }
 
 /// What the seal of an execution's error belongs to.

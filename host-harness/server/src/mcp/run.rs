@@ -103,6 +103,7 @@ impl Run<'_> {
             execution_id: order.execution_id,
             workflow: Some("mcp".to_owned()),
             credentials,
+            inline_credentials: std::collections::BTreeMap::new(),
             items,
             options,
         };

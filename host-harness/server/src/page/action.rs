@@ -131,7 +131,7 @@ fn repeating(action: &Action) -> &'static str {
     match action.idempotency.to_string().as_str() {
         "safe" => "Changes nothing.",
         "idempotent" | "keyed" => "Repeating the same run has no further effect.",
-        _ => "Each run takes effect again.",
+        _ => "Running it again has the effect again.",
     }
 }
 

@@ -192,6 +192,7 @@ mod tests {
             is_private,
             secret: Secret::new("secret"),
             created_at: 0,
+            token: String::new(),
             waiting: 0,
             set_aside: 0,
             problem: None,

@@ -20,7 +20,7 @@ use url::Url;
 use workflow_node_host::trigger::{
     EventSink, NewSubscription, RunOptions, SinkError, SubscriptionKey, TriggerEvent, Triggers,
 };
-use workflow_node_host::{Plugin, Principal, Secret};
+use workflow_node_host::{OriginPattern, Plugin, Principal, Secret};
 
 pub(crate) use deliver::{Deliverer, MakeTransport};
 pub(crate) use recent::RecentEvents;
@@ -32,6 +32,8 @@ use crate::database::{DatabaseError, now};
 use crate::error::ApiError;
 use crate::execution::Fingerprint;
 use crate::limits::ServerLimits;
+use crate::metrics::Metrics;
+use crate::token::{Policies, Policy, Role, Tokens};
 use deliver::{Attempt, pause};
 
 /// How long a source that cannot be run waits before it is tried again.
@@ -47,12 +49,18 @@ pub(crate) struct Order {
     pub(crate) trigger: String,
     pub(crate) credentials: BTreeMap<String, String>,
     pub(crate) parameters: Map<String, Value>,
+    /// The parameters as the engine has sent them: with the names of stored secrets.
+    pub(crate) named: Map<String, Value>,
     pub(crate) workflow: Option<String>,
     pub(crate) deliver_to: Option<String>,
     pub(crate) is_private: bool,
     /// Where the service delivers, if the engine relays; otherwise here.
     pub(crate) callback_url: Option<String>,
     pub(crate) rotate_secret: bool,
+    /// ID of the token that asks.
+    pub(crate) token: String,
+    /// Origins that the plugin may reach for it; `None` does not narrow.
+    pub(crate) destinations: Option<Vec<OriginPattern>>,
     /// Whether it only shows what events look like.
     pub(crate) sample: bool,
 }
@@ -67,7 +75,8 @@ pub(crate) struct Put {
 }
 
 impl Order {
-    /// The name of its source: the same for the same user, trigger, credentials, and parameters.
+    /// The name of its source: the same for the same user, trigger, credentials, parameters, and
+    /// destinations.
     fn source(&self) -> String {
         let mut all = Fingerprint::new();
         let Principal { tenant, user } = &self.key.principal;
@@ -79,9 +88,22 @@ impl Order {
             all.text(slot);
             all.text(name);
         }
-        all.object(&self.parameters);
+        all.object(&self.named);
+        // An empty list allows nothing, and no list everything.
+        if let Some(destinations) = sorted(self.destinations.as_deref()) {
+            all.text("destinations");
+            destinations.iter().for_each(|destination| all.text(destination));
+        }
         all.end().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// Destinations as text, in an order of their own.
+fn sorted(destinations: Option<&[OriginPattern]>) -> Option<Vec<String>> {
+    let mut all: Vec<String> = destinations?.iter().map(ToString::to_string).collect();
+    all.sort();
+    all.dedup();
+    Some(all)
 }
 
 /// The subscriptions of a server.
@@ -91,6 +113,9 @@ pub(crate) struct Subscriptions {
     plugins: BTreeMap<String, Plugin>,
     public_url: Option<Url>,
     limits: ServerLimits,
+    tokens: Tokens,
+    policies: Policies,
+    metrics: Metrics,
     deliverer: Deliverer,
     pub(crate) recent: RecentEvents,
     /// What runs each source.
@@ -122,6 +147,8 @@ impl Subscriptions {
         plugins: BTreeMap<String, Plugin>,
         public_url: Option<Url>,
         limits: ServerLimits,
+        (tokens, policies): (Tokens, Policies),
+        metrics: Metrics,
         make: MakeTransport,
     ) -> Self {
         Self {
@@ -131,6 +158,9 @@ impl Subscriptions {
             public_url,
             recent: RecentEvents::new(&limits),
             limits,
+            tokens,
+            policies,
+            metrics,
             deliverer: Deliverer::new(make),
             running: Mutex::default(),
             delivering: Mutex::default(),
@@ -154,15 +184,66 @@ impl Subscriptions {
     /// Goes on with what an earlier server left: runs sources, delivers events, and removes sources that
     /// no subscription uses.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), ApiError> {
-        for source in self.with_store(|store| store.sources()).await? {
-            match source.is_used {
-                true => self.run(&source),
-                false => self.spawn_removal(source),
-            }
-        }
+        self.review_sources().await?;
         for subscription in self.with_store(|store| store.pushed()).await? {
             self.deliver(subscription.key);
         }
+        Ok(())
+    }
+
+    /// Runs the sources that a token still allows, stops the others, and removes those that no
+    /// subscription uses.
+    async fn review_sources(self: &Arc<Self>) -> Result<(), ApiError> {
+        for source in self.with_store(|store| store.sources()).await? {
+            if !source.is_used {
+                self.spawn_removal(source);
+                continue;
+            }
+            let name = source.name.clone();
+            let mut refusals = Vec::new();
+            let mut is_allowed = false;
+            for subscription in self.with_store(move |store| store.of_source(&name)).await? {
+                match self.refusal(&subscription).await? {
+                    None => is_allowed = true,
+                    Some(refusal) => refusals.push(refusal),
+                }
+            }
+            match is_allowed {
+                true => self.run(&source),
+                false => {
+                    if let Some(running) = locked(&self.running).remove(&source.name) {
+                        running.cancel();
+                    }
+                    let reasons = refusals.join("; ");
+                    tracing::warn!(
+                        plugin = source.plugin, actor = %source.principal, reasons,
+                        "a subscription is not run"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a subscription is not allowed any more, by its token's policy as it is now.
+    async fn refusal(&self, of: &StoredSubscription) -> Result<Option<String>, ApiError> {
+        let name = of.source.clone();
+        let source = self.with_store(move |store| store.source_of(&name)).await?;
+        let Some(source) = source else { return Ok(Some("its source was removed".to_owned())) };
+        let opened = self.triggers.store().open(&name_of(&source)).await;
+        let credentials = opened.map(|opened| opened.subscription.credentials).unwrap_or_default();
+        let (tokens, policies, of) = (self.tokens.clone(), self.policies.clone(), of.clone());
+        let judged = tokio::task::spawn_blocking(move || {
+            judge(&tokens, &policies, &of, &source, &credentials)
+        });
+        Ok(judged.await.map_err(|error| ApiError::internal(&error))??)
+    }
+
+    /// Counts events that wait and that were set aside, for the metrics.
+    pub(crate) async fn measure(&self) -> Result<(), ApiError> {
+        let (waiting, set_aside) = self.with_store(|store| store.totals()).await?;
+        self.metrics.events_waiting.set(waiting);
+        self.metrics.events_set_aside.set(set_aside);
         Ok(())
     }
 
@@ -187,8 +268,13 @@ impl Subscriptions {
         self.plugins.get(name)
     }
 
-    pub(crate) fn triggers(&self) -> &Triggers {
-        &self.triggers
+    /// The subscriptions of the library, narrowed to what a source may reach.
+    pub(crate) fn triggers(&self, of: &Source) -> Triggers {
+        self.triggers.narrowed(of.destinations.clone())
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The address of a source here.
@@ -256,6 +342,7 @@ impl Subscriptions {
             is_private: order.is_private,
             secret: secret.clone(),
             created_at: before.as_ref().map_or_else(now, |before| before.created_at),
+            token: order.token,
             waiting: 0,
             set_aside: 0,
             problem: None,
@@ -286,8 +373,11 @@ impl Subscriptions {
         let (name, principal) = (order.source(), order.key.principal.clone());
         let (node, hook) = (order.plugin.clone(), random_text());
         let source = {
-            let principal = principal.clone();
-            self.with_store(move |store| store.source(&name, &principal, &node, &hook)).await?
+            let (principal, destinations) = (principal.clone(), order.destinations.clone());
+            self.with_store(move |store| {
+                store.source(&name, &principal, &node, &hook, destinations.as_deref())
+            })
+            .await?
         };
         if source.is_used {
             return Ok(source);
@@ -313,7 +403,7 @@ impl Subscriptions {
             actor: principal,
             workflow: order.workflow.clone(),
         };
-        match self.triggers.set_up(&plugin, new, &self.end).await {
+        match self.triggers(&source).set_up(&plugin, new, &self.end).await {
             Ok(_) => Ok(source),
             Err(error) => {
                 // What the service may have made of it is removed, now or later.
@@ -381,7 +471,8 @@ impl Subscriptions {
             running.cancel();
         }
         let Some(plugin) = self.plugin(&source.plugin) else { return false };
-        let removed = self.triggers.tear_down(plugin, &name_of(source), &self.end).await;
+        let removed =
+            self.triggers(source).tear_down(plugin, &name_of(source), &self.end).await;
         if let Err(error) = &removed {
             tracing::warn!(%error, "a subscription cannot be removed at the service yet");
         }
@@ -408,10 +499,15 @@ impl Subscriptions {
                 return;
             };
             let name = name_of(&source);
-            let sink = Arc::new(FanOut { subscriptions: own.clone(), source: source.name.clone() });
+            let sink = Arc::new(FanOut {
+                subscriptions: own.clone(),
+                source: source.name.clone(),
+                plugin: source.plugin.clone(),
+            });
+            let triggers = own.triggers(&source);
             loop {
                 let options = RunOptions::default();
-                let ran = own.triggers.run(&plugin, &name, sink.clone(), options, &cancellation);
+                let ran = triggers.run(&plugin, &name, sink.clone(), options, &cancellation);
                 match ran.await {
                     Ok(()) => return,
                     Err(error) => tracing::warn!(%error, "a subscription cannot be run"),
@@ -467,11 +563,15 @@ impl Subscriptions {
                 continue;
             };
             let time = ServerLimits::time(self.limits.delivery_ms);
-            let attempt = self.deliverer.send(&subscription, &event, time).await;
+            let attempt = match self.refusal(&subscription).await? {
+                Some(reason) => Attempt::Gone(format!("not sent: {reason}")),
+                None => self.deliverer.send(&subscription, &event, time).await,
+            };
             let (number, of) = (event.number, key.clone());
             let (reason, set_aside) = match attempt {
                 Attempt::Accepted => {
                     refusals = 0;
+                    self.metrics.delivery(&subscription.plugin, "accepted");
                     self.with_store(move |store| store.accepted(&of, number)).await?;
                     continue;
                 }
@@ -482,6 +582,8 @@ impl Subscriptions {
                 }
             };
             tracing::warn!(subscription = key.id, number, reason, set_aside, "delivery refused");
+            let outcome = if set_aside { "set-aside" } else { "refused" };
+            self.metrics.delivery(&subscription.plugin, outcome);
             self.with_store(move |store| store.refused(&of, number, &reason, set_aside)).await?;
             if set_aside {
                 refusals = 0;
@@ -543,19 +645,78 @@ impl Subscriptions {
         if removed > 0 {
             tracing::warn!(removed, "events were removed that no engine had taken");
         }
-        for source in self.with_store(|store| store.sources()).await? {
-            if !source.is_used {
-                self.spawn_removal(source);
+        self.review_sources().await
+    }
+}
+
+/// Why a subscription is not allowed any more, by its token's policy as it is now. Blocks.
+fn judge(
+    tokens: &Tokens,
+    policies: &Policies,
+    of: &StoredSubscription,
+    source: &Source,
+    credentials: &BTreeMap<String, String>,
+) -> Result<Option<String>, DatabaseError> {
+    let callers = match of.token.as_str() {
+        // It was made before tokens were noted: any token of its user may have made it.
+        "" => tokens.callers(policies)?,
+        id => vec![match tokens.caller_of(id, policies)? {
+            Ok(caller) => caller,
+            Err(refusal) => {
+                return Ok(Some(format!("the token of the subscription is refused: {refusal}")));
+            }
+        }],
+    };
+    let own = callers.into_iter().filter(|one| one.policy.principal() == of.key.principal);
+    let mut refusal = "no token acts as the user of the subscription any more".to_owned();
+    for caller in own {
+        match problem(&caller.policy, of, source, credentials) {
+            None => return Ok(None),
+            Some(problem) => {
+                refusal = format!("the policy of the token `{}` {problem}", caller.name)
             }
         }
-        Ok(())
     }
+    Ok(Some(refusal))
+}
+
+/// What a policy does not allow of a subscription any more.
+fn problem(
+    policy: &Policy,
+    of: &StoredSubscription,
+    source: &Source,
+    credentials: &BTreeMap<String, String>,
+) -> Option<String> {
+    if !policy.roles.contains(&Role::Run) {
+        return Some("does not have the role `run` any more".to_owned());
+    }
+    if !policy.allows_plugin(&of.plugin) {
+        return Some(format!("does not list the plugin `{}` any more", of.plugin));
+    }
+    if !policy.allows_name(&of.trigger) {
+        return Some(format!("does not list the trigger `{}` any more", of.trigger));
+    }
+    if let Some(name) = credentials.values().find(|name| !policy.allows_credential(name)) {
+        return Some(format!("does not list the credential `{name}` any more"));
+    }
+    if sorted(policy.destinations.as_deref()) != sorted(source.destinations.as_deref()) {
+        return Some("lists other `destinations` now. Make the subscription again".to_owned());
+    }
+    let url = of.deliver_to.as_deref().and_then(|url| Url::parse(url).ok())?;
+    let origin = url.origin().ascii_serialization();
+    if !policy.deliver_to.contains(&origin) {
+        return Some(format!("does not list the origin `{origin}` in `deliver_to` any more"));
+    }
+    (of.is_private && !policy.deliver_to_private).then(|| {
+        "does not set `deliver_to_private` any more. Make the subscription again".to_owned()
+    })
 }
 
 /// Gives every subscription of a source its events.
 struct FanOut {
     subscriptions: Arc<Subscriptions>,
     source: String,
+    plugin: String,
 }
 
 #[async_trait]
@@ -568,6 +729,7 @@ impl EventSink for FanOut {
         let (received_at, text) = (event.received_at, event.event.to_string());
         let stored = tokio::task::spawn_blocking(move || store.fan_out(&source, &event, most));
         for (key, number) in stored.await?? {
+            self.subscriptions.metrics.event(&self.plugin);
             self.subscriptions.recent.add(&key, number, received_at, &text);
             self.subscriptions.waker(&key).notify_waiters();
         }

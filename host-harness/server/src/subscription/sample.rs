@@ -80,7 +80,11 @@ impl Subscriptions {
         let is_new = before.is_none();
         let name = before.unwrap_or_else(|| format!("{PREFIX}{}", random_text()));
         let (by, node, hook) = (order.key.principal.clone(), order.plugin.clone(), random_text());
-        let source = self.with_store(move |store| store.source(&name, &by, &node, &hook)).await?;
+        let destinations = order.destinations.clone();
+        let source = self.with_store(move |store| {
+            store.source(&name, &by, &node, &hook, destinations.as_deref())
+        });
+        let source = source.await?;
         Ok((source, kind, is_new.then_some(event)))
     }
 }

@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use serde_json::value::RawValue;
 use workflow_node_host::trigger::TriggerEvent;
-use workflow_node_host::{Principal, Secret};
+use workflow_node_host::{OriginPattern, Principal, Secret};
 
 use super::sample::{RecentEvent, SampleKind};
 use crate::database::{Database, DatabaseError, now};
@@ -39,6 +39,8 @@ pub(crate) struct Source {
     pub(crate) plugin: String,
     /// The last segment of its address.
     pub(crate) hook: String,
+    /// Origins that its calls of the plugin may reach; `None` does not narrow.
+    pub(crate) destinations: Option<Vec<OriginPattern>>,
     /// Whether a subscription uses it.
     pub(crate) is_used: bool,
 }
@@ -58,6 +60,8 @@ pub(crate) struct StoredSubscription {
     /// Signs what is delivered.
     pub(crate) secret: Secret,
     pub(crate) created_at: u64,
+    /// ID of the token that has made it; empty if that was before tokens were noted.
+    pub(crate) token: String,
     pub(crate) waiting: u64,
     pub(crate) set_aside: u64,
     /// Why the last delivery was refused.
@@ -103,7 +107,7 @@ pub(crate) struct SubscriptionStore {
 }
 
 const SOURCE: &str = "SELECT name, tenant, actor, plugin, hook, EXISTS (SELECT 1 FROM subscription \
-                      WHERE subscription.source = source.name) FROM source";
+                      WHERE subscription.source = source.name), destinations FROM source";
 
 const COLUMNS: &str = "SELECT tenant, actor, id, source, plugin, trigger, workflow, deliver_to, \
                        is_private, secret, created_at, \
@@ -112,7 +116,7 @@ const COLUMNS: &str = "SELECT tenant, actor, id, source, plugin, trigger, workfl
                         AND NOT set_aside), \
                        (SELECT count(*) FROM event WHERE event.tenant = subscription.tenant \
                         AND event.actor = subscription.actor AND event.id = subscription.id \
-                        AND set_aside), problem FROM subscription";
+                        AND set_aside), problem, token FROM subscription";
 
 const OF: &str = "tenant = ?1 AND actor = ?2 AND id = ?3";
 
@@ -150,23 +154,31 @@ impl SubscriptionStore {
             waiting: number(11)?,
             set_aside: number(12)?,
             problem: self.opened(&key.seal("problem", ""), row.get(13)?),
+            token: row.get(14)?,
             key,
         })
     }
 
-    /// Makes a source, or finds the one of this name. `hook`: its address if it is new.
+    /// Makes a source, or finds the one of this name, whose destinations are the same. `hook`: its
+    /// address if it is new.
     pub(crate) fn source(
         &self,
         name: &str,
         principal: &Principal,
         plugin: &str,
         hook: &str,
+        destinations: Option<&[OriginPattern]>,
     ) -> Result<Source, DatabaseError> {
+        let destinations = destinations.map(|all| {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            all.join(" ")
+        });
         self.database.write(|change| {
+            let (tenant, user) = (principal.tenant.as_str(), principal.user.as_str());
             change.execute(
-                "INSERT OR IGNORE INTO source (name, tenant, actor, plugin, hook) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                [name, principal.tenant.as_str(), principal.user.as_str(), plugin, hook],
+                "INSERT OR IGNORE INTO source (name, tenant, actor, plugin, hook, destinations) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![name, tenant, user, plugin, hook, destinations],
             )?;
             let find = format!("{SOURCE} WHERE name = ?1");
             Ok(change.query_row(&find, [name], source)?)
@@ -217,11 +229,11 @@ impl SubscriptionStore {
         self.database.write(|change| {
             change.execute(
                 "INSERT INTO subscription (tenant, actor, id, source, plugin, trigger, workflow, \
-                 deliver_to, is_private, secret, created_at, next_number, last_event) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, 0) \
+                 deliver_to, is_private, secret, created_at, token, next_number, last_event) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, 0) \
                  ON CONFLICT (tenant, actor, id) DO UPDATE SET source = ?4, plugin = ?5, \
                  trigger = ?6, workflow = ?7, deliver_to = ?8, is_private = ?9, secret = ?10, \
-                 problem = NULL",
+                 token = ?12, problem = NULL",
                 params![
                     tenant,
                     user,
@@ -233,7 +245,8 @@ impl SubscriptionStore {
                     deliver_to,
                     subscription.is_private,
                     secret,
-                    signed(subscription.created_at)
+                    signed(subscription.created_at),
+                    subscription.token
                 ],
             )?;
             Ok(())
@@ -255,6 +268,23 @@ impl SubscriptionStore {
             ))?;
             let whose = [by.tenant.as_str(), by.user.as_str()];
             query.query_map(whose, |row| self.read(row))?.collect()
+        })
+    }
+
+    /// The subscriptions of a source.
+    pub(crate) fn of_source(&self, name: &str) -> Result<Vec<StoredSubscription>, DatabaseError> {
+        self.database.read(|database| {
+            let mut query = database.prepare_cached(&format!("{COLUMNS} WHERE source = ?1"))?;
+            query.query_map([name], |row| self.read(row))?.collect()
+        })
+    }
+
+    /// How many events wait, and how many were set aside.
+    pub(crate) fn totals(&self) -> Result<(i64, i64), DatabaseError> {
+        self.database.read(|database| {
+            let count = "SELECT count(*) FILTER (WHERE NOT set_aside), \
+                         count(*) FILTER (WHERE set_aside) FROM event";
+            database.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)))
         })
     }
 
@@ -531,11 +561,17 @@ impl SubscriptionStore {
 }
 
 fn source(row: &Row<'_>) -> rusqlite::Result<Source> {
+    let destinations: Option<String> = row.get(6)?;
+    let destinations = destinations.map(|all| {
+        // What cannot be read allows nothing.
+        all.split_whitespace().filter_map(|one| one.parse().ok()).collect()
+    });
     Ok(Source {
         name: row.get(0)?,
         principal: Principal::of(row.get::<_, String>(1)?, row.get::<_, String>(2)?),
         plugin: row.get(3)?,
         hook: row.get(4)?,
+        destinations,
         is_used: row.get(5)?,
     })
 }

@@ -216,7 +216,13 @@ impl Tokens {
         Ok(usable(stored.record, policies))
     }
 
-    /// What the token of an ID is allowed: for the session of a person who has entered with it.
+    /// All tokens that can be used now.
+    pub(crate) fn callers(&self, policies: &Policies) -> Result<Vec<Caller>, DatabaseError> {
+        let all = self.list()?.into_iter();
+        Ok(all.filter_map(|record| usable(record, policies).ok()).collect())
+    }
+
+    /// What the token of an ID is allowed now: for the session of a person who has entered with it.
     pub(crate) fn caller_of(
         &self,
         id: &str,

@@ -66,9 +66,16 @@ pub struct Policy {
     /// `https://*.example.com`. Narrows what was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destinations: Option<Vec<OriginPattern>>,
-    /// Whether parameters that are secrets may hold the secrets themselves.
+    /// Whether parameters that are secrets may hold the secrets themselves, and whether the token may
+    /// store secrets.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub raw_secrets: bool,
+    /// Names of the stored secrets that the token may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<BTreeSet<String>>,
+    /// Whether a call may bring credentials that live as long as its execution.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub inline_credentials: bool,
     /// Origins that events may be sent to, such as `https://n8n.example.com`. An empty set allows none.
     /// Names are judged by what they resolve to at each connection: public addresses only. An origin
     /// whose host is an address or `localhost` is reached as it is written.
@@ -116,6 +123,10 @@ impl Policy {
 
     pub(crate) fn allows_credential(&self, name: &str) -> bool {
         self.credentials.as_ref().is_none_or(|credentials| credentials.contains(name))
+    }
+
+    pub(crate) fn allows_secret(&self, name: &str) -> bool {
+        self.secrets.as_ref().is_none_or(|secrets| secrets.contains(name))
     }
 
     /// The context of a call with this token.
