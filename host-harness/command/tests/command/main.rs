@@ -18,6 +18,8 @@ mod journal;
 mod keys;
 mod new;
 mod options;
+mod package;
+mod registry;
 mod run_input;
 mod run_output;
 mod run_sending;
