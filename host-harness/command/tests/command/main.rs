@@ -10,6 +10,7 @@ mod credential;
 mod diff;
 mod docs;
 mod ending;
+mod examples;
 mod fake;
 mod help;
 mod in_a_browser;
