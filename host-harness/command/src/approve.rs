@@ -12,7 +12,9 @@ use crate::cli::ApproveArgs;
 use crate::exit::{Exit, Failure, chain, shell};
 use crate::flags::Report;
 use crate::groups::groups;
+use crate::installed::Installed;
 use crate::output::{self, READING, one_line, simple_table, wrapped};
+use crate::package::Signer;
 use crate::prompt::{ask_terminal, asked};
 use crate::setup::Setup;
 use crate::words::{EFFECTS, delivery_in_short, effect, every, size};
@@ -22,6 +24,9 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
     let path = args.plugin.display().to_string();
     let of_plugin = |error| Failure::of(&error, &path);
     let approvals = FileApprovals::new(&setup.approvals);
+    let (_, package) = Installed::new(&setup.data).open(&args.plugin)?;
+    let signer =
+        Signer::judge(&approvals, &plugin, package.as_ref(), &args.signer, &args.plugin).await?;
     let earlier = approvals
         .latest(&plugin.grant_request().node)
         .await
@@ -54,6 +59,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
         }
         Err(_) => false,
     };
+    let already = already && signer.pins().is_none();
     if args.format == Report::Text {
         output::stdout(&shown(
             &plugin,
@@ -63,6 +69,9 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
             already,
             args.all,
         ))?;
+        if let Some(words) = signer.in_words() {
+            output::stdout(&format!("Signed with\n{}\n", point(&words)))?;
+        }
         output::stdout(&chosen_in_words(&plugin, &servers, &path))?;
         output::stdout(&withheld_in_words(&withheld))?;
     }
@@ -72,6 +81,7 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
                 Failure::new(Exit::Plugin, "not-approved", "Not approved; nothing was changed");
             return Err(failure);
         }
+        signer.pin(&approvals, &plugin.description().node.name).await?;
         let approved = plugin.approve_with(servers.clone(), withheld.clone(), approver()).await;
         approved.map_err(of_plugin)?;
     }
@@ -91,6 +101,9 @@ pub(crate) async fn run(setup: &Setup, args: &ApproveArgs) -> Result<Exit, Failu
                 "grant": plugin.grant_request(),
                 "withheld": withheld,
             });
+            if let Some(key) = &signer.key {
+                report["signed_with"] = json!(key);
+            }
             if !servers.is_empty() {
                 report["servers"] = json!(servers);
             }

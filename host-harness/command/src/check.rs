@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use workflow_node_testing::case;
 use workflow_node_testing::check::{self, CHECKS, CheckResult, Report, Status, Suite};
 
 use crate::exit::{Exit, Failure};
@@ -13,7 +14,7 @@ use crate::installed::Installed;
 use crate::interrupt::Interrupt;
 use crate::output::{self, count, wrapped};
 use crate::progress::Progress;
-use crate::setup::Setup;
+use crate::setup::{Setup, cache};
 use crate::values::duration;
 
 /// How wide text for people is.
@@ -26,6 +27,7 @@ const SHOWN: usize = 10;
   harness check node.wasm
   harness check node.wasm --explain order         what the check `order` means, and how to pass it
   harness check node.wasm --only paging --all     one check, for every action
+  harness check node.wasm --cases cases           the author's cases as well
   harness check node.wasm --format junit > check.xml
 
 The plugin runs in the same sandbox as in production. Every origin leads to a service on the loopback
@@ -56,6 +58,9 @@ pub(crate) struct CheckArgs {
     /// Run every check for every action
     #[arg(long)]
     all: bool,
+    /// Also run the cases of this directory, as `harness test` does
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
     /// Maximum duration. What is not judged by then is reported
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     time: Duration,
@@ -114,11 +119,27 @@ pub(crate) async fn run(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure>
         return Err(Failure::input("unreadable", message)
             .next("pass the path of the component's .wasm file"));
     }
-    let progress = Arc::new(Shown(Progress::steps()));
+    let cases = args.cases.as_deref().map(|directory| {
+        let bench = case::Bench {
+            component: component.clone(),
+            isolation: setup.isolation.clone(),
+            cache: cache(),
+        };
+        case::Suite::read(bench, directory, case::Options::default())
+    });
     let mut suite = Suite::new(setup.bare_host(), component);
+    suite.cases = cases.transpose().map_err(|error| Failure::file(&error))?;
     suite.only = args.only;
     suite.sample = (!args.all).then_some(args.sample);
     suite.time = args.time;
+    let report = shown(suite).await?;
+    print(&report, args.format)?;
+    Ok(if report.is_ok() { Exit::Success } else { Exit::Failed })
+}
+
+/// Runs a suite. Shows how far it is, and ends when the user interrupts it.
+pub(crate) async fn shown(mut suite: Suite) -> Result<Report, Failure> {
+    let progress = Arc::new(Shown(Progress::steps()));
     suite.progress = progress.clone();
     let interrupt = Interrupt::listen();
     let report = tokio::select! {
@@ -126,11 +147,9 @@ pub(crate) async fn run(setup: &Setup, args: CheckArgs) -> Result<Exit, Failure>
         () = async { interrupt.token().cancelled().await } => None,
     };
     progress.0.end();
-    let Some(report) = report else {
-        return Err(Failure::new(Exit::Failed, "interrupted", "Interrupted. Nothing was reported"));
-    };
-    print(&report, args.format)?;
-    Ok(if report.is_ok() { Exit::Success } else { Exit::Failed })
+    report.ok_or_else(|| {
+        Failure::new(Exit::Failed, "interrupted", "Interrupted. Nothing was reported or written")
+    })
 }
 
 /// Shows on a terminal how far the suite is.

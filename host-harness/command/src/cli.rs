@@ -17,6 +17,7 @@ use crate::fake::FakeArgs;
 use crate::flags::{Format, Network, Report};
 use crate::mcp::McpArgs;
 use crate::new::NewArgs;
+use crate::package::{PackageArgs, SignerArgs, VerifyArgs};
 use crate::replay::ReplayArgs;
 use crate::run::journal::JournalArgs;
 use crate::secret::SecretCommand;
@@ -138,6 +139,10 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Judge a plugin by the standard suite of checks. Sends nothing to the network
     Check(CheckArgs),
+    /// Package and sign a component for operators
+    Package(Box<PackageArgs>),
+    /// Verify a package: signature, checksums, documents, and the pinned key of its author
+    Verify(VerifyArgs),
     /// Run an action for one or many items
     Run(Box<RunArgs>),
     /// Replay a recorded execution offline, and report where the plugin behaves differently
@@ -194,6 +199,8 @@ impl Command {
             Self::New(args) => args.format.into(),
             Self::Diff(args) => args.format.into(),
             Self::Check(args) => args.format.into(),
+            Self::Package(args) => args.format().into(),
+            Self::Verify(args) => args.format.into(),
             Self::Run(args) => args.format,
             Self::Replay(args) => args.format,
             Self::Options(args) => args.format.into(),
@@ -256,7 +263,8 @@ pub(crate) struct DocsArgs {
 
 #[derive(Args, Default)]
 #[command(
-    after_help = "Examples:\n  harness approve node.wasm\n  harness approve node.wasm --yes \
+    after_help = "Examples:\n  harness approve node.wasm\n  harness approve lamp-1.node.tar.gz    a package, \
+                        whose key is pinned\n  harness approve node.wasm --yes \
                         --approvals ci/approvals.json    a file for version control\n  harness approve \
                         node.wasm --without-effect delete --without-origin https://eu.example.com\n\n\
                         Withheld permissions stay withheld from later builds until you \
@@ -265,7 +273,7 @@ pub(crate) struct DocsArgs {
                         scopes restricts every plugin."
 )]
 pub(crate) struct ApproveArgs {
-    /// Component (.wasm file)
+    /// Component (.wasm file), or package
     pub(crate) plugin: PathBuf,
     /// Do not prompt for confirmation
     #[arg(long, short)]
@@ -298,6 +306,8 @@ pub(crate) struct ApproveArgs {
     /// Grant everything that was withheld before. Without this option, it stays withheld
     #[arg(long, help_heading = "Withheld permissions")]
     pub(crate) in_full: bool,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
@@ -317,11 +327,14 @@ pub(crate) enum PluginCommand {
     Enable(PluginArgs),
     /// Install a component, or a newer build of an installed one: approve it and make it the current
     /// build. Other builds stay installed
-    #[command(after_help = "Examples:
-  harness plugin upgrade pagerduty.wasm      from then on, PLUGIN can be `pagerduty`
+    #[command(
+        visible_alias = "install",
+        after_help = "Examples:
+  harness plugin install pagerduty.wasm      from then on, PLUGIN can be `pagerduty`
   harness run pagerduty service.list         runs the current build
   harness run pagerduty@sha256:… service.list  runs another installed build
-  harness plugin rollback pagerduty          makes the build before the current one")]
+  harness plugin rollback pagerduty          makes the build before the current one"
+    )]
     Upgrade(UpgradeArgs),
     /// Make the build that was current before the current build of an installed plugin, or another
     /// installed build
@@ -347,11 +360,13 @@ impl PluginCommand {
 
 #[derive(Args)]
 pub(crate) struct UpgradeArgs {
-    /// Component (.wasm file)
+    /// Component (.wasm file), or package
     pub(crate) plugin: PathBuf,
     /// Do not prompt for confirmation
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) signer: SignerArgs,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,

@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use workflow_node_testing::case::Bench;
 use workflow_node_testing::diff::{self, Difference, Step};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::Report;
+use crate::installed::Installed;
 use crate::output::{self, count};
-use crate::setup::Setup;
+use crate::setup::{Setup, cache};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   harness diff released.wasm new.wasm
   harness diff released.wasm new.wasm --most minor    in CI: fails if the release is a major one
+  harness diff released.wasm new.wasm --replay cases  also compares what both builds do
 
 Permissions that an operator has to approve again are listed first. Each change has a rule and the step of
 semantic versioning that it needs: major (existing workflows may fail or do something else), minor
@@ -28,6 +31,10 @@ pub(crate) struct DiffArgs {
     old: PathBuf,
     /// Component of the new release (.wasm file)
     new: PathBuf,
+    /// Also run the cases of this directory with both builds, against the same recordings and simulated
+    /// services, and report what the new build does differently
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
     /// Fail if the release needs a larger step than this
     #[arg(long, value_name = "STEP", value_enum, default_value = "major")]
     most: StepKind,
@@ -60,7 +67,15 @@ impl From<StepKind> for Step {
 pub(crate) async fn run(setup: &Setup, args: &DiffArgs) -> Result<Exit, Failure> {
     let old = setup.load(&args.old).await?;
     let new = setup.load(&args.new).await?;
-    let difference = diff::compare(&old, &new);
+    let mut difference = diff::compare(&old, &new);
+    if let Some(directory) = &args.replay {
+        let installed = Installed::new(&setup.data);
+        let bench =
+            |component| Bench { component, isolation: setup.isolation.clone(), cache: cache() };
+        let (old, new) = (installed.file(&args.old)?, installed.file(&args.new)?);
+        let replayed = difference.replay(&bench(old), &bench(new), directory).await;
+        replayed.map_err(|error| Failure::file(&error))?;
+    }
     match args.format {
         Report::Json => output::stdout_report(&difference)?,
         Report::Text => output::stdout(&text(&difference))?,
@@ -83,6 +98,13 @@ fn text(difference: &Difference) -> String {
         [] => String::new(),
         rows => output::wide_table(&["step", "rule", "subject", "change"], rows) + "\n",
     };
+    if let Some(replayed) = &difference.replayed {
+        for one in &replayed.not_replayed {
+            text.push_str(&format!("Case `{}` was not compared: {}\n", one.case, one.reason));
+        }
+        let cases = count(replayed.cases, "case");
+        text.push_str(&format!("{cases} run with both builds, {} changed.\n", replayed.changed));
+    }
     text.push_str(&format!(
         "{}. The release needs a {} version{}.\n",
         count(difference.changes.len(), "change"),

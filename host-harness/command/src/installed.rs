@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use workflow_node_host::Digest;
+use workflow_node_testing::package::Package;
 
 use crate::exit::{Failure, shell};
 
@@ -42,11 +43,34 @@ impl Installed {
         Self { directory: data.join("plugins") }
     }
 
-    /// The file behind what a user has named: a file, `NAME`, or `NAME@DIGEST`. A file wins.
+    /// The component behind what a user has named: a component, a package, `NAME`, or `NAME@DIGEST`. A
+    /// file wins.
     pub(crate) fn file(&self, named: &Path) -> Result<PathBuf, Failure> {
-        let Some(text) = named.to_str().filter(|_| !named.is_file()) else {
-            return Ok(named.to_owned());
+        self.open(named).map(|(component, _)| component)
+    }
+
+    /// The component behind what a user has named, and the package that it is in. A package is
+    /// verified, and its component is written to the data directory.
+    pub(crate) fn open(&self, named: &Path) -> Result<(PathBuf, Option<Package>), Failure> {
+        if !named.is_file() {
+            return self.installed(named).map(|component| (component, None));
+        }
+        let Some((_, package)) = crate::package::read_if_archive(named)? else {
+            return Ok((named.to_owned(), None));
         };
+        let digest = package.manifest().component;
+        let component = self.component(&digest);
+        if !fs::read(&component).is_ok_and(|bytes| Digest::of(&bytes) == digest) {
+            fs::create_dir_all(&self.directory)
+                .and_then(|()| replace(&component, package.component()))
+                .map_err(|error| failed("write", &component, error))?;
+        }
+        Ok((component, Some(package)))
+    }
+
+    /// The component of an installed build.
+    fn installed(&self, named: &Path) -> Result<PathBuf, Failure> {
+        let Some(text) = named.to_str() else { return Ok(named.to_owned()) };
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest)),
             None => (text, None),

@@ -30,6 +30,7 @@ mod mcp;
 mod new;
 mod options;
 mod output;
+mod package;
 mod plugin;
 mod progress;
 mod prompt;
@@ -134,6 +135,8 @@ async fn execute(cli: Cli, format: Format, worker: Option<WorkerCommand>) -> Res
         Command::Docs(args) => docs::run(&setup, &args).await,
         Command::Approve(args) => approve::run(&setup, &args).await,
         Command::Diff(args) => diff::run(&setup, &args).await,
+        Command::Package(args) => package::run(&setup, *args).await,
+        Command::Verify(args) => package::verify::run(&setup, &args).await,
         Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&setup, args).await,
         Command::Plugin(command) => plugin::run(&setup, &command).await,

@@ -28,6 +28,7 @@ async fn upgrade(setup: &Setup, args: &UpgradeArgs) -> Result<Exit, Failure> {
     let approval = ApproveArgs {
         plugin: args.plugin.clone(),
         yes: args.yes,
+        signer: args.signer.clone(),
         format: args.format,
         quiet: args.format == Report::Json,
         ..ApproveArgs::default()

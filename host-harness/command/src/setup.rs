@@ -20,7 +20,7 @@ use crate::exit::{Exit, Failure};
 use crate::flags::Network;
 use crate::prompt::{ask, can_ask};
 use crate::store::LateStore;
-use crate::values::ProxyCredentials;
+use crate::values::Credentials;
 
 /// Chooses where plugins run.
 const ISOLATION: &str = "WORKFLOW_NODE_ISOLATION";
@@ -214,26 +214,26 @@ fn build(mut builder: HttpTransportBuilder, network: &Network) -> Result<HttpTra
     if let Some(proxy) = &network.proxy {
         builder = builder.proxy(proxy);
         if let Some(source) = &network.proxy_credentials {
-            let (user, password) = proxy_credentials(source)?;
+            let (user, password) = user_and_password("--proxy-credentials", source)?;
             builder = builder.proxy_credentials(user, password);
         }
     }
     builder.build().map_err(|error| Failure::input("network", error.to_string()))
 }
 
-/// User name and password for a proxy. No message quotes any of it.
-fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
-    let failed = |message: String| Failure::input("proxy-credentials", message);
-    let source = ProxyCredentials::read(source).ok_or_else(|| {
-        failed("--proxy-credentials expects @FILE or `ask`".to_owned())
+/// User name and password for a proxy or a registry, as an option says. No message quotes any of it.
+pub(crate) fn user_and_password(option: &str, source: &str) -> Result<(String, Secret), Failure> {
+    let failed = |message: String| Failure::input(option.trim_start_matches('-'), message);
+    let source = Credentials::read(source).ok_or_else(|| {
+        failed(format!("{option} expects @FILE or `ask`"))
             .next("if you passed a password here, treat it as leaked and replace it")
     })?;
     match source {
-        ProxyCredentials::File(path) => {
+        Credentials::File(path) => {
             let file = path.display();
-            let text = std::fs::read_to_string(&path).map(Secret::new).map_err(|error| {
-                failed(format!("Cannot read the proxy credentials file {file}: {error}"))
-            })?;
+            let text = std::fs::read_to_string(&path)
+                .map(Secret::new)
+                .map_err(|error| failed(format!("Cannot read file {file} of {option}: {error}")))?;
             let line = text.expose().lines().next().unwrap_or_default();
             let (user, password) = line.split_once(':').ok_or_else(|| {
                 failed(format!(
@@ -243,15 +243,13 @@ fn proxy_credentials(source: &str) -> Result<(String, Secret), Failure> {
             })?;
             Ok((user.to_owned(), Secret::new(password)))
         }
-        ProxyCredentials::Ask if can_ask() => {
-            let user = ask("User name for the proxy (not shown): ")?;
-            Ok((user.expose().to_owned(), ask("Password for the proxy: ")?))
+        Credentials::Ask if can_ask() => {
+            let user = ask("User name (not shown): ")?;
+            Ok((user.expose().to_owned(), ask("Password: ")?))
         }
-        ProxyCredentials::Ask => Err(failed(
-            "Cannot ask for the proxy credentials without a terminal. Pass them with \
-             --proxy-credentials @FILE"
-                .to_owned(),
-        )),
+        Credentials::Ask => Err(failed(format!(
+            "Cannot ask for a user name and a password without a terminal. Pass them with {option} @FILE"
+        ))),
     }
 }
 

@@ -30,14 +30,14 @@ impl std::str::FromStr for RateLimit {
     }
 }
 
-/// Where the credentials for a proxy are read from.
+/// Where a user name and a password are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ProxyCredentials {
+pub(crate) enum Credentials {
     File(PathBuf),
     Ask,
 }
 
-impl ProxyCredentials {
+impl Credentials {
     /// Not read by the parser of the command line, which quotes what it refuses.
     pub(crate) fn read(text: &str) -> Option<Self> {
         match text.strip_prefix('@') {

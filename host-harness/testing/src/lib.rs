@@ -11,6 +11,7 @@ pub mod fault;
 pub mod file;
 mod loopback;
 pub mod message;
+pub mod package;
 mod page;
 pub mod recording;
 mod sample;

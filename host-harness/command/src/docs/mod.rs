@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use workflow_node_host::description::FieldProblem;
+use workflow_node_host::description::{Description, FieldProblem};
 
 use crate::cli::DocsArgs;
 use crate::exit::{Exit, Failure, shell};
@@ -30,9 +30,14 @@ const MARK: &str =
 
 pub(crate) async fn run(setup: &Setup, args: &DocsArgs) -> Result<Exit, Failure> {
     let plugin = setup.load(&args.plugin).await?;
-    let pages = pages(&Book::new(plugin.description()));
+    let pages = pages_of(plugin.description());
     let found = Found::compare(&args.out, &pages)?;
     if args.check { check(args, &pages, &found) } else { write(args, &pages, &found) }
+}
+
+/// Every page of a plugin by the name of its file.
+pub(crate) fn pages_of(description: &Description) -> BTreeMap<String, String> {
+    pages(&Book::new(description))
 }
 
 /// Every page by the name of its file.

@@ -1,5 +1,6 @@
 //! Approvals in a JSON file.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,8 @@ struct Inner {
 struct Contents {
     approvals: Vec<Arc<Approval>>,
     disabled: Vec<Disabled>,
+    /// Keys of authors by node.
+    author_keys: BTreeMap<String, String>,
 }
 
 /// Identifies the version of a file that was read. The file is replaced whenever it changes.
@@ -63,6 +66,8 @@ struct File<T> {
     approvals: Vec<T>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     disabled: Vec<Disabled>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    author_keys: BTreeMap<String, String>,
 }
 
 impl FileApprovals {
@@ -83,8 +88,43 @@ impl FileApprovals {
     ///
     /// When the file cannot be read.
     pub async fn list(&self) -> Result<(Vec<Arc<Approval>>, Vec<Disabled>), ApprovalsError> {
-        let Contents { approvals, disabled } = self.0.read()?;
+        let Contents { approvals, disabled, .. } = self.0.read()?;
         Ok((approvals, disabled))
+    }
+
+    /// The public key of the author of a node, if one was pinned: packages of the node must be signed
+    /// with it. The host does not read it; who approves packages does.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub async fn author_key(&self, node: &str) -> Result<Option<String>, ApprovalsError> {
+        Ok(self.0.read()?.author_keys.remove(node))
+    }
+
+    /// Pins the public key of the author of a node. `expected` is the key that was pinned before, as
+    /// [`author_key`](Self::author_key) returned it. `false`: another key was pinned in the meantime, and
+    /// nothing was changed.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or written.
+    pub async fn pin_author_key(
+        &self,
+        node: &str,
+        expected: Option<&str>,
+        key: &str,
+    ) -> Result<bool, ApprovalsError> {
+        let (node, expected) = (node.to_owned(), expected.map(str::to_owned));
+        let key = key.to_owned();
+        self.change(move |contents| {
+            let is_expected = contents.author_keys.get(&node) == expected.as_ref();
+            if is_expected {
+                contents.author_keys.insert(node, key);
+            }
+            is_expected
+        })
+        .await
     }
 
     /// Changes the file, on a thread for blocking work: another process may hold the lock.
@@ -119,7 +159,7 @@ impl Inner {
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        let File::<Approval> { approvals, disabled } = serde_json::from_slice(&text)?;
+        let File::<Approval> { approvals, disabled, author_keys } = serde_json::from_slice(&text)?;
         let mut approvals: Vec<Arc<Approval>> = approvals.into_iter().map(Arc::new).collect();
         if let Some((_, known)) = &*last {
             // What has not changed stays the same `Arc`.
@@ -129,7 +169,7 @@ impl Inner {
                 }
             }
         }
-        let contents = Contents { approvals, disabled };
+        let contents = Contents { approvals, disabled, author_keys };
         *last = Some((version, contents.clone()));
         Ok(contents)
     }
@@ -171,6 +211,7 @@ impl Inner {
         let file = File {
             approvals: contents.approvals.iter().map(|one| &**one).collect(),
             disabled: contents.disabled.clone(),
+            author_keys: contents.author_keys.clone(),
         };
         let mut target = std::fs::File::create(&temporary)?;
         target.write_all(&serde_json::to_vec_pretty(&file)?)?;

@@ -9,7 +9,7 @@ use crate::message::Request;
 use crate::recording::json_difference;
 
 /// What a snapshot holds.
-pub(super) fn snapshot(ran: &Ran) -> Value {
+pub(crate) fn snapshot(ran: &Ran) -> Value {
     let mut whole = json!({ "items": ran.items.iter().map(|item| &item.json).collect::<Vec<_>>() });
     if let Some(stopped) = &ran.stopped {
         whole["stopped"] = json!(stopped);

@@ -9,6 +9,7 @@ mod run;
 mod suite;
 
 pub use coverage::{ActionCoverage, Coverage};
+pub(crate) use expect::snapshot;
 pub use file::{Case, CredentialOf, Expect, ExpectedError, ExpectedRequest, SCHEMA};
 pub use report::{Format, render};
 pub use run::{Bench, ItemResult, Live, Ran, RunError};

@@ -45,7 +45,7 @@ pub(super) enum Pages {
 }
 
 /// Members in which services return records, whatever the records are.
-const GENERIC: &[&str] =
+pub(super) const GENERIC: &[&str] =
     &["data", "items", "results", "records", "values", "entries", "nodes", "result", "list"];
 
 /// Members by which nodes recognize a record.
@@ -249,7 +249,7 @@ fn number(token: &str, of: Option<&str>) -> u64 {
 }
 
 /// A word for one and for many.
-fn numbers(word: &str) -> (String, String) {
+pub(super) fn numbers(word: &str) -> (String, String) {
     if let Some(stem) = word.strip_suffix("ies") {
         return (format!("{stem}y"), word.to_owned());
     }

@@ -4,6 +4,7 @@ mod choices;
 mod errors;
 mod many;
 mod one;
+mod triggers;
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::sample::{Fill, fitting};
 const FAST: u32 = 200;
 
 /// Why something was not judged when the time is over.
-const OVER: &str = "the time of the suite was over. Allow more with --time";
+pub(super) const OVER: &str = "the time of the suite was over. Allow more with --time";
 
 /// A check of one action.
 pub(super) struct Judging<'a> {
@@ -81,6 +82,7 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>) {
     many::judge(bench, results, &known).await;
     each(bench, results, OneAction::Paging, &known).await;
     each(bench, results, OneAction::Writes, &known).await;
+    triggers::judge(bench, results).await;
     origins(bench, results, &known);
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use workflow_node_documents::{Action, CredentialType, Effect, Grant, Idempotency};
 use workflow_node_host::audit::{AuditEvent, MemoryAudit, Verdict};
 use workflow_node_host::credential::{CredentialForm, MemoryCredentials};
+use workflow_node_host::trigger::MemoryTriggers;
 use workflow_node_host::{
     CallContext, CancellationToken, Error, Execution, Host, HostBuilder, ItemError, ItemErrorKind,
     Limits, MemoryApprovals, Outcome, Plugin, Secret, Servers, Withheld,
@@ -18,7 +19,7 @@ use workflow_node_host::{
 use super::answer::{Answering, Pages, Shape, given, quoted};
 use super::clock::Pace;
 use super::service::{Behavior, Seen, Service};
-use crate::loopback::Loopback;
+use crate::loopback::{Loopback, Received};
 use crate::sample::{Fill, Fits, Sampler};
 
 /// How long one call may take before it is ended. A judgement of a call that took so long is a
@@ -47,7 +48,7 @@ pub(super) struct Bench {
     pub(super) without: BTreeMap<String, String>,
     /// Audit events that were looked at.
     _loopback: Loopback,
-    _host: Host,
+    pub(super) host: Host,
 }
 
 /// What came of a call.
@@ -205,6 +206,7 @@ impl Bench {
             .credential_source(credentials.clone())
             .audit(audit.clone())
             .approvals(Arc::new(MemoryApprovals::default()))
+            .trigger_store(Arc::new(MemoryTriggers::default()))
             .clock(clock.clone())
             .rate_limit(Vec::new())
             .build()?;
@@ -220,7 +222,7 @@ impl Bench {
             credentials: Vec::new(),
             without: BTreeMap::new(),
             _loopback: loopback,
-            _host: host,
+            host,
         };
         let types: Vec<CredentialType> =
             bench.plugin.description().credential_types.values().cloned().collect();
@@ -496,13 +498,18 @@ impl Bench {
 
 /// Whether a request is of an item with a mark.
 pub(super) fn is_of(seen: &Seen, place: usize) -> bool {
+    has_mark(&seen.request, place)
+}
+
+/// As [`is_of`], of a request that was not answered yet.
+pub(super) fn has_mark(request: &Received, place: usize) -> bool {
     let mark = mark(place);
     // A mark may be the beginning of another.
     let has = |text: &str| {
         text.match_indices(&mark)
             .any(|(at, _)| !text[at + mark.len()..].starts_with(|next: char| next.is_ascii_digit()))
     };
-    has(&seen.request.target) || has(&seen.request.text())
+    has(&request.target) || has(&request.text())
 }
 
 /// An origin for each server of a node, within what the node lets the operator choose.

@@ -45,6 +45,10 @@ checks! {
     "origins": "Every request goes to a declared origin.";
     "paging": "A list ends when the service repeats itself, and has no more records than its limit.";
     "writes": "A write that may have reached the service is not sent again.";
+    "trigger-setup": "A webhook that is set up twice is there once, and is gone when it is removed.";
+    "trigger-deliveries": "A delivery becomes events that fit their schema; one that is repeated, forged, or malformed does not.";
+    "trigger-polling": "A poll returns each event once, and ends.";
+    "cases": "Every case of the author passes.";
 }
 
 /// The check with this ID.
@@ -63,6 +67,8 @@ pub fn pages() -> String {
          The service answers with records made from the output schemas. It does not know how your \
          service wraps records, so it tries several ways. An action that understands none of them \
          is reported as not judged, which is not a pass.\n\n\
+         With `--cases DIR`, the suite also runs the author's cases, against their recordings and \
+         simulated services.\n\n\
          | Check | What must be true |\n| --- | --- |\n",
     );
     for check in CHECKS {

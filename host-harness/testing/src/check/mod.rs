@@ -7,6 +7,7 @@ mod bench;
 mod catalog;
 mod clock;
 mod described;
+mod kept;
 mod report;
 mod service;
 
@@ -39,6 +40,8 @@ pub struct Suite {
     pub sample: Option<usize>,
     /// How long the suite may take. What is not judged by then is reported. Default: [`TIME`].
     pub time: Duration,
+    /// The author's cases, if there are any.
+    pub cases: Option<crate::case::Suite>,
     /// Receives how far the suite is.
     pub progress: Arc<dyn Progress>,
 }
@@ -66,6 +69,7 @@ impl Suite {
             only: Vec::new(),
             sample: Some(SAMPLE),
             time: TIME,
+            cases: None,
             progress: Arc::new(NoProgress),
         }
     }
@@ -104,6 +108,7 @@ impl Suite {
         results.add("load", judgement, started.elapsed());
         described::judge(&bench, &mut results).await;
         behavior::judge(&bench, &mut results).await;
+        run_cases(self.cases, &mut results).await;
         let node = &bench.plugin.description().node;
         Report {
             plugin: Some(bench.plugin.digest().to_string()),
@@ -112,6 +117,32 @@ impl Suite {
             checks: results.in_order(),
         }
     }
+}
+
+/// Runs the author's cases.
+async fn run_cases(cases: Option<crate::case::Suite>, results: &mut Results<'_>) {
+    const ID: &str = "cases";
+    if !results.plan.wants(ID) {
+        return;
+    }
+    let started = Instant::now();
+    let mut judgement = Judgement::default();
+    match cases {
+        None => judgement.skip("node", "no cases were named. Name them with --cases DIR"),
+        Some(_) if results.plan.is_over() => judgement.skip("node", behavior::OVER),
+        Some(cases) => match cases.run(None, |_| {}).await {
+            Err(error) => judgement.fail("node", format!("the cases cannot be run: {error:#}")),
+            Ok(report) => {
+                for case in report.cases {
+                    let problems = case.problems.into_iter();
+                    let problems: Vec<String> = problems.map(|one| one.message).collect();
+                    let problem = (!problems.is_empty()).then(|| problems.join(". "));
+                    judgement.judge(&case.name, problem);
+                }
+            }
+        },
+    }
+    results.add(ID, judgement, started.elapsed());
 }
 
 /// The extent of a run of the suite.

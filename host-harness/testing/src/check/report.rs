@@ -165,6 +165,11 @@ impl Judgement {
         }
     }
 
+    /// Whether nothing was judged, and nothing could not be judged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.judged == 0 && self.not_judged.is_empty()
+    }
+
     /// Something could not be judged.
     pub(super) fn skip(&mut self, subject: impl Into<String>, reason: impl Into<String>) {
         self.not_judged.push(NotJudged { subject: subject.into(), reason: reason.into() });

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, oneshot};
 
 use super::answer::{Answering, fingerprint};
+use super::bench::has_mark;
+use super::kept::Kept;
 use crate::loopback::{Answers, Received, Reply};
 
 /// How long requests that are to be answered together are waited for.
@@ -23,6 +25,10 @@ pub(super) enum Behavior {
     Always(Reply),
     /// It answers what reads, and everything else with this.
     Writes(Reply),
+    /// It refuses the requests of one item with this, and answers the others.
+    Refuses(usize, Reply),
+    /// It keeps what is created.
+    Keeps(Arc<Kept>),
     /// It never answers.
     Holds,
     /// It holds requests until there are so many, or no more come, and then answers them.
@@ -150,6 +156,8 @@ impl Answers for Service {
             let reply = match (&state.behavior, &state.answering) {
                 (Behavior::Always(reply), _) => reply.clone(),
                 (Behavior::Writes(reply), _) if !request.reads() => reply.clone(),
+                (Behavior::Refuses(item, reply), _) if has_mark(&request, *item) => reply.clone(),
+                (Behavior::Keeps(kept), _) => kept.reply(&request),
                 (_, Some(answering)) => answering.reply(&request),
                 (_, None) => Reply::json(500, "{}"),
             };

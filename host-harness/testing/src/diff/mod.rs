@@ -2,6 +2,7 @@
 //! an operator for again.
 
 mod form;
+mod replay;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ use serde_json::{Map, Value};
 use workflow_node_documents::{Action, CredentialType, Idempotency, Trigger};
 use workflow_node_host::Plugin;
 use workflow_node_host::description::{Description, Form};
+
+pub use replay::{NotReplayed, Replayed};
 
 /// The step of semantic versioning that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -67,6 +70,18 @@ pub struct Difference {
     pub needs_approval: bool,
     /// The changes: permissions first, then those that need the largest step.
     pub changes: Vec<Change>,
+    /// What came of running cases with both builds; `None` if none were run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Replayed>,
+}
+
+impl Difference {
+    /// Brings the changes into their order, and finds the step that all of them need.
+    fn settle(&mut self) {
+        self.changes.sort_by_key(|change| (!change.needs_approval, std::cmp::Reverse(change.step)));
+        self.step = self.changes.iter().map(|change| change.step).max().unwrap_or(Step::Patch);
+        self.needs_approval = self.changes.iter().any(|change| change.needs_approval);
+    }
 }
 
 /// Gathers changes.
@@ -98,15 +113,16 @@ pub fn compare(old: &Plugin, new: &Plugin) -> Difference {
         });
     }
     described(old.description(), new.description(), &mut changes);
-    let mut changes = changes.0;
-    changes.sort_by_key(|change| (!change.needs_approval, std::cmp::Reverse(change.step)));
-    Difference {
+    let mut difference = Difference {
         old: old.digest().to_string(),
         new: new.digest().to_string(),
-        step: changes.iter().map(|change| change.step).max().unwrap_or(Step::Patch),
-        needs_approval: changes.iter().any(|change| change.needs_approval),
-        changes,
-    }
+        step: Step::Patch,
+        needs_approval: false,
+        changes: changes.0,
+        replayed: None,
+    };
+    difference.settle();
+    difference
 }
 
 fn described(old: &Description, new: &Description, changes: &mut Changes) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use workflow_node_host::{Host, Isolation};
+use workflow_node_testing::case;
 use workflow_node_testing::check::{CHECKS, Report, Status, Suite, pages};
 
 /// The place of the mode in the component.
@@ -26,8 +27,13 @@ fn node(directory: &tempfile::TempDir, mode: &str) -> PathBuf {
 
 async fn judged(path: PathBuf) -> Report {
     let cache = component_build::workspace_root().join("target/component-cache");
-    let host = Host::builder().isolation(Isolation::InProcessUnapproved).cache_directory(cache);
-    Suite::new(host, path).run().await
+    let isolation = Isolation::InProcessUnapproved;
+    let host = Host::builder().isolation(isolation.clone()).cache_directory(cache.clone());
+    let bench = case::Bench { component: path.clone(), isolation, cache: Some(cache) };
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/check/cases");
+    let mut suite = Suite::new(host, path);
+    suite.cases = Some(case::Suite::read(bench, &directory, case::Options::default()).unwrap());
+    suite.run().await
 }
 
 fn with_status(report: &Report, status: Status) -> BTreeSet<&str> {
@@ -66,6 +72,16 @@ async fn every_check_fails_for_the_node_that_breaks_it_and_for_no_other() {
             _ => assert!(skipped.is_empty(), "broken: {broken}: {skipped:?}"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_actions_that_return_nothing_of_the_answer_is_judged() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = judged(node(&directory, "order-of-writes")).await;
+    assert_eq!(with_status(&report, Status::Failed), BTreeSet::from(["order"]), "{report:#?}");
+    let order = report.checks.iter().find(|one| one.id == "order").unwrap();
+    assert_eq!(order.findings.len(), 1, "{order:#?}");
+    assert_eq!(order.findings[0].subject, "thing.delete");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,9 +60,16 @@ pub(crate) fn node() -> String {
             "Creates a thing and returns it.",
             r#""parameters":{"type":"object","properties":{"name":{"type":"string","minLength":1,"title":"Name","description":"Name of the thing."}},"required":["name"]},"examples":[{"title":"A thing","parameters":{"name":"Lamp"}}]"#,
         ),
+        action(
+            "thing.delete",
+            "delete",
+            "idempotent",
+            "Deletes the thing with this ID.",
+            r#""parameters":{"type":"object","properties":{"thing_id":{"type":"string","minLength":1,"title":"Thing","description":"ID of the thing."}},"required":["thing_id"]},"examples":[{"title":"By ID","parameters":{"thing_id":"T1"}}]"#,
+        ),
     ];
     format!(
-        r#"{{"name":"judged","version":1,"display_name":"Judged","description":"A node for the tests of the checks ({}).","origins":["https://api.judged.example"],"slots":{{"main":{{"credential_types":["token"],"description":"The account to use."}}}},"resources":[{{"name":"thing","title":"Things","description":"What the account has."}}],"actions":[{}]}}"#,
+        r#"{{"name":"judged","version":1,"display_name":"Judged","description":"A node for the tests of the checks ({}).","origins":["https://api.judged.example"],"slots":{{"main":{{"credential_types":["token"],"description":"The account to use."}}}},"secrets":[{{"name":"hook-secret","description":"Secret that signs deliveries.","methods":["POST","PUT","GET"],"origins":["https://api.judged.example"],"path":"/hooks/**","pointer":"/secret"}}],"resources":[{{"name":"thing","title":"Things","description":"What the account has."}}],"actions":[{}]}}"#,
         mode(),
         actions.join(",")
     )

@@ -5,6 +5,7 @@
 
 mod described;
 mod run;
+mod triggers;
 
 use workflow_node_sdk::bindings as contract;
 use workflow_node_sdk::bindings::exports::workflow::node as exports;

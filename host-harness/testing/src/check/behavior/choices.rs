@@ -45,6 +45,9 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>, known: &[Kno
             false => load(bench, one, &call, &field, &subject, &mut judgement).await,
         }
     }
+    if judgement.is_empty() {
+        judgement.skip("node", "nothing refers to anything");
+    }
     results.add(ID, judgement, started.elapsed());
 }
 

@@ -7,6 +7,7 @@ use crate::check::Results;
 use crate::check::bench::{Bench, Known, Ran, is_of};
 use crate::check::report::Judgement;
 use crate::check::service::Behavior;
+use crate::loopback::Reply;
 
 /// How many items run at once.
 const ITEMS: usize = 4;
@@ -47,9 +48,11 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>, known: &[Kno
         }
         match &one.marked {
             None => order.skip(name, "no parameter distinguishes its items"),
-            Some(_) if !one.returns_answer => {
-                order.skip(name, "what it returns is not in the answer");
-            }
+            // What it returns says nothing about its request; whether it fails does.
+            Some(_) if !one.returns_answer => match refused(bench, one).await {
+                Ok(problem) => order.judge(name, problem),
+                Err(reason) => order.skip(name, reason),
+            },
             Some(_) => order.judge(name, misplaced(&reversed)),
         }
     }
@@ -112,6 +115,23 @@ fn first_difference(one: &str, other: &str) -> String {
         text.get(start..end).unwrap_or_default().to_owned()
     };
     format!("`{}` and `{}`", part(one), part(other))
+}
+
+/// Judges which item fails if the service refuses the requests of one. `Err`: why that says nothing.
+async fn refused(bench: &Bench, known: &Known) -> Result<Option<String>, String> {
+    const REFUSED: usize = 1;
+    let items: Vec<_> = (0..ITEMS).map(|place| known.item(place)).collect();
+    let reply = Reply::json(403, r#"{"message":"The check made this answer."}"#);
+    let ran = bench.run_known(known, items, Behavior::Refuses(REFUSED, reply)).await;
+    let failed: Vec<usize> = (0..ITEMS).filter(|item| ran.error(*item).is_some()).collect();
+    match failed.as_slice() {
+        [REFUSED] => Ok(None),
+        [] => Err("no item fails if its request is refused".to_owned()),
+        [other] => {
+            Ok(Some(format!("item {other} failed, and the request of item {REFUSED} was refused")))
+        }
+        _ => Err("one request serves several items".to_owned()),
+    }
 }
 
 /// An item whose result is of another item's request.

@@ -1,0 +1,287 @@
+//! OCI registries: a package is an artifact with one layer, the archive, and is named by the digest of
+//! the artifact's manifest.
+
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::io::AsyncWrite;
+use workflow_node_host::{Digest, Secret};
+
+use super::{LARGEST_ARCHIVE, Package, PackageError};
+
+/// Type of the artifact, and of its configuration, which is the package's `package.json`.
+const ARTIFACT: &str = "application/vnd.workflow-node.package.v1+json";
+/// Type of the layer.
+const LAYER: &str = "application/vnd.workflow-node.package.v1.tar+gzip";
+/// Time to connect to a registry.
+const CONNECT: Duration = Duration::from_secs(15);
+/// Time in which a registry must send something.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Why a registry cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Not the name of an artifact.
+    #[error("`{0}` does not name a package in a registry: {1}")]
+    Name(String, String),
+    /// A file with certificates is wrong.
+    #[error("The file of certificate authorities has no certificate in PEM")]
+    Certificates,
+    /// The registry refuses, or cannot be reached.
+    #[error("{0}")]
+    Registry(String),
+    /// The artifact is something else.
+    #[error("`{0}` is not the package of a node: {1}")]
+    Other(String, String),
+    /// The package is not valid.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+}
+
+/// How a registry is reached.
+#[derive(Clone, Default)]
+pub struct Registry {
+    /// User name and password.
+    pub credentials: Option<(String, Secret)>,
+    /// Certificate authorities that are trusted beside those of the system, in PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Without TLS. Only for a registry on this machine.
+    pub plain_http: bool,
+}
+
+/// Where a package is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The registry and repository with the digest: `registry/repository@sha256:…`.
+    pub name: String,
+    /// Digest of the artifact.
+    pub digest: Digest,
+}
+
+impl Registry {
+    /// Stores a package under `registry/repository:tag`, and names it by its digest.
+    ///
+    /// # Errors
+    ///
+    /// If the package is not valid, or the registry refuses.
+    pub async fn push(&self, name: &str, archive: Bytes) -> Result<Stored, RegistryError> {
+        let package = Package::read(&archive)?;
+        let reference = reference(name)?;
+        if reference.digest().is_some() {
+            let message = "a package is stored under a tag: registry/repository:tag".to_owned();
+            return Err(RegistryError::Name(name.to_owned(), message));
+        }
+        let config = serde_json::to_vec(package.manifest()).unwrap_or_default();
+        let descriptor = |media_type: &str, bytes: &[u8]| OciDescriptor {
+            media_type: media_type.to_owned(),
+            digest: Digest::of(bytes).to_string(),
+            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            ..OciDescriptor::default()
+        };
+        let manifest = OciImageManifest {
+            media_type: Some(OCI_IMAGE_MEDIA_TYPE.to_owned()),
+            artifact_type: Some(ARTIFACT.to_owned()),
+            config: descriptor(ARTIFACT, &config),
+            layers: vec![descriptor(LAYER, &archive)],
+            ..OciImageManifest::default()
+        };
+        let text = serde_json::to_vec(&manifest).unwrap_or_default();
+        let digest = Digest::of(&text);
+        let client = self.client(&reference).await?;
+        let failed = |error: OciDistributionError| told(&reference, &error);
+        let layer = manifest.layers.first().map(|layer| layer.digest.clone()).unwrap_or_default();
+        client.push_blob(&reference, archive, &layer).await.map_err(failed)?;
+        client.push_blob(&reference, config, &manifest.config.digest).await.map_err(failed)?;
+        let content_type = http::HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE);
+        client.push_manifest_raw(&reference, text, content_type).await.map_err(failed)?;
+        Ok(stored(&reference, digest))
+    }
+
+    /// Reads a package by its digest, or by a tag, and verifies it.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there or is not a package, the registry sends something else than the digest says,
+    /// or the package is not valid.
+    pub async fn pull(&self, name: &str) -> Result<(Bytes, Package, Stored), RegistryError> {
+        let reference = reference(name)?;
+        let client = self.client(&reference).await?;
+        let failed = |error: OciDistributionError| told(&reference, &error);
+        let other = |message: &str| RegistryError::Other(name.to_owned(), message.to_owned());
+        let auth = self.auth();
+        let text = client.pull_manifest_raw(&reference, &auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
+        let (text, _) = text.map_err(failed)?;
+        let digest = Digest::of(&text);
+        if reference.digest().is_some_and(|named| *named != digest.to_string()) {
+            return Err(other("the registry sent something else than the digest says"));
+        }
+        let manifest: OciImageManifest = serde_json::from_slice(&text)
+            .map_err(|_| other("it has no manifest of an OCI artifact"))?;
+        let [layer] = manifest.layers.as_slice() else {
+            return Err(other("it does not have exactly one layer"));
+        };
+        if layer.media_type != LAYER {
+            return Err(other(&format!("its layer has the type `{}`", layer.media_type)));
+        }
+        if !u64::try_from(layer.size).is_ok_and(|size| size <= LARGEST_ARCHIVE) {
+            return Err(PackageError::TooLarge("The archive", LARGEST_ARCHIVE).into());
+        }
+        let mut archive = Bounded(Vec::new());
+        client.pull_blob(&reference, layer, &mut archive).await.map_err(failed)?;
+        let archive = Bytes::from(archive.0);
+        if layer.digest != Digest::of(&archive).to_string() {
+            return Err(other("the registry sent something else than the digest says"));
+        }
+        let package = Package::read(&archive)?;
+        Ok((archive, package, stored(&reference, digest)))
+    }
+
+    fn auth(&self) -> RegistryAuth {
+        match &self.credentials {
+            Some((user, password)) => {
+                RegistryAuth::Basic(user.clone(), password.expose().to_owned())
+            }
+            None => RegistryAuth::Anonymous,
+        }
+    }
+
+    async fn client(&self, reference: &Reference) -> Result<Client, RegistryError> {
+        // reqwest takes the provider of the process. Whoever was first is as good.
+        let provider = rustls::crypto::ring::default_provider();
+        let _already: Result<(), Arc<_>> = provider.install_default();
+        let registry = reference.resolve_registry().to_owned();
+        if self.plain_http && !is_local(&registry) {
+            let message = "without TLS, only a registry on this machine can be used".to_owned();
+            return Err(RegistryError::Name(registry, message));
+        }
+        let protocol = match self.plain_http {
+            true => ClientProtocol::HttpsExcept(vec![registry.clone()]),
+            false => ClientProtocol::Https,
+        };
+        let extra_root_certificates = match &self.ca_pem {
+            None => Vec::new(),
+            Some(pem) => {
+                let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+                let read = read.map_err(|_| RegistryError::Certificates)?;
+                if read.is_empty() {
+                    return Err(RegistryError::Certificates);
+                }
+                let certificate = |der: CertificateDer<'_>| Certificate {
+                    encoding: CertificateEncoding::Der,
+                    data: der.to_vec(),
+                };
+                read.into_iter().map(certificate).collect()
+            }
+        };
+        let config = ClientConfig {
+            protocol,
+            extra_root_certificates,
+            connect_timeout: Some(CONNECT),
+            read_timeout: Some(SILENCE),
+            platform_resolver: None,
+            user_agent: concat!("harness/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        };
+        let client = Client::try_from(config).map_err(|error| told(reference, &error))?;
+        client.store_auth_if_needed(&registry, &self.auth()).await;
+        Ok(client)
+    }
+}
+
+/// The artifact of a name, which must have a tag or a digest.
+fn reference(name: &str) -> Result<Reference, RegistryError> {
+    let wrong = |message: &str| RegistryError::Name(name.to_owned(), message.to_owned());
+    let last = name.rsplit('/').next().unwrap_or_default();
+    if !name.contains('/') || !last.contains([':', '@']) {
+        return Err(wrong("it is written registry/repository:tag or registry/repository@sha256:…"));
+    }
+    Reference::from_str(name).map_err(|error| wrong(&error.to_string()))
+}
+
+fn stored(reference: &Reference, digest: Digest) -> Stored {
+    let name = format!("{}/{}@{digest}", reference.registry(), reference.repository());
+    Stored { name, digest }
+}
+
+/// Whether a registry is on this machine.
+fn is_local(registry: &str) -> bool {
+    let host = match registry.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => registry,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// An error of a registry with everything that caused it.
+fn told(reference: &Reference, error: &OciDistributionError) -> RegistryError {
+    let registry = reference.registry();
+    RegistryError::Registry(match error {
+        OciDistributionError::UnauthorizedError { .. }
+        | OciDistributionError::AuthenticationFailure(_) => {
+            format!("The registry {registry} refuses the credentials, or requires some")
+        }
+        OciDistributionError::ServerError { code: 401 | 403, .. } => {
+            format!("The registry {registry} refuses the credentials, or requires some")
+        }
+        OciDistributionError::ImageManifestNotFoundError(_)
+        | OciDistributionError::ServerError { code: 404, .. } => {
+            format!("The registry {registry} has no `{reference}`")
+        }
+        OciDistributionError::RegistryError { envelope, .. }
+            if envelope.errors.iter().any(|one| {
+                use oci_client::errors::OciErrorCode::{ManifestUnknown, NameUnknown};
+                matches!(one.code, ManifestUnknown | NameUnknown)
+            }) =>
+        {
+            format!("The registry {registry} has no `{reference}`")
+        }
+        error => {
+            let mut text = format!("The registry {registry} cannot be used: {error}");
+            let mut source = std::error::Error::source(error);
+            while let Some(error) = source {
+                text.push_str(&format!(": {error}"));
+                source = error.source();
+            }
+            text
+        }
+    })
+}
+
+/// Keeps at most as much as an archive may have.
+struct Bounded(Vec<u8>);
+
+impl AsyncWrite for Bounded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if (self.0.len() + bytes.len()) as u64 > LARGEST_ARCHIVE {
+            let error = PackageError::TooLarge("The archive", LARGEST_ARCHIVE);
+            return Poll::Ready(Err(std::io::Error::other(error.to_string())));
+        }
+        self.0.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
