@@ -226,7 +226,8 @@ impl Database {
         match found {
             FORMAT => {}
             0 => {
-                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS] {
+                for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS, PAGE, RECENT_EVENTS]
+                {
                     change.execute_batch(tables)?;
                 }
             }
