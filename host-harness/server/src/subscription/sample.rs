@@ -31,7 +31,7 @@ pub(crate) enum SampleKind {
 
 /// An event that can be shown again.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct RecentEvent {
+pub(crate) struct LastEvent {
     pub(crate) occurred_at: Option<u64>,
     pub(crate) received_at: u64,
     pub(crate) event: Box<RawValue>,
@@ -52,7 +52,7 @@ impl StoredSubscription {
 }
 
 /// A source for a sample, and the event to deliver. There is none if the source delivers events.
-pub(super) type Sample = (Source, SampleKind, Option<RecentEvent>);
+pub(super) type Sample = (Source, SampleKind, Option<LastEvent>);
 
 impl Subscriptions {
     /// Finds the source of a sample. `before` is that of the subscription until now.
@@ -71,7 +71,7 @@ impl Subscriptions {
         }
         let (by, node, trigger) =
             (order.key.principal.clone(), order.plugin.clone(), order.trigger.clone());
-        let recent = self.with_store(move |store| store.recent(&name, &by, &node, &trigger));
+        let recent = self.with_store(move |store| store.last_event(&name, &by, &node, &trigger));
         let (kind, event) = match recent.await? {
             Some(event) => (SampleKind::Recent, event),
             None => (SampleKind::Example, example(plugin, &order.trigger)?),
@@ -90,7 +90,7 @@ impl Subscriptions {
 }
 
 /// The example in the description of a trigger.
-fn example(plugin: &Plugin, trigger: &str) -> Result<RecentEvent, ApiError> {
+fn example(plugin: &Plugin, trigger: &str) -> Result<LastEvent, ApiError> {
     let trigger = plugin.description().trigger(trigger);
     let example = trigger.and_then(|trigger| {
         trigger.examples.iter().find_map(|example| example.output.as_deref().cloned())
@@ -102,5 +102,5 @@ fn example(plugin: &Plugin, trigger: &str) -> Result<RecentEvent, ApiError> {
         ApiError::new(StatusCode::CONFLICT, "no-sample", message)
             .next("Subscribe without `sample`, for example by activating the workflow.")
     })?;
-    Ok(RecentEvent { occurred_at: None, received_at: now(), event })
+    Ok(LastEvent { occurred_at: None, received_at: now(), event })
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use workflow_node_host::trigger::TriggerEvent;
 use workflow_node_host::{OriginPattern, Principal, Secret};
 
-use super::sample::{RecentEvent, SampleKind};
+use super::sample::{LastEvent, SampleKind};
 use crate::database::{Database, DatabaseError, now};
 use crate::seal::Sealer;
 use crate::token::signed;
@@ -388,7 +388,7 @@ impl SubscriptionStore {
         event: &TriggerEvent,
     ) -> Result<(), DatabaseError> {
         let TriggerEvent { occurred_at, received_at, event, .. } = event.clone();
-        let recent = serde_json::to_string(&RecentEvent { occurred_at, received_at, event });
+        let recent = serde_json::to_string(&LastEvent { occurred_at, received_at, event });
         let recent = recent.map_err(|error| DatabaseError::Refused(error.to_string()))?;
         let sealed = self.sealed(&["recent-event", source], &recent)?;
         change.execute(
@@ -401,13 +401,13 @@ impl SubscriptionStore {
     }
 
     /// The last event of a source, or else the last event of the same trigger that the user has received.
-    pub(crate) fn recent(
+    pub(crate) fn last_event(
         &self,
         source: &str,
         by: &Principal,
         plugin: &str,
         trigger: &str,
-    ) -> Result<Option<RecentEvent>, DatabaseError> {
+    ) -> Result<Option<LastEvent>, DatabaseError> {
         let found: Option<(String, Vec<u8>)> = self.database.read(|database| {
             let mut query = database.prepare_cached(
                 "SELECT source, event FROM recent_event \
@@ -427,7 +427,7 @@ impl SubscriptionStore {
     pub(crate) fn show(
         &self,
         key: &Key,
-        event: &RecentEvent,
+        event: &LastEvent,
         sample: Option<SampleKind>,
     ) -> Result<(), DatabaseError> {
         let [tenant, user, id] = key.parts();
