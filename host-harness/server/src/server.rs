@@ -28,7 +28,9 @@ use crate::page::{ProxyIdentity, Sessions};
 use crate::seal::ServerKeys;
 use crate::secrets::Secrets;
 use crate::state::{Shared, State};
-use crate::subscription::{MakeTransport, SubscriptionStore, Subscriptions};
+use crate::subscription::{
+    MakeTransport, Parts as SubscriptionParts, SubscriptionStore, Subscriptions,
+};
 use crate::tls::{Tls, TlsFiles};
 use crate::token::{Policies, Policy, Tokens};
 
@@ -271,16 +273,17 @@ impl ServerBuilder {
             PendingConnections::new(database, keys.sealer(), public_url.clone(), limits)
         });
         let subscriptions = match (&self.keys, self.host.triggers()) {
-            (Some(keys), Ok(triggers)) => Some(Arc::new(Subscriptions::new(
-                SubscriptionStore::new(self.database.clone(), keys.sealer()),
-                triggers.clone(),
-                plugins.clone(),
-                public_url.clone(),
-                limits.clone(),
-                (Tokens::new(self.database.clone()), self.policies.clone()),
-                metrics.clone(),
-                self.deliveries,
-            ))),
+            (Some(keys), Ok(triggers)) => Some(Arc::new(Subscriptions::new(SubscriptionParts {
+                store: SubscriptionStore::new(self.database.clone(), keys.sealer()),
+                triggers: triggers.clone(),
+                plugins: plugins.clone(),
+                public_url: public_url.clone(),
+                limits: limits.clone(),
+                tokens: Tokens::new(self.database.clone()),
+                policies: self.policies.clone(),
+                metrics: metrics.clone(),
+                make: self.deliveries,
+            }))),
             _ => None,
         };
         if let Some(subscriptions) = &subscriptions {

@@ -106,6 +106,20 @@ fn sorted(destinations: Option<&[OriginPattern]>) -> Option<Vec<String>> {
     Some(all)
 }
 
+/// Parts of the server that its subscriptions use.
+pub(crate) struct Parts {
+    pub(crate) store: SubscriptionStore,
+    pub(crate) triggers: Triggers,
+    pub(crate) plugins: BTreeMap<String, Plugin>,
+    pub(crate) public_url: Option<Url>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) tokens: Tokens,
+    pub(crate) policies: Policies,
+    pub(crate) metrics: Metrics,
+    /// Makes the transport of deliveries.
+    pub(crate) make: MakeTransport,
+}
+
 /// The subscriptions of a server.
 pub(crate) struct Subscriptions {
     store: SubscriptionStore,
@@ -141,16 +155,9 @@ fn name_of(source: &Source) -> String {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(
-        store: SubscriptionStore,
-        triggers: Triggers,
-        plugins: BTreeMap<String, Plugin>,
-        public_url: Option<Url>,
-        limits: ServerLimits,
-        (tokens, policies): (Tokens, Policies),
-        metrics: Metrics,
-        make: MakeTransport,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { store, triggers, plugins, public_url, limits, tokens, policies, metrics, make } =
+            parts;
         Self {
             store,
             triggers,
@@ -471,8 +478,7 @@ impl Subscriptions {
             running.cancel();
         }
         let Some(plugin) = self.plugin(&source.plugin) else { return false };
-        let removed =
-            self.triggers(source).tear_down(plugin, &name_of(source), &self.end).await;
+        let removed = self.triggers(source).tear_down(plugin, &name_of(source), &self.end).await;
         if let Err(error) = &removed {
             tracing::warn!(%error, "a subscription cannot be removed at the service yet");
         }

@@ -32,7 +32,8 @@ async fn a_credential_that_could_not_be_used_is_refused_when_it_is_connected() {
             ..ConnectOrder::default()
         };
         let connected = manager.connect_fixed(&plugin, order, &Actor::admin()).await;
-        let error = connected.err().expect(limit).to_string();
+        let Err(error) = connected else { panic!("{limit}: it is connected") };
+        let error = error.to_string();
         assert!(error.contains(limit), "{limit}: {error}");
         assert!(error.len() < 500, "{limit}: {} bytes", error.len());
     }
