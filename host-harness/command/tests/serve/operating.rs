@@ -328,10 +328,13 @@ fn a_renewed_certificate_is_used_without_a_restart() {
     assert_ne!(shown(&world, server.address()), before);
 }
 
+/// Path and body of a request.
+type Received = (String, Vec<u8>);
+
 /// A collector of traces: paths and bodies of what was sent to it.
 struct Collector {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Collector {
