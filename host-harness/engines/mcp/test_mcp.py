@@ -1,6 +1,7 @@
 """The official Python SDK against a real server, over HTTP and over standard input and output."""
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testing"))
+from broken_proxy import BrokenProxy
 from harness_server import HarnessServer, holders
 
 # Both ways in which a client begins: `server/discover` (2026-07-28), and `initialize`.
@@ -194,31 +196,39 @@ def test_an_account_is_connected_by_a_link(
     asyncio.run(run())
 
 
-def test_no_client_holds_the_secret_of_the_service(server: HarnessServer) -> None:
-    import os
-    import subprocess
+PROGRAM = """
+import asyncio, sys
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
-    script = (
-        "import asyncio, sys; sys.path.insert(0, sys.argv[1]); import httpx2\n"
-        "from mcp import Client\n"
-        "from mcp.client.streamable_http import streamable_http_client\n"
-        "async def main():\n"
-        "    headers = {'Authorization': 'Bearer ' + sys.argv[3]}\n"
-        "    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:\n"
-        "        async with Client(streamable_http_client(sys.argv[2], http_client=http)) as client:\n"
-        "            call = {'plugin': 'pagerduty', 'action': 'service.list'}\n"
-        "            result = await client.call_tool('run_action', call)\n"
-        "            print('error' if result.is_error else 'ok', flush=True); sys.stdin.readline()\n"
-        "asyncio.run(main())\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(Path(__file__).parent), f"{server.url}/mcp", server.reader],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
-    )
-    try:
-        assert process.stdout.readline().strip() == "ok"
-        assert holders(process.pid, server.reader), "the test finds what is there"
-        assert not holders(process.pid, server.secret)
-    finally:
-        process.kill()
-        process.wait()
+async def main(url, token, service):
+    headers = {"Authorization": "Bearer " + token}
+    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+        async with Client(streamable_http_client(url + "/mcp", http_client=http)) as client:
+            action = {"plugin": "pagerduty", "action": "incident.create"}
+            await client.call_tool("describe_action", action)
+            parameters = {"title": "canary", "service_id": service}
+            ran = await client.call_tool("run_action", {**action, "parameters": parameters})
+            print("error" if ran.is_error else "done", flush=True)
+            sys.stdin.readline()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_no_memory_and_no_traffic_of_a_client_holds_the_secret_of_the_service(
+    server: HarnessServer,
+) -> None:
+    with BrokenProxy(server.url) as proxy:
+        command = [sys.executable, "-c", PROGRAM, proxy.url, server.writer, server.service]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as client:
+            assert client.stdout.readline() == "done\n"
+            # The client holds its token, so a secret would be found.
+            assert holders(client.pid, server.writer)
+            assert not holders(client.pid, server.secret)
+            client.communicate("")
+    assert server.writer.encode() in proxy.traffic
+    assert b"canary" in proxy.traffic
+    assert server.secret.encode() not in proxy.traffic
