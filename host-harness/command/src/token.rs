@@ -31,7 +31,7 @@ Without options, a token can only read descriptions. --tenant and --as set whom 
     Create(Box<CreateArgs>),
     /// Make a link that lets one person into the server's page, once
     #[command(after_help = "Examples:
-  harness token page ada --role run --role connect --as ada
+  harness token page ada --role run --role connect
   harness token page ada
   harness token page ada --url https://harness.example.com
 

@@ -78,6 +78,21 @@ fn the_guide_leads_from_nothing_to_a_running_server_with_a_connected_account() {
 }
 
 #[test]
+fn the_configuration_of_a_proxy_in_the_guide_can_be_used() {
+    let page = include_str!("../../../../docs/serve.md");
+    let mut examples = page.split("```toml\n").map(|rest| rest.split("```").next().unwrap());
+    let example = examples.find(|example| example.contains("[page.proxy]")).unwrap();
+    let world = World::new();
+    let config = world.file("serve.toml", &format!("listen = ['127.0.0.1:0']\n{example}"));
+    let server = world.serve(&["--config", &config]);
+    assert_eq!(server.anybody().get("/").status, 401);
+    let unknown = example.replace("[policies.people]", "[policies.others]");
+    let config = world.file("serve.toml", &unknown);
+    let output = world.command(&["serve", "--config", &config]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn the_configuration_of_the_guide_can_be_used() {
     let page = include_str!("../../../../docs/serve.md");
     let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();

@@ -406,3 +406,106 @@ fn a_person_fills_in_a_form_and_watches_the_run_in_a_browser() {
         }
     }
 }
+
+/// What a browser would send of a form that nobody has changed.
+fn sent(page: &str) -> Vec<(String, String)> {
+    let form =
+        page.split("<form class=\"sheet\" id=\"form\"").nth(1).expect("the page has the form");
+    let form = &form[..form.find("</form>").unwrap()];
+    let text = |text: &str| {
+        let all = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")];
+        all.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    };
+    let attribute = |tag: &str, name: &str| {
+        let value = tag.split(&format!(" {name}=\"")).nth(1)?;
+        Some(text(&value[..value.find('"')?]))
+    };
+    let mut all = Vec::new();
+    for part in form.split('<').skip(1) {
+        let (tag, rest) = part.split_once('>').unwrap();
+        let Some(name) = attribute(tag, "name") else {
+            if tag.starts_with("option") && tag.ends_with(" selected") {
+                let (_, value): &mut (String, String) = all.last_mut().unwrap();
+                *value = attribute(tag, "value").unwrap();
+            }
+            continue;
+        };
+        let is_box = tag.contains("type=\"checkbox\"");
+        match tag.split(' ').next().unwrap() {
+            "input" if is_box && !tag.ends_with(" checked") => {}
+            "input" => all.push((name, attribute(tag, "value").unwrap_or_else(|| "on".to_owned()))),
+            "textarea" => all.push((name, text(rest.strip_prefix('\n').unwrap_or(rest)))),
+            "select" => all.push((name, String::new())),
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn the_examples_of_all_actions_fit_into_their_forms() {
+    let world = World::new();
+    world.connect(&[], "alerts");
+    let server = world.serve(&[]);
+    let client = server.client(&world.token("reader", &RUN));
+    let mut visitor =
+        Visitor::entered(&world, &server, "ada", &[&RUN[..], &["--raw-secrets"]].concat());
+    let list = client.get("/v1/plugins/pagerduty/actions?limit=500").expect(200);
+    let mut wrong = Vec::new();
+    for action in list["actions"].as_array().unwrap() {
+        let name = action["name"].as_str().unwrap();
+        let at = format!("/page/plugins/pagerduty/actions/{name}");
+        let page = visitor.get(&format!("{at}?example=0"));
+        assert_eq!(page.status, 200, "{name}: {page:?}");
+        if !page.body.contains("?example=0") {
+            continue;
+        }
+        let mut fields: Vec<(&str, String)> = Vec::new();
+        let sent = sent(&page.body);
+        for (name, value) in &sent {
+            let is_slot = name.starts_with("slot:");
+            // Which credential it is does not matter for the form.
+            let value = if is_slot { "work".to_owned() } else { value.clone() };
+            fields.push((name, value));
+        }
+        fields.push(("do", "check".to_owned()));
+        let checked = visitor.post(&at, &fields);
+        if !checked.body.contains("The form is complete.") {
+            let at = checked.body.find("id=\"problems\"").unwrap_or_default();
+            let end = (at + 700).min(checked.body.len());
+            wrong.push(format!("{name}: {} {}", checked.status, &checked.body[at..end]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of the examples: {wrong:#?}", wrong.len());
+}
+
+#[test]
+fn the_page_works_in_a_browser_that_runs_no_scripts() {
+    let world = World::new();
+    let Some(browser) = Browser::open(&world.simulator) else { return };
+    let server = world.serve(&[]);
+    let service = world.simulator.us().services()[0].clone();
+    browser.screen(1100, 900, "light");
+    browser.go(&link(&world, "ada", &RUN));
+    browser.click("main button");
+    browser.shows("Overview · harness");
+    browser.go(&format!("http://{}{CREATE}?example=1", server.address()));
+    browser.keys("[id='p/title']", " now");
+    browser.click("button[value='type:/service_id'], button[value='load:/service_id']");
+    // The example names a service that the account does not have, so the list is empty at first.
+    browser.waits_for("main", "There are no choices");
+    browser.click("button[value='type:/service_id']");
+    browser.waits_for("main", "List choices");
+    browser.keys("[id='p/service_id']", &service.name);
+    browser.click("button[value='load:/service_id']");
+    browser.waits_for("select[id='p/service_id']", &service.name);
+    browser.keys("select[id='p/service_id']", &service.name);
+    browser.click(".run button[value='run']");
+    browser.waits_for("h2", "State");
+    let at = browser.url();
+    until("the end of the run", || {
+        browser.go(&at);
+        browser.text("#status").contains("Finished")
+    });
+    assert!(browser.text("#records").contains("Database is full now"), "{}", browser.text("main"));
+}

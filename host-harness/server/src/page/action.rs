@@ -1,6 +1,6 @@
 //! The form of an action: filled in, checked, and run.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
@@ -49,9 +49,28 @@ pub(super) async fn show(
     State(of): State<Page>,
     session: Session,
     Path((plugin, action)): Path<(String, String)>,
+    Query(example): Query<Example>,
 ) -> Response {
-    let sheet = Sheet { entered: Entered::new(), run: random_text(), ..Sheet::default() };
+    let mut sheet = Sheet { entered: Entered::new(), run: random_text(), ..Sheet::default() };
+    if let Some(number) = example.example {
+        match found(&of, &session, &plugin, &action).await {
+            Ok((_, described, form)) => {
+                let chosen = described.examples.get(number);
+                let chosen = chosen.and_then(|one| one.parameters.value().as_object());
+                if let Some(parameters) = chosen {
+                    sheet.entered = Entered::filled(&form, parameters);
+                }
+            }
+            Err(error) => return failed(&session, Part::Overview, &error),
+        }
+    }
     respond(&of, &session, &plugin, &action, sheet).await
+}
+
+/// Which example of the action to fill in.
+#[derive(Deserialize)]
+pub(super) struct Example {
+    example: Option<usize>,
 }
 
 /// The action and its form, if the session may run it.
@@ -100,6 +119,15 @@ async fn respond(of: &Page, session: &Session, plugin: &str, name: &str, sheet: 
         @if !may_run {
             div.notice.warn { p { "Your rights do not include the role " code { "run" } ", so you can look at the form and not run it." } }
         }
+        @if !action.examples.is_empty() {
+            p {
+                "Examples: "
+                @for (number, example) in action.examples.iter().enumerate() {
+                    @if number > 0 { " · " }
+                    a href=(format!("{at}?example={number}")) { (bounded(&example.title)) }
+                }
+            }
+        }
         section {
             form.sheet id="form" method="post" action=(at) novalidate autocomplete="off" {
                 (token(session))
@@ -131,7 +159,7 @@ fn repeating(action: &Action) -> &'static str {
     match action.idempotency.to_string().as_str() {
         "safe" => "Changes nothing.",
         "idempotent" | "keyed" => "Repeating the same run has no further effect.",
-        _ => "Running it again has the effect again.",
+        _ => "Each run takes effect again.",
     }
 }
 

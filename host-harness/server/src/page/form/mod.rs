@@ -11,6 +11,7 @@
 //! | `v/channel` | which variant of an object was chosen |
 //! | `z/timeout` | null was chosen |
 
+mod fill;
 mod read;
 mod render;
 
@@ -366,6 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn a_form_that_is_filled_in_is_read_as_it_was() {
+        let parameters = json!({
+            "title": "Disk full", "urgency": "low", "count": 7, "open": false, "note": null,
+            "tags": ["a", "b"], "sizes": [1, 2], "days": ["mon", "tue"], "service": "PSVC1",
+            "body": {"text": "t", "a/b~c": "u"}, "extra": {"x": [1]}, "any": "5",
+            "rules": [{"kind": "email", "to": "ada@example.com"}, {"kind": "phone", "number": 42}],
+        });
+        let entered = Entered::filled(&form(), parameters.as_object().unwrap());
+        let read = Read::of(&form(), &entered);
+        assert_eq!(read.problems, []);
+        assert_eq!(Value::Object(read.parameters), parameters);
+    }
+
+    #[test]
     fn what_is_left_blank_is_left_out_and_what_is_required_is_asked_for() {
         let (parameters, problems) =
             read(&[("p/title", "  "), ("p/urgency", ""), ("p/body/text", ""), ("n/rules", "0")]);
@@ -384,6 +399,21 @@ mod tests {
         assert_eq!(places, ["/body/text", "/extra", "/rules/0"]);
         let (parameters, _) = read(&[("p/urgency", "\"gone\""), ("p/count", "many")]);
         assert_eq!(parameters, json!({"urgency": "gone", "count": "many"}), "judged by the schema");
+    }
+
+    #[test]
+    fn a_required_list_may_be_empty_unless_the_schema_forbids_it() {
+        let schema = json!({
+            "required": ["names", "rows", "some"],
+            "properties": {
+                "names": {"type": "array", "items": {"type": "string"}},
+                "rows": {"type": "array", "items": {"properties": {"id": {"type": "string"}}}},
+                "some": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            },
+        });
+        let read = Read::of(&Form::new(&schema, &Map::new()), &Entered::default());
+        assert_eq!(Value::Object(read.parameters), json!({"names": [], "rows": []}));
+        assert_eq!(read.problems, [("/some".to_owned(), "Fill in this field.".to_owned())]);
     }
 
     #[test]

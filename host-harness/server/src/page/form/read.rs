@@ -144,7 +144,7 @@ impl Reader<'_> {
                 Value::Object(self.members(&field.fields, &field.variants, discriminator, &place))
             })
             .collect();
-        (!list.is_empty()).then_some(Value::Array(list))
+        is_list(field, &list).then_some(Value::Array(list))
     }
 
     fn list(&mut self, field: &Field, at: &str) -> Option<Value> {
@@ -161,6 +161,11 @@ impl Reader<'_> {
         for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
             list.extend(self.scalar(one, line, at));
         }
-        (!list.is_empty()).then_some(Value::Array(list))
+        is_list(field, &list).then_some(Value::Array(list))
     }
+}
+
+/// Whether a list was entered: one that is required and may be empty need not be filled in.
+fn is_list(field: &Field, list: &[Value]) -> bool {
+    !list.is_empty() || (field.is_required && field.bounds.least.unwrap_or(0) == 0)
 }
