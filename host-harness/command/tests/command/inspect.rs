@@ -291,7 +291,7 @@ fn every_limit_is_shown_with_its_unit_its_default_and_its_reason() {
     assert!(text.contains("requests: 10000 requests"), "{text}");
     let document = world.harness(&["inspect", "--limits", "--format", "json"]).expect(0).json();
     let groups = document["limits"].as_array().unwrap();
-    assert_eq!(groups.len(), 5);
+    assert_eq!(groups.len(), 6);
     for limit in groups.iter().flat_map(|group| group["limits"].as_array().unwrap()) {
         for member in ["name", "unit", "what", "reason"] {
             assert!(!limit[member].as_str().unwrap().is_empty(), "{limit}");
