@@ -67,6 +67,8 @@ pub(super) struct Answering {
     /// Members that the node missed in an answer, as paths.
     pub(super) named: Vec<String>,
     pub(super) pages: Pages,
+    /// Whether the records are the same for every request, instead of bearing its fingerprint.
+    pub(super) same: bool,
 }
 
 /// Identifies a request: the same request has the same fingerprint.
@@ -97,7 +99,10 @@ impl Answering {
     }
 
     fn body(&self, request: &Received) -> Value {
-        let token = fingerprint(request);
+        let token = match self.same {
+            true => "check-event".to_owned(),
+            false => fingerprint(request),
+        };
         let in_path = |one: &&String| {
             let plain = |segment: &str| percent_decoded(segment) == **one;
             request.path().split('/').any(plain)
@@ -339,6 +344,7 @@ mod tests {
             words: Vec::new(),
             named: Vec::new(),
             pages: Pages::Last,
+            same: false,
         };
         let list = answering.list("t0");
         let ids: std::collections::BTreeSet<u64> =
@@ -358,6 +364,7 @@ mod tests {
             words: vec!["user".into()],
             named: vec!["data/people".into()],
             pages: Pages::Last,
+            same: false,
         };
         let request = Received {
             method: "GET".into(),

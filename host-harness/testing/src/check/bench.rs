@@ -318,6 +318,7 @@ impl Bench {
             words: words.iter().map(|word| (*word).to_owned()).collect(),
             named: Vec::new(),
             pages: Pages::Last,
+            same: false,
         }
     }
 

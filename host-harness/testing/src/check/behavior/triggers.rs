@@ -380,6 +380,8 @@ impl Judging<'_> {
             words,
             named: Vec::new(),
             pages: Pages::Last,
+            // Polls ask for other periods, in which the same things have happened.
+            same: true,
         }
     }
 
@@ -429,8 +431,10 @@ impl Judging<'_> {
         triggers.set_up(plugin, new, &token).await.map_err(told)?;
         let mut found = 0;
         let mut problem = None;
+        let mut before = Vec::new();
         // The first begins at the present; what is new is found by the second.
         for poll in 0..4 {
+            begin(Pages::Last);
             let polled = tokio::time::timeout(PATIENCE, triggers.poll(plugin, &name, &token)).await;
             let (new, _) = match polled {
                 Err(_) => return Ok(Some(Some("a poll does not end".to_owned()))),
@@ -439,7 +443,12 @@ impl Judging<'_> {
                 }
                 Ok(polled) => polled.map_err(told)?,
             };
-            if found > 0 && new > 0 {
+            let (seen, _) = self.bench.service.end();
+            let requests: Vec<String> = seen.into_iter().map(|one| one.fingerprint).collect();
+            // To another request, a service would return other records.
+            let is_same = requests == before;
+            before = requests;
+            if found > 0 && new > 0 && is_same {
                 problem = Some(format!(
                     "poll {} returns events again that an earlier poll has returned. Give each event \
                      a `dedup_key`",
