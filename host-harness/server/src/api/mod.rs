@@ -83,9 +83,9 @@ pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(subscriptions::redeliver))
         .routes(routes!(subscriptions::relay))
         .split_for_parts();
-    // The document must not depend on where the server is.
+    // The document must not depend on the address of the server.
     document.servers = None;
-    // Pages for people are no operations of the API.
+    // Pages for people are not operations of the API.
     let router = router
         .route("/connect/{link}", get(pages::show).post(pages::confirm))
         .route("/v1/oauth/callback", get(pages::callback))

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_entered_becomes_parameters_of_the_types_of_the_form() {
+    fn entered_values_become_parameters_of_the_types_of_the_form() {
         let (parameters, problems) = read(&[
             ("p/title", " Disk full "),
             ("p/urgency", "\"low\""),
