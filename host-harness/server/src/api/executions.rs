@@ -391,7 +391,7 @@ async fn inline(
     Ok(all)
 }
 
-/// What tells inline credentials apart for rate limits and connections: the same secrets have the same
+/// The key that separates inline credentials for rate limits and connections: the same secrets have the same
 /// name while this process runs, and nobody else can tell which.
 fn inline_name(secrets: &BTreeMap<String, Secret>) -> String {
     static KEY: LazyLock<[u8; 32]> = LazyLock::new(rand::random);

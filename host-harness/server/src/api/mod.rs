@@ -170,7 +170,7 @@ async fn with_secrets(
         tokio::task::spawn_blocking(move || filler.read(&mut parameters, at).map(|_| parameters));
     match filled.await.map_err(|error| ApiError::internal(&error))?? {
         Value::Object(parameters) => Ok(parameters),
-        _ => Err(ApiError::internal(&"parameters are no object any more")),
+        _ => Err(ApiError::internal(&"the parameters are no longer an object")),
     }
 }
 

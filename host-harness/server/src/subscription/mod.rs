@@ -98,7 +98,7 @@ impl Order {
     }
 }
 
-/// Destinations as text, in an order of their own.
+/// Destinations as text, in a fixed order.
 fn sorted(destinations: Option<&[OriginPattern]>) -> Option<Vec<String>> {
     let mut all: Vec<String> = destinations?.iter().map(ToString::to_string).collect();
     all.sort();

@@ -70,7 +70,7 @@ pub struct Difference {
     pub needs_approval: bool,
     /// The changes: permissions first, then those that need the largest step.
     pub changes: Vec<Change>,
-    /// What came of running cases with both builds; `None` if none were run.
+    /// Result of running cases with both builds; `None` if none were run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Replayed>,
 }

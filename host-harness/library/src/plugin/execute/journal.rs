@@ -29,7 +29,7 @@ impl Run<'_> {
         kind: Kind,
         items: &[Value],
     ) -> Result<(), Error> {
-        // Whoever resumes it would not have its credentials.
+        // A later process would not have its credentials.
         if !self.execution.inline_credentials.is_empty() {
             return Ok(());
         }
