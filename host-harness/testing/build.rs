@@ -1,5 +1,5 @@
-//! Packs what `harness new` vendors: the sources of the SDK and of the documents, with manifests that
-//! stand alone. Without them, a new project could not be built before the crates are published.
+//! Packs the sources that `harness new` vendors: the SDK and the documents, with standalone
+//! manifests. Without them, a new project could not be built before the crates are published.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -62,8 +62,8 @@ fn parsed(path: &Path) -> Table {
     text.parse().expect("it is a manifest")
 }
 
-/// A manifest that needs no workspace: what it takes from there is written out, and what only our tests
-/// need is left out.
+/// A standalone manifest: values from the workspace are written out, and what only our tests need
+/// is removed.
 fn manifest_of(own: &Table, workspace: &Table) -> String {
     let shared = |section: &str| {
         let workspace = workspace.get("workspace").and_then(Value::as_table);
@@ -104,7 +104,7 @@ fn manifest_of(own: &Table, workspace: &Table) -> String {
     text
 }
 
-/// A value, or that of the workspace where it says so.
+/// A value, or that of the workspace if it refers to it.
 fn resolved(name: &str, value: &Value, shared: &Table) -> Value {
     let is_shared = value.get("workspace").and_then(Value::as_bool) == Some(true);
     match is_shared {
@@ -124,7 +124,7 @@ fn dependencies_of(section: &str, own: &Table, shared: &Table) -> String {
         }
         table.remove("workspace");
         if table.contains_key("path") {
-            // The crates are vendored side by side.
+            // The crates are vendored next to each other.
             table.insert("path".to_owned(), Value::String(format!("../{name}")));
         }
         (name.as_str(), Value::Table(table))

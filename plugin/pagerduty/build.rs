@@ -1,4 +1,4 @@
-//! Packs what the node says about itself, so that hundreds of actions fit into a small component.
+//! Packs the description of the node, so that hundreds of actions fit into a small component.
 
 use std::path::PathBuf;
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use workflow_node_host::description::{Action, AnsweredBy, Delivery};
 use workflow_node_host::{
-    Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Servers, Withheld,
+    Approval, Approvals as _, FileApprovals, GrantRequest, Plugin, Servers, Withheld, chain,
 };
 
 use crate::cli::ApproveArgs;
-use crate::exit::{Exit, Failure, chain, shell};
+use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::groups::groups;
 use crate::installed::Installed;

@@ -10,11 +10,12 @@ use workflow_node_testing::check::{self, CHECKS, CheckResult, Report, Status, Su
 
 use crate::exit::{Exit, Failure};
 use crate::flags::Format;
+use crate::hosts::cache;
 use crate::installed::Installed;
 use crate::interrupt::Interrupt;
 use crate::output::{self, count, wrapped};
 use crate::progress::Progress;
-use crate::setup::{Setup, cache};
+use crate::setup::Setup;
 use crate::values::duration;
 
 /// How wide text for people is.

@@ -1,9 +1,8 @@
 //! The command line. The help of a flag documents what it does.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use workflow_node_host::description::Effect;
 use workflow_node_host::{Digest, Origin, OriginError, OriginPattern, PluginName};
@@ -14,19 +13,19 @@ use crate::credential::args::CredentialCommand;
 use crate::data::DataCommand;
 use crate::diff::DiffArgs;
 use crate::fake::FakeArgs;
-use crate::flags::{Format, Network, Report};
+use crate::flags::{Common, Format, Network, Report};
 use crate::mcp::McpArgs;
 use crate::new::NewArgs;
 use crate::package::{PackageArgs, SignerArgs, VerifyArgs};
 use crate::replay::ReplayArgs;
-use crate::run::journal::JournalArgs;
+use crate::run::args::RunArgs;
 use crate::secret::SecretCommand;
 use crate::serve::ServeArgs;
 use crate::test::TestArgs;
 use crate::token::TokenCommand;
 use crate::trace::TraceArgs;
 use crate::trigger::args::{TriggerCommand, WebhookCommand};
-use crate::values::{duration, effect};
+use crate::values::effect;
 
 #[derive(Parser)]
 #[command(
@@ -59,68 +58,6 @@ Exit codes:
   0  success                            3  a credential is missing or unusable
   1  an item failed                     4  the plugin was refused or stopped
   2  invalid input, nothing was sent    5  any other error";
-
-/// Options of all commands.
-#[derive(Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Common {
-    /// Directory for approvals, credentials, and subscriptions [default: the user's data directory;
-    /// env WORKFLOW_NODE_DATA]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-
-    /// Approvals file, e.g. one under version control [default: approvals.json in the data
-    /// directory; env WORKFLOW_NODE_APPROVALS]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) approvals: Option<PathBuf>,
-
-    /// File with the key of the credential store [env WORKFLOW_NODE_KEY_FILE, or the key itself in
-    /// WORKFLOW_NODE_KEY]. Without a key, the command looks in the operating system's keyring and
-    /// then prompts for a passphrase
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-
-    /// Where to read the key of the credential store, if it is kept elsewhere: file:/path,
-    /// env:VARIABLE, or exec:["program","argument"] [env WORKFLOW_NODE_KEY_REFERENCE]
-    #[arg(long, global = true, value_name = "REFERENCE", conflicts_with = "key_file")]
-    pub(crate) key_reference: Option<String>,
-
-    /// Store the key of a new credential store in the operating system's keyring
-    #[arg(long, global = true, conflicts_with_all = ["key_file", "key_reference"])]
-    pub(crate) keyring: bool,
-
-    /// Act as this user of an engine, with the private credentials and the per-user connections of
-    /// that user [default: the local user, who administers the store]
-    #[arg(long = "as", global = true, value_name = "USER")]
-    pub(crate) acting: Option<String>,
-
-    /// Act in this tenant of an engine. Data of other tenants is neither visible nor used [default:
-    /// the default tenant; env WORKFLOW_NODE_TENANT]
-    #[arg(long, global = true, value_name = "TENANT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) tenant: Option<String>,
-
-    /// For development: automatically approve rebuilds that request no new permissions
-    #[arg(long, global = true)]
-    pub(crate) development: bool,
-
-    /// Where plugins run: in worker processes that hold no credentials, or in this process, which
-    /// is less secure [default: process where the system supports it; env WORKFLOW_NODE_ISOLATION]
-    #[arg(long, global = true, value_name = "MODE", value_enum)]
-    pub(crate) isolation: Option<IsolationMode>,
-
-    /// Print more details on standard error; -vv and -vvv print even more
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-}
-
-/// Where plugins run.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum IsolationMode {
-    /// In worker processes (Linux)
-    Process,
-    /// In the process of the command
-    None,
-}
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -392,71 +329,6 @@ pub(crate) struct PluginArgs {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,
-}
-
-#[derive(Args)]
-#[command(after_help = "Examples:
-  harness run node.wasm service.list --credential work
-  harness run node.wasm incident.get --credential work --parameters '{\"incident_id\":\"Q1\"}'
-  harness run node.wasm incident.create --credential work --parameters @shared.json --items @items.jsonl
-  printf '[{\"id\":\"A\"},{\"id\":\"B\"}]' | harness run node.wasm user.get --items - --format jsonl
-  harness run node.wasm incident.create … --dry-run           shows requests, sends nothing
-  harness run node.wasm incident.create … --execution-id 42   safe to repeat with the same ID
-  harness run node.wasm service.list … --trace run.har        records requests and responses
-  harness run node.wasm service.list … --fault rate-limit     shows what a fault does
-  harness run node.wasm incident.create … --journal run.journal            can be replayed
-  harness run node.wasm incident.create … --journal run.journal --resume   continues after a crash")]
-pub(crate) struct RunArgs {
-    /// Component (.wasm file)
-    pub(crate) plugin: PathBuf,
-    /// Action to run; `harness inspect PLUGIN` lists them
-    pub(crate) action: String,
-    /// Version of the action that a workflow was built with. The run fails before anything is sent
-    /// if the plugin has another version
-    #[arg(long, value_name = "N")]
-    pub(crate) action_version: Option<u32>,
-    /// Parameters for every item: a JSON object, or @FILE
-    #[arg(long, value_name = "JSON|@FILE")]
-    pub(crate) parameters: Option<String>,
-    /// Items: a JSON array or JSON Lines, one item per element or line. The members of an item
-    /// override --parameters. `-` reads standard input
-    #[arg(long, value_name = "@FILE|-")]
-    pub(crate) items: Option<String>,
-    /// Name of a stored credential. Its type determines the slot unless you name one. Repeatable
-    #[arg(long, value_name = "[SLOT=]NAME")]
-    pub(crate) credential: Vec<String>,
-    /// Continue with the other items if an item fails
-    #[arg(long)]
-    pub(crate) continue_on_fail: bool,
-    /// Maximum number of items to process concurrently
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) concurrency: Option<u16>,
-    /// Time limit for the whole run, e.g. 30s or 5m [default: 5m]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
-    /// Execution ID. Repeating a run with the same ID and items has no further effect for actions
-    /// that use an idempotency key
-    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) execution_id: Option<String>,
-    /// Check everything and show the requests without sending them
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
-    /// Write requests and responses, without credentials, to an HTTP Archive file
-    #[arg(long, value_name = "FILE.har")]
-    pub(crate) trace: Option<PathBuf>,
-    /// Spoil requests: the name of a fault, which spoils the first request, or a file. Repeatable
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Faults", conflicts_with = "dry_run")]
-    pub(crate) fault: Vec<String>,
-    /// Seed that chooses the requests which a plan with `chance` spoils
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Faults")]
-    pub(crate) seed: u64,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-    #[command(flatten)]
-    pub(crate) network: Network,
 }
 
 #[derive(Args)]

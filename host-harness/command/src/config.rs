@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use workflow_node_host::credential::CredentialId;
 use workflow_node_host::store::SqliteStore;
-use workflow_node_host::{Digest, FileApprovals, Tenant, Withheld};
+use workflow_node_host::{Digest, FileApprovals, Tenant, Withheld, chain};
 use workflow_node_server::drift::{Difference, differences};
 use workflow_node_server::{ApprovalConfig, Config, Database, ServerKeys};
 
-use crate::exit::{Exit, Failure, chain, shell};
+use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::output;
 use crate::setup::Setup;

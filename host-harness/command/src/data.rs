@@ -150,7 +150,7 @@ fn purge(setup: &Setup, args: &PurgeArgs) -> Result<Exit, Failure> {
     of_server.tenant.clone_from(&tenant);
     of_server.actor.clone_from(&args.actor);
     of_server.before = before;
-    // The clients of `harness mcp` have a database of their own.
+    // The clients of `harness mcp` have a separate database.
     let mut server = data::Purged::default();
     for directory in [setup.data.clone(), setup.data.join(crate::mcp::DIRECTORY)] {
         if directory.join("server.db").exists() {

@@ -8,9 +8,10 @@ use workflow_node_testing::diff::{self, Difference, Step};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::Report;
+use crate::hosts::cache;
 use crate::installed::Installed;
 use crate::output::{self, count};
-use crate::setup::{Setup, cache};
+use crate::setup::Setup;
 
 #[derive(Args)]
 #[command(after_help = "Examples:

@@ -5,7 +5,7 @@ use workflow_node_host::description::FieldProblem;
 use workflow_node_host::journal::JournalError;
 use workflow_node_host::oauth::ConnectError;
 use workflow_node_host::store::StoreError;
-use workflow_node_host::{Crash, Error, ErrorKind, ItemError};
+use workflow_node_host::{Crash, Error, ErrorKind, ItemError, chain};
 use workflow_node_testing::file::FileError;
 
 /// The documented exit codes.
@@ -140,7 +140,7 @@ impl Failure {
             JournalError::Diverged(_) => "diverged",
             _ => ErrorKind::Journal.as_str(),
         };
-        let mut failure = Self::new(exit, name, error.to_string());
+        let mut failure = Self::new(exit, name, chain(error));
         failure.next = next_of_journal(error).map(str::to_owned);
         failure
     }
@@ -161,7 +161,7 @@ impl Failure {
                 Self::new(Exit::Failed, "other-account", error.to_string())
                     .next("to accept the change, add --other-account; nothing was changed")
             }
-            _ => Self::input("credential", error.to_string()),
+            _ => Self::input("credential", chain(error)),
         }
     }
 
@@ -171,7 +171,7 @@ impl Failure {
             CredentialError::Exists(_) | CredentialError::Invalid(_) => Exit::Input,
             _ => Exit::Credential,
         };
-        let mut failure = Self::new(exit, "credential", error.to_string());
+        let mut failure = Self::new(exit, "credential", chain(error));
         failure.next = next_of_credential(error, plugin);
         failure
     }
@@ -238,17 +238,6 @@ impl From<StoreError> for Failure {
         };
         Self::new(exit, "credential", chain(&error))
     }
-}
-
-/// An error and the errors that caused it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 /// A word as a shell takes it.

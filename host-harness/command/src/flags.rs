@@ -1,4 +1,4 @@
-//! Options that several commands have: how they print, and how they send.
+//! Options that several commands have: where data is, how they print, and how they send.
 
 use std::path::PathBuf;
 
@@ -71,4 +71,66 @@ pub(crate) struct Network {
     /// or `none`
     #[arg(long, value_name = "REQUESTS/SECONDS")]
     pub(crate) rate_limit: Option<RateLimit>,
+}
+
+/// Options of all commands.
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Common {
+    /// Directory for approvals, credentials, and subscriptions [default: the user's data directory;
+    /// env WORKFLOW_NODE_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Approvals file, e.g. one under version control [default: approvals.json in the data
+    /// directory; env WORKFLOW_NODE_APPROVALS]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) approvals: Option<PathBuf>,
+
+    /// File with the key of the credential store [env WORKFLOW_NODE_KEY_FILE, or the key itself in
+    /// WORKFLOW_NODE_KEY]. Without a key, the command looks in the operating system's keyring and
+    /// then prompts for a passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Where to read the key of the credential store, if it is kept elsewhere: file:/path,
+    /// env:VARIABLE, or exec:["program","argument"] [env WORKFLOW_NODE_KEY_REFERENCE]
+    #[arg(long, global = true, value_name = "REFERENCE", conflicts_with = "key_file")]
+    pub(crate) key_reference: Option<String>,
+
+    /// Store the key of a new credential store in the operating system's keyring
+    #[arg(long, global = true, conflicts_with_all = ["key_file", "key_reference"])]
+    pub(crate) keyring: bool,
+
+    /// Act as this user of an engine, with the private credentials and the per-user connections of
+    /// that user [default: the local user, who administers the store]
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub(crate) acting: Option<String>,
+
+    /// Act in this tenant of an engine. Data of other tenants is neither visible nor used [default:
+    /// the default tenant; env WORKFLOW_NODE_TENANT]
+    #[arg(long, global = true, value_name = "TENANT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) tenant: Option<String>,
+
+    /// For development: automatically approve rebuilds that request no new permissions
+    #[arg(long, global = true)]
+    pub(crate) development: bool,
+
+    /// Where plugins run: in worker processes that hold no credentials, or in this process, which
+    /// is less secure [default: process where the system supports it; env WORKFLOW_NODE_ISOLATION]
+    #[arg(long, global = true, value_name = "MODE", value_enum)]
+    pub(crate) isolation: Option<IsolationMode>,
+
+    /// Print more details on standard error; -vv and -vvv print even more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Where plugins run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IsolationMode {
+    /// In worker processes (Linux)
+    Process,
+    /// In the process of the command
+    None,
 }

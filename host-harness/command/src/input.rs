@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_line_or_element() {
+    fn errors_name_the_line_or_the_element() {
         assert!(parsed("{}\n\n{\"a\":").unwrap_err().starts_with("line 3: invalid JSON"));
         assert_eq!(parsed("{}\n7").unwrap_err(), "line 2: expected an object, not a number");
         assert_eq!(parsed("[{},null]").unwrap_err(), "element 1: expected an object, not null");

@@ -43,16 +43,23 @@ impl Drop for Interrupt {
     }
 }
 
-/// What asks a program to end: Ctrl-C in a terminal, SIGTERM from a service manager or a container.
+/// The signals that ask a program to end: Ctrl-C in a terminal, SIGTERM from a service manager or a
+/// container.
 #[cfg(unix)]
-struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// Listens from now on, instead of letting the system end the process.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system installs no handler.
+    pub fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -60,7 +67,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next signal.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -68,9 +76,10 @@ impl Signals {
     }
 }
 
-/// What asks a program to end: Ctrl-C, or the end of the session or of Windows.
+/// The signals that ask a program to end: Ctrl-C, and the end of the session or of Windows.
 #[cfg(windows)]
-struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     interrupt: tokio::signal::windows::CtrlC,
     close: tokio::signal::windows::CtrlClose,
     shutdown: tokio::signal::windows::CtrlShutdown,
@@ -78,12 +87,18 @@ struct Signals {
 
 #[cfg(windows)]
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// Listens from now on, instead of letting the system end the process.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system installs no handler.
+    pub fn listen() -> std::io::Result<Self> {
         use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
         Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next signal.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.close.recv() => {}

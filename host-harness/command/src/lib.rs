@@ -20,6 +20,7 @@ mod fake;
 mod flags;
 mod groups;
 mod har;
+mod hosts;
 mod input;
 mod inspect;
 mod installed;
@@ -59,6 +60,7 @@ use workflow_node_host::WorkerCommand;
 use cli::{Cli, Command};
 use exit::{Exit, Failure};
 use flags::Format;
+pub use interrupt::Signals;
 
 /// The argument with which the command starts itself as a worker.
 const WORKER: &str = "__worker";

@@ -23,7 +23,7 @@ pub(crate) fn start(verbose: u8, format: Format) {
     let filter = match verbose {
         // Standard error is JSON then.
         0 if format != Format::Text => return,
-        // A refused request is told as the item's error.
+        // A refused request is reported as the item's error.
         0 => "warn,workflow_node::audit=off",
         1 => "info",
         2 => "info,workflow_node=debug,workflow_node_host=debug,harness=debug",

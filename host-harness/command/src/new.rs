@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use workflow_node_host::chain;
 use workflow_node_testing::scaffold::{Auth, NewNode, ScaffoldError};
 
-use crate::exit::{Exit, Failure, chain, shell};
+use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::output;
 

@@ -3,11 +3,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use workflow_node_host::{Approvals as _, ApprovalsError, Disabled, FileApprovals, PluginName};
+use workflow_node_host::{
+    Approvals as _, ApprovalsError, Disabled, FileApprovals, PluginName, chain,
+};
 
 use crate::approve::approver;
 use crate::cli::{ApproveArgs, PluginCommand, RollbackArgs, UpgradeArgs};
-use crate::exit::{Exit, Failure, chain, shell};
+use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::installed::Installed;
 use crate::output;

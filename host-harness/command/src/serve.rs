@@ -11,13 +11,13 @@ use clap::Args;
 use url::Url;
 use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
 use workflow_node_host::transport::HttpTransport;
-use workflow_node_host::{Digest, Host, Plugin};
+use workflow_node_host::{Digest, Host, Plugin, chain};
 use workflow_node_server::{
     ApprovalConfig, Config, ConfigError, CredentialConfig, Database, DatabaseError, PluginConfig,
     Server, ServerBuilder, ServerError, ServerKeys, TlsFiles,
 };
 
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Exit, Failure};
 use crate::flags::Network;
 use crate::logging::LogFormat;
 use crate::output;
@@ -266,34 +266,17 @@ impl CredentialEvents for LoggedEvents {
 }
 
 /// The signals that end a server.
-pub(crate) struct Signals(tokio::sync::Mutex<tokio::sync::mpsc::Receiver<()>>);
+pub(crate) struct Signals(tokio::sync::Mutex<crate::interrupt::Signals>);
 
 impl Signals {
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let (sender, receiver) = tokio::sync::mpsc::channel(2);
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-                let mut signal = signal(kind).map_err(Failure::internal)?;
-                let sender = sender.clone();
-                tokio::spawn(async move {
-                    while signal.recv().await.is_some() && sender.send(()).await.is_ok() {}
-                });
-            }
-        }
-        #[cfg(not(unix))]
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).await.is_ok() {}
-        });
-        Ok(Self(tokio::sync::Mutex::new(receiver)))
+        let signals = crate::interrupt::Signals::listen().map_err(Failure::internal)?;
+        Ok(Self(tokio::sync::Mutex::new(signals)))
     }
 
     /// Waits for the next signal.
     pub(crate) async fn first(&self) {
-        if self.0.lock().await.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
+        self.0.lock().await.next().await;
     }
 }
 
@@ -309,7 +292,7 @@ impl From<DatabaseError> for Failure {
             DatabaseError::Refused(_) | DatabaseError::InUse { .. } => Exit::Input,
             _ => Exit::Internal,
         };
-        Self::new(exit, "server-database", error.to_string())
+        Self::new(exit, "server-database", chain(&error))
     }
 }
 
@@ -317,7 +300,7 @@ impl From<ServerError> for Failure {
     fn from(error: ServerError) -> Self {
         match error {
             ServerError::Database(error) => error.into(),
-            error => Self::input("server", error.to_string()),
+            error => Self::input("server", chain(&error)),
         }
     }
 }

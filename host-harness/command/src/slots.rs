@@ -88,7 +88,7 @@ fn slot_for(
         slots.get(*slot).is_some_and(|slot| slot.credential_types.contains(&credential_type))
     };
     let required = |slot: &&String| of.slots[*slot].required;
-    // One that does not fit is handed on where only one slot can be meant: the host says why.
+    // A credential that does not fit is passed on if there is only one slot: the host reports why.
     only(free().filter(fits).collect())
         .or_else(|| only(free().filter(fits).filter(required).collect()))
         .or_else(|| only(free().filter(required).collect()))

@@ -14,9 +14,10 @@ use workflow_node_testing::fault::{self, Plan};
 
 use crate::exit::{Exit, Failure, shell};
 use crate::flags::{Format, Network};
+use crate::hosts::{cache, transport};
 use crate::installed::Installed;
 use crate::output;
-use crate::setup::{Setup, cache, transport};
+use crate::setup::Setup;
 use crate::slots;
 use crate::store::LateStore;
 
@@ -52,7 +53,7 @@ pub(crate) struct TestArgs {
     /// Write snapshots that are missing or differ
     #[arg(long, conflicts_with = "fault")]
     update: bool,
-    /// Spoil requests and judge what comes of it: the name of a fault, `all`, or a file. Repeatable
+    /// Inject faults into requests and judge the result: the name of a fault, `all`, or a file. Repeatable
     #[arg(long, value_name = "NAME|all|FILE", help_heading = "Faults")]
     fault: Vec<String>,
     /// Seed that chooses the requests which a plan with `chance` spoils

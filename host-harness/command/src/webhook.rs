@@ -13,8 +13,9 @@ use workflow_node_host::trigger::{TriggerStore, sign};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::Report;
+use crate::hosts::transport_to;
 use crate::output::{self, simple_table};
-use crate::setup::{Setup, transport_to};
+use crate::setup::Setup;
 use crate::trigger::args::{SendArgs, Tamper, WebhookCommand};
 
 /// Each way in which a delivery can be wrong.
@@ -40,7 +41,7 @@ pub(crate) async fn run(setup: &Setup, command: WebhookCommand) -> Result<Exit, 
     }
 }
 
-/// What came of a delivery.
+/// Result of a delivery.
 #[derive(Serialize)]
 struct Sent {
     /// How it was wrong.

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_in_few_digits() {
+    fn sizes_have_few_digits() {
         assert_eq!(size(9_999), "9999 bytes");
         assert_eq!(size(214_001), "215 kB");
         assert_eq!(size(2 << 20), "2 MiB");

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_given_up_while_it_waits_holds_nothing() {
+    async fn a_canceled_wait_holds_no_budget() {
         let (process, one, other) = budgets();
         let _held = process.charge(140).unwrap();
         let [first, second] = [one.nothing(), other.nothing()];

@@ -32,13 +32,18 @@ impl fmt::Display for Error {
     }
 }
 
-/// An error and the errors that caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// An error and the errors that caused it, on one line. A cause whose text the line already contains
+/// is left out: some crates print their causes themselves.
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
     }
     text
 }
@@ -150,6 +155,8 @@ pub(crate) enum Cause {
     Read { path: String, source: std::io::Error },
     #[error("the plugin was refused: {0}")]
     Refused(String),
+    #[error("the plugin was refused: {reason}")]
+    RefusedBy { reason: String, source: Source },
     #[error(transparent)]
     Description(#[from] DescriptionError),
     #[error("the plugin was stopped: {0}")]
@@ -187,6 +194,8 @@ pub(crate) enum Cause {
     Approvals(#[from] ApprovalsError),
     #[error("{0}")]
     Trigger(String),
+    #[error("the sink did not accept an event")]
+    Sink(#[source] Source),
     #[error("{0}")]
     Rejected(String, Box<ItemError>),
     #[error(transparent)]
@@ -200,9 +209,12 @@ pub(crate) enum Cause {
     Setup(String),
     #[error(transparent)]
     Journal(JournalError),
-    #[error("{0}")]
-    Internal(String),
+    #[error(transparent)]
+    Internal(Source),
 }
+
+/// An error of another kind that caused an error of the host.
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 
 impl From<JournalError> for Error {
     fn from(error: JournalError) -> Self {
@@ -225,7 +237,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Cause::Read { .. } => ErrorKind::Unreadable,
-            Cause::Refused(_) | Cause::Description(_) => ErrorKind::PluginRefused,
+            Cause::Refused(_) | Cause::RefusedBy { .. } | Cause::Description(_) => {
+                ErrorKind::PluginRefused
+            }
             Cause::Stopped(_) | Cause::Crashed { .. } => ErrorKind::PluginStopped,
             Cause::NotApproved { .. } => ErrorKind::NotApproved,
             Cause::Disabled(_) => ErrorKind::PluginDisabled,
@@ -243,7 +257,7 @@ impl Error {
             }
             Cause::Credential(_) | Cause::CredentialUnusable(_) => ErrorKind::Credential,
             Cause::Approvals(_) => ErrorKind::Approvals,
-            Cause::Trigger(_) => ErrorKind::Trigger,
+            Cause::Trigger(_) | Cause::Sink(_) => ErrorKind::Trigger,
             Cause::Rejected(_, error) => ErrorKind::Item(error.kind),
             Cause::TriggerStore(TriggerStoreError::Full { .. }) => ErrorKind::Full,
             Cause::TriggerStore(_) => ErrorKind::TriggerStore,
@@ -253,14 +267,20 @@ impl Error {
         }
     }
 
-    pub(crate) fn internal(reason: impl ToString) -> Self {
-        Cause::Internal(reason.to_string()).into()
+    /// The component is refused for this reason, and this error says more about it.
+    pub(crate) fn refused_by(reason: impl Into<String>, source: impl Into<Source>) -> Self {
+        Cause::RefusedBy { reason: reason.into(), source: source.into() }.into()
+    }
+
+    pub(crate) fn internal(reason: impl Into<Source>) -> Self {
+        Cause::Internal(reason.into()).into()
     }
 
     /// Why the component is refused, without saying that it is.
     pub(crate) fn into_refusal(self) -> String {
         match *self.0 {
             Cause::Refused(reason) => reason,
+            Cause::RefusedBy { reason, source } => format!("{reason}: {}", chain(&*source)),
             cause => chain(&cause),
         }
     }
@@ -268,7 +288,7 @@ impl Error {
     /// The file is not a component, has a forbidden import, is too large, or has an invalid
     /// description.
     pub fn is_refused(&self) -> bool {
-        matches!(*self.0, Cause::Refused(_) | Cause::Description(_))
+        matches!(self.kind(), ErrorKind::PluginRefused)
     }
 
     /// The guest trapped, ran too long or used too much.
@@ -327,6 +347,7 @@ impl Error {
                 | Cause::Items(_)
                 | Cause::Read { .. }
                 | Cause::Trigger(_)
+                | Cause::Sink(_)
                 | Cause::TriggerStore(
                     TriggerStoreError::Unknown { .. } | TriggerStoreError::Exists(_)
                 )
@@ -345,7 +366,7 @@ impl Error {
     pub(crate) fn stop_reason(&self) -> String {
         match &*self.0 {
             Cause::Stopped(reason) => reason.clone(),
-            kind => kind.to_string(),
+            cause => chain(cause),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Executions: what an engine asks for, what it hears meanwhile, and what comes of it.
+//! Executions: the request of an engine, its progress, and its result.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

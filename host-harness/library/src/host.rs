@@ -251,7 +251,7 @@ impl Host {
         let compiled = tokio::task::spawn_blocking(move || {
             let surface = inspect(&bytes)?;
             let component = Component::from_binary(&shared.engine, &bytes)
-                .map_err(|error| Error::refused(format!("it cannot be compiled: {error:#}")))?;
+                .map_err(|error| Error::refused_by("it cannot be compiled", error))?;
             Ok::<_, Error>((surface, component))
         });
         let (surface, component) = compiled.await.map_err(Error::internal)??;
@@ -355,10 +355,9 @@ impl Host {
             .shared
             .linker
             .instantiate_pre(component)
-            .map_err(|error| Error::refused(format!("it cannot be linked: {error:#}")))?;
-        Linked::new(pre, surface.exports("trigger")).map_err(|error| {
-            Error::refused(format!("its exports are not the contract's: {error:#}"))
-        })
+            .map_err(|error| Error::refused_by("it cannot be linked", error))?;
+        Linked::new(pre, surface.exports("trigger"))
+            .map_err(|error| Error::refused_by("its exports are not the contract's", error))
     }
 
     fn plugin(

@@ -61,19 +61,18 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     }
     Validator::new_with_features(FEATURES).validate_all(bytes).map_err(|error| {
         let message = error.message();
-        Error::refused(if message.contains("async") {
-            format!(
-                "it uses async functions of the component model, which portable nodes must not \
-                     use: {message}"
-            )
+        let reason = if message.contains("async") {
+            "it uses async functions of the component model, which portable nodes must not use"
+                .into()
         } else if let Some(proposal) = proposal(bytes) {
             format!(
-                "it uses the WebAssembly proposal {proposal}, which this host does not support: \
-                 {error}. Build it without that feature"
+                "it uses the WebAssembly proposal {proposal}, which this host does not support. \
+                 Build it without that feature"
             )
         } else {
-            format!("the component is malformed: {error}")
-        })
+            MALFORMED.to_owned()
+        };
+        Error::refused_by(reason, error)
     })?;
     let surface = read(bytes)?;
     judge(&surface)?;
@@ -155,10 +154,12 @@ pub(crate) fn check_size(size: u64) -> Result<(), Error> {
     Ok(())
 }
 
+const MALFORMED: &str = "the component is malformed";
+
 fn read(bytes: &[u8]) -> Result<Surface, Error> {
     let mut surface =
         Surface { imports: BTreeSet::new(), exports: BTreeSet::new(), size: bytes.len() };
-    let malformed = |error| Error::refused(format!("the component is malformed: {error}"));
+    let malformed = |error| Error::refused_by(MALFORMED, error);
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {

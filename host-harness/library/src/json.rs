@@ -185,7 +185,7 @@ pub(crate) fn add_member(
     Ok(Added::Text([&json[..start], &member, &json[start..]].concat().into_bytes()))
 }
 
-/// What came of [`add_member`].
+/// Result of [`add_member`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Added {
     /// The text with the member.
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_replaced_at_their_places_and_everything_else_stays_as_it_was_written() {
+    fn texts_are_replaced_and_everything_else_is_unchanged() {
         let json = r#" {"a" : "x1", "b":[ "x2",{"a":"x3"}, 1.50e0 ],"x":"x4","a":"x5"} "#;
         for (pointers, wanted) in [
             (
@@ -524,7 +524,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_searched_stays_the_same_but_for_what_is_replaced(json in any_json()) {
+        fn only_replaced_texts_change(json in any_json()) {
             for pointer in ["", "/*", "/a", "/a/*", "/*/*", "/0/b", "/*/a/1"] {
                 for text in [json.to_string(), serde_json::to_string_pretty(&json).unwrap()] {
                     let changed = replaced(&text, &[pointer], 10_000).unwrap();

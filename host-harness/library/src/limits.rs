@@ -331,7 +331,7 @@ limits! {
              open.";
         idle_time: Duration = Duration::from_secs(30), "milliseconds",
             "How long a connection may be idle before it is closed.",
-            "Most services close theirs after 60 s or more, so that the host is the one who closes.";
+            "Most services close theirs after 60 s or more, so the host closes first.";
         lookups: usize = 64, "lookups",
             "Name look-ups under way at once, of all plugins.",
             "Each may hold a thread for as long as the system's resolver takes, up to half a minute \

@@ -43,7 +43,7 @@ fn words_alike(name: &str, known: &str) -> f64 {
         |word: &String| known.iter().map(|other| word_alike(word, other)).fold(0.0_f64, f64::max);
     #[allow(clippy::cast_precision_loss, reason = "names have few words")]
     let (all, found) = (given.len() as f64, given.iter().map(best).sum::<f64>());
-    // What is said counts most; a name with fewer words besides is nearer.
+    // The given words count most; a name with fewer other words is nearer.
     #[allow(clippy::cast_precision_loss, reason = "names have few words")]
     let besides = known.len().saturating_sub(given.len()) as f64;
     (found / all) - 0.04 * besides
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn words_may_stand_in_another_order_and_be_cut_off() {
+    fn words_may_be_reordered_and_truncated() {
         assert_eq!(nearest("create_incident")[0], "incident.create");
         assert_eq!(nearest("override"), ["schedule_override.create", "schedule_override.list"]);
         assert_eq!(nearest("list-users")[0], "user.list");

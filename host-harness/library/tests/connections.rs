@@ -201,7 +201,7 @@ fn look_ups_that_hang_fill_neither_the_blocking_threads_nor_the_turns_of_others(
         };
         let sent = tokio::time::timeout(Duration::from_secs(2), transport.send(request));
         sent.await.expect("another plugin's name is looked up meanwhile").unwrap();
-        // The plugin itself is told why.
+        // The plugin receives the reason.
         let error = get(&transport, "greedy", 0).await.unwrap_err().to_string();
         assert!(error.contains("too many DNS lookups of this plugin"), "{error}");
         assert!(error.contains("lookups_per_plugin"), "{error}");

@@ -125,7 +125,7 @@ fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 
-/// A secret as it may stand in a file.
+/// A secret in the encodings that a file may contain.
 fn encodings(secret: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = String::from_utf8_lossy(secret);
@@ -135,8 +135,8 @@ fn encodings(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut all = vec![secret.to_vec(), json.trim_matches('"').into(), utf16, reversed];
     all.extend([hex.to_uppercase().into_bytes(), hex.into_bytes()]);
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-        // What stands before the secret shifts its base64; the first and last characters also
-        // depend on the neighbours.
+        // The bytes before the secret shift its base64; the first and last characters also
+        // depend on the neighboring bytes.
         for shift in 0..3 {
             let encoded = engine.encode([&b"..."[..shift], secret].concat());
             all.push(encoded[4..encoded.len() - 2].into());

@@ -97,7 +97,7 @@ async fn both<F: Future<Output = ()>>(rules: impl Fn(Arc<dyn TriggerStore>) -> F
 }
 
 #[tokio::test]
-async fn what_is_kept_comes_back_whole() {
+async fn stored_data_is_returned_completely() {
     both(|store| async move {
         assert_eq!(store.keep(keep("a"), None).await.unwrap(), 1);
         let back = store.open("a").await.unwrap();
@@ -171,7 +171,7 @@ async fn a_delivery_waits_until_it_is_settled_and_its_id_is_remembered() {
 }
 
 #[tokio::test]
-async fn an_event_is_handed_on_once_and_in_order() {
+async fn an_event_is_delivered_once_and_in_order() {
     both(|store| async move {
         store.keep(keep("a"), None).await.unwrap();
         store.keep(keep("b"), None).await.unwrap();
@@ -246,7 +246,7 @@ async fn principals_share_no_subscription_and_learn_of_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_removed_takes_with_it_what_came() {
+async fn removing_a_subscription_removes_its_deliveries() {
     both(|store| async move {
         store.keep(keep("a"), None).await.unwrap();
         store.accept("a", Some("w1"), &delivered("1"), &limits()).await.unwrap();
@@ -262,7 +262,7 @@ async fn what_is_removed_takes_with_it_what_came() {
 }
 
 #[tokio::test]
-async fn all_of_it_survives_a_restart_and_no_secret_stands_in_the_file() {
+async fn all_data_survives_a_restart_and_the_file_contains_no_secret() {
     let file = File::new();
     let store = file.open();
     store.keep(keep("a"), None).await.unwrap();
@@ -459,7 +459,7 @@ async fn a_store_that_triggers_have_filled_still_takes_subscriptions_and_gives_r
     let events = [event(None, json!("x".repeat(100_000)))];
     let refused = store.settle("b", 0, &events, &limits).await.unwrap_err();
     assert!(refused.to_string().contains("limit `store`"), "{refused}");
-    // What is no trigger's is written.
+    // Other data is written.
     store.keep(keep("c"), None).await.unwrap();
     // A delivery that has become nothing is removed, and gives its room to others.
     let pending = store.pending("a").await.unwrap().unwrap();

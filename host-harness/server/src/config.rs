@@ -1,4 +1,5 @@
-//! The configuration file: what a server serves, and what its tokens may do, for review in Git.
+//! The configuration file: what a server serves and what its tokens may do. It can be reviewed in
+//! Git.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -30,13 +31,14 @@ pub struct Config {
     pub allow_plain_http: bool,
     /// Names under which clients reach the server.
     pub hosts: Vec<String>,
-    /// Address under which browsers and services reach the server: a scheme, a host, and a port. Links
-    /// and redirect addresses begin with it. Default: the first address, if it is loopback.
+    /// Address under which browsers and services reach the server: a scheme, a host, and a port.
+    /// Links and redirect URIs begin with it. Default: the first address, if it is a loopback
+    /// address.
     pub public_url: Option<Url>,
     /// The plugins.
     pub plugins: Vec<PluginConfig>,
-    /// Whether the output of executions is kept. Default: yes. Without it, the server keeps outcomes
-    /// only, and an execution that a crash has interrupted is not resumed.
+    /// Whether the output of executions is stored. Default: yes. Without it, the server stores
+    /// outcomes only, and an execution interrupted by a crash is not resumed.
     pub store_output: Option<bool>,
     /// Policies that tokens may name.
     pub policies: Policies,
@@ -117,7 +119,7 @@ pub struct PluginConfig {
 pub struct ApprovalConfig {
     /// Who has reviewed what the plugin requests.
     pub by: Option<String>,
-    /// What is not granted of it.
+    /// Permissions that are withheld.
     pub withheld: Withheld,
 }
 
@@ -126,11 +128,11 @@ pub struct ApprovalConfig {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("Cannot read the configuration file {}: {source}", path.display())]
+    #[error("Cannot read the configuration file {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The file does not have the expected form.
@@ -148,7 +150,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, has an unknown member, or a policy in it contradicts itself.
+    /// If it cannot be read, has an unknown member, or contains a contradictory policy.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_nobody_knows_and_a_plugin_without_its_digest_are_refused() {
+    fn an_unknown_member_and_a_plugin_without_a_digest_are_refused() {
         assert!(read("lisen = ['127.0.0.1:7410']").unwrap_err().contains("lisen"));
         assert!(read("[[plugins]]\nfile = 'x.wasm'").unwrap_err().contains("digest"));
         assert!(read("[policies.p]\nactions = ['a*b']").unwrap_err().contains("`a*b`"));

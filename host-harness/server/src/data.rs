@@ -55,7 +55,7 @@ pub struct Purged {
     pub connections: usize,
     /// Secrets for parameters.
     pub secrets: usize,
-    /// Tokens with a policy of their own.
+    /// Tokens with a separate policy.
     pub tokens: usize,
 }
 
@@ -105,7 +105,7 @@ pub fn purge(database: &Database, what: &Purge) -> Result<Purged, DatabaseError>
             for id in &tokens {
                 purged.tokens += change.execute("DELETE FROM token WHERE id = ?1", [id])?;
             }
-            // Whoever has entered the page enters again.
+            // Users of the page must enter it again.
             change.execute("DELETE FROM page_session", [])?;
             // It names tenants and users, and is written again when the server starts.
             change.execute("DELETE FROM applied", [])?;
@@ -319,7 +319,7 @@ fn check_database(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Copies a database as it is at one moment, whoever writes to it.
+/// Copies a database as it is at one moment, regardless of concurrent writes.
 fn copy_database(from: &Path, to: &Path) -> Result<(), DatabaseError> {
     // Created by us first, so that nobody else can read it.
     create(to).map_err(file_error(to))?;

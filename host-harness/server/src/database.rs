@@ -1,5 +1,5 @@
-//! The server's database: tokens, executions, and their results, in one SQLite file beside the
-//! credential store. Credentials are never in it.
+//! The server's database: tokens, executions, and their results, in one SQLite file next to the
+//! credential store. It never contains credentials.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -195,15 +195,15 @@ ALTER TABLE subscription ADD COLUMN token TEXT NOT NULL DEFAULT '';
 #[non_exhaustive]
 pub enum DatabaseError {
     /// A file or directory cannot be used.
-    #[error("Cannot open the server's database {}: {source}", path.display())]
+    #[error("Cannot open the server's database {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// SQLite fails.
-    #[error("The server's database failed: {0}")]
+    #[error("The server's database failed")]
     Sqlite(#[from] rusqlite::Error),
     /// A newer version has written the file.
     #[error(
@@ -225,35 +225,34 @@ pub enum DatabaseError {
         /// The directory.
         path: PathBuf,
     },
-    /// Something that was asked for cannot be stored.
+    /// A request cannot be stored.
     #[error("{0}")]
     Refused(String),
 }
 
-/// The server's database. Cheap to clone. Its methods block for as long as a write to the disk
-/// takes.
+/// The server's database. Cheap to clone. Its methods block until data is written to disk.
 #[derive(Clone, Debug)]
 pub struct Database(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Writes, and reads what it is about to write.
+    /// The connection that writes, and reads within its transactions.
     writer: Mutex<Connection>,
     /// Reads without waiting for writes.
     reader: Mutex<Connection>,
     directory: PathBuf,
 }
 
-/// Held by the one server of a data directory.
+/// Locked by the only server of a data directory.
 #[derive(Debug)]
 pub(crate) struct ServerLock(#[allow(dead_code, reason = "dropping it releases the lock")] File);
 
 impl Database {
-    /// Opens `server.db` in a data directory, or creates it, readable by its owner alone.
+    /// Opens or creates `server.db` in a data directory, readable only by its owner.
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened or created, or a newer version has written it.
+    /// If the file cannot be opened or created, or a newer version has written it.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, DatabaseError> {
         let directory = directory.as_ref().to_owned();
         let path = directory.join(DATABASE);
@@ -337,7 +336,7 @@ impl Database {
         &self.0.directory
     }
 
-    /// Reserves the data directory for one server.
+    /// Locks the data directory for one server.
     pub(crate) fn lock(&self) -> Result<ServerLock, DatabaseError> {
         lock(&self.0.directory)
     }
@@ -425,7 +424,7 @@ pub(crate) fn private_directory(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Creates the file before SQLite does, so that nobody else can read it.
+/// Creates the file before SQLite does, so that only its owner can read it.
 fn private_file(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);

@@ -122,7 +122,7 @@ pub fn differences(
                     Value::Null,
                     json!(policy),
                     format!(
-                        "The token `{}` has a policy of its own. To review it in the file, declare a \
+                        "The token `{}` has a separate policy. To review it in the file, declare a \
                          policy, and create a token with --policy.",
                         token.name
                     ),

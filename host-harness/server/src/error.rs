@@ -12,7 +12,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 use workflow_node_host::credential::CredentialError;
 use workflow_node_host::oauth::ConnectError;
-use workflow_node_host::{Error, ErrorKind, ItemErrorKind};
+use workflow_node_host::{Error, ErrorKind, ItemErrorKind, chain};
 
 use crate::database::DatabaseError;
 
@@ -46,7 +46,7 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
-/// An error, on its way to the client.
+/// An error to be sent to a client.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
@@ -83,7 +83,7 @@ impl ApiError {
         self
     }
 
-    /// The same error, for another client that waits for the same.
+    /// The same error for another client that waits for the same result.
     pub(crate) fn again(&self) -> Self {
         let Self { status, detail, retry_after } = self;
         Self { status: *status, detail: detail.clone(), retry_after: *retry_after }
@@ -100,7 +100,7 @@ impl ApiError {
             .next("Use a token whose policy allows it, or ask the operator to extend the policy.")
     }
 
-    /// There is none, or none that this token may know of: both look the same.
+    /// Not found, or not visible to this token: both look the same.
     pub(crate) fn not_found(what: &str, name: &str) -> Self {
         let message = format!("Cannot find the {what} `{}`.", shown(name));
         Self::new(StatusCode::NOT_FOUND, "not-found", message)
@@ -120,7 +120,7 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", message)
     }
 
-    /// A defect or a broken machine. The client learns no more than that; the log has the rest.
+    /// A defect or a system failure. The client receives no details; the log contains them.
     pub(crate) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
         let message = "The server failed to process the request. Its log has the reason.";
@@ -128,18 +128,18 @@ impl ApiError {
     }
 }
 
-/// A name as a message quotes it.
+/// A name as quoted in a message.
 pub(crate) fn shown(name: &str) -> String {
     name.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
 impl From<DatabaseError> for ApiError {
     fn from(error: DatabaseError) -> Self {
-        Self::internal(&error)
+        Self::internal(&chain(&error))
     }
 }
 
-/// What clients of a service or a plugin that is not available wait for, unless it says more.
+/// Default wait for clients if a service or a plugin is not available.
 const RETRY: Duration = Duration::from_secs(5);
 
 impl From<Error> for ApiError {
@@ -175,7 +175,7 @@ impl From<Error> for ApiError {
             pointer: problem.pointer.clone(),
             message: problem.message.clone(),
         });
-        let api = Self::new(status, name, error.to_string()).problems(problems.collect());
+        let api = Self::new(status, name, format!("{error:#}")).problems(problems.collect());
         if status != StatusCode::SERVICE_UNAVAILABLE {
             return api;
         }
@@ -216,7 +216,7 @@ impl From<ConnectError> for ApiError {
                 CredentialError::Exists(_) => new(StatusCode::CONFLICT, "credential-exists"),
                 CredentialError::Changed(_) => new(StatusCode::CONFLICT, "credential-changed"),
                 CredentialError::Forbidden { .. } => new(StatusCode::FORBIDDEN, "not-permitted"),
-                CredentialError::Source(_) => Self::internal(&message),
+                CredentialError::Source(_) => Self::internal(&chain(&error)),
                 CredentialError::Unavailable { .. } | CredentialError::Unreadable { .. } => {
                     new(StatusCode::SERVICE_UNAVAILABLE, "credential-unavailable")
                         .retry_after(RETRY)

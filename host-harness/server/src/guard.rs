@@ -1,4 +1,4 @@
-//! What every request passes first: the check of its Host and Origin, its token, and the audit log.
+//! The checks of every request: its Host and Origin, its token, and the audit log.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,11 +22,11 @@ use crate::token::Caller;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     hosts: BTreeSet<String>,
-    /// The address under which browsers reach the server, where it is known.
+    /// The address under which browsers reach the server, if known.
     public: Option<Url>,
 }
 
-/// How a request came.
+/// How a request arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     /// Over a Unix socket, which a browser can reach through a proxy alone.
@@ -37,15 +37,15 @@ pub(crate) struct Peer {
 }
 
 impl Origins {
-    /// `hosts`: names of the server beside `localhost` and its addresses.
+    /// `hosts`: names of the server in addition to `localhost` and its addresses.
     pub(crate) fn new(hosts: impl IntoIterator<Item = String>, public: Option<Url>) -> Self {
         let own = public.as_ref().and_then(|url| url.host_str().map(str::to_owned));
         let hosts = hosts.into_iter().chain(own);
         Self { hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(), public }
     }
 
-    /// Whether a Host header names this server. A page of another site that has its own name resolve
-    /// to this server's address (DNS rebinding) sends its own name.
+    /// Whether a Host header names this server. A page of another site whose name resolves to this
+    /// server's address (DNS rebinding) sends its own name.
     fn is_own(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
         let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -102,8 +102,8 @@ impl Origins {
         let origin = origin.to_str().unwrap_or_default();
         let scheme = if peer.is_tls { "https" } else { "http" };
         let own = host.and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
-        // A proxy that ends TLS passes on the Host of the public address, and not its scheme. Behind a
-        // socket, the public address is all that browsers know.
+        // A proxy that terminates TLS passes the Host of the public address, but not its scheme. Behind
+        // a socket, browsers know only the public address.
         let own = own.filter(|_| !peer.is_unix);
         let public = self.public.as_ref().filter(|public| {
             peer.is_unix || own.as_ref().is_some_and(|own| own.host() == public.host())
@@ -130,7 +130,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Checks a request, finds its token, and writes down what came of it.
+/// Checks a request, finds its token, and records the result.
 pub(crate) async fn guard(
     State(state): State<Shared>,
     mut request: Request,
@@ -143,7 +143,7 @@ pub(crate) async fn guard(
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer { is_unix: false, is_tls: false, address: None });
     let is_page = is_page(&route);
-    // The paths of pages and of hooks hold what only their readers may know.
+    // The paths of pages and webhooks contain secrets.
     let secret = ["/connect/", "/enter/", "/hooks/"];
     let is_secret = secret.iter().any(|prefix| route.starts_with(prefix));
     let path: String = if is_secret { route.clone() } else { shown(request.uri().path()) };
@@ -215,7 +215,7 @@ pub(crate) async fn guard(
     response
 }
 
-/// The token of a request; `None` if there is none that is valid.
+/// The token of a request; `None` if there is no valid one.
 fn find(state: &Shared, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let value = value.to_str().unwrap_or_default();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_the_servers_is_refused() {
+    fn a_host_name_of_another_server_is_refused() {
         let peer = Peer { is_unix: false, is_tls: false, address: None };
         for own in [
             "localhost:7410",
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pages_of_the_server_may_use_it() {
+    fn only_pages_of_the_server_may_send_requests() {
         let peer = Peer { is_unix: false, is_tls: true, address: None };
         let host = "harness.example.com";
         assert_eq!(check(host, Some("https://harness.example.com"), peer), Ok(()));

@@ -1,4 +1,4 @@
-//! Where services deliver: `/hooks/{hook}`. Needs no token; the library checks what the trigger declares:
+//! Webhook receiver: `/hooks/{hook}`. Needs no token; the library checks what the trigger declares:
 //! the method, the size, and the signature.
 
 use axum::body::Body;
@@ -56,7 +56,7 @@ fn name_of(source: &Source) -> String {
     SubscriptionKey { principal: source.principal.clone(), name: source.name.clone() }.to_string()
 }
 
-/// Hands a delivery in, wherever it came from.
+/// Passes a delivery to the library, however it arrived.
 pub(crate) async fn hand_in(
     subscriptions: &Subscriptions,
     source: &Source,

@@ -1,6 +1,6 @@
 //! Serves workflow nodes to engines that are not written in Rust: one process holds plugins,
-//! approvals, credentials, limits, and the audit log, and engines talk to it over HTTP with tokens.
-//! No engine ever holds a service's secret.
+//! approvals, credentials, limits, and the audit log, and engines call it over HTTP with tokens. No
+//! engine ever receives a service's secret.
 //!
 //! A [`Server`] runs what a [`Host`](workflow_node_host::Host) has loaded. `harness serve` is this
 //! crate with a command line; docs/serve.md describes how to operate it.

@@ -1,11 +1,11 @@
-//! What clients of the server may use: every limit once, with its unit, its default, and its reason.
+//! Limits of clients: each with its unit, its default, and its reason.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use workflow_node_host::LimitDescription;
 
-/// A type of limit, as a number. Durations count milliseconds.
+/// The type of a limit, as a number. Durations are in milliseconds.
 trait Number {
     fn number(&self) -> u64;
 }
@@ -23,7 +23,7 @@ impl Number for u64 {
 }
 
 impl ServerLimits {
-    /// A duration that is written in milliseconds.
+    /// A duration in milliseconds.
     pub(crate) fn time(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
     }

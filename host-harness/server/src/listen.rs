@@ -1,4 +1,4 @@
-//! Sockets: TCP, with or without TLS, and Unix. Every connection and every header has its bounds.
+//! Sockets: TCP, with or without TLS, and Unix. Connections and headers have limits.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,8 +34,8 @@ impl Listener {
         Ok(Self::Tcp(TcpListener::bind(address).await?, tls))
     }
 
-    /// Binds a Unix socket that its owner alone can connect to. A socket that no server listens on
-    /// any more is replaced.
+    /// Binds a Unix socket that only its owner can connect to. A socket without a running server is
+    /// replaced.
     #[cfg(unix)]
     pub(crate) async fn unix(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -96,7 +96,7 @@ impl Connections {
                 accepted = self.accept(&listener, permit, &watcher) => accepted,
             };
             if let Err(error) = accepted {
-                // For lack of descriptors, e.g.; some are free again soon.
+                // For example because of missing descriptors; some become available soon.
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }

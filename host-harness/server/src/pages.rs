@@ -1,5 +1,5 @@
-//! Pages for people: what an engine asks to connect, and what came of it. Every value goes through the
-//! escaping of the templates; there is no script, and browsers may run none.
+//! Pages for people: what an engine requests to connect, and the result. Templates escape every
+//! value; there is no script, and browsers may run none.
 
 use std::sync::LazyLock;
 
@@ -29,10 +29,10 @@ use crate::page::is_visitor;
 use crate::state::{Shared, State as Server};
 
 const STYLE: &str = include_str!("page.css");
-/// Its prefix keeps other hosts of the domain and plain HTTP from setting it.
+/// Its prefix prevents other hosts of the domain and plain HTTP from setting it.
 const COOKIE: &str = "__Host-harness-connect";
 
-/// Permits the style of the page, and nothing else.
+/// Permits only the style of the page.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
     format!(
@@ -41,7 +41,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A page, with the headers that every page has.
+/// A page with the headers of every page.
 fn page(status: StatusCode, kind: &str, title: &str, content: &Markup) -> Response {
     page_to(status, kind, title, content, None)
 }
@@ -145,14 +145,14 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
         let (name, value) = pair.trim().split_once('=')?;
         (name == COOKIE).then(|| value.to_owned())
     })?;
-    // What this server has set, and nothing else.
+    // Only a value that this server has set.
     let is_own = found.len() == 43
         && found.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     is_own.then_some(found)
 }
 
-/// Proves that a form was on a page that this browser got for this link. Only who knows the cookie can
-/// write it.
+/// Proves that a form was on a page that this browser received for this link. Only a client that
+/// knows the cookie can compute it.
 fn form_token(link: &str, cookie: &str) -> String {
     let mut hash = Sha256::new();
     for part in ["harness connect: form, 1", link, cookie] {
@@ -162,7 +162,7 @@ fn form_token(link: &str, cookie: &str) -> String {
     STANDARD.encode(hash.finalize())
 }
 
-/// What a page about a connection needs.
+/// The data for a page about a connection.
 struct Asked<'a> {
     connections: &'a PendingConnections,
     manager: &'a CredentialManager,
@@ -196,7 +196,7 @@ impl Asked<'_> {
         Ok(Some(Asked { connections, manager, connection, wanted, plugin, principal, is_visitor }))
     }
 
-    /// The page that names who asks, for which account, and for what.
+    /// The page with the requesting engine, the account, and the permissions.
     async fn page(&self, link: &str, cookie: &str, problem: Option<&str>) -> Response {
         let Self { wanted, plugin, principal, .. } = self;
         let order = match wanted.order(self.manager, plugin, principal).await {
@@ -243,7 +243,7 @@ impl Asked<'_> {
                 Some(rights) if !rights.is_empty() => { p { "It asks for these permissions:" } (list_of(rights)) }
                 _ => p { (without_rights(described)) }
             }
-            p { "Continue only if you have started this yourself. Whoever sent you this link can use the \
+            p { "Continue only if you have started this yourself. The sender of this link can use the \
                  account that you connect." }
             @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
             form method="post" autocomplete="off" {
@@ -285,7 +285,7 @@ fn status_of(error: &ConnectError) -> StatusCode {
     }
 }
 
-/// Shows what is asked for, and gives the browser its cookie.
+/// Shows the request, and sets the browser's cookie.
 pub(crate) async fn show(
     State(state): State<Shared>,
     Path(link): Path<String>,
@@ -300,8 +300,8 @@ pub(crate) async fn show(
     let cookie = own.clone().unwrap_or_else(random_text);
     let mut response = asked.page(&link, &cookie, None).await;
     if own.is_none() {
-        // Lax: the service's redirect must bring it back. A server on plain HTTP is on this machine,
-        // where browsers accept `Secure`.
+        // Lax: the cookie must be sent after the service's redirect. A server on plain HTTP is on
+        // this machine, where browsers accept `Secure`.
         let set = format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax");
         if let Ok(set) = HeaderValue::from_str(&set) {
             response.headers_mut().insert(header::SET_COOKIE, set);
@@ -380,8 +380,8 @@ async fn confirmed(
     asked.keep(*connection).await
 }
 
-/// Sends the browser to the service. A redirect would be refused: browsers follow the redirects of a
-/// form only to where its policy permits.
+/// Sends the browser to the service. A redirect would be refused: browsers follow the redirects of
+/// a form only to destinations in its policy.
 fn away(plugin: &Plugin, url: &Url, warnings: &[String]) -> Response {
     let service = &plugin.description().node.display_name;
     let host = url.host_str().unwrap_or_default();
@@ -393,7 +393,7 @@ fn away(plugin: &Plugin, url: &Url, warnings: &[String]) -> Response {
     page_to(StatusCode::OK, "", &format!("Going to {service}"), &content, Some(url))
 }
 
-/// The service has sent the browser back.
+/// The service has redirected the browser back.
 pub(crate) async fn callback(
     State(state): State<Shared>,
     RawQuery(query): RawQuery,
@@ -437,7 +437,7 @@ async fn returned(
                 credential = connection.credential,
                 "a callback of another browser was refused"
             );
-            let reason = "This browser did not start the connection. Whoever sent you here wanted to \
+            let reason = "This browser did not start the connection. The sender of the link wanted to \
                           use your account. If you have started it yourself, open its link again in \
                           this browser.";
             return Ok(failed(StatusCode::FORBIDDEN, "The account", reason));
@@ -463,7 +463,7 @@ async fn returned(
 }
 
 impl Asked<'_> {
-    /// Keeps what was connected, and says so.
+    /// Stores the connection, and shows the result.
     async fn keep(&self, connection: NewConnection) -> Result<Response, ApiError> {
         let (rights, account) = (connection.granted.clone(), account(&connection.identity));
         match self.wanted.keep(self.manager, connection, &self.principal).await {
@@ -483,7 +483,7 @@ impl Asked<'_> {
         }
     }
 
-    /// It was not connected.
+    /// The connection failed.
     async fn end(&self, error: &ConnectError) -> Result<Response, ApiError> {
         let (id, reason) = (self.connection.id.clone(), error.to_string());
         let end = {
@@ -495,7 +495,7 @@ impl Asked<'_> {
     }
 }
 
-/// How a person knows the account: the first text that the service says about it.
+/// The account for a person: the first text that the service returns about it.
 fn account(identity: &Map<String, Value>) -> String {
     let names = ["subdomain", "account", "user", "account_id"];
     let texts = names.iter().filter_map(|name| identity.get(*name)?.as_str());

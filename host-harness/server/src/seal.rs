@@ -1,6 +1,6 @@
-//! Seals what the server keeps of tenants: with XChaCha20-Poly1305, random nonces, and a key that
-//! follows from the credential store's. Every seal is bound to what it belongs to, so that one cannot be
-//! moved to another row.
+//! Seals data of tenants with XChaCha20-Poly1305, random nonces, and a key derived from the
+//! credential store's key. Every seal is bound to its row, so that it cannot be moved to another
+//! one.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// The keys of what a server keeps: results, journals, and pending connections.
+/// The keys of stored data: results, journals, and pending connections.
 #[derive(Clone)]
 pub struct ServerKeys {
     sealing: Zeroizing<[u8; 32]>,
@@ -27,8 +27,8 @@ impl fmt::Debug for ServerKeys {
 }
 
 impl ServerKeys {
-    /// The keys that follow from a credential store. What was kept before
-    /// [`SqliteStore::change_key`] cannot be opened after it.
+    /// The keys derived from a credential store. Data stored before [`SqliteStore::change_key`]
+    /// cannot be opened after it.
     pub fn of(store: &SqliteStore) -> Self {
         Self { sealing: store.derived_key("harness serve"), journals: store.journal_key() }
     }
@@ -52,12 +52,13 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// A seal that cannot be made or opened: another key, another binding, or other bytes.
+/// A seal that cannot be created or opened: another key, another binding, or other bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the seal does not open with the key of the credential store")]
 pub(crate) struct Broken;
 
-/// What a seal belongs to: each part with its length, so that no two lists of parts look the same.
+/// The binding of a seal: each part with its length, so that different lists of parts never look
+/// the same.
 fn bound(parts: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in parts {
@@ -68,7 +69,7 @@ fn bound(parts: &[&str]) -> Vec<u8> {
 }
 
 impl Sealer {
-    /// `belongs`: what the content is, and of what.
+    /// `belongs`: the kind of content, and its row.
     pub(crate) fn seal(&self, belongs: &[&str], content: &[u8]) -> Result<Vec<u8>, Broken> {
         let nonce: [u8; NONCE] = rand::random();
         let mut sealed = Vec::with_capacity(NONCE + content.len() + TAG);
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seal_opens_for_what_it_belongs_to_and_for_nothing_else() {
+    fn a_seal_opens_only_with_its_binding() {
         let sealer = test_sealer();
         let sealed = sealer.seal(&["result", "acme", "run-1"], b"content").unwrap();
         assert!(!sealed.windows(7).any(|part| part == b"content"));

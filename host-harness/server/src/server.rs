@@ -42,17 +42,17 @@ pub enum ServerError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// A socket.
-    #[error("Cannot listen on {address}: {source}")]
+    #[error("Cannot listen on {address}")]
     Listen {
         /// The address or path.
         address: String,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The certificate or its key.
-    #[error("Cannot use the TLS certificate: {0}")]
-    Tls(std::io::Error),
-    /// Something that was asked for is not safe, or contradicts itself.
+    #[error("Cannot use the TLS certificate")]
+    Tls(#[source] std::io::Error),
+    /// The settings are not safe, or contradict each other.
     #[error("{0}")]
     Refused(String),
 }
@@ -91,7 +91,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens on a Unix socket, which its owner alone can connect to.
+    /// Listens on a Unix socket that only its owner can connect to.
     #[must_use]
     pub fn listen_unix(mut self, path: impl Into<PathBuf>) -> Self {
         self.unix.push(path.into());
@@ -105,15 +105,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Allows HTTP without TLS on addresses other than loopback: for a proxy that ends TLS, on a
-    /// network that nobody else can read.
+    /// Allows HTTP without TLS on addresses other than loopback, for a proxy that terminates TLS on
+    /// a network that nobody else can read.
     #[must_use]
     pub fn allow_plain_http(mut self, on: bool) -> Self {
         self.allow_plain_http = on;
         self
     }
 
-    /// Names under which clients reach the server, beside `localhost` and its addresses.
+    /// Names under which clients reach the server, in addition to `localhost` and its addresses.
     #[must_use]
     pub fn hosts(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
         self.hosts.extend(hosts);
@@ -134,7 +134,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the keys that seal what the server keeps. Without them, it keeps outcomes of executions,
+    /// Sets the keys that seal stored data. Without them, the server stores outcomes of executions,
     /// but neither output nor journals.
     #[must_use]
     pub fn keys(mut self, keys: ServerKeys) -> Self {
@@ -142,7 +142,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether the output of executions is kept, and a journal of each while it runs. Default: true.
+    /// Whether the output of executions is stored, with a journal of each while it runs. Default:
+    /// true.
     #[must_use]
     pub fn store_output(mut self, on: bool) -> Self {
         self.store_output = on;
@@ -150,16 +151,16 @@ impl ServerBuilder {
     }
 
     /// Sets the address under which browsers and services reach the server, such as
-    /// `https://harness.example.com`. Default: the first address, if it is loopback.
+    /// `https://harness.example.com`. Default: the first address, if it is a loopback address.
     #[must_use]
     pub fn public_url(mut self, url: Url) -> Self {
         self.public_url = Some(url);
         self
     }
 
-    /// Sets what sends events to engines. Called when events are sent to an origin for the first time.
-    /// Default: a transport with the defaults of the library. It judges the address of every
-    /// connection.
+    /// Sets the transport that sends events to engines. Called when events are sent to an origin
+    /// for the first time. Default: a transport with the defaults of the library. It checks the
+    /// address of every connection.
     #[must_use]
     pub fn delivery_transport(
         mut self,
@@ -215,7 +216,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// When it would listen on an address other than loopback without TLS, two plugins have the same
+    /// If it would listen on an address other than loopback without TLS, two plugins have the same
     /// name, another server uses the database, or a socket cannot be bound.
     pub async fn start(self) -> Result<Server, ServerError> {
         self.check()?;
@@ -349,10 +350,10 @@ impl ServerBuilder {
     }
 }
 
-/// How often the server looks for what it has kept long enough.
+/// How often the server looks for expired data.
 const PRUNING: Duration = Duration::from_secs(600);
 
-/// Removes what is kept long enough.
+/// Removes expired data.
 async fn prune(
     executions: Arc<Executions>,
     connections: Option<PendingConnections>,
@@ -385,7 +386,7 @@ async fn prune(
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     host: Host,
     state: Shared,
@@ -401,7 +402,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a builder of a server that runs what a host has loaded.
+    /// Creates a builder of a server that runs what a host has loaded.
     pub fn builder(host: Host, database: Database) -> ServerBuilder {
         ServerBuilder {
             host,
@@ -473,7 +474,7 @@ impl Server {
 ///
 /// # Errors
 ///
-/// When it cannot be written, which is a defect.
+/// If it cannot be written, which is a defect.
 pub fn openapi() -> Result<String, serde_json::Error> {
     crate::api::router().1.to_pretty_json()
 }

@@ -1,4 +1,4 @@
-//! What all requests share.
+//! State shared by all requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::secrets::Secrets;
 use crate::subscription::Subscriptions;
 use crate::token::{Caller, Policies, Tokens};
 
-/// What all requests share.
+/// State shared by all requests.
 pub(crate) struct State {
     pub(crate) host: Host,
     /// By the name of the node.
@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) executions: Arc<Executions>,
     /// `None` without a credential store.
     pub(crate) connections: Option<PendingConnections>,
-    /// `None` without a store for them.
+    /// `None` without a subscription store.
     pub(crate) subscriptions: Option<Arc<Subscriptions>>,
     /// `None` without a key for them.
     pub(crate) secrets: Option<Secrets>,
@@ -50,7 +50,8 @@ impl State {
     }
 }
 
-/// A token that is cancelled when the guard is dropped: with the request, if its client is gone.
+/// A token that is canceled when the guard is dropped: with the request, if its client has
+/// disconnected.
 pub(crate) fn until_gone() -> (CancellationToken, DropGuard) {
     let token = CancellationToken::new();
     (token.clone(), token.drop_guard())

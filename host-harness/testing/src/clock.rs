@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 
 use workflow_node_host::{Clock, Sleep};
 
-/// How often it looks whether everything waits.
+/// How often it checks whether every task waits.
 const TICK: Duration = Duration::from_millis(2);
 
-/// For so long nothing may happen before time passes. A guest computes meanwhile.
+/// How long everything must be idle before time advances. A guest may be computing meanwhile.
 const QUIET: Duration = Duration::from_millis(6);
 
-/// A wait of at least this is a limit, and not something that the node or the host waits for.
+/// A wait of at least this is a limit, not something that the node or the host waits for.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// After so long without anything, even limits pass: something hangs.
+/// How long everything must be idle before even limits pass, because something hangs.
 const HANGS: Duration = Duration::from_secs(20);
 
-/// A clock that begins at a chosen time. While everything waits, it jumps to the next time that
-/// something waits for, so that retries, pacing, and timers cost no time, and every run sees the same
-/// times. What waits for half an hour or more is taken for a limit and not jumped to.
+/// A clock that begins at a chosen time. While everything waits, it jumps to the next deadline, so
+/// that retries, pacing, and timers take no time, and every run sees the same times. Waits of half
+/// an hour or more count as limits and are not jumped to.
 #[derive(Clone)]
 pub struct VirtualClock(Arc<Mutex<State>>);
 
@@ -31,9 +31,9 @@ struct State {
     now: Duration,
     number: u64,
     waiting: BTreeMap<(Duration, u64), Option<Waker>>,
-    /// How many pieces of work are done outside of the clock.
+    /// How many pieces of work run outside the clock.
     busy: usize,
-    /// When something happened last.
+    /// Time of the last activity.
     active: Instant,
     is_driven: bool,
 }
@@ -56,7 +56,7 @@ impl VirtualClock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps time from passing until the result is dropped.
+    /// Keeps time from advancing until the result is dropped.
     pub fn busy(&self) -> Busy {
         let mut state = self.state();
         state.busy += 1;
@@ -64,7 +64,7 @@ impl VirtualClock {
         Busy(self.clone())
     }
 
-    /// Moves time on to this time after the start, unless it is later already.
+    /// Advances time to this time after the start, unless it is later already.
     pub fn move_to(&self, time: Duration) {
         let mut state = self.state();
         state.now = state.now.max(time);
@@ -72,7 +72,7 @@ impl VirtualClock {
         state.wake();
     }
 
-    /// Passes time while everything waits.
+    /// Advances time while everything waits.
     fn drive(&self, state: &mut State) {
         if std::mem::replace(&mut state.is_driven, true) {
             return;

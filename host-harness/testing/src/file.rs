@@ -1,4 +1,4 @@
-//! Files that an author writes: TOML, and errors that name the line and the next step.
+//! Files that an author writes: TOML, with errors that name the line and the next step.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -34,14 +34,14 @@ impl FileError {
     }
 }
 
-/// The text of a file, and where it is from.
+/// The text of a file, and its path.
 pub(crate) struct Source<'a> {
     pub(crate) path: &'a Path,
     pub(crate) text: &'a str,
 }
 
 impl Source<'_> {
-    /// Reads the file's document.
+    /// Parses the file's document.
     pub(crate) fn parse<T: DeserializeOwned>(&self, next: &str) -> Result<T, FileError> {
         toml::from_str(self.text).map_err(|error| {
             let line = error.span().map(|span| self.line(&span));
@@ -50,7 +50,7 @@ impl Source<'_> {
         })
     }
 
-    /// An error at a place of the text.
+    /// An error at a position in the text.
     pub(crate) fn error(&self, span: &Range<usize>, message: impl Into<String>) -> FileError {
         let line = Some(self.line(span));
         FileError { path: self.path.to_owned(), line, message: message.into(), next: None }

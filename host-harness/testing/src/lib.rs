@@ -1,4 +1,5 @@
-//! Judges a workflow node as it ships: the same component file, in the same host, without its service.
+//! Judges a workflow node as it ships: the same component file, in the same host, without its
+//! service.
 //!
 //! The command's `check`, `test`, `fake`, `new`, and `trace` are thin layers over this crate.
 

@@ -1,5 +1,5 @@
-//! A service on loopback that takes the place of every origin: HTTP over TLS with a certificate for
-//! whatever name is asked for, and plain HTTP. What it answers is decided elsewhere.
+//! A service on loopback that replaces every origin: HTTP over TLS with a certificate for any
+//! requested name, and plain HTTP. Its responses are determined elsewhere.
 //!
 //! Connections are real, so that a node is judged with the transport that it ships with.
 
@@ -23,11 +23,11 @@ use workflow_node_host::transport::{
     AnswerRoom, HttpTransport, Transport, TransportError, TransportErrorKind, TransportRequest,
     TransportResponse,
 };
-use workflow_node_host::{Origin, OriginOfUrl as _};
+use workflow_node_host::{Origin, OriginOfUrl as _, chain};
 
 use crate::fake::Certificates;
 
-/// A request, as the service has read it.
+/// A request as the service has read it.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     /// Method.
@@ -36,7 +36,7 @@ pub(crate) struct Received {
     pub(crate) host: String,
     /// Path and query.
     pub(crate) target: String,
-    /// Headers in their order, names in lower case.
+    /// Headers in order, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     /// Body.
     pub(crate) body: Bytes,
@@ -53,7 +53,7 @@ impl Received {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Whether the method changes nothing at a service.
+    /// Whether the method is safe (reads only).
     pub(crate) fn reads(&self) -> bool {
         matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
@@ -66,7 +66,7 @@ pub(crate) enum Reply {
     Response {
         /// Status.
         status: u16,
-        /// Headers beside `Content-Length`.
+        /// Headers in addition to `Content-Length`.
         headers: Vec<(&'static str, String)>,
         /// Body.
         body: Bytes,
@@ -83,14 +83,14 @@ impl Reply {
     }
 }
 
-/// Decides what the service answers.
+/// Determines the responses of the service.
 #[async_trait]
 pub(crate) trait Answers: Send + Sync + 'static {
-    /// Answers a request.
+    /// Responds to a request.
     async fn answer(&self, request: Received) -> Reply;
 }
 
-/// The service. It ends when it is dropped.
+/// The service. It stops when it is dropped.
 pub(crate) struct Loopback {
     tls: SocketAddr,
     plain: SocketAddr,
@@ -103,7 +103,7 @@ impl Loopback {
     ///
     /// # Errors
     ///
-    /// When no port can be bound, or no certificate can be made.
+    /// If no port can be bound, or no certificate can be generated.
     pub(crate) async fn start(answers: Arc<dyn Answers>) -> std::io::Result<Self> {
         let certificates = Certificates::new()?;
         let ca_pem = certificates.ca_pem();
@@ -154,7 +154,7 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, answers: A
     }
 }
 
-/// Serves a connection until the client goes or a fault ends it.
+/// Serves a connection until the client closes it or a fault ends it.
 async fn serve(stream: TcpStream, acceptor: Option<TlsAcceptor>, answers: Arc<dyn Answers>) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let answers = answers.clone();
@@ -167,7 +167,7 @@ async fn serve(stream: TcpStream, acceptor: Option<TlsAcceptor>, answers: Arc<dy
         }
     });
     let server = auto::Builder::new(TokioExecutor::new()).http1_only();
-    // A client that goes ends the connection, and so does a fault.
+    // A client may close the connection, as may a fault.
     let _ended = match acceptor {
         None => server.serve_connection(TokioIo::new(stream), service).await.is_ok(),
         Some(acceptor) => match acceptor.accept(stream).await {
@@ -239,7 +239,7 @@ impl LoopbackTransport {
             .ca_pem(self.ca_pem.as_str())
             .connect_to(mapping)
             .build()
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| refused(chain(&error)))?;
         let transport = Arc::new(transport);
         by_origin.insert(origin, transport.clone());
         Ok(transport)

@@ -7,7 +7,7 @@ use workflow_node_host::transport::{
     TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };
 
-/// A request. Not `Debug`: it can hold secrets.
+/// A request. Not `Debug`, because it can contain secrets.
 #[derive(Clone)]
 pub struct Request {
     /// Method, in upper case.
@@ -21,7 +21,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// What a transport is about to send.
+    /// The request that a transport is about to send.
     pub fn of(request: &TransportRequest) -> Self {
         Self {
             method: request.method.to_string(),
@@ -36,7 +36,7 @@ impl Request {
         header(&self.headers, name)
     }
 
-    /// Whether the method changes nothing at a service.
+    /// Whether the method is safe (reads only).
     pub fn is_read(&self) -> bool {
         matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
@@ -63,7 +63,7 @@ impl Response {
         }
     }
 
-    /// What a transport has received.
+    /// The response that a transport has received.
     pub fn of(response: &TransportResponse) -> Self {
         Self {
             status: response.status.as_u16(),

@@ -1,8 +1,8 @@
-//! What the pages of reports and traces share. They load nothing.
+//! Shared parts of the pages of reports and traces. They load no resources.
 
 use serde_json::Value;
 
-/// Longest text of a document that a page shows.
+/// Maximum length of a document on a page.
 const LONGEST: usize = 20_000;
 
 /// A document for a page.
@@ -10,7 +10,7 @@ pub(crate) fn pretty(value: &Value) -> String {
     shortened(serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
-/// A text for a page.
+/// Text for a page.
 pub(crate) fn shortened(mut text: String) -> String {
     if text.len() > LONGEST {
         let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
@@ -39,7 +39,7 @@ pub(crate) fn bytes(bytes: usize) -> String {
     }
 }
 
-/// Colors and type of all pages.
+/// Colors and fonts of all pages.
 pub(crate) const STYLE: &str = "
 :root { color-scheme: light dark; --text: #1b2330; --dim: #667085; --line: #e2e6ec; --card: #f7f8fa;
   --page: #ffffff; --good: #18794e; --bad: #c62a2f; --warn: #ad5700; --accent: #3358d4; --wait: #b9c2d0; }

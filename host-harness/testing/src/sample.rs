@@ -1,12 +1,12 @@
-//! Makes values that fit a JSON Schema: answers of a service, parameters of an action, fields of a
-//! credential. The same arguments give the same value.
+//! Generates values that fit a JSON Schema: responses of a service, parameters of an action, fields
+//! of a credential. The same arguments return the same value.
 //!
-//! A schema can say more than is read here. Callers validate what they get.
+//! A schema can contain keywords that are not supported here. Callers validate the result.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Number, Value, json};
 
-/// How deep the optional members of objects are filled.
+/// Depth to which optional members of objects are filled.
 const OPTIONAL_DEPTH: usize = 4;
 /// Schemas nested deeper than this yield null.
 const LARGEST_DEPTH: usize = 24;
@@ -22,18 +22,18 @@ pub(crate) enum Fill {
     Chosen(u64),
 }
 
-/// Makes values.
+/// Generates values.
 pub(crate) struct Sampler<'a> {
     /// The schemas that `#/$defs/NAME` refers to.
     pub(crate) shared: &'a Map<String, Value>,
     /// Which optional members values have.
     pub(crate) fill: Fill,
-    /// The text of a string that nothing restricts, by the name of its member.
+    /// The text of an unrestricted string, by the name of its member.
     pub(crate) text: &'a (dyn Fn(&str) -> String + Sync),
 }
 
 impl Sampler<'_> {
-    /// A value for a member of this name.
+    /// A value for a member with this name.
     pub(crate) fn value(&self, name: &str, schema: &Value) -> Value {
         self.sample(name, schema, 0)
     }
@@ -79,7 +79,7 @@ impl Sampler<'_> {
         }
     }
 
-    /// A schema with its references, `allOf`, and one of its alternatives merged into it.
+    /// A schema with its references, `allOf`, and one of its alternatives merged.
     fn flat(&self, name: &str, schema: &Value, depth: usize) -> Map<String, Value> {
         let Value::Object(own) = schema else { return Map::new() };
         let mut merged = Map::new();
@@ -135,7 +135,7 @@ impl Sampler<'_> {
                 members.insert(name.clone(), self.sample(name, property, depth + 1));
             }
         }
-        // Of a required member that is not described, nothing is known.
+        // A required member without a schema can have any value.
         for name in required {
             if !members.contains_key(name) {
                 members.insert(name.to_owned(), Value::String((self.text)(name)));
@@ -207,7 +207,7 @@ impl Sampler<'_> {
     }
 }
 
-/// A number that depends on both arguments.
+/// A number derived from both arguments.
 fn mixed(number: u64, name: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for byte in name.bytes() {
@@ -216,8 +216,8 @@ fn mixed(number: u64, name: &str) -> u64 {
     hash ^ (hash >> 29)
 }
 
-/// Adds the members of a schema to another. Of two that restrict the same, the later counts, except
-/// that properties and required names of both count.
+/// Merges the members of a schema into another one. If both have the same keyword, the later one
+/// applies, except that properties and required names are combined.
 fn merge(into: &mut Map<String, Value>, other: &Map<String, Value>) {
     for (key, value) in other {
         match (key.as_str(), into.get_mut(key), value) {
@@ -270,10 +270,10 @@ fn of_pattern(pattern: &str) -> Option<String> {
     write(&parsed, &mut text).then_some(text)
 }
 
-/// Writes a text that matches. Returns whether there is one.
+/// Writes text that matches. Returns whether there is any.
 fn write(pattern: &Hir, text: &mut String) -> bool {
     match pattern.kind() {
-        // What looks around matches where the whole text is what is written here.
+        // Lookaround matches if the whole text is the text written here.
         HirKind::Empty | HirKind::Look(_) => true,
         HirKind::Literal(literal) => match std::str::from_utf8(&literal.0) {
             Ok(literal) => {
@@ -283,7 +283,7 @@ fn write(pattern: &Hir, text: &mut String) -> bool {
             Err(_) => false,
         },
         HirKind::Class(Class::Unicode(class)) => {
-            // A letter or a digit reads better than the first character of all.
+            // A letter or a digit reads better than the first allowed character.
             let plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
             let has = |one: char| {
                 class.ranges().iter().any(|range| range.start() <= one && one <= range.end())
@@ -309,16 +309,16 @@ fn write(pattern: &Hir, text: &mut String) -> bool {
     }
 }
 
-/// Compares values with a schema.
+/// Validates values against a schema.
 #[derive(Debug)]
 pub(crate) struct Fits(jsonschema::Validator);
 
 impl Fits {
-    /// Compiles a schema whose references lead to shared ones.
+    /// Compiles a schema whose references refer to shared ones.
     ///
     /// # Errors
     ///
-    /// When it is not a valid schema.
+    /// If it is not a valid schema.
     pub(crate) fn new(shared: &Map<String, Value>, schema: &Value) -> Result<Self, String> {
         let mut whole = match schema {
             Value::Object(members) => members.clone(),
@@ -335,7 +335,7 @@ impl Fits {
             .map_err(|error| error.to_string())
     }
 
-    /// What is wrong with a value, if anything.
+    /// The problem of a value, if any.
     pub(crate) fn problem(&self, value: &Value) -> Option<String> {
         let error = self.0.iter_errors(value).next()?;
         let place = error.instance_path().to_string();
@@ -349,7 +349,7 @@ impl Fits {
     }
 }
 
-/// A value that fits a schema, with as much of it filled as fits; `None` if none was found.
+/// A value that fits a schema, with as many members as fit; `None` if none was found.
 pub(crate) fn fitting(
     shared: &Map<String, Value>,
     schema: &Value,
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn values_fit_the_schemas_that_they_are_made_for() {
+    fn generated_values_fit_their_schemas() {
         for schema in [
             json!({"type": "string", "pattern": "^[A-Z]{3}-(?:one|two)[0-9]+$"}),
             json!({"type": "string", "minLength": 20, "maxLength": 22}),
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn optional_members_are_filled_only_where_they_are_wanted() {
+    fn optional_members_are_filled_only_if_requested() {
         let schema = json!({"type": "object", "required": ["a"],
             "properties": {"a": {"type": "string"}, "b": {"type": "string"}}});
         assert_eq!(sampled(&schema), json!({"a": "a", "b": "b"}));

@@ -1,5 +1,5 @@
-//! What an unsuccessful answer means. PagerDuty's errors come in many shapes; the status decides,
-//! its code refines.
+//! Interprets unsuccessful responses. PagerDuty's errors have many shapes; the status decides, and
+//! the code refines it.
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::declare::Action;
@@ -10,7 +10,7 @@ use workflow_node_sdk::{json, text};
 
 use crate::credentials;
 
-/// What could be read of an error body.
+/// The parts that could be read from an error body.
 #[derive(Debug, Default, PartialEq)]
 struct Reasons {
     message: Option<String>,
@@ -19,7 +19,7 @@ struct Reasons {
     required_scopes: Vec<String>,
 }
 
-/// The error that an answer stands for.
+/// The error of a response.
 pub(crate) fn error(response: &Response, action: &Action, credential: &Credential) -> Error {
     let read = read(&response.body);
     let kind = kind(response.status, read.code.as_deref(), &read);
@@ -56,7 +56,7 @@ pub(crate) fn error(response: &Response, action: &Action, credential: &Credentia
     error
 }
 
-/// How PagerDuty says that another open incident of the service has the key.
+/// How PagerDuty reports that another open incident of the service has the key.
 const KEY_IN_USE: &str = "matching dedup key";
 
 /// Whether PagerDuty refused a new incident because its key is in use on the service.
@@ -64,15 +64,15 @@ pub(crate) fn is_key_conflict(error: &Error) -> bool {
     error.kind == ErrorKind::Conflict && text::contains(&error.message, KEY_IN_USE)
 }
 
-/// What PagerDuty's codes mean where the status leaves it open.
+/// The meaning of PagerDuty's codes if the status is ambiguous.
 const CODES: &[(ErrorKind, &[&str])] = &[
-    // Of the state of a thing: an incident that is resolved, acknowledged, stale, not to be escalated
-    // or reassigned, not acknowledged, merged; a policy that has nobody on call; a window that is over.
+    // The state of an object: an incident that is resolved, acknowledged, stale, merged, or cannot
+    // be escalated or reassigned; a policy without on-call users; a window that has ended.
     (
         ErrorKind::Conflict,
         &["1001", "1002", "1005", "1006", "1011", "1012", "1015", "1019", "5003"],
     ),
-    // A user, a policy, an account, a schedule, a service or anything else that is not there.
+    // A user, a policy, an account, a schedule, a service, or another object that does not exist.
     (ErrorKind::NotFound, &["1007", "1014", "2007", "2013", "2100", "3004", "5001", "5002"]),
     (ErrorKind::Forbidden, &["1018", "2008", "2010", "2012", "2014", "2018", "2019"]),
     (ErrorKind::RateLimited, &["2017", "2020"]),
@@ -94,9 +94,9 @@ fn kind(status: u16, code: Option<&str>, read: &Reasons) -> ErrorKind {
             let of_code = CODES.iter().find(|(_, codes)| codes.contains(&code));
             match (code, of_code) {
                 ("2002", _) if read.says(KEY_IN_USE) => ErrorKind::Conflict,
-                // The same code is given for a From that is missing.
+                // The same code is returned if From is missing.
                 ("2016", _) if read.wants_from() => ErrorKind::InvalidInput,
-                // A login by SAML or by Google.
+                // Login with SAML or Google.
                 (sso, _) if sso.len() == 4 && sso.starts_with(['7', '8']) => {
                     ErrorKind::Unauthenticated
                 }
@@ -114,12 +114,12 @@ impl Reasons {
         self.message.iter().chain(&self.reasons).any(|text| text::contains(text, part))
     }
 
-    /// Whether the header From is what is missing or wrong.
+    /// Whether the header From is missing or invalid.
     fn wants_from(&self) -> bool {
         ["From header", "\"From\"", "`From`"].iter().any(|words| self.says(words))
     }
 
-    /// Whether nobody is named in whose name it is done, or nobody who is known.
+    /// Whether the acting user is missing or unknown.
     fn wants_a_person(&self) -> bool {
         matches!(self.code.as_deref(), Some("1008" | "1028" | "2011" | "2013")) || self.wants_from()
     }
@@ -176,7 +176,7 @@ fn needs_scopes(scopes: &str) -> String {
     format!("It needs the scope {scopes}.")
 }
 
-/// The ability of an account that an action needs, where that is known.
+/// The account ability that an action needs, if known.
 fn ability(action: &Action) -> Option<&'static str> {
     let resource = action.name.split('.').next().unwrap_or_default();
     match (action.name, resource) {
@@ -188,7 +188,7 @@ fn ability(action: &Action) -> Option<&'static str> {
     }
 }
 
-/// Reads every shape that PagerDuty is known to send.
+/// Reads every error shape that PagerDuty is known to return.
 fn read(body: &[u8]) -> Reasons {
     let Some(body) = json::object(body) else {
         return Reasons::default();
@@ -226,7 +226,7 @@ fn read_object(error: &Map<String, Value>) -> Reasons {
     }
 }
 
-/// The words of a text that is separated by spaces or commas.
+/// Splits text at spaces or commas.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for word in text.split([' ', ',']) {
@@ -237,7 +237,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The texts of a text, of a list, or of an object of field names.
+/// The texts in a string, a list, or an object of field names.
 fn texts(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect_texts(value, "", &mut found);
@@ -267,8 +267,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_of_an_error_is_read() {
-        /// Body; message, code and reasons that are in it.
+    fn every_error_shape_is_read() {
+        /// The body with its message, code, and reasons.
         type Case =
             (&'static str, Option<&'static str>, Option<&'static str>, &'static [&'static str]);
         let cases: &[Case] = &[
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_decides_and_the_code_refines() {
+    fn the_status_decides_and_the_code_refines_it() {
         let none = Reasons::default();
         assert_eq!(kind(400, Some("1001"), &none), ErrorKind::Conflict);
         assert_eq!(kind(400, Some("2001"), &none), ErrorKind::InvalidInput);

@@ -1,4 +1,4 @@
-//! What follows from the fields of a credential, and how each type is proved.
+//! The configuration that follows from the fields of a credential, and the test of each type.
 
 use std::rc::Rc;
 
@@ -22,7 +22,8 @@ fn origin(text: &str) -> OriginPattern {
     origin
 }
 
-/// What follows from a credential's fields, and of a token's ID token once there is one.
+/// The configuration that follows from a credential's fields and, once there is a token, from its
+/// ID token.
 pub(crate) fn configure(
     credential_type: &str,
     fields: &Map<String, Value>,
@@ -94,8 +95,8 @@ pub(crate) fn configure(
     Ok(configuration)
 }
 
-/// The region that an ID token is for: its audience holds the address of the region's API. What
-/// the claim `region` says of the EU is not documented, so it is asked second.
+/// The region of an ID token: its audience contains the URL of the region's API. The value of the
+/// claim `region` for the EU is not documented, so it is checked second.
 fn claimed_region(claims: &Map<String, Value>) -> Option<&'static Region> {
     let audience = claims.get("aud");
     let names = |origin: &str| match audience {
@@ -125,7 +126,7 @@ fn named(name: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.name == name)
 }
 
-/// The region of a credential: what was configured knows what a token has told.
+/// The region of a credential: the configuration contains the region of the token.
 fn region(credential: &Credential) -> &'static Region {
     let values = credential.configuration.get("values");
     let configured = values.and_then(|values| values.get("region")?.as_str());
@@ -138,7 +139,7 @@ pub(crate) fn region_in_words(credential: &Credential) -> &'static str {
     region(credential).words
 }
 
-/// The other region, and how one recognises an account of it.
+/// The other region, and how to recognize an account in it.
 fn hint_at_other_region(credential: &Credential) -> String {
     let (other, address) = if *region(credential) == REGIONS[0] {
         ("eu", "ends in .eu.pagerduty.com")
@@ -151,7 +152,7 @@ fn hint_at_other_region(credential: &Credential) -> String {
     )
 }
 
-/// Proves a credential with requests that change nothing.
+/// Tests a credential with requests that change nothing.
 pub(crate) async fn test(credential: Credential) -> Result<Identity, Error> {
     let mut identity = Identity::new("").access(CredentialAccess::Unknown);
     let proved = if credential.credential_type == "events-integration" {
@@ -176,11 +177,11 @@ pub(crate) async fn test(credential: Credential) -> Result<Identity, Error> {
     Ok(identity.region(region))
 }
 
-/// Roles that change nothing, whatever their key would allow.
+/// Roles that change nothing, whatever their key allows.
 const READING_ROLES: &[&str] = &["read_only_user", "read_only_limited_user", "observer"];
 
-/// Asks what only an accepted key or token is told, and whose it is. Returns the rest of the
-/// summary.
+/// Sends a request that succeeds only with a valid key or token, and identifies its owner. Returns
+/// the rest of the summary.
 async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Result<String, Error> {
     let mut account = Account::default();
     if let Some(values) = credential.configuration.get("values") {
@@ -188,7 +189,7 @@ async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Resu
         account.id = text("account_id");
         account.subdomain = text("subdomain");
     }
-    // Proves keys and tokens of every kind, and shows what the plan allows.
+    // Accepted for keys and tokens of every kind; the response shows the plan's abilities.
     match read(credential, "ability.list").await {
         Ok(body) => {
             if let Some(Value::Array(abilities)) = body.get("abilities") {
@@ -204,7 +205,7 @@ async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Resu
         }
         Err(error) => return Err(error),
     }
-    // Only users have a "me": that tells the kinds of keys apart.
+    // Only users have `/users/me`, which distinguishes the kinds of keys.
     let mut role = None;
     let mut named = None;
     match read(credential, "user.me").await {
@@ -248,7 +249,7 @@ async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Resu
         _ => "",
     };
     if let Some(named) = named {
-        // Whom a role hides something from is told by nobody else.
+        // Nothing else reports that a role restricts what is visible.
         if !matches!(role.as_deref(), Some("admin" | "owner")) {
             let role = role.as_deref().unwrap_or("unknown");
             identity.warnings.push(format!(
@@ -272,7 +273,7 @@ async fn test_rest(credential: &Rc<Credential>, identity: &mut Identity) -> Resu
     })
 }
 
-/// Learns the subdomain of an account from the address of any record.
+/// Reads the subdomain of an account from the URL of any record.
 fn learn(account: &mut Account, html_url: Option<&str>) {
     if account.subdomain.is_some() {
         return;
@@ -293,9 +294,9 @@ fn in_words(account: &Account) -> String {
     }
 }
 
-/// Whether it may change anything: from its scopes and its user's role where they say so, else from
-/// how PagerDuty refuses an incident that lacks everything. A key that only reads is told so before
-/// the body is looked at.
+/// Whether it may change anything: determined by its scopes and its user's role if possible, or
+/// else by how PagerDuty refuses an empty incident. A read-only key is refused before the body is
+/// read.
 async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> CredentialAccess {
     if role.is_some_and(|role| READING_ROLES.contains(&role)) {
         return CredentialAccess::Read;
@@ -323,7 +324,7 @@ async fn may_write(credential: &Rc<Credential>, role: Option<&str>) -> Credentia
     }
 }
 
-/// The answer to an action that needs no parameters.
+/// The response to an action that needs no parameters.
 async fn read(credential: &Rc<Credential>, action: &str) -> Result<Map<String, Value>, Error> {
     let task = Task::aside::<PagerDuty>(action, credential, Map::new())?;
     task.send(task.request()?).await?.object()
@@ -337,12 +338,11 @@ async fn read_one(credential: &Rc<Credential>, action: &str) -> Result<Map<Strin
     task.send(request).await?.object()
 }
 
-/// An acknowledgement of an alert that does not exist: PagerDuty drops it silently, unless it does
-/// not know the key.
+/// Acknowledges an alert that does not exist: PagerDuty ignores it, unless the key is unknown.
 async fn test_routing_key(credential: &Credential) -> Result<(), Error> {
     let mut dedup_key = String::from("credential-test-");
     for byte in context::random(16) {
-        // Letters are enough: nobody reads it.
+        // Letters suffice, because nobody reads it.
         dedup_key.push(char::from(b'a' + (byte >> 4)));
         dedup_key.push(char::from(b'a' + (byte & 15)));
     }
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_decides_the_origins() {
+    fn a_region_determines_the_origins() {
         let us = configured("api-token", &json!({})).unwrap();
         assert_eq!(us["audiences"], json!(["https://api.pagerduty.com"]));
         let eu = configured("events-integration", &json!({"region": "eu"})).unwrap();
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn access_or_scopes_decide_what_a_user_is_asked() {
+    fn access_or_scopes_determine_the_requested_consent() {
         let scopes = |fields| configured("oauth2", &fields).unwrap()["oauth"]["scopes"].clone();
         assert_eq!(scopes(json!({})), json!(["read"]));
         assert_eq!(scopes(json!({"access": "read-write"})), json!(["write"]));
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_token_decides_the_region_and_names_the_account() {
+    fn an_id_token_contains_the_region_and_the_account() {
         let with = |claims: Value| {
             let fields = json!({"client_id": "c"});
             let grant = TokenGrant::default()
@@ -424,7 +424,7 @@ mod tests {
         );
         let us = with(json!({"region": "UnitedStates"}));
         assert_eq!(us["base_urls"]["rest"], "https://api.pagerduty.com");
-        // What it does not know stays as the form says.
+        // A member that it does not contain stays as in the form.
         let unknown = with(json!({"region": "Mars", "aud": ["https://api.evil.example"]}));
         assert_eq!(unknown["audiences"], json!(["https://api.pagerduty.com"]));
     }

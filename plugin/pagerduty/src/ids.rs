@@ -1,4 +1,4 @@
-//! What is an id, and incidents by their number.
+//! Recognizes IDs, and finds incidents by number.
 
 use std::rc::Rc;
 
@@ -11,15 +11,15 @@ use workflow_node_sdk::{json, time};
 
 use crate::PagerDuty;
 
-/// Tells IDs from names by the shapes of PagerDuty's IDs: 7 or 14 capital letters and digits that
-/// begin with a letter such as P or Q, 26 that begin with a digit, and UUIDs. A word in capitals may
-/// be either.
+/// Distinguishes IDs from names by the shapes of PagerDuty's IDs: 7 or 14 capital letters and
+/// digits that begin with a letter such as P or Q, 26 that begin with a digit, and UUIDs. A word in
+/// capitals may be either.
 pub(crate) fn likeness(reference: &Reference, text: &str) -> Likeness {
     let is_id = |is_id| if is_id { Likeness::Id } else { Likeness::Name };
     if reference.name == "incident" {
         return is_id(!is_number(text));
     }
-    // Workflow actions have the ID of the tool that they come from: `pagerduty.com:…:1`.
+    // Workflow actions have the ID of their tool: `pagerduty.com:…:1`.
     let is_of_tool = reference.name == "incident_workflow_action" && text.contains(':');
     if !reference.is_named || is_uuid(text) || is_of_tool {
         return Likeness::Id;
@@ -36,7 +36,7 @@ pub(crate) fn likeness(reference: &Reference, text: &str) -> Likeness {
     }
     match (has_shape, text.bytes().any(|byte| byte.is_ascii_digit())) {
         (true, true) => Likeness::Id,
-        // A word, or an ID of a shape that nobody has seen yet.
+        // A word, or an ID of an unknown shape.
         (true, false) | (false, true) => Likeness::Either,
         (false, false) => Likeness::Name,
     }
@@ -55,7 +55,7 @@ fn is_number(text: &str) -> bool {
     (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Incidents have numbers, and no name.
+/// Incidents have numbers and no names.
 pub(crate) fn find(
     reference: &Reference,
     name: &str,
@@ -76,16 +76,16 @@ pub(crate) fn find(
     }))
 }
 
-/// The furthest that a listing reaches.
+/// The last position that a listing returns.
 const WINDOW: u64 = 10_000;
 /// PagerDuty was founded in 2009.
 const EARLIEST: i64 = 1_230_768_000;
-/// How much time one listing covers: six months.
+/// Length of one listing: six months.
 const SPAN: i64 = 180 * 86_400;
 
-/// The incident with a number. No request of the API takes a number, but numbers rise with time: the
-/// place in the listing follows from the latest number, and beyond what a listing reaches, the time
-/// is found by halving.
+/// Finds the incident with a number. The API has no request for it, but numbers increase with time:
+/// the position follows from the latest number, and beyond the range of a listing, the time is
+/// found by bisection.
 pub(crate) async fn by_number(number: u64, credential: &Rc<Credential>) -> Result<Value, Error> {
     let missing = || {
         let message = format!("No visible incident has the number {number}.");
@@ -96,8 +96,8 @@ pub(crate) async fn by_number(number: u64, credential: &Rc<Credential>) -> Resul
     if number > latest {
         return Err(missing());
     }
-    // Numbers may have gaps, for who may not see everything: what is sought lies at that place or
-    // before it.
+    // Numbers may have gaps for users with restricted visibility: the incident is at that position
+    // or before it.
     let (sort, place) = match latest - number {
         behind if behind < WINDOW - 100 => ("incident_number:desc", behind),
         _ if number < WINDOW - 100 => ("incident_number:asc", number - 1),
@@ -114,7 +114,7 @@ pub(crate) async fn by_number(number: u64, credential: &Rc<Credential>) -> Resul
             (Some(at), _) => at < number,
             (None, _) => false,
         };
-        // The first record says whether it must have stood before.
+        // The first record shows whether it must be on an earlier page.
         if start == 0 || !records.first().is_none_or(passed) {
             return Err(missing());
         }
@@ -125,7 +125,7 @@ pub(crate) async fn by_number(number: u64, credential: &Rc<Credential>) -> Resul
 async fn by_time(number: u64, credential: &Rc<Credential>) -> Result<Option<Value>, Error> {
     let mut low = EARLIEST;
     let mut high = i64::try_from(context::now() / 1_000).unwrap_or(i64::MAX) + 1;
-    // Ever half of the time, until a page of it holds the number.
+    // Halves the time until a page contains the number.
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         let records = page(credential, &Query::since("incident_number:asc", middle)).await?;
@@ -136,7 +136,7 @@ async fn by_time(number: u64, credential: &Rc<Credential>) -> Result<Option<Valu
                 }
                 low = middle;
             }
-            // Nothing in half a year, or only later ones.
+            // No incidents in half a year, or only later ones.
             Some(_) => high = middle,
             None if low < middle && high - middle > SPAN => low = middle,
             None => high = middle,
@@ -200,7 +200,7 @@ mod tests {
     const ANY: Reference = Reference::new("service", "a service", "service.list").named(&["name"]);
 
     #[test]
-    fn ids_are_told_from_names() {
+    fn ids_are_distinguished_from_names() {
         for id in [
             "PSERVICE000001",
             "P1ABCDE",
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_is_named_by_its_number_alone() {
+    fn an_incident_is_found_by_its_number() {
         let incident = Reference::new("incident", "an incident", "incident.list");
         assert_eq!(likeness(&incident, "Q1"), Likeness::Id);
         assert_eq!(likeness(&incident, "anything"), Likeness::Id);

@@ -1,7 +1,6 @@
-//! PagerDuty as a workflow node: the actions that are more than one request, its credential types,
-//! and what PagerDuty's answers mean. What the node says about itself stands in
-//! `pagerduty-declaration`. How requests are made and lists are paged is the SDK's business; where
-//! credentials go is the host's.
+//! PagerDuty as a workflow node: actions with custom code, credential types, and the interpretation
+//! of PagerDuty's responses. The description of the node is in `pagerduty-declaration`. The SDK
+//! owns how requests are made and lists are paged; the host owns where credentials are sent.
 
 mod actions;
 mod answers;
@@ -32,7 +31,7 @@ const CHOICES_AHEAD: i64 = 180 * 86_400;
 
 static PACKED: Packed = workflow_node_sdk::packed!();
 
-/// The document, which the build script has written.
+/// The document that the build script has written.
 const CREDENTIAL_TYPES: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/credential-types.json.deflated"));
 
@@ -85,7 +84,7 @@ impl Plugin for PagerDuty {
         answers::error(response, action, credential)
     }
 
-    /// Lists of shifts and overrides want to know of which time.
+    /// Lists of shifts and overrides require a time range.
     async fn options(mut query: OptionsQuery) -> Result<Options, Error> {
         let now = i64::try_from(context::now() / 1_000).unwrap_or_default();
         for (name, at) in [("since", now), ("until", now + CHOICES_AHEAD)] {

@@ -1,4 +1,4 @@
-//! What a running call may ask of its engine.
+//! Functions through which a running call asks its engine for something.
 
 use crate::host;
 
@@ -9,12 +9,12 @@ pub fn log(level: Level, message: &str, fields: &str) {
     host::log(level, message, fields);
 }
 
-/// Tells how far the call is.
+/// Reports the progress of the call.
 pub fn progress(done: u64, total: Option<u64>, message: &str) {
     host::progress(done, total, message);
 }
 
-/// Hands over output of an item before the call returns.
+/// Emits output of an item before the call returns.
 pub fn emit(item: u32, outputs: &[crate::node::OutputItem]) {
     host::emit(item, outputs);
 }
@@ -25,7 +25,7 @@ pub(crate) fn finish_item(item: u32, outcome: &crate::node::Outcome) {
     host::finish_item(item, outcome);
 }
 
-/// True once the engine wants the call to end.
+/// Returns true once the engine has asked the call to end.
 pub fn cancelled() -> bool {
     host::cancelled()
 }
@@ -35,7 +35,7 @@ pub fn now() -> u64 {
     host::now()
 }
 
-/// When the call will be ended, if by the clock.
+/// Time at which the host ends the call, if it has a deadline.
 pub fn deadline() -> Option<u64> {
     host::deadline()
 }
@@ -50,7 +50,7 @@ pub fn idempotency_key(item: u32) -> String {
     host::idempotency_key(item)
 }
 
-/// What is not secret about the credential in a slot.
+/// The non-secret part of the credential in a slot.
 pub fn credential(slot: &str) -> Option<CredentialView> {
     host::credential(slot)
 }

@@ -1,5 +1,5 @@
-//! Documents that a build script writes and a component holds compressed: text that only
-//! `describe` needs.
+//! Documents that a build script compresses and a component contains: text that only `describe`
+//! needs.
 //!
 //! ```
 //! let document = r#"{"credential_types":[]}"#;
@@ -11,14 +11,14 @@
 ///
 /// # Panics
 ///
-/// When the bytes are not what [`compress`] returned.
+/// If the bytes were not returned by [`compress`].
 pub fn text(deflated: &[u8]) -> String {
     let text = miniz_oxide::inflate::decompress_to_vec(deflated).ok().map(String::from_utf8);
     let Some(Ok(text)) = text else { unreachable!("it is as it was compressed") };
     text
 }
 
-/// Compresses a text, in a build script.
+/// Compresses text, in a build script.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn compress(text: &str) -> Vec<u8> {
     // The best that deflate does.

@@ -1,4 +1,4 @@
-//! Errors as the contract knows them, with constructors that read well.
+//! Errors of the contract, with constructors.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::json;
 pub type Error = crate::bindings::workflow::node::types::Error;
 
 impl Error {
-    /// An error of `kind` that says `message`.
+    /// Creates an error of `kind` with a message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -22,7 +22,7 @@ impl Error {
         }
     }
 
-    /// Wrong parameters, each with its place.
+    /// Invalid parameters, each with its position.
     pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
         let mut message = String::new();
         let mut list = Vec::with_capacity(errors.len());
@@ -43,12 +43,12 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, message).with_detail("errors", Value::Array(list))
     }
 
-    /// A wrong parameter.
+    /// An invalid parameter.
     pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self::invalid_fields(vec![FieldError { pointer: pointer.into(), message: message.into() }])
     }
 
-    /// Adds the service's own code.
+    /// Adds the service's error code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
@@ -64,19 +64,19 @@ impl Error {
         self
     }
 
-    /// What it means that a request got no answer.
+    /// The error for a request that got no response.
     pub fn from_send(error: SendError, request: &Request) -> Self {
         Self::of_send(error, request.reads(), request.is_repeatable())
     }
 
-    /// What it means that a request got no answer that reads, or may be repeated.
+    /// The error for a request that got no readable response, or that may be repeated.
     pub(crate) fn of_send(error: SendError, reads: bool, repeatable: bool) -> Self {
-        // With a key a lost connection is no danger: the same execution may try again. But an end
-        // that was put to it from outside leaves open what happened, as without one.
+        // With an idempotency key, a lost connection is harmless: the same execution may retry. If
+        // the request was ended from outside, its outcome is unknown, as without a key.
         let ended = matches!(error.kind, SendErrorKind::Timeout | SendErrorKind::Cancelled);
         let unknown = error.maybe_sent && !reads && (ended || !repeatable);
         let kind = match error.kind {
-            // What the host refused itself was never sent.
+            // A request that the host itself refused was never sent.
             SendErrorKind::InvalidRequest => ErrorKind::InvalidInput,
             SendErrorKind::Denied => ErrorKind::DeniedByHost,
             SendErrorKind::Credential => ErrorKind::Unauthenticated,

@@ -9,14 +9,14 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::host;
 
-/// What is known of an open ticket: who waits for it, or that it has been named.
+/// State of an open ticket: the task that waits for it, or that it has been named.
 enum Slot {
     Waiting(Option<Waker>),
     Finished,
 }
 
 thread_local! {
-    /// By ticket, in order: hosts count upwards, so that a new one goes to the end.
+    /// Sorted by ticket: hosts count upward, so a new ticket is appended.
     static OPEN: RefCell<Vec<(u64, Slot)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -24,13 +24,13 @@ fn position(open: &[(u64, Slot)], ticket: u64) -> Result<usize, usize> {
     open.binary_search_by_key(&ticket, |(id, _)| *id)
 }
 
-/// Takes a ticket out; `None` when it is not open.
+/// Removes a ticket; `None` if it is not open.
 fn close(ticket: u64) -> Option<Slot> {
     OPEN.with_borrow_mut(|open| position(open, ticket).ok().map(|at| open.remove(at).1))
 }
 
-/// A started thing. Finishes when the host names its ticket; dropping it before gives the ticket
-/// up.
+/// An operation that was started. It finishes when the host names its ticket; dropping it before
+/// cancels the operation.
 pub(crate) struct Ticket(u64);
 
 impl Ticket {
@@ -73,7 +73,7 @@ impl Drop for Ticket {
     }
 }
 
-/// Marks a finished ticket and wakes who waits for it.
+/// Marks a ticket as finished and wakes the task that waits for it.
 fn finish(ticket: u64) {
     let slot = OPEN.with_borrow_mut(|open| {
         let at = position(open, ticket).ok()?;
@@ -84,15 +84,15 @@ fn finish(ticket: u64) {
     }
 }
 
-/// Who is to be told when one of several futures can go on. Shared by them all, and set anew
-/// whenever their owner is polled.
+/// The waker that is notified when one of several futures can make progress. All of them share it,
+/// and it is replaced whenever their owner is polled.
 type Parent = Mutex<Option<Waker>>;
 
 fn set(parent: &Parent, waker: Option<Waker>) -> Option<Waker> {
     std::mem::replace(&mut *parent.lock().unwrap_or_else(PoisonError::into_inner), waker)
 }
 
-/// Whether a future can go on.
+/// Whether a future can make progress.
 struct Woken {
     is_woken: AtomicBool,
     parent: Arc<Parent>,
@@ -117,18 +117,18 @@ impl Wake for Woken {
     }
 }
 
-/// Runs a future to its end, waiting for completions whenever it cannot go on.
+/// Runs a future to completion, and waits for completions whenever it cannot make progress.
 ///
 /// # Panics
 ///
-/// When the future waits for something that is no open ticket: it would wait for ever.
+/// If the future waits for something that is not an open ticket, because it would wait forever.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut output = None;
     drive(pin!(async { output = Some(future.await) }));
     output.expect("the future has ended")
 }
 
-/// Not generic, so that it stands in the component once.
+/// Not generic, so that the component contains it once.
 fn drive(mut future: Pin<&mut dyn Future<Output = ()>>) {
     let woken = Woken::new(&Arc::default());
     let waker = Waker::from(woken.clone());
@@ -150,8 +150,8 @@ struct Child<F> {
     future: Pin<Box<F>>,
 }
 
-/// Runs one future per input with at most `limit` of them under way, and hands each output over
-/// as it comes, with the input's position.
+/// Runs one future per input, at most `limit` at a time, and yields each output when it is ready,
+/// with the input's position.
 pub async fn each_bounded<I, F, T>(
     inputs: I,
     limit: usize,
@@ -174,7 +174,8 @@ pub async fn each_bounded<I, F, T>(
                 running.push(Child { index, woken: Woken::new(&parent), future });
             }
             let before = running.len();
-            // Only who was woken is asked: with many under way, most still wait.
+            // Only futures that were woken are polled: with many in progress, most are still
+            // waiting.
             running.retain_mut(|child| {
                 if !child.woken.take() {
                     return true;

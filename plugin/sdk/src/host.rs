@@ -1,4 +1,4 @@
-//! The imports, in one place, so that a native build can put a test double in theirs.
+//! The imports in one place, so that a native build can replace them with a test double.
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use wasm::*;
@@ -59,7 +59,7 @@ mod wasm {
 #[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
 pub(crate) use crate::testing::imports::*;
 
-/// A native build that is not a test: build scripts read declarations, and call nothing.
+/// A native build that is not a test: build scripts read declarations and call no imports.
 #[cfg(all(not(feature = "testing"), not(target_arch = "wasm32")))]
 pub(crate) use absent::*;
 #[cfg(all(not(feature = "testing"), not(target_arch = "wasm32")))]

@@ -9,7 +9,7 @@ use crate::json::{self, Members};
 
 pub use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
 
-/// Whether a method changes nothing.
+/// Whether a method is safe (reads only).
 pub(crate) fn reads(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
@@ -35,12 +35,12 @@ impl Request {
         self
     }
 
-    /// Whether its method changes nothing.
+    /// Whether its method is safe (reads only).
     pub fn reads(&self) -> bool {
         reads(&self.method)
     }
 
-    /// Whether sending it again has no second effect: it reads, or it carries a key.
+    /// Whether the request is idempotent: it reads, or it carries an idempotency key.
     pub fn is_repeatable(&self) -> bool {
         self.reads() || self.idempotency_key.is_some()
     }
@@ -52,7 +52,7 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// The first header of this name, compared without case.
+    /// The first header with this name, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -60,11 +60,12 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The members of the body, unread.
+    /// The members of the body as raw JSON.
     ///
     /// # Errors
     ///
-    /// Of kind `unavailable`, when it is no JSON object: some answer came, but not the service's.
+    /// Returns an error of kind `unavailable` if the body is not a JSON object, because then the
+    /// response did not come from the service.
     pub fn members(&self) -> Result<Members<'_>, Error> {
         json::members(&self.body).ok_or_else(|| self.unexpected("is not a JSON object"))
     }
@@ -78,11 +79,11 @@ impl Response {
         json::object(&self.body).ok_or_else(|| self.unexpected("is not a JSON object"))
     }
 
-    /// The body as it was written, if it is JSON.
+    /// The body unchanged, if it is JSON.
     ///
     /// # Errors
     ///
-    /// Of kind `unavailable`, when it is not.
+    /// Returns an error of kind `unavailable` if it is not.
     pub fn text(&self) -> Result<String, Error> {
         match json::raw(&self.body) {
             Some(value) => Ok(value.to_owned()),
@@ -90,11 +91,11 @@ impl Response {
         }
     }
 
-    /// One member of the body as it was written.
+    /// One member of the body, unchanged.
     ///
     /// # Errors
     ///
-    /// Of kind `unavailable`, when it is not there.
+    /// Returns an error of kind `unavailable` if it is missing.
     pub fn member(&self, name: &str) -> Result<String, Error> {
         match self.members()?.get(name) {
             Some(value) => Ok(value.to_owned()),
@@ -102,8 +103,8 @@ impl Response {
         }
     }
 
-    /// The error of an unsuccessful response: its kind follows from the status, its message has the
-    /// beginning of a text body, and its detail has a JSON body.
+    /// The error of an unsuccessful response: its kind follows from the status, its message
+    /// contains the beginning of a text body, and its detail contains a JSON body.
     pub fn error(&self) -> Error {
         let kind = match self.status {
             401 => ErrorKind::Unauthenticated,
@@ -138,7 +139,7 @@ impl Response {
         error
     }
 
-    /// The error of an answer whose body is not what the service's would be.
+    /// The error of a response whose body does not look like the service's.
     pub fn unexpected(&self, how: &str) -> Error {
         let mut error = Error::new(
             ErrorKind::Unavailable,
@@ -149,11 +150,11 @@ impl Response {
     }
 }
 
-/// Sends a request. Dropping the future gives it up.
+/// Sends a request. Dropping the future cancels it.
 ///
 /// # Errors
 ///
-/// When no answer came; see [`SendErrorKind`].
+/// If no response arrived; see [`SendErrorKind`].
 pub async fn send(request: &Request) -> Result<Response, SendError> {
     let mut ticket = Ticket::new(host::submit(request));
     (&mut ticket).await;

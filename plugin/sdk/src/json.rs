@@ -1,6 +1,6 @@
-//! Reading and building JSON. Everything is read by one reader into few types: each further type
-//! or kind of reader would stand in the component once more, and serde's own messages for a value
-//! of the wrong type alone bring 25 kB of float formatting.
+//! Reading and building JSON. One reader reads everything into few types: each additional type or
+//! reader would add code to the component, and serde's own messages for a value of the wrong type
+//! alone add 25 kB of float formatting.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads any value; `None` when it is not JSON. Numbers stay as they were written.
+/// Reads any value; `None` if it is not JSON. Numbers keep their notation.
 pub fn value(bytes: impl AsRef<[u8]>) -> Option<Value> {
     read(bytes.as_ref())
 }
@@ -20,7 +20,7 @@ fn read(bytes: &[u8]) -> Option<Value> {
     Some(value)
 }
 
-/// Reads an object; `None` when it is something else.
+/// Reads an object; `None` for any other value.
 pub fn object(bytes: impl AsRef<[u8]>) -> Option<Map<String, Value>> {
     match read(bytes.as_ref()) {
         Some(Value::Object(members)) => Some(members),
@@ -28,27 +28,27 @@ pub fn object(bytes: impl AsRef<[u8]>) -> Option<Map<String, Value>> {
     }
 }
 
-/// Reads JSON text that the code itself holds.
+/// Reads JSON text from the code itself.
 ///
 /// # Panics
 ///
-/// When it is not JSON, which a test of the declaration finds.
+/// If it is not JSON, which a test of the declaration finds.
 pub fn constant(text: &str) -> Value {
     read(text.as_bytes()).expect("a declaration holds JSON text")
 }
 
-/// A value as compact JSON text. (Its `Display` would bring the pretty form along.)
+/// A value as compact JSON text. (Its `Display` would also compile in the pretty format.)
 pub fn text(value: &Value) -> String {
     let Ok(text) = serde_json::to_string(value) else { unreachable!("a value can be written") };
     text
 }
 
-/// An object that is being built.
+/// A builder for an object.
 #[derive(Default)]
 pub struct Object(Map<String, Value>);
 
 impl Object {
-    /// An empty one.
+    /// Creates an empty object.
     pub fn new() -> Self {
         Self::default()
     }
@@ -58,7 +58,7 @@ impl Object {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// One that has these members already.
+    /// Creates an object with these members.
     pub fn from(members: Map<String, Value>) -> Self {
         Self(members)
     }
@@ -74,7 +74,7 @@ impl Object {
     }
 }
 
-/// A list of texts.
+/// A list of text values.
 pub fn texts<T: AsRef<str>>(list: &[T]) -> Value {
     let mut values = Vec::with_capacity(list.len());
     for text in list {
@@ -83,13 +83,13 @@ pub fn texts<T: AsRef<str>>(list: &[T]) -> Value {
     Value::Array(values)
 }
 
-/// The members of an object, each as it was written: numbers, order and unknown fields untouched.
+/// The members of an object as raw JSON: numbers, order, and unknown fields are preserved.
 pub struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
     /// The JSON text of a member.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        // Of two members of one name the last holds, as for every other reader.
+        // Of two members with the same name, the last one counts, as in every other reader.
         self.0.iter().rev().find(|(candidate, _)| candidate == name).map(|(_, text)| *text)
     }
 
@@ -102,8 +102,9 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The JSON text of the only member that begins so: `{` for an object, `[` for a list. `None` where
-    /// there are several, where it is an object without members, and where it reports an error.
+    /// The JSON text of the only member whose value begins with this character: `{` for an object,
+    /// `[` for a list. `None` if there are several, if it is an object without members, or if it
+    /// reports an error.
     pub fn only(&self, begin: char) -> Option<&'a str> {
         let mut found = self.0.iter().filter(|(_, text)| text.starts_with(begin));
         let (Some((name, text)), None) = (found.next(), found.next()) else { return None };
@@ -112,7 +113,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The members of an object; `None` when it is something else.
+/// The members of an object; `None` for any other value.
 pub fn members(bytes: &[u8]) -> Option<Members<'_>> {
     let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
     let mut members = Vec::new();
@@ -132,9 +133,8 @@ pub fn members(bytes: &[u8]) -> Option<Members<'_>> {
     scanner.is_at_end().then_some(Members(members))
 }
 
-/// The value at a path of member names and positions, separated by `/`, as it was written; the whole
-/// text for the empty path. `~1` is a `/` in a name, `~0` a `~` (RFC 6901), and a `/` at the beginning
-/// may be left out.
+/// The raw value at a path of member names and positions, separated by `/`; the whole text for the
+/// empty path. `~1` is a `/` in a name, `~0` a `~` (RFC 6901), and a leading `/` may be omitted.
 pub fn at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
     let mut value = text;
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -150,7 +150,7 @@ pub fn at<'a>(text: &'a str, path: &str) -> Option<&'a str> {
     Some(value)
 }
 
-/// A name as a path writes it.
+/// A name, escaped for a path.
 fn unescaped(name: &str) -> Cow<'_, str> {
     match name.contains('~') {
         true => Cow::Owned(name.replace("~1", "/").replace("~0", "~")),
@@ -158,7 +158,7 @@ fn unescaped(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The elements of an array, each as it was written; `None` when it is something else.
+/// The elements of an array as raw JSON; `None` for any other value.
 pub fn elements(array: &str) -> Option<Vec<&str>> {
     let mut scanner = Scanner(array);
     let mut elements = Vec::new();
@@ -170,14 +170,14 @@ pub fn elements(array: &str) -> Option<Vec<&str>> {
     scanner.is_at_end().then_some(elements)
 }
 
-/// A value as it was written, without the white space around it; `None` when it is not JSON.
+/// A raw value without the white space around it; `None` if it is not JSON.
 pub fn raw(bytes: &[u8]) -> Option<&str> {
     let mut scanner = Scanner(std::str::from_utf8(bytes).ok()?);
     let value = scanner.value()?;
     scanner.is_at_end().then_some(value)
 }
 
-/// Cuts JSON text into its values without reading them: serde_json says where each ends.
+/// Splits JSON text into its values without parsing them: serde_json finds where each one ends.
 struct Scanner<'a>(&'a str);
 
 impl<'a> Scanner<'a> {
@@ -203,7 +203,7 @@ impl<'a> Scanner<'a> {
         Some(first)
     }
 
-    /// Passes the opening symbol, and tells whether anything stands before the closing one.
+    /// Consumes the opening symbol, and returns whether there is content before the closing one.
     fn begins(&mut self, open: u8, close: u8) -> Option<bool> {
         if self.symbol()? != open {
             return None;
@@ -213,7 +213,7 @@ impl<'a> Scanner<'a> {
         if is_empty { self.symbol().map(|_| false) } else { Some(true) }
     }
 
-    /// Passes a comma, `true`, or the closing symbol, `false`.
+    /// Consumes a comma (`true`) or the closing symbol (`false`).
     fn goes_on(&mut self, close: u8) -> Option<bool> {
         match self.symbol()? {
             b',' => Some(true),
@@ -228,10 +228,11 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The name under which serde_json hands over a number as it was written (`arbitrary_precision`).
+/// The name under which serde_json passes a number in its original notation
+/// (`arbitrary_precision`).
 const NUMBER: &str = "$serde_json::private::Number";
 
-/// Reads a [`Value`] as serde_json does, but never complains about a type.
+/// Reads a [`Value`] as serde_json does, but never reports a wrong type.
 struct Tree(Value);
 
 impl<'de> Deserialize<'de> for Tree {
@@ -323,8 +324,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_stays_as_it_was_written() {
-        // But for an exponent, which serde_json writes as `e` with a sign.
+    fn a_number_keeps_its_notation() {
+        // Except for an exponent, which serde_json writes as `e` with a sign.
         for number in ["12345678901234567890123", "1.10", "1e+2", "-0", "1e+400"] {
             assert_eq!(text(&value(number).unwrap()), number);
         }
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_to_a_value_at_any_depth() {
+    fn a_path_finds_a_value_at_any_depth() {
         let text = r#"{"a":{"b/c":[{"d~":1.0},{"d~":2}]},"":3,"e":null}"#;
         for (path, value) in [
             ("", Some(text)),
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_has_no_parts() {
+    fn invalid_json_has_no_parts() {
         for text in ["", "[", "{", "[1", "[1 2]", "[1,]", "[,1]", "[1]x", "[1}", "{}", "[tru]"] {
             assert_eq!(elements(text), None, "{text}");
         }

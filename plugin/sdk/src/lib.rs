@@ -4,7 +4,7 @@
     clippy::test_attr_in_doctest,
     reason = "tests/sdk/example.rs runs the tests of the README"
 )]
-// This crate knows no service. See `plugin/pagerduty` for a node built with it.
+// This crate is independent of any service. See `plugin/pagerduty` for a node built with it.
 
 pub mod context;
 pub mod declare;

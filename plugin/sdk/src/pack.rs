@@ -25,7 +25,7 @@ const LEVEL: u8 = 10;
 ///
 /// # Panics
 ///
-/// Outside of a build script, and when the files cannot be written.
+/// Panics outside a build script, and if the files cannot be written.
 pub fn write(node: &'static Node) {
     let directory = std::env::var_os("OUT_DIR").expect("a build script has an OUT_DIR");
     write_to(&PathBuf::from(directory), node);
@@ -35,7 +35,7 @@ pub fn write(node: &'static Node) {
 ///
 /// # Panics
 ///
-/// When the files cannot be written.
+/// Panics if the files cannot be written.
 pub fn write_to(directory: &Path, node: &'static Node) {
     let mut parameters = Parameters::default();
     let actions = parameters.forms(node.actions());
@@ -62,7 +62,7 @@ fn deflated(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     miniz_oxide::deflate::compress_to_vec(bytes.as_ref(), LEVEL)
 }
 
-/// Parameters of all forms, each once.
+/// Parameters of all forms, without duplicates.
 #[derive(Default)]
 struct Parameters {
     numbers: BTreeMap<Vec<u8>, u16>,

@@ -1,8 +1,8 @@
-//! A declaration as a build script has packed it. Hundreds of actions as plain data would be most
-//! of a component, and nearly all of it text that only `describe` needs. So the documents are
-//! compressed, and what a call needs is in tables from which one action, reference, or parameter is
-//! read at a time. The tables are not compressed: a component's static data costs nothing at
-//! instantiation, and decompressing it does, on every call.
+//! A declaration packed by a build script. Hundreds of actions as plain data would be most of a
+//! component, and nearly all of it text that only `describe` needs. So the documents are
+//! compressed, and calls read their data from tables, one action, reference, or parameter at a
+//! time. The tables are not compressed: a component's static data costs nothing at instantiation,
+//! but decompressing it would cost time on every call.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -12,12 +12,12 @@ use serde::Deserialize;
 use crate::declare::{Action, Param, Reference, Run, Slot};
 use crate::node::Declares;
 
-/// The files that [`write`](crate::pack::write) makes; see [`packed!`](crate::packed!).
+/// The files that [`write`](crate::pack::write) creates; see [`packed!`](crate::packed!).
 #[derive(Clone, Copy, Debug)]
 pub struct Packed {
     /// The node's name.
     pub name: &'static str,
-    /// Slots, actions with code of their own, and triggers.
+    /// Slots, actions with custom code, and triggers.
     pub about: &'static [u8],
     /// Actions by name, without their parameters' declarations.
     pub actions: Table,
@@ -33,19 +33,19 @@ pub struct Packed {
     pub trigger_document: &'static [u8],
 }
 
-/// Entries with names, in the order of the names, or without names, in an order of their own.
+/// Entries with names, sorted by name, or without names, in a fixed order.
 ///
-/// An entry's place is found without reading the others: the table begins with the number of
-/// entries, followed for each by the end of its name and the end of its data (from the end of the
-/// one before; from the end of this list for the first). Numbers are little-endian 32-bit.
+/// An entry is found without reading the others: the table begins with the number of entries,
+/// followed for each by the end of its name and the end of its data (from the end of the one
+/// before; from the end of this list for the first). Numbers are little-endian 32-bit.
 #[derive(Clone, Copy, Debug)]
 pub struct Table(pub &'static [u8]);
 
-/// Bytes of a number.
+/// Size of a number in bytes.
 const NUMBER: usize = 4;
 
 impl Table {
-    /// Lays out a table. Entries with names must be in the order of the names.
+    /// Builds a table. Entries with names must be sorted by name.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn write(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let number = |value: usize| u32::try_from(value).expect("a table has less than 4 GiB");
@@ -70,12 +70,12 @@ impl Table {
         u32::from_le_bytes(bytes.unwrap_or_default()) as usize
     }
 
-    /// How many entries it has.
+    /// Number of entries.
     pub fn len(self) -> usize {
         self.number(0)
     }
 
-    /// Whether it has no entries.
+    /// Whether the table is empty.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -120,7 +120,7 @@ thread_local! {
     static REFERENCES: Known<Reference> = const { RefCell::new(Vec::new()) };
 }
 
-/// The entry that is packed in `data`, read at the first call and kept for as long as the instance.
+/// The entry packed in `data`, read on the first call and kept for the lifetime of the instance.
 fn known<T>(
     cache: &'static LocalKey<Known<T>>,
     data: &'static [u8],
@@ -153,7 +153,7 @@ impl Packed {
     }
 }
 
-/// Slots, actions with code of their own, and triggers.
+/// Slots, actions with custom code, and triggers.
 type About = (Vec<Slot>, Vec<(&'static str, Run)>, Vec<(&'static str, bool)>);
 
 impl Packed {
@@ -217,7 +217,7 @@ fn inflated(deflated: &[u8]) -> String {
     text
 }
 
-/// The declaration that the build script has packed with [`write`](crate::pack::write).
+/// The declaration that the build script packed with [`write`](crate::pack::write).
 #[macro_export]
 macro_rules! packed {
     () => {

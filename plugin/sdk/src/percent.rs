@@ -1,7 +1,7 @@
 //! Percent-encoding (RFC 3986), so that a guest needs no URL library.
 
-/// Appends `text`, every byte but the unreserved ones encoded: safe as one path segment, as a
-/// query name and as a query value.
+/// Appends `text` with all but the unreserved bytes encoded: safe as a path segment, and as the
+/// name or the value of a query parameter.
 pub fn encode_into(target: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {
@@ -28,8 +28,8 @@ pub fn encode(text: &str) -> String {
     target
 }
 
-/// Whether `text` can stand as one path segment: a URL parser would drop `.` and `..`, however
-/// they are encoded, and an empty segment names another resource.
+/// Whether `text` is valid as a path segment: a URL parser would drop `.` and `..`, however they
+/// are encoded, and an empty segment names another resource.
 pub fn is_segment(text: &str) -> bool {
     !matches!(text, "" | "." | "..")
 }
@@ -47,12 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_that_means_something_in_a_url_is_encoded() {
+    fn every_reserved_byte_is_encoded() {
         assert_eq!(encode("a b/../users/X?y=1#é"), "a%20b%2F..%2Fusers%2FX%3Fy%3D1%23%C3%A9");
     }
 
     #[test]
-    fn dot_segments_are_no_segments() {
+    fn dot_segments_are_not_valid_segments() {
         assert!(!is_segment("..") && !is_segment(".") && !is_segment("") && is_segment("P1"));
     }
 }

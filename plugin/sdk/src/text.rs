@@ -1,7 +1,7 @@
-//! Looking at text with little code: std's own ways know all of Unicode and any length of needle,
-//! and would take 25 kB of a component for it.
+//! Text functions with little code: those of std handle all of Unicode and needles of any length,
+//! and would add 25 kB to a component.
 
-/// Whether `text` contains `part`, ASCII letters compared without case.
+/// Whether `text` contains `part`, ignoring ASCII case.
 pub fn contains(text: &str, part: &str) -> bool {
     let part = part.as_bytes();
     part.is_empty() || text.as_bytes().windows(part.len()).any(|at| at.eq_ignore_ascii_case(part))

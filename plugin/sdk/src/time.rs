@@ -1,4 +1,4 @@
-//! Waiting, and times as text. A guest has no clock of its own; see also [`crate::context::now`].
+//! Timers, and times as text. A guest has no clock; see also [`crate::context::now`].
 
 use crate::executor::Ticket;
 use crate::host;
@@ -9,8 +9,8 @@ pub async fn sleep(milliseconds: u64) {
 }
 
 /// Seconds since 1970 of a time in ISO 8601 (`2026-01-31T09:30:00+01:00`, `2026-01-31 09:30Z`,
-/// `2026-01-31`). Fractions of a second are cut off; a date is its midnight, and a time without an
-/// offset is in UTC. `None` when it is none.
+/// `2026-01-31`). Fractions of a second are cut off; a date means midnight, and a time without an
+/// offset is in UTC. `None` if it is not a time.
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
     let (date, rest) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00Z"));
@@ -48,8 +48,8 @@ fn offset(zone: &str) -> Option<i64> {
     Some(if zone.starts_with('-') { -seconds } else { seconds })
 }
 
-/// A time as RFC 3339 has it, with its own offset and fraction, and without an offset if it has
-/// none; a date is its midnight in UTC. `None` when it is none.
+/// A time in RFC 3339, with its own offset and fraction, and without an offset if it has none; a
+/// date means midnight UTC. `None` if it is not a time.
 pub fn rfc3339(text: &str) -> Option<String> {
     let seconds = parse(text)?;
     let text = text.trim_ascii();
@@ -65,7 +65,7 @@ pub fn rfc3339(text: &str) -> Option<String> {
         written.push('.');
         written.push_str(fraction);
     }
-    // A time of a place has its time zone beside it.
+    // A local time has its time zone in another field.
     if zone.is_empty() {
         return Some(written);
     }
@@ -83,8 +83,8 @@ pub fn rfc3339(text: &str) -> Option<String> {
 /// A time in RFC 3339, in UTC.
 pub fn format(seconds: i64) -> String {
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days are counted from the first of March of a year 0, where the leap day is the last of its
-    // year and centuries repeat every 146,097 days.
+    // Days are counted from March 1 of year 0, so that the leap day is the last day of its year and
+    // centuries repeat every 146,097 days.
     let shifted = day + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_read_and_written() {
+    fn a_time_is_parsed_and_formatted() {
         for (text, seconds) in [
             ("1970-01-01T00:00:00Z", 0),
             ("2026-11-24T13:49:21Z", 1_795_528_161),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn text_that_is_not_a_time_is_not_parsed() {
         for text in [
             "",
             "2026-06",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_is_itself() {
+    fn every_day_of_four_centuries_round_trips() {
         for day in -150_000..150_000 {
             let seconds = day * 86_400 + 3_661;
             assert_eq!(parse(&format(seconds)), Some(seconds));

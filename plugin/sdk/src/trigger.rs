@@ -1,5 +1,5 @@
-//! Triggers: what a host calls to set deliveries up, to turn what came into events, and to ask for
-//! what is new. With the feature `triggers`.
+//! Triggers: the functions with which a host sets up deliveries, turns deliveries into events, and
+//! polls for events. Requires the feature `triggers`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,22 +13,23 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::block_on;
 use crate::json;
 use crate::node::execute::parsed;
+use crate::node::filters::Filters;
+use crate::node::resolve;
 use crate::node::{Credential, Hooks, Plugin, Task, unwritten};
-use crate::node::{filters, resolve};
 
 pub use contract::{Delivery, Health, Reply};
 
 /// The code of triggers whose events the service sends. Exported with
 /// `export_node!(MyNode, webhooks)`.
 pub trait Webhooks: Plugin {
-    /// Creates what delivers, or repairs it; running it twice leaves one. The host stores the state
-    /// that it returns.
+    /// Creates or repairs the webhook; running it twice leaves one webhook. The host stores the
+    /// state that it returns.
     fn setup(subscription: Subscription) -> impl Future<Output = Result<Value, Error>>;
 
-    /// Asks the service what has become of it.
+    /// Asks the service for the status of the webhook.
     fn check(subscription: Subscription) -> impl Future<Output = Result<Health, Error>>;
 
-    /// Removes it. It is a success if it does not exist anymore.
+    /// Removes the webhook. Succeeds if it no longer exists.
     fn teardown(subscription: Subscription) -> impl Future<Output = Result<(), Error>>;
 
     /// Turns a delivery into events. The host has verified its signature. It may be called again for
@@ -41,30 +42,30 @@ pub trait Webhooks: Plugin {
 
 /// The code of triggers for which the host polls. Exported with `export_node!(MyNode, polls)`.
 pub trait Polls: Plugin {
-    /// Asks the service what is new since the cursor; `None` starts now.
+    /// Polls for events since the cursor; `None` starts now.
     fn poll(
         subscription: Subscription,
         cursor: Option<Value>,
     ) -> impl Future<Output = Result<Page, Error>>;
 }
 
-/// One workflow's interest in a trigger.
+/// The subscription of one workflow to a trigger.
 pub struct Subscription {
     /// The trigger's form.
     pub form: &'static Action,
-    /// Its parameters, validated. For `setup` and `poll` names and addresses are replaced by ids.
+    /// Its parameters, validated. For `setup` and `poll`, IDs replace names and URLs.
     pub parameters: Map<String, Value>,
     /// The credential of its slot.
     pub credential: Rc<Credential>,
-    /// Where the service shall deliver.
+    /// The URL that the service must deliver to.
     pub callback_url: Option<String>,
-    /// What the last `setup` returned.
+    /// The state that the last `setup` returned.
     pub state: Option<Value>,
-    /// About how many events one poll shall yield at most.
+    /// About how many events a poll should return at most.
     pub limit: Option<usize>,
-    /// Handle of the signing secret that the host has made for this `setup`, for a trigger whose
-    /// signature is `made_by_host`. Place it in the request that creates the webhook, and return it in
-    /// the state.
+    /// Handle of the signing secret that the host has generated for this `setup`, for a trigger
+    /// whose signature is `made_by_host`. Place it in the request that creates the webhook, and
+    /// return it in the state.
     pub signing_secret: Option<String>,
     hooks: Hooks,
 }
@@ -127,12 +128,13 @@ impl Subscription {
                 .get("signing_secret")
                 .and_then(Value::as_str)
                 .map(str::to_owned),
-            // Most polls find nothing: what the form names is looked up once, when polling begins.
+            // Most polls return nothing: the objects that the form names are looked up once, when
+            // polling begins.
             hooks: Hooks { trusts_filters: true, ..hooks },
         })
     }
 
-    /// Checks that what the form names exists.
+    /// Checks that the objects that the form names exist.
     async fn checked(self) -> Result<Self, Error> {
         let form = Task {
             item: 0,
@@ -141,7 +143,7 @@ impl Subscription {
             credential: self.credential.clone(),
             hooks: self.hooks,
         };
-        filters::check(&form).await?;
+        Filters::of(&form).check(&form, true).await?;
         Ok(self)
     }
 
@@ -159,39 +161,39 @@ impl Subscription {
 pub struct Event {
     /// Any JSON value, as text.
     pub json: String,
-    /// The same each time that the same event comes.
+    /// Identical each time the same event arrives.
     pub dedup_key: Option<String>,
     /// When it happened, in seconds since 1970.
     pub occurred: Option<i64>,
 }
 
-/// What a delivery holds.
+/// Content of a delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Received {
-    /// None for a ping.
+    /// Empty for a ping.
     pub events: Vec<Event>,
-    /// What the service is answered, where the trigger is declared so.
+    /// The response to the service, if the trigger declares one.
     pub reply: Option<Reply>,
 }
 
-/// What a poll found.
+/// Result of a poll.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// Oldest first.
     pub events: Vec<Event>,
-    /// Given to the next poll.
+    /// Passed to the next poll.
     pub cursor: Value,
     /// Whether to poll again at once.
     pub more: bool,
 }
 
 impl Event {
-    /// Creates an event from JSON text, such as a record as the service wrote it.
+    /// Creates an event from JSON text, such as an unchanged record of the service.
     pub fn new(json: impl Into<String>) -> Self {
         Self { json: json.into(), dedup_key: None, occurred: None }
     }
 
-    /// Sets a key that is the same each time that the same event comes.
+    /// Sets a key that is identical each time the same event arrives.
     #[must_use]
     pub fn dedup_key(mut self, key: impl Into<String>) -> Self {
         self.dedup_key = Some(key.into());
@@ -257,7 +259,7 @@ impl From<Event> for contract::Event {
     }
 }
 
-/// A trigger's code under way.
+/// The running code of a trigger.
 type Work<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
 
 /// The code of triggers that poll.
@@ -302,7 +304,7 @@ impl Code {
         Self { polls: Some(|subscription, cursor| Box::pin(P::poll(subscription, cursor))), ..self }
     }
 
-    /// What is wrong where a trigger is declared and its code is not exported.
+    /// The problem with a trigger that is declared and whose code is not exported.
     pub(crate) fn missing(self) -> Option<String> {
         for (name, polls) in self.hooks.declaration.polls() {
             let (trait_name, word, is_there) = match polls {

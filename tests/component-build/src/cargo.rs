@@ -20,7 +20,7 @@ const KEPT: &[&str] = &[
 ];
 
 /// Variables of others that change what is built, or how: flags, wrappers of coverage tools and
-/// clippy, what cargo tells build scripts.
+/// clippy, the variables that cargo sets for build scripts.
 const DROPPED: &[&str] = &[
     "CLIPPY_ARGS",
     "CLIPPY_CONF_DIR",
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_outer_cargo_was_told_does_not_reach_the_build() {
+    fn settings_of_the_outer_cargo_do_not_reach_the_build() {
         for name in [
             "RUSTFLAGS",
             "CARGO_ENCODED_RUSTFLAGS",

@@ -4,7 +4,7 @@
 //! That target directory is its own, so that the cargo that runs a test and holds the lock of
 //! `target` is not waited for. The target wasm32-wasip2 is added when it is missing. What the
 //! outer cargo was told (coverage, clippy, other flags) does not reach the build, and no path of
-//! this machine stands in its result: the same sources give the same bytes.
+//! this machine is in its result: the same sources yield the same bytes.
 //!
 //! The workspace is found at run time, so that a copied checkout builds its own sources.
 //!

@@ -1,4 +1,4 @@
-//! A command that goes on in a process of its own, while the demo plays somebody else: the person who
+//! A command that runs in a separate process, while the demo plays another role: the person who
 //! consents in a browser, or a service that has something to tell.
 
 use std::process::Stdio;

@@ -36,6 +36,7 @@ async fn run() -> Result<ExitCode> {
     let hostile = component_build::build_guest("hostile")?;
     let size = std::fs::metadata(&plugin)?.len();
     let simulator = Simulator::builder().start().await.context("cannot start the simulator")?;
+    let mut signals = harness::Signals::listen()?;
     // Dropped at the end, also after an error, so no files are left behind.
     let place = tempfile::tempdir()?;
     let demo = Demo::new(&simulator, place.path(), plugin, hostile)?;
@@ -48,7 +49,7 @@ async fn run() -> Result<ExitCode> {
     println!("simulator are omitted below.");
     tokio::select! {
         told = demo.tell() => told?,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted; all files of the demo were removed"),
+        () = signals.next() => bail!("interrupted; all files of the demo were removed"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -335,7 +336,7 @@ impl<'a> Demo<'a> {
     fn command(&self, args: &[&str]) -> Result<tokio::process::Command> {
         let me = std::env::current_exe()?;
         let mut command = tokio::process::Command::new(me);
-        command.args(self.full(args).into_iter().skip(1)).env(AS_HARNESS, "1");
+        command.args(self.full(args).into_iter().skip(1)).env(AS_HARNESS, "1").kill_on_drop(true);
         Ok(command)
     }
 

@@ -117,7 +117,7 @@ impl Engine {
         Self::with(world, Arc::new(MemoryTriggers::default())).await
     }
 
-    /// One with a store of its own choice.
+    /// One with a chosen store.
     pub async fn with(world: &World, store: Arc<dyn TriggerStore>) -> Self {
         Self::of(&world.plugin, store).await
     }
@@ -127,7 +127,7 @@ impl Engine {
         Self::within(plugin, store, TriggerLimits::default()).await
     }
 
-    /// One of any plugin, with limits of its own.
+    /// One of any plugin, with separate limits.
     pub async fn within(
         plugin: &Plugin,
         store: Arc<dyn TriggerStore>,

@@ -11,7 +11,7 @@ use workflow_node_host::journal::{
     StoredJournal,
 };
 
-/// Keeps the journals of all executions. One with the ID of an earlier one gets a journal of its own.
+/// Keeps the journals of all executions. One with the ID of an earlier one gets a separate journal.
 #[derive(Clone)]
 pub struct KeptJournals {
     current: MemoryJournals,

@@ -86,7 +86,7 @@ impl World {
         Self::with(Simulator::builder(), |host| host).await
     }
 
-    /// A world with a simulator and a host of one's own choice. Its executions have journals.
+    /// A world with a simulator and a chosen host. Its executions have journals.
     pub async fn with(
         simulator: Builder,
         configure: impl FnOnce(HostBuilder) -> HostBuilder,
@@ -244,7 +244,7 @@ impl World {
     }
 }
 
-/// The secret of one of the credentials that a world has, and the field that it stands in.
+/// The secret of one of the credentials that a world has, and its field.
 fn key(keys: &Keys, credential: &str) -> (&'static str, String) {
     match credential {
         "user" => ("api_token", keys.user.clone()),

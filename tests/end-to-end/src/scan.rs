@@ -24,7 +24,7 @@ pub fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     all.push(("html references", secret.chars().map(html).collect()));
     for before in ["", "x", "xx"] {
         let whole = format!("{before}{secret}");
-        // The characters that depend on what stands around the secret are left out.
+        // The characters that depend on the surrounding bytes are left out.
         let inner = |encoded: String| {
             let start = (before.len() * 8).div_ceil(6);
             encoded[start..whole.len() * 8 / 6].to_owned()
@@ -38,13 +38,13 @@ pub fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
-/// The encodings in which a secret stands in some bytes.
+/// The encodings in which some bytes contain a secret.
 pub fn found(secret: &str, bytes: &[u8]) -> Vec<&'static str> {
     let secrets = [(String::new(), secret.to_owned())];
     leaks(&secrets, bytes).into_iter().map(|(_, encoding)| encoding).collect()
 }
 
-/// Where any of these secrets stands in some bytes: which one, and how it is written there.
+/// Where some bytes contain any of these secrets: which one, and its encoding.
 pub fn leaks<'a>(secrets: &'a [(String, String)], bytes: &[u8]) -> Vec<(&'a str, &'static str)> {
     Scanner::new(secrets).leaks(bytes)
 }
@@ -69,7 +69,7 @@ impl<'a> Scanner<'a> {
         Self { names, automaton: AhoCorasick::new(needles).expect("secrets are short") }
     }
 
-    /// Which of the secrets stand in some bytes, and how they are written there.
+    /// Which of the secrets some bytes contain, and their encodings.
     pub fn leaks(&self, bytes: &[u8]) -> Vec<(&'a str, &'static str)> {
         let found = self.automaton.find_overlapping_iter(bytes);
         let mut all: Vec<_> = found.map(|one| self.names[one.pattern().as_usize()]).collect();

@@ -15,7 +15,7 @@ use crate::state::log::Agent;
 use crate::state::schedules::Schedule;
 use crate::state::{SUBDOMAIN, State};
 
-/// The account of one region: what it holds, and shortcuts to put more into it.
+/// The account of one region, with shortcuts that add objects to it.
 pub struct Account {
     region: Region,
     state: Mutex<State>,
@@ -27,20 +27,20 @@ impl fmt::Debug for Account {
     }
 }
 
-/// An incident to put into an account past the API.
+/// An incident to add to an account without the API.
 #[derive(Clone, Debug)]
 pub struct NewIncident {
     /// One line.
     pub title: String,
-    /// The service; the first one unless given.
+    /// The service. Default: the first one.
     pub service_id: Option<String>,
-    /// Where it stands.
+    /// Status of the incident.
     pub status: Status,
-    /// How loudly people are told.
+    /// Urgency of the incident.
     pub urgency: Urgency,
-    /// Its deduplication key; made up unless given.
+    /// Its deduplication key. Default: generated.
     pub incident_key: Option<String>,
-    /// How long ago it was opened.
+    /// How long ago it was created.
     pub age: Duration,
 }
 
@@ -72,25 +72,25 @@ impl Account {
         self.region
     }
 
-    /// The id of the account itself.
+    /// ID of the account.
     #[must_use]
     pub fn id(&self) -> String {
         Ids::new(self.region).next('P', "account")
     }
 
-    /// What stands before `.pagerduty.com` or `.eu.pagerduty.com`.
+    /// The subdomain before `.pagerduty.com` or `.eu.pagerduty.com`.
     #[must_use]
     pub fn subdomain(&self) -> &'static str {
         SUBDOMAIN
     }
 
-    /// The credentials that it started with.
+    /// The credentials that exist at start.
     #[must_use]
     pub fn keys(&self) -> Keys {
         self.state().keys.clone()
     }
 
-    /// All services, in the order in which they were made.
+    /// All services, in order of creation.
     #[must_use]
     pub fn services(&self) -> Vec<Service> {
         self.state().services.clone()
@@ -102,7 +102,7 @@ impl Account {
         self.state().users.clone()
     }
 
-    /// All escalation policies; the last one at start has nobody on call.
+    /// All escalation policies; the last initial one has nobody on call.
     #[must_use]
     pub fn escalation_policies(&self) -> Vec<EscalationPolicy> {
         self.state().policies.clone()
@@ -126,20 +126,20 @@ impl Account {
         self.state().schedules.clone()
     }
 
-    /// The abilities that the account has.
+    /// The account's abilities.
     #[must_use]
     pub fn abilities(&self) -> Vec<String> {
         let state = self.state();
         state.abilities.iter().filter(|(_, has)| **has).map(|(name, _)| name.clone()).collect()
     }
 
-    /// All incidents, oldest number first.
+    /// All incidents, by ascending number.
     #[must_use]
     pub fn incidents(&self) -> Vec<Incident> {
         self.state().incidents.clone()
     }
 
-    /// How many incidents there are.
+    /// Number of incidents.
     #[must_use]
     pub fn incident_count(&self) -> usize {
         self.state().incidents.len()
@@ -164,7 +164,7 @@ impl Account {
         entries.map(|entry| format!("{}_log_entry", state.log_entries[*entry].kind)).collect()
     }
 
-    /// The status updates of an incident, oldest first, as the API answers them.
+    /// The status updates of an incident, oldest first, as the API returns them.
     #[must_use]
     pub fn status_updates_of(&self, incident_id: &str) -> Vec<serde_json::Value> {
         let state = self.state();
@@ -172,14 +172,14 @@ impl Account {
         found.map(|index| state.incidents[index].status_updates.clone()).unwrap_or_default()
     }
 
-    /// Everything of a collection that is kept as the API writes it, such as `/webhook_subscriptions`
+    /// All objects of a collection that is stored as in the API, such as `/webhook_subscriptions`
     /// or `/incident_workflows/{id}/instances`.
     #[must_use]
     pub fn kept(&self, collection: &str) -> Vec<serde_json::Value> {
         self.state().store.all(collection).map(|(_, one)| one.clone()).collect()
     }
 
-    /// Adds services that are named `Service 1` and so on, and gives their ids.
+    /// Adds services named `Service 1` and so on, and returns their IDs.
     pub fn add_services(&self, count: usize) -> Vec<String> {
         let mut state = self.state();
         let policy = state.policies[0].id.clone();
@@ -192,12 +192,12 @@ impl Account {
             .collect()
     }
 
-    /// Adds a user and gives the id.
+    /// Adds a user and returns its ID.
     pub fn add_user(&self, name: &str, email: &str, role: &str) -> String {
         self.state().add_user(name, email, role, &[])
     }
 
-    /// Adds users `user1@example.com` and so on, and gives their ids.
+    /// Adds users `user1@example.com` and so on, and returns their IDs.
     pub fn add_users(&self, count: usize) -> Vec<String> {
         let mut state = self.state();
         let before = state.users.len();
@@ -233,11 +233,11 @@ impl Account {
             .collect()
     }
 
-    /// Adds one incident and gives its id.
+    /// Adds one incident and returns its ID.
     ///
     /// # Panics
     ///
-    /// When the service does not exist.
+    /// If the service does not exist.
     pub fn add_incident(&self, new: NewIncident) -> String {
         let mut state = self.state();
         let service = new.service_id.unwrap_or_else(|| state.services[0].id.clone());
@@ -257,12 +257,13 @@ impl Account {
         state.incidents[index].id.clone()
     }
 
-    /// Gives the account an ability or takes it away.
+    /// Adds an ability to the account or removes it.
     pub fn set_ability(&self, name: &str, has: bool) {
         self.state().abilities.insert(name.to_owned(), has);
     }
 
-    /// A new credential. Kinds that belong to a user belong to Ada; scopes matter for OAuth only.
+    /// Creates a credential. Kinds that belong to a user belong to Ada; scopes matter for OAuth
+    /// only.
     pub fn mint_token(&self, kind: TokenKind, scopes: &[&str]) -> String {
         let mut state = self.state();
         let ada = state.users[0].id.clone();
@@ -271,14 +272,14 @@ impl Account {
         state.key_ring.mint(region, "minted", kind, user.as_deref(), scopes)
     }
 
-    /// A new key of a user of your choice.
+    /// Creates a key of a user.
     pub fn mint_user_key(&self, user_id: &str) -> String {
         let region = self.region;
         let kind = TokenKind::UserKey;
         self.state().key_ring.mint(region, "minted user key", kind, Some(user_id), &[])
     }
 
-    /// Makes a credential unknown; whether it was known.
+    /// Revokes a credential. Returns whether it was known.
     pub fn revoke(&self, token: &str) -> bool {
         self.state().key_ring.revoke(token)
     }

@@ -11,7 +11,7 @@ use crate::recording::RecordedRequest;
 use crate::simulator::Simulator;
 use crate::webhooks::Settings;
 
-/// Settings of a simulator that is about to start.
+/// Settings of a simulator.
 #[derive(Clone)]
 pub struct Builder {
     pub(crate) rate_limit: Option<u32>,
@@ -61,30 +61,30 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// REST requests a minute for each key; 960 unless said otherwise, as PagerDuty has it.
+    /// REST requests per minute for each key. Default: 960, as at PagerDuty.
     #[must_use]
     pub fn rate_limit(mut self, per_minute: u32) -> Self {
         self.rate_limit = Some(per_minute);
         self
     }
 
-    /// Events a minute for each routing key; 120 unless said otherwise.
+    /// Events per minute for each routing key. Default: 120.
     #[must_use]
     pub fn events_rate_limit(mut self, per_minute: u32) -> Self {
         self.events_rate_limit = Some(per_minute);
         self
     }
 
-    /// Requests a minute for each key and each operation that has a limit of its own: creating and
-    /// managing incidents, and asking who is on call. PagerDuty does not publish the numbers, so
-    /// there is no such limit unless it is set.
+    /// Requests per minute for each key and each operation with a separate limit: creating and
+    /// managing incidents, and listing on-calls. PagerDuty does not publish the numbers. Default:
+    /// no such limit.
     #[must_use]
     pub fn operation_rate_limit(mut self, per_minute: u32) -> Self {
         self.operation_rate_limit = Some(per_minute);
         self
     }
 
-    /// No rate limits, and none of their headers; for benchmarks.
+    /// Removes the rate limits and their headers, for benchmarks.
     #[must_use]
     pub fn without_rate_limits(mut self) -> Self {
         self.rate_limit = None;
@@ -93,21 +93,21 @@ impl Builder {
         self
     }
 
-    /// How long every answer takes.
+    /// Latency of every response.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
         self
     }
 
-    /// Which certificate the servers show.
+    /// Which certificate the servers present.
     #[must_use]
     pub fn certificate(mut self, kind: CertificateKind) -> Self {
         self.certificate = kind;
         self
     }
 
-    /// Offers no HTTP/2.
+    /// Disables HTTP/2.
     #[must_use]
     pub fn http1_only(mut self) -> Self {
         self.http1_only = true;
@@ -122,31 +122,31 @@ impl Builder {
         self
     }
 
-    /// Writes the authority's certificate to this file and leaves it there. Without it, a file
-    /// with a random name in the system's temporary directory lives as long as the simulator.
+    /// Writes the authority's certificate to this file and keeps it. Default: a file with a random
+    /// name in the system's temporary directory, which is removed with the simulator.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
         self
     }
 
-    /// Gives every account at least one object of each kind under a well-known id, beside what it
-    /// has otherwise; see [`crate::examples`].
+    /// Adds at least one object of each kind under a documented ID to every account; see
+    /// [`crate::examples`].
     #[must_use]
     pub fn examples(mut self, examples: bool) -> Self {
         self.examples = examples;
         self
     }
 
-    /// How long receivers of webhooks may take to answer; 5 seconds unless said otherwise.
+    /// Timeout of webhook receivers. Default: 5 seconds.
     #[must_use]
     pub fn webhook_answer_limit(mut self, limit: Duration) -> Self {
         self.webhooks.answer_limit = limit;
         self
     }
 
-    /// How long webhooks wait after a failure: first so long, then twice as long with every further
-    /// one, up to the longest. 1 second and 1 hour unless said otherwise, on the simulator's clock.
+    /// Backoff of webhooks after a failure: the first wait, which doubles with every further
+    /// failure, and the longest wait. Default: 1 second and 1 hour on the simulator's clock.
     #[must_use]
     pub fn webhook_backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.webhooks.first_wait = first;
@@ -154,38 +154,38 @@ impl Builder {
         self
     }
 
-    /// Trusts receivers of webhooks whose certificates one of these authorities has signed, beside
-    /// the simulator's own. Takes PEM.
+    /// Trusts webhook receivers whose certificates one of these authorities has signed, in addition
+    /// to the simulator's own. Takes PEM.
     #[must_use]
     pub fn webhook_ca(mut self, pem: impl Into<String>) -> Self {
         self.webhook_cas.push(pem.into());
         self
     }
 
-    /// Keeps no requests, so that long benchmarks do not fill the memory.
+    /// Does not record requests, so that long benchmarks do not fill the memory.
     #[must_use]
     pub fn without_recording(mut self) -> Self {
         self.records = false;
         self
     }
 
-    /// Calls this for every request once its status is known.
+    /// Calls this for every request when its status is known.
     #[must_use]
     pub fn on_request(mut self, call: impl Fn(&RecordedRequest) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(call));
         self
     }
 
-    /// Starts the servers, on threads of their own: the caller may block.
+    /// Starts the servers on separate threads, so that the caller may block.
     ///
     /// # Errors
     ///
-    /// When a port is taken, the CA file cannot be written or no certificate can be made.
+    /// If a port is in use, the CA file cannot be written, or a certificate cannot be generated.
     pub async fn start(self) -> io::Result<Simulator> {
         Simulator::start_with(self)
     }
 
-    /// Like [`Builder::start`], for callers outside any asynchronous runtime.
+    /// As [`Builder::start`], for callers without an asynchronous runtime.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as one simulator, and its one leaf.
+//! A certificate authority for one simulator, and its leaf certificate.
 
 use std::io;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Which certificate the servers show.
+/// Which certificate the servers present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CertificateKind {
     /// Signed by the authority, valid, with every name.
     #[default]
     Good,
-    /// Like `Good`, but its time is over.
+    /// Like `Good`, but expired.
     Expired,
-    /// Valid for a host that nobody asks for.
+    /// Valid for another host.
     WrongName,
-    /// Has every name, but the authority did not sign it.
+    /// Has every name, but was not signed by the authority.
     SelfSigned,
 }
 
-/// The names and the address that the simulator answers for.
+/// The names and the address that the simulator serves.
 const NAMES: [&str; 7] = [
     "api.pagerduty.com",
     "api.eu.pagerduty.com",
@@ -43,21 +43,21 @@ pub(crate) struct Certificates {
     pub(crate) authority: Authority,
 }
 
-/// What signs certificates.
+/// The key that signs certificates.
 pub(crate) struct Authority(Issuer<'static, KeyPair>);
 
-/// A certificate that the simulator's authority has signed, and its key.
+/// A certificate signed by the simulator's authority, and its key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IssuedCertificate {
-    /// The certificate, in PEM.
+    /// The certificate in PEM.
     pub certificate_pem: String,
-    /// Its private key, in PEM.
+    /// Its private key in PEM.
     pub key_pem: String,
 }
 
 impl Authority {
-    /// A certificate for these names and addresses, and one whose time is over if that is wanted.
+    /// A certificate for these names and addresses, expired if requested.
     pub(crate) fn issue(
         &self,
         names: &[&str],
@@ -78,7 +78,7 @@ impl Authority {
     }
 }
 
-/// What a server's certificate says, before anybody signs it.
+/// The content of a server certificate before it is signed.
 fn leaf(names: Vec<String>, kind: CertificateKind) -> io::Result<CertificateParams> {
     let mut leaf = CertificateParams::new(names).map_err(io::Error::other)?;
     leaf.distinguished_name.push(DnType::CommonName, "PagerDuty simulator");
@@ -134,7 +134,7 @@ impl Certificates {
     }
 }
 
-/// Fixed dates: far enough apart that no run falls outside, and `Expired` has been so for long.
+/// Fixed dates: no run falls outside of them, and `Expired` is in the past.
 fn validity(params: &mut CertificateParams, kind: CertificateKind) {
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = match kind {

@@ -1,4 +1,4 @@
-//! The simulator's own time: real time plus whatever a test has advanced it by.
+//! The simulator's time: real time plus an offset that tests advance.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -33,11 +33,11 @@ impl Clock {
         self.moved.notify_waiters();
     }
 
-    /// Waits until so much time has passed, on this clock.
+    /// Waits until this much time has passed on this clock.
     pub(crate) async fn wait(&self, length: Duration) {
         let due = self.instant() + length;
         loop {
-            // Enabled before the time is read, so that no move is missed.
+            // Enabled before the time is read, so that no change is missed.
             let moved = self.moved.notified();
             tokio::pin!(moved);
             moved.as_mut().enable();
@@ -45,18 +45,18 @@ impl Clock {
             if left.is_zero() {
                 return;
             }
-            // Whichever comes first; the loop looks again.
+            // Whichever comes first; the loop checks again.
             let _looks_again = tokio::time::timeout(left, moved).await;
         }
     }
 }
 
-/// A moment as PagerDuty writes it: whole seconds, `Z`.
+/// A time as PagerDuty writes it: whole seconds, `Z`.
 pub(crate) fn written(moment: Timestamp) -> String {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment).to_string()
 }
 
-/// Reads ISO 8601 with an offset; without one, and for a bare date, UTC is meant.
+/// Reads ISO 8601 with an offset; without one, and for a date, UTC applies.
 pub(crate) fn read(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some(moment);
@@ -65,6 +65,6 @@ pub(crate) fn read(text: &str) -> Option<Timestamp> {
         .parse::<jiff::civil::DateTime>()
         .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
         .ok()?;
-    // A civil parse ignores nothing, so a stray offset ("… 02:00") has already failed above.
+    // The civil parser accepts no trailing text, so a stray offset ("… 02:00") has failed above.
     civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }

@@ -1,4 +1,4 @@
-//! An answer that gives back what was received, for tests that no credential leaks into results.
+//! A response that echoes the request, for tests that no credential leaks into results.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
 
-/// Everything received, and the `Authorization` value and bare token in several encodings.
+/// The whole request, and the `Authorization` value and the bare token in several encodings.
 pub(crate) fn echoed(request: &RecordedRequest) -> Reply {
     let authorization = request.header("authorization").unwrap_or_default();
     let token = bare_token(authorization);

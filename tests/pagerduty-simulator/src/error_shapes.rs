@@ -1,4 +1,4 @@
-//! The shapes in which PagerDuty has been seen to report an error, for faults.
+//! The error shapes that PagerDuty is known to return, for faults.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub enum ErrorShape {
     ErrorAsList,
     /// The Events API's `status`, `message` and `errors`, with nothing around them.
     Events,
-    /// A page of HTML, as a proxy writes it.
+    /// A page of HTML, as a proxy returns it.
     Html,
     /// No bytes.
     Empty,
@@ -43,7 +43,7 @@ impl ErrorShape {
         Self::Empty,
     ];
 
-    /// The content type and the bytes; every shape that can carry it says `detail`.
+    /// The content type and the body; every shape with text contains `detail`.
     pub(crate) fn body(self, detail: &str) -> (&'static str, Vec<u8>) {
         let message = "Invalid Input Provided";
         let body = match self {

@@ -1,10 +1,10 @@
-//! Error answers, in every shape in which PagerDuty has been seen to give them.
+//! Error responses, in every shape that PagerDuty is known to return.
 
 use serde_json::{Value, json};
 
 use crate::reply::Reply;
 
-/// An answer that is not a success. It leaves the state as it was.
+/// An unsuccessful response. It leaves the state unchanged.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -17,12 +17,12 @@ impl Refusal {
         Self { status, body, headers: Vec::new() }
     }
 
-    /// The usual shape without a list of causes.
+    /// The common shape without a list of errors.
     pub(crate) fn coded(status: u16, code: u32, message: &str) -> Self {
         Self::with(status, json!({"error": {"message": message, "code": code}}))
     }
 
-    /// 400 with the message that belongs to a code.
+    /// 400 with the message of a code.
     pub(crate) fn known(code: u32) -> Self {
         let message = match code {
             1013 => "Invalid Snooze Duration",
@@ -31,7 +31,7 @@ impl Refusal {
         Self::coded(400, code, message)
     }
 
-    /// 400, code 2001, with the list of what is wrong.
+    /// 400, code 2001, with a list of errors.
     pub(crate) fn invalid(errors: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let errors: Vec<String> = errors.into_iter().map(Into::into).collect();
         Self::with(
@@ -59,7 +59,7 @@ impl Refusal {
         Self::coded(403, 2010, "Access Denied")
     }
 
-    /// A scope failure carries no code.
+    /// The error for a missing scope has no code.
     pub(crate) fn scope(required: &str) -> Self {
         Self::with(
             403,
@@ -69,7 +69,7 @@ impl Refusal {
         )
     }
 
-    /// The one place where `error` is a plain string.
+    /// The only place where `error` is a plain string.
     pub(crate) fn plain(message: &str) -> Self {
         Self::with(400, json!({"error": message}))
     }
@@ -78,7 +78,7 @@ impl Refusal {
         Self::coded(404, 2100, "Not Found")
     }
 
-    /// A method that a known path does not have; the answer names those it has.
+    /// A method that a known path does not have; the response lists the allowed methods.
     pub(crate) fn method_not_allowed(allowed: &str) -> Self {
         let mut refusal = Self::with(405, json!({"error": {"message": "Method Not Allowed"}}));
         refusal.headers.push(("allow", allowed.to_owned()));

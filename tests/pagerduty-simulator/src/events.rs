@@ -15,7 +15,7 @@ use crate::state::{ChangeEvent, State};
 /// The largest event, in bytes.
 const LARGEST_EVENT: usize = 512 * 1024;
 
-/// Judges an event and carries it out.
+/// Validates an event and processes it.
 pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
     state.tick();
     let mut violations = Vec::new();
@@ -94,7 +94,7 @@ fn receive(
             }),
         ));
     }
-    // What goes nowhere is accepted all the same.
+    // An event without a destination is accepted as well.
     let service_id = service_id.unwrap_or_default();
     Ok(if change {
         accept_change(state, service_id, integration_id, event)
@@ -123,7 +123,7 @@ fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
     match event["event_action"].as_str() {
         Some("acknowledge") => state.acknowledge_alert(service_id, &key, at),
         Some("resolve") => state.resolve_alert(service_id, &key, at),
-        // A disabled service takes events and does nothing with them; so does one in maintenance.
+        // A disabled service accepts events and ignores them, as does a service in maintenance.
         _ if state.service(service_id).is_none_or(|service| service.status == "disabled")
             || state.in_maintenance(service_id) => {}
         _ => {
@@ -136,7 +136,7 @@ fn accept(state: &mut State, service_id: &str, mut event: Value) -> Reply {
     Reply::json(202, &json!({"status": "success", "message": "Event processed", "dedup_key": key}))
 }
 
-/// An alert shows its event to everyone who may read it; the key stays out.
+/// An alert shows its event to every user who may read it, without the routing key.
 fn forget_routing_key(event: &mut Value) {
     if let Some(members) = event.as_object_mut() {
         members.remove("routing_key");

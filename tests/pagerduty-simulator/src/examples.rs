@@ -1,9 +1,10 @@
-//! Objects that every account with examples has, under ids that documentation can name; and, for
-//! each operation, a request that works there.
+//! Objects of every account with examples, under documented IDs; and, for each operation, a request
+//! that succeeds there.
 //!
-//! An id is `P`, then the first 12 letters of the resource's name in capitals, filled up with
-//! zeros, then a digit: the first team is `PTEAM000000001`, the second escalation policy
-//! `PESCALATIONPO2`. Incidents begin with `Q`, log entries with `R`; enrichment schemas have UUIDs.
+//! An ID consists of `P`, the first 12 letters of the resource's name in capitals, padded with
+//! zeros, and a digit: the first team is `PTEAM000000001`, the second escalation policy
+//! `PESCALATIONPO2`. IDs of incidents begin with `Q`, of log entries with `R`; enrichment schemas
+//! have UUIDs.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use crate::clock::written;
 use crate::engine::documents::singular;
 use crate::facts::{Basic, Field, Operation};
 
-/// The id of the first, second or third object of a resource, by its name in the singular.
+/// The ID of the first, second, or third object of a resource, by its singular name.
 #[must_use]
 pub fn id(resource: &str, number: u8) -> String {
     match resource {
@@ -26,9 +27,9 @@ pub fn id(resource: &str, number: u8) -> String {
     format!("P{letters:0<12}{number}")
 }
 
-/// Operations that the first object does not fit, and the number of the one that does.
+/// Operations for which the first object is not suitable, and the number of the one that is.
 const OTHER_NUMBERS: [(&str, u8); 9] = [
-    // Somebody has an open incident in hand.
+    // The first user has an open incident.
     ("deleteUser", 3),
     // Services and policies use the first ones.
     ("deleteEscalationPolicy", 3),
@@ -36,7 +37,7 @@ const OTHER_NUMBERS: [(&str, u8); 9] = [
     ("deleteTeam", 2),
     // Only an acknowledged incident can be snoozed.
     ("createIncidentSnooze", 3),
-    // The first way to reach somebody is an address, which cannot be changed.
+    // The first contact method is the login email address, which cannot be changed.
     ("updateUserContactMethod", 2),
     ("deleteUserContactMethod", 3),
     ("deleteService", 2),
@@ -44,7 +45,7 @@ const OTHER_NUMBERS: [(&str, u8); 9] = [
     ("dismissRecommendedRule", 2),
 ];
 
-/// What the braces of an operation's path take in an account with examples, in their order.
+/// The path parameters of an operation in an account with examples, in order.
 #[must_use]
 pub fn path_parameters(operation: &Operation) -> Vec<(String, String)> {
     let other = OTHER_NUMBERS.iter().find(|(id, _)| *id == operation.id);
@@ -68,7 +69,7 @@ pub fn path_parameters(operation: &Operation) -> Vec<(String, String)> {
             (_, "servicenow") => id("integration", number),
             (_, "scores") => id("service", number),
             (_, "technical_services") => id("service", number),
-            // `/{entity_type}/{id}`: the type was a user's.
+            // `/{entity_type}/{id}`: the type is that of a user.
             (_, "") => id("user", number),
             _ => id(&singular(literal), number),
         };
@@ -91,8 +92,8 @@ fn hours_from_now(hours: i64) -> Timestamp {
     now.checked_add(SignedDuration::from_hours(hours)).unwrap_or(now)
 }
 
-/// The query parameters that an operation needs. Lists of times are asked for yesterday, today
-/// and tomorrow.
+/// The query parameters that an operation requires. Lists with a time range are requested for
+/// yesterday, today, and tomorrow.
 #[must_use]
 pub fn query(operation: &Operation) -> Vec<(String, String)> {
     let needed = operation.query.iter().filter(|field| field.required);
@@ -112,8 +113,8 @@ pub fn query(operation: &Operation) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The least body that an operation accepts; none where it takes none. That of the one operation
-/// which takes a form is an object with the form's fields.
+/// The minimal body that an operation accepts; none if it takes none. For the one operation that
+/// takes a form, an object with the fields of the form.
 #[must_use]
 pub fn body(operation: &Operation) -> Option<Value> {
     let declared = operation.body.as_ref()?;
@@ -127,7 +128,7 @@ pub fn body(operation: &Operation) -> Option<Value> {
     Some(body)
 }
 
-/// Values that nothing in the facts tells.
+/// Values that cannot be derived from the facts.
 fn special(operation: &str) -> Vec<(&'static str, &'static str, Value)> {
     let all = [
         ("createIncidentType", "/incident_type/parent_type", json!("incident_default")),
@@ -193,7 +194,7 @@ fn one(operation: &str, parent: &str, field: &Field, siblings: &[Field]) -> Valu
     }
 }
 
-/// The resource that the type of a reference names.
+/// The resource of a reference type.
 fn named(kind: &str) -> &str {
     let kind = kind.strip_suffix("_reference").unwrap_or(kind);
     if kind.ends_with("_contact_method") { "contact_method" } else { kind }
@@ -225,7 +226,7 @@ mod tests {
     use crate::judge::body::Findings;
 
     #[test]
-    fn ids_follow_the_rule() {
+    fn example_ids_follow_their_rule() {
         for (resource, number, expected) in [
             ("team", 1, "PTEAM000000001"),
             ("escalation_policy", 1, "PESCALATIONPO1"),
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_body_is_one_that_the_facts_accept_and_no_smaller_one_is() {
+    fn every_example_body_is_valid_and_minimal() {
         for operation in facts::operations() {
             let Some(declared) = &operation.body else { continue };
             let body = body(operation).unwrap();

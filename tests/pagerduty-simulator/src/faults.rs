@@ -1,4 +1,4 @@
-//! Faults that tests ask for: which requests they hit and what they do to the answer.
+//! Faults that tests inject: the requests that they affect, and the change to the response.
 
 use std::time::Duration;
 
@@ -8,69 +8,71 @@ use crate::error_shapes::ErrorShape;
 use crate::hold::Hold;
 use crate::recording::{Origin, RecordedRequest};
 
-/// What goes wrong.
+/// The kind of fault.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum FaultAction {
-    /// Answers this instead; the operation is not carried out.
+    /// Returns this response instead; the operation is not carried out.
     Status {
         /// The status code.
         code: u16,
-        /// Headers beside `content-length`; `content-type` is JSON unless given.
+        /// Headers in addition to `content-length`. Default: `content-type` for JSON.
         headers: Vec<(String, String)>,
         /// The body.
         body: Vec<u8>,
     },
-    /// Carries out the operation, waits, then answers. Combines with one other fault.
+    /// Carries out the operation, waits, then responds. Can be combined with one other fault.
     Delay(Duration),
-    /// Waits until the test lets go, then carries out the operation. Combines with one other fault.
-    HoldBeforeApply(Hold),
-    /// Carries out the operation, waits until the test lets go, then answers. Combines with one
+    /// Waits until the test releases it, then carries out the operation. Can be combined with one
     /// other fault.
+    HoldBeforeApply(Hold),
+    /// Carries out the operation, waits until the test releases it, then responds. Can be combined
+    /// with one other fault.
     HoldAfterApply(Hold),
-    /// Changes members of the JSON object that is answered; what was carried out stays as it is.
+    /// Changes members of the JSON object in the response; the result of the operation is
+    /// unchanged.
     Alter {
         /// Members to set.
         set: Vec<(String, Value)>,
-        /// Members to leave out.
+        /// Members to remove.
         remove: Vec<String>,
     },
-    /// Resets the TCP connection; the operation is not carried out. With HTTP/2 this ends every
-    /// request on the connection.
+    /// Resets the TCP connection; the operation is not carried out. With HTTP/2, this ends every
+    /// request of the connection.
     ResetBeforeResponse,
-    /// Carries out the operation, then resets the connection instead of answering.
+    /// Carries out the operation, then resets the connection instead of responding.
     ResetAfterApply,
-    /// Closes the connection instead of answering: no reset, and no farewell in TLS either. The
+    /// Closes the connection instead of responding, without a reset and without a TLS close. The
     /// operation is not carried out.
     CloseBeforeResponse,
-    /// Announces the whole answer, sends half of its body and breaks off.
+    /// Announces the full length, sends half of the body, and closes the connection.
     TruncatedBody,
-    /// The right status with a body of no bytes.
+    /// The correct status with an empty body.
     EmptyResponse,
-    /// The right status and content type with a body that is not JSON.
+    /// The correct status and content type with a body that is not JSON.
     Garbage,
-    /// Sends half of the body, then nothing more, and keeps the connection.
+    /// Sends half of the body, then nothing more, and keeps the connection open.
     StallBody,
-    /// A gzip body that unpacks to so many bytes.
+    /// A gzip body that decompresses to this many bytes.
     GzipBomb(u64),
-    /// A JSON body of so many bytes, without an announced length.
+    /// A JSON body of this many bytes, without an announced length.
     HugeBody(u64),
-    /// A response header of so many bytes.
+    /// A response header of this many bytes.
     HugeHeader(usize),
-    /// An HTML page with the right status.
+    /// An HTML page with the correct status.
     WrongContentType,
-    /// Sends the client elsewhere.
+    /// Redirects the client.
     Redirect {
         /// 301, 302, 303, 307 or 308.
         status: u16,
-        /// Where to.
+        /// The target.
         location: String,
     },
-    /// 200 with everything that was received, and the credential in many encodings.
+    /// 200 with the whole request, and the credential in many encodings.
     EchoRequest,
 }
 
-/// An action and the requests that it hits. By default: the next request, whatever it is.
+/// A fault and the requests that it affects. Default: the next request.
 #[derive(Clone, Debug)]
 pub struct Fault {
     action: FaultAction,
@@ -84,7 +86,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault that hits the next request.
+    /// A fault that affects the next request.
     #[must_use]
     pub fn new(action: FaultAction) -> Self {
         Self {
@@ -99,21 +101,21 @@ impl Fault {
         }
     }
 
-    /// A status with PagerDuty's shape of an error and no further headers.
+    /// A status with PagerDuty's error shape and no additional headers.
     #[must_use]
     pub fn status(code: u16) -> Self {
         let body = "{\"error\":{\"message\":\"Simulated fault\",\"code\":2000}}";
         Self::response(code, &[], body)
     }
 
-    /// An error in one of the shapes that PagerDuty gives them; `detail` is its text.
+    /// An error in one of PagerDuty's shapes; `detail` is its text.
     #[must_use]
     pub fn error(code: u16, shape: ErrorShape, detail: &str) -> Self {
         let (content_type, body) = shape.body(detail);
         Self::response(code, &[("content-type", content_type)], body)
     }
 
-    /// 429 as PagerDuty sends it, to be tried again after so many seconds.
+    /// 429 as PagerDuty returns it, with a wait in seconds.
     #[must_use]
     pub fn rate_limited(reset_seconds: u64) -> Self {
         let headers = [
@@ -125,7 +127,7 @@ impl Fault {
         Self::response(429, &headers, body)
     }
 
-    /// A whole answer of your own.
+    /// A custom response.
     #[must_use]
     pub fn response(code: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
         let headers =
@@ -133,13 +135,13 @@ impl Fault {
         Self::new(FaultAction::Status { code, headers, body: body.into() })
     }
 
-    /// A late answer.
+    /// A delayed response.
     #[must_use]
     pub fn delay(by: Duration) -> Self {
         Self::new(FaultAction::Delay(by))
     }
 
-    /// An error as the token endpoint words it (RFC 6749, 5.2), with the status that belongs to it.
+    /// An error of the token endpoint (RFC 6749, 5.2), with the status that belongs to it.
     #[must_use]
     pub fn oauth_error(error: &str, description: &str) -> Self {
         let status = if error == "invalid_client" { 401 } else { 400 };
@@ -147,7 +149,7 @@ impl Fault {
         Self::response(status, &[("cache-control", "no-store")], body.to_string())
     }
 
-    /// The right answer with other members: those to set, and those to leave out.
+    /// The correct response with members set and removed.
     #[must_use]
     pub fn alter(set: &[(&str, Value)], remove: &[&str]) -> Self {
         let set = set.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -155,73 +157,73 @@ impl Fault {
         Self::new(FaultAction::Alter { set, remove })
     }
 
-    /// An answer that waits, with the operation carried out, until the test lets go.
+    /// A response that waits until the test releases it; the operation has been carried out.
     #[must_use]
     pub fn hold_after_apply(hold: &Hold) -> Self {
         Self::new(FaultAction::HoldAfterApply(hold.clone()))
     }
 
-    /// A request that waits, with nothing carried out, until the test lets go.
+    /// A request that waits until the test releases it; nothing has been carried out.
     #[must_use]
     pub fn hold_before_apply(hold: &Hold) -> Self {
         Self::new(FaultAction::HoldBeforeApply(hold.clone()))
     }
 
-    /// Only requests for tokens.
+    /// Affects only requests for tokens.
     #[must_use]
     pub fn token_endpoint(self) -> Self {
         self.origin(Origin::Identity).method("POST").path("/oauth/token")
     }
 
-    /// Only requests whose form has this value in this field, such as `grant_type`.
+    /// Affects only requests whose form has this value in this field, such as `grant_type`.
     #[must_use]
     pub fn form_field(mut self, name: &str, value: &str) -> Self {
         self.field = Some((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Only requests with this method.
+    /// Affects only requests with this method.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
         self.method = Some(method.to_ascii_uppercase());
         self
     }
 
-    /// Only requests whose raw path begins with this.
+    /// Affects only requests whose raw path begins with this.
     #[must_use]
     pub fn path(mut self, prefix: &str) -> Self {
         self.path = Some(prefix.to_owned());
         self
     }
 
-    /// Only requests to this server.
+    /// Affects only requests to this server.
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
         self
     }
 
-    /// Lets so many matching requests pass first.
+    /// Skips this many matching requests first.
     #[must_use]
     pub fn after(mut self, requests: usize) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Hits so many matching requests; 1 unless said otherwise.
+    /// Affects this many matching requests. Default: 1.
     #[must_use]
     pub fn times(mut self, requests: usize) -> Self {
         self.times = requests;
         self
     }
 
-    /// Hits every matching request until the faults are cleared.
+    /// Affects every matching request until the faults are cleared.
     #[must_use]
     pub fn always(self) -> Self {
         self.times(usize::MAX)
     }
 
-    /// Carries out the operation before the answer is replaced.
+    /// Carries out the operation before the response is replaced.
     #[must_use]
     pub fn after_apply(mut self) -> Self {
         self.after_apply = true;
@@ -239,7 +241,7 @@ impl Fault {
     }
 }
 
-/// What the queue holds against one request.
+/// The faults that apply to one request.
 #[derive(Debug, Default)]
 pub(crate) struct Misfortune {
     pub(crate) delay: Duration,
@@ -250,7 +252,7 @@ pub(crate) struct Misfortune {
     pub(crate) applies: bool,
 }
 
-/// The faults that are still to come, in the order in which they were asked for.
+/// The pending faults, in order.
 #[derive(Debug, Default)]
 pub(crate) struct FaultQueue {
     faults: Vec<Fault>,
@@ -265,7 +267,8 @@ impl FaultQueue {
         self.faults.clear();
     }
 
-    /// Takes what hits this request: every delay and hold that matches and the first other fault.
+    /// Takes the faults for this request: every delay and hold that matches, and the first other
+    /// fault.
     pub(crate) fn take(&mut self, request: &RecordedRequest) -> Misfortune {
         let mut misfortune = Misfortune { applies: true, ..Misfortune::default() };
         for fault in &mut self.faults {

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// A gate for requests. Those that come to it wait until it is opened; then it stays open.
+/// A gate for requests. Requests wait at it until it is opened; then it stays open.
 #[derive(Clone, Debug)]
 pub struct Hold {
     arrived: watch::Sender<usize>,
@@ -22,15 +22,15 @@ impl Hold {
         Self { arrived: watch::Sender::new(0), open: watch::Sender::new(false) }
     }
 
-    /// How many requests have come to it so far, those included that have gone since.
+    /// How many requests have reached it, including those that have passed it.
     #[must_use]
     pub fn arrived(&self) -> usize {
         *self.arrived.borrow()
     }
 
-    /// Waits until so many requests have come to it.
+    /// Waits until this many requests have reached it.
     pub async fn reached(&self, requests: usize) {
-        // Fails only once all senders are gone; this is one.
+        // Fails only after all senders are dropped; this is one of them.
         let mut arrivals = self.arrived.subscribe();
         let _arrived = arrivals.wait_for(|arrived| *arrived >= requests).await;
     }

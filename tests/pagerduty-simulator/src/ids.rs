@@ -1,4 +1,4 @@
-//! Object ids that look like PagerDuty's and are the same in every run.
+//! Object IDs that look like PagerDuty's and are identical in every run.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,12 +6,12 @@ use crate::keys::Region;
 
 const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// Hands out ids; each kind counts on its own, so that adding services moves no incident's id.
+/// Generates IDs; each kind has its own counter, so that adding services changes no incident's ID.
 #[derive(Debug)]
 pub(crate) struct Ids {
     region: Region,
     counters: HashMap<String, u64>,
-    /// Ids that were asked for; they come before all others of their kind.
+    /// Reserved IDs; they are used before all others of their kind.
     wanted: HashMap<String, VecDeque<String>>,
 }
 
@@ -20,12 +20,12 @@ impl Ids {
         Self { region, counters: HashMap::new(), wanted: HashMap::new() }
     }
 
-    /// Makes the next object of a kind have this id.
+    /// Reserves this ID for the next object of a kind.
     pub(crate) fn want(&mut self, kind: &str, id: &str) {
         self.wanted.entry(kind.to_owned()).or_default().push_back(id.to_owned());
     }
 
-    /// The next id of a kind: `prefix` and 13 alphanumerics.
+    /// The next ID of a kind: `prefix` and 13 alphanumerics.
     pub(crate) fn next(&mut self, prefix: char, kind: &str) -> String {
         if let Some(id) = self.wanted.get_mut(kind).and_then(VecDeque::pop_front) {
             return id;
@@ -40,7 +40,7 @@ impl Ids {
         id
     }
 
-    /// The next id of a collection. Enrichment schemas have UUIDs, all others look alike.
+    /// The next ID of a collection. Enrichment schemas have UUIDs.
     pub(crate) fn of_collection(&mut self, path: &str) -> String {
         if path != "/enrichment/schemas" {
             return self.next('P', path);
@@ -56,7 +56,7 @@ impl Ids {
         )
     }
 
-    /// A number that no other object of the kind has.
+    /// A unique number within its kind.
     fn draw(&mut self, kind: &str) -> u64 {
         let counter = self.counters.entry(kind.to_owned()).or_default();
         *counter += 1;
@@ -71,7 +71,7 @@ impl Ids {
     }
 }
 
-/// The finaliser of splitmix64: a bijection, so two counters never meet.
+/// The finalizer of splitmix64: a bijection, so two counters never collide.
 fn mix(value: u64) -> u64 {
     let mut mixed = value.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -79,20 +79,20 @@ fn mix(value: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// `length` letters and digits nobody can guess.
+/// `length` random letters and digits.
 pub(crate) fn secret(length: usize) -> String {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     (0..length).map(|_| char::from(LETTERS[(rand::random::<u64>() % 62) as usize])).collect()
 }
 
-/// `length` lower-case hexadecimal digits nobody can guess.
+/// `length` random lower-case hexadecimal digits.
 pub(crate) fn secret_hex(length: usize) -> String {
     (0..length)
         .map(|_| char::from(b"0123456789abcdef"[(rand::random::<u64>() % 16) as usize]))
         .collect()
 }
 
-/// A UUID of version 4 nobody can guess.
+/// A random UUID (version 4).
 pub(crate) fn uuid() -> String {
     let [a, b, c, d, e] = [8, 4, 3, 3, 12].map(secret_hex);
     format!("{a}-{b}-4{c}-a{d}-{e}")

@@ -1,4 +1,4 @@
-//! Keys and tokens: which exist, what each may do, and in which words it must be presented.
+//! Keys and tokens: which exist, what each may do, and how it must be presented.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::ids::{secret, uuid};
 
-/// A service region. Keys of one are refused by the other.
+/// A service region. Keys of one region are refused by the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Region {
     /// `api.pagerduty.com`
@@ -17,7 +17,7 @@ pub enum Region {
 }
 
 impl Region {
-    /// The part that EU host names have after the first label.
+    /// The part of EU host names after the first label.
     pub(crate) fn infix(self) -> &'static str {
         match self {
             Self::Us => "",
@@ -35,12 +35,12 @@ impl fmt::Display for Region {
     }
 }
 
-/// The kinds of REST credential that PagerDuty knows.
+/// The kinds of REST credentials at PagerDuty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// A general access key: `Token token=…`, no user, no scopes.
     AccountKey,
-    /// A general access key that may only read.
+    /// A read-only general access key.
     ReadOnlyAccountKey,
     /// A key of one user: `Token token=…`.
     UserKey,
@@ -55,13 +55,13 @@ impl TokenKind {
         matches!(self, Self::UserToken | Self::AppToken)
     }
 
-    /// What must stand before the token in `Authorization`.
+    /// What must precede the token in `Authorization`.
     pub(crate) fn scheme(self) -> &'static str {
         if self.is_oauth() { "Bearer " } else { "Token token=" }
     }
 }
 
-/// The credentials an account starts with; fresh and unguessable in every run.
+/// The initial credentials of an account, random in every run.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// Full general access key.
@@ -82,21 +82,22 @@ pub struct Keys {
     pub routing_keys: Vec<String>,
 }
 
-/// One credential as the account knows it.
+/// One credential of an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) name: String,
     pub(crate) kind: TokenKind,
     pub(crate) user: Option<String>,
     pub(crate) scopes: Vec<String>,
-    /// When it stops being good; never, unless it is a token that was given out by consent.
+    /// Time at which it expires; never, except for tokens issued by consent.
     expires_at: Option<Timestamp>,
     /// The last characters of the token, as audit records show them.
     pub(crate) truncated: String,
 }
 
 impl Key {
-    /// Whose budget a request spends. All keys of a user share one; tokens count per app and user.
+    /// The budget that a request uses. All keys of a user share one; tokens have one per app and
+    /// user.
     pub(crate) fn rate_subject(&self, token: &str) -> String {
         match (self.kind, &self.user) {
             (TokenKind::UserKey, Some(user)) => format!("user {user}"),
@@ -125,7 +126,7 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// The key behind a token, while it is good.
+    /// The key of a token, while it is valid.
     pub(crate) fn find(&self, token: &str, now: Timestamp) -> Option<&Key> {
         self.by_token.get(token).filter(|key| key.expires_at.is_none_or(|at| now < at))
     }
@@ -140,7 +141,7 @@ impl KeyRing {
         self.by_token.remove(token).is_some()
     }
 
-    /// Makes every credential of a user unknown.
+    /// Revokes every credential of a user.
     pub(crate) fn revoke_all_of(&mut self, user: &str) {
         self.by_token.retain(|_, key| key.user.as_deref() != Some(user));
     }
@@ -154,7 +155,8 @@ impl KeyRing {
         scopes: &[&str],
     ) -> String {
         let token = if kind.is_oauth() {
-            // Real OAuth tokens carry `+`, `_` and `-`; a client that checks the alphabet fails.
+            // Real OAuth tokens contain `+`, `_`, and `-`; a client that validates the alphabet
+            // fails.
             format!("pd{region}+_0{}_{}", secret(6), uuid())
         } else if user.is_some() {
             format!("u+{}-{}", secret(13), secret(6))

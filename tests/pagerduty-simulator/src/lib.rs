@@ -1,9 +1,10 @@
 //! A stateful PagerDuty on loopback that judges requests instead of accepting them.
 //!
-//! A [`Simulator`] serves five origins over TLS: the REST API and the Events API v2, each in the
-//! US and in the EU region, and the identity service. Each region is one [`Account`] with its own users, services, keys and
-//! incidents. Tests drive it, then ask what arrived ([`Simulator::requests`]), what a careful
-//! reviewer would object to ([`Simulator::violations`]) and what the account now holds.
+//! A [`Simulator`] serves five origins over TLS: the REST API and the Events API v2, each in the US
+//! and in the EU region, and the identity service. Each region has one [`Account`] with separate
+//! users, services, keys, and incidents. Tests send requests to it, and then inspect the requests
+//! ([`Simulator::requests`]), what a careful reviewer would object to ([`Simulator::violations`]),
+//! and the state of the account.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -19,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! What operations there are, and what each takes and answers, is data: see [`facts`].
+//! The operations, their requests, and their responses are data: see [`facts`].
 
 #![deny(missing_docs)]
 // The row of a raw incident has some fifty members.

@@ -1,4 +1,4 @@
-//! Runs the simulator by hand: prints how to reach it, then one line for each request.
+//! Runs the simulator interactively: prints how to reach it, then one line per request.
 
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
@@ -12,35 +12,35 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use pagerduty_simulator::{Account, App, Keys, Origins, RecordedRequest, Simulator};
 use serde_json::{Value, json};
 
-/// A PagerDuty on this machine, for playing and for tests. Nothing leaves the machine.
+/// A PagerDuty simulator on this machine, for experiments and tests. It uses no other network.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// REST requests a minute for each key
+    /// REST requests per minute for each key
     #[arg(long, default_value_t = 960, value_name = "REQUESTS")]
     rate_limit: u32,
-    /// How long every answer takes, for instance 50ms or 1.5s
+    /// Latency of every response, such as 50ms or 1.5s
     #[arg(long, default_value = "0ms", value_parser = duration, value_name = "TIME")]
     latency: Duration,
-    /// How long OAuth access tokens live, for instance 90s; by default as long as PagerDuty's
+    /// Lifetime of OAuth access tokens, such as 90s; by default that of PagerDuty
     #[arg(long, value_parser = duration, value_name = "TIME")]
     token_lifetime: Option<Duration>,
     /// Use this port and the four after it; by default the system chooses
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     port_base: u16,
-    /// Write the certificate authority to this file, and leave it there
+    /// Write the certificate authority to this file, and keep the file
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
-    /// Give every account one object of each kind under a well-known id, such as PTEAM000000001
+    /// Add one object of each kind under a documented ID, such as PTEAM000000001, to every account
     #[arg(
         long, default_value_t = true, default_missing_value = "true", num_args = 0..=1,
         require_equals = true, action = clap::ArgAction::Set, value_name = "BOOL"
     )]
     examples: bool,
-    /// Deliver webhooks also to receivers that this authority vouches for, a file in PEM
+    /// Also deliver webhooks to receivers with a certificate of this authority, a file in PEM
     #[arg(long, value_name = "PATH")]
     webhook_ca: Vec<PathBuf>,
-    /// Print one line of JSON for programs instead of the text for people
+    /// Print one line of JSON for programs instead of text for people
     #[arg(long)]
     print_json: bool,
 }
@@ -62,10 +62,11 @@ async fn main() -> io::Result<()> {
     }
     if !arguments.print_json {
         builder = builder.on_request(|request| {
-            // Nobody may be reading any more; the servers go on.
+            // The reader may have gone; the servers continue.
             let _read_or_not = writeln!(io::stdout(), "{}", line(request));
         });
     }
+    let mut ended = std::pin::pin!(ended()?);
     let simulator = builder.start().await?;
     let lifetime = arguments.token_lifetime;
     simulator.identity().configure(|settings| settings.access_lifetime = lifetime);
@@ -74,7 +75,7 @@ async fn main() -> io::Result<()> {
     } else {
         println!("{}", welcome(&simulator));
     }
-    stopped().await?;
+    ended.as_mut().await;
     if io::stdout().is_terminal() {
         println!();
     }
@@ -82,22 +83,30 @@ async fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for Ctrl-C, or for a polite request to end.
-async fn stopped() -> io::Result<()> {
+/// Listens for Ctrl-C and SIGTERM from now on, and resolves with the first of them.
+fn ended() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    #[cfg(windows)]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        Ok(async move {
+            interrupt.recv().await;
+        })
+    }
 }
 
-/// Reads `50ms`, `1.5s` or `2m`.
+/// Parses `50ms`, `1.5s`, or `2m`.
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Result<SignedDuration, _> = text.parse();
     let duration = parsed.map_err(|_| format!("{text:?} is not a time such as 50ms or 1.5s"))?;

@@ -1,4 +1,4 @@
-//! Which operation a method and a path mean. Knows nothing of what operations do.
+//! Finds the operation of a method and a path. It must not depend on what operations do.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use crate::facts::{self, Operation};
 /// One segment of a template.
 enum Part {
     Literal(&'static str),
-    /// Anything but nothing; one of these values where there are some.
+    /// Any non-empty value; one of these values if there are any.
     Capture(&'static [String]),
 }
 
@@ -19,13 +19,13 @@ struct Template {
     operation: &'static Operation,
 }
 
-/// An operation that was found, with what its braces matched.
+/// An operation, with the values of its path parameters.
 pub(crate) struct Matched {
     pub(crate) operation: &'static Operation,
     pub(crate) captures: Vec<String>,
 }
 
-/// Templates by their number of segments; literal segments come before braces.
+/// Templates by their number of segments; literal segments take precedence over parameters.
 fn templates() -> &'static HashMap<usize, Vec<Template>> {
     static TEMPLATES: OnceLock<HashMap<usize, Vec<Template>>> = OnceLock::new();
     TEMPLATES.get_or_init(|| {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn literal_segments_win_and_values_bind() {
+    fn literal_segments_take_precedence_over_parameters() {
         assert_eq!(found("GET", "/incidents/types").as_deref(), Some("listIncidentTypes"));
         assert_eq!(found("GET", "/incidents/PX").as_deref(), Some("getIncident"));
         assert_eq!(found("PUT", "/users/me").as_deref(), Some("updateUser"));

@@ -1,4 +1,4 @@
-//! How lists are cut into pages, in every style that PagerDuty has.
+//! Paging of lists, in every style that PagerDuty has.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,12 +8,12 @@ use crate::errors::Refusal;
 use crate::facts::{Operation, Paging};
 use crate::reply::Reply;
 
-/// The most items of a page, where the operation states no other number.
+/// Maximum number of items per page, if the operation states no other.
 pub(crate) const LARGEST_PAGE: usize = 100;
-/// The furthest item that classic paging reaches.
+/// The last item that classic paging returns.
 pub(crate) const FURTHEST_ITEM: usize = 10_000;
 
-/// The page that a list was asked for.
+/// The requested page of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) style: Paging,
@@ -25,23 +25,23 @@ pub(crate) struct Page {
     pub(crate) before: Option<u64>,
 }
 
-/// An item with its place in the order of the whole list, which stays when others come or go.
+/// An item with its position in the whole list, which is stable when others are added or removed.
 pub(crate) type Placed<T> = (u64, T);
 
-/// A list on its way out: the page's items, and the members that speak of pages.
+/// A list in a response: the page's items, and the paging members.
 pub(crate) struct Cut<'a, T> {
     pub(crate) items: &'a [Placed<T>],
     pub(crate) fields: Map<String, Value>,
 }
 
 impl Page {
-    /// Everything at once.
+    /// All items at once.
     pub(crate) fn whole() -> Self {
         let style = Paging::None;
         Self { style, limit: usize::MAX, offset: 0, total: false, after: None, before: None }
     }
 
-    /// Cuts this page out of everything that matched. The places rise, or they fall.
+    /// Returns this page of all matching items. The positions ascend or descend.
     pub(crate) fn cut<'a, T>(&self, all: &'a [Placed<T>]) -> Cut<'a, T> {
         let falls = all.len() > 1 && all[0].0 > all[1].0;
         let beyond = |place: u64, mark: u64| if falls { place < mark } else { place > mark };
@@ -92,7 +92,7 @@ impl Page {
 }
 
 impl<T> Cut<'_, T> {
-    /// The answer of an operation. Members that its answer does not have are left out.
+    /// The response of an operation. Members that the response does not declare are omitted.
     pub(crate) fn reply(
         mut self,
         operation: &Operation,
@@ -101,7 +101,7 @@ impl<T> Cut<'_, T> {
         mut render: impl FnMut(&T) -> String,
     ) -> Reply {
         let declared = &operation.page_fields;
-        // Some lists that are cut into pages declare no members for that, although examples do.
+        // Some paged lists declare no paging members, although examples contain them.
         if !declared.is_empty() || operation.paging == Paging::None {
             self.fields.retain(|name, _| declared.contains(name));
         }
@@ -121,7 +121,7 @@ impl<T> Cut<'_, T> {
     }
 }
 
-/// The answer of a list whose items have no places of their own. Only the page is rendered.
+/// The response for a list whose items have no stored positions. Only the page is rendered.
 pub(crate) fn reply<T>(
     operation: &Operation,
     page: &Page,
@@ -134,12 +134,12 @@ pub(crate) fn reply<T>(
     page.cut(&placed).reply(operation, root, operation.status.unwrap_or(200), render)
 }
 
-/// What a client gives back to go on. It says nothing to anybody else.
+/// What a client sends back to continue. It is opaque to others.
 pub(crate) fn cursor(place: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("place:{place}"))
 }
 
-/// The place that a cursor means.
+/// The position in a cursor.
 pub(crate) fn place(cursor: &str) -> Result<u64, Refusal> {
     let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     text.and_then(|text| text.strip_prefix("place:").and_then(|number| number.parse().ok()))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// What is left of a budget, for the `ratelimit-*` headers.
+/// The rest of a budget, for the `ratelimit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
     pub(crate) limit: u32,
@@ -31,7 +31,7 @@ impl RateLimiter {
         self.limit = limit;
     }
 
-    /// Spends one request of the subject; none when no limit is set.
+    /// Counts one request of the subject; none if there is no limit.
     pub(crate) fn spend(&mut self, subject: &str, now: Instant) -> Option<Budget> {
         let limit = self.limit?;
         if !self.seen.contains_key(subject) {

@@ -1,4 +1,4 @@
-//! What arrived, for assertions.
+//! Received requests, for assertions.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -27,7 +27,7 @@ impl Origin {
     pub const ALL: [Self; 5] =
         [Self::RestUs, Self::RestEu, Self::EventsUs, Self::EventsEu, Self::Identity];
 
-    /// The name under which PagerDuty serves it.
+    /// Its host name at PagerDuty.
     #[must_use]
     pub fn host(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Origin {
         }
     }
 
-    /// The region whose keys it accepts; none where both regions share it.
+    /// The region whose keys it accepts; none if both regions share it.
     #[must_use]
     pub fn region(self) -> Option<Region> {
         match self {
@@ -60,11 +60,11 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A request exactly as it arrived, and what became of it.
+/// A request exactly as received, and its result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// 1 for the first request that any origin received; never reused.
+    /// Sequence number across all origins, from 1; never reused.
     pub sequence: u64,
     /// Which server received it.
     pub origin: Origin,
@@ -74,7 +74,7 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path as sent, still percent-encoded.
     pub path: String,
-    /// What followed `?`, as sent; empty when there was none.
+    /// The query as sent; empty if there was none.
     pub query: String,
     /// The headers in order, names in lower case. Bytes outside UTF-8 are replaced.
     pub headers: Vec<(String, String)>,
@@ -82,13 +82,13 @@ pub struct RecordedRequest {
     pub body: Bytes,
     /// For instance `HTTP/2.0`.
     pub http_version: String,
-    /// The status that was answered, once it was; none after a reset.
+    /// The status of the response; none before it is sent and after a reset.
     pub response_status: Option<u16>,
-    /// Requests with the same number shared a connection.
+    /// Requests with the same number used the same connection.
     pub connection: u64,
     /// When its body had arrived.
     pub received_at: SystemTime,
-    /// The name of the key that it carried, when the simulator knows the key.
+    /// The name of its key, if the simulator knows the key.
     pub key_name: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl RecordedRequest {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON; `Null` when it is none.
+    /// The body as JSON; `Null` if it is not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

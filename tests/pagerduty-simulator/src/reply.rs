@@ -1,9 +1,9 @@
-//! What an operation answers, before any fault is applied to it.
+//! The response of an operation, before any fault is applied.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-/// A complete answer.
+/// A complete response.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,

@@ -1,4 +1,4 @@
-//! What carries out each operation: a function of its own, or else the engine.
+//! The implementation of each operation: a specific function, or else the engine.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -10,15 +10,15 @@ use crate::judge::Call;
 use crate::reply::Reply;
 use crate::resources;
 
-/// What carries out an operation that has been judged.
+/// Implements an operation that has been judged.
 pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Reply, Refusal>;
 
-/// What carries out this operation.
+/// The implementation of this operation.
 pub(crate) fn handler(operation: &Operation) -> Handler {
     own(&operation.id).unwrap_or(engine::carry_out)
 }
 
-/// The function that knows this one operation, where there is one.
+/// The function for this operation, if there is one.
 fn own(operation: &str) -> Option<Handler> {
     static HANDLERS: OnceLock<HashMap<&str, Handler>> = OnceLock::new();
     let handlers = HANDLERS.get_or_init(|| resources::handlers().collect());
@@ -31,7 +31,7 @@ mod tests {
     use crate::facts;
 
     #[test]
-    fn every_operation_is_carried_out_by_somebody() {
+    fn every_operation_has_an_implementation() {
         let nobody: Vec<&str> = facts::operations()
             .iter()
             .filter(|operation| !operation.deprecated)

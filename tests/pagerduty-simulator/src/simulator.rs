@@ -1,4 +1,4 @@
-//! The running simulator and what tests ask of it.
+//! The running simulator and its interface for tests.
 
 use std::fs;
 use std::io;
@@ -30,7 +30,7 @@ use crate::recording::{Origin, RecordedRequest};
 use crate::state::State;
 use crate::webhooks::Dispatcher;
 
-/// Where the servers listen, for instance `https://127.0.0.1:39121`.
+/// Addresses of the servers, such as `https://127.0.0.1:39121`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Origins {
     /// The REST API in the US.
@@ -45,7 +45,7 @@ pub struct Origins {
     pub identity: String,
 }
 
-/// What an account holds at start.
+/// The initial state of an account.
 fn seeded(
     builder: &Builder,
     clock: &Arc<Clock>,
@@ -89,7 +89,7 @@ impl std::fmt::Debug for Simulator {
 }
 
 impl Simulator {
-    /// Settings to start from: PagerDuty's rate limits, no latency, a good certificate.
+    /// A builder with defaults: PagerDuty's rate limits, no latency, a valid certificate.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -129,7 +129,7 @@ impl Simulator {
             latency_microseconds: AtomicU64::new(0),
             listener: builder.listener.clone(),
         });
-        // A runtime of its own keeps the servers answering while a test blocks its thread.
+        // A separate runtime keeps the servers responding while a test blocks its thread.
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("pagerduty-simulator")
@@ -188,7 +188,7 @@ impl Simulator {
         &self.ca_der
     }
 
-    /// A file that holds [`Simulator::ca_pem`].
+    /// A file with [`Simulator::ca_pem`].
     #[must_use]
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
@@ -201,7 +201,7 @@ impl Simulator {
         self.addresses[place]
     }
 
-    /// Where the servers listen.
+    /// Addresses of the servers.
     #[must_use]
     pub fn origins(&self) -> Origins {
         let url = |origin| format!("https://{}", self.address(origin));
@@ -214,7 +214,7 @@ impl Simulator {
         }
     }
 
-    /// PagerDuty's origins and where they are here, as `--connect-to` of the harness takes them.
+    /// PagerDuty's origins and their addresses here, as `--connect-to` of the harness takes them.
     #[must_use]
     pub fn connect_to(&self) -> Vec<String> {
         Origin::ALL
@@ -250,13 +250,13 @@ impl Simulator {
         Identity::new(&self.shared.identity, self.shared.accounts())
     }
 
-    /// The requests to the token endpoint so far, in the order of arrival.
+    /// The requests to the token endpoint, in order of arrival.
     #[must_use]
     pub fn token_requests(&self) -> Vec<TokenRequest> {
         self.requests().into_iter().filter_map(TokenRequest::of).collect()
     }
 
-    /// Gives both accounts what they had at start. Keys are new, requests and faults stay.
+    /// Resets both accounts. Keys are new; requests and faults are kept.
     pub fn reset(&self) {
         for region in [Region::Us, Region::Eu] {
             self.dispatcher.forget_all(region);
@@ -265,57 +265,57 @@ impl Simulator {
         }
     }
 
-    /// Every request so far, in the order of arrival.
+    /// All requests, in order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.shared.requests).clone()
     }
 
-    /// Forgets the requests and the violations so far.
+    /// Clears the requests and the violations.
     pub fn clear_requests(&self) {
         lock(&self.shared.requests).clear();
         lock(&self.shared.violations).clear();
     }
 
-    /// What a careful reviewer would object to, even where PagerDuty would not: unknown query
-    /// parameters and body fields, bodies on GET, wrong hosts, refused credentials and the like.
+    /// What a careful reviewer would object to, even if PagerDuty would not: unknown query
+    /// parameters and body fields, bodies on GET, wrong hosts, refused credentials, and the like.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         lock(&self.shared.violations).clone()
     }
 
-    /// Asks for a fault, after those that are still to come.
+    /// Adds a fault after the pending ones.
     pub fn fault(&self, fault: Fault) {
         lock(&self.shared.faults).push(fault);
     }
 
-    /// Forgets the faults that are still to come.
+    /// Removes the pending faults.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults).clear();
     }
 
-    /// How long every answer takes from now on.
+    /// Sets the latency of every response.
     pub fn set_latency(&self, latency: Duration) {
         let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.shared.latency_microseconds.store(microseconds, Ordering::Relaxed);
     }
 
-    /// REST requests a minute for each key from now on; what was spent stays spent.
+    /// Sets the REST requests per minute for each key; used budgets stay used.
     pub fn set_rate_limit(&self, per_minute: u32) {
         for region in [Region::Us, Region::Eu] {
             self.account(region).state().limiter.set_limit(Some(per_minute));
         }
     }
 
-    /// Events a minute for each routing key from now on.
+    /// Sets the events per minute for each routing key.
     pub fn set_events_rate_limit(&self, per_minute: u32) {
         for region in [Region::Us, Region::Eu] {
             self.account(region).state().events_limiter.set_limit(Some(per_minute));
         }
     }
 
-    /// Moves the simulator's time forward: windows slide, snoozes end, incidents age, webhooks are
-    /// tried again.
+    /// Advances the simulator's time: windows move, snoozes end, incidents age, webhooks are
+    /// retried.
     pub fn advance_clock(&self, by: Duration) {
         self.clock.advance(by);
         for region in [Region::Us, Region::Eu] {
@@ -324,11 +324,11 @@ impl Simulator {
     }
 
     /// A certificate for these names and addresses, signed by the simulator's authority unless the
-    /// kind says otherwise: for receivers of webhooks.
+    /// kind states otherwise, for webhook receivers.
     ///
     /// # Errors
     ///
-    /// When a name is none that a certificate can have.
+    /// If a certificate cannot contain a name.
     pub fn issue_certificate(
         &self,
         names: &[&str],
@@ -341,7 +341,7 @@ impl Simulator {
         &self.dispatcher
     }
 
-    /// How many TCP connections were accepted so far, with or without a TLS handshake after it.
+    /// Number of accepted TCP connections, with or without a TLS handshake.
     #[must_use]
     pub fn connections_opened(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
@@ -360,7 +360,7 @@ impl Simulator {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
             if self.ca_file_is_ours {
-                // Gone already is as good.
+                // Already removed is fine.
                 let _removed = fs::remove_file(&self.ca_file);
             }
         }

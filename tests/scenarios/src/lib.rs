@@ -1,7 +1,7 @@
-//! What the scenarios share: an engine with a sealed store of credentials, the PagerDuty component,
-//! approved, and a PagerDuty. And two small products that an integrator would build upon them: a bot
-//! for rotations and a sync with an issue tracker. They know of PagerDuty what the node's actions and
-//! triggers say, and of credentials nothing but names.
+//! Shared parts of the scenarios: an engine with a sealed credential store, the approved PagerDuty
+//! component, and a PagerDuty simulator. On top of them are two small products as an integrator
+//! would build them: a rotation bot and a sync with an issue tracker. They use only the names of
+//! the node's actions and triggers, and only the names of credentials.
 
 pub mod rotation;
 pub mod sync;
@@ -28,12 +28,12 @@ use workflow_node_host::{
     CallContext, Error, Execution, Host, Identity, ItemError, Outcome, Plugin, Secret,
 };
 
-/// The redirect URL that the engine has registered with PagerDuty.
+/// The redirect URI that the engine has registered with PagerDuty.
 pub const REDIRECT: &str = "https://example.com/callback";
 
-/// An engine, the PagerDuty node, and PagerDuty.
+/// An engine, the PagerDuty node, and a PagerDuty simulator.
 pub struct World {
-    /// PagerDuty.
+    /// The PagerDuty simulator.
     pub simulator: Simulator,
     /// The host that the engine embeds.
     pub host: Host,
@@ -41,19 +41,19 @@ pub struct World {
     pub plugin: Plugin,
     /// The engine's store.
     pub store: SqliteStore,
-    /// What was audited.
+    /// The audit events.
     pub audit: Arc<MemoryAudit>,
-    /// What the engine was told of credentials that ended.
+    /// Credentials that ended, as reported to the engine.
     pub ended: Arc<Ended>,
     _directory: tempfile::TempDir,
 }
 
-/// Hears of credentials that end.
+/// Receives the end of credentials.
 #[derive(Debug, Default)]
 pub struct Ended(Mutex<Vec<(&'static str, CredentialEnded)>>);
 
 impl Ended {
-    /// What it has heard: `disconnected` or `needs-reconnect`, and of what.
+    /// The reported ends: `disconnected` or `needs-reconnect`, with the credential.
     pub fn all(&self) -> Vec<(&'static str, CredentialEnded)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -74,10 +74,10 @@ impl CredentialEvents for Ended {
     }
 }
 
-/// Why something was not done: what an engine decides on, and what a person reads.
+/// Why an operation failed: a kind for the engine, and a message for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
-    /// The kind of an item's error, or the name of the host's.
+    /// The kind of an item's error, or of the host's.
     pub kind: &'static str,
     /// Cause and next step.
     pub message: String,
@@ -95,7 +95,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// Who runs what.
+/// The actor and the workflow of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct By<'a> {
     /// The user, in the engine's terms.
@@ -105,12 +105,12 @@ pub struct By<'a> {
 }
 
 impl World {
-    /// One that hears of ended credentials.
+    /// An engine that is notified of ended credentials.
     pub async fn new() -> Self {
         Self::telling(Arc::new(Ended::default()), None).await
     }
 
-    /// One where somebody else hears of them, too.
+    /// An engine whose ended credentials are reported elsewhere.
     pub async fn telling(ended: Arc<Ended>, other: Option<Arc<dyn CredentialEvents>>) -> Self {
         let simulator =
             Simulator::builder().without_rate_limits().start().await.expect("the simulator starts");
@@ -135,7 +135,7 @@ impl World {
         Self { simulator, host, plugin, store, audit, ended, _directory: directory }
     }
 
-    /// Credentials over time.
+    /// The credential manager.
     ///
     /// # Panics
     ///
@@ -144,11 +144,11 @@ impl World {
         self.host.credentials().expect("the host has a store")
     }
 
-    /// Connects what was typed in: an API token, an app's own credentials.
+    /// Connects credentials that were entered: an API token, or an app's client credentials.
     ///
     /// # Errors
     ///
-    /// When it is refused.
+    /// If it is refused.
     pub async fn connect(&self, order: ConnectOrder, by: &Actor) -> Result<u64, ConnectError> {
         let order = for_everybody_unless_owned(order);
         let connection = if order.credential_type == "oauth2-app" {
@@ -159,11 +159,11 @@ impl World {
         self.manager().keep(connection, by).await
     }
 
-    /// A person presses Connect, chooses their account and consents; the engine takes the callback.
+    /// A user presses Connect, chooses an account, and consents; the engine handles the callback.
     ///
     /// # Errors
     ///
-    /// When something of that is refused.
+    /// If a step is refused.
     pub async fn press_connect(
         &self,
         order: ConnectOrder,
@@ -176,12 +176,11 @@ impl World {
         self.manager().finish(&callback.expect("they may consent"), by).await
     }
 
-    /// Runs an action over items; each fails alone.
+    /// Runs an action over items; each fails separately.
     ///
     /// # Errors
     ///
-    /// When it cannot be run at all: there is no such credential for whoever runs it, or it lacks
-    /// a right.
+    /// If it cannot run at all: there is no such credential for the actor, or it lacks a scope.
     pub async fn run(
         &self,
         by: By<'_>,
@@ -197,11 +196,11 @@ impl World {
         self.plugin.execute(execution).await
     }
 
-    /// What one item yields.
+    /// Returns the output of one item.
     ///
     /// # Errors
     ///
-    /// When it was not run, or the item has failed.
+    /// If it was not run, or the item has failed.
     pub async fn ask(
         &self,
         by: By<'_>,
@@ -217,13 +216,13 @@ impl World {
         }
     }
 
-    /// What opens an incident on the first service.
+    /// Parameters that create an incident on the first service.
     pub fn opening(&self) -> Value {
         let service = &self.simulator.us().services()[0].id;
         serde_json::json!({"title": "The pipe leaks", "service_id": service})
     }
 
-    /// How a credential is, as the engine shows it.
+    /// Status of a credential, as the engine shows it.
     pub fn status(&self, name: &str) -> CredentialStatus {
         self.summary(name).status
     }
@@ -233,17 +232,17 @@ impl World {
         self.store.summary(name).expect("it is there")
     }
 
-    /// What the node says of a credential after trying it.
+    /// The node's test of a credential.
     ///
     /// # Errors
     ///
-    /// What the service says against it.
+    /// If the service refuses it.
     pub async fn test(&self, by: By<'_>, credential: &str) -> Result<Identity, Error> {
         let context = CallContext::of(by.user).workflow(by.workflow);
         self.plugin.test_credential(credential, context).await
     }
 
-    /// How many requests PagerDuty's API has got that change something.
+    /// Number of requests to PagerDuty's API that change something.
     pub fn writes(&self) -> usize {
         let requests = self.simulator.requests();
         requests
@@ -321,8 +320,8 @@ fn form(app: &App, fields: Value) -> CredentialForm {
     }
 }
 
-/// This engine shares a credential that names no owner. A private one would belong to whoever connects
-/// it.
+/// Credentials that are shared if they name no owner. A private one would belong to the user who
+/// connects it.
 fn for_everybody_unless_owned(order: ConnectOrder) -> ConnectOrder {
     match (order.mode, &order.owner) {
         (Mode::Private, None) => ConnectOrder { mode: Mode::Shared, ..order },
@@ -330,13 +329,14 @@ fn for_everybody_unless_owned(order: ConnectOrder) -> ConnectOrder {
     }
 }
 
-/// Somebody's own, and nobody else's.
+/// Private to one user.
 #[must_use]
 pub fn owned(order: ConnectOrder, owner: &str) -> ConnectOrder {
     ConnectOrder { owner: Some(owner.into()), ..order }
 }
 
-/// Shared with all workflows that name it, for these actions alone; for all where there are none.
+/// Shared with all workflows that name it, for these actions only; for all actions if the list is
+/// empty.
 #[must_use]
 pub fn shared(order: ConnectOrder, owner: &str, actions: &[&str]) -> ConnectOrder {
     let allowed: BTreeSet<String> = actions.iter().map(|action| (*action).to_owned()).collect();

@@ -1,6 +1,6 @@
-//! A bot for rotations: it looks who is on call, and puts the person of a rotation on call by an
-//! override for each shift. When its access ends, each rotation that used it falls back to manual: the
-//! shifts stand in the rotation, and somebody enters them by hand.
+//! A rotation bot: it reads who is on call, and creates an override for each shift of a rotation.
+//! If its access ends, each rotation that used it falls back to manual: the rotation keeps the
+//! shifts, and people enter them manually.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,10 @@ use workflow_node_host::oauth::{CredentialEnded, CredentialEvents};
 
 use crate::{By, Failed, World};
 
-/// When somebody is on call.
+/// A shift.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift {
-    /// Who, by e-mail.
+    /// The user's email address.
     pub who: String,
     /// RFC 3339.
     pub start: String,
@@ -22,12 +22,12 @@ pub struct Shift {
     pub end: String,
 }
 
-/// How a rotation is kept.
+/// How a rotation is maintained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keeping {
     /// By the bot.
     Automatic,
-    /// By people, and why.
+    /// By people, with the reason.
     Manual(String),
 }
 
@@ -36,7 +36,7 @@ pub enum Keeping {
 pub struct Rotation {
     /// The schedule, by name.
     pub schedule: String,
-    /// How it is kept.
+    /// How it is maintained.
     pub keeping: Keeping,
 }
 
@@ -51,7 +51,7 @@ impl Bot {
         self.rotations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a rotation over; its name is the workflow's.
+    /// Starts to maintain a rotation; its name is the workflow's.
     pub fn take_over(&self, name: &str, schedule: &str) {
         let rotation = Rotation { schedule: schedule.to_owned(), keeping: Keeping::Automatic };
         self.rotations().insert(name.to_owned(), rotation);
@@ -61,7 +61,7 @@ impl Bot {
     ///
     /// # Panics
     ///
-    /// When there is none of that name.
+    /// If there is no rotation with this name.
     pub fn rotation(&self, name: &str) -> Rotation {
         self.rotations()[name].clone()
     }
@@ -70,7 +70,7 @@ impl Bot {
     ///
     /// # Errors
     ///
-    /// What PagerDuty says against it.
+    /// If PagerDuty refuses it.
     pub async fn on_call(
         &self,
         world: &World,
@@ -87,8 +87,8 @@ impl Bot {
         Ok(on_calls.iter().map(name).collect())
     }
 
-    /// Puts people on call, one override for each shift; all at once. What cannot be done makes the
-    /// rotation manual.
+    /// Creates an override for each shift, all concurrently. If one cannot be created, the rotation
+    /// becomes manual.
     pub async fn apply(
         &self,
         world: &World,

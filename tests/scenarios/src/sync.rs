@@ -1,6 +1,6 @@
-//! A sync of incidents with the issues of a tracker, both ways. It reacts to changes on either side by
-//! comparing both sides with what they had in common last, so that it does not matter in which order
-//! it hears of them, or how often: what it has done itself is no difference any more.
+//! A two-way sync of incidents with the issues of a tracker. It reacts to changes on either side by
+//! comparing both sides with their last common state, so that the order and the number of
+//! notifications do not matter: its own changes are no longer a difference.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,10 @@ use workflow_node_host::trigger::{EventSink, SinkError, TriggerEvent};
 use crate::tracker::{Issue, Progress, Tracker};
 use crate::{By, Failed, World};
 
-/// What an incident is keyed by that belongs to an issue; its number follows, and its round.
+/// Prefix of the deduplication key of an issue's incident; followed by its number and round.
 const KEY: &str = "tracker-issue-";
 
-/// Who writes in the tracker what was said in PagerDuty.
+/// The tracker's author of comments from PagerDuty.
 pub const VOICE: &str = "PagerDuty";
 
 /// The sync.
@@ -27,7 +27,7 @@ pub struct Sync {
     credential: String,
     /// Services by the label that opens an incident on them.
     services: BTreeMap<String, String>,
-    /// One thing at a time: what is compared must not change meanwhile by its own doing.
+    /// One comparison at a time, because the state must not change meanwhile.
     links: Mutex<BTreeMap<usize, Link>>,
 }
 
@@ -35,18 +35,18 @@ pub struct Sync {
 #[derive(Clone, Debug)]
 struct Link {
     incident: String,
-    /// How many incidents the issue has had: one that is resolved cannot be opened again from here.
+    /// How many incidents the issue has had: a resolved one cannot be reopened from here.
     round: usize,
-    /// What both had in common last.
+    /// The last common state.
     common: Progress,
-    /// Comments that are notes already.
+    /// Comments that exist as notes.
     comments_told: usize,
-    /// Notes that are comments already, or were comments first.
+    /// Notes that exist as comments, or were comments first.
     notes_known: BTreeSet<String>,
 }
 
 impl Sync {
-    /// One for these services, by the label that opens an incident on them.
+    /// A sync for these services, by the label that creates an incident on them.
     pub fn new(
         world: Arc<World>,
         tracker: Arc<Tracker>,
@@ -57,11 +57,11 @@ impl Sync {
         Arc::new(Self { world, tracker, credential, services, links: Mutex::default() })
     }
 
-    /// Reacts to what has changed in the tracker, until nothing changes any more.
+    /// Reacts to changes in the tracker until there are no more.
     ///
     /// # Errors
     ///
-    /// What PagerDuty says against it; the change is still to be done.
+    /// If PagerDuty refuses it; the change remains to be done.
     pub async fn tracker_changed(&self) -> Result<(), Failed> {
         while let Some(number) = self.tracker.next_change() {
             self.reconcile(number).await?;
@@ -69,11 +69,11 @@ impl Sync {
         Ok(())
     }
 
-    /// Compares everything, for what was missed.
+    /// Compares everything, for changes that were missed.
     ///
     /// # Errors
     ///
-    /// What PagerDuty says against it.
+    /// If PagerDuty refuses it.
     pub async fn catch_up(&self) -> Result<(), Failed> {
         let filter = json!({"service_ids": self.services.values().collect::<Vec<_>>(), "all": true,
             "date_range": "all"});
@@ -116,12 +116,12 @@ impl Sync {
             drop(links);
             return self.reconcile(number).await;
         }
-        // Its own one, of which it hears before it has noted it, or has forgotten.
+        // Its own incident, whose event arrives before the sync has recorded it.
         let own = text(&incident["incident_key"]).strip_prefix(KEY);
         let own = own.and_then(|own| own.split_once('.'));
         let own = own.and_then(|(number, round)| Some((number.parse().ok()?, round.parse().ok()?)));
         if own.is_some_and(|(number, _)| links.contains_key(&number)) {
-            // An earlier one of the same issue, which is over.
+            // An earlier incident of the same issue, which is resolved.
             return Ok(());
         }
         let (number, round) = own.unwrap_or_else(|| {
@@ -135,7 +135,7 @@ impl Sync {
         self.reconcile(number).await
     }
 
-    /// Brings an issue and its incident together.
+    /// Synchronizes an issue and its incident.
     async fn reconcile(&self, number: usize) -> Result<(), Failed> {
         let mut links = self.links.lock().await;
         let issue = self.tracker.issue(number);
@@ -155,7 +155,8 @@ impl Sync {
         self.comments(&issue, link).await
     }
 
-    /// Opens an incident where a label of the issue wants one. The key makes that happen once.
+    /// Creates an incident if a label of the issue requires one. The key ensures that it is created
+    /// once.
     async fn open(&self, issue: &Issue, round: usize, told: usize) -> Result<Option<Link>, Failed> {
         let service = issue.labels.iter().find_map(|label| self.services.get(label));
         let Some(service) = service.filter(|_| issue.progress != Progress::Done) else {
@@ -171,12 +172,12 @@ impl Sync {
         Ok(Some(Link::new(text(&incident["id"]), round, told)))
     }
 
-    /// Brings both to the same status. True: that takes another incident.
+    /// Sets both to the same status. Returns true if that needs another incident.
     async fn progress(&self, issue: &Issue, link: &mut Link) -> Result<bool, Failed> {
         let incident = self.one("incident.get", json!({"incident_id": link.incident})).await?;
         let theirs = progress_of(text(&incident["status"]));
         let ours = issue.progress;
-        // Who has moved decides; where both have, the one that is further.
+        // The side that has changed decides; if both have, the one with more progress.
         let wanted = match (ours == link.common, theirs == link.common) {
             (true, _) => theirs,
             (false, true) => ours,
@@ -237,7 +238,7 @@ impl EventSink for Sync {
     async fn event(&self, event: &TriggerEvent) -> Result<(), SinkError> {
         let event: Value = serde_json::from_str(event.event.get())?;
         let data = &event["data"];
-        // A note names its incident; other events are about the incident itself.
+        // A note refers to its incident; other events are about the incident itself.
         let incident = if data["type"] == "incident" { data } else { &data["incident"] };
         let parameters = json!({"incident_id": incident["id"]});
         let whole = self.one("incident.get", parameters).await.map_err(told)?;

@@ -1,27 +1,27 @@
-//! An issue tracker, as far as a sync sees one: issues with a status, labels and comments, and a list
-//! of what has changed since somebody looked. It does not know of PagerDuty. It tells of every change,
-//! also of those that a sync makes, as trackers do.
+//! An issue tracker as a sync sees it: issues with a status, labels, and comments, and a feed of
+//! changes. It must not depend on PagerDuty. It reports every change, including those of a sync, as
+//! trackers do.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How an issue is.
+/// Status of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Progress {
-    /// Nobody has begun.
+    /// Not started.
     Open,
-    /// Somebody works on it.
+    /// In progress.
     Started,
-    /// It is done.
+    /// Done.
     Done,
 }
 
-/// Somebody's words below an issue.
+/// A comment on an issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comment {
-    /// Who wrote it.
+    /// Its author.
     pub author: String,
-    /// What it says.
+    /// Its text.
     pub text: String,
 }
 
@@ -30,13 +30,13 @@ pub struct Comment {
 pub struct Issue {
     /// Its number.
     pub number: usize,
-    /// What it is about.
+    /// Its title.
     pub title: String,
-    /// Words to find it by.
+    /// Its labels.
     pub labels: Vec<String>,
-    /// How it is.
+    /// Its status.
     pub progress: Progress,
-    /// The oldest first.
+    /// Comments, the oldest first.
     pub comments: Vec<Comment>,
 }
 
@@ -74,7 +74,7 @@ impl Tracker {
     ///
     /// # Panics
     ///
-    /// When there is none of that number.
+    /// If there is no issue with this number.
     pub fn issue(&self, number: usize) -> Issue {
         self.inner().issues[number - 1].clone()
     }
@@ -84,7 +84,7 @@ impl Tracker {
         self.inner().issues.clone()
     }
 
-    /// Changes how an issue is.
+    /// Changes the status of an issue.
     pub fn set_progress(&self, number: usize, progress: Progress) {
         let mut inner = self.inner();
         inner.issues[number - 1].progress = progress;
@@ -99,7 +99,7 @@ impl Tracker {
         inner.changed.push_back(number);
     }
 
-    /// The next issue that has changed since this was asked last.
+    /// The next issue that has changed since the last call.
     pub fn next_change(&self) -> Option<usize> {
         self.inner().changed.pop_front()
     }

@@ -1,5 +1,5 @@
-//! An API token of a user or of the account, US or EU, reading and writing, replaced when it changes,
-//! kept for one user or shared with the workflows of an app.
+//! API tokens of a user or of the account, US or EU, reading and writing, replaced when they
+//! change, private to one user or shared with the workflows of an app.
 
 use pagerduty_simulator::Region;
 use scenarios::{By, World, api_token, key, owned, shared};
@@ -12,7 +12,7 @@ const ADA: By<'static> = By { user: "ada", workflow: "watch" };
 const BEN: By<'static> = By { user: "ben", workflow: "report" };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_users_token_acts_as_that_user_and_names_nobody() {
+async fn a_users_token_acts_as_that_user_without_from() {
     let world = World::new().await;
     let us = world.simulator.us();
     let ben = &us.users()[1];
@@ -35,7 +35,7 @@ async fn a_users_token_acts_as_that_user_and_names_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accounts_token_acts_in_the_name_that_was_given() {
+async fn an_accounts_token_acts_as_the_configured_user() {
     let world = World::new().await;
     let keys = world.simulator.us().keys();
     let admin = Actor::admin();
@@ -55,7 +55,7 @@ async fn an_accounts_token_acts_in_the_name_that_was_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_only_reads_is_known_as_such_and_changes_nothing() {
+async fn a_read_only_token_is_recognized_and_changes_nothing() {
     let world = World::new().await;
     let token = world.simulator.us().keys().account_read_only;
     let mut order = api_token("reader", Region::Us, &token);
@@ -71,7 +71,7 @@ async fn a_token_that_only_reads_is_known_as_such_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_region_has_its_own_tokens_and_a_foreign_one_says_so() {
+async fn a_token_of_another_region_is_reported() {
     let world = World::new().await;
     let admin = Actor::admin();
     let eu = world.simulator.eu().keys().account;
@@ -88,7 +88,7 @@ async fn each_region_has_its_own_tokens_and_a_foreign_one_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_was_replaced_is_connected_again_under_the_same_name() {
+async fn a_replaced_token_is_reconnected_under_the_same_name() {
     let world = World::new().await;
     let us = world.simulator.us();
     let ada = us.users()[0].id.clone();
@@ -99,7 +99,7 @@ async fn a_token_that_was_replaced_is_connected_again_under_the_same_name() {
     for who in [ADA, BEN] {
         world.ask(who, "work", "service.list", json!({})).await.unwrap();
     }
-    // Somebody deletes the key at PagerDuty.
+    // The key is deleted at PagerDuty.
     us.revoke(&first);
     let refused = world.ask(ADA, "work", "service.list", json!({})).await.unwrap_err();
     assert_eq!(refused.kind, "unauthenticated", "{}", refused.message);
@@ -128,7 +128,7 @@ async fn a_token_that_was_replaced_is_connected_again_under_the_same_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_kept_for_one_user_or_shared_with_the_workflows_of_an_app() {
+async fn a_token_is_private_or_shared_with_workflows() {
     let world = World::new().await;
     let token = world.simulator.us().keys().user;
     let by = Actor::user("ada");
@@ -141,12 +141,12 @@ async fn it_is_kept_for_one_user_or_shared_with_the_workflows_of_an_app() {
     world.connect(order, &by).await.unwrap();
     assert_eq!(world.summary("shared").mode, Mode::Shared);
     world.ask(BEN, "shared", "service.list", json!({})).await.unwrap();
-    // For what it was shared, and nothing else.
+    // Only for the actions that it was shared for.
     let before = world.simulator.requests().len();
     let refused = world.ask(BEN, "shared", "incident.create", world.opening()).await.unwrap_err();
     assert!(refused.message.contains("service.list"), "{}", refused.message);
     assert_eq!(world.simulator.requests().len(), before);
-    // Usable and no more: its end is for its owner to decide, and what is shown holds no secret.
+    // Usable only: its owner decides about its end, and no secret is shown.
     let ben = Actor::user("ben");
     let ended = world.manager().disconnect(&key("shared"), &ben, Some(&world.plugin)).await;
     assert!(ended.is_err());

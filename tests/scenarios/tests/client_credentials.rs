@@ -1,5 +1,5 @@
-//! An app's own credentials: `as_account-…` and chosen scopes at the token endpoint, then the list of
-//! incidents with the token that comes of it.
+//! Client credentials of an app: `as_account-…` and chosen scopes at the token endpoint, then the
+//! list of incidents with the token.
 
 use std::time::Duration;
 
@@ -33,17 +33,17 @@ async fn reads_incidents_of(region: Region) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chosen_scopes_give_a_token_that_lists_the_incidents() {
+async fn a_token_with_chosen_scopes_lists_the_incidents() {
     reads_incidents_of(Region::Us).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_app_of_the_eu_lists_those_of_the_eu() {
+async fn an_eu_app_lists_the_incidents_of_the_eu() {
     reads_incidents_of(Region::Eu).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_chosen_is_refused_by_name_before_anything_is_sent() {
+async fn a_missing_scope_is_named_before_anything_is_sent() {
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let order = app_account("app", &app, Region::Us, &["incidents.read"]);
@@ -56,7 +56,7 @@ async fn what_was_not_chosen_is_refused_by_name_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_token_serves_many_runs_and_the_next_is_fetched_when_it_has_expired() {
+async fn one_token_serves_many_runs_until_it_expires() {
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let order = app_account("app", &app, Region::Us, &["incidents.read"]);
@@ -66,7 +66,7 @@ async fn one_token_serves_many_runs_and_the_next_is_fetched_when_it_has_expired(
         result.unwrap();
     }
     assert_eq!(world.simulator.token_requests().len(), 1);
-    // There is no refresh token: a new token is asked for with the app's credentials.
+    // There is no refresh token: a new token is requested with the client credentials.
     world.simulator.advance_clock(Duration::from_secs(40 * 24 * 3600));
     for result in futures(20, run).await {
         result.unwrap();
@@ -77,7 +77,7 @@ async fn one_token_serves_many_runs_and_the_next_is_fetched_when_it_has_expired(
     assert_eq!(world.status("app"), CredentialStatus::Connected);
 }
 
-/// So many of them at once.
+/// Number of concurrent requests.
 async fn futures<F: std::future::Future>(count: usize, make: impl Fn() -> F) -> Vec<F::Output> {
     futures_util::future::join_all((0..count).map(|_| make())).await
 }

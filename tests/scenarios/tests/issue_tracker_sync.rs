@@ -1,6 +1,6 @@
-//! A sync with an issue tracker, both ways: an incident where an issue matches, status and comments
-//! mirrored, a webhook subscription for each service, no endless loop, and access that expires, is
-//! revoked and is given again.
+//! A two-way sync with an issue tracker: an incident for matching issues, status and comments
+//! synchronized, a webhook subscription for each service, no endless loop, and access that expires,
+//! is revoked, and is granted again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,21 +25,21 @@ const EVENTS: [&str; 6] = [
     "incident.annotated",
 ];
 
-/// The sync at work on two services, and somebody who works in PagerDuty.
+/// The running sync on two services, and a user who works in PagerDuty.
 struct Shop {
     world: Arc<World>,
     tracker: Arc<Tracker>,
     sync: Arc<Sync>,
     engine: Engine,
-    /// Who has connected it, at PagerDuty.
+    /// The user who has connected it, at PagerDuty.
     person: String,
 }
 
-/// Somebody who works in PagerDuty itself.
+/// A user who works in PagerDuty.
 const BEN: By<'static> = By { user: "ben", workflow: "by hand" };
 
 impl Shop {
-    /// `ignores_itself`: events of the person who has connected it start nothing at all.
+    /// `ignores_itself`: events of the user who has connected it start nothing.
     async fn open(ignores_itself: bool) -> Self {
         let world = Arc::new(World::new().await);
         let us = world.simulator.us();
@@ -108,7 +108,7 @@ impl Shop {
         (number, self.sync.incident_of(number).await.expect("it has an incident"))
     }
 
-    /// Somebody does something in PagerDuty.
+    /// A user acts in PagerDuty.
     async fn by_hand(&self, action: &str, parameters: serde_json::Value) {
         self.world.ask(BEN, "by-hand", action, parameters).await.unwrap();
     }
@@ -123,7 +123,8 @@ impl Shop {
         incident.notes.iter().map(|note| note.content.clone()).collect()
     }
 
-    /// Waits until nothing moves: no delivery on its way, no event in hand, no further write.
+    /// Waits until nothing is in progress: no pending delivery, no unprocessed event, no further
+    /// write.
     async fn rest(&self) {
         let mut before = (0, 0);
         let mut still = 0;
@@ -143,14 +144,14 @@ impl Shop {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issue_that_matches_opens_an_incident_and_only_one() {
+async fn a_matching_issue_creates_exactly_one_incident() {
     let shop = Shop::open(true).await;
     let (number, incident) = shop.file("Nobody can pay").await;
     assert_eq!(shop.simulator().us().incident(&incident).unwrap().title, "Nobody can pay");
     let unrelated = shop.tracker.file("A typo", &["docs"]);
     shop.sync.tracker_changed().await.unwrap();
     assert_eq!(shop.sync.incident_of(unrelated).await, None);
-    // Another instance, which knows nothing of the first, finds the incident by its key.
+    // Another instance without shared state finds the incident by its key.
     let services = [("outage:Checkout".to_owned(), shop.simulator().us().services()[0].id.clone())];
     let other = Sync::new(
         shop.world.clone(),
@@ -165,7 +166,7 @@ async fn an_issue_that_matches_opens_an_incident_and_only_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_and_comments_are_mirrored_both_ways() {
+async fn status_and_comments_are_synchronized_both_ways() {
     let shop = Shop::open(true).await;
     let (number, incident) = shop.file("Nobody can pay").await;
     // From the tracker.
@@ -184,12 +185,13 @@ async fn status_and_comments_are_mirrored_both_ways() {
     assert_eq!(comments.len(), 2, "{comments:?}");
     assert_eq!(comments[1].author, VOICE);
     assert_eq!(comments[1].text, "Ben Okafor: A new one is on its way.");
-    // Opened again in PagerDuty.
+    // Reopened in PagerDuty.
     assert!(shop.simulator().us().reopen_incident(&incident));
     shop.until(number, Progress::Open).await;
     shop.by_hand("incident.resolve", json!({"incident_id": incident})).await;
     shop.until(number, Progress::Done).await;
-    // And opened again in the tracker: PagerDuty takes back no resolution, hence another incident.
+    // Also reopened in the tracker: PagerDuty does not undo a resolution, so there is another
+    // incident.
     shop.tracker.set_progress(number, Progress::Started);
     shop.sync.tracker_changed().await.unwrap();
     let next = shop.sync.incident_of(number).await.unwrap();
@@ -198,10 +200,10 @@ async fn status_and_comments_are_mirrored_both_ways() {
         (shop.status(&incident), shop.status(&next)),
         ("resolved".into(), "acknowledged".into())
     );
-    // Taken back there to where nobody works on it.
+    // Moved back to "not started" there.
     shop.by_hand("incident.reopen", json!({"incident_id": next})).await;
     shop.until(number, Progress::Open).await;
-    // One that begins in PagerDuty becomes an issue.
+    // An incident that begins in PagerDuty becomes an issue.
     let service = shop.simulator().us().services()[0].id.clone();
     shop.by_hand("incident.create", json!({"title": "Slow", "service_id": service})).await;
     eventually(
@@ -213,7 +215,7 @@ async fn status_and_comments_are_mirrored_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_sync_did_itself_does_not_come_back_to_it() {
+async fn the_sync_ignores_its_own_changes() {
     let shop = Shop::open(true).await;
     let (number, incident) = shop.file("Nobody can pay").await;
     shop.tracker.set_progress(number, Progress::Started);
@@ -228,10 +230,10 @@ async fn what_the_sync_did_itself_does_not_come_back_to_it() {
     assert_eq!(shop.status(&incident), "resolved");
 }
 
-/// Also where the person who connected it works in PagerDuty, too, so that nobody's events can be
-/// ignored; and where events come twice, late and backwards.
+/// Also if the user who connected it works in PagerDuty, so that no events can be ignored, and if
+/// events are repeated, late, and reordered.
 #[tokio::test(flavor = "multi_thread")]
-async fn reordered_and_repeated_events_lead_to_the_same_end_and_no_further_write() {
+async fn reordered_and_repeated_events_cause_no_further_write() {
     let shop = Shop::open(false).await;
     let simulator = shop.simulator();
     let us = simulator.us();
@@ -278,7 +280,7 @@ async fn reordered_and_repeated_events_lead_to_the_same_end_and_no_further_write
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_token_is_refreshed_once_by_whoever_needs_it_first() {
+async fn an_expired_token_is_refreshed_once() {
     let shop = Shop::open(true).await;
     let (number, incident) = shop.file("Nobody can pay").await;
     let refreshed = shop.simulator().identity().refresh_count();
@@ -294,12 +296,12 @@ async fn an_expired_token_is_refreshed_once_by_whoever_needs_it_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn revoked_access_is_noticed_told_and_caught_up_after_connecting_again() {
+async fn revoked_access_is_reported_and_caught_up_after_reconnecting() {
     let shop = Shop::open(true).await;
     let (number, incident) = shop.file("Nobody can pay").await;
     shop.rest().await;
     assert!(shop.simulator().identity().revoke_all_of_user(&shop.person) > 0);
-    // What happens meanwhile is not lost, on either side.
+    // Changes in the meantime are not lost on either side.
     shop.by_hand("incident.acknowledge", json!({"incident_id": incident})).await;
     shop.tracker.comment(number, "Eve", "It is the certificate.");
     let refused = shop.sync.tracker_changed().await.unwrap_err();
@@ -324,7 +326,7 @@ async fn revoked_access_is_noticed_told_and_caught_up_after_connecting_again() {
     shop.sync.catch_up().await.unwrap();
     assert_eq!(shop.notes(&incident), ["Eve (in the tracker): It is the certificate."]);
     shop.until(number, Progress::Started).await;
-    // The subscriptions went on: the next event comes by itself.
+    // The subscriptions stayed active: the next event arrives.
     shop.by_hand("incident.resolve", json!({"incident_id": incident})).await;
     shop.until(number, Progress::Done).await;
     assert_eq!(shop.engine.triggers.list().await.unwrap().len(), 2);

@@ -1,5 +1,6 @@
-//! The integrations that this project started from, end to end: the real component, the host with its
-//! sealed store, real sockets and TLS, and the simulator of PagerDuty with its identity service.
+//! The integrations that this project was started for, end to end: the real component, the host
+//! with its sealed store, real sockets and TLS, and the PagerDuty simulator with its identity
+//! service.
 
 mod api_token;
 mod client_credentials;

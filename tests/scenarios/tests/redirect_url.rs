@@ -1,5 +1,5 @@
-//! OAuth 2.0 with a registered redirect URL, to read or to read and write; classic, where the rights are
-//! `read` or `write`, and scoped, where they are named one by one.
+//! OAuth 2.0 with a registered redirect URI, for reading or for reading and writing; Classic User
+//! OAuth, with the scopes `read` or `write`, and Scoped OAuth, with individual scopes.
 
 use pagerduty_simulator::Region;
 use scenarios::{By, REDIRECT, World, key, owned, user_account};
@@ -47,12 +47,12 @@ async fn classic_oauth_with_read_and_write_does_both() {
         assert!(request.header("authorization").unwrap().starts_with("Bearer "));
         assert_eq!(request.header("from"), None);
     }
-    // The callback is good once.
+    // The callback is valid once.
     assert!(world.manager().finish(&callback, &by).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn classic_oauth_with_read_alone_reads_and_says_what_it_will_not_do() {
+async fn classic_oauth_with_read_reports_what_it_cannot_do() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let user = world.simulator.us().users()[0].id.clone();
@@ -69,7 +69,7 @@ async fn classic_oauth_with_read_alone_reads_and_says_what_it_will_not_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scoped_oauth_asks_for_what_the_actions_need_and_can_be_given_more_later() {
+async fn scoped_oauth_requests_what_the_actions_need_and_can_be_extended() {
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let user = world.simulator.us().users()[0].id.clone();
@@ -99,7 +99,7 @@ async fn scoped_oauth_asks_for_what_the_actions_need_and_can_be_given_more_later
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_right_that_pagerduty_does_not_give_is_told_at_once() {
+async fn a_scope_that_is_not_granted_is_reported_immediately() {
     let world = World::new().await;
     let app = world.simulator.identity().scoped_app(Region::Us);
     let user = world.simulator.us().users()[0].id.clone();
@@ -116,7 +116,7 @@ async fn a_right_that_pagerduty_does_not_give_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_region_is_the_one_of_the_account_that_was_chosen() {
+async fn the_region_is_that_of_the_chosen_account() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let user = world.simulator.eu().users()[0].id.clone();
@@ -130,7 +130,7 @@ async fn the_region_is_the_one_of_the_account_that_was_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_redirect_url_or_a_foreign_callback_is_refused() {
+async fn another_redirect_uri_or_another_callback_is_refused() {
     let world = World::new().await;
     let app = world.simulator.identity().classic_app();
     let user = world.simulator.us().users()[0].id.clone();
@@ -139,7 +139,7 @@ async fn another_redirect_url_or_a_foreign_callback_is_refused() {
     order.redirect = Some("http://engine.example/callback".parse().unwrap());
     let refused = world.manager().begin(&world.plugin, order.clone(), &by).await.unwrap_err();
     assert!(refused.to_string().contains("http"), "{refused}");
-    // One that PagerDuty does not know: nobody is sent there.
+    // PagerDuty does not know this URI, so nothing is redirected.
     order.redirect = Some("https://engine.example/elsewhere".parse().unwrap());
     let begun = world.manager().begin(&world.plugin, order.clone(), &by).await.unwrap();
     assert!(world.simulator.identity().approve(begun.url.as_str(), &user).is_err());

@@ -1,5 +1,5 @@
-//! A bot that keeps rotations: reads schedules, on-calls and users, puts people on call by overrides,
-//! and lets every rotation fall back to manual when its access ends.
+//! A bot that maintains rotations: it reads schedules, on-calls, and users, creates overrides, and
+//! lets every rotation fall back to manual when its access ends.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ async fn world() -> (World, Arc<Bot>) {
     let bot = Arc::new(Bot::default());
     let world = World::telling(Arc::new(Ended::default()), Some(bot.clone())).await;
     bot.take_over("primary", "Primary");
-    // A schedule puts nobody on call by itself: an escalation policy has to ask it.
+    // A schedule alone puts nobody on call: an escalation policy must use it.
     let token = world.simulator.us().keys().user;
     world.connect(api_token("admin", Region::Us, &token), &Actor::admin()).await.unwrap();
     for schedule in world.simulator.us().schedules() {
@@ -39,7 +39,7 @@ fn shift(who: &str, from: i64, until: i64) -> Shift {
     Shift { who: who.into(), start: at(from), end: at(until) }
 }
 
-/// Scoped OAuth for what the bot does, by the consent of a person.
+/// Scoped OAuth for the bot, with the consent of a user.
 async fn connected(world: &World, person: &str) {
     let app = world.simulator.identity().scoped_app(Region::Us);
     let actions = ACTIONS.map(str::to_owned).to_vec();
@@ -58,7 +58,7 @@ async fn names(world: &World, credential: &str, action: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_reads_shows_who_is_on_call_and_leaves_the_rest_to_people() {
+async fn a_read_only_key_shows_who_is_on_call_and_leaves_changes_to_people() {
     let (world, bot) = world().await;
     let token = world.simulator.us().keys().account_read_only;
     let order: ConnectOrder = shared(api_token("rotations", Region::Us, &token), "lead", &[]);
@@ -74,7 +74,7 @@ async fn a_key_that_reads_shows_who_is_on_call_and_leaves_the_rest_to_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_shift_becomes_an_override_and_whoever_has_it_is_on_call() {
+async fn each_shift_becomes_an_override_and_its_user_is_on_call() {
     let (world, bot) = world().await;
     connected(&world, &world.simulator.us().users()[0].id).await;
     assert_eq!(bot.on_call(&world, "bot", "rotations", "primary").await.unwrap(), ["Ada Moreno"]);
@@ -96,7 +96,7 @@ async fn each_shift_becomes_an_override_and_whoever_has_it_is_on_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_no_administrator_does_not_see_private_teams_and_is_told_so() {
+async fn private_teams_are_hidden_from_other_users_with_a_warning() {
     let (world, _) = world().await;
     let team = json!({"name": "Secret", "default_role": "none"});
     let team = world.ask(BOT, "admin", "team.create", team).await.unwrap();
@@ -121,7 +121,7 @@ async fn who_is_no_administrator_does_not_see_private_teams_and_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_disconnection_every_rotation_that_used_it_is_kept_by_hand() {
+async fn after_a_disconnection_every_rotation_becomes_manual() {
     let (world, bot) = world().await;
     bot.take_over("evenings", "Storefront hours");
     bot.take_over("elsewhere", "Primary");
@@ -146,7 +146,7 @@ async fn after_a_disconnection_every_rotation_that_used_it_is_kept_by_hand() {
     assert_eq!(world.simulator.requests().len(), before);
     assert_eq!(world.status("rotations"), CredentialStatus::Disconnected);
 
-    // Connected again, the name is good as before.
+    // After reconnecting, the name works as before.
     let mut again = world.manager().order_again(&key("rotations")).await.unwrap();
     again.redirect = Some(REDIRECT.parse().unwrap());
     let app = world.simulator.identity().scoped_app(Region::Us);

@@ -247,7 +247,7 @@ impl OriginPattern {
         let host = Host::parse(host)?;
         let host = match host {
             Host::Name(name) => {
-                // A trailing dot is the DNS root, not a label of its own.
+                // A trailing dot is the DNS root, not a separate label.
                 if below && !name.trim_end_matches('.').contains('.') {
                     return Err("a wildcard for a whole top-level domain allows too much");
                 }

@@ -53,7 +53,7 @@ impl ServerPattern {
     /// Whether an origin may be chosen.
     pub fn allows(&self, origin: &Origin) -> bool {
         let is_allowed = |pattern: &OriginPattern| {
-            // The pattern has a port of its own, which is compared here.
+            // The pattern has a separate port, which is compared here.
             pattern.matches(&Origin::of_parts(Scheme::Https, origin.host(), 443))
         };
         origin.is_https()

@@ -80,7 +80,7 @@ pub(super) async fn connection(
             return Err(failure);
         }
     };
-    // Whatever comes of it: a second answer finds nobody.
+    // Regardless of the result, a second response finds no listener.
     drop(way);
     let finished = tokio::select! {
         finished = manager.finish(&callback, by) => finished,

@@ -66,7 +66,7 @@ pub(super) fn references(given: &[String]) -> Result<BTreeMap<String, SecretRefe
 
 /// A secret that was typed in clear.
 pub(super) fn on_the_command_line(name: &str) -> Failure {
-    // A name that is none may itself be the secret.
+    // An invalid name may itself be the secret.
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let name = if name.len() <= 40 && name.bytes().all(plain) { name } else { "NAME" };
     Failure::input(

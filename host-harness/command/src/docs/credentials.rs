@@ -4,8 +4,8 @@
 use workflow_node_host::description::{CredentialType, Form};
 
 use super::book::Book;
+use super::fields::{Members, field_rows};
 use super::markdown::{code, fragment, points, table, text, url};
-use super::resource::field_rows;
 use crate::words::{any_of, count, grant, rate_limit};
 
 pub(super) fn page(book: &Book<'_>) -> String {
@@ -78,7 +78,7 @@ fn type_text(credential_type: &CredentialType) -> String {
     page.push_str(&points(&facts));
     let fields = Form::of_credential_type(credential_type).fields;
     if !fields.is_empty() {
-        let rows = field_rows(&fields, "");
+        let rows = field_rows(&Members::of_fields(&fields), "");
         page.push_str(&format!("\n{}", table(&["Field", "Type", "Description"], &rows)));
     }
     page

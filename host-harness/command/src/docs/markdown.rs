@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plugins_words_are_no_markup() {
+    fn text_of_a_plugin_is_escaped_as_markup() {
         assert_eq!(text("a [link](x) <b> *c* | d"), "a \\[link\\](x) \\<b\\> \\*c\\* \\| d");
         assert_eq!(text("![x](https://spy.example)"), "\\!\\[x\\](https://spy.example)");
         assert_eq!(text("# no heading"), "\\# no heading");

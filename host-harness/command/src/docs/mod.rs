@@ -3,6 +3,7 @@
 
 mod book;
 mod credentials;
+mod fields;
 mod index;
 mod markdown;
 mod records;

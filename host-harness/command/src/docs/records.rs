@@ -1,10 +1,10 @@
 //! The page of the records that actions give, each once.
 
-use workflow_node_host::description::{Field, Form};
+use workflow_node_host::description::Form;
 
 use super::book::Book;
+use super::fields::{Members, field_rows, given};
 use super::markdown::{fragment, table, text};
-use super::resource::field_rows;
 
 pub(super) fn page(book: &Book<'_>) -> String {
     let mut page = format!(
@@ -22,24 +22,10 @@ pub(super) fn page(book: &Book<'_>) -> String {
             page.push_str(&format!("{}\n\n", text(description)));
         }
         let fields = Form::new(schema, &book.description.node.schemas).fields;
-        let rows = field_rows(&given(fields), "");
+        let rows = field_rows(&Members::of_fields(&given(fields)), "");
         if !rows.is_empty() {
             page.push_str(&table(&["Member", "Type", "Description"], &rows));
         }
     }
     page
-}
-
-/// Members of a record for readers. Requirements for filling in a form do not apply, and nested
-/// objects are separate records.
-pub(super) fn given(mut fields: Vec<Field>) -> Vec<Field> {
-    for field in &mut fields {
-        if !field.fields.is_empty() && !field.title.is_empty() {
-            field.type_in_words = field.type_in_words.replace("object", &field.title);
-        }
-        field.title.clear();
-        field.fields.clear();
-        field.is_required = false;
-    }
-    fields
 }

@@ -2,17 +2,13 @@
 //! and records of triggers.
 
 use serde_json::{Map, Value};
-use workflow_node_host::description::{
-    Action, Effect, Example, Field, Form, Idempotency, alternatives,
-};
+use workflow_node_host::description::{Action, Effect, Example, Form, Idempotency, alternatives};
 
 use super::book::Book;
+use super::fields::{Members, field_rows, given};
 use super::markdown::{block, code, fragment, points, table, text, url};
-use super::records;
 use crate::groups::Group;
-use crate::words::{
-    accepts, any_of, count, effect, effect_in_words, idempotency, idempotency_in_words, texts,
-};
+use crate::words::{any_of, count, effect, effect_in_words, idempotency, idempotency_in_words};
 
 pub(super) fn page(book: &Book<'_>, group: &Group<'_>) -> String {
     let mut page = format!("# {}\n\n", text(group.title));
@@ -87,66 +83,12 @@ fn action_text(book: &Book<'_>, action: &Action) -> String {
 
 /// A form as a table, a row per field; what is inside of objects follows with its way.
 pub(super) fn parameters(schema: &Value, shared: &Map<String, Value>) -> String {
-    let fields = Form::new(schema, shared).fields;
-    if fields.is_empty() {
+    let form = Form::new(schema, shared);
+    let members = Members::of_form(&form);
+    if members.is_empty() {
         return "\nThis action has no parameters.\n".to_owned();
     }
-    format!("\n{}", table(&["Parameter", "Type", "Description"], &field_rows(&fields, "")))
-}
-
-/// The rows of fields, below the field with this way.
-pub(super) fn field_rows(fields: &[Field], way: &str) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    for field in fields {
-        let name = format!("{way}{}", field.name);
-        let mut about = Vec::new();
-        if !field.title.is_empty() {
-            about.push(format!("**{}.**", text(field.title.trim_end_matches('.'))));
-        }
-        if !field.description.is_empty() {
-            about.push(text(&field.description));
-        }
-        if !field.known_values.is_empty() {
-            let known: Vec<String> =
-                texts(&field.known_values).iter().map(|one| code(one)).collect();
-            about.push(format!("Known values: {}.", known.join(", ")));
-        }
-        rows.push(vec![code(&name), holds(field), about.join(" ")]);
-        let below = if field.is_list { format!("{name}[].") } else { format!("{name}.") };
-        rows.extend(field_rows(&field.fields, &below));
-    }
-    rows
-}
-
-/// What a field holds, and all that is needed to fill it in.
-fn holds(field: &Field) -> String {
-    let values: Vec<String> = texts(&field.values).iter().map(|value| code(value)).collect();
-    let mut holds = match (values.as_slice(), field.is_list) {
-        ([], _) => text(&field.type_in_words),
-        (values, true) => format!("list of {}", any_of(values)),
-        (values, false) => any_of(values),
-    };
-    if !field.accepts.is_empty() {
-        holds.push_str(&format!(": {}", text(&any_of(&accepts(field)))));
-    }
-    let mut facts = Vec::new();
-    if field.is_required {
-        facts.push("**required**".to_owned());
-    }
-    if field.is_secret {
-        facts.push("**secret**".to_owned());
-    }
-    let bounds = field.bounds_in_words();
-    if !bounds.is_empty() {
-        facts.push(text(&bounds));
-    }
-    let default = |default: &Value| format!("default {}", code(&default.to_string()));
-    facts.extend(field.default.iter().map(default));
-    if field.options.is_some() {
-        facts.push("has choices".to_owned());
-    }
-    facts.insert(0, holds);
-    facts.join(", ")
+    format!("\n{}", table(&["Parameter", "Type", "Description"], &field_rows(&members, "")))
 }
 
 /// What a record looks like, as far as the schema says anything.
@@ -167,7 +109,7 @@ pub(super) fn record(book: &Book<'_>, label: &str, schema: &Value) -> String {
         if !fields.is_empty() {
             let head =
                 if description.is_empty() { format!("\n**{label}**\n") } else { String::new() };
-            let rows = field_rows(&records::given(fields), "");
+            let rows = field_rows(&Members::of_fields(&given(fields)), "");
             rest.push_str(&format!("{head}\n{}", table(&["Member", "Type", "Description"], &rows)));
         }
     }

@@ -47,7 +47,7 @@ pub(super) async fn text(plugin: &Plugin, path: &str) -> String {
         let rows: Vec<_> = description.triggers.iter().map(row).collect();
         text.push_str(&simple_table(&["name", "title", "how"], &rows));
     }
-    // Commands to paste stand on lines of their own, however long the path is.
+    // Each command to paste has a separate line, however long the path is.
     let kinds = match (node.actions.len() > ONE_BY_ONE, description.triggers.is_empty()) {
         (true, true) => "a resource, action, or credential type",
         (true, false) => "a resource, action, trigger, or credential type",

@@ -83,7 +83,7 @@ fn write(bytes: &[u8]) -> Result<(), Failure> {
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| {
         let message = format!("Cannot write to standard output: {error}");
         let mut failure = Failure::new(Exit::Internal, "output", message);
-        // Whoever was reading has seen enough.
+        // The reader has closed the pipe.
         failure.silent = error.kind() == io::ErrorKind::BrokenPipe;
         failure
     })
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_act_on_is_written_out() {
+    fn control_sequences_are_escaped() {
         assert_eq!(harmless("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\nc");
         assert_eq!(harmless("\u{9b}2J\u{202e}x\r"), "\\u{9b}2J\\u{202e}x\\u{d}");
         assert_eq!(harmless("Grüße 你好 🦀"), "Grüße 你好 🦀");

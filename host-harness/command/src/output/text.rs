@@ -115,7 +115,7 @@ impl Summary<'_> {
     }
 }
 
-/// Failed items, a line each; neighbours that failed alike share one.
+/// Failed items, a line each; adjacent items that failed alike share one.
 fn failed_items(items: &[ItemOutcome]) -> String {
     let mut groups: Vec<(usize, usize, String)> = Vec::new();
     for (index, item) in items.iter().enumerate() {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_that_failed_alike_share_a_line() {
+    fn adjacent_items_that_failed_alike_share_a_line() {
         let failed = |message: &str| ItemOutcome {
             output: Vec::new(),
             error: Some(ItemError::cancelled(message)),

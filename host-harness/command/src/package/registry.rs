@@ -11,8 +11,8 @@ use super::verify::contents;
 use super::write::replace;
 use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
+use crate::hosts::user_and_password;
 use crate::output;
-use crate::setup::user_and_password;
 
 pub(super) async fn push(args: &PushArgs) -> Result<Exit, Failure> {
     let (archive, package) = read(&args.file)?;

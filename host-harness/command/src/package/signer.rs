@@ -1,12 +1,12 @@
 //! Who has signed what is approved: the first approval of a package pins its key, and later approvals of
 //! the node need the same key, or a decision.
 
-use workflow_node_host::{Approvals as _, FileApprovals, Plugin};
+use workflow_node_host::{Approvals as _, FileApprovals, Plugin, chain};
 use workflow_node_testing::package::Package;
 
 use super::args::SignerArgs;
 use super::refused;
-use crate::exit::{Exit, Failure, chain, shell};
+use crate::exit::{Exit, Failure, shell};
 
 /// Who has signed what is to be approved.
 pub(crate) struct Signer {

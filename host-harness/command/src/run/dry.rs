@@ -12,9 +12,9 @@ use workflow_node_host::{
 
 use workflow_node_testing::trace;
 
+use super::args::RunArgs;
 use super::array;
 use super::watch::Watch;
-use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::flags::Format;
 use crate::har::Archive;

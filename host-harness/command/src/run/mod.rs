@@ -1,5 +1,6 @@
 //! `harness run`: one execution, from its items to its exit code.
 
+pub(crate) mod args;
 mod dry;
 pub(crate) mod journal;
 mod stream;
@@ -14,7 +15,6 @@ use workflow_node_host::{Error, ErrorKind, Execution, Outcome, Plugin, Resume, S
 use workflow_node_testing::fault::Wire;
 use workflow_node_testing::trace;
 
-use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::flags::Format;
 use crate::har::Archive;
@@ -24,6 +24,7 @@ use crate::output::{self, ResultElement, Summary};
 use crate::setup::Setup;
 use crate::store::LateStore;
 use crate::{input, slots};
+use args::RunArgs;
 
 use crate::tally::{Sent, Tally};
 use journal::JournalFile;
@@ -38,7 +39,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
         }
     };
     let store = LateStore::default();
-    let (transport, wire) = wired(&args, Arc::new(crate::setup::transport(&args.network)?))?;
+    let (transport, wire) = wired(&args, Arc::new(crate::hosts::transport(&args.network)?))?;
     let host = setup.host_over(transport, &args.network, Some(&store))?;
     let plugin = setup.load_with(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
@@ -51,7 +52,7 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     };
     let action = plugin.action(&args.action).map_err(of_plugin)?;
 
-    // Input, approval, credential, in this order: each is cheaper to put right than the next.
+    // Input, approval, credential, in this order: each is cheaper to correct than the next.
     let problems = match &source {
         Source::List(items) => plugin.validate(&action.name, items).map_err(of_plugin)?,
         Source::Lines(_) => Vec::new(),

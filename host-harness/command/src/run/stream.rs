@@ -17,7 +17,7 @@ use crate::tally::{Sent, Tally};
 /// How many failed items the last error names.
 const NAMED: usize = 20;
 
-/// What came of the items.
+/// Results of the items.
 pub(super) struct Streamed {
     pub(super) end: ExecutionEnd,
     pub(super) tally: Tally,
@@ -33,7 +33,7 @@ pub(super) fn count(source: &Source) -> Option<usize> {
     }
 }
 
-/// Runs the items, printing what comes of them.
+/// Runs the items, and prints their results.
 pub(super) async fn run(
     plugin: &Plugin,
     execution: Execution,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use workflow_node_host::{Exchange, LogLevel, Observer};
 use workflow_node_testing::trace::LogLine;
 
-use crate::cli::RunArgs;
+use super::args::RunArgs;
 use crate::output;
 use crate::progress::Progress;
 use crate::tally::Sent;

@@ -37,7 +37,7 @@ fn without_a_terminal_nothing_is_approved_unasked() {
 }
 
 #[test]
-fn what_is_asked_for_is_shown_in_words() {
+fn requested_permissions_are_shown_in_words() {
     let world = World::with(component_build::guest("hostile"));
     let output = world.harness(&["approve", world.plugin(), "--yes"]).expect(0);
     assert_text!(world, output.stdout);
@@ -195,7 +195,7 @@ fn development_mode_refuses_a_rebuild_that_asks_for_more() {
 }
 
 #[test]
-fn what_is_withheld_is_recorded_shown_kept_and_refused_with_its_option() {
+fn withheld_permissions_are_recorded_shown_kept_and_named_in_refusals() {
     let world = World::with(component_build::guest("hostile"));
     let plugin = world.plugin();
     let withheld = ["--without-origin", "https://inside.example.com", "--without-scope", "read"];

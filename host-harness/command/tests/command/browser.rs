@@ -1,4 +1,4 @@
-//! What stands in for a person with a browser: reads the address that the command shows, goes through
+//! Replaces a person with a browser: reads the address that the command shows, goes through
 //! the service's pages, and comes back.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

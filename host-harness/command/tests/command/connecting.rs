@@ -1,4 +1,4 @@
-//! Connecting by OAuth: what is shown before, what comes of it, and what is refused.
+//! Connecting by OAuth: what is shown before, the result, and what is refused.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -102,7 +102,7 @@ fn rights_are_shown_in_words_before_anything_is_opened() {
 }
 
 #[test]
-fn just_the_rights_that_actions_need_are_asked_for_and_the_others_are_told_as_blocked() {
+fn only_the_scopes_that_actions_need_are_requested_and_other_actions_are_reported_as_blocked() {
     let world = World::approved();
     let app = world.simulator.identity().scoped_app(Region::Us);
     let waiting = waiting(&world, "work", &app, &["--for", "incident.list,service.list"]);
@@ -165,7 +165,7 @@ fn a_missing_right_is_added_by_a_consent_that_names_what_is_new() {
 }
 
 #[test]
-fn what_the_service_did_not_grant_is_told_at_once() {
+fn scopes_that_were_not_granted_are_reported_immediately() {
     let world = World::approved();
     let app = world.simulator.identity().scoped_app(Region::Us);
     // A classic app's rights, asked of a scoped app: PagerDuty grants `openid` without a word.
@@ -218,7 +218,7 @@ fn connecting_again_keeps_the_name_and_notices_another_account() {
 }
 
 #[test]
-fn an_account_of_the_eu_is_recognised_by_its_id_token() {
+fn an_account_of_the_eu_is_recognized_by_its_id_token() {
     let world = World::approved();
     let app = world.simulator.identity().classic_app();
     let waiting = waiting(&world, "europe", &app, &["--access", "read"]);
@@ -364,7 +364,7 @@ fn o3_the_listener_is_on_loopback_alone_and_gone_after_the_first_answer() {
 }
 
 #[test]
-fn o3_a_fixed_redirect_url_that_is_registered_to_the_letter_is_listened_to() {
+fn o3_the_listener_uses_a_fixed_redirect_url_exactly_as_registered() {
     let world = World::approved();
     let identity = world.simulator.identity();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -471,7 +471,7 @@ fn o5_an_id_token_of_another_issuer_or_app_is_refused() {
 }
 
 #[test]
-fn o6_each_error_of_the_authorization_is_told_apart() {
+fn o6_authorization_errors_are_distinguished() {
     let errors = [
         "access_denied",
         "invalid_request",
@@ -541,7 +541,7 @@ fn an_address_is_pasted_where_there_is_no_browser() {
     connect(&world, "work", &app, &more).expect(2).says("--paste");
     let pasting = [&more[..], &["--paste"]].concat();
     let user = world.simulator.us().users()[0].id.clone();
-    // What came to another address, or is none, is not for us.
+    // A request for another address, or an invalid one, is not a callback.
     let wrong: [fn(&str) -> String; 3] = [
         |url| url.replace("https://example.com/", "https://evil.example/"),
         |url| url.replace("/callback?", "/callback/other?"),
@@ -593,7 +593,7 @@ fn ctrl_c_leaves_nothing_half_done() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_told_before_anybody_is_sent_anywhere() {
+fn a_name_in_use_is_reported_before_the_browser_opens() {
     let world = World::connected();
     let app = world.simulator.identity().classic_app();
     let output = connect(&world, "work", &app, &["--access", "read"]).expect(2);

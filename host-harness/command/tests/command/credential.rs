@@ -197,7 +197,7 @@ fn without_a_key_the_ways_to_give_one_are_named() {
 }
 
 #[test]
-fn the_key_can_stand_in_a_variable() {
+fn the_key_can_be_in_a_variable() {
     let world = World::connected();
     let show =
         || world.harness(&["credential", "show", "work"]).without_env("WORKFLOW_NODE_KEY_FILE");
@@ -233,7 +233,7 @@ fn a_key_file_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn what_was_added_is_told_in_json() {
+fn the_added_credential_is_printed_in_json() {
     let world = World::approved();
     let args = add(&world, "work", &["--secret", "api_token=-", "--format", "json"]);
     let document = world.harness(&args).stdin(TOKEN).expect(0).json();

@@ -9,7 +9,7 @@ fn docs(world: &World, out: &Path, more: &[&str]) -> crate::support::Harness {
     world.harness(&[&["docs", world.plugin(), "--out", out][..], more].concat())
 }
 
-/// The pages of the real plugin, in a directory of their own.
+/// The pages of the real plugin, in a separate directory.
 fn written() -> (World, PathBuf, Output) {
     let world = World::new();
     let directory = world.path("reference");
@@ -37,7 +37,7 @@ fn the_reference_pages_that_are_checked_in_are_what_the_node_says_of_itself() {
 }
 
 #[test]
-fn every_action_is_told_of_with_its_parameters_and_examples() {
+fn every_action_is_documented_with_its_parameters_and_examples() {
     let (world, directory, output) = written();
     output.shows("written");
     let document = world.harness(&["inspect", world.plugin(), "--format", "json"]).expect(0).json();
@@ -136,7 +136,7 @@ fn pages_that_are_not_up_to_date_are_named_and_nothing_is_written() {
 }
 
 #[test]
-fn what_belongs_to_nothing_any_more_is_removed_and_other_files_are_left_alone() {
+fn obsolete_pages_are_removed_and_other_files_are_kept() {
     let (world, directory, _) = written();
     let tag = fs::read_to_string(directory.join("tag.md")).unwrap();
     fs::write(directory.join("gone.md"), &tag).unwrap();

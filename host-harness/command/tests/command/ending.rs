@@ -113,12 +113,12 @@ fn o17_a_service_that_is_down_is_asked_again_and_does_not_keep_the_secret_here()
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn impossible_operations_are_reported() {
     let world = connected();
     world.simulator.identity().configure(|settings| settings.has_revocation = false);
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);
     output.shows("did not revoke the refresh token").shows("pages of the service");
-    // A typed-in key belongs to whoever made it; without the plugin nobody knows how to revoke.
+    // A typed-in key belongs to the person who created it; without the plugin, the host cannot revoke it.
     let world = World::connected();
     let output = world.sends(&disconnect(&world, &["--yes"])).expect(0);
     output.shows("Delete it at the service");

@@ -94,7 +94,7 @@ fn the_help_names_the_exit_codes() {
 }
 
 #[test]
-fn the_command_tells_its_version() {
+fn the_command_prints_its_version() {
     World::new().harness(&["--version"]).expect(0).shows(env!("CARGO_PKG_VERSION"));
 }
 
@@ -107,7 +107,7 @@ fn a_command_line_that_cannot_be_read_is_bad_input() {
 }
 
 #[test]
-fn with_json_even_that_is_told_in_json() {
+fn with_json_even_usage_errors_are_json() {
     let world = World::new();
     for format in [&["--format", "json"][..], &["--format=jsonl"]] {
         let output = world.harness(&[&["run", "--conncet-to", "x"][..], format].concat()).expect(2);

@@ -58,7 +58,7 @@ fn a_person_connects_an_account_and_lands_on_a_page_that_can_be_closed() {
 }
 
 #[test]
-fn a_person_who_declines_is_told_so_on_both_sides() {
+fn declining_is_reported_in_the_browser_and_the_terminal() {
     let world = World::approved();
     let Some(browser) = Browser::open(&world.simulator) else { return };
     let waiting = waiting(&world, &["--access", "read"]);

@@ -112,7 +112,7 @@ fn the_real_plugin_is_shown_with_all_that_it_can_do() {
     for text in ["https://events.eu.pagerduty.com", "routing_key (string, secret)"] {
         output.shows(text);
     }
-    // Every operation stands in the lines below its resource, after what its name begins with.
+    // Every operation is listed below its resource, after its prefix.
     let words: Vec<&str> = output.stdout.split(|c: char| c.is_whitespace() || c == ',').collect();
     let document = document(&world, &[]);
     let actions = document["actions"].as_array().unwrap();
@@ -192,7 +192,7 @@ fn an_action_in_json_has_its_schemas_and_ready_commands() {
 #[test]
 fn an_examples_command_runs_as_it_is_printed() {
     let world = World::with_examples();
-    // The name that stands in the commands.
+    // The name in the commands.
     let key = world.simulator.us().keys().account;
     world.connect("NAME", &key);
     for name in ["incident_note", "on_call", "incident.create", "team_member", "tag"] {
@@ -271,7 +271,7 @@ fn a_file_that_is_not_there_is_bad_input() {
 }
 
 #[test]
-fn a_file_that_is_no_component_is_refused() {
+fn a_file_that_is_not_a_component_is_refused() {
     let world = World::new();
     let empty = world.file("empty.wasm", "");
     let text = world.file("text.wasm", "(module)");

@@ -15,7 +15,7 @@ fn arrived(world: &World, requests: usize) {
     }
 }
 
-/// Items that each write a note to an incident of its own, and the incidents.
+/// Items that each write a note to a different incident, and the incidents.
 fn notes(world: &World, count: usize) -> (Vec<String>, Vec<Value>) {
     let incidents: Vec<String> =
         (0..count).map(|_| world.simulator.us().add_incident(NewIncident::default())).collect();
@@ -177,7 +177,7 @@ fn a_journal_is_resumed_only_with_what_it_was_recorded_with() {
 }
 
 #[test]
-fn a_journal_with_a_key_of_its_own_can_be_passed_on() {
+fn a_journal_with_a_separate_key_can_be_shared() {
     let world = World::connected();
     let key = world.file("journal.key", &format!("{}\n", "a5".repeat(32)));
     make_private(&world.path("journal.key"));
@@ -199,7 +199,7 @@ fn a_journal_with_a_key_of_its_own_can_be_passed_on() {
 }
 
 #[test]
-fn a_damaged_journal_and_one_that_is_none_are_named() {
+fn damaged_and_invalid_journals_are_reported() {
     let world = World::connected();
     world.file("text.journal", "this is a text, and it is longer than the header of a journal: ….");
     replay(&world, "text.journal", &[]).expect(2).says("not a journal");

@@ -1,5 +1,5 @@
 //! The command, driven as people and programs drive it: the real binary, the real component, and a
-//! simulator of its own for each test.
+//! separate simulator for each test.
 
 mod approve;
 mod browser;

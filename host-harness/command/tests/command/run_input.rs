@@ -47,7 +47,7 @@ fn items_can_be_json_lines_in_a_file() {
 }
 
 #[test]
-fn no_items_are_no_error() {
+fn an_empty_list_of_items_succeeds() {
     let world = World::connected();
     for (text, format, expected) in
         [("[]", "json", "[]\n"), ("", "json", "[]\n"), ("\n", "jsonl", "")]
@@ -59,7 +59,7 @@ fn no_items_are_no_error() {
 }
 
 #[test]
-fn parameters_can_stand_in_a_file() {
+fn parameters_can_be_in_a_file() {
     let world = World::connected();
     let file = format!("@{}", world.file("parameters.json", "{\"query\":\"no such service\"}"));
     let args = ["service.list", "--credential", "work", "--parameters", &file, "--format", "json"];
@@ -155,7 +155,7 @@ fn bad_input_is_named_before_anything_is_asked_of_anyone() {
 }
 
 #[test]
-fn a_credential_that_is_missing_or_unusable_is_told_before_the_run() {
+fn a_missing_or_unusable_credential_is_reported_before_the_run() {
     let world = World::connected();
     world.run(&["service.list"]).expect(3).says("requires a credential in the slot `rest`");
     world.run(&["service.list", "--credential", "play"]).expect(3).says("Available: work");
@@ -171,7 +171,7 @@ fn a_credential_that_is_missing_or_unusable_is_told_before_the_run() {
 const EVENT: &str = r#"{"summary":"Disk full","source":"db-1","severity":"error"}"#;
 
 #[test]
-fn a_credential_finds_its_slot_or_is_told_it() {
+fn a_credential_is_assigned_to_its_slot_automatically_or_explicitly() {
     let world = World::connected();
     world.run(&["service.list", "--credential", "work"]).expect(0);
     world.run(&["service.list", "--credential", "rest=work"]).expect(0);

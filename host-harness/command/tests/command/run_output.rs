@@ -150,7 +150,7 @@ fn streamed_records_belong_to_the_item_that_they_came_from() {
 }
 
 #[test]
-fn what_an_item_yielded_before_it_failed_stands_in_every_format() {
+fn every_format_contains_the_records_of_a_failed_item() {
     let world = World::connected();
     world.simulator.us().add_services(250);
     let failing = || Fault::status(400).path("/services").after(2);
@@ -217,7 +217,7 @@ fn user(world: &World) -> String {
 }
 
 #[test]
-fn failed_items_are_told_with_kind_and_reason() {
+fn failed_items_are_reported_with_kind_and_reason() {
     let world = World::connected();
     let items = "{\"service_id\":\"PN0THER\"}\n{\"service_id\":\"PN0RHER\"}";
     let args = ["service.get", "--credential", "work", "--items", "-", "--continue-on-fail"];

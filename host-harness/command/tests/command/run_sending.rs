@@ -290,7 +290,7 @@ fn no_variable_sets_a_proxy() {
 }
 
 #[test]
-fn what_the_service_refuses_fails_the_item() {
+fn a_refusal_of_the_service_fails_the_item() {
     let world = World::connected();
     world.connect("read-only", &world.simulator.us().keys().account_read_only);
     world.connect("bad", "not-a-real-token");
@@ -410,7 +410,7 @@ fn an_archive_that_cannot_be_written_stops_the_run_before_it_begins() {
 }
 
 #[test]
-fn verbose_tells_what_happens_without_disturbing_the_output() {
+fn verbose_logs_to_standard_error_without_changing_the_output() {
     let world = World::connected();
     let args = ["service.list", "--credential", "work", "--format", "json", "-v"];
     let output = world.run(&args).expect(0);
@@ -466,7 +466,7 @@ fn credentials_for_a_proxy_are_sent_to_it_and_shown_nowhere() {
 }
 
 #[test]
-fn what_stands_in_the_place_of_a_proxys_credentials_file_is_not_quoted() {
+fn an_invalid_proxy_credentials_file_is_not_quoted() {
     let world = World::connected();
     let args = ["run", world.plugin(), "ability.list", "--credential", "work"];
     let more = ["--proxy", "http://127.0.0.1:9", "--proxy-credentials", "ada:hunter22"];

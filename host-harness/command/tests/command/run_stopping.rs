@@ -23,8 +23,8 @@ fn arrived(world: &World, requests: usize) {
     }
 }
 
-/// Twenty notes, each of which would stand twice if it were sent twice; each to an incident of its
-/// own, because notes to the same one are sent one by one.
+/// Twenty notes, each of which would exist twice if it were sent twice; each for a different
+/// incident, because notes on the same one are sent one after the other.
 fn twenty(world: &World) -> String {
     let item = |index: usize| {
         let incident = world.simulator.us().add_incident(NewIncident::default());
@@ -92,7 +92,7 @@ fn a_second_ctrl_c_ends_at_once() {
     // It computes, and does not listen.
     let args = ["hostile.misbehave", "--parameters", "{\"case\":\"loop\"}"];
     let mut running = world.run(&args).start();
-    // Again and again, because nobody tells when the command has begun to listen.
+    // Repeatedly, because nothing reports when the command has begun to listen.
     while running.child.try_wait().unwrap().is_none() {
         let id = running.child.id().to_string();
         let _ended = Command::new("kill").args(["-INT", &id]).output().is_ok();
@@ -104,7 +104,7 @@ fn a_second_ctrl_c_ends_at_once() {
 }
 
 #[test]
-fn what_takes_too_long_fails_with_a_timeout() {
+fn an_item_that_takes_too_long_fails_with_a_timeout() {
     let world = World::connected();
     world.simulator.fault(Fault::delay(Duration::from_secs(3600)).always());
     let args = ["service.list", "--credential", "work", "--timeout", "300ms", "--format", "json"];
@@ -114,7 +114,7 @@ fn what_takes_too_long_fails_with_a_timeout() {
 }
 
 #[test]
-fn a_plugin_that_is_stopped_ends_with_its_own_code_and_the_items_are_told() {
+fn a_stopped_plugin_has_its_own_exit_code_and_its_items_are_reported() {
     let world = World::with(component_build::guest("hostile"));
     world.harness(&["approve", world.plugin(), "--yes"]).expect(0);
     for case in ["panic", "no-result", "wrong-port", "no-json"] {
@@ -131,7 +131,7 @@ fn a_plugin_that_is_stopped_ends_with_its_own_code_and_the_items_are_told() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_reason_to_complain() {
+fn a_closed_pipe_is_not_an_error() {
     let world = World::connected();
     world.simulator.us().add_services(200);
     let args = [

@@ -50,7 +50,7 @@ fn a_file_with_a_wrong_item_sends_nothing() {
 }
 
 #[test]
-fn what_comes_on_standard_input_is_run_until_it_cannot_be_read() {
+fn items_on_standard_input_run_until_one_cannot_be_read() {
     let world = World::connected();
     let input = lines(&world, 600) + "{\"incident_id\"\n" + &lines(&world, 5);
     let output = world.run(&args("-", &[])).stdin(&input).expect(2);

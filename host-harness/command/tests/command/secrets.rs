@@ -121,7 +121,7 @@ fn secrets_of(world: &World) -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
-fn no_token_stands_in_what_is_printed_traced_kept_or_given_to_other_programs() {
+fn no_token_is_printed_traced_stored_or_passed_to_other_programs() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::approved();
     let identity = world.simulator.identity();

@@ -1,4 +1,4 @@
-//! Runs the command in a world of its own, and tells everything when it does not do as expected.
+//! Runs the command in a separate world, and prints everything if it does not behave as expected.
 
 use std::fmt;
 use std::io::Write as _;

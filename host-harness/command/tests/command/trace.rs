@@ -70,7 +70,7 @@ fn a_denied_request_is_shown_with_its_reason() {
 }
 
 #[test]
-fn any_archive_is_shown_and_what_is_none_is_named() {
+fn any_archive_is_shown_and_other_files_are_refused() {
     let world = World::new();
     let archive = json!({ "log": { "version": "1.2", "entries": [{
         "startedDateTime": "2026-11-30T12:00:00.000+01:00", "time": 12.5,

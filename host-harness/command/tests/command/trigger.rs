@@ -107,7 +107,7 @@ fn sigterm_takes_the_webhook_down_as_ctrl_c_does() {
 }
 
 #[test]
-fn what_may_be_left_behind_is_told_with_the_command_that_removes_it() {
+fn leftovers_are_reported_with_the_command_that_removes_them() {
     let world = World::connected();
     // It is made, and nobody hears of it; and it cannot be removed just now.
     world.simulator.fault(Fault::status(502).method("POST").after_apply());
@@ -186,7 +186,7 @@ fn a_trigger_that_polls_needs_no_address() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_before_anything_is_sent() {
+fn invalid_options_are_refused_before_anything_is_sent() {
     let world = World::connected();
     let plugin = world.plugin();
     let listen = |args: &[&str]| {
@@ -217,7 +217,7 @@ fn what_does_not_fit_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_refusal_of_the_service_is_told_with_its_reasons_and_leaves_nothing() {
+fn a_refusal_of_the_service_is_reported_with_its_reasons_and_leaves_nothing() {
     let world = World::connected();
     let parameters = r#"{"events":["incident.triggered","no.such.event"]}"#;
     let plugin = world.plugin();
@@ -253,7 +253,7 @@ fn a_receiver_is_tried_out_with_right_and_wrong_deliveries() {
     std::thread::sleep(Duration::from_millis(500));
     listening.interrupt();
     let (lines, said) = listening.end(0);
-    // Three deliveries with one id are one event; a ping is none.
+    // Three deliveries with one ID are one event; a ping is not an event.
     assert_eq!(lines.len(), 2, "{said}");
     assert_eq!(lines[0]["data"]["title"], "The pipe leaks");
     assert_eq!(lines[1]["event_type"], "incident.foretold");

@@ -262,7 +262,7 @@ fn a_connection_survives_a_restart_between_the_click_and_the_callback() {
 }
 
 #[test]
-fn what_a_token_may_connect_is_in_its_policy() {
+fn the_policy_of_a_token_limits_what_it_may_connect() {
     let world = World::new();
     let server = world.serve(&[]);
     let reader = server.client(&world.token("reader", &["--role", "run"]));

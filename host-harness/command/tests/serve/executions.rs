@@ -260,7 +260,7 @@ fn a_detached_execution_goes_on_and_is_asked_for_later() {
     until("the end", || status()["status"] == "finished");
     let items = client.get("/v1/executions/run-1/items").expect(200);
     assert_eq!(items["items"][1]["status"], "ok");
-    // What cannot run is told where it is asked for.
+    // A call that cannot run fails with its response.
     let mut broken = world.incidents("run-2", 1);
     broken["credentials"] = json!({});
     assert_eq!(client.post(&detach, &broken).status, 202);

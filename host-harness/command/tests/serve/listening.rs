@@ -145,7 +145,7 @@ fn a_unix_socket_is_its_owners() {
 }
 
 #[test]
-fn what_is_not_safe_or_not_declared_is_not_served() {
+fn unsafe_or_undeclared_settings_are_refused() {
     let world = World::new();
     let refused = |args: &[&str]| {
         let output = world.command(&[&["serve"], args].concat()).output().unwrap();

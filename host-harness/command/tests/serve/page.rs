@@ -490,7 +490,7 @@ fn a_trusted_proxy_names_the_person_and_nobody_else_does() {
         visitor.get("/page/plugins/pagerduty").body.contains("Withheld"),
         "a policy of the user's own"
     );
-    // A browser without cookies is not sent around for ever.
+    // A browser without cookies is not redirected forever.
     let mut blocked = Visitor::new(&server);
     blocked.more = visitor.more.clone();
     assert_eq!(blocked.get("/?entered=1").status, 401);

@@ -42,7 +42,7 @@ fn ended(visitor: &mut Visitor, at: &str) -> String {
 }
 
 #[test]
-fn a_form_is_filled_in_checked_and_run_and_shows_what_came_of_it() {
+fn a_form_is_filled_in_checked_and_run_and_shows_its_result() {
     let world = World::new();
     let server = world.serve(&[]);
     let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);

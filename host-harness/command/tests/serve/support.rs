@@ -1,4 +1,4 @@
-//! A server in a process of its own over a simulator, and a client that says exactly what it sends.
+//! A server in a separate process over a simulator, and a client that says exactly what it sends.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-// What a person does in n8n's editor.
+// The actions of a person in n8n's editor.
 
 import { chromium } from 'playwright-core';
 

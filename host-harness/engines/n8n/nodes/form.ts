@@ -39,7 +39,7 @@ function types(schema: Schema): string[] {
 
 function fieldType(schema: Schema): FieldType {
 	const [type, ...others] = types(schema);
-	// What can be of several types is written as an expression.
+	// A value that can have several types is written as an expression.
 	return others.length > 0 ? 'string' : (TYPES[type] ?? 'string');
 }
 
@@ -78,7 +78,7 @@ export function fields(form: Schema): ResourceMapperField[] {
 	});
 }
 
-/** What follows the name of a parameter that is a list. */
+/** The suffix of the name of a parameter that is a list. */
 export const LIST = '[]';
 
 /** The parameters whose choices come from the account, with their titles. */

@@ -1,4 +1,4 @@
-/** What the user has set in a node. */
+/** The parameters that the user has set in a node. */
 
 import type { IDataObject, IExecuteFunctions, IHookFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';

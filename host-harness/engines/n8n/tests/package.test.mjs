@@ -1,4 +1,4 @@
-// What n8n's scanner of community packages says.
+// The findings of n8n's scanner of community packages.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

@@ -112,7 +112,7 @@ function at(parameters, path) {
 	return path.split('.').reduce((value, name) => value?.[name], parameters);
 }
 
-/** What n8n gives to every method of a node. */
+/** The context that n8n passes to every method of a node. */
 function base({ url, token }) {
 	return {
 		getNode: () => NODE,

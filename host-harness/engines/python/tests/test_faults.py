@@ -1,4 +1,4 @@
-"""What the clients do when connections break and servers are busy."""
+"""The behavior of the clients with broken connections and busy servers."""
 
 import json
 import signal
@@ -259,7 +259,7 @@ def test_a_further_attempt_runs_only_what_has_failed_without_effect(
 
     with Client(server.url, server.token) as client:
         for attempt in (1, 2):
-            # What can only fail again is an error without another request to the service.
+            # A call that can only fail again is an error without another request to the service.
             with pytest.raises(ItemsFailedError) as raised:
                 run(client, attempt)
             kinds = [item.error.kind if item.error else "ok" for item in raised.value.result.items]

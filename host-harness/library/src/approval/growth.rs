@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_protects_a_person_is_growth_when_it_is_dropped() {
+    fn dropping_a_protection_is_growth() {
         let before = request(&documents());
         assert_eq!(before.growth_over(&before), [""; 0]);
         let grant = "/credential_types/0/grant";

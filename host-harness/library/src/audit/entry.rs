@@ -85,7 +85,7 @@ mod tests {
     use super::path_without_ids;
 
     #[test]
-    fn ids_do_not_stand_in_an_audit_path() {
+    fn audit_paths_contain_no_ids() {
         assert_eq!(path_without_ids("/v2/enqueue"), "/v2/enqueue");
         assert_eq!(path_without_ids("/incidents/PABC12/notes"), "/incidents/{}/notes");
         assert_eq!(path_without_ids("/users/ada@example.com"), "/users/{}");

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_written_even_if_whoever_waits_for_it_is_dropped() {
+    async fn an_event_is_written_even_if_its_caller_is_dropped() {
         let gate = Arc::new(Gate::default());
         let log = log(&gate, Duration::from_secs(20), 100);
         drop(tokio::time::timeout(Duration::from_millis(20), log.record(event(1))).await);

@@ -77,7 +77,7 @@ pub struct CredentialRequest {
 }
 
 /// Why a credential cannot be had.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
     /// There is none of this name.
@@ -131,7 +131,7 @@ pub enum CredentialError {
         /// Why.
         reason: String,
     },
-    /// The one who asks may not use it.
+    /// The caller may not use it.
     #[error("credential `{name}` cannot be used here: {reason}")]
     Forbidden {
         /// Its name.
@@ -152,9 +152,16 @@ pub enum CredentialError {
     /// It cannot be refreshed.
     #[error("credential `{0}` cannot be refreshed")]
     NotRefreshable(String),
-    /// The source failed.
-    #[error("the credential store failed: {0}")]
-    Source(String),
+    /// The store or source of credentials failed. The source of this error is what it reported.
+    #[error("the credential store failed")]
+    Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl CredentialError {
+    /// The store or source of credentials failed with this error.
+    pub fn source_failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Source(error.into())
+    }
 }
 
 pub(crate) fn not_connected(name: &str, user: Option<&User>) -> String {

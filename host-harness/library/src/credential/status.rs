@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_what_a_person_has_to_know() {
+    fn a_status_message_contains_what_a_person_must_know() {
         const DAY: u64 = 24 * 3_600_000;
         let now = 1_000 * DAY;
         let told = |health, expires_at, lifetime, renews| {

@@ -18,7 +18,7 @@ pub enum Mode {
     /// Its owner alone.
     #[default]
     Private,
-    /// Every workflow that names it, whoever runs it. Nobody can read it.
+    /// Every workflow that names it, regardless of the acting user. Nobody can read it.
     Shared,
     /// Everyone, each with a separate connection under the same name.
     PerUser,
@@ -259,7 +259,7 @@ pub struct Lease {
     pub not_before: u64,
 }
 
-/// What comes of asking for a lease.
+/// Result of requesting a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// It is the caller's.
@@ -317,7 +317,7 @@ pub enum HeadChange {
     Description(String),
     /// Other actions; `None` for all.
     AllowedActions(Option<BTreeSet<String>>),
-    /// Another mode. All connections lose their secrets: whoever agreed to the old mode has not
+    /// Another mode. All connections lose their secrets: the person who agreed to the old mode has not
     /// agreed to the new one.
     Mode(Mode),
     /// Another owner.

@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_refused() {
+    fn unresolvable_references_are_refused() {
         for keyword in UNSUPPORTED {
             assert!(refused(&json!({"properties": {"a": {keyword: "#a"}}})).contains(keyword));
         }

@@ -94,7 +94,7 @@ impl<'a> Meant<'a> {
             types.dedup();
             return if types.is_empty() { Self::Nothing } else { Self::Type(types) };
         }
-        // A member with a fixed value (or the value itself) tells the branches apart.
+        // A member with a fixed value (or the value itself) distinguishes the branches.
         let fixed = |errors: &[ValidationError<'static>]| {
             errors.iter().find_map(|error| {
                 let place = error.instance_path().to_string();

@@ -21,13 +21,14 @@ use super::waiting::{
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::budget::Charge;
 use crate::credential::CredentialError;
+use crate::error::chain;
 use crate::offload::Stop;
 use crate::transport::{
     AnswerRoom, SentMark, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };
 
 impl Session {
-    #[allow(clippy::too_many_arguments)] // Each is a thing of its own.
+    #[allow(clippy::too_many_arguments)] // Each is independent of the others.
     pub(super) async fn attempts(
         &self,
         judged: &Judged,
@@ -66,7 +67,7 @@ impl Session {
             summary.attempts += 1;
             let certain_before = !sent.is_set();
             let answer = self.transport.send_within(wire, &AnswerRoom::beside(charge)).await;
-            // Whoever waits lets others send meanwhile.
+            // A waiting request lets others be sent meanwhile.
             drop(turn);
             match answer {
                 Ok(response) => {
@@ -287,7 +288,7 @@ impl Session {
             }
             Ok(_) | Err(CredentialError::NotRefreshable(_)) => None,
             Err(error) => {
-                tracing::warn!(credential = %stale.name, %error, "cannot refresh the credential");
+                tracing::warn!(credential = %stale.name, error = %chain(&error), "cannot refresh the credential");
                 None
             }
         }

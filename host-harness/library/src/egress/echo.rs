@@ -285,7 +285,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
         write!(escaped, "\\u{unit:04x}").expect("writing to a string does not fail");
     }
     all.push(escaped);
-    // JSON as text in JSON: whoever reads the answer once has the escapes, and the secret with them.
+    // JSON as text in JSON: a reader who parses the response once has the escapes, and with them the secret.
     for at in 0..all.len() {
         if all[at].contains('\\') {
             all.push(all[at].replace('\\', "\\\\").replace('"', "\\\""));
@@ -312,7 +312,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
         }
         all.push(digits);
     }
-    // Five bytes are eight characters: what stands around touches the characters at the ends.
+    // Five bytes are eight characters: the surrounding text affects the characters at the ends.
     for offset in 0..5_usize {
         let mut padded = vec![0; offset];
         padded.extend_from_slice(bytes);
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_is_removed_wherever_it_stands_in_a_long_answer() {
+    fn an_echo_is_removed_at_every_position_of_a_long_response() {
         let secret = "canary-secret-0123456789";
         let escaped: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
         for before in [0, WINDOW - 100, WINDOW - 10, WINDOW, WINDOW + 30, 3 * WINDOW - 40] {

@@ -198,7 +198,7 @@ impl Handles {
 
     /// Replaces the secrets of an answer by handles; `None` when there were none. `most`: bytes of
     /// the answer afterward, and of a secret. Takes time with the answer.
-    #[allow(clippy::too_many_arguments)] // Each is a thing of its own.
+    #[allow(clippy::too_many_arguments)] // Each is independent of the others.
     pub(super) fn replace(
         &self,
         policy: &Policy,
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_have_handles_of_their_own() {
+    fn tenants_have_separate_handles() {
         let handles = Handles::new(3);
         let of = |tenant: &str| Holder {
             plugin: Digest::of(b"a"),

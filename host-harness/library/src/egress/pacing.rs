@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_plugins_credentials_users_and_origins_have_paces_and_pools_of_their_own() {
+    fn tenants_plugins_credentials_users_and_origins_have_separate_paces_and_pools() {
         let pacing = Pacing::new(None);
         let now = Duration::ZERO;
         let key = |tenant: &str, plugin: &str, credential: &str, user: Option<&str>| PaceKey {

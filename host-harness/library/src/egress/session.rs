@@ -68,7 +68,7 @@ impl Policy {
             node: self.node.clone(),
             user_agent: self.user_agent.clone(),
             origins: servers.resolved(&self.origins),
-            // Each credential has an origin of its own: see `CredentialType::at`.
+            // Each credential has a separate origin: see `CredentialType::at`.
             credential_types: self.credential_types.clone(),
             secrets,
         }
@@ -180,8 +180,8 @@ impl Session {
         if let Some(journal) = &self.journal {
             let lookup = |handle: &str| self.handles.known(&self.holder(), handle);
             let recorded = Box::pin(journal.answer(ticket, &result, &lookup)).await;
-            if let Err(reason) = recorded {
-                self.ending.end(reason);
+            if let Err(error) = recorded {
+                self.ending.end(error.reason());
             }
         }
         // From here on only the answer takes room.
@@ -195,7 +195,7 @@ impl Session {
         Answered { result, room }
     }
 
-    #[allow(clippy::too_many_arguments)] // Each is a thing of its own.
+    #[allow(clippy::too_many_arguments)] // Each is independent of the others.
     async fn run(
         &self,
         ticket: u64,
@@ -234,7 +234,8 @@ impl Session {
         }
         if let Some(journal) = &self.journal {
             let is_read = matches!(judged.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-            if let Err(reason) = journal.intent(ticket, judged.repeatable, is_read).await {
+            if let Err(error) = journal.intent(ticket, judged.repeatable, is_read).await {
+                let reason = error.reason();
                 self.ending.end(reason.clone());
                 let message = format!("{reason}; the request was not sent");
                 return Err(refusal(SendErrorKind::Cancelled, message));

@@ -43,7 +43,7 @@ fn http_date(value: &str) -> Option<i64> {
 }
 
 fn whole_milliseconds(number: f64) -> Option<i64> {
-    // The cast saturates; what is no number at all is nonsense.
+    // The cast saturates; a value that is not a number is invalid.
     number.is_finite().then_some(number as i64)
 }
 

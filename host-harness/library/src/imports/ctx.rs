@@ -296,7 +296,7 @@ impl WorkflowNodeCtx {
                 Admission::Refused(request, _) => journal.request(ticket, request, false),
                 Admission::Over(_) => Ok(()),
             }
-            .map_err(wasmtime::Error::msg)?;
+            .map_err(|error| wasmtime::Error::msg(error.reason()))?;
         }
         Ok(admission)
     }
@@ -426,7 +426,7 @@ impl WorkflowNodeCtx {
         if !journal.keeps_contents() {
             return Ok(());
         }
-        journal.push(record).map_err(wasmtime::Error::msg)
+        journal.push(record).map_err(|error| wasmtime::Error::msg(error.reason()))
     }
 
     /// The guest waits now: for further answers, if it has not taken those that it was told of.
@@ -525,14 +525,16 @@ impl WorkflowNodeCtx {
     /// Writes what was recorded, if there is much of it.
     async fn relieve(&self) -> wasmtime::Result<()> {
         match &self.journal {
-            Some(journal) => journal.relieve().await.map_err(wasmtime::Error::msg),
+            Some(journal) => {
+                journal.relieve().await.map_err(|error| wasmtime::Error::msg(error.reason()))
+            }
             None => Ok(()),
         }
     }
 
     /// Whether [`Self::next`] would name a ticket without waiting.
     pub(crate) fn has_finished(&mut self) -> bool {
-        // What is told from a journal is told when the guest asks, as it was when it was recorded.
+        // A completion from a journal is returned when the guest waits, as it was recorded.
         if self.script.is_some() || !self.told.is_empty() {
             return false;
         }
@@ -611,7 +613,7 @@ impl WorkflowNodeCtx {
     /// The same for every repetition of the item, different for every other.
     pub(super) fn idempotency_key(&self, item: u32) -> String {
         // By the execution's own position: an item that was wrong, and left out, must not lend its
-        // place to its neighbour.
+        // place to the next one.
         let item = self.positions.get(item as usize).copied().unwrap_or(item);
         let mut hash = Sha256::new();
         hash.update(self.execution.len().to_le_bytes());
@@ -648,7 +650,7 @@ impl WorkflowNodeCtx {
     }
 }
 
-/// Bytes of chance: SHA-256 over seed and counter, the same for ever, whatever library changes its
+/// Bytes of chance: SHA-256 over seed and counter, the same forever, whatever library changes its
 /// generator.
 pub(crate) fn draw(seed: u64, drawn: &mut u64, length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length + 32);

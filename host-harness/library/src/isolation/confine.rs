@@ -67,7 +67,7 @@ fn leave_namespaces() {
     use rustix::thread::{UnshareFlags, unshare_unsafe};
     let flags = UnshareFlags::NEWUSER | UnshareFlags::NEWNET | UnshareFlags::NEWIPC;
     #[allow(unsafe_code)]
-    // SAFETY: the worker has one thread, and the flags share neither memory nor descriptors anew.
+    // SAFETY: the worker has one thread, and the flags share neither memory nor descriptors again.
     // Where this is refused, the other layers hold.
     unsafe {
         unshare_unsafe(flags).ok();

@@ -99,7 +99,7 @@ impl Compiler {
         match tokio::time::timeout(time, question(&mut link)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                Err(Error::refused(format!("{what} exceeded the limits of a process: {error}")))
+                Err(Error::refused_by(format!("{what} exceeded the limits of a process"), error))
             }
             Err(_) => Err(Error::refused(format!("{what} took longer than {time:?}"))),
         }

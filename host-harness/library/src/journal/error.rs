@@ -1,8 +1,10 @@
 //! Why a journal cannot be written, read, resumed, or replayed.
 
 use std::io;
+use std::sync::Arc;
 
 use super::name::JournalName;
+use crate::error::chain;
 
 /// Why a journal cannot be written, read, resumed, or replayed.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +67,34 @@ pub enum JournalError {
     #[error("The plugin diverged from the journal: {0}")]
     Diverged(String),
     /// The execution cannot be recorded, so it was not begun.
-    #[error("Cannot record the execution: {0}. Nothing was sent")]
-    Unwritable(String),
+    #[error("Cannot record the execution, so nothing was sent")]
+    Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It cannot be read or written.
-    #[error("Cannot access the journal: {0}")]
+    #[error("Cannot access the journal")]
     Io(#[from] io::Error),
+}
+
+/// Why an execution cannot go on recording. Cloned for each of its requests that waits for its
+/// journal.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error("{0}")]
+    Full(String),
+    #[error("its journal cannot be written")]
+    Write(#[source] Arc<io::Error>),
+    #[error("its journal cannot be written")]
+    Seal(#[source] Arc<JournalError>),
+}
+
+impl From<RecordError> for JournalError {
+    fn from(error: RecordError) -> Self {
+        Self::Unwritable(error.into())
+    }
+}
+
+impl RecordError {
+    /// The reason in full, for an execution that stops because of it.
+    pub(crate) fn reason(&self) -> String {
+        chain(self)
+    }
 }

@@ -94,7 +94,7 @@ impl JournalStore for FileJournals {
             let file = match options().read(true).write(true).create_new(true).open(&path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    // Whoever asks wants to know whether it can be resumed now.
+                    // The caller needs to know whether it can be resumed now.
                     lock(&File::open(&path)?)?;
                     return Err(error);
                 }

@@ -43,7 +43,7 @@ const FARTHEST: u64 = 1 << 32;
 const KEY_LABEL: &[u8] = b"workflow-node journal: key of a journal, 1";
 const RECORD_LABEL: &[u8] = b"workflow-node journal: record, 1";
 
-/// The key that seals the keys of journals: 32 random bytes. Whoever has it and a journal can read
+/// The key that seals the keys of journals: 32 random bytes. Anyone with it and a journal can read
 /// everything in it, including the secrets behind handles.
 #[derive(Clone)]
 pub struct JournalKey(Zeroizing<[u8; KEY]>);
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_cannot_be_seen() {
+    fn sealed_records_are_unreadable() {
         let key = JournalKey::generate().unwrap();
         let secret = Record::Handle {
             handle: "secret:0".into(),

@@ -32,6 +32,7 @@ pub use recording::Recording;
 pub(crate) use recording::{RecordedPortion, item_digest};
 pub use store::{JournalStore, JournalWriter, MemoryJournals, StoredJournal};
 
+use crate::error::chain;
 use crate::limits::JournalLimits;
 use record::{Record, Start};
 
@@ -174,7 +175,7 @@ impl Journals {
             *swept = Some(Instant::now());
         }
         if let Err(error) = self.remove_expired().await {
-            tracing::warn!(%error, "expired journals cannot be removed");
+            tracing::warn!(error = chain(&error), "expired journals cannot be removed");
         }
     }
 
@@ -190,7 +191,7 @@ impl Journals {
         let (sealer, header) = frame::Sealer::create(&name, &self.shared.key)?;
         let recorder = Recorder::new(writer, sealer, header, 0, self);
         let start = serde_json::to_string(start).map_err(io::Error::other)?;
-        recorder.push(Record::Started(start)).map_err(JournalError::Unwritable)?;
+        recorder.push(Record::Started(start)).map_err(JournalError::from)?;
         Ok(Arc::new(recorder))
     }
 
@@ -199,7 +200,10 @@ impl Journals {
         recorder.close().await;
         let name = JournalName::of(&start.actor.tenant, &start.id);
         if let Err(error) = self.remove(&name).await {
-            tracing::warn!(%error, "the journal of an execution that was not begun is left");
+            tracing::warn!(
+                error = chain(&error),
+                "the journal of an execution that was not begun is left"
+            );
         }
     }
 

@@ -82,7 +82,7 @@ pub(crate) struct Portion {
     pub(crate) credentials: Vec<(String, CredentialView)>,
 }
 
-/// What came of an item.
+/// Result of an item.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct ItemEnd {
     /// Digest of all output and of the error.
@@ -266,7 +266,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_is_read_as_it_was_written(
+        fn a_record_is_read_unchanged(
             response in response(), request in request(), ticket in any::<u64>(), text in ".{0,32}",
         ) {
             let seen = Seen { now: ticket, cancelled: true, deadline: Some(ticket) };

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::error::RecordError;
 use super::frame::{OVERHEAD, Sealer};
 use super::record::{Parts, Record, request_digest};
 use super::store::JournalWriter;
@@ -39,7 +40,7 @@ struct State {
     /// Bytes up to the end of the buffer.
     total: u64,
     /// Why nothing can be written any more.
-    failed: Option<String>,
+    failed: Option<RecordError>,
     /// The limit was reached, and the execution goes on.
     is_over: bool,
     /// Handles whose secrets are in the journal.
@@ -101,10 +102,10 @@ impl Recorder {
     /// # Errors
     ///
     /// Why the execution must stop.
-    pub(crate) fn push(&self, record: Record) -> Result<(), String> {
+    pub(crate) fn push(&self, record: Record) -> Result<(), RecordError> {
         let mut state = self.state();
-        if let Some(reason) = &state.failed {
-            return Err(reason.clone());
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
         }
         if state.is_over {
             return Ok(());
@@ -112,7 +113,7 @@ impl Recorder {
         if state.total + OVERHEAD as u64 > self.limit && !record.closes() {
             let reason = exceeded("the size of its journal", "journal_bytes", self.limit);
             return match self.options.at_limit {
-                AtLimit::Stop => Err(reason),
+                AtLimit::Stop => Err(RecordError::Full(reason)),
                 AtLimit::Continue => {
                     tracing::warn!(%reason, "the execution goes on without a journal");
                     state.seal(Record::Unjournaled { reason })?;
@@ -130,7 +131,7 @@ impl Recorder {
         ticket: u64,
         request: &Request,
         is_whole: bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), RecordError> {
         self.push(match self.keeps_contents() {
             true => Record::Request { ticket, is_whole, request: request.clone() },
             false => Record::RequestDigest { ticket, digest: request_digest(request) },
@@ -143,7 +144,7 @@ impl Recorder {
         ticket: u64,
         repeatable: bool,
         is_read: bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), RecordError> {
         self.push(Record::Intent { ticket, repeatable })?;
         if !repeatable {
             self.state().unsafe_tickets.insert(ticket);
@@ -160,7 +161,7 @@ impl Recorder {
         ticket: u64,
         answer: &Result<Response, SendError>,
         lookup: Lookup<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), RecordError> {
         if !self.keeps_contents() {
             let (status, maybe_sent, digest) = match answer {
                 Ok(response) => {
@@ -185,7 +186,7 @@ impl Recorder {
     }
 
     /// Adds the secrets of the handles in these bytes.
-    pub(crate) fn handles(&self, bytes: &[u8], lookup: Lookup<'_>) -> Result<(), String> {
+    pub(crate) fn handles(&self, bytes: &[u8], lookup: Lookup<'_>) -> Result<(), RecordError> {
         if !self.keeps_contents() {
             return Ok(());
         }
@@ -207,7 +208,7 @@ impl Recorder {
     }
 
     /// Writes what waits, if there is much of it.
-    pub(crate) async fn relieve(&self) -> Result<(), String> {
+    pub(crate) async fn relieve(&self) -> Result<(), RecordError> {
         match self.waiting() > BUFFERED {
             true => self.flush(false).await,
             false => Ok(()),
@@ -219,7 +220,7 @@ impl Recorder {
     /// # Errors
     ///
     /// Why the execution must stop.
-    pub(crate) async fn flush(&self, durable: bool) -> Result<(), String> {
+    pub(crate) async fn flush(&self, durable: bool) -> Result<(), RecordError> {
         let target = self.state().total;
         let reached = || match durable {
             true => self.durable.load(Ordering::Acquire) >= target,
@@ -235,13 +236,13 @@ impl Recorder {
         }
         let (bytes, end) = {
             let mut state = self.state();
-            if let Some(reason) = &state.failed {
-                return Err(reason.clone());
+            if let Some(error) = &state.failed {
+                return Err(error.clone());
             }
             (std::mem::take(&mut state.buffer), state.total)
         };
         let (written, made_durable) = (self.written.clone(), self.durable.clone());
-        // A task of its own: whoever waits may be given up, and what was begun must be written whole.
+        // A separate task: the waiting task may be dropped, and a write that has begun must be completed.
         let done = tokio::spawn(async move {
             let Some(writer) = &mut *writer else {
                 return Err(std::io::Error::other("it was closed"));
@@ -255,8 +256,8 @@ impl Recorder {
         });
         let done = done.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         done.map_err(|error| {
-            let reason = format!("its journal cannot be written: {error}");
-            self.state().failed.get_or_insert(reason).clone()
+            let error = RecordError::Write(Arc::new(error));
+            self.state().failed.get_or_insert(error).clone()
         })
     }
 
@@ -264,22 +265,22 @@ impl Recorder {
     pub(crate) async fn close(&self) {
         // Not durable: an end that is lost is found out again, and nothing is sent for it.
         if let Err(error) = self.flush(false).await {
-            tracing::error!(%error, "the end of a journal is lost");
+            tracing::error!(error = error.reason(), "the end of a journal is lost");
         }
         *self.writer.lock().await = None;
     }
 }
 
 impl State {
-    fn seal(&mut self, record: Record) -> Result<(), String> {
+    fn seal(&mut self, record: Record) -> Result<(), RecordError> {
         match self.sealer.seal(record, &mut self.buffer) {
             Ok(bytes) => {
                 self.total += bytes as u64;
                 Ok(())
             }
             Err(error) => {
-                let reason = format!("its journal cannot be written: {error}");
-                Err(self.failed.get_or_insert(reason).clone())
+                let error = RecordError::Seal(Arc::new(error));
+                Err(self.failed.get_or_insert(error).clone())
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::digest::{Digest, hex};
 use crate::execution::Execution;
 use crate::secret::Secret;
 
-/// A journal that was read: the call, what the guest was told, and what came of it.
+/// A journal that was read: the call, what the guest received, and its result.
 #[derive(Debug)]
 pub struct Recording {
     name: JournalName,
@@ -36,7 +36,7 @@ pub(crate) struct RecordedPortion {
     pub(crate) end: Option<RecordedEnd>,
 }
 
-/// What came of a call.
+/// Result of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct RecordedEnd {
     pub(crate) items: Vec<ItemEnd>,

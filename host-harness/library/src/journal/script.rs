@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_were_not_made_and_those_that_were_are_told_apart() {
+    fn requests_that_were_made_are_distinguished_from_others() {
         let extra = diverged(script(&[], true).submit(1, request("https://a.example")));
         assert!(extra.contains("request 1") && extra.contains("not made"), "{extra}");
         let lacking = script(&[recorded(1, "https://a.example")], true).returned();
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_at_the_end_is_sent_only_where_that_is_safe() {
+    fn open_requests_at_the_end_are_sent_only_if_safe() {
         let url = "https://a.example";
         let records = [
             recorded(1, url),

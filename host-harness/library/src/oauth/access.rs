@@ -15,6 +15,7 @@ use crate::credential::{
     Health, LastUse, Mode, Stored, ended, outcome_unknown,
 };
 use crate::description::Grant;
+use crate::error::chain;
 use crate::principal::Principal;
 
 /// Decides who may use which credential, and supplies it. Owns what it has last seen and reported.
@@ -132,8 +133,8 @@ impl Access {
             Health::Disconnected => return reconnect("it was disconnected".to_owned()),
             _ if request.offline => return Ok(stored),
             Health::Connected | Health::Refused { .. } if !was_lost => {}
-            // Whether it can still be used, and whether the refresh may be sent again, is for the
-            // one who holds the lease to say.
+            // The holder of the lease decides whether it can still be used, and whether the refresh
+            // may be sent again.
             _ if can_renew => {
                 return self.renewer.renewed(refresh_request(request, key, &stored, false)).await;
             }
@@ -188,7 +189,8 @@ impl Access {
         let health = Health::Refused { at: self.backend.clock.unix_milliseconds() };
         if let Err(error) = self.backend.store.set_health(key, revision, health).await {
             tracing::warn!(
-                credential = %key, %error, "cannot record that the credential was rejected"
+                credential = %key, error = %chain(&error),
+                "cannot record that the credential was rejected"
             );
             return;
         }
@@ -306,7 +308,7 @@ impl CredentialSource for Access {
             let Ok(key) = access.permitted(&request).await else {
                 return;
             };
-            // One after the other, so that those who depend on it are told once.
+            // One after the other, so that its dependents are notified once.
             let turn = access.renewer.turn(&key);
             {
                 let _held = turn.lock().await;
@@ -336,7 +338,8 @@ impl CredentialSource for Access {
             let marked = backend.store.set_health(&key, revision, Health::Connected).await;
             if let Err(error) = marked {
                 tracing::debug!(
-                    credential = %key, %error, "cannot record that the credential works again"
+                    credential = %key, error = %chain(&error),
+                    "cannot record that the credential works again"
                 );
             }
         });

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused_and_not_quoted() {
+    fn an_invalid_token_response_is_refused_and_not_quoted() {
         let canary = "canary-token-0123456789";
         for answer in [
             json!({"access_token": format!("{canary}\n"), "token_type": "bearer"}),

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_private_key_is_refused_without_repeating_it() {
+    fn an_invalid_private_key_is_refused_without_quoting_it() {
         for text in ["", "hunter2", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"]
         {
             let error = assertion(&Secret::new(text), None, "app", "https://id.test/token", 0);

@@ -61,7 +61,7 @@ impl Callback {
             )
         };
         place(&self.url) == place(redirect)
-            // What the redirect URL's own query says, stands in the callback, too.
+            // The callback also contains the query of the redirect URL.
             && redirect.query_pairs().all(|pair| self.url.query_pairs().any(|one| one == pair))
     }
 
@@ -87,7 +87,7 @@ impl Callback {
     }
 }
 
-/// A parameter's value. Whoever writes one twice wants different readers to see different things.
+/// A parameter's value. A repeated parameter may be an attempt to make different readers see different values.
 fn only(url: &Url, name: &str) -> Result<Option<String>, &'static str> {
     let mut values = url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value);
     let first = values.next().map(|value| value.into_owned());
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn each_error_has_words_of_its_own_and_none_repeats_foreign_text() {
+    fn each_error_has_a_specific_message_without_foreign_text() {
         let known = [
             "access_denied",
             "invalid_scope",

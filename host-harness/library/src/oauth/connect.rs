@@ -159,7 +159,7 @@ impl Connector {
             .set_pkce_challenge(challenge)
             .set_redirect_uri(std::borrow::Cow::Owned(
                 oauth2::RedirectUrl::new(redirect.to_string())
-                    .map_err(|error| ConnectError::Refused(error.to_string()))?,
+                    .map_err(|error| ConnectError::Prepare(error.into()))?,
             ))
             .add_scopes(draft.asked.iter().map(|scope| oauth2::Scope::new(scope.clone())));
         for (name, value) in &oauth.parameters {
@@ -338,8 +338,7 @@ fn service(refusal: Refusal) -> ConnectError {
 /// 256 bits from the system, as text.
 fn random_text() -> Result<String, ConnectError> {
     let mut bytes = [0; 32];
-    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
-        ConnectError::Refused(format!("the system provides no random bytes: {error}"))
-    })?;
+    let filled = rand::rngs::SysRng.try_fill_bytes(&mut bytes);
+    filled.map_err(|error| ConnectError::Prepare(error.into()))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -14,6 +14,7 @@ use crate::credential::reference::Freshness;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, Dependant, Health, Stored,
 };
+use crate::error::chain;
 use crate::plugin::Plugin;
 
 /// What became of a token when its credential was disconnected.
@@ -25,7 +26,7 @@ pub struct Revoked {
     pub failed: Option<String>,
 }
 
-/// What came of a disconnection.
+/// Result of a disconnection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Disconnection {
     /// The tokens that the service was asked to revoke.
@@ -55,8 +56,11 @@ impl Connector {
         let stored = self.backend.store.open(key).await;
         let (revoked, not_asked) = match &stored {
             Ok(stored) => self.revoke_tokens(stored, by, plugin).await,
-            Err(error @ CredentialError::NotConnected { .. }) => return Err(error.clone()),
-            Err(error) => (Vec::new(), Some(error.to_string())),
+            Err(CredentialError::NotConnected { name, user }) => {
+                let (name, user) = (name.clone(), user.clone());
+                return Err(CredentialError::NotConnected { name, user });
+            }
+            Err(error) => (Vec::new(), Some(chain(&error))),
         };
         // Tokens may have been renewed since they were read.
         let mut revision = stored.as_ref().map_or(0, |stored| stored.connection.revision);

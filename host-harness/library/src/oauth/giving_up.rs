@@ -1,13 +1,14 @@
-//! What it means for a connection that no new tokens came.
+//! The consequences for a connection if no new tokens arrived.
 
 use super::renew::{RefreshOutcome, RefreshRequest, Renewer, milliseconds};
 use super::wire::{Refusal, RefusalKind};
 use crate::credential::{
     ConnectionKey, CredentialError, Health, Lease, LeaseChange, Stored, outcome_unknown,
 };
+use crate::error::chain;
 
 impl Renewer {
-    /// No new tokens: what that means for the connection.
+    /// Handles a refresh without new tokens.
     pub(crate) async fn given_up(
         &self,
         refresh: &RefreshRequest,
@@ -67,7 +68,7 @@ impl Renewer {
         }
     }
 
-    /// A refresh was sent, and what came of it nobody knows.
+    /// A refresh was sent, and its result is unknown.
     pub(crate) async fn outcome_unknown(
         &self,
         refresh: &RefreshRequest,
@@ -109,7 +110,7 @@ impl Renewer {
         let change = LeaseChange::Release { not_before };
         if let Err(error) = self.backend.store.hold(key, lease.fence, change).await {
             // It runs out by itself.
-            tracing::warn!(credential = %key, %error, "cannot release the lease");
+            tracing::warn!(credential = %key, error = %chain(&error), "cannot release the lease");
         }
     }
 }

@@ -75,7 +75,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// An administrator of the default tenant, e.g. whoever owns the store's file and key.
+    /// An administrator of the default tenant, such as the owner of the store's file and key.
     pub fn admin() -> Self {
         Self { principal: Principal::default(), is_admin: true }
     }
@@ -161,7 +161,7 @@ impl CredentialManager {
     }
 
     /// Waits for what is in progress: a program that ends in the middle of a refresh does not know
-    /// what came of it. Bounded by the time that a token endpoint may take.
+    /// the result. Bounded by the time that a token endpoint may take.
     pub async fn settle(&self) {
         self.0.renewer.settle().await;
     }
@@ -256,7 +256,7 @@ impl CredentialManager {
     }
 
     /// Finishes an authorization with the URL that the service has sent the person back to. Each
-    /// can be finished once, and by whoever has begun it: else a person who consents would give
+    /// can be finished once, and by the principal who has begun it: otherwise a person who consents would give
     /// their account to somebody who has sent them the address.
     ///
     /// # Errors

@@ -13,7 +13,7 @@
 //! | the browser's way back to this machine, and the page it ends on | `loopback`, `page` |
 //! | rights in words; what lacks | `rights` |
 //! | token and revocation requests, by the `oauth2` crate | `wire`, `answer` |
-//! | exactly one refresh, and what it means when none came of it | `renew`, `giving_up` |
+//! | exactly one refresh, and the meaning of a refresh without a response | `renew`, `giving_up` |
 //! | who may use what | `access` |
 //! | the end | `ending` |
 //! | what all of them work with | `backend` |
@@ -41,7 +41,7 @@
 //! let authorization = credentials.begin(plugin, order, &ada).await?;
 //! // Show `authorization.rights`, then send the browser to `authorization.url`. Later, with the
 //! // URL of the request that comes to the redirect URL, and
-//! // whoever is signed in there:
+//! // the signed-in user:
 //! let connection = credentials.finish(callback, &ada).await?;
 //! let page = Page::connected("work", "", &[]).html();
 //! credentials.keep(connection, &ada).await?;
@@ -124,6 +124,10 @@ pub enum ConnectError {
     /// A rule of this host.
     #[error("{0}")]
     Refused(String),
+    /// The system provides no random bytes, or the redirect URI or the pending connection cannot be
+    /// written.
+    #[error("the connection cannot be prepared")]
+    Prepare(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The callback belongs to no authorization that waits here.
     #[error(
         "this callback belongs to no connection that was begun here, or to one that is over: begin \

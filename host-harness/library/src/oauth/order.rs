@@ -35,7 +35,7 @@ pub struct ConnectOrder {
     pub mode: Mode,
     /// The actions that it may be used for; `None` for all.
     pub allowed_actions: Option<BTreeSet<String>>,
-    /// With [`Mode::PerUser`] whose connection this is; `None` for whoever connects it. Only an
+    /// With [`Mode::PerUser`] whose connection this is; `None` for the user who connects it. Only an
     /// administrator connects for somebody else.
     pub user: Option<User>,
     /// Name of the credential type.
@@ -57,7 +57,7 @@ pub struct ConnectOrder {
 }
 
 impl ConnectOrder {
-    /// The order with whoever connects in the place of what it leaves open.
+    /// The order with the connecting user in place of missing values.
     pub(crate) fn by(mut self, by: &Actor) -> Self {
         let acting = || Some(by.principal.user.clone());
         match self.mode {
@@ -180,7 +180,7 @@ impl Connector {
             name: order.name.clone(),
             reason: "only an administrator can connect an account for another user".to_owned(),
         };
-        // Whoever can connect for another makes the other act as their own account.
+        // A user who could connect for another one would make that user act as the wrong account.
         if for_another(&order.user) && !by.is_admin {
             return Err(forbidden().into());
         }

@@ -110,7 +110,7 @@ mod tests {
     use super::Page;
 
     #[test]
-    fn what_is_named_on_the_page_cannot_become_part_of_it() {
+    fn values_on_the_page_are_escaped() {
         let evil = "<script>alert(1)</script>\"'&\u{1b}";
         let html = Page::connected(evil, evil, &[evil.to_owned()]).html();
         assert!(!html.contains("<script") && !html.contains('\u{1b}'), "{html}");

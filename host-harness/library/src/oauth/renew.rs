@@ -29,6 +29,7 @@ use crate::credential::{
 };
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
+use crate::error::chain;
 
 /// How often a process looks whether another one has finished.
 const LOOKING: Duration = Duration::from_millis(40);
@@ -84,7 +85,7 @@ impl Renewer {
         self.in_progress.reopen();
     }
 
-    /// Does something to its end, whoever waits for it.
+    /// Completes a future, even if its caller is dropped.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -107,16 +108,15 @@ impl Renewer {
         }
     }
 
-    /// A connection that is newer than the stale one. Does not end with the one who asks: a
+    /// A connection that is newer than the stale one. Does not end with its caller: a
     /// refresh that was sent is always waited for.
     pub(crate) async fn renewed(&self, refresh: RefreshRequest) -> Result<Stored, CredentialError> {
         let renewer = self.clone();
         let name = refresh.key.name.clone();
         let task = self.spawn(async move { renewer.renew_in_turn(&refresh).await });
         task.await.unwrap_or_else(|error| {
-            Err(CredentialError::Source(format!(
-                "the refresh of `{name}` was interrupted: {error}"
-            )))
+            tracing::error!(credential = name, %error, "the refresh was interrupted");
+            Err(CredentialError::source_failed(error))
         })
     }
 
@@ -155,7 +155,7 @@ impl Renewer {
                 }
                 Claim::Granted(lease) => {
                     crash_point("claimed");
-                    // Read again: the one who held it before may have finished between the look
+                    // Read again: the previous holder may have finished between the look
                     // and the claim.
                     let stored = self.backend.store.open(&refresh.key).await?;
                     let decided = self.decided(refresh, &stored);
@@ -220,7 +220,7 @@ impl Renewer {
         let rotates = credential_type.grant.has_refresh_tokens();
         let grace = grace(credential_type);
         let now = self.backend.clock.unix_milliseconds();
-        // What an earlier holder has sent, and nobody knows what came of it.
+        // A request of an earlier holder, whose result is unknown.
         let lost_at = lease.sent_at.or(match stored.connection.health {
             Health::RefreshOutcomeUnknown { sent_at } => Some(sent_at),
             _ => None,
@@ -319,7 +319,7 @@ impl Renewer {
             loop {
                 self.backend.clock.sleep(self.backend.timing.lease / 3).await;
                 if let Err(error) = self.backend.store.hold(&refresh.key, lease.fence, hold).await {
-                    tracing::warn!(credential = %refresh.key, %error, "cannot extend the lease");
+                    tracing::warn!(credential = %refresh.key, error = %chain(&error), "cannot extend the lease");
                 }
             }
         };
@@ -354,7 +354,9 @@ impl Renewer {
                     return self.backend.store.open(&refresh.key).await;
                 }
                 Err(error @ CredentialError::Source(_)) if attempt < WRITING => {
-                    tracing::error!(credential = %refresh.key, %error, "cannot store the new tokens");
+                    tracing::error!(
+                        credential = %refresh.key, error = %chain(&error), "cannot store the new tokens"
+                    );
                     self.backend.clock.sleep(Duration::from_millis(100 * u64::from(attempt))).await;
                 }
                 Err(error) => return Err(error),

@@ -146,7 +146,7 @@ impl Connector {
             is_admin: pending.by.is_admin,
         };
         let text = serde_json::to_string(&suspended);
-        text.map(Secret::new).map_err(|error| ConnectError::Refused(error.to_string()))
+        text.map(Secret::new).map_err(|error| ConnectError::Prepare(error.into()))
     }
 
     /// See [`CredentialManager::restore`](super::CredentialManager::restore).

@@ -81,7 +81,7 @@ pub(crate) enum RefusalKind {
     Declined,
 }
 
-/// Whoever asks a token endpoint for one credential.
+/// The client of a token endpoint for one credential.
 pub(crate) struct Wire<'a> {
     pub(crate) endpoints: &'a Endpoints,
     pub(crate) caller: &'a EndpointCaller,
@@ -401,7 +401,7 @@ where
             Refusal { kind, reason: format!("the token endpoint: {message}"), retry_after }
         }
         RequestTokenError::ServerResponse(answer) => refused(&answer.name(), status),
-        // Neither the error nor the body is told: both may hold tokens.
+        // Neither the error nor the body is reported, because both may contain tokens.
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => match status {
             Some(status @ 200..=299) => Refusal {
                 kind: RefusalKind::Lost,

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_act_on_is_escaped() {
+    fn terminal_control_sequences_are_escaped() {
         assert_eq!(escaped("a\u{1b}[31m\r\n\tb\u{202e}"), "a\\u{1b}[31m\\u{d}\n    b\\u{202e}");
     }
 

@@ -363,8 +363,8 @@ impl Plugin {
             })
         })?;
         let value = self.document("configuration.json", &text, &self.shared.limits)?;
-        let configuration: Configuration =
-            serde_json::from_value(value).map_err(|error| Error::refused(error.to_string()))?;
+        let configuration: Configuration = serde_json::from_value(value)
+            .map_err(|error| Error::refused_by("its configuration cannot be read", error))?;
         crate::description::check_configuration(&described, &configuration).map_err(|problem| {
             Error::refused(format!("its configuration exceeds its description: {problem}"))
         })?;
@@ -380,7 +380,8 @@ impl Plugin {
     /// A document that the plugin has returned, checked and parsed.
     fn parsed<D: Document>(&self, text: &str, limits: &Limits) -> Result<D, Error> {
         self.document(D::NAME, text, limits)?;
-        D::from_json(text).map_err(|error| Error::refused(error.to_string()))
+        D::from_json(text)
+            .map_err(|error| Error::refused_by("a document of it cannot be read", error))
     }
 
     /// Makes a credential of what a user has entered into the form of a credential type, for an

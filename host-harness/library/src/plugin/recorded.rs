@@ -44,7 +44,7 @@ impl Default for Resume {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Replay {
-    /// What came of the execution, as far as the journal goes.
+    /// Result of the execution, as far as the journal contains it.
     pub outcome: Outcome,
     /// Whether the journal holds the execution up to its end.
     pub is_complete: bool,

@@ -12,7 +12,7 @@ use crate::limits::{Limits, RECORD_OVERHEAD, too_much_output};
 /// What a guest returns for an item.
 pub(crate) type GuestResult = Result<Vec<OutputItem>, GuestError>;
 
-/// What came of each item.
+/// Result of each item.
 type ItemResults = Vec<Result<Vec<OutputRecord>, ItemError>>;
 
 /// Bytes of results that are checked on the executor's own thread.

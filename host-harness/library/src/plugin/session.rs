@@ -141,7 +141,7 @@ impl Plugin {
         let first = positions.first().copied().unwrap_or_default();
         let (mut seed, mut script) = (seed(&id, first), None);
         if let Some(Recorded { portion, script: recorded }) = recorded {
-            // What the guest was told of the credentials, it is told again.
+            // The guest receives the same view of the credentials again.
             views = portion.credentials.into_iter().collect();
             (seed, script) = (portion.seed, Some((recorded, portion.seen)));
         }

@@ -1,4 +1,4 @@
-//! Executions as streams: items come in one by one, what comes of them goes out as it comes.
+//! Executions as streams: items arrive one by one, and their results are returned as they arrive.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -8,6 +8,7 @@ use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
     HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
+use crate::error::chain;
 
 impl SqliteStore {
     async fn on_blocking_thread<T: Send + 'static>(
@@ -17,7 +18,7 @@ impl SqliteStore {
         let store = self.clone();
         match tokio::task::spawn_blocking(move || work(&store)).await {
             Ok(result) => Ok(result?),
-            Err(error) => Err(CredentialError::Source(error.to_string())),
+            Err(error) => Err(CredentialError::source_failed(error)),
         }
     }
 }
@@ -117,7 +118,7 @@ impl CredentialStore for SqliteStore {
             .on_blocking_thread(move |store| store.note_use(&key, &last, workflow.as_deref()))
             .await;
         if let Err(error) = noted {
-            tracing::warn!(credential = name, %error, "the last use was not recorded");
+            tracing::warn!(credential = name, error = %chain(&error), "the last use was not recorded");
         }
     }
 }

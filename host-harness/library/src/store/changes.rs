@@ -83,7 +83,7 @@ impl SqliteStore {
                     if found != expected {
                         return Err(StoreError::Changed { name: name.clone(), expected, found });
                     }
-                    // Sealing anew what others have changed would make it good.
+                    // Resealing a row that others have changed would legitimize the change.
                     row.secrets(&head, opened)?;
                     let before = row.course(&head, opened)?;
                     course.used = before.used;
@@ -286,7 +286,7 @@ impl SqliteStore {
             {
                 return Err(StoreError::Changed { name: key.name.clone(), expected, found });
             }
-            // Sealing the row as it stands would make good what others have done to it.
+            // Sealing the current row would legitimize changes that others have made to it.
             let mut secrets = row.secrets(&head, opened)?;
             head.head(opened)?;
             let mut connection = row.connection(&head)?;

@@ -7,7 +7,6 @@ use rusqlite::ErrorCode;
 
 use super::key::KeyKind;
 use crate::credential::CredentialError;
-use crate::error::chain;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -234,7 +233,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The system gives no random bytes.
-    #[error("the system provides no random bytes: {0}")]
+    #[error("the system provides no random bytes")]
     Random(#[source] Source),
     /// SQLite fails for another reason, e.g. a full disk.
     #[error("the credential store {} cannot be used", path.display())]
@@ -318,7 +317,7 @@ impl From<StoreError> for CredentialError {
             error @ (StoreError::InvalidName { .. }
             | StoreError::OtherKind { .. }
             | StoreError::UserOfMode { .. }) => Self::Invalid(error.to_string()),
-            error => Self::Source(chain(&error)),
+            error => Self::source_failed(error),
         }
     }
 }

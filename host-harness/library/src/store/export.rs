@@ -72,7 +72,7 @@ impl Drop for Entry {
     }
 }
 
-/// What came of an import.
+/// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
     /// Kept from now on.

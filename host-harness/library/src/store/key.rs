@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_key_is_refused_and_not_quoted() {
+    fn an_invalid_key_is_refused_and_not_quoted() {
         let long = "ab".repeat(4000);
         for text in ["", "correct horse", &"g".repeat(64), &"a".repeat(63), &"A".repeat(42), &long]
         {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_cost_is_no_less_than_64_mebibytes_and_3_passes() {
+    fn the_default_cost_is_at_least_64_mebibytes_and_3_passes() {
         let cost = PassphraseCost::default();
         assert!(cost.memory_kib >= 64 * 1024 && cost.iterations >= 3 && cost.is_sane());
     }

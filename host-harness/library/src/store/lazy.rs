@@ -11,7 +11,6 @@ use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
     HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
-use crate::error::chain;
 use crate::limits::TriggerLimits;
 use crate::trigger::{
     Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, TriggerEvent,
@@ -104,7 +103,7 @@ impl LazyStore {
 
     async fn triggers(&self) -> Result<&dyn TriggerStore, TriggerStoreError> {
         let opened = self.ready().await;
-        let store = opened.map_err(|error| TriggerStoreError::Failed(chain(&error)))?;
+        let store = opened.map_err(TriggerStoreError::failed)?;
         Ok(store)
     }
 }

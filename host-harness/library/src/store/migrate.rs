@@ -185,7 +185,7 @@ fn bring(database: &Database, path: &Path, opened: &Opened, old: &Old) -> Result
         name: old.name.clone(),
         description: String::new(),
         owner: Some(owner(old.owner.as_deref())),
-        // Format 1 gave a credential to whoever named it.
+        // Format 1 allowed every caller to use a credential by its name.
         mode: if old.owner.is_some() { Mode::Shared } else { Mode::Private },
         allowed_actions: None,
         node: old.node.clone(),

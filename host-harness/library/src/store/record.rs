@@ -334,7 +334,7 @@ pub(super) fn summary(
     let told = head.head(opened)?;
     let stored = row
         .map(|row| {
-            // Opening is what proves that the row is as it was written; what comes out is wiped.
+            // Opening proves that the row is unchanged; the opened secrets are wiped.
             let secrets = row.secrets(head, opened)?;
             let renews = renews(&row.connection(head)?, &secrets);
             let references = reference::of(&secrets);

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::connector::{ConnectTo, Connector, Resolver, SystemResolver};
-use super::decode::{self, chain};
+use super::decode;
 use super::pieces::Pieces;
 use super::pool::{Body, Leased, PoolKey, Pools, Protocol};
 use super::proxy::Proxy;
@@ -24,6 +24,7 @@ use super::quota::Quota;
 use super::{
     AnswerRoom, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };
+use crate::error::chain;
 use crate::limits::ConnectionLimits;
 use crate::origin::{Origin, OriginOfUrl as _};
 use crate::secret::Secret;
@@ -31,9 +32,12 @@ use crate::secret::Secret;
 /// Why the transport cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportBuildError {
-    /// The CA file holds no certificate.
-    #[error("cannot use the CA certificates: {0}")]
-    Ca(String),
+    /// A CA certificate cannot be read, or the TLS implementation rejects it.
+    #[error("cannot use the CA certificates")]
+    Ca(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A CA file contains no certificate.
+    #[error("cannot use the CA certificates: the file contains no certificate (PEM)")]
+    NoCertificate,
     /// The proxy is not an http origin. The message does not quote the URL, because it may contain
     /// a password.
     #[error(
@@ -110,22 +114,18 @@ impl HttpTransportBuilder {
             let mut any = false;
             for certificate in CertificateDer::pem_slice_iter(pem) {
                 let certificate =
-                    certificate.map_err(|error| TransportBuildError::Ca(error.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| TransportBuildError::Ca(error.to_string()))?;
+                    certificate.map_err(|error| TransportBuildError::Ca(error.into()))?;
+                roots.add(certificate).map_err(|error| TransportBuildError::Ca(error.into()))?;
                 any = true;
             }
             if !any {
-                return Err(TransportBuildError::Ca(
-                    "the file contains no certificate (PEM)".into(),
-                ));
+                return Err(TransportBuildError::NoCertificate);
             }
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| TransportBuildError::Ca(error.to_string()))?
+            .map_err(|error| TransportBuildError::Ca(error.into()))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use super::decode::chain;
 use super::proxy::Proxy;
 use super::quota::{Exhausted, Quota};
 use super::{TransportError, TransportErrorKind, judge_address, judge_private_address};
+use crate::error::chain;
 use crate::origin::{Origin, OriginError, OriginOfUrl as _};
 
 /// How long one connection attempt may take.

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::{AnswerRoom, TransportError, TransportErrorKind};
+use crate::error::chain;
 
 /// What the transport asks for.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";
@@ -147,19 +148,4 @@ fn decode_error(error: &std::io::Error, limit: usize) -> TransportError {
         TransportErrorKind::InvalidResponse,
         format!("the compression of the response is invalid: {error}"),
     )
-}
-
-/// An error with its causes, for a person.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

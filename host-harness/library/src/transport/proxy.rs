@@ -39,7 +39,7 @@ impl Proxy {
                 Some((decoded(user)?, Secret::new(decoded(password.unwrap_or_default())?)))
             }
         };
-        // They are no part of what is shown of the proxy.
+        // They are not part of the displayed URL.
         if url.set_password(None).is_err() || url.set_username("").is_err() {
             return Err("it cannot have a user name");
         }

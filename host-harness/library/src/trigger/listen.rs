@@ -258,7 +258,7 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     if !answer.status.is_success() {
-        // Whoever sent it gets no further request in on this connection, and its body is not read.
+        // No further request is read from this connection, and neither is this body.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -32,7 +32,7 @@ pub(super) struct Inner {
     pub(super) call_limits: Limits,
     pub(super) limits: TriggerLimits,
     pub(super) observer: Arc<dyn Observer>,
-    /// Wakes whoever works on a subscription, when something was received for it.
+    /// Wakes the task that processes a subscription when something was received for it.
     wakers: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
@@ -218,7 +218,7 @@ impl Triggers {
         Ok(self.0.store.subscriptions().await?)
     }
 
-    /// Lets the service be asked to set it up, and keeps what comes of it.
+    /// Lets the plugin set it up at the service, and stores the result.
     async fn finish(
         &self,
         plugin: &Plugin,

@@ -12,7 +12,7 @@ use super::signature::{SignatureError, verify};
 use super::store::{Acceptance, TriggerStoreError};
 use super::subscription::{Delivered, StoredSubscription};
 use crate::description::{AnsweredBy, Trigger, Webhook};
-use crate::error::Error;
+use crate::error::{Cause, Error, chain};
 use crate::plugin::{Plugin, TriggerReply};
 use crate::secret::Secret;
 
@@ -219,7 +219,7 @@ impl Triggers {
         plugin: &'a Plugin,
         name: &str,
     ) -> Result<Result<(&'a Trigger, StoredSubscription), Answer>, Error> {
-        // Rules that nobody has approved are none to check by.
+        // Rules that have not been approved cannot be used for a check.
         plugin.check_approval().await?;
         let keep = match self.0.store.open(name).await {
             Err(TriggerStoreError::Unknown { .. }) => return Ok(Err(unknown())),
@@ -317,13 +317,14 @@ fn unknown() -> Answer {
 }
 
 fn failed(name: &str, error: &Error) -> Answer {
-    tracing::error!(subscription = name, %error, "cannot receive a delivery");
-    Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Failed(error.to_string()))
+    let reason = chain(error);
+    tracing::error!(subscription = name, error = %reason, "cannot receive a delivery");
+    Answer::of(StatusCode::SERVICE_UNAVAILABLE, Reason::Failed(reason))
 }
 
 /// A plugin's reply, less what a plugin has no say in.
 fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
-    let broken = |problem: String| Error::from(crate::error::Cause::Stopped(problem));
+    let broken = |problem: String| Error::from(Cause::Stopped(problem));
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| {
         status.is_success() || status.is_client_error() || status.is_server_error()
     });

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::manage::{Triggers, refused};
 use super::store::{Pending, TriggerStoreError};
 use super::subscription::{Status, TriggerEvent};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, chain};
 use crate::execution::{ItemError, ItemErrorKind};
 use crate::plugin::Plugin;
 
@@ -166,7 +166,7 @@ impl Triggers {
             error.item().is_some_and(|item| item.kind == ItemErrorKind::InvalidInput);
         let crashes = error.is_stopped() && !cancellation.is_cancelled();
         let put_aside = is_unreadable || (crashes && failures + 1 >= MOST_CRASHES);
-        let reason = error.to_string();
+        let reason = chain(&error);
         if put_aside || crashes {
             self.0.store.fail(name, number, &reason, put_aside, &self.0.limits).await?;
         }
@@ -174,7 +174,7 @@ impl Triggers {
     }
 
     /// Polls once. Returns how many events were new, and whether there is more at once: an engine
-    /// that goes on at once pauses now and then, because the plugin may say so for ever.
+    /// that goes on at once pauses now and then, because the plugin may report more forever.
     ///
     /// # Errors
     ///
@@ -197,7 +197,7 @@ impl Triggers {
         let events = self.checked(polled.events)?;
         let limits = &self.0.limits;
         let new = self.0.store.advance(name, before, &polled.cursor, &events, limits).await?;
-        // A cursor that does not move would be asked for ever.
+        // A cursor that does not move would be polled forever.
         let more = polled.more && (new > 0 || before != Some(&polled.cursor));
         Ok((new, more))
     }
@@ -210,7 +210,7 @@ struct Run<'a> {
     name: &'a str,
     sink: &'a dyn EventSink,
     cancellation: &'a CancellationToken,
-    /// Wakes whoever hands events on.
+    /// Wakes the task that delivers events.
     events: Notify,
 }
 
@@ -312,8 +312,7 @@ impl Run<'_> {
                 }
             };
             if let Err(error) = self.sink.event(&event).await {
-                let error =
-                    Cause::Trigger(format!("the sink did not accept an event: {error}")).into();
+                let error = Cause::Sink(error.into()).into();
                 self.pause("deliver an event", &error, &mut failures).await;
                 continue;
             }
@@ -329,7 +328,7 @@ impl Run<'_> {
         // Nothing has failed: the engine takes its time. Once it has taken some, this goes on soon.
         if error.is_full() {
             if *failures == 0 {
-                let reason = error.to_string();
+                let reason = chain(&error);
                 self.sink.activity(
                     self.name,
                     &SubscriptionActivity::Failed { what, reason, pause: LOOK },
@@ -343,7 +342,7 @@ impl Run<'_> {
         let asked = error.item().and_then(|item: &ItemError| item.retry_after_ms);
         let pause = asked.map_or(own, |asked| own.max(Duration::from_millis(asked)));
         *failures += 1;
-        let reason = error.to_string();
+        let reason = chain(&error);
         self.sink.activity(self.name, &SubscriptionActivity::Failed { what, reason, pause });
         self.triggers.0.clock.sleep(pause).await;
     }

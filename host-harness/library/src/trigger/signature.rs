@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_suffices_and_others_are_no_harm() {
+    fn one_valid_signature_of_several_suffices() {
         let body = br#"{"event":{}}"#;
         let right = sign(&rule(), body, &Secret::new("the secret"));
         let wrong = sign(&rule(), body, &Secret::new("another one"));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signature_is_told_apart_from_a_wrong_one() {
+    fn a_missing_signature_is_distinguished_from_a_wrong_one() {
         let digits = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         for value in
             ["", "v1=", "v2=00", digits, "v1=5bdc", "v1=é", "v1=+1", &format!("v1={digits}00")]

@@ -8,7 +8,7 @@ use crate::limits::TriggerLimits;
 use crate::names::names;
 
 /// Why a store of subscriptions cannot do something.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerStoreError {
     /// There is none of this name.
@@ -38,9 +38,16 @@ pub enum TriggerStoreError {
         /// What is full, and the limit.
         reason: String,
     },
-    /// The store failed.
-    #[error("the store of subscriptions failed: {0}")]
-    Failed(String),
+    /// The store failed. The source of this error is what it reported.
+    #[error("the store of subscriptions failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl TriggerStoreError {
+    /// The store failed with this error.
+    pub fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 fn one_of(known: &[String]) -> String {

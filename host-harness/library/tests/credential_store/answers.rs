@@ -68,7 +68,7 @@ fn a_name_that_is_taken_is_refused_and_keeps_its_credential() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
+fn an_invalid_name_is_refused() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for name in ["", "-work", "a b", "../work", "work\n", "wörk", &"a".repeat(65)] {

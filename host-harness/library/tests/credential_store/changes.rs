@@ -14,7 +14,7 @@ pub(super) fn per_user(user: &str, token: &str) -> NewCredential {
 }
 
 #[test]
-fn each_user_has_secrets_of_their_own_under_one_name() {
+fn each_user_has_separate_secrets_under_one_name() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for user in ["ada", "bob"] {
@@ -128,7 +128,7 @@ fn one_of_many_gets_the_lease_and_the_last_one_cannot_act_any_more() {
 }
 
 #[test]
-fn who_slept_through_a_lease_does_not_begin_to_send() {
+fn a_process_that_slept_through_its_lease_does_not_send() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();
@@ -202,7 +202,7 @@ fn another_key_opens_everything_and_the_old_one_nothing() {
     assert_eq!(reopened.summary("work").unwrap().dependants[0].workflow, "w1");
     let error = SqliteStore::open(&fixture.path(), fixture.key.clone()).unwrap_err();
     assert!(error.is_wrong_key(), "{error}");
-    // Who has it open still is told what happened, and writes nothing with the old key.
+    // A process that still has it open receives an error, and writes nothing with the old key.
     for error in [
         get(&other_process, "work").unwrap_err(),
         other_process.list().unwrap_err(),

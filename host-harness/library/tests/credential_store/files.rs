@@ -90,7 +90,7 @@ fn write_private(path: &Path, bytes: &[u8]) {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
-/// Opens what is no whole store, and tells why it is refused.
+/// Opens an incomplete store, and returns why it is refused.
 fn refusal(fixture: &Fixture, bytes: &[u8]) -> StoreError {
     let path = fixture.directory.path().join("broken.db");
     write_private(&path, bytes);
@@ -142,7 +142,7 @@ fn a_store_with_a_lost_page_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_left_as_it_is() {
+fn an_invalid_store_is_refused_and_left_unchanged() {
     let fixture = Fixture::new();
     for bytes in [&b"# Notes\n\nNot a database.\n"[..], &[0; 5000], &[0xff; 5000], b"\0"] {
         let error = refusal(&fixture, bytes);
@@ -169,7 +169,7 @@ fn a_store_without_its_tables_is_called_damaged() {
 }
 
 #[test]
-fn no_secret_stands_in_any_file_of_a_store_that_is_open() {
+fn no_file_of_an_open_store_contains_a_secret() {
     let fixture = Fixture::new();
     let store = fixture.open();
     store.add(new("work", CANARY)).unwrap();

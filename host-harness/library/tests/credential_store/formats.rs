@@ -27,7 +27,7 @@ fn a_store_of_format_1_is_brought_up_to_date_when_it_is_opened() {
             assert_eq!(token(&store, "other"), "second-token-of-format-1");
             let work = store.summary("work").unwrap();
             assert_eq!((work.revision, work.owner.as_deref()), (2, Some("ada")));
-            assert_eq!(work.mode, Mode::Shared, "whoever named it could use it");
+            assert_eq!(work.mode, Mode::Shared, "everyone who named it could use it");
             assert_eq!(work.status, CredentialStatus::Connected);
             assert_eq!(work.granted_scopes, Some(vec!["items.read".to_owned()]));
             assert_eq!(work.last_used.unwrap().by, "example item.list");
@@ -105,7 +105,7 @@ async fn a_store_of_format_2_comes_over_into_the_default_tenant() {
                 let stored = store.read(&key).unwrap();
                 (stored.secrets["token"].expose().to_owned(), stored.head)
             };
-            // What was nobody's, and so anybody's, belongs to the one who owned the store.
+            // A credential without an owner belongs to the owner of the store.
             let (token, head) = of(ConnectionKey::of("mine"));
             assert_eq!((token.as_str(), head.mode), ("token-of-nobody-1", Mode::Private));
             assert_eq!((head.tenant, head.owner), (Tenant::default(), Some(User::default())));
@@ -135,7 +135,7 @@ async fn a_store_of_format_2_comes_over_into_the_default_tenant() {
             assert_eq!(polls.subscription.cursor, Some(json!({"at": 1})));
             assert_eq!(triggers.event("polls").await.unwrap().unwrap().event.get(), r#"{"n":1}"#);
         }
-        // It can be written to, and another tenant has names of its own.
+        // It can be written to, and another tenant has separate names.
         let store = SqliteStore::open(&path, key).unwrap();
         assert_eq!(renew(&store, "adas", 2, "third token").unwrap(), 3);
         let mut other = new("adas", "token-of-another-tenant");

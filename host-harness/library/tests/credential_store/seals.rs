@@ -55,7 +55,7 @@ fn a_short_passphrase_makes_no_store() {
     let fixture = Fixture::new();
     let error = SqliteStore::open(&fixture.path(), passphrase("horse")).unwrap_err();
     assert_eq!(error.to_string(), "the passphrase is shorter than 8 bytes. Choose a longer one");
-    // What was not made does not stand in the way.
+    // A change that failed does not affect later ones.
     fixture.open().add(new("work", CANARY)).unwrap();
 }
 
@@ -140,7 +140,7 @@ fn sealed_secrets_do_not_open_in_another_row() {
         database.execute_batch(&swap).unwrap();
     }
     assert!(broken());
-    // A row that was changed is told as such, and does not hide the others.
+    // A changed row is reported as such, and does not hide the others.
     store.add(new("three", "token-of-three")).unwrap();
     let told: Vec<CredentialSummary> = store.list().unwrap();
     assert_eq!(told.len(), 3);
@@ -234,7 +234,7 @@ fn no_changed_byte_of_the_file_changes_what_is_answered() {
     let path = fixture.directory.path().join("changed.db");
     let (mut noticed, mut harmless) = (0, 0);
     for index in 0..bytes.len() {
-        // Most zeros are room that nothing stands in.
+        // Most zeros are unused space.
         if bytes[index] == 0 && index % 16 != 0 {
             continue;
         }

@@ -49,7 +49,7 @@ const TIMES: &str = "WORKFLOW_NODE_TEST_STORE_TIMES";
 
 /// Not a test by itself: the other process of the tests below.
 #[test]
-fn another_process() {
+fn this_process_plays_another_one() {
     let Some(directory) = std::env::var_os(CHILD).map(PathBuf::from) else {
         return;
     };
@@ -62,7 +62,7 @@ fn another_process() {
 
 fn spawn(fixture: &Fixture, times: u32) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "sharing::another_process", "--nocapture"])
+        .args(["--exact", "sharing::this_process_plays_another_one", "--nocapture"])
         .env(CHILD, fixture.directory.path())
         .env(TIMES, times.to_string())
         .stdout(std::process::Stdio::null())
@@ -71,7 +71,7 @@ fn spawn(fixture: &Fixture, times: u32) -> Child {
 }
 
 #[test]
-fn processes_that_write_at_once_lose_nothing_and_no_secret_stands_in_any_file() {
+fn concurrent_processes_lose_nothing_and_write_no_secret() {
     let fixture = Fixture::new();
     let mut children: Vec<Child> = (0..3).map(|_| spawn(&fixture, 30)).collect();
     let encodings = encodings(CANARY.as_bytes());

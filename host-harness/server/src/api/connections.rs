@@ -174,7 +174,7 @@ pub(crate) struct AuthorizationStatus {
     /// Name of the credential.
     credential: String,
     status: Progress,
-    /// The link for the person, when the connection is begun. Whoever opens it can connect an account,
+    /// The link for the person, when the connection is begun. Anyone who opens it can connect an account,
     /// so show it to nobody else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
@@ -335,7 +335,7 @@ async fn begin(
     let needs_service = matches!(described.grant, Grant::AuthorizationCode(_));
     let is_missing = missing_secrets(described, &order).iter().any(|field| field.is_required);
     if needs_service || is_missing {
-        // What the form gets wrong is said now, not to the person.
+        // Mistakes in the form are reported now, not to the person.
         if needs_service && !is_missing {
             let callback = Some(connections.callback_url()?);
             if let Clicked::Away(authorization) =
@@ -439,7 +439,7 @@ pub(crate) async fn authorization(
     Ok(Json(AuthorizationStatus::of(connection, None)))
 }
 
-/// What came of a disconnection.
+/// Result of a disconnection.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Disconnected {
     name: String,
@@ -479,7 +479,7 @@ pub(crate) async fn disconnect(
     let principal = caller.policy.principal();
     let key = key_of(&principal, &name, head.mode);
     let (manager, by) = (manager.clone(), Actor::from(principal));
-    // What has begun is brought to its end, even if the client is gone.
+    // A disconnection that has begun is completed, even if the client disconnects.
     let task = tokio::spawn(async move { manager.disconnect(&key, &by, Some(&plugin)).await });
     let done = task.await.map_err(|error| ApiError::internal(&error))?;
     let done = done.map_err(ConnectError::from)?;

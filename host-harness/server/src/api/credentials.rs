@@ -1,4 +1,4 @@
-//! Credentials: which there are, and whether they work. Never a secret.
+//! Credentials and their status, never their secrets.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
+use workflow_node_host::chain;
 use workflow_node_host::credential::{
     CredentialError, CredentialId, CredentialSummary, Head, Mode,
 };
@@ -94,7 +95,7 @@ pub(crate) async fn list(
     Ok(Json(CredentialPage { credentials, next_cursor }))
 }
 
-/// What a token may see of credentials, by name.
+/// The credentials that a token may see, by name.
 fn entries(caller: &Caller, all: Vec<CredentialSummary>) -> Vec<CredentialEntry> {
     let principal = caller.policy.principal();
     let mut visible: Vec<CredentialEntry> = all
@@ -119,7 +120,7 @@ fn entries(caller: &Caller, all: Vec<CredentialSummary>) -> Vec<CredentialEntry>
             identity: one.identity,
         })
         .collect();
-    // A credential that each user connects is listed once: as this user's, if there is one.
+    // A credential with one connection per user is listed once: as this user's, if there is one.
     visible.sort_by(|one, other| {
         let connected = |entry: &CredentialEntry| entry.status == "disconnected";
         (&one.name, connected(one)).cmp(&(&other.name, connected(other)))
@@ -128,7 +129,7 @@ fn entries(caller: &Caller, all: Vec<CredentialSummary>) -> Vec<CredentialEntry>
     visible
 }
 
-/// What a token may see of one credential.
+/// The part of one credential that a token may see.
 pub(crate) async fn entry(
     state: &Server,
     caller: &Caller,
@@ -145,7 +146,7 @@ pub(crate) async fn entry(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CredentialTest {
     name: String,
-    /// What the service says about the account.
+    /// What the service reports about the account.
     #[schema(value_type = Object)]
     identity: Value,
 }
@@ -161,7 +162,7 @@ pub(crate) async fn test(
 ) -> Result<Json<CredentialTest>, ApiError> {
     let head = visible(&state, &caller, &name).await?;
     caller.require(Role::Connect)?;
-    // A credential of a plugin that the token may not use is as good as none.
+    // A credential of a plugin that the token may not use counts as not found.
     let plugin = state.plugin(&caller, &head.node);
     let plugin = plugin.map_err(|_| ApiError::not_found("credential", &name))?;
     let (token, _gone) = until_gone();
@@ -172,8 +173,8 @@ pub(crate) async fn test(
     Ok(Json(CredentialTest { name, identity }))
 }
 
-/// What is stored about a credential that this token may know of. One that does not exist, one of
-/// another tenant, another user's private one, and one that the policy does not list look the same.
+/// The stored credential, if this token may see it. One that does not exist, one of another tenant,
+/// another user's private one, and one that the policy does not list look the same.
 pub(crate) async fn visible(state: &Server, caller: &Caller, name: &str) -> Result<Head, ApiError> {
     let not_found = || ApiError::not_found("credential", name);
     let manager = state.host.credentials().map_err(|_| not_found())?;
@@ -203,5 +204,5 @@ pub(crate) async fn usable(state: &Server, caller: &Caller, name: &str) -> Resul
 }
 
 fn of_store(error: CredentialError) -> ApiError {
-    ApiError::internal(&error)
+    ApiError::internal(&chain(&error))
 }

@@ -1,4 +1,4 @@
-//! Running actions, and what came of it.
+//! Running actions, and their results.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -41,9 +41,9 @@ use crate::token::{Caller, Role};
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 
-/// Lines that wait for a client before the plugin is held up.
+/// Maximum number of lines that wait for a client before the plugin is paused.
 const LINES: usize = 64;
-/// Results that are read from the store at once.
+/// Number of results that are read from the store at a time.
 const READ: usize = 64;
 
 /// How to run.
@@ -145,7 +145,7 @@ pub(crate) enum Detach {
     False,
 }
 
-/// What came of an item. Its members are those of `harness run --format json`.
+/// Result of an item. Its members are those of `harness run --format json`.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code, reason = "describes what is stored as text")]
 pub(crate) struct ItemBody {
@@ -391,7 +391,7 @@ async fn inline(
     Ok(all)
 }
 
-/// What tells inline credentials apart for rate limits and connections: the same secrets have the same
+/// The key that separates inline credentials for rate limits and connections: the same secrets have the same
 /// name while this process runs, and nobody else can tell which.
 fn inline_name(secrets: &BTreeMap<String, Secret>) -> String {
     static KEY: LazyLock<[u8; 32]> = LazyLock::new(rand::random);
@@ -564,7 +564,7 @@ async fn read_lines(
     Ok((order, spool.end(), fingerprint))
 }
 
-/// Whether a text is an ID that a client may choose.
+/// Whether text is a valid ID from a client.
 pub(super) fn is_id(id: &str) -> bool {
     let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@~-".contains(&byte);
     !id.is_empty() && id.len() <= 200 && id.bytes().all(is_good)
@@ -596,7 +596,7 @@ pub(crate) fn random_id() -> String {
     rand::random::<[u8; 16]>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What two calls have in common that are the same call.
+/// The properties by which a repeated call is recognized.
 fn fingerprint(
     plugin: &Plugin,
     action: &str,
@@ -620,7 +620,7 @@ fn fingerprint(
     whole.end()
 }
 
-/// What is checked of items before anything runs.
+/// Checks of items before anything runs.
 struct Validation {
     plugin: Plugin,
     action: String,
@@ -631,7 +631,7 @@ struct Validation {
     filler: Option<Filler>,
 }
 
-/// Problems that a response lists at most.
+/// Maximum number of problems in a response.
 const PROBLEMS: usize = 100;
 
 impl Validation {
@@ -685,12 +685,12 @@ fn respond(media_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    // A proxy that collects the stream would defeat it.
+    // A proxy that buffers the stream would defeat its purpose.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 
-/// The lines of an execution that runs. Dropping the body drops the attachment.
+/// The lines of a running execution. Dropping the body drops the attachment.
 fn stream(received: mpsc::Receiver<Bytes>, attachment: Attachment) -> Response {
     let lines = futures_util::stream::unfold(
         (received, attachment),
@@ -702,8 +702,8 @@ fn stream(received: mpsc::Receiver<Bytes>, attachment: Attachment) -> Response {
     respond(NDJSON, Body::from_stream(lines.map(|line| line.map_err(|error| error.detail.message))))
 }
 
-/// The results of an execution from an item on, in the order of the items; items of which nothing is
-/// stored included.
+/// The results of an execution from an item on, in the order of the items; items without a
+/// stored result included.
 pub(crate) async fn results(
     executions: &Executions,
     stored: &Stored,
@@ -776,7 +776,7 @@ fn collected(executions: Arc<Executions>, stored: Stored) -> Response {
     respond(JSON, Body::from_stream(body))
 }
 
-/// A stored result, as far as lines are made of it.
+/// The part of a stored result that lines need.
 #[derive(Deserialize)]
 struct StoredItem {
     status: String,
@@ -790,8 +790,8 @@ struct StoredItem {
     output_dropped: bool,
 }
 
-/// The lines of an execution that another client watches: its state while it runs, then its results.
-/// Dropping the body drops the attachment.
+/// The lines of an execution that another client watches: its state while it runs, then its
+/// results. Dropping the body drops the attachment.
 fn joined_lines(
     executions: Arc<Executions>,
     by: Principal,
@@ -827,7 +827,7 @@ fn status_line(stored: &Stored) -> Bytes {
     Bytes::from(line + "\n")
 }
 
-/// An execution that has ended, as the lines that it had when it ran.
+/// A finished execution, as the lines that it had while it ran.
 fn stored_lines(
     executions: Arc<Executions>,
     stored: Stored,

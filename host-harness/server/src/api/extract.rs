@@ -1,4 +1,4 @@
-//! Parts of requests. Whatever cannot be read is an error of the API.
+//! Extractors for parts of requests. Unreadable parts become errors of the API.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -51,7 +51,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// The token of a request, as the guard has found it.
+/// The token of a request, as found by the guard.
 #[derive(Clone)]
 pub(crate) struct Found(pub(crate) Option<Caller>);
 
@@ -79,7 +79,7 @@ impl Caller {
     }
 }
 
-/// Whether a request's body is of a media type.
+/// Whether a request's body has a media type.
 pub(crate) fn is_media_type(headers: &HeaderMap, expected: &str) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
     else {
@@ -161,13 +161,13 @@ pub(crate) async fn json<T: DeserializeOwned>(
     parse(&bytes)
 }
 
-/// Parses a JSON object of a client.
+/// Parses a JSON object from a client.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     parse_object(bytes)
         .map_err(|error| ApiError::invalid(format!("The body cannot be read: {error}.")))
 }
 
-/// Parses text that holds one JSON object.
+/// Parses text that contains one JSON object.
 pub(crate) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = object(&mut deserializer)?;
@@ -175,8 +175,8 @@ pub(crate) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Res
     Ok(read)
 }
 
-/// Reads a struct from an object only. What serde derives accepts an array of the members' values,
-/// too.
+/// Reads a struct from an object only. Code derived by serde also accepts an array of the members'
+/// values.
 pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -1,4 +1,4 @@
-//! Forms for engines: JSON Schemas in which references are replaced by what they refer to.
+//! Forms for engines: JSON Schemas with their references inlined.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 const DEFS: &str = "#/$defs/";
 
-/// A schema with its references to shared schemas inlined. A reference to a schema that it is in
-/// stays, and the schema is added under `$defs`.
+/// A schema with its references to shared schemas inlined. A reference to an enclosing schema is
+/// kept, and that schema is added under `$defs`.
 pub(crate) fn inlined(shared: &Map<String, Value>, schema: &Value) -> Value {
     let mut inliner = Inliner { shared, path: Vec::new(), recursive: BTreeSet::new() };
     let mut form = inliner.of(schema);
@@ -48,7 +48,7 @@ impl Inliner<'_> {
         let definition = name.and_then(|name| Some((name, self.shared.get(name)?)));
         let mut others = Map::new();
         for (member, value) in members {
-            // Values are not schemas, whatever they look like.
+            // Values are not schemas, even if they look like one.
             let is_value = matches!(member.as_str(), "const" | "default" | "enum" | "examples");
             let value = if is_value { value.clone() } else { self.of(value) };
             others.insert(member.clone(), value);
@@ -66,8 +66,8 @@ impl Inliner<'_> {
     }
 }
 
-/// What a reference and the members beside it say together. Where both say something else about the
-/// same, both must hold; annotations beside the reference replace those of the definition.
+/// Combines a reference with its sibling members. If both restrict the same value, both apply;
+/// annotations next to the reference replace those of the definition.
 fn merged(definition: Value, beside: Map<String, Value>) -> Value {
     if beside.is_empty() {
         return definition;
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_replaced_and_what_stands_beside_them_holds_too() {
+    fn references_are_inlined_and_their_siblings_apply_too() {
         let shared = json!({
             "id": {"type": "string", "title": "ID", "minLength": 1},
             "team": {"type": "object", "properties": {"id": {"$ref": "#/$defs/id"}}},

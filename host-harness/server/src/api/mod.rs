@@ -83,9 +83,9 @@ pub(crate) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(subscriptions::redeliver))
         .routes(routes!(subscriptions::relay))
         .split_for_parts();
-    // The document must not depend on where the server is.
+    // The document must not depend on the address of the server.
     document.servers = None;
-    // Pages for people are no operations of the API.
+    // Pages for people are not operations of the API.
     let router = router
         .route("/connect/{link}", get(pages::show).post(pages::confirm))
         .route("/v1/oauth/callback", get(pages::callback))
@@ -170,7 +170,7 @@ async fn with_secrets(
         tokio::task::spawn_blocking(move || filler.read(&mut parameters, at).map(|_| parameters));
     match filled.await.map_err(|error| ApiError::internal(&error))?? {
         Value::Object(parameters) => Ok(parameters),
-        _ => Err(ApiError::internal(&"parameters are no object any more")),
+        _ => Err(ApiError::internal(&"the parameters are no longer an object")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What operators and monitors ask.
+//! Operations for operators and monitoring.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::metrics::CONTENT_TYPE;
 use crate::state::Shared;
 use crate::token::{Caller, Role};
 
-/// What answers, and what the token may use.
+/// Versions of the server, and the permissions of the token.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     /// Always `workflow-node-server`.

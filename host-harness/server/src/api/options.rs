@@ -58,7 +58,7 @@ pub(crate) struct ChoiceEntry {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ChoicePage {
     choices: Vec<ChoiceEntry>,
-    /// Values of the form that are not choices anymore.
+    /// Values of the form that are no longer choices.
     stale: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,

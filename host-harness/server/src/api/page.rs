@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use crate::error::ApiError;
 use crate::limits::ServerLimits;
 
-/// Entries of a page, if the client does not say.
+/// Number of entries on a page by default.
 const DEFAULT: usize = 100;
 
 /// Which page of a list.
@@ -25,7 +25,7 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
-    /// How many entries to return.
+    /// Number of entries to return.
     pub(crate) fn limit(&self, limits: &ServerLimits) -> Result<usize, ApiError> {
         match self.limit {
             None => Ok(DEFAULT.min(limits.page)),
@@ -34,7 +34,7 @@ impl PageQuery {
         }
     }
 
-    /// The key that the page before ended with.
+    /// The key of the last entry on the page before.
     pub(crate) fn after(&self) -> Result<Option<String>, ApiError> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|key| String::from_utf8(key).ok());
@@ -46,7 +46,7 @@ impl PageQuery {
         self.search.as_deref().unwrap_or_default().to_lowercase()
     }
 
-    /// The page of a list, and where the next one begins. `key` names an entry.
+    /// A page of a list, and the cursor of the next one. `key` returns the name of an entry.
     pub(crate) fn of<T>(
         &self,
         list: impl IntoIterator<Item = T>,

@@ -74,7 +74,7 @@ pub(crate) async fn list(
     Ok(Json(PluginPage { plugins, next_cursor }))
 }
 
-/// What some actions are about.
+/// What a group of actions is about.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ResourceEntry {
     name: String,
@@ -219,7 +219,7 @@ pub(crate) async fn actions(
     Ok(Json(ActionPage { actions, next_cursor }))
 }
 
-/// Parameters that run.
+/// Example parameters that can be run.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExampleEntry {
     title: String,

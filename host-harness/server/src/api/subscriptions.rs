@@ -1,4 +1,5 @@
-//! Subscriptions to triggers: made, watched, and removed by engines, which are sent events or pull them.
+//! Subscriptions to triggers: created, monitored, and removed by engines, which receive events or
+//! pull them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -128,7 +129,7 @@ async fn status(of: StoredSubscription, all: &Subscriptions) -> SubscriptionStat
     }
 }
 
-/// The subscription of an ID, if this user has made it.
+/// The subscription with an ID, if this user has created it.
 async fn found(
     all: &Subscriptions,
     caller: &Caller,
@@ -199,7 +200,7 @@ pub(crate) async fn put(
         token: caller.token.clone(),
         destinations: caller.policy.destinations.clone(),
     };
-    // What has begun at the service is brought to its end, even if the client is gone.
+    // Changes at the service that have begun are completed, even if the client disconnects.
     let all = all(&state)?.clone();
     let put = tokio::spawn(all.clone().put(order)).await;
     let Put { stored, secret, sample } = put.map_err(|error| ApiError::internal(&error))??;
@@ -209,7 +210,7 @@ pub(crate) async fn put(
     Ok(Json(status))
 }
 
-/// Checks that a token may have events sent to a URL.
+/// Checks that a token may send events to a URL.
 fn check_deliver_to(caller: &Caller, text: &str) -> Result<(), ApiError> {
     let url = Url::parse(text).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
@@ -306,7 +307,7 @@ pub(crate) struct EventBody {
     subscription: String,
     /// Increases with each event of the subscription. The same number is the same event.
     number: u64,
-    /// The same each time that the same event comes from the service.
+    /// Identical each time the service sends the same event.
     dedup_key: Option<String>,
     /// When it happened, by the service's clock. Milliseconds since 1970.
     occurred_at: Option<u64>,
@@ -482,7 +483,7 @@ pub(crate) async fn relay(
     }
     let bytes = STANDARD.decode(&body.body);
     let bytes = bytes.map_err(|_| ApiError::invalid("`body` is not base64."))?;
-    // The length is that of the body, whatever a proxy has said.
+    // The length is that of the body, whatever the proxy states.
     relayed.remove(axum::http::header::CONTENT_LENGTH);
     let of = subscription.source.clone();
     let source = all.with_store(move |store| store.source_of(&of)).await?;

@@ -1,5 +1,5 @@
-//! Connecting accounts through the API: an engine asks, a person opens a link to a page of this server,
-//! sees who asks for what, and confirms. The service sends the browser back here.
+//! Connecting accounts through the API: an engine requests it, a person opens a link to a page of
+//! this server, sees who requests what, and confirms. The service redirects the browser back here.
 
 mod store;
 
@@ -24,14 +24,14 @@ use crate::error::ApiError;
 use crate::limits::ServerLimits;
 use crate::seal::Sealer;
 
-/// Where the service sends browsers back to.
+/// Path of the OAuth callback.
 pub(crate) const CALLBACK: &str = "v1/oauth/callback";
 
-/// Which rights to ask for.
+/// Which permissions to request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Ask {
-    /// What the form says.
+    /// Values of the form.
     #[default]
     Form,
     Read,
@@ -52,7 +52,7 @@ impl From<Ask> for AskFor {
     }
 }
 
-/// What is to be connected.
+/// The requested connection.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Wanted {
     pub(crate) plugin: String,
@@ -64,13 +64,13 @@ pub(crate) struct Wanted {
     pub(crate) fields: Map<String, Value>,
     pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) ask: Ask,
-    /// Whether the credential is there, and is connected again.
+    /// Whether the credential exists and is reconnected.
     pub(crate) replacing: bool,
-    /// Whether it may be another account than before.
+    /// Whether another account than before is accepted.
     pub(crate) other_account: bool,
-    /// Name of the token that asks.
+    /// Name of the requesting token.
     pub(crate) token: String,
-    /// The authorization that waits for its callback: its state, and its text.
+    /// The authorization that waits for its callback: its state and its serialized form.
     pub(crate) authorization: Option<(String, String)>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct PendingConnections {
     limits: ServerLimits,
 }
 
-/// Result of a click.
+/// Result of confirming a connection.
 pub(crate) enum Clicked {
     /// It is connected.
     Connected(Box<NewConnection>),
@@ -106,7 +106,7 @@ impl PendingConnections {
         Self { store: ConnectionStore::new(database, sealer), public_url, limits }
     }
 
-    /// Works with the store on a thread for blocking work.
+    /// Runs code with the store on a blocking thread.
     pub(crate) async fn with_store<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ConnectionStore) -> Result<T, DatabaseError> + Send + 'static,
@@ -125,12 +125,12 @@ impl PendingConnections {
         })
     }
 
-    /// The address that services send browsers back to.
+    /// The redirect URI of services.
     pub(crate) fn callback_url(&self) -> Result<Url, ApiError> {
         self.url(CALLBACK)
     }
 
-    /// Stores what is requested, and returns it with the link for the person.
+    /// Stores a request, and returns it with the link for the person.
     pub(crate) async fn begin(
         &self,
         principal: &Principal,
@@ -166,21 +166,21 @@ impl PendingConnections {
         }
     }
 
-    /// Removes what has expired.
+    /// Removes expired connections.
     pub(crate) async fn prune(&self) -> Result<(), ApiError> {
         let before = now().saturating_sub(self.limits.connect_ms);
         self.with_store(move |store| store.prune(before)).await
     }
 }
 
-/// Whose connection it is, under the name of a credential.
+/// The owner of a connection with a credential's name.
 pub(crate) fn key_of(principal: &Principal, name: &str, mode: Mode) -> ConnectionKey {
     let key = ConnectionKey::of(CredentialId::of(principal.tenant.clone(), name));
     let user = (mode == Mode::PerUser).then(|| principal.user.clone());
     ConnectionKey { user, ..key }
 }
 
-/// The secrets of a type's form that nobody has given yet.
+/// The secrets of a type's form that have not been given.
 pub(crate) fn missing_secrets(described: &CredentialType, order: &ConnectOrder) -> Vec<Field> {
     let form = Form::of_credential_type(described);
     let is_missing = |field: &Field| {
@@ -191,7 +191,7 @@ pub(crate) fn missing_secrets(described: &CredentialType, order: &ConnectOrder) 
     form.fields.into_iter().filter(is_missing).collect()
 }
 
-/// The fields of a type's form that must be filled in and are not.
+/// The required fields of a type's form that are missing.
 pub(crate) fn missing_fields(described: &CredentialType, order: &ConnectOrder) -> Vec<Field> {
     let form = Form::of_credential_type(described);
     let is_missing = |field: &Field| {
@@ -201,8 +201,8 @@ pub(crate) fn missing_fields(described: &CredentialType, order: &ConnectOrder) -
 }
 
 impl Wanted {
-    /// The order for the library. What is connected again keeps what it has, except a secret that a
-    /// person has typed before: that is what is to be replaced.
+    /// The order for the library. A reconnected credential keeps its fields, except a secret that a
+    /// person entered before, because that is to be replaced.
     pub(crate) async fn order(
         &self,
         manager: &CredentialManager,
@@ -232,7 +232,7 @@ impl Wanted {
             },
         };
         order.form.fields.extend(self.fields.clone());
-        // What must be filled in and has a default need not be said.
+        // A required field with a default may be omitted.
         let described = plugin.credential_type(&order.credential_type)?;
         for field in Form::of_credential_type(described).fields {
             if let Some(default) = field.default.filter(|_| field.is_required && !field.is_secret) {
@@ -246,7 +246,7 @@ impl Wanted {
         Ok(order)
     }
 
-    /// Connects it, as far as that goes without the service's pages.
+    /// Connects it, as far as possible without the service's pages.
     pub(crate) async fn connect(
         &self,
         manager: &CredentialManager,
@@ -268,7 +268,7 @@ impl Wanted {
         Ok(Clicked::Connected(Box::new(connection)))
     }
 
-    /// Keeps a connection, unless it is for another account than it may be for.
+    /// Stores a connection, unless it is for an account that is not accepted.
     pub(crate) async fn keep(
         &self,
         manager: &CredentialManager,
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_nobody_makes_expires() {
+    fn a_connection_that_nobody_confirms_expires() {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(directory.path()).unwrap();
         let store = ConnectionStore::new(database, test_sealer());

@@ -1,5 +1,5 @@
-//! Pending connections: what an engine has asked for, until a person has connected it. Links, states,
-//! and cookies are stored as hashes, and everything else that matters is sealed.
+//! Pending connections: the requests of engines until a person has confirmed them. Links, states,
+//! and cookies are stored as hashes, and all other sensitive data is sealed.
 
 use rusqlite::{OptionalExtension as _, Row, params};
 use sha2::{Digest as _, Sha256};
@@ -9,15 +9,15 @@ use crate::database::{Database, DatabaseError, now};
 use crate::seal::Sealer;
 use crate::token::signed;
 
-/// Where a connection stands.
+/// Status of a connection.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Progress {
-    /// Nobody has opened the link and confirmed yet.
+    /// The link has not been opened and confirmed.
     Waiting,
-    /// The person is at the service.
+    /// The browser is at the service.
     AtService,
     /// The account is connected.
     Connected,
@@ -63,9 +63,9 @@ pub(crate) struct Connection {
     pub(crate) wanted: Option<Wanted>,
 }
 
-/// A callback for which there is a pending connection.
+/// A callback with a pending connection.
 pub(crate) enum Returned {
-    /// From the browser that was sent to the service.
+    /// From the browser that was redirected to the service.
     Own(Box<Connection>),
     /// From another browser.
     Stranger(Box<Connection>),
@@ -81,7 +81,7 @@ pub(crate) struct ConnectionStore {
 const COLUMNS: &str = "SELECT id, tenant, actor, credential, progress, expires_at, reason, wanted, \
                        cookie FROM connection";
 
-/// What is stored of a link, a state, or a cookie. Each is random and long.
+/// The stored hash of a link, a state, or a cookie. Each is random and long.
 pub(super) fn hash(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
@@ -125,7 +125,7 @@ impl ConnectionStore {
         })
     }
 
-    /// Stores a connection that is to be made. Returns false if the tenant has `most` pending ones.
+    /// Stores a requested connection. Returns false if the tenant has `most` pending ones.
     pub(crate) fn create(
         &self,
         id: &str,
@@ -169,7 +169,7 @@ impl ConnectionStore {
         })
     }
 
-    /// A connection by its ID, if this user has asked for it.
+    /// A connection by its ID, if this user has requested it.
     pub(crate) fn by_id(
         &self,
         (tenant, actor): (&str, &str),
@@ -184,7 +184,7 @@ impl ConnectionStore {
         })
     }
 
-    /// Notes that a browser was sent to the service.
+    /// Records that a browser was redirected to the service.
     pub(crate) fn sent(
         &self,
         id: &str,
@@ -203,8 +203,8 @@ impl ConnectionStore {
         })
     }
 
-    /// Takes the connection of a callback: it can be taken once, and by the browser that was sent to
-    /// the service alone.
+    /// Takes the connection of a callback: once, and only for the browser that was redirected to
+    /// the service.
     pub(crate) fn returned(
         &self,
         state: &str,
@@ -231,7 +231,7 @@ impl ConnectionStore {
         })
     }
 
-    /// Notes how a connection has ended.
+    /// Records the end of a connection.
     pub(crate) fn end(
         &self,
         id: &str,
@@ -249,7 +249,8 @@ impl ConnectionStore {
         })
     }
 
-    /// Removes connections that expired before a time, and what those hold that have expired since.
+    /// Removes connections that expired before a time, and the data of those that have expired
+    /// since.
     pub(crate) fn prune(&self, before: u64) -> Result<(), DatabaseError> {
         self.database.write(|change| {
             change.execute("DELETE FROM connection WHERE expires_at < ?1", [signed(before)])?;

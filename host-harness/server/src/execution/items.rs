@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 use tempfile::SpooledTempFile;
 use tokio::sync::mpsc;
 
-/// Items that are read but not run yet.
+/// Items that were read but have not run.
 const AHEAD: usize = 64;
 
-/// Items, and the fingerprint of them and of all else that belongs to the call.
+/// Items, and the fingerprint of the whole call.
 pub(crate) struct Items {
     source: Source,
     pub(crate) count: u64,
@@ -74,7 +74,7 @@ impl Items {
         })
     }
 
-    /// Calls `check` with portions of the items until it returns an error. Takes time.
+    /// Calls `check` with portions of the items until it returns an error. Blocks.
     pub(crate) fn check<E: From<std::io::Error>>(
         &mut self,
         mut check: impl FnMut(usize, &[Value]) -> Result<(), E>,
@@ -126,7 +126,7 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// `memory`: bytes that are kept in memory.
+    /// `memory`: number of bytes that are kept in memory.
     pub(crate) fn new(memory: usize) -> Self {
         Self { file: SpooledTempFile::new(memory), count: 0 }
     }
@@ -147,7 +147,7 @@ impl Spool {
     }
 }
 
-/// A digest of JSON that does not depend on the order of members and on white space.
+/// A digest of JSON that does not depend on the order of members or on white space.
 pub(crate) struct Fingerprint(Sha256);
 
 impl Fingerprint {
@@ -155,7 +155,7 @@ impl Fingerprint {
         Self(Sha256::new())
     }
 
-    /// Adds a text, with its length, so that no two sequences of texts look the same.
+    /// Adds text with its length, so that different sequences of texts never have the same digest.
     pub(crate) fn text(&mut self, text: &str) {
         self.0.update((text.len() as u64).to_le_bytes());
         self.0.update(text.as_bytes());
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn spooled_items_are_those_that_were_pushed() {
+    async fn spooled_items_equal_the_pushed_ones() {
         for memory in [0, 1_000_000] {
             let mut spool = Spool::new(memory);
             for number in 0..600 {

@@ -1,12 +1,12 @@
-//! What is kept of executions beside their rows: the key that seals results, and journals, from which
-//! an execution that a crash has interrupted goes on.
+//! Data of executions outside their rows: the key that seals results, and the journals from which
+//! interrupted executions resume.
 
 use std::sync::Arc;
 
 use workflow_node_host::journal::{
     AtLimit, FileJournals, JournalError, JournalName, JournalOptions, Journals, Recording,
 };
-use workflow_node_host::{Execution, JournalLimits, Plugin};
+use workflow_node_host::{Execution, JournalLimits, Plugin, chain};
 
 use super::Job;
 use crate::database::Database;
@@ -16,21 +16,21 @@ use crate::seal::{Sealer, ServerKeys};
 /// Directory of the journals, in the data directory.
 pub(crate) const JOURNALS: &str = "executions";
 
-/// What is kept of executions beside their rows.
+/// Data of executions outside their rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(super) sealer: Option<Sealer>,
     pub(super) journals: Option<Journals>,
 }
 
-/// How an execution that was interrupted can go on.
+/// How an interrupted execution can continue.
 #[derive(Debug)]
 pub(super) enum Resumption {
-    /// Its journal holds so many of its items.
+    /// Its journal contains this many of its items.
     Journal(usize),
     /// It had not begun.
     NotBegun,
-    /// It has no journal that can be used.
+    /// It has no usable journal.
     Lost(String),
 }
 
@@ -53,7 +53,7 @@ impl Kept {
         Self { sealer: None, journals: None }
     }
 
-    /// How a call that is repeated goes on with what was interrupted.
+    /// How a repeated call continues an interrupted execution.
     pub(super) async fn find(&self, job: &Job) -> Resumption {
         if !job.execution.inline_credentials.is_empty() {
             return Resumption::Lost(
@@ -72,7 +72,7 @@ impl Kept {
                 Some(problem) => Resumption::Lost(problem),
             },
             Err(JournalError::NotBegun) => Resumption::NotBegun,
-            Err(error) => Resumption::Lost(error.to_string()),
+            Err(error) => Resumption::Lost(chain(&error)),
         }
     }
 
@@ -80,17 +80,19 @@ impl Kept {
     pub(super) async fn remove_journal(&self, execution: &Execution) {
         let (Some(journals), Some(name)) = (&self.journals, name(execution)) else { return };
         if let Err(error) = journals.remove(&name).await {
-            tracing::warn!(%error, "the journal of an execution stays");
+            tracing::warn!(error = chain(&error), "the journal of an execution was not removed");
         }
     }
 
-    /// Removes journals that are kept long enough.
+    /// Removes expired journals.
     pub(super) async fn prune(&self) {
         let Some(journals) = &self.journals else { return };
         match journals.remove_expired().await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "old journals were removed"),
-            Err(error) => tracing::warn!(%error, "old journals stay"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "expired journals were not removed")
+            }
         }
     }
 }
@@ -101,8 +103,9 @@ pub(super) fn name(execution: &Execution) -> Option<JournalName> {
     Some(JournalName::of(&execution.context.actor.tenant, id))
 }
 
-/// Why a call may not go on with a journal. A journal keeps the destinations that its execution was
-/// allowed; a policy that was changed since then holds for what is still to be sent.
+/// Why a call must not continue from a journal. A journal contains the destinations that its
+/// execution was allowed; a policy that was changed since then applies to requests that have not
+/// been sent.
 fn problem(recording: &Recording, plugin: &Plugin, execution: &Execution) -> Option<String> {
     if recording.plugin() != plugin.digest() {
         return Some("it was begun with another build of the plugin".to_owned());

@@ -1,4 +1,4 @@
-//! Executions: admitted, run apart from the connection that asked for them, stored item by item, and
+//! Executions: admitted, run independently of the requesting connection, stored item by item, and
 //! found again by their ID.
 
 mod items;
@@ -58,13 +58,13 @@ struct Live {
     cancellation: CancellationToken,
     /// Connections that wait for it.
     attached: AtomicUsize,
-    /// It goes on when nobody waits for it.
+    /// It continues without attached connections.
     detached: AtomicBool,
     outcome: OnceLock<Result<Stored, Arc<ApiError>>>,
     ended: CancellationToken,
 }
 
-/// A connection that waits for an execution. When the last one is gone, the execution is cancelled,
+/// A connection attached to an execution. When the last one is dropped, the execution is canceled,
 /// unless it is detached.
 #[derive(Debug)]
 pub(crate) struct Attachment(Arc<Live>);
@@ -84,8 +84,8 @@ impl Attachment {
         Self(live.clone())
     }
 
-    /// Attaches to an execution that has begun. Whether its end has begun, too: it was cancelled, or
-    /// its last client has just gone.
+    /// Attaches to a running execution. Returns whether it is ending: it was canceled, or its last
+    /// client has just disconnected.
     fn join(live: &Arc<Live>) -> (Self, bool) {
         let before = live.attached.fetch_add(1, Ordering::AcqRel);
         let is_alone = before == 0 && !live.detached.load(Ordering::Acquire);
@@ -112,7 +112,7 @@ impl Attachment {
     }
 }
 
-/// Removes an execution from those that are live.
+/// Removes an execution from the live ones.
 struct Registered {
     executions: Arc<Executions>,
     key: Key,
@@ -126,7 +126,7 @@ impl Drop for Registered {
     }
 }
 
-/// What a client asks for.
+/// The request of a client.
 pub(crate) struct Job {
     pub(crate) request: Request,
     pub(crate) plugin: Plugin,
@@ -143,14 +143,15 @@ pub(crate) struct Job {
 pub(crate) enum Started {
     /// It waits or runs.
     Running(Attachment),
-    /// It ran before, and its lines go to another client.
+    /// It ran before, and its lines are sent to another client.
     Joined(Attachment),
     /// It had ended before.
     Ended(Box<Stored>),
 }
 
 impl Executions {
-    /// The executions of a database, those that an earlier server left marked as interrupted.
+    /// The executions of a database. Those that were running when an earlier server stopped are
+    /// marked as interrupted.
     pub(crate) fn new(
         database: Database,
         kept: Kept,
@@ -179,7 +180,7 @@ impl Executions {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works with the store on a thread for blocking work.
+    /// Runs code with the store on a blocking thread.
     async fn with_store<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ExecutionStore) -> Result<T, DatabaseError> + Send + 'static,
@@ -189,10 +190,10 @@ impl Executions {
         Ok(worked.map_err(|error| ApiError::internal(&error))??)
     }
 
-    /// Begins an execution, joins the one of its ID that runs, or finds the one that has ended.
-    /// `lines` receives what happens, if a new one runs.
+    /// Begins an execution, joins the running one with its ID, or finds the finished one. `lines`
+    /// receives its progress if a new one runs.
     ///
-    /// With `detach`, it goes on when the attachment is dropped.
+    /// With `detach`, it continues when the attachment is dropped.
     pub(crate) async fn start(
         self: &Arc<Self>,
         job: Job,
@@ -241,7 +242,7 @@ impl Executions {
                     if lines.is_some() && !ends {
                         return Ok(Started::Joined(attachment));
                     }
-                    // What an ended one may do again, it does again.
+                    // A finished execution that may run again runs again.
                     attachment.ended().await;
                     continue;
                 }
@@ -250,7 +251,8 @@ impl Executions {
             let Some(job) = job.take() else {
                 return Err(ApiError::internal(&"an execution began twice"));
             };
-            // Apart from the connection: it may go at any time, and what began must be ended.
+            // Independent of the connection, which may close at any time: an execution that has
+            // begun must be completed.
             let (told, begun) = oneshot::channel();
             let span = tracing::debug_span!(
                 "execution",
@@ -270,7 +272,7 @@ impl Executions {
         }
     }
 
-    /// The execution of an ID, if this principal started it.
+    /// The execution with an ID, if this principal started it.
     pub(crate) async fn get(&self, by: &Principal, id: &str) -> Result<Stored, ApiError> {
         let (by, name) = (by.clone(), id.to_owned());
         let stored = self.with_store(move |store| store.get(&by, &name)).await?;
@@ -327,7 +329,7 @@ impl Executions {
         Ok(stored)
     }
 
-    /// Removes results that are kept long enough.
+    /// Removes expired results.
     pub(crate) async fn prune(&self) -> Result<usize, ApiError> {
         let before = now().saturating_sub(self.limits.retention_ms);
         let most = self.limits.kept_bytes_per_tenant;
@@ -339,7 +341,7 @@ impl Executions {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Begins no further execution, waits for those that run, and cancels what takes too long.
+    /// Stops accepting executions, waits for running ones, and cancels those that take too long.
     pub(crate) async fn drain(&self) {
         {
             let _all = self.locked();
@@ -382,7 +384,7 @@ async fn begin(
         Ok(Err(ended)) => (None, Ok(Some(ended))),
         Err(error) => (None, Err(error)),
     };
-    // Whoever asked may be gone; then the attachment has cancelled it.
+    // If the client has disconnected, the attachment has canceled it.
     drop(told.send(begun));
     if let Some(beginning) = begins {
         if !executions.keep_call(&mut job).await {
@@ -397,7 +399,7 @@ async fn begin(
 enum Beginning {
     /// From its first item on.
     FromStart,
-    /// It goes on from its journal, which holds so many of its items.
+    /// It resumes from its journal, which contains this many of its items.
     Resumed(usize),
 }
 

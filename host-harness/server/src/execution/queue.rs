@@ -1,4 +1,4 @@
-//! How many executions run at once, and how many wait: of the server, and of each tenant.
+//! Limits of running and waiting executions, for the server and for each tenant.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::ServerLimits;
 
-/// Room for executions.
+/// A slot in a queue.
 #[derive(Clone, Debug)]
 struct Room {
     /// Executions that wait or run.
@@ -23,7 +23,7 @@ impl Room {
     }
 }
 
-/// Admits executions, and gives them their turn in the order in which they came.
+/// Admits executions, and runs them in the order of arrival.
 #[derive(Debug)]
 pub(crate) struct Queue {
     all: Room,
@@ -31,7 +31,7 @@ pub(crate) struct Queue {
     per_tenant: (usize, usize),
 }
 
-/// Room in the queue, until it is dropped.
+/// A slot in the queue, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     all: Room,
@@ -39,7 +39,7 @@ pub(crate) struct Ticket {
     _admitted: [OwnedSemaphorePermit; 2],
 }
 
-/// The right to run, until it is dropped.
+/// The permission to run, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     _ticket: Ticket,
@@ -70,7 +70,8 @@ impl Queue {
 }
 
 impl Ticket {
-    /// Waits for the turn. The tenant's comes first: whoever waits for it holds up no other tenant.
+    /// Waits for its turn. The tenant's limit comes first, so that waiting for it delays no other
+    /// tenant.
     pub(crate) async fn turn(self) -> Option<Turn> {
         let of_tenant = self.tenant.running.clone().acquire_owned().await.ok()?;
         let of_all = self.all.running.clone().acquire_owned().await.ok()?;
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_fills_its_part_of_the_queue_leaves_room_to_others() {
+    fn a_tenant_that_fills_its_part_of_the_queue_leaves_room_for_others() {
         let queue = queue("running = 9\nqueued = 9\nrunning_per_tenant = 1\nqueued_per_tenant = 0");
         let of_a = queue.admit("a").unwrap().turn().now_or_never().flatten();
         assert!(of_a.is_some() && queue.admit("a").is_none());

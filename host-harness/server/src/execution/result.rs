@@ -1,5 +1,5 @@
-//! Results of items and lines of a stream, as clients read them. The shapes are those of `harness
-//! run --format json` and `jsonl`.
+//! Results of items and lines of a stream as clients receive them. Their shapes are those of
+//! `harness run --format json` and `jsonl`.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ impl<'a> ItemElement<'a> {
         self
     }
 
-    /// Of an item that has a result whose output is not kept.
+    /// For an item with a result whose output is not stored.
     pub(crate) fn not_kept(item: u64, error: Option<&'a ItemError>) -> Self {
         Self::missing(item, error).ended().without_output()
     }
@@ -61,7 +61,7 @@ impl<'a> ItemElement<'a> {
         self
     }
 
-    /// Of an item of which nothing is stored.
+    /// For an item without a stored result.
     pub(crate) fn missing(item: u64, error: Option<&'a ItemError>) -> Self {
         Self {
             item,
@@ -119,17 +119,17 @@ pub(crate) struct ItemLine<'a> {
     pub(crate) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<&'a ItemError>,
-    /// How many record lines belong to it.
+    /// Number of its record lines.
     pub(crate) records: u64,
 }
 
-/// A line about the execution: the first, the last, and those that say that it still runs.
+/// A line about the execution: the first, the last, and regular signs of life in between.
 #[derive(Serialize)]
 pub(crate) struct StatusLine<'a> {
     pub(crate) execution: &'a ExecutionStatus,
 }
 
-/// Where an execution stands.
+/// Status of an execution.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct ExecutionStatus {
     pub(crate) execution_id: String,

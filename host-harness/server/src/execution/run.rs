@@ -1,5 +1,4 @@
-//! Runs one execution: every record goes to the client that waits for it, and every result into the
-//! store.
+//! Runs one execution: every record is sent to the attached client, and every result is stored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,29 +21,29 @@ use crate::database::now;
 use crate::error::{ApiError, ErrorBody};
 use crate::limits::ServerLimits;
 
-/// Results are stored together that come within this time.
+/// Results that arrive within this time are stored together.
 const FLUSH: Duration = Duration::from_millis(100);
-/// Results that are stored together at most.
+/// Maximum number of results that are stored together.
 const BATCH: usize = 256;
 
-/// What is known of an execution while it runs.
+/// State of a running execution.
 struct Run<'a> {
     executions: &'a Executions,
     key: Key,
     plugin: String,
     status: ExecutionStatus,
-    /// Whether it goes on from its journal: what it has sent is in there.
+    /// Whether it resumes from its journal, which contains what it has sent.
     is_resumed: bool,
     lines: Option<mpsc::Sender<Bytes>>,
     /// Records of items that are in progress.
     open: HashMap<u32, Vec<OutputRecord>>,
     batch: Vec<ItemResult>,
-    /// When the batch is stored at the latest.
+    /// When the batch must be stored.
     flush_at: Instant,
     stored_bytes: usize,
 }
 
-/// Runs an execution that has begun, and stores how it ends.
+/// Runs an execution that has begun, and stores its end.
 pub(super) async fn run(
     registered: &Registered,
     job: Job,
@@ -107,7 +106,7 @@ pub(super) async fn run(
     metrics.running.dec();
     drop(turn);
     let (status, outcome) = run.end(registered, &request.actor, ended).await;
-    // What finished is in the store; what was stopped can be replayed from its journal.
+    // Finished results are stored; the rest can be replayed from its journal.
     if matches!(status, Status::Finished | Status::Cancelled) {
         executions.kept.remove_journal(&execution).await;
     }
@@ -123,13 +122,13 @@ pub(super) async fn run(
 }
 
 impl Run<'_> {
-    /// How it is when it could not go on: as it was.
+    /// Its status if it could not continue: unchanged.
     fn interrupted(&self, error: Option<&ApiError>) -> Ending {
         let error = error.map(|error| error.detail.clone());
         Ending { status: Status::Interrupted, sent: true, told: 0, error }
     }
 
-    /// Calls the plugin, or lets it go on from the journal.
+    /// Calls the plugin, or resumes from the journal.
     async fn events(
         &self,
         job: Job,
@@ -147,7 +146,7 @@ impl Run<'_> {
             let items = items.skip(recorded);
             return Ok(job.plugin.resume_stream(journals, &name, items, resume).await?);
         }
-        // A journal of this ID belongs to what runs from its first item now.
+        // A journal with this ID now belongs to the execution that starts from its first item.
         kept.remove_journal(&execution).await;
         execution.context.journal = kept.journals.clone();
         let observer = self.executions.requests.observer(&self.key);
@@ -200,7 +199,7 @@ impl Run<'_> {
         self.ending(end, cancellation.is_cancelled())
     }
 
-    /// How the execution has ended; an error if nothing of it ran.
+    /// How the execution has ended; an error if nothing ran.
     fn ending(&self, end: ExecutionEnd, was_cancelled: bool) -> Result<Ending, ApiError> {
         let (told, sent) = (end.items, end.requests > 0 || self.is_resumed);
         if let Some(stopped) = end.stopped {
@@ -214,7 +213,7 @@ impl Run<'_> {
             let error = Some(error.detail);
             return Ok(Ending { status: Status::Stopped, sent, told, error });
         }
-        // A cancellation that came after the last item had succeeded has changed nothing.
+        // A cancellation after the last item had succeeded has no effect.
         let succeeded = self.status.finished - self.status.failed;
         let status = match was_cancelled && succeeded < self.status.item_count {
             true => Status::Cancelled,
@@ -262,8 +261,8 @@ impl Run<'_> {
         self.executions.with_store(move |store| store.record(&key, &batch)).await
     }
 
-    /// Sends a line to the client. One that reads slowly slows the plugin; one that is gone gets no
-    /// further lines.
+    /// Sends a line to the client. A slow reader slows the plugin down; a disconnected one receives
+    /// no further lines.
     async fn send(&mut self, line: &impl Serialize) {
         let Some(lines) = &self.lines else { return };
         let Ok(mut line) = serde_json::to_vec(line) else { return };
@@ -289,11 +288,11 @@ impl Run<'_> {
         let key = self.key.clone();
         let (ending, failure) = match ended {
             Ok(ending) => (ending, None),
-            // The server failed in the middle, and the journal has no end: it can go on.
+            // The server failed in the middle, and the journal has no end: it can be resumed.
             Err(error) if self.status.finished > 0 || self.is_resumed => {
                 (self.interrupted(Some(&error)), Some(error))
             }
-            // Nothing ran. Whoever waits hears why, and may use the ID again.
+            // Nothing ran. Waiting clients receive the reason and may use the ID again.
             Err(error) => {
                 let detail = Some(error.detail.clone());
                 let (status, sent) = (Status::Stopped, false);

@@ -1,5 +1,5 @@
-//! Executions by tenant and ID: what was asked for, how far it got, and the result of each item.
-//! Everything that survives a restart is here.
+//! Executions by tenant and ID: the request, the progress, and the result of each item. This is the
+//! data that survives a restart.
 
 use rusqlite::{OptionalExtension as _, Row, params};
 use workflow_node_host::{ItemError, ItemErrorKind, Principal};
@@ -11,7 +11,7 @@ use crate::error::ErrorDetail;
 use crate::seal::Sealer;
 use crate::token::signed;
 
-/// Where an execution stands.
+/// Status of an execution.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
 )]
@@ -27,7 +27,7 @@ pub(crate) enum Status {
     Cancelled,
     /// The plugin or the host stopped it.
     Stopped,
-    /// The server ended while it ran.
+    /// The server stopped while it ran.
     Interrupted,
 }
 
@@ -53,7 +53,7 @@ impl Status {
     }
 }
 
-/// What identifies an execution: IDs of two tenants have nothing to do with each other.
+/// Key of an execution: IDs of different tenants are independent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) tenant: String,
@@ -66,7 +66,7 @@ impl Key {
     }
 }
 
-/// What an execution is asked to do.
+/// The request of an execution.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) key: Key,
@@ -81,7 +81,7 @@ pub(crate) struct Request {
     pub(crate) items: u64,
 }
 
-/// What is stored of an execution.
+/// A stored execution.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) key: Key,
@@ -95,7 +95,7 @@ pub(crate) struct Stored {
     /// Whether the plugin was called.
     pub(crate) started: bool,
     pub(crate) items: u64,
-    /// Items from this position on were not begun, if the execution was cancelled or stopped.
+    /// Items from this position on were not begun, if the execution was canceled or stopped.
     pub(crate) told: u64,
     pub(crate) finished: u64,
     pub(crate) failed: u64,
@@ -104,16 +104,16 @@ pub(crate) struct Stored {
     pub(crate) ended_at: Option<u64>,
 }
 
-/// What the store says to an execution that is to begin.
+/// Result of beginning an execution.
 #[derive(Debug)]
 pub(crate) enum Begun {
     /// It is new, or may run again.
     New,
-    /// It has ended; this is what came of it.
+    /// It has ended; this is its result.
     Ended(Box<Stored>),
-    /// The server ended while it ran.
+    /// The server stopped while it ran.
     Interrupted(Box<Stored>),
-    /// The ID was used for something else.
+    /// The ID was used for another request.
     Conflict,
 }
 
@@ -131,7 +131,7 @@ pub(crate) struct ItemResult {
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) status: Status,
-    /// Whether anything may have been sent. What has sent nothing may run again.
+    /// Whether a request may have been sent. An execution that has sent nothing may run again.
     pub(crate) sent: bool,
     pub(crate) told: u64,
     pub(crate) error: Option<ErrorDetail>,
@@ -141,7 +141,7 @@ pub(crate) struct Ending {
 #[derive(Clone, Debug)]
 pub(crate) struct ExecutionStore {
     database: Database,
-    /// Without it, outcomes are kept, and no text of a service.
+    /// Without it, only outcomes are stored, and no text of a service.
     sealer: Option<Sealer>,
 }
 
@@ -160,20 +160,20 @@ impl ExecutionStore {
         Self { database, sealer }
     }
 
-    /// Seals text, if it is kept.
+    /// Seals text, if it is stored.
     fn sealed(&self, belongs: &[&str], text: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
         let Some(sealer) = &self.sealer else { return Ok(None) };
         let sealed = sealer.seal(belongs, text.as_bytes());
         sealed.map(Some).map_err(|error| DatabaseError::Refused(error.to_string()))
     }
 
-    /// Opens text that is kept.
+    /// Opens stored text.
     fn opened(&self, belongs: &[&str], sealed: Option<Vec<u8>>) -> Option<String> {
         let opened = self.sealer.as_ref()?.open(belongs, &sealed?).ok()?;
         String::from_utf8(opened.to_vec()).ok()
     }
 
-    /// Marks what an earlier server left running. Done once, before anything runs.
+    /// Marks executions that an earlier server left running. Called once, before anything runs.
     pub(crate) fn interrupt_all(&self) -> Result<usize, DatabaseError> {
         self.database.write(|change| {
             let interrupt = format!(
@@ -184,7 +184,7 @@ impl ExecutionStore {
         })
     }
 
-    /// Begins an execution, unless its ID is known. The caller makes sure that no execution of this
+    /// Begins an execution, unless its ID is known. The caller ensures that no execution with this
     /// key runs.
     pub(crate) fn begin(&self, request: &Request) -> Result<Begun, DatabaseError> {
         let Key { tenant, id } = &request.key;
@@ -220,8 +220,8 @@ impl ExecutionStore {
         })
     }
 
-    /// Begins an execution again that was interrupted. Its results stay until others replace them,
-    /// unless it runs from its first item.
+    /// Begins an interrupted execution again. Its results are kept until others replace them,
+    /// unless it starts from its first item.
     pub(crate) fn again(&self, key: &Key, from_start: bool) -> Result<(), DatabaseError> {
         self.database.write(|change| {
             change.execute(
@@ -238,7 +238,7 @@ impl ExecutionStore {
         })
     }
 
-    /// Notes that the plugin is called from now on.
+    /// Records that the plugin is called from now on.
     pub(crate) fn start(&self, key: &Key) -> Result<(), DatabaseError> {
         self.database.write(|change| {
             change.execute(
@@ -276,7 +276,7 @@ impl ExecutionStore {
         })
     }
 
-    /// Notes how an execution has ended.
+    /// Records how an execution has ended.
     pub(crate) fn end(&self, key: &Key, ending: &Ending) -> Result<(), DatabaseError> {
         let error = ending.error.as_ref().map(serde_json::to_string).transpose();
         let error = error.map_err(|error| DatabaseError::Refused(error.to_string()))?;
@@ -377,7 +377,7 @@ impl ExecutionStore {
         })
     }
 
-    /// The execution of an ID, if this principal started it.
+    /// The execution with an ID, if this principal started it.
     pub(crate) fn get(&self, by: &Principal, id: &str) -> Result<Option<Stored>, DatabaseError> {
         self.database.read(|database| {
             let mut query = database.prepare_cached(&format!(
@@ -450,8 +450,8 @@ impl ExecutionStore {
         })
     }
 
-    /// Removes executions that ended before a time, and the output of the oldest ones of tenants that
-    /// have more than `most` bytes of it. Returns how many were removed.
+    /// Removes executions that ended before a time, and the output of the oldest ones of tenants
+    /// with more than `most` bytes of output. Returns how many were removed.
     pub(crate) fn prune(&self, before: u64, most: usize) -> Result<usize, DatabaseError> {
         self.database.write(|change| {
             let removed =
@@ -493,7 +493,7 @@ impl ExecutionStore {
 
 const NOT_KEPT: &str = "The server does not keep the reason.";
 
-/// What the seal of a result belongs to.
+/// The binding of a result's seal.
 fn of_result<'a>(key: &'a Key, item: &'a str) -> [&'a str; 4] {
     ["result", &key.tenant, &key.id, item]
 }
@@ -508,7 +508,7 @@ fn of_error(key: &Key) -> [&str; 3] {
     ["error", &key.tenant, &key.id]
 }
 
-/// A result of which the outcome alone is kept.
+/// A result of which only the outcome is stored.
 fn not_kept(item: u64, kind: Option<String>, http_status: Option<u16>) -> String {
     let error = kind.map(|kind| {
         let kind = serde_json::from_value(kind.into()).unwrap_or(ItemErrorKind::Internal);
@@ -591,7 +591,7 @@ mod tests {
     }
 
     #[test]
-    fn an_execution_that_was_stopped_runs_again_only_if_that_has_no_further_effect() {
+    fn a_stopped_execution_runs_again_only_if_it_is_idempotent() {
         let directory = tempfile::tempdir().unwrap();
         let store = ExecutionStore::new(Database::open(directory.path()).unwrap(), None);
         for (tenant, repeatable, sent, again) in
@@ -621,7 +621,7 @@ mod tests {
         assert_eq!((stored.finished, stored.status), (2, Status::Interrupted));
         store.again(&request.key, false).unwrap();
         store.record(&request.key, &[result(0)]).unwrap();
-        // It is interrupted once more, before all results have come again.
+        // It is interrupted again before all results have been repeated.
         store.interrupt_all().unwrap();
         let Begun::Interrupted(stored) = store.begin(&request).unwrap() else { panic!() };
         assert!(stored.started);
@@ -631,7 +631,7 @@ mod tests {
     }
 
     #[test]
-    fn results_are_sealed_or_outcomes_alone() {
+    fn only_sealed_results_or_outcomes_are_stored() {
         let ending = |error: &str| Ending {
             status: Status::Stopped,
             sent: true,
@@ -670,7 +670,7 @@ mod tests {
             );
             if is_sealed {
                 assert_eq!(results[0].1, body);
-                // Discarded output looks like output that was never kept.
+                // Discarded output looks like output that was never stored.
                 assert_eq!(store.prune(0, 0).unwrap(), 0);
             }
             let results: Vec<serde_json::Value> = store
@@ -687,7 +687,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_output_of_a_tenant_that_has_too_much_is_dropped() {
+    fn the_oldest_output_of_a_tenant_above_its_limit_is_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(directory.path()).unwrap();
         let store = ExecutionStore::new(database, Some(test_sealer()));

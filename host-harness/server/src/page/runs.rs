@@ -1,4 +1,4 @@
-//! Executions: those that are begun on the page, with their results as they come, and what came of any
+//! Executions: those that are begun on the page, with their results as they arrive, and the result of any
 //! other. Results and requests are shown as text.
 
 use std::collections::{HashMap, VecDeque};
@@ -117,7 +117,7 @@ pub(super) async fn begin(
     }
     let run = of.runs.begin((session.caller.policy.principal(), id.to_owned()), &of.state.limits);
     let limits = of.state.limits.clone();
-    // Whoever reads the lines keeps the execution running.
+    // Reading the lines keeps the execution running.
     tokio::spawn(async move { follow(&run, response.into_body(), &limits).await });
     Ok(())
 }
@@ -563,7 +563,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_an_execution_is_bounded() {
+    fn the_stored_part_of_an_execution_is_bounded() {
         let limits = ServerLimits { page_run_bytes: 100, page_runs: 2, ..ServerLimits::default() };
         let runs = Runs::default();
         let key = |id: &str| (Principal::of("acme", "ada"), id.to_owned());

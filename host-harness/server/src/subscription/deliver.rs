@@ -1,5 +1,5 @@
-//! Delivers events to engines: signed, in order, and again until they are accepted or set aside. Every
-//! connection's address is judged, and no redirect is followed.
+//! Delivers events to engines: signed, in order, and repeated until they are accepted or set aside.
+//! Every connection's address is checked, and redirects are not followed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,36 +10,36 @@ use bytes::Bytes;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use url::{Host, Url};
-use workflow_node_host::Secret;
 use workflow_node_host::transport::{
     HttpTransport, HttpTransportBuilder, SentMark, Transport as _, TransportRequest,
 };
+use workflow_node_host::{Secret, chain};
 
 use super::store::{StoredEvent, StoredSubscription};
 use crate::limits::ServerLimits;
 
 /// The header with the signature.
 pub(crate) const SIGNATURE: &str = "x-harness-signature";
-/// Body of an answer that is read.
+/// Maximum size of a response body that is read.
 const ANSWER: usize = 64 * 1024;
 
-/// Builds what sends deliveries.
+/// Builds the transport of deliveries.
 pub(crate) type MakeTransport = Arc<dyn Fn() -> HttpTransportBuilder + Send + Sync>;
 
 /// Result of one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     Accepted,
-    /// It is tried again.
+    /// It will be retried.
     Refused(String),
-    /// The engine does not want it.
+    /// The engine refuses it.
     Gone(String),
 }
 
 /// Sends deliveries.
 pub(crate) struct Deliverer {
     make: MakeTransport,
-    /// By the origins that are on this machine; one for all others.
+    /// Transports by origin on this machine; one for all others.
     transports: Mutex<HashMap<Option<String>, Arc<HttpTransport>>>,
 }
 
@@ -61,8 +61,8 @@ pub(crate) fn signature(secret: &Secret, body: &[u8]) -> String {
     text
 }
 
-/// The origin of a URL whose host is written as an address, or is `localhost`. An operator who lists
-/// such an origin has chosen this address; every other name is judged by what it resolves to.
+/// The origin of a URL whose host is an IP address or `localhost`. An operator who lists such an
+/// origin has chosen this address; every other name is judged by the addresses that it resolves to.
 fn literal(url: &Url) -> Option<String> {
     let is_literal = match url.host()? {
         Host::Ipv4(_) | Host::Ipv6(_) => true,
@@ -87,7 +87,7 @@ impl Deliverer {
             let own = format!("{origin}={origin}").parse();
             builder = builder.connect_to(own.map_err(|_| "its address cannot be used".to_owned())?);
         }
-        let transport = Arc::new(builder.build().map_err(|error| error.to_string())?);
+        let transport = Arc::new(builder.build().map_err(|error| chain(&error))?);
         transports.insert(literal, transport.clone());
         Ok(transport)
     }
@@ -150,7 +150,7 @@ fn judged(status: StatusCode) -> Attempt {
     }
 }
 
-/// How long to wait after so many refusals.
+/// The wait after this many refusals.
 pub(super) fn pause(refusals: u32, limits: &ServerLimits) -> Duration {
     let longest = ServerLimits::time(limits.delivery_pause_ms);
     Duration::from_millis(500).saturating_mul(1 << refusals.min(16)).min(longest)
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_resolves_to_this_machine_or_to_metadata_is_not_reached() {
+    async fn a_name_that_resolves_to_loopback_or_metadata_is_not_reached() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signature_is_that_of_the_raw_body() {
+    fn the_signature_covers_the_raw_body() {
         // Computed with `printf '%s' BODY | openssl dgst -sha256 -hmac SECRET`.
         let expected = "v1=f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
         let text = b"The quick brown fox jumps over the lazy dog";
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_set_aside_at_once_and_redirects_are_refusals() {
+    fn a_gone_receiver_is_set_aside_and_a_redirect_is_a_refusal() {
         assert_eq!(judged(StatusCode::NO_CONTENT), Attempt::Accepted);
         assert!(matches!(judged(StatusCode::GONE), Attempt::Gone(_)));
         assert!(matches!(judged(StatusCode::NOT_FOUND), Attempt::Gone(_)));

@@ -1,6 +1,6 @@
-//! Subscriptions of engines to triggers. Equal subscriptions of a user share one source: one webhook at
-//! the service, or one poll. The library receives and orders what a source delivers; each subscription
-//! gets every event once, and its engine is sent them or pulls them.
+//! Subscriptions of engines to triggers. Equal subscriptions of a user share one source: one
+//! webhook at the service, or one poll. The library receives and orders the deliveries of a source;
+//! each subscription gets every event once, and its engine receives or pulls them.
 
 mod deliver;
 mod recent;
@@ -20,7 +20,7 @@ use url::Url;
 use workflow_node_host::trigger::{
     EventSink, NewSubscription, RunOptions, SinkError, SubscriptionKey, TriggerEvent, Triggers,
 };
-use workflow_node_host::{OriginPattern, Plugin, Principal, Secret};
+use workflow_node_host::{OriginPattern, Plugin, Principal, Secret, chain};
 
 pub(crate) use deliver::{Deliverer, MakeTransport};
 pub(crate) use recent::RecentEvents;
@@ -36,12 +36,12 @@ use crate::metrics::Metrics;
 use crate::token::{Policies, Policy, Role, Tokens};
 use deliver::{Attempt, pause};
 
-/// How long a source that cannot be run waits before it is tried again.
+/// Wait before a source that cannot run is tried again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// How often a subscription looks for events, whether or not it was notified.
+/// How often a subscription checks for events, in addition to notifications.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// What an engine asks for.
+/// The request of an engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) key: Key,
@@ -54,7 +54,7 @@ pub(crate) struct Order {
     pub(crate) workflow: Option<String>,
     pub(crate) deliver_to: Option<String>,
     pub(crate) is_private: bool,
-    /// Where the service delivers, if the engine relays; otherwise here.
+    /// Where the service delivers, if the engine relays deliveries; otherwise to this server.
     pub(crate) callback_url: Option<String>,
     pub(crate) rotate_secret: bool,
     /// ID of the token that asks.
@@ -98,7 +98,7 @@ impl Order {
     }
 }
 
-/// Destinations as text, in an order of their own.
+/// Destinations as text, in a fixed order.
 fn sorted(destinations: Option<&[OriginPattern]>) -> Option<Vec<String>> {
     let mut all: Vec<String> = destinations?.iter().map(ToString::to_string).collect();
     all.sort();
@@ -132,11 +132,11 @@ pub(crate) struct Subscriptions {
     metrics: Metrics,
     deliverer: Deliverer,
     pub(crate) recent: RecentEvents,
-    /// What runs each source.
+    /// The running task of each source.
     running: Mutex<HashMap<String, CancellationToken>>,
-    /// What delivers to each subscription.
+    /// The delivery task of each subscription.
     delivering: Mutex<HashMap<Key, CancellationToken>>,
-    /// Wakes whoever waits for events of a subscription.
+    /// Wakes the clients that wait for events of a subscription.
     wakers: Mutex<HashMap<Key, Arc<Notify>>>,
     /// Sources of a user are set up and removed one after the other.
     turns: Mutex<HashMap<Principal, Arc<tokio::sync::Mutex<()>>>>,
@@ -178,7 +178,7 @@ impl Subscriptions {
         }
     }
 
-    /// Works with the store on a thread for blocking work.
+    /// Runs code with the store on a blocking thread.
     pub(crate) async fn with_store<T: Send + 'static>(
         &self,
         work: impl FnOnce(&SubscriptionStore) -> Result<T, DatabaseError> + Send + 'static,
@@ -188,8 +188,8 @@ impl Subscriptions {
         Ok(worked.map_err(|error| ApiError::internal(&error))??)
     }
 
-    /// Goes on with what an earlier server left: runs sources, delivers events, and removes sources that
-    /// no subscription uses.
+    /// Continues the work of an earlier server: runs sources, delivers events, and removes sources
+    /// without a subscription.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), ApiError> {
         self.review_sources().await?;
         for subscription in self.with_store(|store| store.pushed()).await? {
@@ -254,7 +254,7 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Ends what runs. What was received is stored.
+    /// Stops all tasks. Received events are stored.
     pub(crate) async fn stop(&self) {
         self.end.cancel();
         self.tasks.close();
@@ -284,7 +284,7 @@ impl Subscriptions {
         &self.metrics
     }
 
-    /// The address of a source here.
+    /// The URL of a source on this server.
     pub(crate) fn hook_url(&self, source: &Source) -> Result<Url, ApiError> {
         let url = self.public_url.as_ref();
         let url = url.and_then(|url| url.join(&format!("hooks/{}", source.hook)).ok());
@@ -295,7 +295,7 @@ impl Subscriptions {
         })
     }
 
-    /// How the service sees a subscription's source.
+    /// Status of a subscription's source at the service.
     pub(crate) async fn status(&self, of: &StoredSubscription) -> &'static str {
         if of.is_sample() {
             return "sample";
@@ -305,7 +305,7 @@ impl Subscriptions {
         found.map_or("missing", |found| found.subscription.status.as_str())
     }
 
-    /// Makes a subscription, or changes the one of its key.
+    /// Creates a subscription, or changes the one with its key.
     pub(crate) async fn put(self: Arc<Self>, order: Order) -> Result<Put, ApiError> {
         let turn = self.turn(&order.key.principal);
         let _turn = turn.lock().await;
@@ -369,7 +369,7 @@ impl Subscriptions {
         Ok(Put { stored, secret: is_new.then_some(secret), sample })
     }
 
-    /// Sets the source of an order up, unless another subscription has done so.
+    /// Sets up the source of an order, unless it exists.
     async fn set_up(self: &Arc<Self>, order: &Order) -> Result<Source, ApiError> {
         let plugin = self.plugin(&order.plugin);
         let plugin = plugin.ok_or_else(|| ApiError::not_found("plugin", &order.plugin))?.clone();
@@ -413,14 +413,14 @@ impl Subscriptions {
         match self.triggers(&source).set_up(&plugin, new, &self.end).await {
             Ok(_) => Ok(source),
             Err(error) => {
-                // What the service may have made of it is removed, now or later.
+                // What the service may have created is removed, now or later.
                 self.remove_source(&source.name).await;
                 Err(error.into())
             }
         }
     }
 
-    /// Removes a subscription, and its source if no other uses it.
+    /// Removes a subscription, and its source if no other subscription uses it.
     pub(crate) async fn remove(self: Arc<Self>, key: Key) -> Result<bool, ApiError> {
         let turn = self.turn(&key.principal);
         let _turn = turn.lock().await;
@@ -451,8 +451,8 @@ impl Subscriptions {
         });
     }
 
-    /// Removes a source at the service and here, unless a subscription uses it. One that cannot be
-    /// removed is tried again later. The caller has the turn of its user.
+    /// Removes a source at the service and here, unless a subscription uses it. If that fails, it
+    /// is retried later. The caller holds the turn of its user.
     async fn remove_source(&self, name: &str) {
         let of = name.to_owned();
         let source = match self.with_store(move |store| store.source_of(&of)).await {
@@ -480,12 +480,15 @@ impl Subscriptions {
         let Some(plugin) = self.plugin(&source.plugin) else { return false };
         let removed = self.triggers(source).tear_down(plugin, &name_of(source), &self.end).await;
         if let Err(error) = &removed {
-            tracing::warn!(%error, "a subscription cannot be removed at the service yet");
+            tracing::warn!(
+                error = chain(error),
+                "a subscription cannot be removed at the service yet"
+            );
         }
         removed.is_ok()
     }
 
-    /// Runs a source, if nothing runs it.
+    /// Runs a source, unless it is running.
     fn run(self: &Arc<Self>, source: &Source) {
         if source.is_sample() {
             return;
@@ -516,7 +519,9 @@ impl Subscriptions {
                 let ran = triggers.run(&plugin, &name, sink.clone(), options, &cancellation);
                 match ran.await {
                     Ok(()) => return,
-                    Err(error) => tracing::warn!(%error, "a subscription cannot be run"),
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "a subscription cannot be run")
+                    }
                 }
                 tokio::select! {
                     () = cancellation.cancelled() => return,
@@ -526,7 +531,7 @@ impl Subscriptions {
         });
     }
 
-    /// Delivers the events of a subscription, in place of what has delivered them before.
+    /// Delivers the events of a subscription, replacing its previous delivery task.
     fn deliver(self: &Arc<Self>, key: Key) {
         let cancellation = self.end.child_token();
         if let Some(before) = locked(&self.delivering).insert(key.clone(), cancellation.clone()) {
@@ -600,8 +605,8 @@ impl Subscriptions {
         }
     }
 
-    /// Events of a subscription after a number; waits for one if there is none. If the engine pulls, it
-    /// has accepted those before.
+    /// Events of a subscription after a number; waits for one if there is none. If the engine
+    /// pulls, this accepts the earlier ones.
     pub(crate) async fn events(
         &self,
         key: &Key,
@@ -644,7 +649,7 @@ impl Subscriptions {
         Ok(offered)
     }
 
-    /// Removes events that nobody has taken for too long, and tries to remove sources again.
+    /// Removes events that were not accepted in time, and retries removing sources.
     pub(crate) async fn prune(self: &Arc<Self>) -> Result<(), ApiError> {
         let before = now().saturating_sub(self.limits.event_retention_ms);
         let removed = self.with_store(move |store| store.prune(before)).await?;
@@ -718,7 +723,7 @@ fn problem(
     })
 }
 
-/// Gives every subscription of a source its events.
+/// Distributes the events of a source to its subscriptions.
 struct FanOut {
     subscriptions: Arc<Subscriptions>,
     source: String,

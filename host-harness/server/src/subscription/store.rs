@@ -11,7 +11,7 @@ use crate::database::{Database, DatabaseError, now};
 use crate::seal::Sealer;
 use crate::token::signed;
 
-/// What identifies a subscription: the user who has made it, and the ID that the engine has chosen.
+/// Key of a subscription: the user who has created it, and the ID that the engine has chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) principal: Principal,
@@ -33,11 +33,11 @@ impl Key {
 /// credentials, and parameters share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// Its name among the subscriptions of the library, without the user's.
+    /// Its name in the library, without the user's.
     pub(crate) name: String,
     pub(crate) principal: Principal,
     pub(crate) plugin: String,
-    /// The last segment of its address.
+    /// The last segment of its URL.
     pub(crate) hook: String,
     /// Origins that its calls of the plugin may reach; `None` does not narrow.
     pub(crate) destinations: Option<Vec<OriginPattern>>,
@@ -57,7 +57,7 @@ pub(crate) struct StoredSubscription {
     pub(crate) deliver_to: Option<String>,
     /// Whether `deliver_to` may have a private address.
     pub(crate) is_private: bool,
-    /// Signs what is delivered.
+    /// Signs deliveries.
     pub(crate) secret: Secret,
     pub(crate) created_at: u64,
     /// ID of the token that has made it; empty if that was before tokens were noted.
@@ -75,7 +75,7 @@ pub(crate) struct StoredEvent {
     /// The body of its delivery.
     pub(crate) body: String,
     pub(crate) reason: Option<String>,
-    /// Since when it is refused.
+    /// Time of the first refusal.
     pub(crate) refused_since: Option<u64>,
 }
 
@@ -218,7 +218,7 @@ impl SubscriptionStore {
         })
     }
 
-    /// Stores a subscription, or changes the one of its key. Events that wait stay.
+    /// Stores a subscription, or changes the one with its key. Waiting events are kept.
     pub(crate) fn keep(&self, subscription: &StoredSubscription) -> Result<(), DatabaseError> {
         let StoredSubscription { key, .. } = subscription;
         let deliver_to = subscription.deliver_to.as_ref();
@@ -316,7 +316,7 @@ impl SubscriptionStore {
     ///
     /// # Errors
     ///
-    /// If one of them has no room; then none of them gets it.
+    /// If one of them has no room; then none of them receives it.
     pub(crate) fn fan_out(
         &self,
         source: &str,
@@ -513,7 +513,7 @@ impl SubscriptionStore {
         })
     }
 
-    /// The engine has refused an event. With `set_aside`, those behind it go on.
+    /// The engine has refused an event. With `set_aside`, delivery continues with the next ones.
     pub(crate) fn refused(
         &self,
         key: &Key,

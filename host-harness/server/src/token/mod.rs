@@ -18,9 +18,9 @@ pub use policy::{Policy, Role};
 use crate::database::{Database, DatabaseError, now};
 use workflow_node_host::Secret;
 
-/// How a token begins, so that scanners of leaked secrets can find it.
+/// Prefix of tokens, so that scanners of leaked secrets can find them.
 const PREFIX: &str = "wnt";
-/// Random bytes that name a token; they are not secret.
+/// Random bytes of a token's ID; they are not secret.
 const ID: usize = 8;
 /// Random bytes of a token's secret.
 const SECRET: usize = 32;
@@ -28,14 +28,14 @@ const SECRET: usize = 32;
 /// Named policies, as a configuration file declares them.
 pub type Policies = BTreeMap<String, Policy>;
 
-/// What a token is allowed by.
+/// The source of a token's permissions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PolicySource {
-    /// The policy of this name in the configuration file, as it is when the token is used.
+    /// The policy with this name in the configuration file, as it is when the token is used.
     Named(String),
-    /// A policy of the token's own.
+    /// A policy of this token only.
     Own(Box<Policy>),
 }
 
@@ -43,11 +43,11 @@ pub enum PolicySource {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TokenRecord {
-    /// Names the token in the audit log.
+    /// Identifies the token in the audit log.
     pub id: String,
     /// The operator's name for it.
     pub name: String,
-    /// What it is allowed.
+    /// Its permissions.
     pub policy: PolicySource,
     /// Milliseconds since 1970.
     pub created_at: u64,
@@ -58,7 +58,7 @@ pub struct TokenRecord {
 }
 
 impl TokenRecord {
-    /// Whether it can be used at a time, in milliseconds since 1970.
+    /// Whether it is valid at a time, in milliseconds since 1970.
     pub fn is_valid(&self, at: u64) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| at < end)
     }
@@ -68,7 +68,7 @@ impl TokenRecord {
 #[derive(Clone, Debug)]
 pub struct Tokens(Database);
 
-/// A request's token, and what it is allowed.
+/// A request's token and its permissions.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) token: String,
@@ -77,7 +77,7 @@ pub(crate) struct Caller {
     pub(crate) policy: Policy,
 }
 
-/// Why a token is refused. Clients learn none of it; the log does.
+/// Why a token is refused. Clients receive no details; the log contains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Malformed,
@@ -105,11 +105,11 @@ impl Tokens {
         Self(database)
     }
 
-    /// Creates a token. Returns its text, which is stored nowhere and cannot be shown again.
+    /// Creates a token. Returns its text, which is not stored and cannot be shown again.
     ///
     /// # Errors
     ///
-    /// When there is a token of this name, the name is empty or longer than 64 bytes, the policy
+    /// If there is a token with this name, the name is empty or longer than 64 bytes, the policy
     /// contradicts itself, or the database fails.
     pub fn create(
         &self,
@@ -165,11 +165,11 @@ impl Tokens {
         Ok(text)
     }
 
-    /// All tokens, revoked ones included, by name.
+    /// All tokens, including revoked ones, by name.
     ///
     /// # Errors
     ///
-    /// When the database fails.
+    /// If the database fails.
     pub fn list(&self) -> Result<Vec<TokenRecord>, DatabaseError> {
         self.0.read(|database| {
             let mut query = database.prepare(&format!("{COLUMNS} ORDER BY name"))?;
@@ -178,11 +178,11 @@ impl Tokens {
         })
     }
 
-    /// Revokes a token: from now on, every request with it is refused. Executions that run go on.
+    /// Revokes a token: from now on, every request with it is refused. Running executions continue.
     ///
     /// # Errors
     ///
-    /// When there is no token of this name, or the database fails.
+    /// If there is no token with this name, or the database fails.
     pub fn revoke(&self, name: &str) -> Result<(), DatabaseError> {
         let revoke = "UPDATE token SET revoked_at = coalesce(revoked_at, ?2) WHERE name = ?1";
         self.0.write(|change| {
@@ -196,7 +196,7 @@ impl Tokens {
         })
     }
 
-    /// Whose token this is.
+    /// The token with this text.
     pub(crate) fn caller(
         &self,
         text: &str,
@@ -287,8 +287,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredToken> {
     Ok(StoredToken { record, hash: row.get(2)? })
 }
 
-/// What is stored of a token's secret. The secret is random and long, so that a fast hash is as good
-/// as a slow one.
+/// The stored hash of a token's secret. The secret is random and long, so a fast hash is as good as
+/// a slow one.
 fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }

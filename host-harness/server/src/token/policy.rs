@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use workflow_node_host::description::{Action, Effect};
 use workflow_node_host::{CallContext, OriginPattern, Principal};
 
-/// Something that a token may do. A token without roles can only read descriptions.
+/// A permission of a token. A token without roles can only read descriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -35,7 +35,7 @@ impl Role {
     }
 }
 
-/// What a token may do, and as whom. Where a set is absent, everything is allowed; an empty set
+/// What a token may do, and as which user. If a set is absent, everything is allowed; an empty set
 /// allows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -81,8 +81,8 @@ pub struct Policy {
     /// whose host is an address or `localhost` is reached as it is written.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub deliver_to: BTreeSet<String>,
-    /// Whether names in `deliver_to` may have addresses of private networks. Loopback addresses and
-    /// those of metadata services stay out of reach.
+    /// Whether names in `deliver_to` may have addresses of private networks. Loopback and metadata
+    /// service addresses are never allowed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deliver_to_private: bool,
     /// Actions that clients of MCP see as separate tools, e.g. `pagerduty/incident.list`.
@@ -91,7 +91,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whom the token acts as.
+    /// The principal that the token acts as.
     pub fn principal(&self) -> Principal {
         let mut principal = Principal::default();
         if let Some(tenant) = &self.tenant {
@@ -138,7 +138,7 @@ impl Policy {
         }
     }
 
-    /// A problem that nobody can want.
+    /// A contradiction in the policy.
     pub(crate) fn problem(&self) -> Option<String> {
         let empty =
             |name: &Option<String>| name.as_deref().is_some_and(|name| name.trim().is_empty());

@@ -1,4 +1,4 @@
-//! What of a node the cases run: actions, parameters, credential types, kinds of errors.
+//! Coverage of a node by its cases: actions, parameters, credential types, kinds of errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +8,18 @@ use workflow_node_host::{Error, Plugin};
 use super::file::{Case, KINDS};
 use super::run::Ran;
 
-/// What of a node the cases run.
+/// Coverage of a node by its cases.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Coverage {
     /// Actions.
     pub actions: Vec<ActionCoverage>,
     /// Credential types, and whether a case uses them.
     pub credential_types: BTreeMap<String, bool>,
-    /// Kinds of errors, and how many items have ended so.
+    /// Kinds of errors, and how many items have failed with each.
     pub error_kinds: BTreeMap<String, usize>,
 }
 
-/// What of an action the cases run.
+/// Coverage of an action.
 #[derive(Clone, Debug, Serialize)]
 pub struct ActionCoverage {
     /// Its name.
@@ -48,7 +48,7 @@ impl Coverage {
                 .filter_map(|item| item.as_object())
                 .flat_map(|item| item.keys().map(String::as_str))
                 .collect();
-            // A form is resolved only where a case needs it: there may be hundreds.
+            // A form is resolved only if a case needs it, because there may be hundreds.
             let names: Vec<String> = match cases.is_empty() {
                 true => Vec::new(),
                 false => {
@@ -78,25 +78,25 @@ impl Coverage {
         Ok(Self { actions, credential_types, error_kinds })
     }
 
-    /// Actions that a case runs, and all.
+    /// The number of actions that a case runs, and of all actions.
     pub fn actions_run(&self) -> (usize, usize) {
         (self.actions.iter().filter(|action| action.cases > 0).count(), self.actions.len())
     }
 
-    /// Parameters of these actions that a case sets, and all.
+    /// The number of parameters of these actions that a case sets, and of all parameters.
     pub fn parameters_set(&self) -> (usize, usize) {
         let set = self.actions.iter().map(|action| action.set.len()).sum();
         let unset: usize = self.actions.iter().map(|action| action.unset.len()).sum();
         (set, set + unset)
     }
 
-    /// Credential types that a case uses, and all.
+    /// The number of credential types that a case uses, and of all.
     pub fn types_used(&self) -> (usize, usize) {
         let used = self.credential_types.values().filter(|used| **used).count();
         (used, self.credential_types.len())
     }
 
-    /// Kinds of errors with which an item has ended, and all.
+    /// The number of kinds of errors with which an item has failed, and of all.
     pub fn kinds_seen(&self) -> (usize, usize) {
         let seen = self.error_kinds.values().filter(|count| **count > 0).count();
         (seen, self.error_kinds.len())

@@ -1,4 +1,4 @@
-//! Compares what came of a run with what a case expects.
+//! Compares the result of a run with the expectations of a case.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) fn snapshot(ran: &Ran) -> Value {
     whole
 }
 
-/// What differs from a case's expectations, beside the snapshot.
+/// Differences from a case's expectations, except for the snapshot.
 pub(super) fn problems(case: &Case, ran: &Ran) -> Vec<String> {
     let mut problems = Vec::new();
     if let Some(stopped) = &ran.stopped {
@@ -129,7 +129,7 @@ fn requests(expected: &[ExpectedRequest], sent: &[Sent]) -> Vec<String> {
 
 fn request_problem(expected: &ExpectedRequest, request: &Request) -> Option<String> {
     let line = format!("{} {}", request.method, request.url.path());
-    // A line may hold the query as well.
+    // A line may contain the query as well.
     let whole = match request.url.query() {
         Some(query) => format!("{line}?{query}"),
         None => line.clone(),

@@ -71,7 +71,7 @@ enum RawRequest {
     },
 }
 
-/// One case: what is run, and what comes of it.
+/// One case: a run and its expected result.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Path below the directory without the suffix, e.g. `incident/create`.
@@ -92,7 +92,7 @@ pub struct Case {
     pub fake: Option<PathBuf>,
     /// How many items are in progress at once.
     pub concurrency: Option<usize>,
-    /// What is expected.
+    /// The expectations.
     pub expect: Expect,
 }
 
@@ -105,7 +105,7 @@ pub struct CredentialOf {
     pub fields: Map<String, Value>,
 }
 
-/// What a case expects.
+/// The expectations of a case.
 #[derive(Clone, Debug, Default)]
 pub struct Expect {
     /// Records of the port `main`, of all items in order. Each may have more members.
@@ -134,11 +134,11 @@ pub struct ExpectedError {
 pub struct ExpectedRequest {
     /// Method and path.
     pub request: String,
-    /// Query parameters that it has. `*` at the end stands for any rest.
+    /// Query parameters that it must have. A trailing `*` matches any rest.
     pub query: BTreeMap<String, String>,
-    /// Headers that it has. `*` at the end stands for any rest.
+    /// Headers that it must have. A trailing `*` matches any rest.
     pub headers: BTreeMap<String, String>,
-    /// Members that its body has.
+    /// Members that its body must have.
     pub body: Option<Value>,
 }
 
@@ -157,7 +157,7 @@ impl Case {
     ///
     /// # Errors
     ///
-    /// If it is not as described; the error names the line and the next step.
+    /// If it is invalid; the error names the line and the next step.
     pub fn parse(path: &Path, name: &str, text: &str) -> Result<Self, FileError> {
         let source = Source { path, text };
         let document: Document = source.parse(NEXT)?;
@@ -232,11 +232,11 @@ impl Case {
         })
     }
 
-    /// Reads all case files below a directory, in the order of their names.
+    /// Reads all case files below a directory, sorted by name.
     ///
     /// # Errors
     ///
-    /// If the directory or a file cannot be read, a file is not as described, or there is none.
+    /// If the directory or a file cannot be read, a file is invalid, or there is none.
     pub fn all(directory: &Path) -> Result<Vec<Self>, FileError> {
         let mut paths = Vec::new();
         find(directory, &mut paths)?;
@@ -246,7 +246,7 @@ impl Case {
             let below = path.strip_prefix(directory).unwrap_or(&path).with_extension("");
             let name = below.to_string_lossy().replace('\\', "/");
             let text = file::read(&path)?;
-            // A fake or a plan may be beside the cases.
+            // A fake or a plan may be next to the cases.
             if toml::from_str::<toml::Table>(&text).is_ok_and(|table| {
                 !table.contains_key("action")
                     && (table.contains_key("route") || table.contains_key("fault"))

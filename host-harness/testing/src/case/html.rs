@@ -1,4 +1,4 @@
-//! The report as one HTML page that needs nothing else.
+//! The report as a standalone HTML page.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Cases: what is run, and what is expected, as readable files.
+//! Cases: runs and their expected results, as readable files.
 
 mod coverage;
 mod expect;
@@ -15,7 +15,7 @@ pub use report::{Format, render};
 pub use run::{Bench, ItemResult, Live, Ran, RunError};
 pub use suite::{CaseResult, Options, Problem, Report, Status, Suite};
 
-/// A case file that shows what a case can say.
+/// A case file with every feature of cases.
 pub const EXAMPLE: &str = include_str!("../../schemas/case-example.toml");
 
 #[cfg(test)]

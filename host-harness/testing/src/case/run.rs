@@ -21,29 +21,29 @@ use crate::fault::{Plan, Sent, Wire};
 use crate::file::FileError;
 use crate::recording::{Mismatch, Recorder, Recording, Redactor, Replayer, placeholder};
 
-/// Time limit of a case, by the clock of the case: never reached unless something hangs.
+/// Time limit of a case, by the clock of the case; only reached if something hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(3_600);
 
 /// When cases with a fake begin: 2026-01-01T00:00:00Z, in milliseconds since 1970.
 const START: u64 = 1_767_225_600_000;
 
-/// What all cases share.
+/// Shared by all cases.
 #[derive(Clone)]
 pub struct Bench {
     /// The component.
     pub component: PathBuf,
     /// Where guests run.
     pub isolation: Isolation,
-    /// Where compiled components are kept.
+    /// Cache of compiled components.
     pub cache: Option<PathBuf>,
 }
 
 /// A service that is recorded, with stored credentials.
 #[derive(Clone)]
 pub struct Live {
-    /// Reaches the service.
+    /// The transport to the service.
     pub transport: Arc<dyn Transport>,
-    /// Stores the credentials.
+    /// The credential store.
     pub store: Arc<dyn CredentialStore>,
     /// Approvals: the plugin must be approved.
     pub approvals: Arc<dyn Approvals>,
@@ -55,24 +55,24 @@ pub struct Live {
     pub principal: Principal,
 }
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Clone)]
 pub struct Ran {
     /// Results of the items.
     pub items: Vec<ItemResult>,
     /// Why the plugin was stopped.
     pub stopped: Option<String>,
-    /// What was sent.
+    /// The requests that were sent.
     pub sent: Vec<Sent>,
-    /// What the guest saw of it.
+    /// The requests as the guest saw them.
     pub exchanges: Vec<Exchange>,
-    /// What the action says about repeating it.
+    /// Idempotency of the action.
     pub idempotency: Idempotency,
     /// How long it took by the clock of the case.
     pub duration: Duration,
     /// Largest linear memory of the guest, in bytes.
     pub memory: usize,
-    /// Requests that a recording does not hold.
+    /// Requests that are not in the recording.
     pub mismatches: Vec<Mismatch>,
     /// Recorded requests that were not sent.
     pub unused: Vec<String>,
@@ -96,18 +96,18 @@ pub enum RunError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The host or the plugin.
-    #[error("{0:#}")]
+    #[error(transparent)]
     Host(#[from] Error),
 }
 
-/// Where the answers of a run come from.
+/// The source of responses in a run.
 enum Answers {
     Recording(Recording),
     Fake(Arc<Fake>),
 }
 
 impl Bench {
-    /// Loads the component, e.g. for its description.
+    /// Loads the component, for example for its description.
     ///
     /// # Errors
     ///
@@ -124,12 +124,12 @@ impl Bench {
         }
     }
 
-    /// Runs a case offline, with the faults of a plan. `described`: the component, as [`Bench::load`]
-    /// loads it.
+    /// Runs a case offline, with the faults of a plan. `described`: the component, as loaded by
+    /// [`Bench::load`].
     ///
     /// # Errors
     ///
-    /// If a file of the case cannot be read, or the plugin cannot be run.
+    /// If a file of the case cannot be read, or the plugin cannot run.
     pub async fn replay(
         &self,
         described: &Plugin,
@@ -143,7 +143,7 @@ impl Bench {
         self.offline(described, case, answers, plan).await
     }
 
-    /// Runs a case against a recording that is not in a file yet.
+    /// Runs a case against a recording that was not written to a file.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Bench {
         let clock = VirtualClock::starting(start);
         let credentials = Arc::new(MemoryCredentials::default());
         let mut secrets = Vec::new();
-        // What placeholders there are follows from the credential types.
+        // The placeholders follow from the credential types.
         for (slot, one) in &case.credentials {
             let credential_type = described.credential_type(&one.credential_type)?;
             secrets.extend(
@@ -237,12 +237,12 @@ impl Bench {
         Ok(ran)
     }
 
-    /// Runs a case against a service, and records it. Nothing is written yet. The redactor knows the
+    /// Runs a case against a service, and records it without writing a file. The redactor knows the
     /// secrets that were found.
     ///
     /// # Errors
     ///
-    /// If the plugin is not approved or cannot be run.
+    /// If the plugin is not approved or cannot run.
     pub async fn record(
         &self,
         case: &Case,
@@ -274,7 +274,7 @@ impl Bench {
         }
         let credentials = execution.credentials.clone();
         let ran = ran(&plugin, case, execution, &wire, &*clock).await;
-        // A token that is being renewed is waited for: its answer would be lost otherwise.
+        // A token refresh in progress is awaited; its response would be lost otherwise.
         if let Ok(credentials) = host.credentials() {
             credentials.settle().await;
         }
@@ -300,14 +300,14 @@ fn execution(case: &Case) -> Execution {
     let mut execution = Execution::new(&case.action)
         .items(case.items.iter().cloned())
         .continue_on_fail(true)
-        // What is random follows from the ID, and so do idempotency keys.
+        // Randomness follows from the ID, and so do idempotency keys.
         .id(format!("case {}", case.name));
     execution.concurrency = case.concurrency;
     execution.context.timeout = Some(TIME_LIMIT);
     execution
 }
 
-/// Keeps what the guest sees.
+/// Records what the guest sees.
 #[derive(Default)]
 struct Watch(Mutex<Vec<Exchange>>);
 

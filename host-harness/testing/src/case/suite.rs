@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use workflow_node_host::{Error, Plugin};
+use workflow_node_host::{Error, Plugin, chain};
 
 use super::coverage::Coverage;
 use super::file::Case;
@@ -22,13 +22,14 @@ pub struct Options {
     pub filter: Option<String>,
     /// Write snapshots that are missing or differ.
     pub update: bool,
-    /// Spoils requests, and judges what comes of it instead of the expectations.
+    /// Injects faults into requests, and judges the result by the rules for faults instead of the
+    /// expectations.
     pub faults: Vec<Plan>,
-    /// Run each case once for each request, so that a plan with one fault spoils each of them.
+    /// Run each case once per request, so that a plan with one fault affects each of them.
     pub every_request: bool,
 }
 
-/// How a case ended.
+/// Result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -42,7 +43,7 @@ pub enum Status {
     Updated,
 }
 
-/// What is wrong with a case.
+/// A problem with a case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
     /// What differs.
@@ -52,7 +53,7 @@ pub struct Problem {
     pub next: Option<String>,
 }
 
-/// What came of a case.
+/// Result of a case.
 #[derive(Clone, Serialize)]
 pub struct CaseResult {
     /// Name of the case; with a fault, followed by it.
@@ -68,28 +69,28 @@ pub struct CaseResult {
     pub title: Option<String>,
     /// Action.
     pub action: String,
-    /// How it ended.
+    /// Its result.
     pub status: Status,
-    /// What is wrong.
+    /// Its problems.
     pub problems: Vec<Problem>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// How long it would have taken with the waits that were not waited for, in milliseconds.
+    /// How long it would have taken with the skipped waits, in milliseconds.
     pub virtual_ms: u64,
-    /// How many requests were sent, each attempt counted.
+    /// How many requests were sent, counting each attempt.
     pub requests: usize,
     /// Largest linear memory of the guest, in bytes.
     pub memory: usize,
     /// Results of the items, as in a snapshot.
     pub result: Value,
-    /// What was run, for the report.
+    /// Coverage data of the run, for the report.
     #[serde(skip)]
     pub(super) ran: Option<Ran>,
     #[serde(skip)]
     pub(super) items: Vec<Value>,
 }
 
-/// What came of all cases.
+/// Results of all cases.
 #[derive(Clone, Serialize)]
 pub struct Report {
     /// Version of the format.
@@ -106,7 +107,7 @@ pub struct Report {
     pub failed: usize,
     /// Results.
     pub cases: Vec<CaseResult>,
-    /// What of the node was run.
+    /// Coverage of the node.
     pub coverage: Coverage,
 }
 
@@ -122,7 +123,7 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// If a file is not as described, or no case remains.
+    /// If a file is invalid, or no case remains.
     pub fn read(bench: Bench, directory: &Path, options: Options) -> Result<Self, FileError> {
         let mut cases = Case::all(directory)?;
         if let Some(filter) = &options.filter {
@@ -140,7 +141,7 @@ impl Suite {
         &self.cases
     }
 
-    /// Runs all cases, or records them. `told` receives each result as soon as it is there.
+    /// Runs all cases, or records them. `told` receives each result as soon as it is available.
     ///
     /// # Errors
     ///
@@ -236,8 +237,8 @@ impl Suite {
         Err(Problem { message: difference, next })
     }
 
-    /// Records a case: runs it against the service, and then against what was recorded. Writes the
-    /// recording only if both are right and agree.
+    /// Records a case: runs it against the service, and then against the recording. Writes the
+    /// recording only if both match the expectations and each other.
     async fn record(&self, plugin: &Plugin, case: &Case, live: &Live) -> CaseResult {
         let began = Instant::now();
         let (ran, recording, redactor) = match self.bench.record(case, live).await {
@@ -246,7 +247,7 @@ impl Suite {
         };
         let problems = expect::problems(case, &ran);
         if !problems.is_empty() {
-            // What was sent holds the credential.
+            // The requests contain the credential.
             let problems = problems.into_iter().map(|message| Problem {
                 message: redactor.text(&message),
                 next: Some("Nothing was recorded".into()),
@@ -278,7 +279,7 @@ impl Suite {
         result
     }
 
-    /// Runs a case with each plan, and judges what comes of it.
+    /// Runs a case with each plan, and judges the results.
     async fn check_faults(&self, plugin: &Plugin, case: &Case) -> Vec<CaseResult> {
         let began = Instant::now();
         let calm = match self.bench.replay(plugin, case, None).await {
@@ -358,7 +359,7 @@ fn failed(case: &Case, began: Instant, error: &RunError) -> CaseResult {
         title: case.title.clone(),
         action: case.action.clone(),
         status: Status::Failed,
-        problems: vec![Problem { message: error.to_string(), next }],
+        problems: vec![Problem { message: chain(error), next }],
         duration_ms: milliseconds(began.elapsed()),
         virtual_ms: 0,
         requests: 0,
@@ -383,7 +384,7 @@ fn write_recording(case: &Case, recording: &Recording) -> Result<(), String> {
     write(&case.recording(), &recording.to_text())
 }
 
-/// Writes a file beside its place first, so that an interruption leaves the old one.
+/// Writes a temporary file first, so that an interruption leaves the old one.
 fn write(path: &Path, text: &str) -> Result<(), String> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
@@ -394,7 +395,7 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
 }
 
 impl Report {
-    /// The report as one HTML page.
+    /// The report as a standalone HTML page.
     pub fn html(&self) -> String {
         html::page(self)
     }

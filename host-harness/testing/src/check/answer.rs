@@ -1,7 +1,8 @@
-//! What a service might answer, of which only the output schemas of a node are known.
+//! Responses that a service might return, generated from the output schemas of a node.
 //!
-//! A description states what a record is and not how the service wraps it. An answer therefore has
-//! the record under every name that services use, and several ways of wrapping are tried.
+//! A description states what a record looks like and not how the service wraps it. A response
+//! therefore contains the record under every name that services use, and several ways of wrapping
+//! are tried.
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ impl Shape {
         [Self::Wrapped, Self::Bare, Self::Array, Self::WrappedOne, Self::Empty];
 }
 
-/// How an answer says whether there are more pages.
+/// How a response marks whether there are more pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pages {
     /// This is the last one.
@@ -52,7 +53,7 @@ pub(super) const GENERIC: &[&str] =
 const IDENTIFYING: &[&str] =
     &["id", "name", "summary", "email", "title", "label", "login", "key", "slug", "display_name"];
 
-/// Answers requests of one action.
+/// Responds to requests of one action.
 #[derive(Clone, Debug)]
 pub(super) struct Answering {
     pub(super) shape: Shape,
@@ -60,18 +61,18 @@ pub(super) struct Answering {
     pub(super) record: Value,
     /// The node's shared schemas.
     pub(super) shared: Arc<Map<String, Value>>,
-    /// Texts of the parameters: IDs and names of records that must exist.
+    /// Text parameters: IDs and names of records that must exist.
     pub(super) given: Vec<String>,
     /// Words for the action's records.
     pub(super) words: Vec<String>,
-    /// Members that the node missed in an answer, as paths.
+    /// Members that the node missed in a response, as paths.
     pub(super) named: Vec<String>,
     pub(super) pages: Pages,
     /// Whether the records are the same for every request, instead of bearing its fingerprint.
     pub(super) same: bool,
 }
 
-/// Identifies a request: the same request has the same fingerprint.
+/// Identifies a request: equal requests have the same fingerprint.
 pub(super) fn fingerprint(request: &Received) -> String {
     let mut hash = Sha256::new();
     for part in [request.method.as_bytes(), request.target.as_bytes(), &request.body] {
@@ -84,7 +85,7 @@ pub(super) fn fingerprint(request: &Received) -> String {
 }
 
 impl Answering {
-    /// The answer to a request.
+    /// The response to a request.
     pub(super) fn reply(&self, request: &Received) -> Reply {
         if self.shape == Shape::Empty {
             return Reply::Response { status: 204, headers: Vec::new(), body: Default::default() };
@@ -120,14 +121,14 @@ impl Answering {
         }
     }
 
-    /// A record for each text that the parameters have, and two more.
+    /// A record for each text in the parameters, and two more.
     fn list(&self, token: &str) -> Vec<Value> {
         let given = self.given.iter().map(|text| self.record(token, Some(text)));
         let others = (1..=2).map(|place| self.record(&format!("{token}-{place}"), None));
         given.chain(others).collect()
     }
 
-    /// A record, its texts with the request's fingerprint. `of`: what it is identified by.
+    /// A record whose text contains the request's fingerprint. `of`: its identity.
     fn record(&self, token: &str, of: Option<&str>) -> Value {
         let text = |name: &str| match of {
             Some(of) if IDENTIFYING.contains(&name) => of.to_owned(),
@@ -138,11 +139,11 @@ impl Answering {
         let mut record = sampler.value("", &self.record);
         let is_closed = self.record.get("additionalProperties") == Some(&Value::Bool(false));
         if let Some(id) = record.get_mut("id").filter(|id| id.is_number()) {
-            // Records that have the same ID are one record.
+            // Records with the same ID are one record.
             *id = json!(of.and_then(|of| of.parse().ok()).unwrap_or_else(|| number(token, of)));
         }
         if let (Value::Object(members), false) = (&mut record, is_closed) {
-            // A record of another kind, which the node looks up on its way, has these.
+            // A record of another kind, which the node looks up first, has these.
             for name in ["id", "name", "summary", "email"] {
                 if !members.contains_key(name) {
                     members.insert(name.to_owned(), Value::String(text(name)));
@@ -197,7 +198,7 @@ impl Answering {
         body
     }
 
-    /// Members by which services say whether there are more pages.
+    /// Members by which services mark whether there are more pages.
     fn paging(&self, request: &Received, count: usize) -> Vec<(String, Value)> {
         let more = self.pages != Pages::Last;
         let cursor = if more { json!("the-same-cursor") } else { Value::Null };
@@ -219,7 +220,7 @@ impl Answering {
     }
 }
 
-/// Sets the member at a path, making objects on the way.
+/// Sets the member at a path, and creates objects on the way.
 fn insert(body: &mut Value, path: &str, value: &Value) {
     let mut at = body;
     for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -231,7 +232,7 @@ fn insert(body: &mut Value, path: &str, value: &Value) {
     *at = value.clone();
 }
 
-/// Names of members that an error quotes: those that the node missed.
+/// Names of members that an error quotes, because the node missed them.
 pub(super) fn quoted(message: &str) -> Vec<String> {
     let mut names = Vec::new();
     for quote in ['`', '"', '\''] {
@@ -247,7 +248,7 @@ pub(super) fn quoted(message: &str) -> Vec<String> {
     names
 }
 
-/// A number that depends on texts.
+/// A number derived from texts.
 fn number(token: &str, of: Option<&str>) -> u64 {
     let digest = Sha256::digest([token, of.unwrap_or_default()].join("\0"));
     digest.iter().take(3).fold(1, |number, byte| (number << 8) | u64::from(*byte))
@@ -280,7 +281,7 @@ fn percent_decoded(segment: &str) -> String {
 
 /// Texts of parameters that may identify records.
 pub(super) fn given(parameters: &Value) -> Vec<String> {
-    /// More texts than these are not told to the service.
+    /// Maximum number of texts that the service uses.
     const MOST: usize = 16;
     const LONGEST: usize = 100;
     fn collect(value: &Value, texts: &mut Vec<String>) {
@@ -311,7 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_have_one_form_for_one_and_another_for_many() {
+    fn a_word_has_a_singular_and_a_plural() {
         for (one, many) in [
             ("incident", "incidents"),
             ("policy", "policies"),
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_taken_from_what_an_error_quotes() {
+    fn names_are_read_from_the_quotes_of_an_error() {
         let message =
             "the service answered 200 with a body that has no list `service/things` ('x y')";
         assert_eq!(quoted(message), ["service/things"]);
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_the_records_that_the_parameters_name() {
+    fn a_response_contains_the_records_in_the_parameters() {
         let parameters = json!({"user": "ada@example.com", "teams": [{"id": "T1"}]});
         let answering = Answering {
             shape: Shape::Wrapped,

@@ -1,4 +1,4 @@
-//! Checks of what a node does: it is run, and what it sends and returns is judged.
+//! Checks of a node's behavior: it is run, and its requests and results are judged.
 
 mod choices;
 mod errors;
@@ -14,7 +14,7 @@ use super::bench::{Bench, Known, Quality};
 use super::report::Judgement;
 use crate::sample::{Fill, fitting};
 
-/// Waits of the host and of the node are so much shorter while retries are judged.
+/// Factor by which waits of the host and of the node are shortened while retries are judged.
 const FAST: u32 = 200;
 
 /// Why something was not judged when the time is over.
@@ -62,7 +62,7 @@ impl OneAction {
         }
     }
 
-    /// Whether it says anything about an action.
+    /// Whether it applies to an action.
     fn suits(self, known: &Known) -> bool {
         match self {
             Self::Error(_) | Self::Cancellation => true,
@@ -116,7 +116,7 @@ async fn each(bench: &Bench, results: &mut Results<'_>, check: OneAction, known:
     results.add(id, judgement, started.elapsed());
 }
 
-/// Says which actions cannot be judged because they did not run.
+/// Reports which actions cannot be judged because they did not run.
 fn not_usable(known: &[Known], suits: impl Fn(&Known) -> bool, judgement: &mut Judgement) {
     for one in known.iter().filter(|one| suits(one) && !one.is_usable()) {
         let reason = match one.quality {

@@ -1,5 +1,5 @@
-//! A host with a separate service, in which a node is judged: credentials of every type, and what
-//! is known about each action after it ran once.
+//! A host with a separate service, in which a node is judged: credentials of every type, and the
+//! knowledge about each action from its first run.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -22,40 +22,39 @@ use super::service::{Behavior, Seen, Service};
 use crate::loopback::{Loopback, Received};
 use crate::sample::{Fill, Fits, Sampler};
 
-/// How long one call may take before it is ended. A judgement of a call that took so long is a
-/// finding or says that there is none.
+/// Maximum duration of one call. A call that takes longer is reported as a finding or as not
+/// judged.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a call may take of the time that the node sees. Far more than a call takes while waits are
-/// shortened.
+/// Limit of a call on the node's clock, far more than a call takes while waits are shortened.
 const TOTAL_TIME: Duration = Duration::from_secs(12 * 3_600);
 /// ID of executions.
 const ID: &str = "harness-check";
-/// ID of executions that are canceled, whose last requests the host refuses.
+/// ID of canceled executions, whose last requests the host refuses.
 const CANCELED: &str = "harness-check-canceled";
-/// Members that are tried to tell items apart.
+/// Members that are tried to distinguish items.
 const MARKED_MEMBERS: usize = 6;
 
-/// Everything that judging needs.
+/// The environment for judging.
 pub(super) struct Bench {
     pub(super) plugin: Plugin,
     pub(super) service: Arc<Service>,
     pub(super) clock: Arc<Pace>,
     pub(super) shared: Arc<Map<String, Value>>,
     audit: Arc<MemoryAudit>,
-    /// Credential types of which there is a credential of the same name.
+    /// Credential types with a credential of the same name.
     credentials: Vec<String>,
-    /// Credential types of which there is none, and why.
+    /// Credential types without a credential, and the reason.
     pub(super) without: BTreeMap<String, String>,
-    /// Audit events that were looked at.
+    /// Number of audit events that were read.
     _loopback: Loopback,
     pub(super) host: Host,
 }
 
-/// What came of a call.
+/// Result of a call.
 pub(super) struct Ran {
     pub(super) outcome: Result<Outcome, Error>,
     pub(super) seen: Vec<Seen>,
-    /// Most requests that were held at once.
+    /// Maximum number of requests that were held at once.
     pub(super) held: usize,
 }
 
@@ -121,7 +120,7 @@ pub(super) fn shown(error: &ItemError) -> String {
     format!("{}: {message}", error.kind)
 }
 
-/// How well an action ran with generated answers.
+/// How well an action ran with generated responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Quality {
     /// It failed.
@@ -134,15 +133,15 @@ pub(super) enum Quality {
     Fits,
 }
 
-/// What is known about an action after it ran.
+/// Knowledge about an action from its first run.
 pub(super) struct Known {
     pub(super) action: Action,
     /// Parameters of an example, or generated ones.
     pub(super) parameters: Value,
     pub(super) quality: Quality,
-    /// How the service wraps what the action reads.
+    /// How the service wraps the action's records.
     pub(super) shape: Shape,
-    /// Members that the node missed in answers.
+    /// Members that the node missed in responses.
     pub(super) named: Vec<String>,
     /// Why it failed, or which record does not fit.
     pub(super) problem: String,
@@ -150,29 +149,29 @@ pub(super) struct Known {
     pub(super) requests: usize,
     /// Records that it returned.
     pub(super) records: usize,
-    /// Whether what it returned is in an answer.
+    /// Whether a response contains what it returned.
     pub(super) returns_answer: bool,
-    /// Parameters by which items can be told apart: the member's name.
+    /// The parameter by which items can be distinguished: the member's name.
     pub(super) marked: Option<String>,
 }
 
 impl Known {
-    /// Whether it can be judged how it behaves.
+    /// Whether its behavior can be judged.
     pub(super) fn is_usable(&self) -> bool {
         self.quality != Quality::Failed && self.requests > 0
     }
 
-    /// Whether the action changes nothing.
+    /// Whether the action only reads.
     pub(super) fn reads(&self) -> bool {
         self.action.effect == Effect::Read
     }
 
-    /// Whether the action may be repeated as it is.
+    /// Whether the action is idempotent.
     pub(super) fn may_repeat(&self) -> bool {
         matches!(self.action.idempotency, Idempotency::Safe | Idempotency::Idempotent)
     }
 
-    /// Parameters of an item that can be told apart from others.
+    /// Parameters of an item that can be distinguished from others.
     pub(super) fn item(&self, place: usize) -> Value {
         let mut parameters = self.parameters.clone();
         if let (Some(name), Value::Object(members)) = (&self.marked, &mut parameters) {
@@ -188,12 +187,12 @@ pub(super) fn mark(place: usize) -> String {
 }
 
 impl Bench {
-    /// Loads a component into a host with a separate service, approves it, and makes a credential
+    /// Loads a component into a host with a separate service, approves it, and creates a credential
     /// of each type.
     ///
     /// # Errors
     ///
-    /// When the component is refused, or the service cannot be started.
+    /// If the component is refused, or the service cannot be started.
     pub(super) async fn new(builder: HostBuilder, component: &Path) -> Result<Self, Error> {
         let service = Arc::new(Service::new());
         let loopback = Loopback::start(service.clone()).await;
@@ -240,7 +239,7 @@ impl Bench {
         Ok(bench)
     }
 
-    /// A credential of a type, named like the type.
+    /// A credential of a type, with the type's name.
     async fn credential(
         &self,
         one: &CredentialType,
@@ -290,7 +289,7 @@ impl Bench {
         slots.filter_map(|slot| credential(&slot).map(|name| (slot, name))).collect()
     }
 
-    /// Why an action cannot run: a slot that must be filled, and cannot.
+    /// Why an action cannot run: a required slot cannot be filled.
     pub(super) fn unfilled(&self, action: &Action) -> Option<String> {
         let filled = self.filled(action.slots.keys().cloned());
         let required = action.slots.iter().filter(|(_, usage)| usage.required);
@@ -322,7 +321,7 @@ impl Bench {
         }
     }
 
-    /// How requests of an action that is known are answered.
+    /// How requests of a known action are answered.
     pub(super) fn answering_known(&self, known: &Known, items: &[Value]) -> Answering {
         let mut answering = self.answering(&known.action, known.shape, items);
         answering.named.clone_from(&known.named);
@@ -341,7 +340,7 @@ impl Bench {
         self.run_until(action, items, behavior, answering, never).await
     }
 
-    /// Runs an action that is known, as it is known to understand answers.
+    /// Runs a known action with responses that it understands.
     pub(super) async fn run_known(
         &self,
         known: &Known,
@@ -401,13 +400,13 @@ impl Bench {
         Ran { outcome, seen, held }
     }
 
-    /// Requests that the host refused so far.
+    /// Number of requests that the host has refused.
     pub(super) fn refused(&self) -> Vec<AuditEvent> {
         let events = self.audit.events().into_iter();
         events.filter(|one| one.verdict == Verdict::Refused && one.execution != CANCELED).collect()
     }
 
-    /// Runs an action with answers of every shape until one fits.
+    /// Runs an action with responses of every shape until one fits.
     pub(super) async fn learn(&self, action: &Action, parameters: Value) -> Known {
         let mut known = Known {
             action: action.clone(),
@@ -422,7 +421,7 @@ impl Bench {
             marked: None,
         };
         let output = action.output.get("main").map(|schema| Fits::new(&self.shared, schema));
-        // Each with the members that it was found to miss before.
+        // Each with the members that it missed before.
         let mut tried = VecDeque::from(Shape::ALL.map(|shape| (shape, Vec::new())));
         while let Some((shape, named)) = tried.pop_front() {
             let items = vec![parameters.clone()];
@@ -440,7 +439,7 @@ impl Bench {
                 (true, false, true) => Quality::Silent,
                 (true, false, false) => Quality::Fits,
             };
-            // Of answers that fail, the first says why.
+            // Of failing responses, the first one explains why.
             let is_first = known.problem.is_empty();
             if is_first && quality == Quality::Failed {
                 let missed = ran.error(0).map(|error| quoted(&error.message)).unwrap_or_default();
@@ -459,7 +458,7 @@ impl Bench {
                 known.records = ran.records(0).len();
                 known.returns_answer = ran.seen.iter().any(|one| text.contains(&one.fingerprint));
             }
-            // Without a request, no other answer changes anything.
+            // Without a request, no other response changes anything.
             if quality == Quality::Fits || ran.seen.is_empty() {
                 break;
             }
@@ -470,7 +469,7 @@ impl Bench {
         known
     }
 
-    /// The parameter that appears in a request, so that requests of items can be told apart.
+    /// The parameter that appears in a request, so that requests of items can be distinguished.
     async fn marked(&self, known: &Known) -> Option<String> {
         let members = known.parameters.as_object()?.iter();
         let texts = members.filter(|(_, value)| value.is_string()).map(|(name, _)| name);
@@ -497,7 +496,7 @@ impl Bench {
     }
 }
 
-/// Whether a request is of an item with a mark.
+/// Whether a request belongs to an item with a mark.
 pub(super) fn is_of(seen: &Seen, place: usize) -> bool {
     has_mark(&seen.request, place)
 }
@@ -505,7 +504,7 @@ pub(super) fn is_of(seen: &Seen, place: usize) -> bool {
 /// As [`is_of`], of a request that was not answered yet.
 pub(super) fn has_mark(request: &Received, place: usize) -> bool {
     let mark = mark(place);
-    // A mark may be the beginning of another.
+    // A mark may be a prefix of another one.
     let has = |text: &str| {
         text.match_indices(&mark)
             .any(|(at, _)| !text[at + mark.len()..].starts_with(|next: char| next.is_ascii_digit()))
@@ -513,7 +512,7 @@ pub(super) fn has_mark(request: &Received, place: usize) -> bool {
     has(&request.target) || has(&request.text())
 }
 
-/// An origin for each server of a node, within what the node lets the operator choose.
+/// An origin for each server of a node, among those that the operator may choose.
 fn servers(plugin: &Plugin) -> Servers {
     let mut servers = Servers::default();
     for server in &plugin.description().node.servers {

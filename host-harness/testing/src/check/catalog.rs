@@ -1,4 +1,4 @@
-//! The checks of the suite: what must be true, and the page that explains each.
+//! The checks of the suite: the requirements, and the page that explains each.
 
 /// A check of the suite.
 #[derive(Clone, Copy, Debug)]
@@ -6,7 +6,7 @@
 pub struct Check {
     /// Stable name.
     pub id: &'static str,
-    /// What must be true, in one sentence.
+    /// The requirement, in one sentence.
     pub sentence: &'static str,
     /// Why it matters, how it is judged, and how to pass: Markdown.
     pub page: &'static str,
@@ -14,7 +14,7 @@ pub struct Check {
 
 macro_rules! checks {
     ($($id:literal: $sentence:literal;)*) => {
-        /// Every check, in the order in which reports have them.
+        /// Every check, in the order of reports.
         pub const CHECKS: &[Check] = &[$(Check {
             id: $id,
             sentence: $sentence,

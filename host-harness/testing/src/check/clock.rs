@@ -1,19 +1,18 @@
-//! The time of judged calls: it does not pass for the node, and waits can be shortened.
+//! The clock of judged calls: it does not advance for the node, and waits can be shortened.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use workflow_node_host::{Clock, Sleep, SystemClock};
 
-/// The present that the node sees: the first moment of 2026, in milliseconds since 1970. It never
-/// changes, so that two calls with the same input see the same.
+/// The current time for the node: the beginning of 2026, in milliseconds since 1970. It never
+/// changes, so that two calls with the same input see the same time.
 const NOW: u64 = 1_767_225_600_000;
 
 /// A clock whose speed the checks set.
 pub(super) struct Pace {
     system: SystemClock,
-    /// How much faster than the system's time passes, since which moment of the system, and what it
-    /// was then.
+    /// How much faster than the system's time it runs, since which system time, and its time then.
     since: Mutex<(u32, Duration, Duration)>,
 }
 
@@ -25,7 +24,7 @@ impl Pace {
         }
     }
 
-    /// Lets time pass so many times as fast from now on.
+    /// Sets how many times as fast the clock runs.
     pub(super) fn run_at(&self, factor: u32) {
         let now = self.monotonic();
         let real = self.system.monotonic();

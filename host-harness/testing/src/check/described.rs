@@ -1,4 +1,4 @@
-//! Checks of what a node says about itself. Nothing is called.
+//! Checks of a node's description. Nothing is called.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -27,7 +27,7 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>) {
     }
 }
 
-/// Why a description says nothing.
+/// Why a description is not helpful.
 fn says_nothing(description: Option<&str>, titles: &[&str]) -> Option<String> {
     let plain = |text: &str| {
         let letters = text.chars().filter(|one| one.is_alphanumeric());
@@ -73,7 +73,7 @@ fn descriptions(bench: &Bench, judgement: &mut Judgement) {
     }
 }
 
-/// Every form of a node, with the name of what it belongs to.
+/// Every form of a node, with the name of its owner.
 pub(super) fn all_forms(bench: &Bench) -> Vec<(String, Form)> {
     let description = bench.plugin.description();
     let shared = &description.node.schemas;
@@ -87,8 +87,8 @@ pub(super) fn all_forms(bench: &Bench) -> Vec<(String, Form)> {
     actions.chain(triggers).chain(types).collect()
 }
 
-/// Every field of a form with its path and the fields beside it. A field of a variant that another
-/// field beside it describes is not visited.
+/// Every field of a form with its path and its sibling fields. A field of a variant that another
+/// sibling describes is not visited.
 pub(super) fn each_field<'a>(
     fields: &'a [Field],
     variants: &'a [Variant],
@@ -179,7 +179,7 @@ fn parameters_flaw(schema: &Value, shared: &Map<String, Value>) -> Option<String
     flaw(schema, shared)
 }
 
-/// What is wrong with a schema or one inside of it.
+/// The problem of a schema or one of its parts.
 fn flaw(schema: &Value, shared: &Map<String, Value>) -> Option<String> {
     flaw_at(schema, shared, "", true)
 }

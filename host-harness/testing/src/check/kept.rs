@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_is_listed_changed_and_removed() {
+    fn created_objects_are_listed_changed_and_removed() {
         let path: workflow_node_documents::PathTemplate = "/hooks/**".parse().unwrap();
         let secret = SecretPosition::new("s", "Secret.").path(path).pointer("/hook/secret");
         let service = Kept::new(Shape::Wrapped, false, vec![secret]);

@@ -1,5 +1,5 @@
-//! The standard suite: checks that any node must pass, on the component that ships, in the real host,
-//! with a service on the loopback interface that answers as the node's own schemas say.
+//! The standard suite: checks that any node must pass, on the shipped component, in the real host,
+//! with a service on the loopback interface that responds according to the node's own schemas.
 
 mod answer;
 mod behavior;
@@ -22,12 +22,12 @@ pub use catalog::{CHECKS, Check, find, pages};
 use report::Judgement;
 pub use report::{CheckResult, Finding, NotJudged, Report, Status};
 
-/// How many actions are judged by each of the checks that run an action many times, unless all are.
+/// How many actions each check that runs an action many times judges, unless all are requested.
 pub const SAMPLE: usize = 24;
-/// How long the suite may take, unless another time is set.
+/// Default time limit of the suite.
 pub const TIME: Duration = Duration::from_secs(10 * 60);
 
-/// What is checked, and how thoroughly.
+/// The scope and the depth of the checks.
 pub struct Suite {
     /// Builds the host: its cache and its isolation. The suite sets everything else.
     pub host: HostBuilder,
@@ -35,10 +35,10 @@ pub struct Suite {
     pub component: PathBuf,
     /// IDs of the checks to run; empty for all.
     pub only: Vec<String>,
-    /// How many actions are judged by each check that runs an action many times; `None` for all.
-    /// Actions that differ in what they do are chosen first. Default: [`SAMPLE`].
+    /// How many actions each check that runs an action many times judges; `None` for all. Different
+    /// actions are chosen first. Default: [`SAMPLE`].
     pub sample: Option<usize>,
-    /// How long the suite may take. What is not judged by then is reported. Default: [`TIME`].
+    /// Time limit of the suite. What is not judged by then is reported. Default: [`TIME`].
     pub time: Duration,
     /// The author's cases, if there are any.
     pub cases: Option<crate::case::Suite>,
@@ -46,9 +46,9 @@ pub struct Suite {
     pub progress: Arc<dyn Progress>,
 }
 
-/// Receives how far the suite is.
+/// Receives the progress of the suite.
 pub trait Progress: Send + Sync {
-    /// So many of so many steps are done, and this is next.
+    /// This many of the total steps are done, and this is the next one.
     fn step(&self, done: usize, total: usize, next: &str);
 }
 
@@ -74,7 +74,7 @@ impl Suite {
         }
     }
 
-    /// Runs the suite. It ends within its time, and sends nothing to the network.
+    /// Runs the suite. It ends within its time limit, and sends nothing to the network.
     pub async fn run(self) -> Report {
         let started = Instant::now();
         let plan = Plan {
@@ -162,7 +162,7 @@ impl Plan {
         Instant::now() >= self.ends
     }
 
-    /// The actions that a check of behavior judges: of those that suit it, some that differ.
+    /// The actions that a check of behavior judges: a selection of different ones that suit it.
     fn sample<'a>(&self, known: &'a [Known], suits: impl Fn(&Known) -> bool) -> Vec<&'a Known> {
         let kind = |known: &Known| {
             let action = &known.action;
@@ -187,7 +187,7 @@ impl Plan {
     }
 }
 
-/// What the checks came to.
+/// Results of the checks.
 struct Results<'a> {
     plan: &'a Plan,
     checks: Vec<CheckResult>,

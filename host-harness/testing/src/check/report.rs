@@ -1,4 +1,4 @@
-//! What a node was found to be, for people and for programs.
+//! The findings about a node, for people and for programs.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Digest of the component; `None` where it could not be read.
+    /// Digest of the component; `None` if it could not be read.
     pub plugin: Option<String>,
-    /// Name of the node; `None` where the component was refused.
+    /// Name of the node; `None` if the component was refused.
     pub node: Option<String>,
     /// Version of the node.
     pub version: Option<u32>,
@@ -24,13 +24,13 @@ pub struct Report {
 pub struct CheckResult {
     /// ID of the check.
     pub id: &'static str,
-    /// What must be true.
+    /// The requirement.
     pub sentence: &'static str,
-    /// What came of it.
+    /// Its status.
     pub status: Status,
-    /// How many things were judged: actions, forms, or schemas.
+    /// How many objects were judged: actions, forms, or schemas.
     pub judged: usize,
-    /// What is wrong.
+    /// The findings.
     pub findings: Vec<Finding>,
     /// What could not be judged.
     pub not_judged: Vec<NotJudged>,
@@ -38,20 +38,20 @@ pub struct CheckResult {
     pub milliseconds: u64,
 }
 
-/// What came of a check.
+/// Status of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Something was judged, and nothing is wrong with it.
+    /// Objects were judged, and no problem was found.
     Passed,
-    /// Something is wrong.
+    /// A problem was found.
     Failed,
     /// Nothing could be judged. This is not a pass.
     Skipped,
 }
 
 impl Status {
-    /// The word that reports use.
+    /// The name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -61,28 +61,28 @@ impl Status {
     }
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The action, field, or schema that it is about.
+    /// The action, field, or schema that it concerns.
     pub subject: String,
-    /// What is wrong, and what to do about it.
+    /// The problem, and how to fix it.
     pub message: String,
 }
 
-/// Something that could not be judged.
+/// An object that could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NotJudged {
-    /// The action, field, or schema that it is about.
+    /// The action, field, or schema that it concerns.
     pub subject: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
 impl Report {
-    /// How many checks ended so.
+    /// How many checks have this status.
     pub fn count(&self, status: Status) -> usize {
         self.checks.iter().filter(|check| check.status == status).count()
     }
@@ -96,7 +96,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn to_junit(&self) -> Result<String, quick_junit::SerializeError> {
         use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
         let mut junit = quick_junit::Report::new("harness check");
@@ -126,7 +126,7 @@ impl Report {
 }
 
 impl CheckResult {
-    /// The findings, or else what could not be judged: one a line.
+    /// The findings, or else what could not be judged: one per line.
     pub fn details(&self) -> String {
         let findings = self.findings.iter().map(|one| format!("{}: {}", one.subject, one.message));
         let reasons = self.not_judged.iter().map(|one| format!("{}: {}", one.subject, one.reason));
@@ -137,7 +137,7 @@ impl CheckResult {
     }
 }
 
-/// Gathers what a check finds.
+/// Collects the findings of a check.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
     judged: usize,
@@ -146,18 +146,18 @@ pub(super) struct Judgement {
 }
 
 impl Judgement {
-    /// Something was judged and is right.
+    /// Counts an object without a problem.
     pub(super) fn pass(&mut self) {
         self.judged += 1;
     }
 
-    /// Something was judged and is wrong.
+    /// Adds a problem of an object.
     pub(super) fn fail(&mut self, subject: impl Into<String>, message: impl Into<String>) {
         self.judged += 1;
         self.findings.push(Finding { subject: subject.into(), message: message.into() });
     }
 
-    /// Judges something: `problem` is what is wrong with it.
+    /// Judges an object: `problem` is its problem, if any.
     pub(super) fn judge(&mut self, subject: &str, problem: Option<String>) {
         match problem {
             None => self.pass(),

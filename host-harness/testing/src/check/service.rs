@@ -1,4 +1,4 @@
-//! The service that a judged node talks to: it behaves as a check demands, and remembers every request.
+//! The service that a judged node calls: it behaves as a check requires, and records every request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ use super::bench::has_mark;
 use super::kept::Kept;
 use crate::loopback::{Answers, Received, Reply};
 
-/// How long requests that are to be answered together are waited for.
+/// How long the service waits for requests that are to be answered together.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Time between the answers to requests that were held.
+/// Time between the responses to held requests.
 const SPACING: Duration = Duration::from_millis(10);
 
-/// How the service behaves.
+/// Behavior of the service.
 #[derive(Clone, Debug)]
 pub(super) enum Behavior {
-    /// It answers.
+    /// It responds.
     Answers,
-    /// It answers everything with this.
+    /// It responds to every request with this.
     Always(Reply),
-    /// It answers what reads, and everything else with this.
+    /// It responds to reads, and to everything else with this.
     Writes(Reply),
     /// It refuses the requests of one item with this, and answers the others.
     Refuses(usize, Reply),
@@ -31,16 +31,16 @@ pub(super) enum Behavior {
     Keeps(Arc<Kept>),
     /// It never answers.
     Holds,
-    /// It holds requests until there are so many, or no more come, and then answers them.
+    /// It holds requests until there are this many, or no more arrive, and then responds to them.
     Together {
         /// How many.
         count: usize,
-        /// Whether the last is answered first.
+        /// Whether the last one is answered first.
         reversed: bool,
     },
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) request: Received,
@@ -48,7 +48,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The request in short, for a report.
+    /// A summary of the request, for a report.
     pub(super) fn in_short(&self) -> String {
         format!("{} {}", self.request.method, self.request.path())
     }
@@ -59,7 +59,7 @@ struct State {
     answering: Option<Answering>,
     seen: Vec<Seen>,
     waiting: Vec<oneshot::Sender<()>>,
-    /// Requests that are answered in another order are counted here, most at once.
+    /// The number of held requests, at most at once.
     most_waiting: usize,
     last: Instant,
 }
@@ -67,7 +67,7 @@ struct State {
 /// The service.
 pub(super) struct Service {
     state: Mutex<State>,
-    /// Told of each request.
+    /// Notified of each request.
     arrived: Notify,
 }
 
@@ -88,7 +88,7 @@ impl Service {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to behave so, and forgets what came before.
+    /// Sets the behavior, and clears the received requests.
     pub(super) fn begin(&self, behavior: Behavior, answering: Answering) {
         let mut state = self.state();
         state.behavior = behavior;
@@ -98,19 +98,19 @@ impl Service {
         state.most_waiting = 0;
     }
 
-    /// What came since it began, and how many requests it held at once.
+    /// The requests since the behavior was set, and how many were held at once.
     pub(super) fn end(&self) -> (Vec<Seen>, usize) {
         let mut state = self.state();
         state.waiting.clear();
         (std::mem::take(&mut state.seen), std::mem::take(&mut state.most_waiting))
     }
 
-    /// How many requests came since it began.
+    /// The number of requests since the behavior was set.
     pub(super) fn count(&self) -> usize {
         self.state().seen.len()
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until this many requests have arrived.
     pub(super) async fn until(&self, count: usize) {
         loop {
             let arrived = self.arrived.notified();
@@ -121,7 +121,7 @@ impl Service {
         }
     }
 
-    /// Lets requests go that are held, until it is dropped.
+    /// Releases held requests until it is dropped.
     pub(super) async fn release(self: Arc<Self>) {
         loop {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -139,7 +139,7 @@ impl Service {
                 released
             };
             for one in released {
-                // The node may have given it up.
+                // The node may have canceled it.
                 let _sent = one.send(()).is_ok();
                 tokio::time::sleep(SPACING).await;
             }

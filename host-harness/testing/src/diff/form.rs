@@ -6,7 +6,7 @@ use workflow_node_host::description::{Field, Form};
 
 use super::{Changes, Step};
 
-/// Every field of a form by its path. Fields of variants are under the variants' own titles.
+/// Every field of a form by its path. Fields of variants are under the title of their variant.
 fn fields(form: &Form) -> BTreeMap<String, &Field> {
     fn collect<'a>(list: &'a [Field], path: &str, all: &mut BTreeMap<String, &'a Field>) {
         for field in list {
@@ -30,7 +30,7 @@ fn fields(form: &Form) -> BTreeMap<String, &Field> {
     all
 }
 
-/// Parameters: what a workflow has stored must mean the same.
+/// Parameters: what a workflow has stored must keep its meaning.
 pub(super) fn parameters(name: &str, old: &Form, new: &Form, changes: &mut Changes) {
     let (old, new) = (fields(old), fields(new));
     for (path, field) in &old {
@@ -74,7 +74,7 @@ pub(super) fn parameters(name: &str, old: &Form, new: &Form, changes: &mut Chang
     }
     for (path, field) in new.iter().filter(|(path, _)| !old.contains_key(*path)) {
         let subject = format!("{name}: {path}");
-        // A required member of an optional object that is new asks nothing of anybody.
+        // A required member of a new optional object requires nothing from existing workflows.
         let is_inside = path.rsplit_once('/').is_some_and(|(parent, _)| !old.contains_key(parent));
         match field.is_required && !is_inside {
             true => changes.add(
@@ -88,7 +88,7 @@ pub(super) fn parameters(name: &str, old: &Form, new: &Form, changes: &mut Chang
     }
 }
 
-/// Output: what a workflow reads must still be there.
+/// Output: what a workflow reads must still exist.
 pub(super) fn output(name: &str, old: &Form, new: &Form, changes: &mut Changes) {
     let (old, new) = (fields(old), fields(new));
     for (path, field) in &old {
@@ -114,7 +114,7 @@ pub(super) fn output(name: &str, old: &Form, new: &Form, changes: &mut Changes) 
 enum Accepts {
     /// A form may accept more than before.
     More,
-    /// A record may be less than before.
+    /// A record may contain fewer values than before.
     Less,
 }
 
@@ -150,7 +150,7 @@ fn values(subject: &str, old: &Field, new: &Field, accepts: Accepts, changes: &m
     };
     let (on_removal, on_addition) = match accepts {
         Accepts::More => (Step::Major, Step::Minor),
-        // A workflow may not know what to do with a new value, and misses none.
+        // A workflow may not know how to handle a new value, and does not miss a removed one.
         Accepts::Less => (Step::Minor, Step::Major),
     };
     if !removed.is_empty() {

@@ -1,5 +1,5 @@
-//! Compares two releases of a node: what a new one changes for workflows that exist, and what it asks
-//! an operator for again.
+//! Compares two releases of a node: what changes for existing workflows, and what an operator must
+//! approve again.
 
 mod form;
 mod replay;
@@ -21,11 +21,11 @@ pub use replay::{NotReplayed, Replayed};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// Nothing that a workflow sees.
+    /// Nothing that a workflow can observe.
     Patch,
-    /// Something new. Existing workflows run as before.
+    /// An addition. Existing workflows run as before.
     Minor,
-    /// Existing workflows may fail, or do something else.
+    /// Existing workflows may fail or behave differently.
     Major,
 }
 
@@ -70,7 +70,7 @@ pub struct Difference {
     pub needs_approval: bool,
     /// The changes: permissions first, then those that need the largest step.
     pub changes: Vec<Change>,
-    /// What came of running cases with both builds; `None` if none were run.
+    /// Result of running cases with both builds; `None` if none were run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Replayed>,
 }
@@ -84,7 +84,7 @@ impl Difference {
     }
 }
 
-/// Gathers changes.
+/// Collects changes.
 #[derive(Default)]
 struct Changes(Vec<Change>);
 
@@ -195,7 +195,7 @@ fn action(old: &Action, new: &Action, shared: Shared<'_>, changes: &mut Changes)
         changes.add("effect-changed", Step::Major, name, message);
     }
     if old.idempotency != new.idempotency {
-        // Retries that were safe are not, or the other way around.
+        // Retries that were safe no longer are, or the other way around.
         let step = if safety(new.idempotency) < safety(old.idempotency) {
             Step::Major
         } else {
@@ -234,7 +234,7 @@ fn trigger(old: &Trigger, new: &Trigger, shared: Shared<'_>, changes: &mut Chang
     version(name, (old.version, new.version), before, changes);
 }
 
-/// What a workflow that was built with a version sees of the other.
+/// The difference between two versions for a workflow built with one of them.
 fn version(name: &str, (old, new): (u32, u32), before: usize, changes: &mut Changes) {
     let is_breaking = changes.0[before..].iter().any(|change| change.step == Step::Major);
     if old != new {

@@ -10,7 +10,7 @@ use crate::fault::Sent;
 use crate::file::FileError;
 use crate::recording::json_difference;
 
-/// What came of running cases with both builds.
+/// Result of running cases with both builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Replayed {

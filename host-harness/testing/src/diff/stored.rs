@@ -1,5 +1,5 @@
-//! Parameters that workflows may have stored: made from the old schema, validated by the new one. They
-//! find what a comparison of fields cannot see, such as patterns, bounds, and conditions.
+//! Parameters that workflows may have stored: generated from the old schema, validated by the new
+//! one. They find what a comparison of fields cannot, such as patterns, bounds, and conditions.
 
 use serde_json::{Map, Value};
 use workflow_node_documents::Schema;
@@ -7,7 +7,7 @@ use workflow_node_documents::Schema;
 use super::{Changes, Step};
 use crate::sample::{Fill, Fits, Sampler};
 
-/// How many different sets of parameters are made.
+/// How many different sets of parameters are generated.
 const SETS: u64 = 100;
 
 pub(super) fn parameters(

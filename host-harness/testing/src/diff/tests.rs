@@ -1,4 +1,4 @@
-//! Each rule is shown by one change of one description.
+//! A change of one description for each rule.
 
 use serde_json::{Value, json};
 use workflow_node_documents::{CredentialTypes, Document as _, Node, Triggers};
@@ -70,12 +70,12 @@ fn changes(change: impl FnOnce(&mut Documents)) -> Vec<Change> {
 #[test]
 fn the_same_description_has_no_changes() {
     assert_eq!(changes(|_| {}), []);
-    // What a person reads does not affect a workflow.
+    // Text for people does not affect a workflow.
     assert_eq!(changes(|all| all.0["actions"][0]["title"] = json!("Set a lamp")), []);
 }
 
 #[test]
-fn each_change_is_reported_by_its_rule_with_the_step_that_it_needs() {
+fn each_change_is_reported_by_its_rule_with_its_version_step() {
     type Edit = fn(&mut Documents);
     let cases: &[(&str, Step, &str, Edit)] = &[
         ("node-renamed", Step::Major, "lamp", |all| all.0["name"] = json!("light")),

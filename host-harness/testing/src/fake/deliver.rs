@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
+use workflow_node_host::chain;
 use workflow_node_host::transport::{HttpTransport, SentMark, Transport as _, TransportRequest};
 
 use super::Delivery;
 
-/// The longest answer that is read from a receiver, in bytes.
+/// Maximum size of a receiver's response, in bytes.
 const ANSWER: usize = 64 * 1024;
 
 /// Why a webhook was not delivered.
@@ -20,14 +21,14 @@ type Report = Box<dyn Fn(&str, &Result<u16, DeliverError>) + Send + Sync>;
 
 /// Delivers webhooks, to loopback only: a fake never reaches anything outside this machine.
 pub struct Deliver {
-    /// Where all deliveries go, whatever origin they name.
+    /// The destination of all deliveries, whatever origin they name.
     to: Option<Url>,
     report: Report,
 }
 
 impl Deliver {
-    /// `to`: an origin on loopback that stands for all others. `report` receives the URL of each
-    /// delivery and what came of it.
+    /// `to`: an origin on loopback that replaces all others. `report` receives the URL of each
+    /// delivery and its result.
     pub fn new(
         to: Option<Url>,
         report: impl Fn(&str, &Result<u16, DeliverError>) + Send + Sync + 'static,
@@ -35,7 +36,7 @@ impl Deliver {
         Arc::new(Self { to, report: Box::new(report) })
     }
 
-    /// Delivers, in the background.
+    /// Delivers in the background.
     pub(crate) fn all(self: &Arc<Self>, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             let deliver = self.clone();
@@ -47,11 +48,11 @@ impl Deliver {
         }
     }
 
-    /// Delivers one, and returns the receiver's status.
+    /// Delivers one webhook, and returns the receiver's status.
     ///
     /// # Errors
     ///
-    /// If its URL is not on this machine, or nothing answers there.
+    /// If its URL is not on this machine, or the receiver does not respond.
     pub async fn one(&self, delivery: &Delivery) -> Result<u16, DeliverError> {
         let failed = |message: String| DeliverError(message);
         let mut url: Url = delivery
@@ -81,7 +82,7 @@ impl Deliver {
         let mapping = format!("{origin}={origin}").parse();
         let mapping = mapping.map_err(|error| failed(format!("{origin}: {error}")))?;
         let transport = HttpTransport::builder().connect_to(mapping).build();
-        let transport = transport.map_err(|error| failed(error.to_string()))?;
+        let transport = transport.map_err(|error| failed(chain(&error)))?;
         let mut headers = HeaderMap::new();
         for (name, value) in &delivery.headers {
             let name = HeaderName::from_bytes(name.as_bytes());

@@ -1,4 +1,4 @@
-//! The file that describes a fake: what it contains, and what is checked when it is read.
+//! The file that describes a fake: its content, and its validation.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const NEXT: &str = "harness fake --schema prints the format; harness fake --exam
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
-    /// Origins that the fake takes the place of.
+    /// Origins that the fake replaces.
     origins: Vec<Spanned<String>>,
     /// Headers of every response.
     #[serde(default)]
@@ -65,15 +65,15 @@ fn ok() -> u16 {
     200
 }
 
-/// How a list is divided.
+/// How a list is paged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Style {
     /// `?page=2`, and a `Link` header with the next page.
     Link,
-    /// `?page=2`, and the number of all records in the body.
+    /// `?page=2`, and the total number of records in the body.
     Page,
-    /// `?offset=20`, and whether there is more in the body.
+    /// `?offset=20`, and whether there are more records in the body.
     Offset,
     /// `?cursor=…`, and the next cursor in the body.
     Cursor,
@@ -126,7 +126,7 @@ struct RawSignature {
     prefix: String,
 }
 
-/// How a signature is written.
+/// Encoding of a signature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Encoding {
@@ -137,7 +137,7 @@ pub(super) enum Encoding {
     Base64,
 }
 
-/// A route that was checked.
+/// A validated route.
 pub(super) struct Route {
     pub(super) line: usize,
     pub(super) method: String,
@@ -150,7 +150,7 @@ pub(super) struct Route {
     /// Members that the body must have.
     pub(super) body: Option<serde_json::Value>,
     pub(super) times: Option<u64>,
-    /// One after the other; the last one again and again.
+    /// One after the other; the last one is repeated.
     pub(super) answers: Vec<Answer>,
     pub(super) paging: Option<Paging>,
     pub(super) fault: Option<Fault>,
@@ -167,7 +167,7 @@ pub(super) enum Content {
     None,
     Json(Template),
     Text(Template),
-    /// A file's bytes, and their type.
+    /// The bytes of a file and their media type.
     Bytes(bytes::Bytes, &'static str),
 }
 
@@ -184,7 +184,7 @@ pub(super) struct Paging {
 
 pub(super) enum Items {
     Listed(Vec<Template>),
-    /// So many records made from a template.
+    /// This many records generated from a template.
     Made(usize, Template),
 }
 
@@ -203,14 +203,14 @@ pub(super) struct Signing {
     pub(super) prefix: String,
 }
 
-/// The checked content of a file.
+/// The validated content of a file.
 pub(super) struct Checked {
     pub(super) origins: Vec<Origin>,
     pub(super) headers: Vec<(String, Template)>,
     pub(super) routes: Vec<Route>,
 }
 
-/// Reads and checks a file. Files that it names are found beside it.
+/// Reads and validates a file. Paths in it are relative to it.
 pub(super) fn read(source: &Source<'_>) -> Result<Checked, FileError> {
     let document: Document = source.parse(NEXT)?;
     let mut origins = Vec::new();

@@ -1,7 +1,7 @@
 //! A fake of a service, from a small file: routes, paging, webhooks, and faults.
 //!
-//! [`Fake`] decides what a request is answered, without sockets. [`Server`] serves it over TLS on
-//! loopback, and [`FakeTransport`] answers a host in the same process.
+//! [`Fake`] determines responses without sockets. [`Server`] serves it over TLS on loopback, and
+//! [`FakeTransport`] responds to a host in the same process.
 
 mod deliver;
 mod file;
@@ -29,7 +29,7 @@ use crate::message::{Request, Response};
 use file::{Answer, Checked, Content, Encoding, Route};
 use template::{Template, Values};
 
-/// A file that shows what a fake can do.
+/// A file with every feature of a fake.
 pub const EXAMPLE: &str = include_str!("../../schemas/fake-example.toml");
 
 /// A fake of a service.
@@ -42,18 +42,18 @@ pub struct Fake {
 struct State {
     /// How often each route was used.
     used: Vec<u64>,
-    /// The last number that was given to an answer.
+    /// The last number that was assigned to a response.
     id: u64,
 }
 
-/// What a fake does about a request.
+/// The reaction of a fake to a request.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// The response.
     pub response: Response,
-    /// How the response is spoiled.
+    /// The fault that affects the response.
     pub fault: Option<Fault>,
-    /// Webhooks that are delivered afterwards.
+    /// Webhooks that are delivered afterward.
     pub webhooks: Vec<Delivery>,
     /// Line of the route in the file; `None` if no route matches.
     pub line: Option<usize>,
@@ -68,7 +68,7 @@ pub struct Delivery {
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Bytes,
-    /// How long after the response.
+    /// Delay after the response.
     pub after: Duration,
 }
 
@@ -77,7 +77,7 @@ impl Fake {
     ///
     /// # Errors
     ///
-    /// If it cannot be read or is not as described; the error names the line and the next step.
+    /// If it cannot be read or is invalid; the error names the line and the next step.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         Self::parse(path, &crate::file::read(path)?)
     }
@@ -93,7 +93,7 @@ impl Fake {
         Ok(Self { checked, state: Mutex::new(state) })
     }
 
-    /// Origins that it takes the place of.
+    /// Origins that it replaces.
     pub fn origins(&self) -> &[Origin] {
         &self.checked.origins
     }
@@ -103,7 +103,7 @@ impl Fake {
         self.checked.routes.len()
     }
 
-    /// Answers a request. `now`: milliseconds since 1970.
+    /// Responds to a request. `now`: milliseconds since 1970.
     pub fn answer(&self, request: &Request, now: u64) -> Answered {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -208,7 +208,7 @@ impl Route {
     }
 }
 
-/// Whether a text is as expected. `*` at the end stands for any rest.
+/// Whether text matches. A trailing `*` matches any rest.
 fn fits(expected: &str, value: &str) -> bool {
     match expected.strip_suffix('*') {
         Some(start) => value.starts_with(start),
@@ -216,7 +216,7 @@ fn fits(expected: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a value has all that is expected, perhaps among other members.
+/// Whether a value contains everything that is expected, possibly with other members.
 pub(crate) fn contains(value: &Value, expected: &Value) -> bool {
     match (value, expected) {
         (Value::Object(value), Value::Object(expected)) => expected

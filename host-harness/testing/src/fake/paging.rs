@@ -1,4 +1,4 @@
-//! Lists in pages.
+//! Paging of lists.
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,7 @@ impl Paging {
         }
     }
 
-    /// The page that a request asks for, or 400 if it asks for none.
+    /// The requested page, or 400 if the request is invalid.
     pub(super) fn page(&self, values: &Values<'_>) -> Response {
         let url = &values.request.url;
         let parameter = |name: &str| {

@@ -1,4 +1,4 @@
-//! A fake over TLS on loopback, with real connections: resets are resets.
+//! A fake over TLS on loopback, with real connections: resets are real resets.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,39 +31,39 @@ use super::{Answered, Fake};
 use crate::fault::Fault;
 use crate::message::{Request, Response};
 
-/// Pieces of a slow body.
+/// Chunk size of a slow body.
 const PIECES: u32 = 10;
 
-/// What the server has done about a request.
+/// A served request.
 #[derive(Clone, Debug)]
 pub struct Served {
     /// Method.
     pub method: String,
-    /// URL, with the origin that was asked for.
+    /// URL, with the origin that was requested.
     pub url: String,
     /// Status of the response; `None` if there was none.
     pub status: Option<u16>,
     /// Line of the route in the file; `None` if no route matches.
     pub line: Option<usize>,
-    /// How the response was spoiled.
+    /// The fault that affected the response.
     pub fault: Option<Fault>,
 }
 
 type Report = Arc<dyn Fn(&Served) + Send + Sync>;
 
-/// A running fake. It ends when it is dropped.
+/// A running fake. It stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Serves a fake on this address of loopback. `report` receives every request, and `deliver`
-    /// every webhook.
+    /// Serves a fake on this loopback address. `report` receives every request, and `deliver` every
+    /// webhook.
     ///
     /// # Errors
     ///
-    /// If the address is not of loopback, or it cannot be bound.
+    /// If the address is not a loopback address, or it cannot be bound.
     pub async fn start(
         fake: Arc<Fake>,
         certificates: &Arc<Certificates>,
@@ -98,7 +98,7 @@ impl Server {
         Ok(Self { address, task })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -119,14 +119,14 @@ struct Service {
 impl Service {
     async fn connection(self: Arc<Self>, stream: TcpStream, acceptor: TlsAcceptor) {
         let reset = Arc::new(Reset::of(&stream));
-        // A client that refuses the certificate is none of ours.
+        // A client that refuses the certificate can be ignored.
         let Ok(stream) = acceptor.accept(stream).await else { return };
         let service = service_fn(|request| {
             let (service, reset) = (self.clone(), reset.clone());
             async move { service.serve(request, &reset).await }
         });
         let server = auto::Builder::new(TokioExecutor::new()).http1_only();
-        // A client that goes ends the connection, and so does a fault.
+        // A client may close the connection, as may a fault.
         let _ended = server.serve_connection(TokioIo::new(stream), service).await.is_ok();
     }
 
@@ -290,14 +290,14 @@ impl Reset {
     fn set(&self) {
         #[cfg(unix)]
         if let Some(socket) = &self.socket {
-            // Where it fails, the connection ends without a reset, which is a fault as well.
+            // If it fails, the connection ends without a reset, which is a fault as well.
             let linger = Some(Duration::ZERO);
             let _reset = rustix::net::sockopt::set_socket_linger(socket, linger).is_ok();
         }
     }
 }
 
-/// An authority that lives as long as the fake, and a certificate for each name that is asked for.
+/// A certificate authority for the lifetime of the fake, and a certificate for each requested name.
 pub struct Certificates {
     issuer: CertifiedIssuer<'static, KeyPair>,
     key: KeyPair,
@@ -311,11 +311,11 @@ impl std::fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Makes an authority.
+    /// Creates an authority.
     ///
     /// # Errors
     ///
-    /// If no key can be made.
+    /// If no key can be generated.
     pub fn new() -> std::io::Result<Arc<Self>> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -326,7 +326,7 @@ impl Certificates {
         Ok(Arc::new(Self { issuer, key: key()?, made: Mutex::default() }))
     }
 
-    /// The authority's certificate, which clients have to trust.
+    /// The authority's certificate, which clients must trust.
     pub fn ca_pem(&self) -> String {
         self.issuer.pem()
     }
@@ -348,7 +348,7 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        // A client that connects to an address names none.
+        // A client that connects to an address requests no name.
         self.certificate(hello.server_name().unwrap_or("127.0.0.1"))
     }
 }

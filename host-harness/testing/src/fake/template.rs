@@ -1,11 +1,11 @@
-//! Placeholders in answers: `{{path.id}}`, `{{body.title}}`.
+//! Placeholders in responses: `{{path.id}}`, `{{body.title}}`.
 
 use serde_json::{Map, Value};
 
 use crate::message::Request;
 
-/// A JSON value whose texts can hold placeholders. A text that is one placeholder becomes the value
-/// that it stands for, with its type.
+/// A JSON value whose texts can contain placeholders. Text that is a single placeholder becomes its
+/// value, with its type.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Node);
 
@@ -25,16 +25,16 @@ enum Part {
     Header(String),
     /// A path of members, such as `config.url`; empty for the whole body.
     Body(Vec<String>),
-    /// How often the route was asked, from 1.
+    /// How often the route was requested, from 1.
     Count,
-    /// A number that no other answer has.
+    /// A number that is unique among responses.
     Id,
     Now,
     /// Position of the record in a list, from 1.
     Index,
 }
 
-/// What placeholders stand for.
+/// The values of placeholders.
 pub(super) struct Values<'a> {
     pub(super) request: &'a Request,
     pub(super) path: &'a [(String, String)],
@@ -46,7 +46,7 @@ pub(super) struct Values<'a> {
 }
 
 impl Template {
-    /// `names`: those of the path's placeholders, and `index` where records are made.
+    /// `names`: those of the path's placeholders, and `index` if records are generated.
     pub(super) fn new(value: &Value, names: &[&str]) -> Result<Self, String> {
         node(value, names).map(Self)
     }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_filled_from_the_request_and_keep_their_type() {
+    fn placeholders_are_filled_from_the_request_with_their_type() {
         let request = Request {
             method: "POST".into(),
             url: "https://a.example/repos/x?state=open".parse().unwrap(),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_that_stands_for_nothing_is_an_error() {
+    fn an_unknown_placeholder_is_an_error() {
         for wrong in ["{{path.other}}", "{{nothing}}", "{{query}}", "{{count", "{{index}}", "{{}}"]
         {
             assert!(Template::new(&json!({ "a": [wrong] }), &["name"]).is_err(), "{wrong}");

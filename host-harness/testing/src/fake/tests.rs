@@ -56,7 +56,7 @@ fn the_example_answers_as_its_comments_say() {
 }
 
 #[test]
-fn each_style_of_paging_leads_through_all_records_once() {
+fn each_style_of_paging_returns_all_records_once() {
     for (style, member, size) in [
         ("link", None, "per_page"),
         ("link", Some("issues"), "per_page"),

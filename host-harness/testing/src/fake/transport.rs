@@ -12,7 +12,7 @@ use super::Fake;
 use crate::fault::inject;
 use crate::message::Request;
 
-/// Answers every request from a fake. Faults take the time of the host's clock.
+/// Responds to every request from a fake. Faults take the time of the host's clock.
 pub struct FakeTransport {
     fake: Arc<Fake>,
     clock: Arc<dyn Clock>,

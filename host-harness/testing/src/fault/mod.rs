@@ -1,4 +1,5 @@
-//! What can go wrong between a node and its service, as one list for fakes, tests, and runs.
+//! The faults that can occur between a node and its service, in one list for fakes, tests, and
+//! runs.
 
 mod plan;
 pub(crate) mod verdict;
@@ -17,7 +18,7 @@ use workflow_node_host::transport::{
 use crate::file;
 use crate::message::Response;
 
-/// A fault, as a file states it.
+/// A fault, as written in a file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
@@ -33,7 +34,7 @@ pub enum Fault {
         /// Seconds in `Retry-After`. Default: no such header.
         retry_after: Option<u64>,
     },
-    /// The response takes so much longer.
+    /// The response is delayed by this time.
     Delay {
         /// For example `2s`.
         #[serde(deserialize_with = "time")]
@@ -45,9 +46,9 @@ pub enum Fault {
     ResetAfter,
     /// The response ends in the middle of its body.
     Truncated,
-    /// The body of the response is not what its type says.
+    /// The body of the response does not match its media type.
     Malformed,
-    /// The body of the response arrives in small pieces over so long a time.
+    /// The body of the response arrives in small chunks over this time.
     SlowBody {
         /// For example `10s`.
         #[serde(deserialize_with = "time")]
@@ -79,7 +80,7 @@ fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D
 }
 
 impl Fault {
-    /// Whether the service processes the request all the same.
+    /// Whether the service processes the request nevertheless.
     pub fn is_processed(&self) -> bool {
         match self {
             Self::Status { .. } | Self::RateLimit { .. } | Self::ResetBefore => false,
@@ -91,7 +92,7 @@ impl Fault {
         }
     }
 
-    /// The response in place of the service's, if the fault is one.
+    /// The response that replaces the service's, if the fault has one.
     pub fn response(&self) -> Option<Response> {
         match self {
             Self::Status { status, body } => {
@@ -118,7 +119,7 @@ impl Fault {
         }
     }
 
-    /// Breaks the body of a response.
+    /// Corrupts the body of a response.
     pub fn malformed(mut response: Response) -> Response {
         let half = response.body.len() / 2;
         let mut body = response.body.slice(..half).to_vec();
@@ -128,12 +129,12 @@ impl Fault {
     }
 }
 
-/// Sends a request with a fault: `send` is what would happen without it, and is called only if the
-/// service processes the request. Time passes by the host's clock.
+/// Sends a request with a fault: `send` is the request without it, and is called only if the
+/// service processes the request. Time advances by the host's clock.
 ///
 /// # Errors
 ///
-/// As the fault has it, or as `send`.
+/// The error of the fault, or as `send`.
 pub async fn inject<F>(
     fault: &Fault,
     clock: &dyn Clock,
@@ -152,7 +153,7 @@ where
         return response.into_transport(usize::MAX);
     }
     if let Fault::ResetBefore = fault {
-        // The client cannot know that nobody has read the request.
+        // The client cannot know that the request was not read.
         sent.set();
         return reset("while the request was sent");
     }

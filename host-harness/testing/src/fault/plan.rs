@@ -1,4 +1,4 @@
-//! Which requests a fault spoils.
+//! Which requests a fault affects.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,33 +17,33 @@ pub const SCHEMA: &str = include_str!("../../schemas/faults.json");
 
 const NEXT: &str = "harness test --fault-schema prints the format";
 
-/// Which requests a fault spoils.
+/// Which requests a fault affects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// The fault.
     pub fault: Fault,
     /// Only requests with this method and path.
     pub request: Option<(String, PathTemplate)>,
-    /// So many matching requests pass first.
+    /// Number of matching requests that pass first.
     pub after: u64,
-    /// So many are spoiled then.
+    /// Number of requests that are affected then.
     pub times: u64,
-    /// The part of them that is spoiled, from 0 to 1; which ones follows from the seed.
+    /// The fraction of them that is affected, from 0 to 1; the seed determines which ones.
     pub chance: f64,
 }
 
 /// Faults and the seed that chooses among requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What it is called on the command line: a file, or the name of a fault.
+    /// Its name on the command line: a file, or the name of a fault.
     pub name: String,
-    /// Rules. The first that matches a request spoils it.
+    /// Rules. The first one that matches a request affects it.
     pub rules: Vec<Rule>,
-    /// The same seed spoils the same requests.
+    /// The same seed affects the same requests.
     pub seed: u64,
 }
 
-/// Faults that need no file, by name.
+/// Faults without a file, by name.
 pub fn builtin() -> Vec<(&'static str, Fault)> {
     vec![
         ("status-500", Fault::Status { status: 500, body: None }),
@@ -77,7 +77,7 @@ struct RawRule {
 }
 
 impl Plan {
-    /// One fault, once, after so many requests.
+    /// One fault, once, after this many requests.
     pub fn one(name: &str, fault: Fault, after: u64) -> Self {
         let rule = Rule { fault, request: None, after, times: 1, chance: 1.0 };
         Self { name: name.to_owned(), rules: vec![rule], seed: 0 }
@@ -87,7 +87,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or is not as described; the error names the line and the next step.
+    /// If the file cannot be read or is invalid; the error names the line and the next step.
     pub fn read(path: &Path, seed: u64) -> Result<Self, FileError> {
         Self::parse(path, &file::read(path)?, seed)
     }
@@ -136,14 +136,14 @@ impl Plan {
 }
 
 impl Rule {
-    /// Whether it is about this request.
+    /// Whether it matches this request.
     pub(super) fn matches(&self, request: &Request) -> bool {
         self.request.as_ref().is_none_or(|(method, path)| {
             *method == request.method && path.matches(request.url.path())
         })
     }
 
-    /// Whether the `number`th matching request is spoiled, counted from 0.
+    /// Whether the `number`th matching request is affected, counted from 0.
     pub(super) fn hits(&self, seed: u64, rule: usize, number: u64) -> bool {
         if number < self.after || number - self.after >= self.times {
             return false;
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_is_read_and_a_mistake_names_its_line() {
+    fn a_plan_is_parsed_and_an_error_names_its_line() {
         let text = "[[fault]]\nrequest = \"POST /incidents\"\nfault = { kind = \"reset-after\" }\n\
                     after = 2\ntimes = 3\n[[fault]]\nfault = { kind = \"delay\", by = \"2s\" }\n\
                     chance = 0.5\n";
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_chooses_the_same_requests_again() {
+    fn a_seed_selects_the_same_requests_each_time() {
         let rule = |chance| Rule {
             fault: Fault::ResetAfter,
             request: None,

@@ -1,4 +1,4 @@
-//! Whether a node and its host did right while something went wrong.
+//! Judges whether a node and its host behaved correctly with a fault.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use workflow_node_host::description::Idempotency;
 use super::{Fault, Sent};
 use crate::case::{ItemResult, Ran};
 
-/// What is wrong about a run with faults. `calm`: the same run without them.
+/// The problems of a run with faults. `calm`: the same run without them.
 pub(crate) fn problems(calm: &Ran, ran: &Ran, idempotency: Idempotency) -> Vec<String> {
     let mut problems = Vec::new();
     if let Some(stopped) = &ran.stopped {
@@ -24,7 +24,7 @@ pub(crate) fn problems(calm: &Ran, ran: &Ran, idempotency: Idempotency) -> Vec<S
     problems
 }
 
-/// Kinds that tell an engine the truth about a fault.
+/// Kinds that describe a fault correctly to an engine.
 fn honest(fault: &Fault, is_write: bool, may_repeat: bool) -> Vec<ItemErrorKind> {
     use ItemErrorKind as Kind;
     let unknown = is_write && !may_repeat;
@@ -50,7 +50,7 @@ fn honest(fault: &Fault, is_write: bool, may_repeat: bool) -> Vec<ItemErrorKind>
         Fault::ResetBefore | Fault::ResetAfter | Fault::Truncated => {
             vec![Kind::Unavailable, Kind::OutcomeUnknown]
         }
-        // That the service answers nonsense may be nobody's fault but the service's.
+        // An invalid response may be the service's fault only.
         Fault::Malformed if unknown => {
             vec![Kind::OutcomeUnknown, Kind::Internal, Kind::Unavailable]
         }
@@ -66,7 +66,7 @@ fn item_problem(
     idempotency: Idempotency,
 ) -> Option<String> {
     let Some(kind) = item.kind else {
-        // It says that it succeeded: then its result is the one of a calm run.
+        // It reports success, so its result must be that of a run without faults.
         let same = calm.is_none_or(|calm| calm.kind.is_none() && calm.json == item.json);
         return (!same).then(|| {
             format!("item {position} succeeded with another result than without the fault")
@@ -84,7 +84,7 @@ fn item_problem(
     let honest: Vec<ItemErrorKind> = spoiled
         .iter()
         .filter_map(|sent| {
-            // What a broken error of the service means, nobody can know.
+            // The meaning of a corrupted error of the service is unknown.
             let is_refusal = sent.status.is_some_and(|status| status >= 400);
             if sent.fault == Some(Fault::Malformed) && is_refusal {
                 return Some(vec![kind]);
@@ -103,7 +103,7 @@ fn item_problem(
     Some(format!("item {position} failed as {kind}; right would be {}", names.join(" or ")))
 }
 
-/// A write that may have been processed is not sent again, unless that has no further effect.
+/// A write that may have been processed is not sent again, unless it is idempotent.
 fn repeated_writes(sent: &[Sent], idempotency: Idempotency) -> Vec<String> {
     if idempotency != Idempotency::None {
         return Vec::new();
@@ -129,7 +129,7 @@ fn repeated_writes(sent: &[Sent], idempotency: Idempotency) -> Vec<String> {
     problems
 }
 
-/// After a rate limit with `Retry-After`, the same request waits at least so long.
+/// After a rate limit with `Retry-After`, the same request waits at least that long.
 fn too_early(sent: &Sent, all: &[Sent]) -> Option<String> {
     let Some(Fault::RateLimit { retry_after: Some(seconds) }) = &sent.fault else { return None };
     let next = all.iter().find(|other| {

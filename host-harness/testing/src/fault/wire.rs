@@ -1,4 +1,4 @@
-//! Counts what is sent, and spoils what a plan says.
+//! Counts requests, and injects the faults of a plan.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,25 +12,25 @@ use workflow_node_host::{Clock, Origin};
 use super::{Fault, Plan, inject};
 use crate::message::Request;
 
-/// One request as it was sent: a repeated request is two.
+/// One request as it was sent: a repeated request counts as two.
 #[derive(Clone)]
 pub struct Sent {
     /// The request, with the credential in it.
     pub request: Request,
     /// When it was sent, by the host's clock.
     pub at: Duration,
-    /// When its response was there, or why there is none; 0 while it is in flight.
+    /// When its response arrived or it failed; 0 while it is in flight.
     pub ended: Duration,
     /// Status of the response.
     pub status: Option<u16>,
     /// Why there was no response.
     pub error: Option<String>,
-    /// How it was spoiled.
+    /// The fault that affected it.
     pub fault: Option<Fault>,
 }
 
 impl Sent {
-    /// Whether the service has processed it, as far as the harness decides.
+    /// Whether the service has processed it, as far as the harness determines that.
     pub fn is_processed(&self) -> bool {
         match &self.fault {
             Some(fault) => fault.is_processed(),
@@ -39,7 +39,7 @@ impl Sent {
     }
 }
 
-/// A transport that counts what is sent, and spoils what a plan says.
+/// A transport that counts requests, and injects the faults of a plan.
 pub struct Wire {
     inner: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -72,12 +72,12 @@ impl Wire {
         self.clock.unix_milliseconds().saturating_sub(passed)
     }
 
-    /// What was sent for plugins, in order.
+    /// The requests of plugins, in order.
     pub fn sent(&self) -> Vec<Sent> {
         self.state().sent.clone()
     }
 
-    /// Notes a request, and decides whether it is spoiled.
+    /// Records a request, and decides whether a fault affects it.
     fn begin(&self, request: Request) -> (usize, Option<Fault>) {
         let mut state = self.state();
         let mut fault = None;
@@ -114,7 +114,7 @@ impl Wire {
                 None => self.inner.send(request).await,
             }
         };
-        // What the host sends for itself is none of the plugin's.
+        // The host's own requests are not the plugin's.
         if request.plugin.is_empty() {
             return inner(request).await;
         }

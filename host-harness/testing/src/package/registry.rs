@@ -158,7 +158,7 @@ impl Registry {
     }
 
     async fn client(&self, reference: &Reference) -> Result<Client, RegistryError> {
-        // reqwest takes the provider of the process. Whoever was first is as good.
+        // reqwest takes the provider of the process. Any provider that was installed before works as well.
         let provider = rustls::crypto::ring::default_provider();
         let _already: Result<(), Arc<_>> = provider.install_default();
         let registry = reference.resolve_registry().to_owned();

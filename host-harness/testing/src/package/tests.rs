@@ -43,7 +43,7 @@ fn refusal(package: &[u8]) -> String {
 }
 
 #[test]
-fn what_was_signed_is_read_again() {
+fn a_signed_package_is_read_back() {
     let package = Package::read(&SIGNED).unwrap();
     let manifest = package.manifest();
     assert_eq!((manifest.node.as_str(), manifest.version), ("lamp", 3));

@@ -1,8 +1,8 @@
-//! Recordings: what a service answered, as readable files without secrets.
+//! Recordings: responses of a service, as readable files without secrets.
 //!
 //! A recording is made while a case runs against a service. Secrets become placeholders before
-//! anything is kept, the same secret everywhere the same placeholder, so that the requests of a replay
-//! match: its credential holds the placeholders.
+//! anything is stored, the same secret always the same placeholder, so that the requests of a
+//! replay match: its credential contains the placeholders.
 
 mod redact;
 mod transport;
@@ -24,7 +24,7 @@ use crate::file::FileError;
 /// Version of the format.
 const FORMAT: u32 = 1;
 
-/// What a service answered during one case.
+/// The responses of a service during one case.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
@@ -34,10 +34,11 @@ pub struct Recording {
     pub node: String,
     /// When it was recorded, in milliseconds since 1970. A replay begins at this time.
     pub started: u64,
-    /// Names of the credentials by slot. Idempotency keys follow from them, so a replay uses the same.
+    /// Names of the credentials by slot. Idempotency keys depend on them, so a replay uses the same
+    /// names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub credentials: BTreeMap<String, String>,
-    /// Who recorded it; idempotency keys follow from that as well.
+    /// The user who recorded it; idempotency keys depend on it as well.
     #[serde(default)]
     pub principal: Principal,
     /// Requests and their responses, in the order in which the requests were sent.
@@ -66,11 +67,11 @@ pub struct Recorded {
     pub error: Option<String>,
     /// When the request was sent, in milliseconds after the start.
     pub sent_ms: u64,
-    /// When the response was there, in milliseconds after the start.
+    /// When the response arrived, in milliseconds after the start.
     pub answered_ms: u64,
 }
 
-/// A body, as readably as it can be.
+/// A body in the most readable form.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Content {

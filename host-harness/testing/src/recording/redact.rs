@@ -1,4 +1,5 @@
-//! Takes secrets out of requests and responses: those of credentials, and those that a service issues.
+//! Removes secrets from requests and responses: those of credentials, and those that a service
+//! issues.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,7 @@ const SECRET_NAMES: [&str; 14] = [
     "sessionid",
 ];
 
-/// Names that contain one of these parts and hold no secret.
+/// Names that contain one of these parts and whose values are not secrets.
 const PUBLIC_NAMES: [&str; 9] = [
     "tokentype",
     "tokenendpoint",
@@ -39,7 +40,8 @@ const PUBLIC_NAMES: [&str; 9] = [
     "tokencount",
 ];
 
-/// Response headers that are kept: what a node or the host reads. A part of the name is enough.
+/// Response headers that are stored, because a node or the host reads them. A part of the name is
+/// enough.
 const KEPT_HEADERS: [&str; 19] = [
     "content-type",
     "location",
@@ -62,8 +64,8 @@ const KEPT_HEADERS: [&str; 19] = [
     "deprecation",
 ];
 
-/// The placeholder of a credential's secret. It is as good as any secret for a service that is
-/// replayed, and no value of a real one.
+/// The placeholder of a credential's secret. It works for a replay like any secret, and no real
+/// secret has this value.
 pub fn placeholder(slot: &str, field: &str) -> String {
     format!("redacted-{}-{}", word(slot), word(field))
 }
@@ -75,7 +77,7 @@ fn word(name: &str) -> String {
         .collect()
 }
 
-/// Replaces secrets by placeholders, the same secret always by the same one.
+/// Replaces secrets with placeholders, the same secret always with the same one.
 #[derive(Default)]
 pub struct Redactor(Mutex<State>);
 
@@ -84,7 +86,7 @@ struct State {
     redaction: Redaction,
     /// Placeholders by secret.
     known: BTreeMap<String, String>,
-    /// How many secrets of a name were found.
+    /// How many secrets with a name were found.
     found: BTreeMap<String, usize>,
     short: Vec<String>,
 }
@@ -106,8 +108,8 @@ impl Redactor {
         }
     }
 
-    /// Placeholders of secrets that are too short to be found in texts. They are still replaced where
-    /// the name of a member says that its value is a secret.
+    /// Placeholders of secrets that are too short to be found in text. They are still replaced in
+    /// members whose name marks a secret.
     pub fn short(&self) -> Vec<String> {
         self.state().short.clone()
     }
@@ -145,7 +147,8 @@ impl Redactor {
                     match value {
                         Value::String(text) if is_secret => self.found(name, text),
                         Value::String(_) => {}
-                        // Only the values themselves: an object of a secret name has other members.
+                        // Only the values themselves: an object with a secret name has other
+                        // members.
                         Value::Array(list) if is_secret => {
                             for text in list.iter().filter_map(Value::as_str) {
                                 self.found(name, text);
@@ -160,7 +163,7 @@ impl Redactor {
         }
     }
 
-    /// A value that the name of its member says is a secret.
+    /// A value whose member name marks it as a secret.
     fn found(&self, name: &str, value: &str) {
         if value.is_empty() || value.starts_with("redacted-") || value.starts_with("secret:") {
             return;
@@ -174,7 +177,7 @@ impl Redactor {
         *number += 1;
         let placeholder = format!("redacted-{name}-{number}");
         state.known.insert(value.to_owned(), placeholder.clone());
-        // A short one is replaced in its member alone.
+        // A short one is replaced only in its member.
         state.redaction.add(&Secret::new(value), placeholder);
     }
 
@@ -192,13 +195,13 @@ impl Redactor {
         if !matches!(json, Value::Object(_) | Value::Array(_)) {
             return state.clean_bytes(body);
         }
-        // In the texts themselves, so that no placeholder can break the document; then in the whole
-        // document, for secrets that are written across its parts.
+        // First within the texts, so that no placeholder can break the document; then in the whole
+        // document, for secrets that span its parts.
         replace(&mut json, &state, false);
         state.redaction.apply(json.to_string().as_bytes())
     }
 
-    /// The headers of a response that are kept, without secrets.
+    /// The stored headers of a response, without secrets.
     pub fn headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
         headers
             .iter()
@@ -223,8 +226,8 @@ impl State {
         }
     }
 
-    /// The text without words in base64 that hold a secret. The whole word is replaced, because its
-    /// other characters depend on how long the secret is, and a placeholder has another length.
+    /// The text without base64 words that contain a secret. The whole word is replaced, because its
+    /// other characters depend on the length of the secret, and a placeholder has another length.
     fn without_base64(&self, text: &str) -> String {
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
         let mut clean = String::with_capacity(text.len());
@@ -242,7 +245,7 @@ impl State {
         clean
     }
 
-    /// The placeholder of a secret that a word holds in base64.
+    /// The placeholder of a secret in a base64 word.
     fn secret_in(&self, word: &str) -> Option<&String> {
         // Shorter than the shortest secret.
         if word.len() < 11 {
@@ -290,7 +293,7 @@ fn replace(value: &mut Value, state: &State, is_secret: bool) {
     }
 }
 
-/// Whether a member, parameter, or header of this name holds a secret.
+/// Whether a member, parameter, or header with this name contains a secret.
 fn is_secret_name(name: &str) -> bool {
     let plain: String =
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();

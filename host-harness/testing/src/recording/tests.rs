@@ -12,7 +12,7 @@ use super::*;
 use crate::clock::VirtualClock;
 use crate::message::Response;
 
-/// Answers with what the request said, and adds secrets that the service made.
+/// Echoes the request, and adds secrets that the service generates.
 struct Echo;
 
 #[async_trait]
@@ -37,7 +37,7 @@ impl Transport for Echo {
 
 const CANARY: &str = "Canary/pass+word=7 \"q\"";
 
-/// A request that holds the canary in many encodings.
+/// A request that contains the canary in many encodings.
 fn leaky(plugin: &str) -> TransportRequest {
     use base64::Engine as _;
     let base64 = base64::engine::general_purpose::STANDARD.encode(CANARY);
@@ -67,7 +67,7 @@ fn leaky(plugin: &str) -> TransportRequest {
     }
 }
 
-/// Everything in which the canary could be read, as it would be written.
+/// All encodings of the canary.
 fn encodings(secret: &str) -> Vec<String> {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -75,7 +75,7 @@ fn encodings(secret: &str) -> Vec<String> {
     for offset in 0..3 {
         let padded = format!("{}{secret}", "x".repeat(offset));
         for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            // Without the characters that depend on what is before and behind.
+            // Without the characters that depend on the surrounding text.
             let (from, to) = (if offset == 0 { 0 } else { offset + 1 }, encoded.len() - 2);
             all.push(encoded[from..to].to_owned());
         }
@@ -96,7 +96,7 @@ async fn no_secret_reaches_a_recording_in_any_encoding() {
     let recorder =
         Recorder::new(Arc::new(Echo), Arc::new(SystemClock::default()), redactor.clone());
     recorder.send(leaky("sha256:1")).await.unwrap();
-    // What the host sends for itself is not kept, and what it is issued is a secret.
+    // The host's own requests are not stored, and the tokens in their responses are secrets.
     recorder.send(leaky("")).await.unwrap();
     let recording = recorder.recording("node 1".into());
     let text = recording.to_text();
@@ -115,7 +115,7 @@ async fn no_secret_reaches_a_recording_in_any_encoding() {
     }
     assert!(text.contains("redacted-api-password"), "{text}");
     assert!(text.contains("redacted-signing-secret-1"), "{text}");
-    // What is no secret stays.
+    // Other values are kept.
     assert!(text.contains("page-2-of-9") && text.contains("bearer"), "{text}");
 }
 
@@ -146,7 +146,7 @@ async fn a_redacted_recording_answers_requests_with_placeholders() {
 }
 
 #[test]
-fn a_body_is_kept_as_readably_as_it_can_be() {
+fn a_body_is_stored_in_its_most_readable_form() {
     for (body, content) in [
         (&b""[..], Content::Empty),
         (b"{\"a\":1.10,\"b\":12345678901234567890123}", Content::Json(json!(null))),
@@ -162,7 +162,7 @@ fn a_body_is_kept_as_readably_as_it_can_be() {
 }
 
 #[test]
-fn a_difference_is_named_where_it_is() {
+fn a_difference_is_reported_with_its_position() {
     let was = json!({ "a": [1, { "b": "x" }] });
     let is = json!({ "a": [1, { "b": "y" }] });
     let found = json_difference(&was, &is, "");

@@ -1,4 +1,4 @@
-//! Transports that record a service, and that answer in its place.
+//! Transports that record a service and that replay a recording.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +18,8 @@ use crate::message::{Request, Response};
 /// How long a response waits for those that were recorded before it.
 const OUT_OF_ORDER: Duration = Duration::from_millis(500);
 
-/// Sends requests of plugins with another transport, and records them. What the host itself sends,
-/// such as requests for tokens, is not recorded; the tokens in its responses are secrets.
+/// Sends requests of plugins with another transport, and records them. The host's own requests,
+/// such as those for tokens, are not recorded; the tokens in their responses are secrets.
 pub struct Recorder {
     inner: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -44,7 +44,7 @@ impl Recorder {
         u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// What was recorded, once more without the secrets that became known later.
+    /// The recording, redacted again with the secrets that became known later.
     pub fn recording(&self, node: String) -> Recording {
         let clean = |content: &Content| Content::of(&self.redactor.body(&content.bytes()));
         let exchanges = self.exchanges();
@@ -134,23 +134,23 @@ impl Transport for Recorder {
     }
 }
 
-/// A request that a replay cannot answer.
+/// A request without a recorded response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mismatch {
     /// Method and URL.
     pub request: String,
-    /// How it differs from the recorded request that is most like it.
+    /// The difference from the most similar recorded request.
     pub difference: String,
 }
 
-/// Answers from a recording, without a network.
+/// Responds from a recording, without a network.
 pub struct Replayer {
     recording: Recording,
     clock: VirtualClock,
     redactor: Redactor,
     state: Mutex<State>,
     answered: Notify,
-    /// Whether an answer can be given again, and their order does not matter.
+    /// Whether responses can be repeated and their order does not matter.
     repeats: bool,
 }
 
@@ -162,7 +162,8 @@ struct State {
 }
 
 impl Replayer {
-    /// `secrets`: the placeholders in the credentials, which a request may hold encoded.
+    /// `secrets`: the placeholders in the credentials, which a request may contain in an encoded
+    /// form.
     pub fn new(recording: Recording, clock: VirtualClock, secrets: &[String]) -> Self {
         let redactor = Redactor::default();
         for placeholder in secrets {
@@ -184,8 +185,7 @@ impl Replayer {
         }
     }
 
-    /// Answers a request again that was answered already, and in any order: for runs with faults,
-    /// which repeat requests.
+    /// Repeats responses in any order, for runs with faults, which repeat requests.
     #[must_use]
     pub fn repeating(mut self) -> Self {
         self.repeats = true;
@@ -196,7 +196,7 @@ impl Replayer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Requests that the recording does not hold.
+    /// Requests that are not in the recording.
     pub fn mismatches(&self) -> Vec<Mismatch> {
         self.state().mismatches.clone()
     }
@@ -208,7 +208,7 @@ impl Replayer {
         unused.map(|(recorded, _)| recorded.request.clone()).collect()
     }
 
-    /// The first recorded request that is the same and was not used.
+    /// The first recorded request that is equal and was not used.
     fn find(&self, request: &Request) -> Result<usize, Mismatch> {
         let line = self.redactor.text(&format!("{} {}", request.method, request.url));
         let body = Content::of(&self.redactor.body(&request.body));
@@ -233,7 +233,7 @@ impl Replayer {
         Err(mismatch)
     }
 
-    /// Waits until the responses that came earlier have come.
+    /// Waits for the responses that were recorded earlier.
     async fn turn(&self, at: usize) {
         let order = |at: usize| (self.recording.exchanges[at].answered_ms, at);
         let began = Instant::now();
@@ -244,7 +244,7 @@ impl Replayer {
                 (0..state.answered.len())
                     .all(|other| state.answered[other] || order(other) >= order(at))
             };
-            // A request that is never sent holds nobody up for long.
+            // A request that is never sent delays no other for long.
             let left = OUT_OF_ORDER.saturating_sub(began.elapsed());
             if is_next || left.is_zero() {
                 return;
@@ -278,7 +278,7 @@ fn difference(line: &str, body: &Content, unused: &[&Recorded]) -> String {
     }
 }
 
-/// The first difference of two values: where, and what they are there.
+/// The first difference of two values: its position, and both values.
 pub(crate) fn json_difference(
     was: &serde_json::Value,
     is: &serde_json::Value,

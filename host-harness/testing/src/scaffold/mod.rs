@@ -1,4 +1,5 @@
-//! Writes the project of a new node: sources that teach, tests, a case, a CI file, and the SDK.
+//! Writes the project of a new node: sources that serve as a tutorial, tests, a case, a CI file,
+//! and the SDK.
 
 mod template;
 
@@ -9,12 +10,12 @@ use std::{fmt, fs, io};
 
 use template::Values;
 
-/// The sources of the SDK and the documents, as `build.rs` packs them.
+/// The sources of the SDK and the documents, as packed by `build.rs`.
 const VENDORED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/vendored"));
 
 macro_rules! templates {
     ($($path:literal from $source:literal $(if $when:literal)?;)*) => {
-        /// Path, template, and when it is written.
+        /// Path, template, and condition.
         const TEMPLATES: &[(&str, &str, &str)] = &[$((
             $path,
             include_str!(concat!("../../templates/node/", $source, ".in")),
@@ -66,7 +67,7 @@ impl Auth {
     }
 }
 
-/// A node to be written.
+/// A node to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewNode {
@@ -78,17 +79,17 @@ pub struct NewNode {
     pub webhook: bool,
 }
 
-/// Why a project cannot be written.
+/// Why a project cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScaffoldError {
-    /// The name cannot be that of a node.
+    /// The name is not valid for a node.
     #[error(
         "`{0}` cannot be the name of a node. Use lower-case words of letters and digits, joined by \
          `-`, that begin with a letter, e.g. `issue-tracker`"
     )]
     Name(String),
-    /// The directory has something in it.
+    /// The directory is not empty.
     #[error("Cannot write into `{0}`: it exists already. Choose another directory with --out")]
     Exists(PathBuf),
     /// A file cannot be written.
@@ -108,11 +109,11 @@ impl fmt::Display for Auth {
 }
 
 impl NewNode {
-    /// A node of this name.
+    /// A node with this name.
     ///
     /// # Errors
     ///
-    /// When it cannot be the name of a node and of a Rust package.
+    /// If it is not valid as the name of a node and of a Rust package.
     pub fn new(name: &str, auth: Auth, webhook: bool) -> Result<Self, ScaffoldError> {
         let is_word = |word: &str| {
             !word.is_empty()
@@ -171,7 +172,7 @@ impl NewNode {
     ///
     /// # Errors
     ///
-    /// When the directory exists and is not empty, or a file cannot be written.
+    /// If the directory exists and is not empty, or a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<(), ScaffoldError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -185,7 +186,7 @@ impl NewNode {
         if entries.as_mut().is_some_and(|entries| entries.next().is_some()) {
             return Err(ScaffoldError::Exists(directory.to_owned()));
         }
-        // It appears whole, or not at all.
+        // It appears completely or not at all.
         let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(failed(parent))?;
@@ -198,14 +199,14 @@ impl NewNode {
         let moved =
             written.and_then(|()| fs::rename(&unfinished, directory).map_err(failed(directory)));
         if moved.is_err() {
-            // What is in the way of removing it was in the way of writing it.
+            // The error that prevented writing would prevent removing as well.
             let _removed = fs::remove_dir_all(&unfinished).is_ok();
         }
         moved
     }
 }
 
-/// Names of packages that the project depends on, and words that Rust reserves.
+/// Names of packages that the project depends on, and Rust's reserved words.
 const RESERVED: &[&str] = &[
     "abstract",
     "as",
@@ -283,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_that_of_a_node_and_of_a_package() {
+    fn a_name_is_valid_for_a_node_and_a_package() {
         for name in ["issue-tracker", "github", "s3"] {
             assert!(NewNode::new(name, Auth::None, false).is_ok(), "{name}");
         }
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_project_is_filled_in_completely() {
+    fn every_kind_of_project_is_complete() {
         for auth in Auth::ALL {
             for webhook in [false, true] {
                 let files = NewNode::new("issue-tracker", auth, webhook).unwrap().files();
@@ -302,7 +303,7 @@ mod tests {
                 assert!(files["src/lib.rs"].contains("pub struct IssueTracker;"));
                 for (path, text) in files.iter().filter(|(path, _)| !path.starts_with("vendor/")) {
                     assert!(!text.contains("<<"), "{path}: {text}");
-                    // Templates of the fake and of the CI service have other braces.
+                    // Templates of the fake and of the CI service have other delimiters.
                     assert!(!text.contains("{{name") && !text.contains("{{module"), "{path}");
                 }
             }
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_has_something_in_it_is_not_touched() {
+    fn a_directory_that_is_not_empty_is_left_unchanged() {
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("lamp");
         let node = NewNode::new("lamp", Auth::ApiToken, false).unwrap();

@@ -1,7 +1,7 @@
-//! Templates: `{{name}}` is a text, and lines between `<<if CONDITION>>` and `<<end>>` are written where
-//! the condition holds: `a|b` for one of two, `!a` for none. Blocks may be nested.
+//! Templates: `{{name}}` is replaced with text, and lines between `<<if CONDITION>>` and `<<end>>`
+//! are written if the condition holds: `a|b` for one of two, `!a` for none. Blocks may be nested.
 
-/// What templates are filled with.
+/// The values of a template.
 pub(super) struct Values {
     pub(super) texts: Vec<(&'static str, String)>,
     pub(super) conditions: Vec<&'static str>,
@@ -16,7 +16,7 @@ impl Values {
         }
     }
 
-    /// A template, filled.
+    /// A filled template.
     pub(super) fn fill(&self, template: &str) -> String {
         let mut text = String::new();
         let mut blocks: Vec<bool> = Vec::new();
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_written_where_their_condition_holds() {
+    fn blocks_are_written_if_their_condition_holds() {
         let values = Values { texts: vec![("name", "lamp".into())], conditions: vec!["a", "hook"] };
         let template = "<<if a|b>>\n{{name}}\n<<if !hook>>\nno\n<<end>>\n  <<if hook>>\nyes {{index}}\n  <<end>>\n<<end>>\n<<if b>>\nno\n<<end>>\n";
         assert_eq!(values.fill(template), "lamp\nyes {{index}}\n");

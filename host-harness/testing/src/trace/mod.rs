@@ -1,5 +1,5 @@
-//! Traces: what a run has sent and received, when, and what came of it. An HTTP Archive (HAR 1.2) that
-//! any viewer of archives reads, with further members for ours, and a page that shows it.
+//! Traces: the requests and responses of a run, their times, and its result. An HTTP Archive (HAR
+//! 1.2) that any HAR viewer reads, with additional members, and a page that shows it.
 //!
 //! Requests are as the plugin made them, so a trace contains no credential.
 
@@ -18,10 +18,10 @@ pub use page::page;
 
 use crate::fault::Sent;
 
-/// Member of the archive's log that holds what HAR has no place for.
+/// Member of the archive's log for data without a place in HAR.
 const OWN: &str = "_workflowNode";
 
-/// What a run was, beside its requests.
+/// Description of a run, in addition to its requests.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Run {
@@ -41,9 +41,9 @@ pub struct Run {
     pub memory_growth: u64,
     /// Why the plugin was stopped.
     pub stopped: Option<String>,
-    /// Parameters of the items; empty where they were a stream.
+    /// Parameters of the items; empty if they were a stream.
     pub items: Vec<Value>,
-    /// Results of the items; empty where they were a stream.
+    /// Results of the items; empty if they were a stream.
     pub results: Vec<Value>,
     /// Lines that the guest logged.
     pub logs: Vec<LogLine>,
@@ -104,7 +104,7 @@ fn attempts(exchanges: &[Exchange], sent: &[Sent], clock_began: u64) -> Vec<Vec<
         let at = clock_began.saturating_add(milliseconds(sent.at));
         let belongs = |exchange: &Exchange, assigned: usize| {
             let url = url::Url::parse(&exchange.url).ok();
-            // Both times are cut to whole milliseconds.
+            // Both times are truncated to milliseconds.
             let from = exchange.started.saturating_sub(2);
             let to = exchange.started.saturating_add(exchange.duration_ms).saturating_add(2);
             exchange.method == sent.request.method
@@ -185,7 +185,7 @@ fn request(exchange: &Exchange) -> Request {
     }
 }
 
-/// Status 0 where there was no answer, as browsers write it.
+/// Status 0 if there was no response, as in browsers.
 fn response(exchange: &Exchange) -> Response {
     let status = exchange.status.map_or(0, i64::from);
     Response {

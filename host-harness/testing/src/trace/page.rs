@@ -1,4 +1,4 @@
-//! The page that shows a trace. It needs nothing else, and loads nothing.
+//! The page that shows a trace. It is standalone and loads no resources.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Attempt, OWN, Run};
 use crate::page::{STYLE, bytes, milliseconds, pretty, shortened};
 
-/// Rows that a page shows. More would make a browser slow.
+/// Maximum number of rows on a page. More would make a browser slow.
 const MOST_ROWS: usize = 2_000;
 
 /// Marks on the time axis.
@@ -17,7 +17,7 @@ struct Row<'a> {
     entry: &'a Value,
     method: &'a str,
     url: url::Url,
-    /// Milliseconds after the begin of the trace.
+    /// Milliseconds after the start of the trace.
     at: f64,
     time: f64,
     status: u16,
@@ -217,7 +217,7 @@ fn waterfall(rows: &[Row<'_>], end: f64) -> Markup {
     }
 }
 
-/// Where a label is: behind its bar, or before it where there is no room.
+/// The position of a label: after its bar, or before it if there is no room.
 fn time_place(from: f64, to: f64) -> String {
     match to > 80.0 {
         true if from > 20.0 => format!("right:{:.3}%", 100.0 - from),

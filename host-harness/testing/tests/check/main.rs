@@ -1,5 +1,5 @@
-//! The suite is judged itself: a node that is sound passes every check, and a node that breaks what
-//! one check demands fails this check and no other.
+//! Tests of the suite itself: a sound node passes every check, and a node that violates one check
+//! fails this check and no other.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use workflow_node_host::{Host, Isolation};
 use workflow_node_testing::case;
 use workflow_node_testing::check::{CHECKS, Report, Status, Suite, pages};
 
-/// The place of the mode in the component.
+/// The position of the mode in the component.
 const MARK: &[u8] = b"@@judged-mode@@";
 
-/// The test node, patched to break one check.
+/// The test node, patched to violate one check.
 fn node(directory: &tempfile::TempDir, mode: &str) -> PathBuf {
     let mut bytes = std::fs::read(component_build::guest("judged-node")).unwrap();
     let mut places = bytes.windows(MARK.len()).enumerate().filter(|(_, part)| *part == MARK);
@@ -97,7 +97,7 @@ async fn only_the_checks_that_are_asked_for_are_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_time_is_too_short_for_is_reported_as_not_judged() {
+async fn checks_beyond_the_time_limit_are_reported_as_not_judged() {
     let directory = tempfile::tempdir().unwrap();
     let host = Host::builder().isolation(Isolation::InProcessUnapproved);
     let mut suite = Suite::new(host, node(&directory, "sound"));
@@ -133,7 +133,7 @@ async fn a_report_is_the_same_in_json_and_in_junit() {
 }
 
 #[test]
-fn the_page_of_the_checks_is_current() {
+fn the_page_of_the_checks_is_up_to_date() {
     let path = component_build::workspace_root().join("docs/checks.md");
     if std::env::var_os("UPDATE_PAGES").is_some() {
         std::fs::write(&path, pages()).unwrap();

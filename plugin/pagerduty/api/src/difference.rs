@@ -1,4 +1,4 @@
-//! What an import changes, in lines that a reviewer reads.
+//! The changes of an import, in lines for a reviewer.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ mod tests {
     use super::lines;
 
     #[test]
-    fn added_removed_and_changed_fields_are_each_one_line() {
+    fn each_changed_field_is_reported_on_one_line() {
         let before = [json!({"id": "one", "method": "PUT", "path": "/x", "body": {"fields": [
             {"name": "thing", "type": "object", "fields": [
                 {"name": "a", "type": "string"}, {"name": "b", "type": "string"}]}]}})];
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn added_and_removed_operations_are_each_one_line() {
+    fn each_changed_operation_is_reported_on_one_line() {
         let one = [json!({"id": "one", "method": "GET", "path": "/x"})];
         let two = [json!({"id": "two", "method": "GET", "path": "/x"})];
         assert_eq!(lines(&one, &two), ["operation added: two (GET /x)", "operation removed: one"]);

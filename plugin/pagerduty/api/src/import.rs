@@ -1,10 +1,10 @@
-//! Reads an OpenAPI document of PagerDuty, and gives its operations as rows of facts.
+//! Reads an OpenAPI document of PagerDuty, and returns its operations as rows of facts.
 
 use serde_json::{Map, Value, json};
 
 use crate::schema::{Document, Shape, add_example};
 
-/// Members of an answer that speak of pages.
+/// Members of a response that belong to paging.
 const PAGE_MEMBERS: [&str; 10] = [
     "after",
     "before",
@@ -18,21 +18,21 @@ const PAGE_MEMBERS: [&str; 10] = [
     "total",
 ];
 
-/// How a description says that an operation has rate limits of its own.
+/// How a description states that an operation has separate rate limits.
 const OWN_LIMIT: &str = "operation specific rate limits";
 
-/// How a description says that an operation will be taken away.
+/// How a description states that an operation will be removed.
 const END_OF_LIFE: &str = "### End-of-life";
 
-/// The operations of the Events API. Its document has one operation for what are two: triggering
-/// an alert, and following up on one.
+/// The operations of the Events API. Its document describes two as one: triggering an alert, and
+/// following up on it.
 const EVENTS: [(&str, &str, &str, &str); 3] = [
     ("triggerEvent", "createV2Event", "/v2/enqueue", "Send Event"),
     ("followUpEvent", "createV2Event", "/v2/enqueue", "Send Event"),
     ("changeEvent", "createChangeEvent", "/v2/change/enqueue", "Send Change Event"),
 ];
 
-/// Which facts a document holds.
+/// Whether a document describes the REST API or the Events API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     Rest,
@@ -40,7 +40,7 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    /// Which API a document describes, by its server.
+    /// Which API a document describes, determined by its server.
     pub(crate) fn of(document: &Document) -> Self {
         let server = document.0.pointer("/servers/0/url").and_then(Value::as_str);
         if server.is_some_and(|url| url.contains("events.")) { Self::Events } else { Self::Rest }
@@ -213,7 +213,7 @@ fn body(document: &Document, operation: &Value) -> Option<Value> {
     Some(Value::Object(row))
 }
 
-/// Status, members, and the members that speak of pages, of the first success.
+/// Status, members, and paging members of the first successful response.
 fn answer(document: &Document, operation: &Value) -> (Option<u16>, Option<Value>, Vec<String>) {
     let responses = operation.get("responses").and_then(Value::as_object);
     let success = responses.into_iter().flatten().filter_map(|(status, response)| {
@@ -267,7 +267,7 @@ fn answer(document: &Document, operation: &Value) -> (Option<u16>, Option<Value>
     (Some(status), Some(Value::Object(row)), pages)
 }
 
-/// Where the successes of a write report what has failed, of every status.
+/// Where the successful responses of a write report failures, for every status.
 fn reports(document: &Document, operation: &Value) -> Vec<Value> {
     let mut reports = Vec::new();
     let responses = operation.get("responses").and_then(Value::as_object);
@@ -300,7 +300,7 @@ fn reports(document: &Document, operation: &Value) -> Vec<Value> {
     reports
 }
 
-/// How each element of a list says that it has failed.
+/// How an element of a list reports that it has failed.
 fn report_of_each(at: &str, members: &[Value]) -> Option<Value> {
     members.iter().find_map(|member| match (member["name"].as_str()?, &member["enum"]) {
         ("result", results @ Value::Array(_)) => {
@@ -311,7 +311,7 @@ fn report_of_each(at: &str, members: &[Value]) -> Option<Value> {
     })
 }
 
-/// How a list is cut into pages, in the word that the facts have for it.
+/// How a list is paged, as the facts name it.
 fn paging(query: &[Value], body: Option<&Value>, pages: &[String]) -> Option<&'static str> {
     let has = |name: &str| query.iter().any(|field| field["name"] == name);
     let in_body = |name: &str| {
@@ -365,7 +365,7 @@ const ORDER: [&str; 25] = [
     "fields",
 ];
 
-/// A field with its attributes in order, and its members', too.
+/// A field with its attributes and its members in order.
 pub(crate) fn ordered(mut field: Shape) -> Value {
     let mut members = Map::new();
     for name in ORDER.iter().chain(&["variants"]) {

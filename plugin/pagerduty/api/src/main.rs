@@ -1,11 +1,11 @@
-//! Keeps the facts about PagerDuty's API.
+//! Maintains the facts about PagerDuty's API.
 //!
 //! ```text
 //! cargo run -p pagerduty-api -- import rest-openapiv3.json     rewrites the facts, prints what changed
 //! cargo run -p pagerduty-api -- check rest-openapiv3.json      compares the node with the document
 //! ```
 //!
-//! PagerDuty publishes its OpenAPI documents without a license: they are never committed.
+//! PagerDuty publishes its OpenAPI documents without a license; do not commit them.
 
 #![allow(clippy::print_stdout)] // A command.
 
@@ -32,19 +32,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Rewrite the facts from an OpenAPI document, and print what changed.
+    /// Update the facts from an OpenAPI document, and print what changed.
     Import {
         /// The OpenAPI document of the REST API or of the Events API (JSON).
         file: PathBuf,
-        /// Where the facts are, if not beside this tool's sources.
+        /// Directory of the facts. Default: next to this tool's sources.
         #[arg(long)]
         facts: Option<PathBuf>,
         /// Print what would change, and write nothing.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Compare the node's examples and forms with an OpenAPI document. Fails if they differ in
-    /// anything that no amendment explains.
+    /// Compare the node's examples and forms with an OpenAPI document. Fails on any difference that
+    /// no amendment explains.
     Check {
         /// The OpenAPI document of the REST API (JSON).
         file: PathBuf,

@@ -1,8 +1,8 @@
-//! Turns schemas of an OpenAPI document into the shapes that the facts hold.
+//! Converts schemas of an OpenAPI document to the shapes in the facts.
 
 use serde_json::{Map, Value, json};
 
-/// Members that PagerDuty writes into every record; an example that shows them says nothing new.
+/// Members that PagerDuty adds to every record; an example that contains them adds no information.
 const OF_EVERY_RECORD: [&str; 10] = [
     "id",
     "self",
@@ -16,7 +16,7 @@ const OF_EVERY_RECORD: [&str; 10] = [
     "updated_by",
 ];
 
-/// Attributes that a shape takes over from a schema: the name in a schema, and in the facts.
+/// Attributes that a shape takes from a schema: the name in a schema, and in the facts.
 const ATTRIBUTES: [(&str, &str); 14] = [
     ("format", "format"),
     ("nullable", "nullable"),
@@ -37,7 +37,7 @@ const ATTRIBUTES: [(&str, &str); 14] = [
 /// An OpenAPI document.
 pub(crate) struct Document(pub(crate) Value);
 
-/// What is known about a value: its `type`, attributes, and members.
+/// Shape of a value: its `type`, attributes, and members.
 pub(crate) type Shape = Map<String, Value>;
 
 impl Document {
@@ -115,7 +115,7 @@ impl Document {
         shape
     }
 
-    /// What a schema says itself, without what it is composed of.
+    /// The shape of a schema itself, without its compositions.
     fn own<'a>(&'a self, schema: &'a Value, path: &mut Vec<&'a Value>) -> Shape {
         let mut shape = Shape::new();
         for (theirs, ours) in ATTRIBUTES {
@@ -193,7 +193,7 @@ impl Document {
     }
 }
 
-/// What of a schema's member is a list.
+/// Which member of a schema contains a list.
 fn list<'a>(schema: &'a Value, name: &str) -> &'a [Value] {
     schema.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -222,7 +222,7 @@ fn mark_required(fields: Option<&mut Value>, names: &[Value]) {
     }
 }
 
-/// Adds what another part of the same schema says.
+/// Merges another part of the same schema.
 fn merge(into: &mut Shape, other: Shape) {
     for (name, value) in other {
         match (name.as_str(), into.get_mut(&name)) {
@@ -252,7 +252,7 @@ fn merge(into: &mut Shape, other: Shape) {
     }
 }
 
-/// Takes the later definition of a member. Only the members of objects add up.
+/// Uses the later definition of a member. Only the members of objects are merged.
 fn redefine(known: &mut Shape, later: Shape) {
     let members = known.remove("fields").zip(later.get("fields").cloned());
     let required = known.remove("required_names").unwrap_or_else(|| json!([]));
@@ -280,7 +280,8 @@ fn unite(mut shapes: Vec<Shape>, by: Option<&str>) -> Shape {
     }
 }
 
-/// Alternatives of different types: the first that has members counts, the others are named.
+/// If alternatives have different types, the first one with members counts, and the others are
+/// listed.
 fn unite_basic(shapes: Vec<Shape>) -> Shape {
     let kinds: Vec<Value> = shapes.iter().filter_map(|shape| shape.get("type").cloned()).collect();
     let at = shapes.iter().position(|shape| shape.contains_key("fields")).unwrap_or_default();
@@ -314,7 +315,7 @@ fn names(shapes: &[Shape]) -> Vec<String> {
     names
 }
 
-/// The member whose values tell the alternatives apart.
+/// The discriminator: the member whose values distinguish the alternatives.
 fn discriminator(shapes: &[Shape], by: Option<&str>) -> Option<String> {
     let candidates = match by {
         Some(by) => vec![by.to_owned()],
@@ -332,7 +333,7 @@ fn discriminator(shapes: &[Shape], by: Option<&str>) -> Option<String> {
     })
 }
 
-/// A union whose alternatives a member tells apart: common members, and those of each.
+/// A union with a discriminator: common members, and those of each alternative.
 fn unite_variants(shapes: Vec<Shape>, by: &str) -> Shape {
     let is_common = |name: &String| {
         let first = field(&shapes[0], name);
@@ -395,7 +396,7 @@ fn required_in_all(shapes: &[Shape]) -> Vec<Value> {
     required
 }
 
-/// A union whose alternatives nothing tells apart: every member of any of them.
+/// A union without a discriminator: the members of all alternatives.
 fn unite_members(shapes: Vec<Shape>) -> Shape {
     let mut fields = Vec::new();
     for name in names(&shapes) {
@@ -418,7 +419,7 @@ fn unite_members(shapes: Vec<Shape>) -> Shape {
     shape
 }
 
-/// A member of which alternatives say different things.
+/// A member that alternatives define differently.
 fn unite_member(mut all: Vec<Shape>) -> Shape {
     let kind = all[0].get("type").cloned();
     if all.iter().any(|one| one.get("type") != kind.as_ref()) {
@@ -428,7 +429,7 @@ fn unite_member(mut all: Vec<Shape>) -> Shape {
         return unite(all, None);
     }
     let mut shape = all[0].clone();
-    // A bound holds for all alternatives, or it is the widest of them.
+    // A limit applies to all alternatives, or it is the widest of them.
     for (name, is_upper) in [
         ("maximum", true),
         ("max_length", true),
@@ -469,8 +470,8 @@ fn unite_member(mut all: Vec<Shape>) -> Shape {
     shape
 }
 
-/// Adds members that the published example shows and the schema does not have. An object of which
-/// the schema says nothing stays open: what an example shows there is one of many possibilities.
+/// Adds members that the published example contains and the schema does not. An object without a
+/// declared schema stays open: an example shows only one of many possibilities.
 pub(crate) fn add_example(shape: &mut Shape, example: &Value) {
     let elements = match example {
         Value::Array(elements) => elements.clone(),

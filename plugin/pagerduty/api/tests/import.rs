@@ -1,11 +1,11 @@
-//! The importer, run as a command on a document of our own.
+//! Runs the importer as a command on a test document.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// A document with everything that an importer may meet.
+/// A document with every construct that the importer supports.
 fn document() -> Value {
     json!({
         "openapi": "3.0.2",
@@ -144,7 +144,7 @@ fn everything_that_a_form_needs_is_imported() {
         let fields = thing["fields"].as_array().unwrap();
         fields.iter().find(|one| one["name"] == name).unwrap_or(&Value::Null).clone()
     };
-    // A later part of a schema defines a member anew.
+    // A later part of a schema redefines a member.
     assert_eq!(field("type"), json!({"name": "type", "type": "string", "enum": ["thing"]}));
     assert_eq!(
         field("name"),
@@ -159,7 +159,7 @@ fn everything_that_a_form_needs_is_imported() {
     let parts = field("parts");
     assert_eq!((&parts["type"], &parts["min_items"]), (&json!("array<object>"), &json!(1)));
     assert_eq!(parts["fields"][0], json!({"name": "label", "type": "string", "required": true}));
-    // A schema that contains itself ends.
+    // A schema that contains itself ends the recursion.
     assert_eq!(parts["fields"][1], json!({"name": "inner", "type": "array<object>"}));
     assert_eq!(
         field("settings"),
@@ -189,7 +189,7 @@ fn importing_the_same_document_again_changes_nothing() {
 }
 
 #[test]
-fn a_field_that_was_added_is_the_one_change_that_is_printed() {
+fn an_added_field_is_the_only_reported_change() {
     let directory = tempfile::tempdir().unwrap();
     import(directory.path(), &document());
     let mut changed = document();

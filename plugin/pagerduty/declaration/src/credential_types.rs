@@ -1,4 +1,4 @@
-//! What the credential types ask for, and where the host writes them.
+//! The forms of the credential types, and where the host places credentials.
 
 use workflow_node_sdk::documents::{
     AuthorizationCode, ClientAuthentication, ClientCredentials, CredentialType, CredentialTypes,
@@ -9,7 +9,7 @@ use workflow_node_sdk::documents::{
 use crate::regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 use crate::scopes;
 
-/// Time between two attempts where a response with the status 429 does not say how long to wait, in
+/// Time between two attempts if a response with the status 429 does not state how long to wait, in
 /// milliseconds: PagerDuty's guide asks for 30 seconds.
 const DEFAULT_WAIT_MS: u64 = 30_000;
 
@@ -198,9 +198,8 @@ fn per_minute(requests: u32) -> RateWindow {
     RateWindow::new(requests, 60_000)
 }
 
-/// The rate limit of one key or token, and of the operations that have limits of their own.
-/// PagerDuty does not publish the numbers of those: a response with the status 429 tells, and pauses
-/// that operation alone.
+/// The rate limit of one key or token, and of operations with separate limits. PagerDuty does not
+/// publish the latter: a response with the status 429 reports them, and pauses only that operation.
 fn rest_limit() -> RateLimit {
     let limited = pagerduty_facts::operations().iter().filter(|one| one.operation_limit);
     let operations = limited.map(|one| {

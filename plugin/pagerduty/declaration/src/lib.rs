@@ -1,9 +1,9 @@
-//! What the PagerDuty node says about itself, as plain data: one declaration per action. The build
-//! script of the node packs it; forms, validation, requests, documentation and tests follow from it.
+//! The description of the PagerDuty node as plain data: one declaration per action. The build
+//! script of the node packs it; forms, validation, requests, documentation, and tests are derived
+//! from it.
 //!
-//! What an action does that is more than its request stands in the node's own code, under the same
-//! name. Of this crate, only the regions and the scopes become part of a component: its build script
-//! uses the rest.
+//! Custom code of an action is in the node, under the same name. Only the regions and the scopes of
+//! this crate become part of a component; the node's build script uses the rest.
 
 #![deny(missing_docs)]
 
@@ -34,7 +34,7 @@ pub use regions::{AUTHORIZE_URL, REGIONS, REVOKE_URL, Region, TOKEN_URL};
 #[cfg(not(target_arch = "wasm32"))]
 use workflow_node_sdk::declare::{BaseUrl, Node, Resource, Slot};
 
-/// Per region: the origin of the REST API and that of the Events API.
+/// The origins of the REST API and the Events API in each region.
 pub const ORIGINS: &[&str] = &[
     "https://api.pagerduty.com",
     "https://api.eu.pagerduty.com",
@@ -59,11 +59,11 @@ static SLOTS: &[Slot] = &[
     .base_urls(&[BaseUrl::configured("events")]),
 ];
 
-/// The node: what the facts and the overlay say together.
+/// The node, built from the facts and the overlay.
 ///
 /// # Panics
 ///
-/// When they contradict each other, with every problem. A build script calls this first.
+/// Panics with every problem if they contradict each other. A build script calls this first.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn node() -> &'static Node {
     static NODE: std::sync::OnceLock<Node> = std::sync::OnceLock::new();

@@ -1,4 +1,4 @@
-//! How PagerDuty hands out long lists; section "Pagination" of its guide.
+//! How PagerDuty pages long lists; see the section "Pagination" of its guide.
 
 use workflow_node_sdk::declare::{Answer, Cursor, Offset, Paging};
 use workflow_node_sdk::literal;
@@ -12,16 +12,16 @@ pub(crate) const EARLIEST: i64 = 1_230_768_000;
 /// An opaque cursor.
 pub(crate) const CURSOR: Cursor = Cursor::new(100, "cursor", "next_cursor");
 
-/// Analytics: the query stands in the body, and so does the place.
+/// Analytics: the query and the position are in the body.
 pub(crate) const ANALYTICS: Paging = Paging::Cursor(
     Cursor::new(1_000, "starting_after", "last").limit("limit").more("more").in_body(),
 );
 
-/// A list that comes whole.
+/// A list that is returned at once.
 pub(crate) static ONE_PAGE: Paging = Paging::None;
 
-/// Something was removed; there is nothing to tell of it.
+/// An object was deleted; the response has no content.
 pub(crate) const DELETED: Answer = Answer::Nothing(literal!({ "deleted": true }));
 
-/// Something was done; there is nothing to tell of it.
+/// An operation was carried out; the response has no content.
 pub(crate) const DONE: Answer = Answer::Nothing(literal!({ "done": true }));

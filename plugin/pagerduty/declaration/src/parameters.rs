@@ -1,4 +1,4 @@
-//! Parameters that no operation states: every action has them where they apply.
+//! Parameters that no operation states: every action to which they apply has them.
 
 use workflow_node_sdk::declare::{Kind, Param, Place};
 use workflow_node_sdk::literal;

@@ -1,5 +1,5 @@
-//! Shapes of PagerDuty's records, as far as a workflow relies on them. Lenient: unknown members
-//! pass, references may be expanded or null.
+//! Schemas of PagerDuty's records, as far as workflows rely on them. They are lenient: unknown
+//! members are accepted, and references may be expanded or null.
 
 use workflow_node_sdk::declare::{Literal, Output};
 use workflow_node_sdk::literal;

@@ -1,9 +1,9 @@
-//! What parameters may be the id of: which action lists it, how people call it, and where its id
-//! stands in an address.
+//! References: the action that lists the objects, the words for them, and the position of the ID in
+//! a URL.
 
 use workflow_node_sdk::declare::Reference;
 
-/// What parameters may be the ID of, a line for each.
+/// The references, one per line.
 #[rustfmt::skip]
 pub(crate) static ALL: &[Reference] = &[
     Reference::new("incident", "an incident", "incident.list").get("incident.get").labels(&["title"]).detail("status").segments(&["incidents"]).also("number"),

@@ -3,9 +3,9 @@
 /// A service region.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Region {
-    /// As a form offers it.
+    /// Title in a form.
     pub name: &'static str,
-    /// As people write it.
+    /// Short name in text.
     pub words: &'static str,
     /// Origin of the REST API.
     pub rest: &'static str,

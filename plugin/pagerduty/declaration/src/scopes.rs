@@ -2,7 +2,7 @@
 
 use workflow_node_sdk::documents::{Access, Scope};
 
-/// Resource, in words, and which of `.read` and `.write` it has.
+/// Resource in words, and which of `.read` and `.write` it has.
 const SCOPED: &[(&str, &str, &str)] = &[
     ("abilities", "the abilities of the account", "r"),
     ("addons", "add-ons", "rw"),
@@ -83,8 +83,7 @@ pub fn is_classic(name: &str) -> bool {
     CLASSIC.iter().any(|(known, _)| known.as_str() == name)
 }
 
-/// Whether scopes, as they were granted, allow anything to be changed; `None` where only the
-/// service knows.
+/// Whether granted scopes allow changes; `None` if only the service can tell.
 pub fn allow_writing(granted: &[String]) -> Option<bool> {
     let mut known = false;
     for scope in granted {

@@ -1,10 +1,10 @@
-//! Where responses and requests hold secrets: the host puts handles in their place.
+//! Where responses and requests contain secrets, which the host replaces with handles.
 
 use workflow_node_sdk::documents::SecretPosition;
 
-/// An integration's key opens incidents for whoever holds it; a webhook's secret lets anybody sign
-/// deliveries; a calendar's address shows when people work. And there are passwords that PagerDuty
-/// is given for other tools.
+/// Anyone with an integration key can open incidents; anyone with the secret of a webhook can sign
+/// deliveries; the URL of a calendar reveals working hours. In addition, there are the passwords of
+/// other tools that are stored in PagerDuty.
 pub(crate) fn secrets() -> Vec<SecretPosition> {
     serde_json::from_str(include_str!("secrets.json")).expect("secrets.json has secret positions")
 }

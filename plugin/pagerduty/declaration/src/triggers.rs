@@ -1,4 +1,4 @@
-//! What starts a workflow: webhooks, and what has to be asked for.
+//! Triggers: webhooks, and polling.
 
 use workflow_node_sdk::declare::{Example, Kind, Literal, Output, Param, Trigger};
 use workflow_node_sdk::documents::{Signature, SignatureEncoding, SignatureScheme, Webhook};
@@ -7,11 +7,11 @@ use workflow_node_sdk::literal;
 use crate::derive::{keep, keep_texts};
 use crate::parameters::{SIMPLIFY, TEAM_IDS};
 
-/// PagerDuty sends 55 KB with certainty and drops what is above 256 KB; a client of theirs refuses
-/// bodies above 2 MB.
+/// PagerDuty delivers up to 55 kB in full and drops deliveries above 256 kB; one of its clients
+/// refuses bodies above 2 MB.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
-/// A delivery is tried for 48 hours, and may have been signed at their start.
+/// PagerDuty retries a delivery for 48 hours, and may have signed it at the beginning.
 const PREVIOUS: u64 = 48 * 3_600 * 1_000;
 
 fn webhook() -> Webhook {
@@ -60,7 +60,7 @@ pub(crate) fn all() -> &'static [Trigger] {
     std::iter::once(event()).chain(polls).collect::<Vec<_>>().leak()
 }
 
-/// The webhook. PagerDuty may send events of other types than those that it documents.
+/// The webhook. PagerDuty may send event types that it does not document.
 fn event() -> Trigger {
     const EXAMPLES: &[Example] = &[
         Example::new(

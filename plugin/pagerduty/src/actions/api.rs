@@ -1,4 +1,4 @@
-//! Any request of the REST API, under the same rules as every other action.
+//! Any request to the REST API, under the same rules as every other action.
 
 use serde_json::Value;
 use workflow_node_sdk::error::Error;
@@ -56,7 +56,7 @@ fn build(task: &Task) -> Result<Request, Error> {
     Ok(request)
 }
 
-/// A path that names what it seems to name: absolute, without query, without dot segments.
+/// A path without ambiguity: absolute, without a query, and without dot segments.
 fn checked_path(path: &str) -> Result<&str, Error> {
     let wrong = |message: &str| Err(Error::invalid("/path", message));
     let Some(rest) = path.strip_prefix('/') else {
@@ -96,7 +96,7 @@ mod tests {
     use super::checked_path;
 
     #[test]
-    fn a_path_cannot_lead_elsewhere() {
+    fn a_path_cannot_leave_the_rest_api() {
         for path in ["/incidents/P1", "/incidents/a%2Fb/notes"] {
             assert!(checked_path(path).is_ok(), "{path}");
         }

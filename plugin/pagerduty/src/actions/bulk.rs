@@ -1,5 +1,5 @@
-//! Changing incidents, many with one request. PagerDuty takes up to 250 at once, and refuses all of
-//! them when one cannot be changed; then nothing was changed, and each is changed alone.
+//! Bulk changes of incidents. PagerDuty changes up to 250 with one request, and refuses all of them
+//! if one cannot be changed. Nothing was changed then, and each one is changed separately.
 
 use std::cell::RefCell;
 
@@ -12,21 +12,21 @@ use workflow_node_sdk::{context, each_bounded, json};
 
 use super::parameters;
 
-/// How many incidents PagerDuty changes with one request.
+/// Maximum number of incidents per request.
 const AT_ONCE: usize = 250;
-/// How many requests are under way at once.
+/// How many requests run concurrently.
 const UNDER_WAY: usize = 8;
 
-/// The change of one incident: what stands in the body.
+/// The change of one incident, as sent in the body.
 struct Change {
-    /// Whose outcome it is.
+    /// The task whose outcome it is.
     place: usize,
     incident: String,
     from: Option<String>,
     body: Map<String, Value>,
 }
 
-/// Runs a change of one incident per task, with as few requests as there can be. Changes of the same
+/// Runs a change of one incident per task, with as few requests as possible. Changes of the same
 /// incident keep their order.
 pub(crate) async fn run(tasks: Vec<Task>) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
@@ -40,7 +40,7 @@ pub(crate) async fn run(tasks: Vec<Task>) -> Vec<Outcome> {
     }
     let total = changes.len();
     let outcomes = RefCell::new(outcomes);
-    // An incident that is named again waits for the next round.
+    // A repeated incident waits for the next round.
     while !changes.is_empty() {
         let (round, later) = first_of_each(changes);
         changes = later;
@@ -65,7 +65,7 @@ pub(crate) async fn run(tasks: Vec<Task>) -> Vec<Outcome> {
     outcomes.into_inner().into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
 }
 
-/// What the declared request of a task says.
+/// The change in the declared request of a task.
 fn change(place: usize, task: &Task) -> Result<Change, Error> {
     let request = task.request()?;
     let mut body = request.body.as_ref().and_then(json::object).unwrap_or_default();
@@ -94,8 +94,8 @@ fn first_of_each(changes: Vec<Change>) -> (Vec<Change>, Vec<Change>) {
     (first, later)
 }
 
-/// Parts that one request can carry: in one name, at most so many. What the request for many does
-/// not take goes alone.
+/// Groups of changes that fit into one request: with the same acting user, and at most the maximum
+/// number. Changes that the bulk request does not support are sent separately.
 fn parts(changes: Vec<Change>) -> Vec<Vec<Change>> {
     let mut parts: Vec<Vec<Change>> = Vec::new();
     for change in changes {
@@ -114,7 +114,7 @@ fn parts(changes: Vec<Change>) -> Vec<Vec<Change>> {
     parts
 }
 
-/// Changes a part with one request; where PagerDuty refuses it, each alone.
+/// Changes a group with one request; if PagerDuty refuses it, each incident separately.
 async fn at_once(tasks: &[Task], part: Vec<Change>) -> Vec<(usize, Outcome)> {
     if part.len() > 1 {
         let task = &tasks[part[0].place];
@@ -148,21 +148,21 @@ async fn at_once(tasks: &[Task], part: Vec<Change>) -> Vec<(usize, Outcome)> {
     results
 }
 
-/// Whether a change only brings an incident into a state: to make it twice is to make it once. Who
-/// escalates or assigns twice notifies people twice.
+/// Whether a change only sets a state and is therefore idempotent. Escalating or assigning twice
+/// notifies people twice.
 fn is_repeatable(task: &Task, change: &Map<String, Value>) -> bool {
     let notifies = ["assignments", "escalation_level", "escalation_policy"];
     task.action.idempotency == Idempotency::Idempotent
         && !notifies.iter().any(|name| change.contains_key(*name))
 }
 
-/// Whether PagerDuty has refused the request as a whole, so that nothing was changed.
+/// Whether PagerDuty has refused the whole request, so that nothing was changed.
 fn is_refusal(error: &Error) -> bool {
     matches!(error.http_status, Some(400 | 404 | 409 | 413 | 422))
         && error.kind != ErrorKind::RateLimited
 }
 
-/// The records of a request for many, each as it was written, by id.
+/// The records of a bulk request, unchanged, by ID.
 async fn send_many(
     task: &Task,
     from: Option<&str>,
@@ -183,7 +183,7 @@ async fn send_many(
     task.understood(repeatable, records(&response))
 }
 
-/// The incidents of an answer, each as it was written, by id.
+/// The incidents of a response, unchanged, by ID.
 fn records(response: &Response) -> Result<Vec<(String, String)>, Error> {
     let members = response.members()?;
     let records = members
@@ -210,7 +210,7 @@ fn found(task: &Task, records: &[(String, String)], incident: &str) -> Outcome {
     }
 }
 
-/// Changes one incident. One that is in the wanted state already is no failure.
+/// Changes one incident. An incident that is already in the requested state is not a failure.
 async fn alone(task: &Task, change: &Change) -> Outcome {
     let error = match change_alone(task, change).await {
         Err(error) => error,
@@ -238,8 +238,8 @@ async fn change_alone(task: &Task, change: &Change) -> Outcome {
     task.understood(repeatable, task.decoded(&response))
 }
 
-/// Changes the incidents of one item, each in its own way. What was changed is handed over, also
-/// when another one was refused.
+/// Changes the incidents of one item, each separately. Changed incidents are emitted even if
+/// another one was refused.
 pub(super) async fn update_many(task: Task) -> Outcome {
     let request = task.request()?;
     let mut body = request.body.as_ref().and_then(json::object).unwrap_or_default();
@@ -251,7 +251,7 @@ pub(super) async fn update_many(task: Task) -> Outcome {
     results.resize_with(incidents.len(), || None);
     let mut left: Vec<(usize, Value)> = incidents.into_iter().enumerate().collect();
     while !left.is_empty() {
-        // One request names an incident once.
+        // One request must not repeat an incident.
         let mut seen = Map::new();
         let (mut round, mut later) = (Vec::new(), Vec::new());
         for (place, one) in left {

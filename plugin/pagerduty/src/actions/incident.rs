@@ -9,8 +9,8 @@ use workflow_node_sdk::{context, json, percent};
 use super::parameters;
 use crate::{answers, ids};
 
-/// Creates an incident. Where PagerDuty refuses it because the execution's own key is taken, this
-/// execution has been here before: the incident that exists is the result.
+/// Creates an incident. If PagerDuty refuses it because the execution's idempotency key is in use,
+/// this execution has created it before, and the existing incident is the result.
 pub(super) async fn create(task: Task) -> Outcome {
     let error = match task.run_declared().await {
         Err(error) if answers::is_key_conflict(&error) => error,
@@ -34,7 +34,7 @@ pub(super) async fn create(task: Task) -> Outcome {
     let incidents = members.get("incidents").and_then(json::elements);
     let incidents = incidents.unwrap_or_default();
     let Some(existing) = incidents.first() else {
-        // It was closed between the two requests. Opening another would be the second write.
+        // It was resolved between the two requests. Creating another one would be a second write.
         return Err(Error {
             kind: ErrorKind::Conflict,
             message:

@@ -1,4 +1,4 @@
-//! The actions that are more than their declared request.
+//! Actions with custom code.
 
 mod api;
 pub(crate) mod bulk;
@@ -12,7 +12,7 @@ use workflow_node_sdk::error::{Error, ErrorKind};
 use workflow_node_sdk::node::{Batch, Custom, Outcome, Task, main};
 use workflow_node_sdk::{context, json};
 
-/// The code of an action that is declared to have its own.
+/// The code of an action that is declared to have custom code.
 pub(crate) fn custom(action: &str) -> Option<Custom> {
     let code: Custom = match action {
         "api.request" => |task| Box::pin(api::request(task)),
@@ -61,7 +61,7 @@ fn parameters<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value>
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The user with an e-mail address. PagerDuty searches in names and addresses alike.
+/// The user with an email address. PagerDuty searches names and addresses alike.
 async fn find_user(task: Task) -> Outcome {
     let email = task.text("email").unwrap_or_default();
     let search = parameters([("query", email.into()), ("all", true.into())]);
@@ -79,7 +79,7 @@ async fn find_user(task: Task) -> Outcome {
     }
 }
 
-/// What has a tag: the member is called like the kind that was asked for.
+/// Objects with a tag: the member is named after the requested type.
 async fn tagged(task: Task) -> Outcome {
     let kind = task.text("entity_type").unwrap_or_default().to_owned();
     let wanted = match task.flag("all") {

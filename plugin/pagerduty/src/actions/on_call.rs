@@ -7,7 +7,7 @@ use workflow_node_sdk::{json, time};
 
 use super::{now as clock, parameters};
 
-/// Who is on call for something, at a time. The first level first.
+/// Who is on call for an object at a time, the first level first.
 pub(super) async fn now(task: Task) -> Outcome {
     let at = match task.text("at") {
         None => None,
@@ -46,7 +46,7 @@ pub(super) async fn now(task: Task) -> Outcome {
         }
     }
     if let Some(at) = at {
-        // One second of it is enough.
+        // A range of one second is enough.
         search.insert("since".to_owned(), time::format(at).into());
         search.insert("until".to_owned(), time::format(at + 1).into());
     }
@@ -64,8 +64,8 @@ pub(super) async fn now(task: Task) -> Outcome {
     Ok(on_calls.iter().map(|one| task.output(&json::text(one))).collect())
 }
 
-/// Who is on call in a schedule that no escalation policy uses: PagerDuty lists on-calls of policies
-/// only. The records have no level and no policy.
+/// Who is on call in a schedule that no escalation policy uses: PagerDuty lists on-calls only for
+/// policies. The records have no level and no policy.
 async fn in_schedule(task: &Task, schedule: &str, at: i64) -> Result<Vec<Value>, Error> {
     let search = parameters([
         ("schedule_id", schedule.into()),
@@ -88,7 +88,7 @@ async fn in_schedule(task: &Task, schedule: &str, at: i64) -> Result<Vec<Value>,
     Ok(users.into_iter().map(on_call).collect())
 }
 
-/// Whether an on-call holds at a time; without a start or an end it holds for ever.
+/// Whether an on-call includes a time; without a start or an end it is unlimited.
 fn covers(on_call: &Value, at: i64) -> bool {
     let time = |name: &str| on_call.get(name).and_then(Value::as_str).and_then(time::parse);
     time("start").is_none_or(|start| start <= at) && time("end").is_none_or(|end| end > at)

@@ -1,4 +1,4 @@
-//! Asking people to help. PagerDuty wants to know who asks, in the body.
+//! Responder requests. PagerDuty requires the requester in the body.
 
 use serde_json::Value;
 use workflow_node_sdk::error::{Error, ErrorKind};
@@ -7,7 +7,7 @@ use workflow_node_sdk::node::{Outcome, Task};
 
 use super::parameters;
 
-/// Asks users and escalation policies by what they are.
+/// Adds users and escalation policies as targets of their type.
 pub(super) async fn add(task: Task) -> Outcome {
     let mut targets = Vec::new();
     for (name, kind) in
@@ -32,7 +32,8 @@ pub(super) async fn add(task: Task) -> Outcome {
     declared(task.other("incident_responder.request", request)?).await
 }
 
-/// Sends the declared request, with the user of the credential where nobody else is named.
+/// Sends the declared request, with the user of the credential as the requester unless another one
+/// is given.
 pub(super) async fn declared(mut task: Task) -> Outcome {
     if task.text("requester_id").is_none() {
         let id = own_user(&task).await?;
@@ -41,7 +42,7 @@ pub(super) async fn declared(mut task: Task) -> Outcome {
     task.run_declared().await
 }
 
-/// The user to whom the credential belongs, or in whose name it acts.
+/// The user that the credential belongs to or acts as.
 async fn own_user(task: &Task) -> Result<Value, Error> {
     let found = match task.credential.field("from_email") {
         Some(email) => task.other("user.find", parameters([("email", email.into())]))?,

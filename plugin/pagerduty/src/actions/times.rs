@@ -1,4 +1,4 @@
-//! Overrides and maintenance windows, by what people say: from now, for an hour.
+//! Overrides and maintenance windows with durations: from now, for an hour.
 
 use serde_json::Value;
 use workflow_node_sdk::error::{Error, ErrorKind};
@@ -7,7 +7,7 @@ use workflow_node_sdk::{context, declare, json, time};
 
 use super::{now, parameters};
 
-/// Lets one user stand in.
+/// Creates an override for one user.
 pub(super) async fn create_override(task: Task) -> Outcome {
     let start = match task.text("start") {
         None => now(),
@@ -38,7 +38,8 @@ pub(super) async fn create_override(task: Task) -> Outcome {
     }
 }
 
-/// Lets several users stand in. What was made stands, also when another one was refused.
+/// Creates overrides for several users. Overrides that were created are kept even if another one
+/// was refused.
 pub(super) async fn create_overrides(task: Task) -> Outcome {
     let mut outputs: Vec<OutputItem> = Vec::new();
     let mut refused = Vec::new();
@@ -64,14 +65,14 @@ pub(super) async fn create_overrides(task: Task) -> Outcome {
     Err(first)
 }
 
-/// What became of one override.
+/// Result of one override.
 enum Made {
     Override(String),
-    /// Its position, and why.
+    /// Its position and the reason.
     Refused(usize, Error),
 }
 
-/// Sends the declared request, and says what became of each override.
+/// Sends the declared request, and reports the result of each override.
 async fn sent(task: &Task) -> Result<Vec<Made>, Error> {
     let request = task.request()?;
     let repeatable = request.is_repeatable();
@@ -79,7 +80,7 @@ async fn sent(task: &Task) -> Result<Vec<Made>, Error> {
     task.understood(repeatable, results(task, &response))
 }
 
-/// PagerDuty answers 201 with a bare list, in which each override has a status of its own.
+/// PagerDuty answers 201 with a bare list in which each override has a status.
 fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<Vec<Made>, Error> {
     let body = response.text()?;
     let elements = json::elements(&body).ok_or_else(|| response.unexpected("is not a list"))?;
@@ -113,7 +114,7 @@ fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<
     Ok(made)
 }
 
-/// Puts services under maintenance from now on.
+/// Starts a maintenance window for services now.
 pub(super) async fn start_maintenance(task: Task) -> Outcome {
     let minutes = task.parameters.get("minutes").and_then(Value::as_i64).unwrap_or_default();
     let start = now();

@@ -1,5 +1,5 @@
-//! New and updated incidents, found by what was logged about them: PagerDuty cannot list incidents
-//! by the time of their last change.
+//! New and updated incidents, found by their log entries: PagerDuty cannot list incidents by the
+//! time of their last change.
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::Error;
@@ -9,10 +9,10 @@ use workflow_node_sdk::trigger::{Event, Page, Subscription};
 use super::log::{self, created, service};
 use super::{id, is_wanted, shown};
 
-/// Entries about who was called, which change nothing of an incident.
+/// Log entries about notifications, which do not change the incident.
 const NO_CHANGES: &[&str] = &["notify_log_entry", "reach_ack_log_entry"];
 
-/// Of one incident since the last poll.
+/// Entries of one incident since the last poll.
 struct Change {
     id: String,
     is_new: bool,
@@ -35,7 +35,7 @@ pub(super) async fn poll(
         }
         let is_trigger = kind == "trigger_log_entry";
         match changes.iter().position(|change| change.id == incident) {
-            // The latest change decides where it stands among the events.
+            // The latest change determines its position among the events.
             Some(index) => {
                 let earlier = changes.remove(index);
                 let is_new = earlier.is_new || is_trigger;
@@ -67,7 +67,7 @@ fn event(subscription: &Subscription, change: Change) -> Result<Option<Event>, E
         return Ok(None);
     }
     let Some(entry) = latest.as_object_mut() else { return Ok(None) };
-    // It stands beside the entry; the flat entry takes its id from it.
+    // The incident is next to the entry; the flat form takes its ID from there.
     let incident = match subscription.flag("simplify") {
         true => entry.get("incident").cloned(),
         false => entry.remove("incident"),

@@ -1,4 +1,4 @@
-//! Webhooks: one subscription per callback address.
+//! Webhooks: one subscription per callback URL.
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::{Error, ErrorKind};
@@ -7,11 +7,11 @@ use workflow_node_sdk::{json, time};
 
 use super::{id, shape};
 
-/// The member of the state where the handle of the secret stands, as the declaration says.
+/// The member of the state that holds the handle of the secret, as declared.
 const SECRET: &str = "secret";
 
-/// Makes or repairs the subscription. PagerDuty tells the secret only when one is made: one whose
-/// secret is lost is replaced.
+/// Creates or repairs the subscription. PagerDuty returns the secret only on creation, so a
+/// subscription whose secret is lost is replaced.
 pub(super) async fn setup(subscription: &Subscription) -> Result<Value, Error> {
     let callback = callback(subscription)?;
     let desired = Desired::of(subscription)?;
@@ -29,12 +29,12 @@ pub(super) async fn setup(subscription: &Subscription) -> Result<Value, Error> {
     let made_id = id(&made).unwrap_or_default();
     let secret = made.get("delivery_method").and_then(|method| method.get(SECRET)?.as_str());
     let mut removed = remove_all(subscription, &old, made_id).await;
-    // One that leads to where we were reached before. Addresses cannot be changed.
+    // A subscription for a previous URL. URLs cannot be changed.
     if let Some(known) = subscription.kept("id").filter(|known| *known != made_id) {
         removed = removed.and(remove(subscription, known).await);
     }
     let Some(secret) = secret else {
-        // It could never be checked who sends: not left behind.
+        // Deliveries without a secret could never be verified, so it is removed.
         remove(subscription, made_id).await?;
         return Err(Error::new(
             ErrorKind::Internal,
@@ -60,12 +60,13 @@ pub(super) async fn teardown(subscription: &Subscription) -> Result<(), Error> {
     if let Some(known) = subscription.kept("id") {
         return remove(subscription, known).await;
     }
-    // The state was lost, perhaps before it was kept: what leads to our address is ours.
+    // The state was lost, perhaps before it was stored: a subscription for this URL belongs to the
+    // host.
     let found = at_address(subscription, callback(subscription)?).await?;
     remove_all(subscription, &found, "").await
 }
 
-/// One event per delivery; none for a ping and for what the workflow itself has done.
+/// One event per delivery; none for a ping and for changes made by the workflow itself.
 pub(super) fn receive(subscription: &Subscription, delivery: &Delivery) -> Result<Received, Error> {
     let unexpected = |problem: &str| {
         let message = ["the delivery ", problem, ": it is not one of webhooks v3"].concat();
@@ -90,7 +91,7 @@ pub(super) fn receive(subscription: &Subscription, delivery: &Delivery) -> Resul
     let occurred = text("occurred_at").and_then(time::parse);
     let json = match subscription.text("shape") {
         Some("rest") => json::text(&Value::Object(shape::rest(event))),
-        // As PagerDuty has written it, to the last digit.
+        // Exactly as PagerDuty wrote it, including numbers.
         _ => {
             let members = json::members(&delivery.body);
             let text = members.as_ref().and_then(|members| members.get("event"));
@@ -101,7 +102,7 @@ pub(super) fn receive(subscription: &Subscription, delivery: &Delivery) -> Resul
     Ok(Received { events: vec![event], reply: None })
 }
 
-/// What a subscription shall be.
+/// The desired subscription.
 struct Desired {
     events: Value,
     filter_type: &'static str,
@@ -142,7 +143,7 @@ impl Desired {
         parameters
     }
 
-    /// Whether a subscription is as it shall be, but for being switched on.
+    /// Whether a subscription matches the desired one, except that it may be disabled.
     fn is_met(&self, found: &Value) -> bool {
         let filter = found.get("filter");
         let filter_type = filter.and_then(|filter| filter.get("type")?.as_str());
@@ -153,7 +154,7 @@ impl Desired {
         events.sort_unstable();
         json::texts(&events) == self.events
             && filter_type == Some(self.filter_type)
-            // Of the account PagerDuty tells an id that nobody has to give.
+            // For the account, PagerDuty returns an ID that need not be given.
             && (self.filter_id.is_none() || filter.and_then(id) == self.filter_id.as_deref())
             && found.get("description").and_then(Value::as_str) == Some(&self.description)
     }
@@ -202,7 +203,7 @@ async fn find(subscription: &Subscription, id: &str) -> Result<Option<Value>, Er
     Ok(found.pop())
 }
 
-/// All that deliver to an address.
+/// All subscriptions that deliver to a URL.
 async fn at_address(subscription: &Subscription, callback: &str) -> Result<Vec<Value>, Error> {
     let mut everything = Map::new();
     everything.insert("all".to_owned(), true.into());

@@ -1,6 +1,6 @@
-//! New log entries, by their time. PagerDuty lists them the newest first; entries of the same second
-//! come in any order, and one may show a little after its time. So each poll reads again what is
-//! younger than [`OVERLAP`], and tells entries apart by their ids.
+//! New log entries, by their time. PagerDuty lists the newest first; entries of the same second
+//! have any order, and an entry may appear slightly after its time. So each poll reads the last
+//! [`OVERLAP`] again, and identifies entries by their IDs.
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::Error;
@@ -9,11 +9,11 @@ use workflow_node_sdk::{context, json, time};
 
 use super::{id, is_wanted, shown};
 
-/// How long after its time an entry may show, in seconds.
+/// How late an entry may appear after its time, in seconds.
 const OVERLAP: i64 = 120;
-/// How much time one poll catches up on, in seconds.
+/// How much time one poll covers, in seconds.
 const SPAN: i64 = 3_600;
-/// How many entries one poll yields, when the host does not say.
+/// How many entries one poll returns, if the host does not set it.
 const MOST: usize = 1_000;
 
 pub(super) async fn poll(
@@ -43,15 +43,15 @@ pub(super) async fn poll(
     Ok(Page { events, cursor: new.cursor, more: new.more })
 }
 
-/// What has been logged since a cursor.
+/// The entries logged since a cursor.
 pub(super) struct New {
-    /// The oldest first.
+    /// Entries, the oldest first.
     pub(super) entries: Vec<Value>,
     pub(super) cursor: Value,
     pub(super) more: bool,
 }
 
-/// Reads on from a cursor; without one there is nothing yet, and it begins now.
+/// Continues from a cursor; without one, returns no entries and starts now.
 pub(super) async fn read(
     subscription: &Subscription,
     cursor: Option<Value>,
@@ -65,8 +65,8 @@ pub(super) async fn read(
     };
     let since = place.since.saturating_sub(OVERLAP).max(place.begun);
     let catches_up = now > place.since + SPAN;
-    // The end is in the future: what is logged while pages are read shifts them, which shows an
-    // entry twice, but hides none.
+    // The end is in the future: entries that are logged while pages are read shift the others, so
+    // that an entry may be read twice but none is missed.
     let until = if catches_up { place.since + SPAN } else { now + OVERLAP };
     query.insert("since".to_owned(), time::format(since).into());
     query.insert("until".to_owned(), time::format(until).into());
@@ -81,7 +81,7 @@ pub(super) async fn read(
             ids.insert(id.to_owned(), Value::Null).is_none() && !place.seen.contains_key(id)
         })
     });
-    // The list is the newest first; a stable sort keeps the order of one second, turned round.
+    // The list has the newest first; a stable sort keeps the reversed order within one second.
     entries.reverse();
     entries.sort_by_key(created);
     let most = subscription.limit.unwrap_or(MOST).max(1);
@@ -89,7 +89,7 @@ pub(super) async fn read(
     entries.truncate(most);
     let newest = entries.last().and_then(created).unwrap_or(place.since).max(place.since);
     let next = if catches_up && !is_cut { newest.max(until) } else { newest };
-    // Entries of before the overlap cannot come again.
+    // Entries before the overlap cannot be read again.
     let mut seen = place.seen;
     seen.retain(|id, _| ids.contains_key(id));
     seen.extend(entries.iter().filter_map(id).map(|id| (id.to_owned(), Value::Null)));
@@ -107,13 +107,13 @@ pub(super) fn service(entry: &Value) -> Option<&str> {
     id(entry.get("service")?)
 }
 
-/// Where a poll goes on.
+/// Position at which a poll continues.
 struct Place {
-    /// The time of the latest entry that was told.
+    /// The time of the latest entry that was returned.
     since: i64,
-    /// Nothing of before is told.
+    /// Earlier entries are not returned.
     begun: i64,
-    /// Entries that were told, and may be read again.
+    /// Entries that were returned, and may be read again.
     seen: Map<String, Value>,
 }
 

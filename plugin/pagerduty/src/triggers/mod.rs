@@ -1,4 +1,4 @@
-//! What starts a workflow: the webhook subscription, and what is polled.
+//! Triggers: the webhook subscription, and polling.
 
 mod changes;
 mod event;
@@ -45,7 +45,7 @@ impl Polls for PagerDuty {
     }
 }
 
-/// A record as an action gives it: whole, or flat where the subscription asks for that.
+/// A record as an action returns it: in full, or flat if the subscription asks for it.
 fn shown(subscription: &Subscription, action: &str, record: &Value) -> Result<Value, Error> {
     if !subscription.flag("simplify") {
         return Ok(record.clone());
@@ -61,7 +61,7 @@ fn id(reference: &Value) -> Option<&str> {
     reference.get("id")?.as_str()
 }
 
-/// Whether one of some ids is wanted; all are where none is named.
+/// Whether one of the IDs is selected; an empty selection means all.
 fn is_wanted<'a>(wanted: &[&str], mut ids: impl Iterator<Item = &'a str>) -> bool {
     wanted.is_empty() || ids.any(|id| wanted.contains(&id))
 }

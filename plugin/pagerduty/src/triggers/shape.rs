@@ -1,10 +1,10 @@
-//! What webhooks send, named as the REST API names it.
+//! Renames the members of webhook payloads to those of the REST API.
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::json;
 
-/// An event whose `data` is named as the actions give it: incidents and notes. The rest stays as
-/// it is.
+/// An event whose `data` has the names of the REST API for incidents and notes. Other members stay
+/// unchanged.
 pub(super) fn rest(mut event: Map<String, Value>) -> Map<String, Value> {
     let occurred = event.get("occurred_at").cloned().unwrap_or_default();
     let agent = event.get("agent").cloned().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Who goes on and off call: PagerDuty does not tell, so what it says now is compared with what it
-//! said the last time.
+//! On-call shifts: PagerDuty sends no events for them, so the current on-calls are compared with
+//! the last ones.
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::Error;
@@ -45,7 +45,7 @@ pub(super) async fn poll(
     Ok(Page { events, cursor: cursor.build(), more: false })
 }
 
-/// Whose turn it is, where. A shift that follows on another of the same person is no change.
+/// Who is on call, and where. A shift that continues with the same person is not a change.
 fn key(on_call: &Value) -> String {
     let of = |name: &str| on_call.get(name).and_then(id).unwrap_or_default();
     let level = on_call.get("escalation_level").map(json::text).unwrap_or_default();

@@ -14,7 +14,7 @@ fn a_query_is_encoded_and_its_lists_are_repeated() {
     });
     assert_eq!(call(&host, "api.request", &parameters).unwrap(), [json!({"ok": 1})]);
     let request = only_request(&host);
-    // In whatever order the build's map has them.
+    // In any order, because it depends on the map implementation.
     let (path, query) = request.url.split_once('?').unwrap();
     assert_eq!(path, "https://api.pagerduty.com/oncalls");
     let mut pairs: Vec<&str> = query.split('&').collect();
@@ -24,7 +24,7 @@ fn a_query_is_encoded_and_its_lists_are_repeated() {
 }
 
 #[test]
-fn a_body_is_sent_as_it_was_given() {
+fn a_body_is_sent_unchanged() {
     let host = host(&[(200, "{}")]);
     let text =
         r#"{"method":"POST","path":"/x","body":{"n":12345678901234567890123},"from":"a@b.test"}"#;
@@ -37,7 +37,7 @@ fn a_body_is_sent_as_it_was_given() {
 }
 
 #[test]
-fn an_answer_without_a_body_gives_its_status() {
+fn a_response_without_a_body_returns_its_status() {
     let host = host(&[(204, "")]);
     let parameters = json!({"method": "DELETE", "path": "/services/P1"});
     assert_eq!(call(&host, "api.request", &parameters).unwrap(), [json!({"status": 204})]);
@@ -77,7 +77,7 @@ fn a_path_stays_on_the_rest_api() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused() {
+fn an_invalid_request_is_refused() {
     for parameters in [
         json!({"method": "GET", "path": "/x", "body": {}}),
         json!({"method": "DELETE", "path": "/x", "body": {}}),
@@ -94,7 +94,7 @@ fn what_cannot_be_sent_is_refused() {
 }
 
 #[test]
-fn a_write_is_never_repeatable() {
+fn a_write_is_never_marked_as_repeatable() {
     let host = host(&[(503, "{}")]);
     let parameters = json!({"method": "POST", "path": "/x", "body": {}});
     let error = call(&host, "api.request", &parameters).unwrap_err();

@@ -1,4 +1,4 @@
-//! Proving credentials of every type.
+//! Tests of the test of credentials, for every type.
 
 use pagerduty::PagerDuty;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ const ME: (u16, &str) = (
 );
 const SERVICES: (u16, &str) =
     (200, r#"{"services":[{"html_url":"https://acme.eu.pagerduty.com/service-directory/PS1"}]}"#);
-/// How PagerDuty refuses an incident without anything: a key that may write is told what lacks.
+/// How PagerDuty refuses an empty incident: a key that may write gets a list of missing fields.
 const INCOMPLETE: (u16, &str) =
     (400, r#"{"error":{"message":"Invalid Input Provided","code":2001}}"#);
 const NOBODY: (u16, &str) =
@@ -32,7 +32,7 @@ fn test(host: &Host, slot: &str) -> Result<Value, Error> {
 }
 
 #[test]
-fn a_users_key_is_proved_and_shows_its_user_account_and_access() {
+fn testing_a_users_key_shows_its_user_account_and_access() {
     let host = host(&[ABILITIES, ME, INCOMPLETE]);
     assert_eq!(
         test(&host, "rest").unwrap(),
@@ -52,12 +52,12 @@ fn a_users_key_is_proved_and_shows_its_user_account_and_access() {
         assert_eq!(request.method, "GET");
         assert_eq!(request.credential.as_deref(), Some("rest"));
     }
-    // What is to tell whether it may write cannot be taken for an incident.
+    // The request that finds out whether it may write cannot create an incident.
     assert_eq!((probe.method.as_str(), body(probe)), ("POST", json!({})));
 }
 
 #[test]
-fn an_accounts_key_warns_that_it_belongs_to_nobody() {
+fn testing_an_account_key_warns_that_it_has_no_user() {
     let identity = test(&host(&[ABILITIES, NOBODY, SERVICES, INCOMPLETE]), "rest").unwrap();
     assert_eq!(
         identity["summary"],
@@ -79,11 +79,11 @@ fn an_accounts_key_warns_that_it_belongs_to_nobody() {
 }
 
 #[test]
-fn a_key_that_only_reads_is_told_as_such() {
+fn a_read_only_key_is_reported_as_such() {
     let identity = test(&host(&[ABILITIES, NOBODY, SERVICES, FORBIDDEN]), "rest").unwrap();
     assert_eq!(identity["access"], "read");
     assert!(identity["summary"].as_str().unwrap().ends_with("It can only read."));
-    // A role that reads is not asked to write.
+    // A read-only role is not asked to write.
     let observer =
         (200, r#"{"user":{"id":"PU1","name":"Ola","email":"o@a.test","role":"observer"}}"#);
     let reading = host(&[ABILITIES, observer, SERVICES]);
@@ -95,13 +95,13 @@ fn a_key_that_only_reads_is_told_as_such() {
         "{warning}"
     );
     assert!(reading.requests().iter().all(|request| request.method == "GET"));
-    // What cannot be told is not guessed.
+    // An unknown value is not guessed.
     let identity = test(&host(&[ABILITIES, ME, (500, "")]), "rest").unwrap();
     assert_eq!(identity["access"], "unknown");
 }
 
 #[test]
-fn a_token_without_every_scope_is_proved_with_warnings() {
+fn a_token_that_lacks_scopes_passes_with_warnings() {
     for credential_type in ["oauth2", "oauth2-app"] {
         let configuration = Configuration::new(["https://api.eu.pagerduty.com".parse().unwrap()])
             .base_urls([("rest", "https://api.eu.pagerduty.com")])
@@ -130,7 +130,7 @@ fn a_refused_key_fails_the_test() {
 }
 
 #[test]
-fn an_integration_key_is_proved_by_an_event_that_changes_nothing() {
+fn an_integration_key_is_tested_with_an_event_that_changes_nothing() {
     let host = host(&[(202, r#"{"status":"success"}"#)]);
     let identity = test(&host, "events").unwrap();
     assert!(identity["summary"].as_str().unwrap().starts_with("PagerDuty US accepts the key"));
@@ -157,7 +157,7 @@ fn an_empty_slot_cannot_be_tested() {
 }
 
 #[test]
-fn a_configuration_stays_inside_the_description() {
+fn a_configuration_stays_within_the_description() {
     let described: Value = serde_json::from_str(&node::credential_types::<PagerDuty>()).unwrap();
     for credential_type in described["credential_types"].as_array().unwrap() {
         for region in ["us", "eu"] {
@@ -181,7 +181,7 @@ fn a_configuration_stays_inside_the_description() {
 }
 
 #[test]
-fn rate_limits_are_those_of_pagerdutys_documents() {
+fn rate_limits_match_pagerdutys_documentation() {
     let document: Value = serde_json::from_str(&PagerDuty::describe_credential_types()).unwrap();
     for one in document["credential_types"].as_array().unwrap() {
         let limit = &one["rate_limit"];

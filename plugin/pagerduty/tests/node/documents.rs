@@ -1,4 +1,4 @@
-//! What the node says about itself.
+//! The description of the node.
 
 use pagerduty::PagerDuty;
 use pagerduty_declaration::node as declared;
@@ -30,7 +30,7 @@ fn credential_types() -> Value {
     serde_json::from_str(&node::credential_types::<PagerDuty>()).unwrap()
 }
 
-/// A schema of the node with what it may refer to.
+/// A schema of the node together with the schemas that it may refer to.
 fn with_definitions(schema: &Value, node: &Value) -> Value {
     let mut schema = schema.clone();
     schema["$defs"] = node["schemas"].clone();
@@ -63,7 +63,7 @@ fn every_example_is_valid_for_its_own_action() {
 }
 
 #[test]
-fn every_schema_is_one_and_refers_to_what_exists() {
+fn every_schema_is_valid_and_its_references_exist() {
     let node = described();
     for action in node["actions"].as_array().unwrap() {
         for schema in [&action["parameters"], &action["output"]["main"]] {
@@ -75,7 +75,7 @@ fn every_schema_is_one_and_refers_to_what_exists() {
 }
 
 #[test]
-fn every_default_is_a_value_of_its_parameter() {
+fn every_default_is_valid_for_its_parameter() {
     let node = described();
     for action in node["actions"].as_array().unwrap() {
         for (name, schema) in action["parameters"]["properties"].as_object().unwrap() {
@@ -87,7 +87,7 @@ fn every_default_is_a_value_of_its_parameter() {
 }
 
 #[test]
-fn actions_are_named_once_and_after_their_resource() {
+fn action_names_are_unique_and_begin_with_their_resource() {
     let mut names: Vec<_> = declared().actions().map(|action| action.name).collect();
     assert!(names.iter().all(|name| name.split('.').count() == 2));
     let count = names.len();
@@ -111,7 +111,7 @@ fn every_segment_of_a_path_has_its_parameter() {
 }
 
 #[test]
-fn every_scope_that_an_action_needs_can_be_asked_for() {
+fn every_scope_that_an_action_needs_can_be_requested() {
     let types = credential_types();
     let types = types["credential_types"].as_array().unwrap();
     let scopes = |name: &str| -> Vec<&str> {
@@ -129,7 +129,7 @@ fn every_scope_that_an_action_needs_can_be_asked_for() {
 }
 
 #[test]
-fn credentials_go_only_where_the_node_may_talk_to() {
+fn credentials_are_sent_only_to_origins_of_the_node() {
     let node = described();
     let origins = node["origins"].as_array().unwrap();
     for credential_type in credential_types()["credential_types"].as_array().unwrap() {
@@ -142,7 +142,7 @@ fn credentials_go_only_where_the_node_may_talk_to() {
 }
 
 #[test]
-fn every_credential_type_fits_a_slot_and_every_slot_has_its_types() {
+fn credential_types_and_slots_match() {
     let types = credential_types();
     let mut described: Vec<_> = types["credential_types"]
         .as_array()
@@ -158,7 +158,7 @@ fn every_credential_type_fits_a_slot_and_every_slot_has_its_types() {
 }
 
 #[test]
-fn the_forms_of_credentials_accept_what_people_type() {
+fn credential_forms_accept_common_input() {
     let types = credential_types();
     let types = types["credential_types"].as_array().unwrap();
     for (name, fields, is_valid) in [
@@ -187,8 +187,8 @@ fn the_forms_of_credentials_accept_what_people_type() {
     }
 }
 
-/// What the node writes passes through the types of the contract unchanged, and nothing in it is
-/// unknown to them.
+/// The node's documents can be read into the types of the contract and written again without a
+/// change or an unknown member.
 #[test]
 fn the_documents_pass_through_the_types_unchanged() {
     let written = node::describe::<PagerDuty>(true);

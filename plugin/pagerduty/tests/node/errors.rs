@@ -1,4 +1,4 @@
-//! What unsuccessful answers mean to a person.
+//! Error messages for unsuccessful responses.
 
 use serde_json::json;
 use workflow_node_sdk::ErrorKind;
@@ -36,7 +36,7 @@ fn a_refused_key_names_the_region_and_the_type() {
 }
 
 #[test]
-fn a_missing_scope_is_named_for_a_scoped_grant_only() {
+fn a_missing_scope_is_reported_for_scoped_grants_only() {
     let forbidden = (403, r#"{"error":{"message":"Access Denied","code":2010}}"#);
     let scoped = host(&[forbidden]).with_granted_scopes("rest", &["users.read"]);
     let error = call(&scoped, "incident.get", &json!({"incident_id": "Q1"})).unwrap_err();
@@ -46,7 +46,7 @@ fn a_missing_scope_is_named_for_a_scoped_grant_only() {
 }
 
 #[test]
-fn a_missing_requester_is_told_how_to_be_named() {
+fn the_error_for_a_missing_requester_explains_how_to_set_one() {
     for body in [
         r#"{"error":{"message":"Requester User Not Found","code":1008}}"#,
         r#"{"error":{"message":"From header is required"}}"#,
@@ -57,7 +57,7 @@ fn a_missing_requester_is_told_how_to_be_named() {
 }
 
 #[test]
-fn a_wait_is_asked_for_only_where_waiting_helps() {
+fn a_wait_is_requested_only_if_it_helps() {
     for (status, kind) in [(429, ErrorKind::RateLimited), (503, ErrorKind::Unavailable)] {
         assert_eq!(failed(status, "").kind, kind);
     }
@@ -65,7 +65,7 @@ fn a_wait_is_asked_for_only_where_waiting_helps() {
 }
 
 #[test]
-fn a_page_of_some_proxy_is_not_taken_for_an_answer() {
+fn a_page_of_a_proxy_is_not_mistaken_for_a_response() {
     assert_eq!(failed(502, "<html>").message, "PagerDuty answered 502");
     assert_eq!(failed(200, "<html>").kind, ErrorKind::Unavailable);
 }

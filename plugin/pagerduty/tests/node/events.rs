@@ -8,7 +8,7 @@ const ACCEPTED: (u16, &str) =
     (202, r#"{"status":"success","message":"Event processed","dedup_key":"k"}"#);
 
 #[test]
-fn an_event_carries_its_payload_and_a_key_of_the_execution() {
+fn an_event_contains_its_payload_and_the_executions_key() {
     let host = host_with(&json!({"from_email": "team@example.com"}), &[ACCEPTED]);
     let parameters = json!({
         "summary": "s", "source": "db-1", "severity": "warning", "component": "disk",
@@ -35,7 +35,7 @@ fn an_event_carries_its_payload_and_a_key_of_the_execution() {
 }
 
 #[test]
-fn an_event_acts_in_nobodys_name_and_never_names_its_key() {
+fn an_event_has_no_acting_user_and_never_shows_its_key() {
     for (action, parameters) in [
         ("event.trigger", json!({"summary": "s", "source": "x", "severity": "info"})),
         ("event.acknowledge", json!({"dedup_key": "k"})),
@@ -62,7 +62,7 @@ fn a_change_event_cannot_be_repeated() {
 }
 
 #[test]
-fn acknowledging_and_resolving_need_a_key() {
+fn acknowledging_and_resolving_require_a_dedup_key() {
     for (action, word) in [("event.acknowledge", "acknowledge"), ("event.resolve", "resolve")] {
         let host = host_with(&json!({}), &[ACCEPTED]);
         assert!(call(&host, action, &json!({})).is_err());

@@ -52,7 +52,7 @@ fn a_subscription_that_could_not_be_removed_is_an_error() {
 }
 
 #[test]
-fn a_responder_request_that_was_not_cancelled_is_an_error() {
+fn a_responder_request_that_was_not_canceled_is_an_error() {
     let parameters = json!({"incident_id": "PINC001", "requester_id": "PUSER09",
         "responder_request_targets": [{"type": "user_reference", "id": "PUSER01"}]});
     for (result, kind) in [

@@ -1,4 +1,4 @@
-//! What PagerDuty documents can be said, and is sent as it takes it.
+//! Everything that PagerDuty documents can be entered, and is sent in the form that it accepts.
 
 use serde_json::{Value, json};
 use workflow_node_sdk::error::ErrorKind;
@@ -6,7 +6,7 @@ use workflow_node_sdk::testing::{Host, answer};
 
 use crate::support::{body, call, connected};
 
-/// The body that an action sends. What becomes of the answer is not tested here.
+/// The body that an action sends. The result of the response is not tested here.
 fn sent(action: &str, parameters: &Value) -> Value {
     let host = connected(Host::answering(|_| Ok(answer(200, "{}"))), json!({"region": "us"}));
     let outcome = call(&host, action, parameters);
@@ -15,7 +15,7 @@ fn sent(action: &str, parameters: &Value) -> Value {
     body(request.unwrap_or_else(|| panic!("{action}: {outcome:?}")))
 }
 
-/// Why an action refuses parameters.
+/// The error with which an action refuses parameters.
 fn refused(action: &str, parameters: &Value) -> String {
     let host = crate::support::host(&[]);
     call(&host, action, parameters).expect_err(action).message
@@ -92,7 +92,7 @@ fn a_shift_based_schedule_may_be_a_target() {
 }
 
 #[test]
-fn a_union_takes_the_members_of_the_variant_that_is_chosen() {
+fn a_union_takes_the_members_of_the_selected_variant() {
     let parameters = json!({"name": "Job", "description": "d", "action_type": "process_automation",
         "action_data_reference": {"process_automation_job_id": "123"}});
     let sent = sent("automation_action.create", &parameters);
@@ -105,7 +105,7 @@ fn a_union_takes_the_members_of_the_variant_that_is_chosen() {
 }
 
 #[test]
-fn additional_fields_never_replace_what_the_form_says() {
+fn additional_fields_never_replace_form_fields() {
     let event = json!({"summary": "s", "source": "x", "severity": "info",
         "additional_fields": {"payload": {"custom_details": {"a": 1}, "severity": "critical"}}});
     assert_eq!(
@@ -153,14 +153,14 @@ fn a_time_of_an_event_may_have_any_documented_form() {
 }
 
 #[test]
-fn resolving_an_alert_may_bring_details() {
+fn resolving_an_alert_accepts_details() {
     let event = json!({"dedup_key": "k", "custom_details": {"by": "deploy"}});
     let sent = sent("event.resolve", &event);
     assert_eq!(sent["payload"]["custom_details"], json!({"by": "deploy"}));
 }
 
 #[test]
-fn an_address_copied_from_the_web_names_its_object() {
+fn a_url_copied_from_the_web_app_identifies_its_object() {
     for address in [
         "https://a.pagerduty.com/escalation_policies#PABC123",
         "https://a.pagerduty.com/escalation_policies/PABC123",
@@ -176,19 +176,19 @@ fn an_address_copied_from_the_web_names_its_object() {
 }
 
 #[test]
-fn a_name_in_capitals_is_looked_up_and_one_that_nothing_has_is_an_error() {
+fn a_name_in_capitals_is_looked_up_and_an_unknown_one_is_an_error() {
     let services = r#"{"services":[{"id":"PABC123","name":"SHIPPING"}],"more":false}"#;
     let host = crate::support::host(&[(200, services), (200, r#"{"incidents":[]}"#)]);
     call(&host, "incident.list", &json!({"service_ids": ["SHIPPING"]})).unwrap();
     assert!(host.requests()[1].url.contains("service_ids%5B%5D=PABC123"));
-    // It has the shape of an ID: asked for as one first.
+    // It has the shape of an ID, so it is looked up as one first.
     let host = crate::support::host(&[(404, "{}"), (200, services)]);
     let error = call(&host, "incident.list", &json!({"service_ids": ["PRODUCT"]})).unwrap_err();
     assert!(error.message.contains("neither the ID nor the name"), "{}", error.message);
 }
 
 #[test]
-fn a_filter_by_an_id_that_nothing_has_is_an_error() {
+fn a_filter_by_an_unknown_id_is_an_error() {
     let unknown = (404, r#"{"error":{"message":"Not Found","code":2100}}"#);
     for (action, filter, none) in [
         ("incident.list", "service_ids", r#"{"incidents":[],"more":false}"#),
@@ -200,7 +200,7 @@ fn a_filter_by_an_id_that_nothing_has_is_an_error() {
         assert_eq!(error.kind, ErrorKind::InvalidInput, "{action}");
         assert!(error.message.starts_with(&format!("{filter}/0: `P0BC123`")), "{}", error.message);
     }
-    // A service that has no incidents.
+    // A service without incidents.
     let service = (200, r#"{"service":{"id":"P0BC123"}}"#);
     let host = crate::support::host(&[(200, r#"{"incidents":[],"more":false}"#), service]);
     let none = call(&host, "incident.list", &json!({"service_ids": ["P0BC123"]})).unwrap();

@@ -1,4 +1,4 @@
-//! Incidents: in whose name, and what a repeated creation does.
+//! Incidents: the acting user, and repeated creation.
 
 use serde_json::json;
 use workflow_node_sdk::ErrorKind;
@@ -12,7 +12,7 @@ const KEY_IN_USE: (u16, &str) = (
 );
 
 #[test]
-fn an_incident_is_created_with_all_its_parts() {
+fn an_incident_is_created_with_all_its_fields() {
     let host = host(&[CREATED]);
     let output = call(
         &host,
@@ -51,7 +51,7 @@ fn an_incident_is_created_with_all_its_parts() {
 }
 
 #[test]
-fn the_parameter_from_beats_the_credentials_address() {
+fn the_parameter_from_takes_precedence_over_the_credentials_address() {
     let fields = json!({"from_email": "team@example.com"});
     let given = host_with(&fields, &[CREATED]);
     let parameters = json!({"title": "t", "service_id": "PSERVI1", "from": "ada@example.com"});
@@ -70,7 +70,7 @@ fn the_parameter_from_beats_the_credentials_address() {
 }
 
 #[test]
-fn every_write_to_the_rest_api_acts_in_a_name() {
+fn every_write_to_the_rest_api_has_an_acting_user() {
     for (action, parameters) in [
         ("incident.update", json!({"incident_id": "Q1", "title": "t"})),
         ("incident.acknowledge", json!({"incident_id": "Q1"})),
@@ -86,7 +86,7 @@ fn every_write_to_the_rest_api_acts_in_a_name() {
 }
 
 #[test]
-fn a_read_acts_in_nobodys_name() {
+fn a_read_has_no_acting_user() {
     for (action, parameters) in [
         ("incident.get", json!({"incident_id": "Q1"})),
         ("incident.list", json!({})),
@@ -100,7 +100,7 @@ fn a_read_acts_in_nobodys_name() {
 }
 
 #[test]
-fn the_executions_own_key_in_use_means_the_incident_exists_already() {
+fn the_executions_key_in_use_means_that_the_incident_exists() {
     let found = r#"{"incidents":[{"id":"Q1","big":12345678901234567890123}],"more":false}"#;
     let host = host(&[KEY_IN_USE, (200, found)]);
     let output = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVI1"}));
@@ -131,7 +131,7 @@ fn a_given_key_in_use_is_a_conflict() {
 }
 
 #[test]
-fn an_incident_that_was_closed_meanwhile_is_not_opened_again() {
+fn an_incident_that_was_resolved_meanwhile_is_not_reopened() {
     let host = host(&[KEY_IN_USE, (200, r#"{"incidents":[],"more":false}"#)]);
     let error = call(&host, "incident.create", &json!({"title": "t", "service_id": "PSERVI1"}))
         .unwrap_err();
@@ -141,7 +141,7 @@ fn an_incident_that_was_closed_meanwhile_is_not_opened_again() {
 }
 
 #[test]
-fn an_incident_is_changed_by_what_is_given_alone() {
+fn an_update_of_an_incident_sends_only_given_fields() {
     let host = host(&[(200, r#"{"incident":{"id":"Q1"}}"#)]);
     let parameters = json!({"incident_id": "Q1", "priority_id": null, "escalation_level": 2});
     call(&host, "incident.update", &parameters).unwrap();

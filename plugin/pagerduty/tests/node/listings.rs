@@ -7,7 +7,7 @@ use workflow_node_sdk::time;
 use crate::support::{call, connected, host, only_request};
 
 #[test]
-fn filters_stand_in_the_query_as_the_api_wants_them() {
+fn filters_are_sent_as_query_parameters() {
     let host = host(&[(200, r#"{"incidents":[{"id":"Q1"}],"more":false}"#)]).at(1_770_000_000);
     let parameters = json!({
         "statuses": ["triggered", "acknowledged"], "service_ids": ["PSERVI1"],
@@ -24,7 +24,7 @@ fn filters_stand_in_the_query_as_the_api_wants_them() {
 }
 
 #[test]
-fn each_listing_reads_its_own_member() {
+fn each_listing_reads_the_member_of_its_records() {
     for (action, parameters, path, member) in [
         ("incident.list", json!({}), "/incidents", "incidents"),
         ("incident_note.list", json!({"incident_id": "Q1"}), "/incidents/Q1/notes", "notes"),
@@ -42,7 +42,7 @@ fn each_listing_reads_its_own_member() {
 }
 
 #[test]
-fn each_lookup_reads_its_own_member() {
+fn each_lookup_reads_the_member_of_its_record() {
     for (action, parameter, path, member) in [
         ("incident.get", "incident_id", "/incidents/A%2FB", "incident"),
         ("log_entry.get", "log_entry_id", "/log_entries/A%2FB", "log_entry"),

@@ -1,4 +1,4 @@
-//! The node as a host sees it: calls, the requests that come of them, and what answers become.
+//! The node as a host sees it: calls, their requests, and the results of responses.
 
 mod api;
 mod credentials;
@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod forms;
 mod incidents;
+mod lines;
 mod listings;
 mod names;
 mod operations;

@@ -2,12 +2,12 @@
 
 use pagerduty_declaration::node;
 
-/// Actions with their parameters, one action a line. New names are added by hand, when they are
-/// released; a line changes only with an entry in the changelog.
+/// Actions with their parameters, one action per line. Add new names when they are released; change
+/// a line only with an entry in the changelog.
 const NAMES: &str = include_str!("names.txt");
 
 #[test]
-fn every_action_and_parameter_that_was_released_still_exists() {
+fn every_released_action_and_parameter_still_exists() {
     let mut missing = Vec::new();
     for line in NAMES.lines() {
         let (action, parameters) = line.split_once(':').expect("a line names an action");

@@ -1,5 +1,5 @@
-//! `docs/operations.md`: which operations of PagerDuty's API have actions. To write it anew, run
-//! with `UPDATE_PAGES=1`.
+//! `docs/operations.md`: which operations of PagerDuty's API have actions. Run with
+//! `UPDATE_PAGES=1` to update it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -42,7 +42,7 @@ fn services_are_searched_by_the_api_and_paged_by_a_cursor() {
 }
 
 #[test]
-fn priorities_are_searched_here() {
+fn priorities_are_filtered_by_the_node() {
     let body = r#"{"priorities":[{"id":"PP1","name":"P1"},{"id":"PP2","name":"P2"},{"id":"PP3","name":"Low"}],"more":false}"#;
     let host = host(&[(200, body)]);
     let query =
@@ -56,7 +56,7 @@ fn priorities_are_searched_here() {
 }
 
 #[test]
-fn choices_are_labeled_by_what_their_list_shows() {
+fn choices_are_labeled_with_members_of_their_list() {
     let cases = [
         (
             json!({"action": "schedule_v3.get", "parameter": "schedule_v3_id"}),
@@ -77,7 +77,7 @@ fn choices_are_labeled_by_what_their_list_shows() {
 }
 
 #[test]
-fn a_shift_based_schedule_is_found_by_the_name_that_its_list_shows() {
+fn a_shift_based_schedule_is_found_by_its_name_in_the_list() {
     let list = r#"{"schedules":[{"id":"PSCHED1","type":"schedule_v3_reference","summary":"Primary"}],"more":false}"#;
     let host = host(&[(200, list), (200, r#"{"schedule":{"id":"PSCHED1","name":"Primary"}}"#)]);
     crate::support::call(&host, "schedule_v3.get", &json!({"schedule_v3_id": "Primary"})).unwrap();
@@ -85,7 +85,7 @@ fn a_shift_based_schedule_is_found_by_the_name_that_its_list_shows() {
 }
 
 #[test]
-fn forbidden_choices_name_the_right_that_is_missing() {
+fn the_error_for_forbidden_choices_names_the_missing_permission() {
     let host = host(&[(403, r#"{"error":{"message":"Access Denied","code":2010}}"#)]);
     let query = json!({"action": "incident.list", "parameter": "user_ids"});
     let error = load(&host, &query).unwrap_err();
@@ -94,7 +94,7 @@ fn forbidden_choices_name_the_right_that_is_missing() {
 }
 
 #[test]
-fn a_foreign_cursor_is_refused() {
+fn a_cursor_of_another_list_is_refused() {
     let query = json!({"action": "incident.list", "parameter": "user_ids", "cursor": "abc"});
     assert_eq!(load(&host(&[]), &query).unwrap_err().kind, ErrorKind::InvalidInput);
 }

@@ -1,5 +1,5 @@
-//! Every action sends what PagerDuty's API takes, and all of it can be said. The oracle is the
-//! simulator's table of facts; nothing of it is derived from the declaration.
+//! Every action sends only what PagerDuty's API accepts, and all of it can be entered. The oracle
+//! is the simulator's table of facts; nothing of it is derived from the declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,13 @@ use workflow_node_sdk::testing::{Host, answer};
 
 use crate::support::{header, host_with};
 
-/// Operations that no action is for, with the reason.
+/// Operations without an action, with the reason.
 pub(crate) const EXCLUDED: &[(&str, &str)] = &[(
     "createChangeEvent",
     "a pointer in the REST schema: change events are sent to the Events API, by `event.change`",
 )];
 
-/// Fields that cannot be given by a parameter of their own, with the reason; `additional_fields`
-/// takes them all the same.
+/// Fields without a parameter, with the reason; `additional_fields` accepts them.
 const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "id", "the path names it"),
     ("*", "parent", "follows from the path"),
@@ -47,7 +46,7 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("getAnalyticsIncidentResponsesById", "*", "a body of a GET, which has defaults for all"),
 ];
 
-/// The action that sends an operation's request and is not a shorter way to another one.
+/// The action that sends an operation's request and is not a shortcut for another one.
 fn actions_of(operation: &Operation) -> Vec<&'static Action> {
     declared()
         .actions()
@@ -60,7 +59,7 @@ fn actions_of(operation: &Operation) -> Vec<&'static Action> {
         .collect()
 }
 
-/// Paths whose segments are alike, whatever stands between braces is called.
+/// Compares paths regardless of the names of their parameters.
 pub(crate) fn same_path(one: &str, other: &str) -> bool {
     let plain = |path: &str| -> Vec<String> {
         path.split('/')
@@ -70,7 +69,7 @@ pub(crate) fn same_path(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// The action that is an operation in full: the one that takes most.
+/// The action that covers an operation in full: the one with most parameters.
 fn main_action(operation: &Operation) -> Option<&'static Action> {
     let takes_more = |action: &Action| {
         let is_sent = |param: &&&Param| {
@@ -88,7 +87,7 @@ fn current() -> impl Iterator<Item = &'static Operation> {
     facts::operations().iter().filter(move |one| !one.deprecated && !excluded(&one.id))
 }
 
-/// A value of a parameter; references get ids.
+/// A value for a parameter; references get IDs.
 fn value_of(kind: &Kind) -> Value {
     match kind {
         Kind::Text | Kind::LongText => json!("PABC123"),
@@ -111,7 +110,7 @@ fn value_of(kind: &Kind) -> Value {
     }
 }
 
-/// A value of a parameter with as many elements as it needs.
+/// A value for a parameter with as many elements as it requires.
 fn least(param: &Param) -> Value {
     match value_of(&param.kind) {
         Value::Array(list) => {
@@ -128,7 +127,7 @@ fn values(params: &[&Param], wanted: impl Fn(&Param) -> bool) -> Map<String, Val
         .filter(|param| wanted(param))
         .map(|param| (param.name.to_owned(), least(param)))
         .collect();
-    // Only what belongs to the variant that is chosen.
+    // Only members of the selected variant.
     for param in params.iter().filter(|param| param.when.is_some()) {
         if param.applies(&given) != Some(true) {
             given.remove(param.name);
@@ -137,12 +136,12 @@ fn values(params: &[&Param], wanted: impl Fn(&Param) -> bool) -> Map<String, Val
     given
 }
 
-/// The least that the form of an action asks for.
+/// The minimum that the form of an action requires.
 pub(crate) fn least_parameters(action: &Action) -> Value {
     Value::Object(values(action.parameters, |param| param.is_required))
 }
 
-/// Whether a parameter is for what the form does not know.
+/// Whether a parameter takes fields that the form does not declare.
 fn passes_through(param: &Param) -> bool {
     matches!(param.place, Place::BodyMembers(_) | Place::QueryMembers | Place::Record)
 }
@@ -157,7 +156,7 @@ fn request(action: &Action, parameters: &Map<String, Value>) -> Request {
         items: vec![Value::Object(parameters.clone()).to_string()],
         options: "{}".into(),
     };
-    // What becomes of the answer is another test's business.
+    // Another test covers the result of the response.
     let outcome = host.run(|| node::execute::<PagerDuty>(call)).expect("the call makes sense");
     let requests = host.requests();
     let request = requests.iter().find(|request| {
@@ -170,7 +169,7 @@ fn request(action: &Action, parameters: &Map<String, Value>) -> Request {
         .clone()
 }
 
-/// The path of an action with the values that `value_of` gives.
+/// The path of an action with the values of `value_of`.
 fn filled(action: &Action) -> String {
     let segments = action.route.path.split('/').map(|segment| {
         let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -205,7 +204,7 @@ fn body(request: &Request) -> Value {
     })
 }
 
-/// What is wrong with a body, against the fields of an operation.
+/// Problems of a body, judged by the fields of an operation.
 fn judge(at: &str, value: &Value, fields: &[Field], findings: &mut Vec<String>) {
     let Value::Object(members) = value else {
         findings.push(format!("{at}: is no object"));
@@ -215,7 +214,7 @@ fn judge(at: &str, value: &Value, fields: &[Field], findings: &mut Vec<String>) 
         let at = format!("{at}/{name}");
         match fields.iter().find(|field| field.name == *name) {
             Some(field) => judge_field(&at, value, field, findings),
-            // An object of which nothing is known takes anything.
+            // An object without declared members accepts anything.
             None if fields.is_empty() => {}
             None => findings.push(format!("{at}: PagerDuty does not know it")),
         }
@@ -260,7 +259,7 @@ fn judge_one(at: &str, value: &Value, field: &Field, findings: &mut Vec<String>)
     }
 }
 
-/// Whether a field belongs to another variant than the one that a value is.
+/// Whether a field belongs to another variant than the value.
 fn is_of_another(field: &Field, value: &Value, (by, variants): Variants<'_>) -> bool {
     let chosen = by.and_then(|by| value.get(by)).and_then(Value::as_str);
     let with = |variant: &&Variant| variant.fields.iter().any(|one| one.name == field.name);
@@ -269,10 +268,10 @@ fn is_of_another(field: &Field, value: &Value, (by, variants): Variants<'_>) -> 
         && !with.any(|variant| variant.is.iter().any(|one| Some(one.as_str()) == chosen))
 }
 
-/// The deciding member, and what it decides between.
+/// The discriminator and its variants.
 type Variants<'a> = (Option<&'a str>, &'a [Variant]);
 
-/// The fields that a request with everything does not have.
+/// The fields that are missing in a request with everything.
 #[allow(clippy::too_many_arguments, reason = "a walk over a body and its fields")]
 fn missing(
     operation: &Operation,
@@ -313,7 +312,7 @@ pub(crate) fn assert_none(findings: &[String]) {
 }
 
 #[test]
-fn every_operation_that_is_not_deprecated_has_its_action() {
+fn every_operation_that_is_not_deprecated_has_an_action() {
     let without: Vec<_> = current()
         .filter(|operation| main_action(operation).is_none())
         .map(|operation| format!("{} {} {}", operation.id, operation.method, operation.path))
@@ -325,7 +324,7 @@ fn every_operation_that_is_not_deprecated_has_its_action() {
 }
 
 #[test]
-fn every_action_is_an_operation_that_exists() {
+fn every_action_is_an_existing_operation() {
     let mut unknown = Vec::new();
     for action in
         declared().actions().filter(|one| one.slot == Some("rest") && one.name != "api.request")
@@ -341,12 +340,12 @@ fn every_action_is_an_operation_that_exists() {
 }
 
 #[test]
-fn scopes_and_names_are_those_of_the_operation() {
+fn scopes_and_names_match_the_operation() {
     let mut findings = Vec::new();
     for operation in current() {
         for action in actions_of(operation) {
             let scopes: Vec<&str> = operation.scope.as_deref().into_iter().collect();
-            // Who is on call for a service needs more than one request.
+            // Finding who is on call for a service needs more than one request.
             if action.scopes != scopes {
                 findings.push(format!("{}: {:?}, not {scopes:?}", action.name, action.scopes));
             }
@@ -371,7 +370,7 @@ fn scopes_and_names_are_those_of_the_operation() {
 }
 
 #[test]
-fn a_request_with_everything_says_all_that_pagerduty_takes_and_nothing_else() {
+fn a_complete_request_contains_exactly_the_fields_that_pagerduty_accepts() {
     let mut findings = Vec::new();
     for operation in current() {
         let action = main_action(operation).expect("it has an action");
@@ -460,12 +459,12 @@ fn a_request_with_everything_says_all_that_pagerduty_takes_and_nothing_else() {
 }
 
 #[test]
-fn the_least_that_a_form_asks_for_is_what_pagerduty_requires() {
+fn a_form_requires_what_pagerduty_requires() {
     let mut findings = Vec::new();
     for operation in current() {
         let action = main_action(operation).expect("it has an action");
         let name = action.name;
-        // The one who asks is the credential's user, when nobody is named.
+        // The requester is the credential's user unless another one is given.
         let least =
             values(action.parameters, |param| param.is_required || param.name == "requester_id");
         let request = request(action, &least);
@@ -482,7 +481,7 @@ fn the_least_that_a_form_asks_for_is_what_pagerduty_requires() {
                 findings.push(format!("{name}: asks for ?{given} in vain"));
             }
         }
-        // Updates may say only what changes; section "Conventions" of the facts.
+        // Updates may contain changed fields only; see the section "Conventions" of the facts.
         let is_update = matches!(operation.method.as_str(), "PUT" | "PATCH");
         if let Some(expected) = operation.body.as_ref().filter(|_| !is_update)
             && expected.content_type == "application/json"
@@ -497,7 +496,7 @@ fn the_least_that_a_form_asks_for_is_what_pagerduty_requires() {
 }
 
 #[test]
-fn an_answer_becomes_one_record_per_element() {
+fn a_response_becomes_one_record_per_element() {
     let mut findings = Vec::new();
     for operation in current() {
         let Some(expected) = operation.answer.as_ref().filter(|one| !one.keys.is_empty()) else {
@@ -542,7 +541,7 @@ fn an_answer_becomes_one_record_per_element() {
         };
         let kinds: BTreeSet<_> = records.iter().map(|record| record["kind"].to_string()).collect();
         let root = operation.root().unwrap_or_default();
-        // A score and what it is made of is one thing.
+        // A score and its components are one parameter.
         let is_one = operation.id == "listResourceStandards";
         let is_list = !is_one
             && expected.keys.iter().any(|(name, kind)| name == root && kind.starts_with("array"));
@@ -587,7 +586,7 @@ fn every_reference_has_a_list_that_exists_and_every_parameter_a_reference_that_e
     assert_eq!(known.difference(&used).collect::<Vec<_>>(), [&""; 0], "unused references");
 }
 
-/// Parameters that name something, but have no choices: PagerDuty has no list of it.
+/// References without choices, because PagerDuty has no list of the objects.
 const WITHOUT_CHOICES: &[&str] = &[
     "actor_id",
     "app_id",
@@ -596,10 +595,10 @@ const WITHOUT_CHOICES: &[&str] = &[
     "entity_id",
     "external_id",
     "filter_id",
-    // Of events: integrations are listed per service only.
+    // For events: integrations are listed per service only.
     "integration_id",
     "integration_ids",
-    // Of a system outside of PagerDuty.
+    // An object of a system outside PagerDuty.
     "process_automation_job_id",
     "role_ids",
     "rule_id",
@@ -609,7 +608,7 @@ const WITHOUT_CHOICES: &[&str] = &[
 ];
 
 #[test]
-fn every_parameter_that_names_something_has_choices() {
+fn every_reference_parameter_has_choices() {
     fn visit(action: &str, params: &[&Param], findings: &mut Vec<String>) {
         for param in params {
             let names = param.name.ends_with("_id") || param.name.ends_with("_ids");
@@ -627,7 +626,7 @@ fn every_parameter_that_names_something_has_choices() {
 }
 
 #[test]
-fn an_action_with_code_of_its_own_has_it() {
+fn every_action_with_custom_code_has_its_code() {
     for action in declared().actions().filter(|action| action.run != Run::Declared) {
         let host = host_with(&json!({"region": "us"}), &[(400, "{}"), (400, "{}"), (400, "{}")]);
         let mut parameters = values(action.parameters, |param| param.is_required);

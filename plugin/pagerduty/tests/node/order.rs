@@ -8,7 +8,8 @@ use workflow_node_sdk::testing::{Host, answer};
 use crate::oracle::least_parameters;
 use crate::support::connected;
 
-/// Calls an action for these items, and returns the most requests that were open at once.
+/// Calls an action for these items, and returns the maximum number of requests that were open at
+/// once.
 fn most_open(action: &str, items: &[Value]) -> usize {
     let host = Host::answering(|_| Ok(answer(200, "{}")));
     let host = connected(host, json!({"region": "us"}));

@@ -1,4 +1,4 @@
-//! The README's tables say what the declaration says.
+//! The README's tables match the declaration.
 
 use pagerduty::PagerDuty;
 use pagerduty_declaration::node as declared;
@@ -16,7 +16,7 @@ fn table(heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_table_of_actions_is_the_declaration() {
+fn the_table_of_actions_matches_the_declaration() {
     let expected: Vec<_> = declared()
         .resources
         .iter()
@@ -31,7 +31,7 @@ fn the_table_of_actions_is_the_declaration() {
 }
 
 #[test]
-fn the_table_of_credential_types_is_the_description() {
+fn the_table_of_credential_types_matches_the_description() {
     let types: Value = serde_json::from_str(&node::credential_types::<PagerDuty>()).unwrap();
     let expected: Vec<_> = types["credential_types"]
         .as_array()

@@ -1,4 +1,4 @@
-//! A host with credentials, and ways to call the node.
+//! A host with credentials, and functions that call the node.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use workflow_node_sdk::http::{Request, Response};
 use workflow_node_sdk::node::{self, Call};
 use workflow_node_sdk::testing::{Host, answer};
 
-/// A host whose credentials have these fields; it gives the answers one after the other.
+/// A host whose credentials have these fields; it returns the responses one after the other.
 pub(crate) fn host_with(fields: &Value, answers: &[(u16, &str)]) -> Host {
     let mut answers: VecDeque<Response> =
         answers.iter().map(|(status, body)| answer(*status, body)).collect();
@@ -19,7 +19,7 @@ pub(crate) fn host_with(fields: &Value, answers: &[(u16, &str)]) -> Host {
     connected(host, fields.clone())
 }
 
-/// The host with credentials for both APIs; that of the REST API has these fields.
+/// A host with credentials for both APIs; the credential for the REST API has these fields.
 pub(crate) fn connected(host: Host, fields: Value) -> Host {
     host.connected::<PagerDuty>("rest", "api-token", fields).connected::<PagerDuty>(
         "events",
@@ -28,7 +28,7 @@ pub(crate) fn connected(host: Host, fields: Value) -> Host {
     )
 }
 
-/// A host with plain credentials.
+/// A host with ordinary credentials.
 pub(crate) fn host(answers: &[(u16, &str)]) -> Host {
     host_with(&json!({"region": "us"}), answers)
 }

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weather_of_a_city_is_found_by_its_name() {
+    fn the_weather_of_a_city_is_found_by_the_citys_name() {
         let host = Host::answering(|request| match request.url.as_str() {
             "https://api.weather.example/v1/cities" => {
                 Ok(answer(200, r#"{"cities":[{"id":"C1","name":"Berlin"}]}"#))

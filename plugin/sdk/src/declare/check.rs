@@ -8,14 +8,14 @@ use text::{Message, contains, ends_with_parameter, has_segment, is, part};
 
 use super::{Action, Answer, Kind, Node, Param, Place, Run, Slot, Trigger};
 
-/// What only runs at run time without being placed in a request: the SDK reads these parameters.
+/// Parameters that the SDK reads at run time and never places in a request.
 const READ_BY_SDK: [&str; 3] = ["limit", "all", "simplify"];
 
 /// Checks a node.
 ///
 /// # Panics
 ///
-/// With the first mistake.
+/// Panics at the first mistake.
 pub(super) const fn check(node: &Node) {
     let mut i = 0;
     while i < node.slots.len() {
@@ -245,7 +245,8 @@ const fn is_in_body(place: &Place) -> bool {
     )
 }
 
-/// What parameters, or members of an object, say about each other and about references.
+/// Checks what the parameters, or the members of an object, state about each other and about
+/// references.
 const fn check_form(node: &Node, action: &Action, params: &[&Param]) {
     let mut i = 0;
     while i < params.len() {
@@ -320,7 +321,7 @@ const fn unknown_reference(action: &Action, param: &Param, name: &str) -> ! {
         .fail("Correct the name, or declare it with `NodeBuilder::references`.")
 }
 
-/// A parameter of a declared request goes somewhere.
+/// A parameter of a declared request is placed somewhere in the request.
 const fn check_placed(action: &Action, param: &Param) {
     if !matches!(param.place, Place::Control)
         || !matches!(action.run, Run::Declared)
@@ -332,7 +333,7 @@ const fn check_placed(action: &Action, param: &Param) {
     let mut i = 0;
     while i < action.parameters.len() {
         let other = action.parameters[i];
-        // It decides about another one.
+        // Another parameter depends on its value.
         if let Some(name) = other.when
             && is(name, param.name)
         {
@@ -350,7 +351,7 @@ const fn check_placed(action: &Action, param: &Param) {
     );
 }
 
-/// The parameters that an action names for other purposes.
+/// The parameters that an action names outside its form, such as for ordering.
 const fn check_uses(action: &Action) {
     if let Some(name) = action.ordered_by
         && find(action.parameters, name).is_none()
@@ -378,7 +379,7 @@ const fn no_parameter(action: &Action, name: &str, method: &str) -> ! {
         .fail("")
 }
 
-/// The actions that references name.
+/// The actions that references name exist.
 const fn check_references(node: &Node) {
     let mut i = 0;
     while i < node.references.len() {
@@ -439,7 +440,7 @@ impl Node {
     }
 }
 
-/// How many actions and triggers have a name.
+/// Counts the actions and triggers with a name.
 const fn count(node: &Node, name: &str) -> usize {
     let mut count = 0;
     let mut i = 0;

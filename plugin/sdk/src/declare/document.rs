@@ -14,8 +14,8 @@ use crate::json::{Object, texts};
 ///
 /// # Panics
 ///
-/// When the declaration names something that is not an origin, or an action promises of its list
-/// what it cannot do.
+/// If the declaration names something that is not an origin, or if an action promises a list that
+/// it cannot return.
 pub fn node(node: &Node) -> documents::Node {
     let mut origins = Vec::new();
     for origin in node.origins {
@@ -160,7 +160,7 @@ fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     let record = parameters.iter().find(|param| param.place == Place::Record);
     let mut properties = Object::new();
     let mut required = Vec::new();
-    // What the record as the service returned it makes unnecessary.
+    // Parameters that the record from the service makes unnecessary.
     let mut of_record = Vec::new();
     // A JSON object has no order; a form does.
     let mut order = Vec::new();
@@ -199,7 +199,7 @@ fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     members.build()
 }
 
-/// What each value of a deciding member allows: members of other values are refused.
+/// What each value of the discriminating member allows: members of other values are refused.
 fn variants(by: &str, parameters: &[&Param]) -> Vec<Value> {
     let mut variants = Vec::new();
     let mut groups: Vec<&[&str]> = Vec::new();
@@ -285,7 +285,7 @@ fn param_schema(param: &Param, references: &[Reference]) -> Value {
     members.build()
 }
 
-/// What may stand for the thing that is meant.
+/// The forms of a reference that are accepted in place of its ID.
 fn accepts(reference: &Reference) -> Value {
     let mut accepts = vec!["id"];
     accepts.extend(reference.is_named.then_some("name"));
@@ -294,8 +294,8 @@ fn accepts(reference: &Reference) -> Value {
     texts(&accepts)
 }
 
-/// Marks a secret: the text itself, each element of a list, or each member of a map, whatever it is
-/// called. Only texts can be secrets, so nothing else is let in beside them.
+/// Marks a secret: the text itself, each element of a list, or each member of a map, whatever its
+/// name. Only text can be secret, so no other type is accepted next to it.
 fn conceal(members: &mut Object, param: &Param, secret: &str) {
     let mark = |members: &mut Object| {
         members.set("writeOnly", true.into());
@@ -311,7 +311,7 @@ fn conceal(members: &mut Object, param: &Param, secret: &str) {
     members.set(inner, element.build());
 }
 
-/// Known values as the annotation `examples`; of a list those of its elements.
+/// Known values as the annotation `examples`; for a list, the values of its elements.
 fn suggest(members: &mut Object, param: &Param) {
     let known = texts(param.suggestions);
     match param.kind {
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_marked_where_its_texts_stand() {
+    fn a_secret_is_marked_at_its_texts() {
         let mark = |schema: &Value| (schema["x-secret"].clone(), schema["writeOnly"].clone());
         let marked = (json!("tool-key"), json!(true));
         assert_eq!(mark(&schema(Kind::Text)), marked);

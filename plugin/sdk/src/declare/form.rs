@@ -15,7 +15,7 @@ pub(super) const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 ///
 /// # Errors
 ///
-/// The parameter that it cannot.
+/// The parameter that a form cannot hold.
 pub(crate) fn check(action: &Action) -> Result<(), String> {
     let Encoding::Form(lists) = action.route.encoding else { return Ok(()) };
     let holds = |param: &&&Param| match param.place {
@@ -50,7 +50,8 @@ fn can_hold(kind: &Kind, lists: FormLists) -> bool {
 ///
 /// # Errors
 ///
-/// Of kind `invalid-input`, when a list holds what its notation cannot.
+/// Returns an error of kind `invalid-input` if a list contains a value that its notation cannot
+/// express.
 pub(super) fn encoded(body: &Value, lists: FormLists) -> Result<String, Error> {
     let mut form = String::new();
     match body {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn members_become_fields_whatever_they_hold() {
+    fn members_of_every_type_become_fields() {
         let body = r#"{"a b":"x&y=\u00e9+","n":12345678901234567890123,"t":true,"z":null,"o":{"p":{"q":1.50}}}"#;
         let form = of(body, FormLists::Repeated).unwrap();
         let mut pairs: Vec<&str> = form.split('&').collect();
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_written_as_the_service_reads_it() {
+    fn a_list_is_encoded_in_the_declared_notation() {
         let body = r#"{"a":["x","y"]}"#;
         assert_eq!(of(body, FormLists::Repeated).unwrap(), "a=x&a=y");
         assert_eq!(of(body, FormLists::Brackets).unwrap(), "a%5B%5D=x&a%5B%5D=y");

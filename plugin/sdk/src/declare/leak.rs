@@ -1,5 +1,5 @@
-//! Reads declared data back as `&'static`. A guest lives for one call and reads one action, so that
-//! what is never freed is little.
+//! Reads declared data back as `&'static`. A guest lives for one call and reads one action, so the
+//! memory that is never freed stays small.
 
 use serde::{Deserialize, Deserializer};
 

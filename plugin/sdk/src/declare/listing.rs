@@ -1,5 +1,4 @@
-//! Lists that could not be what their form promises: `limit` and `all` are honored, or the
-//! declaration is refused.
+//! Refuses lists that could not keep what their form promises: every list honors `limit` and `all`.
 
 use super::{Action, Paging, Param, Place, Run};
 
@@ -7,7 +6,7 @@ use super::{Action, Paging, Param, Place, Run};
 ///
 /// # Errors
 ///
-/// What cannot be honored.
+/// Panics with the promise that cannot be kept.
 pub(crate) fn check(action: &Action) -> Result<(), String> {
     if action.run != Run::Declared {
         return Ok(());
@@ -62,7 +61,8 @@ pub(crate) fn check(action: &Action) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a parameter says how many records a listing yields, and the service does not hear of it.
+/// Whether a parameter limits the number of records that a listing yields without being sent to the
+/// service.
 fn counts(param: &Param) -> bool {
     matches!(param.name, "limit" | "all") && param.place == Place::Control
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_nothing_would_honor_is_refused() {
+    fn a_limit_that_would_not_be_honored_is_refused() {
         for answer in [Answer::Whole, Answer::Object("thing"), Answer::Nothing(literal!({}))] {
             let problem = check(&list(answer)).unwrap_err();
             assert!(problem.contains("`thing.list` takes `limit`"), "{problem}");

@@ -19,7 +19,7 @@ pub enum Literal {
     Integer(i64),
     /// Any other number, as JSON writes it: `"21.5"`.
     Number(&'static str),
-    /// A text.
+    /// Text.
     Text(&'static str),
     /// An array.
     List(#[serde(deserialize_with = "leak::slice")] &'static [Literal]),
@@ -113,7 +113,7 @@ impl Literal {
     }
 }
 
-/// A value of Rust that [`literal!`](crate::literal!) converts, in constants.
+/// A Rust value that [`literal!`](crate::literal!) converts, including in constants.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Convert<T>(pub T);
@@ -146,10 +146,9 @@ impl Convert<Literal> {
     }
 }
 
-/// A [`Literal`](crate::declare::Literal) in the syntax of JSON, checked by the compiler. Other
-/// than in JSON, `given` is the value of the parameter in a template, and a constant or an
-/// expression in parentheses may stand for a value: a text, a whole number, a Boolean, or another
-/// literal.
+/// A [`Literal`](crate::declare::Literal) in JSON syntax, checked by the compiler. It extends JSON
+/// in two ways: in a template, `given` is the value of the parameter, and a constant or an
+/// expression in parentheses can be a value (text, a whole number, a Boolean, or another literal).
 ///
 /// ```
 /// use workflow_node_sdk::declare::Literal;
@@ -190,7 +189,7 @@ mod tests {
     });
 
     #[test]
-    fn a_literal_has_the_value_that_json_has() {
+    fn a_literal_has_the_same_value_as_its_json() {
         let expected = json!({
             "null": null, "true": true, "number": 7, "negative": -7, "text": "a\"b",
             "list": [1, [2], {"three": 3}, null], "empty": {}, "none": [],
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_becomes_the_literal_that_it_came_from() {
+    fn a_value_becomes_its_literal_again() {
         assert_eq!(Literal::leaked(&ALL.value()).value(), ALL.value());
         let template = literal!({ "id": given, "type": "user" });
         let written = json!({"id": "$", "type": "user"});

@@ -1,6 +1,5 @@
-//! One declaration per action, as plain data. What a form shows, what is validated, what is sent,
-//! what the documentation says, which scopes are needed and which examples are run: all of it is
-//! read from here, and nowhere else.
+//! One declaration per action, as plain data. The form, validation, the request, the documentation,
+//! the required scopes, and the examples are all derived from it.
 
 mod check;
 pub mod document;
@@ -37,11 +36,11 @@ pub use route::{
 pub use simple::{Simple, SimpleField, SimpleKind};
 pub use trigger::{Delivery, Trigger};
 
-/// What is done with an action's request.
+/// How an action runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Run {
-    /// It is sent, and the answer decoded, as declared.
+    /// Sends the request and decodes the response, as declared.
     Declared,
     /// The node's own code: [`Plugin::custom`](crate::node::Plugin::custom).
     Custom,
@@ -56,35 +55,35 @@ pub enum Run {
 pub struct Action {
     /// `<resource>.<operation>`.
     pub name: &'static str,
-    /// Raised when its parameters or output change incompatibly.
+    /// Increased when the parameters or output change incompatibly.
     pub version: u32,
     /// Title in a menu.
     #[serde(skip)]
     pub title: &'static str,
-    /// What it does, for a person who does not know the API.
+    /// Description for a person who does not know the API.
     #[serde(skip)]
     pub description: &'static str,
-    /// Page of the service's own documentation.
+    /// Page of the service's documentation.
     #[serde(skip)]
     pub documentation_url: Option<&'static str>,
-    /// Slot whose credential it uses.
+    /// Slot of the credential that the action uses.
     pub slot: Option<&'static str>,
-    /// Scopes that a credential with scopes needs.
+    /// Scopes that a scoped credential needs.
     #[serde(deserialize_with = "leak::slice")]
     pub scopes: &'static [&'static str],
-    /// What it does to the service.
+    /// Effect of the action on the service.
     pub effect: Effect,
-    /// What repeating it does.
+    /// Effect of repeating the action.
     pub idempotency: Idempotency,
-    /// Whether it acts as a user; what that means is the service's business.
+    /// Whether the action acts as a user. The service defines what that means.
     pub acts_as_user: bool,
-    /// Whether the service may still change it.
+    /// Whether the service may still change the operation.
     #[serde(skip)]
     pub is_early_access: bool,
-    /// Parameter that names what is written, where that is neither in the path nor the idempotency
-    /// key: items with the same value run one after the other, in their order.
+    /// Parameter that identifies the written object if neither the path nor the idempotency key
+    /// does: items with the same value run one after the other, in order.
     pub ordered_by: Option<&'static str>,
-    /// How to find out whether a write happened whose response was lost.
+    /// How to check whether a write took effect if its response was lost.
     pub check: Option<&'static str>,
     /// The form, in order.
     #[serde(skip)]
@@ -94,18 +93,19 @@ pub struct Action {
     /// Where a successful response reports failures.
     #[serde(deserialize_with = "leak::some")]
     pub failures: Option<&'static Failures>,
-    /// The time ranges that it takes. A listing longer than the service allows is split by the first.
+    /// Time ranges that the action takes. A listing longer than the service allows is split along
+    /// the first one.
     #[serde(deserialize_with = "leak::slice")]
     pub ranges: &'static [TimeKey],
-    /// What is done with the request.
+    /// How the action runs.
     pub run: Run,
-    /// What one output record is.
+    /// Schema of one output record.
     #[serde(skip)]
     pub output: Output,
     /// The flat form of a record, which the parameter `simplify` selects.
     #[serde(deserialize_with = "leak::some")]
     pub simple: Option<&'static Simple>,
-    /// Parameters that run.
+    /// Example parameters that can be run.
     #[serde(skip)]
     pub examples: &'static [Example],
 }
@@ -115,29 +115,29 @@ pub struct Action {
 ///
 /// # Errors
 ///
-/// Of kind `invalid-input`, with every wrong field.
+/// Returns an error of kind `invalid-input` that lists every invalid field.
 pub fn check(action: &Action, parameters: &serde_json::Value) -> Result<(), crate::Error> {
     let parameters =
         parameters.as_object().ok_or_else(|| crate::Error::invalid("", "must be a JSON object"))?;
     validate::check(action, parameters)
 }
 
-/// Parameters that run.
+/// Example parameters that can be run.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Example {
-    /// What it shows.
+    /// What the example shows.
     pub title: &'static str,
     /// An object of parameters.
     pub parameters: Literal,
-    /// A record that it returns.
+    /// A record that the action returns for it.
     pub output: Option<Literal>,
 }
 
 impl Action {
     /// Creates an action with a name, a request, and nothing else. The effect follows from the
     /// method until [`effect`](Self::effect) sets it: GET reads, POST creates, PUT and PATCH
-    /// update, DELETE deletes. GET, PUT, and DELETE may be repeated; POST and PATCH may not.
+    /// update, and DELETE deletes. GET, PUT, and DELETE are idempotent; POST and PATCH are not.
     pub const fn new(
         name: &'static str,
         title: &'static str,
@@ -227,14 +227,14 @@ impl Action {
         Self::new(name, title, description, "DELETE", path)
     }
 
-    /// Sets the version. Raise it when the parameters or the output change incompatibly.
+    /// Sets the version. Increase it when the parameters or the output change incompatibly.
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
     }
 
-    /// Uses the credential in a slot, and the base URL that its configuration has under a name.
+    /// Uses the credential in a slot, and the base URL of this name from its configuration.
     #[must_use]
     pub const fn with(mut self, slot: &'static str, base_url: &'static str) -> Self {
         self.slot = Some(slot);
@@ -250,7 +250,7 @@ impl Action {
         self
     }
 
-    /// Needs these scopes.
+    /// Requires these scopes.
     #[must_use]
     pub const fn scopes(mut self, scopes: &'static [&'static str]) -> Self {
         self.scopes = scopes;
@@ -264,7 +264,7 @@ impl Action {
         self
     }
 
-    /// Sets what one output record is.
+    /// Sets the schema of one output record.
     #[must_use]
     pub const fn output(mut self, output: Output) -> Self {
         self.output = output;
@@ -278,15 +278,16 @@ impl Action {
         self
     }
 
-    /// Sets the time ranges that it takes. Where one end is given, the other is sent as well. A listing
-    /// that is longer than the service allows is read in stretches of the first range.
+    /// Sets the time ranges that the action takes. If one end of a range is given, the SDK also
+    /// sends the other. A listing longer than the service allows is read in parts of the first
+    /// range.
     #[must_use]
     pub const fn ranges(mut self, ranges: &'static [TimeKey]) -> Self {
         self.ranges = ranges;
         self
     }
 
-    /// Says where a successful response reports failures. They become the error of the item.
+    /// Declares where a successful response reports failures. They become the error of the item.
     #[must_use]
     pub const fn failures(mut self, failures: &'static Failures) -> Self {
         self.failures = Some(failures);
@@ -314,7 +315,7 @@ impl Action {
         self
     }
 
-    /// Sets what it does to the service, and what repeating it does.
+    /// Sets the effect on the service, and the effect of repeating it.
     #[must_use]
     pub const fn effect(mut self, effect: Effect, idempotency: Idempotency) -> Self {
         self.effect = effect;
@@ -322,7 +323,7 @@ impl Action {
         self
     }
 
-    /// Puts the execution's idempotency key into this parameter if the item does not set it.
+    /// Sends the execution's idempotency key in this parameter if the item does not set it.
     #[must_use]
     pub const fn keyed(mut self, parameter: &'static str) -> Self {
         self.route.key = Some(parameter);
@@ -330,7 +331,7 @@ impl Action {
         self
     }
 
-    /// Says that it acts as a user.
+    /// Declares that the action acts as a user.
     #[must_use]
     pub const fn acts_as_user(mut self) -> Self {
         self.acts_as_user = true;
@@ -345,7 +346,7 @@ impl Action {
         self
     }
 
-    /// Sets what is done with the request.
+    /// Sets how the action runs.
     #[must_use]
     pub const fn run(mut self, run: Run) -> Self {
         self.run = run;
@@ -359,21 +360,21 @@ impl Action {
         self
     }
 
-    /// Says how to find out whether a write happened whose response was lost.
+    /// Declares how to check whether a write took effect if its response was lost.
     #[must_use]
     pub const fn check(mut self, check: &'static str) -> Self {
         self.check = Some(check);
         self
     }
 
-    /// Sets the page of the service's own documentation.
+    /// Sets the page of the service's documentation.
     #[must_use]
     pub const fn documentation_url(mut self, url: &'static str) -> Self {
         self.documentation_url = Some(url);
         self
     }
 
-    /// Says that the service may still change it.
+    /// Declares that the service may still change the operation.
     #[must_use]
     pub const fn early_access(mut self) -> Self {
         self.is_early_access = true;
@@ -394,13 +395,13 @@ impl Action {
         self
     }
 
-    /// Whether it hands its output over page by page.
+    /// Whether the action emits its output page by page.
     pub fn is_paged(&self) -> bool {
         let paging = self.route.answer.list().map(|(_, paging)| paging);
         !matches!(paging, None | Some(Paging::None | Paging::Limit(..)))
     }
 
-    /// Whether it lists records.
+    /// Whether the action lists records.
     pub fn is_list(&self) -> bool {
         matches!(self.route.answer, Answer::List(..))
     }
@@ -412,7 +413,7 @@ impl Example {
         Self { title, parameters, output: None }
     }
 
-    /// Shows a record that it returns. Hosts check it against the output schema.
+    /// Adds a record that the action returns. Hosts check it against the output schema.
     #[must_use]
     pub const fn output(mut self, record: Literal) -> Self {
         self.output = Some(record);

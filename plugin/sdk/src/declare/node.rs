@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, Literal, Reference, Trigger, check, leak};
 
-/// A node: everything it says about itself. Created with [`Node::builder`].
+/// A complete description of a node. Created with [`Node::builder`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Node {
     /// Lower case, e.g. `pagerduty`.
     pub name: &'static str,
-    /// Raised when a workflow built with the last version would behave differently.
+    /// Increased when a workflow built with the last version would behave differently.
     pub version: u32,
-    /// Name as people write it.
+    /// Display name.
     pub display_name: &'static str,
-    /// What it is for.
+    /// Purpose of the node.
     pub description: &'static str,
     /// Page with further information; https.
     pub documentation_url: Option<&'static str>,
@@ -24,9 +24,9 @@ pub struct Node {
     pub icon: Option<&'static str>,
     /// Categories that catalogs list the node under, in lower case.
     pub categories: &'static [&'static str],
-    /// Other words that people search for.
+    /// Additional search terms.
     pub aliases: &'static [&'static str],
-    /// Every origin that it may ever send requests to.
+    /// Every origin that the node may send requests to.
     pub origins: &'static [&'static str],
     /// Servers whose origins the operator chooses.
     pub servers: &'static [Server],
@@ -34,13 +34,13 @@ pub struct Node {
     pub slots: &'static [Slot],
     /// Schemas shared by name; [`Output::Shared`](super::Output::Shared) and `#/$defs/NAME` refer to them.
     pub schemas: &'static [(&'static str, Literal)],
-    /// Where responses and requests hold secrets.
+    /// Where responses and requests contain secrets.
     pub secrets: fn() -> Vec<SecretPosition>,
-    /// What parameters may refer to.
+    /// Objects that parameters may refer to.
     pub references: &'static [Reference],
     /// The resources, in the order in which a menu shows them.
     pub resources: &'static [Resource],
-    /// What starts a workflow.
+    /// Triggers, which start a workflow.
     pub triggers: &'static [Trigger],
 }
 
@@ -50,7 +50,7 @@ pub struct Node {
 pub struct NodeBuilder(Node);
 
 impl Node {
-    /// Begins a node with its name (lower case), its name as people write it, and what it is for.
+    /// Creates a builder from the name (lower case), the display name, and the purpose of the node.
     ///
     /// ```
     /// use workflow_node_sdk::declare::{Action, Node, Resource};
@@ -108,7 +108,8 @@ impl Node {
 }
 
 impl NodeBuilder {
-    /// Sets the version. Raise it when a workflow built with the last one would behave differently.
+    /// Sets the version. Increase it when a workflow built with the last version would behave
+    /// differently.
     pub const fn version(mut self, version: u32) -> Self {
         self.0.version = version;
         self
@@ -132,13 +133,13 @@ impl NodeBuilder {
         self
     }
 
-    /// Sets other words that people search for.
+    /// Sets additional search terms.
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.0.aliases = aliases;
         self
     }
 
-    /// Sets every origin that the node may ever send requests to.
+    /// Sets every origin that the node may send requests to.
     pub const fn origins(mut self, origins: &'static [&'static str]) -> Self {
         self.0.origins = origins;
         self
@@ -163,13 +164,13 @@ impl NodeBuilder {
         self
     }
 
-    /// Sets where responses and requests hold secrets.
+    /// Sets where responses and requests contain secrets.
     pub const fn secrets(mut self, secrets: fn() -> Vec<SecretPosition>) -> Self {
         self.0.secrets = secrets;
         self
     }
 
-    /// Sets what parameters may refer to.
+    /// Sets the objects that parameters may refer to.
     pub const fn references(mut self, references: &'static [Reference]) -> Self {
         self.0.references = references;
         self
@@ -181,13 +182,14 @@ impl NodeBuilder {
         self
     }
 
-    /// Sets what starts a workflow.
+    /// Sets the triggers, which start a workflow.
     pub const fn triggers(mut self, triggers: &'static [Trigger]) -> Self {
         self.0.triggers = triggers;
         self
     }
 
-    /// The node, checked: in a constant or a static by the compiler, in a build script when it runs.
+    /// Returns the node after checking it: the compiler checks a constant or a static, a build
+    /// script checks when it runs.
     ///
     /// ```compile_fail
     /// use workflow_node_sdk::declare::{Action, Node, Resource};
@@ -206,10 +208,10 @@ impl NodeBuilder {
     ///
     /// # Panics
     ///
-    /// When the declaration has a mistake: a path or a field names a parameter, reference, action,
-    /// slot, or base URL that does not exist; a parameter in the path may be absent; a request that
-    /// reads has a body; a parameter is not placed; two things have the same name. The message names
-    /// the action, the field, and the remedy.
+    /// If the declaration has a mistake: a path or a field names a parameter, reference, action,
+    /// slot, or base URL that does not exist; a parameter in the path is optional; a request that
+    /// reads has a body; a parameter is not placed; two objects have the same name. The message
+    /// names the action, the field, and the remedy.
     pub const fn build(self) -> Node {
         check::check(&self.0);
         self.0
@@ -224,15 +226,15 @@ pub struct Resource {
     pub name: &'static str,
     /// Title in a menu, in the plural.
     pub title: &'static str,
-    /// What it is, for a person who does not know the service.
+    /// Description for a person who does not know the service.
     pub description: &'static str,
     /// Its actions, a slice per file.
     pub actions: &'static [&'static [Action]],
 }
 
 impl Resource {
-    /// Creates a resource with its name (lower case), its title in a menu (in the plural), what it
-    /// is, and its actions, a slice per file.
+    /// Creates a resource from its name (lower case), its plural title in a menu, its description,
+    /// and its actions, one slice per file.
     pub const fn new(
         name: &'static str,
         title: &'static str,
@@ -249,18 +251,18 @@ impl Resource {
 pub struct Slot {
     /// Lower case.
     pub name: &'static str,
-    /// What it is for.
+    /// Purpose of the credential.
     #[serde(skip)]
     pub description: &'static str,
-    /// Names of the credential types that fit.
+    /// Names of the credential types that it accepts.
     #[serde(deserialize_with = "leak::slice")]
     pub credential_types: &'static [&'static str],
-    /// Base URLs of requests with its credentials.
+    /// Base URLs of requests that use its credentials.
     #[serde(deserialize_with = "leak::slice")]
     pub base_urls: &'static [BaseUrl],
 }
 
-/// A base URL of requests with the credentials of a slot.
+/// A base URL of requests that use the credentials of a slot.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BaseUrl {
@@ -276,7 +278,7 @@ impl BaseUrl {
         Self { name, url: Some(url) }
     }
 
-    /// Creates a base URL that follows from the credential:
+    /// Creates a base URL that depends on the credential:
     /// [`configure`](crate::node::Plugin::configure) returns it among the `base_urls`.
     pub const fn configured(name: &'static str) -> Self {
         Self { name, url: None }
@@ -300,22 +302,22 @@ impl Slot {
     }
 }
 
-/// A server whose origin the operator chooses: one that people run themselves.
+/// A server whose origin the operator chooses, for services that people host themselves.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Server {
     /// Name of the server, in lower case. A credential type that refers to it has a field of this
     /// name for the origin.
     pub name: &'static str,
-    /// What the server is, for the person who chooses.
+    /// Description of the server for the person who chooses the origin.
     pub description: &'static str,
-    /// What may be chosen: `https://*` is every host, `https://*.example.com` every host below one,
-    /// and the port `:*` every port.
+    /// Origins that may be chosen: `https://*` is every host, `https://*.example.com` is every host
+    /// below one, and the port `:*` is every port.
     pub within: &'static [&'static str],
 }
 
 impl Server {
-    /// Creates a server from its name, what it is, and the origins that may be chosen.
+    /// Creates a server from its name, its description, and the origins that may be chosen.
     pub const fn new(
         name: &'static str,
         description: &'static str,

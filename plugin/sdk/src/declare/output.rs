@@ -5,14 +5,14 @@ use serde_json::Value;
 use super::Literal;
 use crate::json::{self, Object};
 
-/// What one output record of an action, or one event of a trigger, is.
+/// Schema of one output record of an action, or of one event of a trigger.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Output {
-    /// An object of which nothing is known.
+    /// An object without declared fields.
     #[default]
     Object,
-    /// An object with these fields, and perhaps others.
+    /// An object with these fields and possibly others.
     Record(&'static [Field]),
     /// A schema that the node shares by this name (see [`NodeBuilder::schemas`](super::NodeBuilder::schemas)).
     Shared(&'static str),
@@ -27,19 +27,19 @@ pub enum Output {
 pub struct Field {
     /// Name of the field.
     pub name: &'static str,
-    /// What it holds.
+    /// Type of the field.
     pub kind: FieldKind,
-    /// What it means.
+    /// Meaning of the field.
     pub description: &'static str,
-    /// Whether the service may leave it out or return null.
+    /// Whether the service may omit it or return null.
     pub is_optional: bool,
 }
 
-/// What a field of an output record holds.
+/// Type of a field of an output record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FieldKind {
-    /// A text.
+    /// Text.
     Text,
     /// A whole number.
     Integer,
@@ -49,41 +49,41 @@ pub enum FieldKind {
     Boolean,
     /// Any value.
     Any,
-    /// An object with these fields, and perhaps others.
+    /// An object with these fields and possibly others.
     Record(&'static [Field]),
-    /// A list of one kind.
+    /// A list of values of one type.
     List(&'static FieldKind),
     /// A value of a schema that the node shares by this name.
     Shared(&'static str),
 }
 
 impl Field {
-    /// Creates a field of any kind.
+    /// Creates a field of any type.
     pub const fn new(name: &'static str, kind: FieldKind, description: &'static str) -> Self {
         Self { name, kind, description, is_optional: false }
     }
 
-    /// Creates a field that holds a text.
+    /// Creates a text field.
     pub const fn text(name: &'static str, description: &'static str) -> Self {
         Self::new(name, FieldKind::Text, description)
     }
 
-    /// Creates a field that holds a whole number.
+    /// Creates a field for a whole number.
     pub const fn integer(name: &'static str, description: &'static str) -> Self {
         Self::new(name, FieldKind::Integer, description)
     }
 
-    /// Creates a field that holds any number.
+    /// Creates a field for any number.
     pub const fn number(name: &'static str, description: &'static str) -> Self {
         Self::new(name, FieldKind::Number, description)
     }
 
-    /// Creates a field that is true or false.
+    /// Creates a Boolean field.
     pub const fn boolean(name: &'static str, description: &'static str) -> Self {
         Self::new(name, FieldKind::Boolean, description)
     }
 
-    /// Says that the service may leave the field out or return null.
+    /// Declares that the service may omit the field or return null.
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.is_optional = true;

@@ -1,11 +1,11 @@
-//! Parameters: what one holds, and where in the request it goes.
+//! Parameters: their types, and their places in the request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Literal, leak};
 
-/// What a parameter holds.
+/// Type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
 #[non_exhaustive]
@@ -18,14 +18,14 @@ pub enum Kind {
     Email,
     /// An absolute URL.
     Url,
-    /// A time: ISO 8601, with or without seconds, fractions, and a colon in the offset; a date is its
-    /// midnight in UTC. Sent as RFC 3339 with its offset, if it has one.
+    /// A time: ISO 8601, with or without seconds, fractions, and a colon in the offset; a date
+    /// means midnight UTC. Sent as RFC 3339 with its offset, if it has one.
     DateTime,
     /// As [`Kind::DateTime`], sent in UTC: `2026-01-31T08:30:00Z`.
     UtcDateTime,
-    /// A date: `2026-01-31`. Of a time, its date is sent.
+    /// A date: `2026-01-31`. If a time is given, its date is sent.
     Date,
-    /// Whole number between these.
+    /// A whole number in this range.
     Integer(i64, i64),
     /// One of these whole numbers.
     IntegerOf(#[serde(deserialize_with = "leak::slice")] &'static [i64]),
@@ -33,9 +33,9 @@ pub enum Kind {
     Number,
     /// True or false.
     Boolean,
-    /// One of these.
+    /// One of these texts.
     OneOf(#[serde(deserialize_with = "leak::slice")] &'static [&'static str]),
-    /// Several of one kind.
+    /// A list of one type.
     List(#[serde(deserialize_with = "leak::one")] &'static Kind),
     /// Any JSON object.
     Map,
@@ -43,9 +43,9 @@ pub enum Kind {
     Json,
     /// An object with these members.
     Object(#[serde(deserialize_with = "leak::refs")] &'static [&'static Param]),
-    /// Several objects with these members.
+    /// A list of objects with these members.
     Objects(#[serde(deserialize_with = "leak::refs")] &'static [&'static Param]),
-    /// Always this value, never asked for.
+    /// Always this value; forms do not ask for it.
     Constant(Literal),
 }
 
@@ -54,13 +54,13 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Place {
-    /// Nowhere; the code that runs the action reads it. A member of an object: under its own name.
+    /// Not placed: the code that runs the action reads it. For a member of an object: its own name.
     Control,
-    /// The path segment of its own name.
+    /// The path segment of the same name.
     Path,
-    /// A query parameter; a list repeats it.
+    /// A query parameter; a list repeats the parameter.
     Query(&'static str),
-    /// A query parameter; a list is joined by commas.
+    /// A query parameter; the elements of a list are joined by commas.
     QueryJoined(&'static str),
     /// Query parameters, one for each member.
     QueryMembers,
@@ -68,19 +68,20 @@ pub enum Place {
     Header(&'static str),
     /// A position in the JSON body.
     Body(&'static str),
-    /// A position in the JSON body, where each value becomes the template with the value in place of
-    /// `given`: `literal!({ "id": given, "type": "service_reference" })`.
+    /// A position in the JSON body, where each value becomes the template, with the value in place
+    /// of `given`: `literal!({ "id": given, "type": "service_reference" })`.
     BodyAs(&'static str, Literal),
     /// Members of the object at a position in the JSON body. They are merged with what other
     /// parameters place there, at any depth, and never replace it.
     BodyMembers(&'static str),
-    /// The record as the service returned it: gives all parameters that are placed in the body and
-    /// are not given themselves. What no parameter is for is left out.
+    /// The record as the service returned it. It provides every parameter that is placed in the
+    /// body and not given separately. Members without a parameter are dropped.
     Record,
-    /// The path segment of its own name, and besides a position in the JSON body, as
+    /// The path segment of the same name, and in addition a position in the JSON body, as
     /// [`Place::BodyAs`].
     PathAndBody(&'static str, Literal),
-    /// A file of a form (`multipart/form-data`): the name of the field, and the type of the file.
+    /// A file in a form (`multipart/form-data`): the name of the field and the media type of the
+    /// file.
     FormFile(&'static str, &'static str),
 }
 
@@ -88,55 +89,56 @@ pub enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Param {
-    /// As the API names the field.
+    /// Name of the field in the API.
     pub name: &'static str,
-    /// What a form shows.
+    /// Label in a form.
     #[serde(skip)]
     pub title: &'static str,
-    /// What it means, its unit and its default.
+    /// Description, with the unit and the default.
     #[serde(skip)]
     pub description: &'static str,
-    /// What it holds.
+    /// Type of the value.
     pub kind: Kind,
-    /// Where it goes.
+    /// Place in the request.
     pub place: Place,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub is_required: bool,
-    /// Whether null is a value (it clears the field).
+    /// Whether it may be null, which clears the field.
     pub is_nullable: bool,
-    /// Whether sending it does something each time, for instance notifies people: a record
-    /// ([`Place::Record`]) does not give it.
+    /// Whether sending it has an effect each time, for example notifies people. Such a parameter is
+    /// never taken from a record ([`Place::Record`]).
     pub is_step: bool,
-    /// Of what it is an ID: a [`Reference`](super::Reference) of the node. It has choices then, and
-    /// accepts a name or a URL in place of the ID.
+    /// What the value is the ID of: a [`Reference`](super::Reference) of the node. Forms then offer
+    /// choices, and the parameter also accepts a name or a URL.
     pub reference: Option<&'static str>,
-    /// The member beside it that decides of what it is an ID.
+    /// The sibling member that determines what the value is the ID of.
     pub decided_by: Option<&'static str>,
-    /// What each value of that member says that it is an ID of.
+    /// The reference for each value of that member.
     #[serde(deserialize_with = "leak::slice")]
     pub reference_by: &'static [(&'static str, &'static str)],
-    /// The service's own default, which forms show and the node never sends.
+    /// The service's default. Forms show it, and the node never sends it.
     #[serde(skip)]
     pub default: Option<Literal>,
-    /// Most characters, elements, or members.
+    /// Maximum number of characters, elements, or members.
     pub max: Option<u32>,
-    /// Fewest characters or elements. A text has at least one unless it may be empty.
+    /// Minimum number of characters or elements. Text has at least one character unless it may be
+    /// empty.
     pub min: u32,
-    /// The member beside it that decides whether it may be set.
+    /// The sibling member that determines whether it may be set.
     pub when: Option<&'static str>,
     /// Values of that member with which it may be set.
     #[serde(deserialize_with = "leak::slice")]
     pub when_is: &'static [&'static str],
-    /// Known values, where others are possible.
+    /// Known values, if others are possible.
     #[serde(skip)]
     pub suggestions: &'static [&'static str],
-    /// Which of the node's secrets it is. The host gives the guest a handle in its place.
+    /// The secret of the node that it holds. The host passes the guest a handle instead.
     #[serde(skip)]
     pub secret: Option<&'static str>,
 }
 
 impl Param {
-    /// A parameter of any kind; not sent anywhere until placed.
+    /// Creates a parameter of any type; not sent until it is placed.
     pub const fn new(
         kind: Kind,
         name: &'static str,
@@ -174,12 +176,12 @@ impl Param {
         }
     }
 
-    /// One line of text.
+    /// Creates a parameter for one line of text.
     pub const fn text(name: &'static str, title: &'static str, description: &'static str) -> Self {
         Self::new(Kind::Text, name, title, description)
     }
 
-    /// A whole number between these.
+    /// Creates a parameter for a whole number in this range.
     pub const fn integer(
         name: &'static str,
         least: i64,
@@ -190,7 +192,7 @@ impl Param {
         Self::new(Kind::Integer(least, most), name, title, description)
     }
 
-    /// True or false.
+    /// Creates a Boolean parameter.
     pub const fn boolean(
         name: &'static str,
         title: &'static str,
@@ -199,7 +201,7 @@ impl Param {
         Self::new(Kind::Boolean, name, title, description)
     }
 
-    /// A member of an object that always has this value and is never asked for.
+    /// Creates a member of an object that always has this value. Forms do not ask for it.
     pub const fn constant(name: &'static str, value: Literal) -> Self {
         Self::new(Kind::Constant(value), name, "", "")
     }
@@ -223,35 +225,36 @@ impl Param {
         self.at(Place::Query(name))
     }
 
-    /// Must be given.
+    /// Makes it required.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.is_required = true;
         self
     }
 
-    /// May be left out.
+    /// Makes it optional.
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.is_required = false;
         self
     }
 
-    /// May be null.
+    /// Allows null.
     #[must_use]
     pub const fn nullable(mut self) -> Self {
         self.is_nullable = true;
         self
     }
 
-    /// Is the id of one of these.
+    /// Makes it the ID of an object of this reference.
     #[must_use]
     pub const fn reference(mut self, name: &'static str) -> Self {
         self.reference = Some(name);
         self
     }
 
-    /// Is the id of what another member beside it says: `("type", &[("user_reference", "user")])`.
+    /// Makes it the ID of an object that a sibling member determines: `("type",
+    /// &[("user_reference", "user")])`.
     #[must_use]
     pub const fn reference_by(
         mut self,
@@ -263,40 +266,40 @@ impl Param {
         self
     }
 
-    /// Whether it is the id of something.
+    /// Whether it is the ID of an object.
     pub fn refers(&self) -> bool {
         self.reference.is_some() || !self.reference_by.is_empty()
     }
 
-    /// Of what it is an ID beside these members; `None` where that is nothing, or not decided.
+    /// The reference, given its sibling members; `None` if it is not an ID or not determined yet.
     pub fn reference_beside(&self, members: &Map<String, Value>) -> Option<&'static str> {
         let decided = self.decided_by.and_then(|member| members.get(member)?.as_str());
         let found = decided.and_then(|value| self.reference_by.iter().find(|one| one.0 == value));
         found.map_or(self.reference, |(_, reference)| Some(reference))
     }
 
-    /// Sets the service's own default, which forms show and the node never sends.
+    /// Sets the service's default. Forms show it, and the node never sends it.
     #[must_use]
     pub const fn default(mut self, value: Literal) -> Self {
         self.default = Some(value);
         self
     }
 
-    /// At most so many characters, elements or members.
+    /// Sets the maximum number of characters, elements, or members.
     #[must_use]
     pub const fn max(mut self, max: u32) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// At least so many characters or elements; 0 for a text that may be empty.
+    /// Sets the minimum number of characters or elements; 0 for text that may be empty.
     #[must_use]
     pub const fn min(mut self, min: u32) -> Self {
         self.min = min;
         self
     }
 
-    /// May be given only when the member of this name beside it has one of these values.
+    /// Allows it only if the sibling member of this name has one of these values.
     #[must_use]
     pub const fn when(mut self, member: &'static str, values: &'static [&'static str]) -> Self {
         self.when = Some(member);
@@ -304,7 +307,7 @@ impl Param {
         self
     }
 
-    /// Whether it may be given beside these members. `None` where nothing has been decided.
+    /// Whether it may be given with these sibling members. `None` if that is not determined yet.
     pub fn applies(&self, members: &Map<String, Value>) -> Option<bool> {
         let Some(when) = self.when else {
             return Some(true);
@@ -313,22 +316,22 @@ impl Param {
         Some(self.when_is.contains(&value))
     }
 
-    /// Offers these values, where others are possible, too.
+    /// Suggests these values; others are possible.
     #[must_use]
     pub const fn suggestions(mut self, values: &'static [&'static str]) -> Self {
         self.suggestions = values;
         self
     }
 
-    /// Is the secret of this name, which the guest shall not see. In a list each element is one, in
-    /// a map each member; they are texts then.
+    /// Makes it the secret of this name, which the guest must not see. In a list each element is a
+    /// secret, in a map each member; they must be text.
     #[must_use]
     pub const fn secret(mut self, name: &'static str) -> Self {
         self.secret = Some(name);
         self
     }
 
-    /// Says something else to the person who fills it in.
+    /// Sets another description for the form.
     #[must_use]
     pub const fn titled(mut self, title: &'static str, description: &'static str) -> Self {
         self.title = title;
@@ -336,17 +339,17 @@ impl Param {
         self
     }
 
-    /// Whether a form asks for it.
+    /// Whether forms ask for it.
     pub fn is_asked(&self) -> bool {
         !matches!(self.kind, Kind::Constant(_))
     }
 
-    /// Whether it becomes a part of the body.
+    /// Whether it is placed in the body.
     pub fn is_in_body(&self) -> bool {
         matches!(self.place, Place::Body(_) | Place::BodyAs(..))
     }
 
-    /// The members of the object, or of each object, that it holds.
+    /// The members of the object, or of each object in the list.
     pub fn members(&self) -> &'static [&'static Param] {
         match self.kind {
             Kind::Object(members) | Kind::Objects(members) => members,

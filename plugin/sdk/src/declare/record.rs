@@ -1,17 +1,16 @@
-//! A record as the service returned it, as the parameters that would send it: the way of
-//! [`request`](super::request) backwards.
+//! Turns a record as the service returned it into the parameters that would send it: the inverse of
+//! [`request`](super::request).
 
 use serde_json::{Map, Value};
 
 use super::{Action, Kind, Literal, Param, Place};
 
-/// How the handle of a secret begins, which a host writes in place of the secret.
+/// The beginning of a handle, which a host inserts in place of a secret.
 const HANDLE: &str = "secret:";
-/// Hexadecimal digits of a handle.
+/// Number of hexadecimal digits in a handle.
 const HANDLE_DIGITS: usize = 32;
 
-/// The parameters of an item, with those that its record gives and the item does not. `None` where
-/// the item has no record.
+/// The parameters of an item, completed from its record. `None` if the item has no record.
 pub(super) fn parameters(
     action: &Action,
     given: &Map<String, Value>,
@@ -20,7 +19,7 @@ pub(super) fn parameters(
     let Value::Object(record) = given.get(param.name)? else {
         return None;
     };
-    // Within its envelope, or without.
+    // The record may be inside its envelope.
     let envelope = action.route.envelope.trim_start_matches('/');
     let record = match record.get(envelope) {
         Some(Value::Object(inner)) if record.len() == 1 => inner,
@@ -33,8 +32,7 @@ pub(super) fn parameters(
     Some(parameters)
 }
 
-/// The members of a record that these parameters are for. What only the service writes, and what
-/// nobody knows, is left out.
+/// The members of a record that have a parameter. Read-only and unknown members are dropped.
 fn taken(params: &[&Param], record: &Map<String, Value>, is_outermost: bool) -> Map<String, Value> {
     let mut parameters = Map::new();
     for param in params.iter().filter(|param| param.is_asked() && !param.is_step) {
@@ -51,7 +49,7 @@ fn taken(params: &[&Param], record: &Map<String, Value>, is_outermost: bool) -> 
             _ => Some(unbuilt(&param.kind, value)),
         };
         let Some(value) = value else { continue };
-        // Null is how a service shows that there is nothing; sent, it may mean something else.
+        // A service shows an absent value as null; sending null may mean something else.
         if (value.is_null() && !param.is_nullable) || holds_handle(&value) {
             continue;
         }
@@ -156,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_gives_what_may_be_written_and_nothing_else() {
+    fn a_record_provides_only_writable_members() {
         let expected = r#"{"thing":{"name":"n","note":null,
             "owner":{"id":"PU","type":"user_reference"},
             "parts":[{"label":"l","user":{"id":"PV","type":"user_reference"}}]}}"#;
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_wins_over_the_record() {
+    fn form_fields_take_precedence_over_the_record() {
         let sent = body(&format!(r#"{{"thing_id":"P1","object":{RECORD},"name":"m"}}"#));
         assert_eq!(sent["thing"]["name"], "m");
     }

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::leak;
 
-/// What a parameter may be the ID of, and how its choices are found: by an action that lists them.
+/// The objects that a parameter may refer to, and how their choices are found: with an action that
+/// lists them.
 ///
 /// ```
 /// use workflow_node_sdk::declare::Reference;
@@ -41,7 +42,7 @@ pub struct Reference {
     /// Path segments after which a URL of the service holds the ID.
     #[serde(deserialize_with = "leak::slice")]
     pub segments: &'static [&'static str],
-    /// What else the node's own code accepts, in one word: `number`.
+    /// Another notation that the node's own code accepts, in one word: `number`.
     #[serde(skip)]
     pub also: Option<&'static str>,
 }
@@ -70,13 +71,13 @@ impl Reference {
         path.split('/').try_fold(record, |value, name| value.get(name))
     }
 
-    /// Accepts names in place of IDs; they are in these members of a record, the best first.
+    /// Accepts names in place of IDs. These members of a record hold names, in order of preference.
     #[must_use]
     pub const fn named(self, labels: &'static [&'static str]) -> Self {
         Self { is_named: true, labels, ..self }
     }
 
-    /// Shows these members of a record in forms, the best first, without accepting names.
+    /// Shows these members of a record in forms, in order of preference, without accepting names.
     #[must_use]
     pub const fn labels(self, labels: &'static [&'static str]) -> Self {
         Self { labels, ..self }
@@ -112,7 +113,7 @@ impl Reference {
         Self { segments, ..self }
     }
 
-    /// Says in one word what else the node's own code accepts: `number`.
+    /// Names another notation that the node's own code accepts, in one word: `number`.
     #[must_use]
     pub const fn also(self, word: &'static str) -> Self {
         Self { also: Some(word), ..self }

@@ -15,7 +15,7 @@ use crate::{text, time};
 ///
 /// # Errors
 ///
-/// Of kind `invalid-input`, when a value cannot stand in the path or in a form.
+/// Returns an error of kind `invalid-input` if a value is not valid in the path or in a form.
 pub(crate) fn build(
     action: &Action,
     base_url: &str,
@@ -35,7 +35,7 @@ pub(crate) fn build(
     if !route.envelope.is_empty() {
         object_at(slot(&mut body, route.envelope, ""));
     }
-    // What the form does not know comes first, so that what it says is added and never replaced.
+    // Unknown members come first, so that the form's values are added to them and never replaced.
     for param in action.parameters {
         if let (Place::BodyMembers(pointer), Some(Value::Object(members))) =
             (param.place, parameters.get(param.name))
@@ -162,7 +162,7 @@ fn append_members(url: &mut String, param: &str, value: &Value) -> Result<(), Er
     Ok(())
 }
 
-/// A value as it stands in the body: members of objects are placed as they are declared.
+/// A value as it is sent in the body: members of objects are placed as they are declared.
 fn built(kind: &Kind, value: &Value) -> Value {
     match (kind, value) {
         (Kind::Object(members), Value::Object(given)) => element(members, given),
@@ -210,7 +210,7 @@ fn element(members: &[&Param], given: &Map<String, Value>) -> Value {
     body.unwrap_or_default()
 }
 
-/// A time in the form that the service takes; other values as they are.
+/// A time in the notation that the service takes; other values unchanged.
 fn sent<'a>(kind: &Kind, value: &'a Value) -> Cow<'a, Value> {
     let Value::String(text) = value else {
         return Cow::Borrowed(value);
@@ -228,8 +228,8 @@ fn sent<'a>(kind: &Kind, value: &'a Value) -> Cow<'a, Value> {
     written.map_or(Cow::Borrowed(value), |text| Cow::Owned(Value::String(text)))
 }
 
-/// Adds a value to what is there: members of objects are added at any depth, anything else is
-/// replaced.
+/// Merges a value into an existing one: members of objects are merged at any depth, and any other
+/// value is replaced.
 fn merge(at: &mut Value, value: Value) {
     match (at, value) {
         (Value::Object(known), Value::Object(more)) => {
@@ -270,7 +270,7 @@ fn append_path(
     Ok(())
 }
 
-/// The elements of a list, or the one value itself.
+/// The elements of a list, or a single value as a list of one.
 fn each(value: &Value) -> &[Value] {
     match value {
         Value::Array(list) => list,
@@ -278,7 +278,7 @@ fn each(value: &Value) -> &[Value] {
     }
 }
 
-/// A value as it stands in a URL or a header.
+/// A value as text in a URL or a header.
 fn plain(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
@@ -300,7 +300,7 @@ fn filled_each(template: Literal, value: &Value) -> Value {
     }
 }
 
-/// Adds the value at `envelope` and `pointer`, making objects on the way.
+/// Adds the value at `envelope` and `pointer`, and creates objects on the way.
 pub(crate) fn insert(body: &mut Option<Value>, envelope: &str, pointer: &str, value: Value) {
     merge(slot(body, envelope, pointer), value);
 }
@@ -370,7 +370,7 @@ mod tests {
         build(&WRITE, "https://api.test/", &parameters, Some("k1")).unwrap()
     }
 
-    /// The body with its members in alphabetical order, whatever map the build uses.
+    /// The body with its members in alphabetical order, whatever map implementation the build uses.
     fn body(request: &Request) -> String {
         fn sorted(value: Value) -> Value {
             match value {
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_idempotency_key_goes_where_its_parameter_is_placed() {
+    fn the_idempotency_key_is_sent_in_its_parameters_place() {
         static IN_HEADER: Action = Action::post("thing.make", "/things", "", "")
             .parameters(&[&Param::text("key", "", "").at(Place::Header("idempotency-key"))])
             .keyed("key");
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn values_go_where_the_declaration_says() {
+    fn values_are_placed_as_declared() {
         let request = request(
             r#"{"thing_id":"a/b","tags":["x y","z"],"sort":["a:asc","b"],"owner_id":"P\"1"}"#,
         );
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_objects_go_where_the_declaration_says() {
+    fn members_of_objects_are_placed_as_declared() {
         let request = request(
             r#"{"thing_id":"a","parts":[{"name":"n","user_id":"P1","o":{"x":"y"},"more":{"new":1}},{}]}"#,
         );
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_declaration_does_not_know_is_passed_through() {
+    fn undeclared_members_are_passed_through() {
         let request = request(
             r#"{"thing_id":"a","additional_fields":{"new":[1],"type":"other"},"additional_query":{"m[]":["x","y"],"n":1}}"#,
         );
@@ -442,14 +442,14 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_is_sent_though_nothing_stands_in_it() {
+    fn an_empty_envelope_is_sent() {
         static BARE: Action = Action::new("thing.set", "", "", "PUT", "/thing").envelope("/thing");
         let request = build(&BARE, "https://api.test", &Map::new(), None).unwrap();
         assert_eq!(request.body.unwrap(), br#"{"thing":{}}"#);
     }
 
     #[test]
-    fn a_form_has_what_json_would_have() {
+    fn a_form_contains_the_same_values_as_json() {
         static PAY: Action = Action::new("charge.make", "", "", "POST", "/charges")
             .form(FormLists::Brackets)
             .constants(&[("/currency", literal!("usd"))])
@@ -499,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_path_may_stand_in_the_body_too() {
+    fn a_path_parameter_may_also_be_in_the_body() {
         static PART: Action = Action::new("part.make", "", "", "POST", "/things/{thing_id}/parts")
             .envelope("/part")
             .parameters(&[
@@ -537,14 +537,14 @@ mod tests {
     }
 
     #[test]
-    fn null_and_numbers_stand_as_they_were_given() {
+    fn null_and_numbers_are_sent_unchanged() {
         let request = request(r#"{"thing_id":7,"owner_id":null,"sort":1.50,"key":null}"#);
         assert_eq!(request.url, "https://api.test/things/7/x?sort_by=1.50");
         assert_eq!(body(&request), r#"{"thing":{"key":"k1","owner":null,"type":"thing"}}"#);
     }
 
     #[test]
-    fn big_integers_survive_in_a_body() {
+    fn large_integers_are_preserved_in_a_body() {
         static RAW: Action = Action::new("raw.make", "", "", "POST", "/raw").parameters(&[
             &Param::new(Kind::Json, "value", "", "").body("/value"),
             &Param::text("from", "", "").at(Place::Header("from")),

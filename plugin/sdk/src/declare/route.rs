@@ -19,14 +19,14 @@ pub struct Route {
     /// Values in every body, by position (RFC 6901) within the envelope.
     #[serde(deserialize_with = "leak::slice")]
     pub constants: &'static [(&'static str, Literal)],
-    /// Headers that stand in every request.
+    /// Headers of every request.
     #[serde(deserialize_with = "leak::slice")]
     pub headers: &'static [(&'static str, &'static str)],
-    /// How the body is written.
+    /// How the body is encoded.
     pub encoding: Encoding,
-    /// The parameter that takes the execution's idempotency key when it is not given.
+    /// The parameter that carries the execution's idempotency key unless it is given.
     pub key: Option<&'static str>,
-    /// How the answer becomes output.
+    /// How the response becomes output.
     pub answer: Answer,
 }
 
@@ -46,7 +46,7 @@ impl Route {
     }
 }
 
-/// How the body of a request is written. Parameters are placed in it in the same way.
+/// Encoding of a request body. Parameters are placed in the body in the same way for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Encoding {
@@ -58,7 +58,7 @@ pub enum Encoding {
     Form(FormLists),
 }
 
-/// How a form has the elements of a list.
+/// How a form encodes the elements of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FormLists {
@@ -71,7 +71,7 @@ pub enum FormLists {
     Indexed,
 }
 
-/// How a successful answer becomes output records.
+/// How a successful response becomes output records.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Answer {
@@ -84,23 +84,23 @@ pub enum Answer {
     List(&'static str, #[serde(deserialize_with = "leak::one")] &'static Paging),
     /// The body is an array, one record per element: a list at the empty path, without paging.
     Elements,
-    /// Nothing to read in the body; this is the record.
+    /// The body is ignored; this is the record.
     Nothing(Literal),
 }
 
-/// Where a successful answer (2xx) reports what has failed all the same.
+/// Where a successful response (2xx) reports failures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failures {
     /// Position in the body (RFC 6901) of a list of results or errors, or of the number of failures.
     pub at: &'static str,
-    /// Member of each that says how it went, or has a list of errors; `None` where each of them is a
-    /// failure. An element whose `status` is 400 or more has failed.
+    /// Member of each element that holds its status or a list of errors; `None` if each element is
+    /// a failure. An element whose `status` is 400 or more has failed.
     pub result: Option<&'static str>,
     /// Values of that member that mean success.
     #[serde(deserialize_with = "leak::slice")]
     pub success: &'static [&'static str],
-    /// Member of each that says why, for a person.
+    /// Member of each element that holds the reason, for a person.
     pub reason: Option<&'static str>,
 }
 
@@ -119,7 +119,7 @@ impl Failures {
         Self { at, result: Some(result), success, reason: None }
     }
 
-    /// Says why in this member.
+    /// Sets the member that holds the reason.
     #[must_use]
     pub const fn reason(mut self, member: &'static str) -> Self {
         self.reason = Some(member);
@@ -127,15 +127,15 @@ impl Failures {
     }
 }
 
-/// How a service hands out a long list.
+/// How a service returns a long list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Paging {
-    /// All at once; a limit is applied here.
+    /// All records at once; the SDK applies the limit.
     None,
-    /// All at once, cut at the query parameter of this name, which may be at most so much.
+    /// All records at once, limited by the query parameter of this name, up to this maximum.
     Limit(&'static str, u64),
-    /// `limit` and `offset`, and a member that says whether there is more.
+    /// `limit` and `offset`, and a member that is true while there are more records.
     Offset(Offset),
     /// An opaque cursor from one page to the next.
     Cursor(Cursor),
@@ -148,7 +148,7 @@ pub enum Paging {
 }
 
 impl Answer {
-    /// Where the list is and how it is paged; `None` for an answer that is not a list.
+    /// The position of the list and its paging; `None` for a response that is not a list.
     pub(crate) fn list(self) -> Option<(&'static str, Paging)> {
         match self {
             Self::List(member, paging) => Some((member, *paging)),
@@ -170,18 +170,18 @@ pub struct Offset {
     pub limit: &'static str,
     /// Name of the query parameter and member.
     pub offset: &'static str,
-    /// Path of the member that is true while there is more. Where there is none, `total` tells when
-    /// the list ends, or else the first page without a record.
+    /// Path of the member that is true while there are more records. Without it, `total` determines
+    /// where the list ends, or else the first page without a record.
     pub more: Option<&'static str>,
-    /// Query parameter that asks for the number of all records, and member that holds it. With it,
-    /// pages are fetched at the same time.
+    /// Query parameter that requests the total number of records, and the member that holds it.
+    /// With it, pages are fetched concurrently.
     pub total: Option<&'static str>,
-    /// Whether the first page is asked for without a word: the service does not document that it
-    /// takes a limit or an offset here, but answers with them.
+    /// Whether the first request omits `limit` and `offset`, because the service returns them but
+    /// does not document that it accepts them here.
     pub is_undocumented: bool,
 }
 
-/// A time range that an action takes, and the time by which its listing can be split.
+/// A time range that an action takes, and the time along which its listing can be split.
 ///
 /// The parameters are named by a path: `filters/since` is a member of `filters`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -189,21 +189,22 @@ pub struct Offset {
 pub struct TimeKey {
     /// Member of each record.
     pub field: &'static str,
-    /// Parameter: from when, inclusive.
+    /// Parameter for the start, inclusive.
     pub since: &'static str,
-    /// Parameter: until when.
+    /// Parameter for the end.
     pub until: &'static str,
-    /// Parameter and value that put the oldest first; `None`: the newest always comes first.
+    /// Parameter and value that sort the oldest first; `None` if the newest always comes first.
     pub oldest_first: Option<(&'static str, &'static str)>,
-    /// Parameter that names the member to sort by; `None` where `oldest_first` says it.
+    /// Parameter that names the member to sort by; `None` if `oldest_first` does.
     pub sorted_by: Option<&'static str>,
-    /// What the service covers when it gets no range, in words (`24 hours`); `None` for everything.
+    /// The range that the service applies without one, in words (`24 hours`); `None` for
+    /// everything.
     pub default: Option<&'static str>,
-    /// Parameter and value that lift every limit of time; `None`: there is none.
+    /// Parameter and value that remove every time limit; `None` if there are none.
     pub everything: Option<(&'static str, &'static str)>,
-    /// Most days between since and until.
+    /// Maximum number of days between start and end.
     pub days: Option<u32>,
-    /// Nothing is older, in seconds since 1970.
+    /// Time of the oldest possible record, in seconds since 1970.
     pub earliest: i64,
 }
 
@@ -220,15 +221,16 @@ pub struct Cursor {
     /// Path of the member that holds the next cursor, a text or a number; null, empty, or absent at
     /// the end.
     pub next: &'static str,
-    /// Path of the member that is true while there is more; `None` where only the cursor tells.
+    /// Path of the member that is true while there are more records; `None` if only the cursor
+    /// determines the end.
     pub more: Option<&'static str>,
-    /// Whether limit and cursor stand in the body.
+    /// Whether limit and cursor are in the body.
     pub in_body: bool,
 }
 
 impl Offset {
-    /// Creates paging by position with pages of at most so many records. The parameters are
-    /// `limit` and `offset`; the member `more` is true while there is more.
+    /// Creates paging by position with pages of at most this many records. The parameters are
+    /// `limit` and `offset`; the member `more` is true while there are more records.
     pub const fn new(page: u64) -> Self {
         Self {
             page,
@@ -253,26 +255,27 @@ impl Offset {
         Self { limit, offset, ..self }
     }
 
-    /// Sets the path of the member that is true while there is more.
+    /// Sets the path of the member that is true while there are more records.
     #[must_use]
     pub const fn more(self, path: &'static str) -> Self {
         Self { more: Some(path), ..self }
     }
 
-    /// Says that no member tells whether there is more.
+    /// Declares that no member marks the end of the list.
     #[must_use]
     pub const fn without_more(self) -> Self {
         Self { more: None, ..self }
     }
 
-    /// Sets the query parameter that asks for the number of all records, and the member that holds
-    /// it.
+    /// Sets the query parameter that requests the total number of records, and the member that
+    /// holds it.
     #[must_use]
     pub const fn total(self, name: &'static str) -> Self {
         Self { total: Some(name), ..self }
     }
 
-    /// Requests the first page without a limit: the service does not document that it takes one.
+    /// Sends the first request without a limit, because the service does not document that it takes
+    /// one.
     #[must_use]
     pub const fn undocumented(self) -> Self {
         Self { is_undocumented: true, ..self }
@@ -308,7 +311,7 @@ impl TimeKey {
         Self { field: member, ..self }
     }
 
-    /// Sets the query parameter and the value that put the oldest records first.
+    /// Sets the query parameter and the value that sort the oldest records first.
     #[must_use]
     pub const fn oldest_first(self, parameter: &'static str, value: &'static str) -> Self {
         Self { oldest_first: Some((parameter, value)), ..self }
@@ -320,19 +323,19 @@ impl TimeKey {
         Self { sorted_by: Some(parameter), ..self }
     }
 
-    /// Sets what the service covers when it gets no range, in words: `24 hours`.
+    /// Sets the range that the service applies without one, in words: `24 hours`.
     #[must_use]
     pub const fn default_range(self, words: &'static str) -> Self {
         Self { default: Some(words), ..self }
     }
 
-    /// Sets the query parameter and the value that lift every limit of time.
+    /// Sets the query parameter and the value that remove every time limit.
     #[must_use]
     pub const fn everything(self, parameter: &'static str, value: &'static str) -> Self {
         Self { everything: Some((parameter, value)), ..self }
     }
 
-    /// Sets the most days between since and until.
+    /// Sets the maximum number of days between start and end.
     #[must_use]
     pub const fn days(self, days: u32) -> Self {
         Self { days: Some(days), ..self }
@@ -340,8 +343,8 @@ impl TimeKey {
 }
 
 impl Cursor {
-    /// Creates paging by cursor with pages of at most so many records, from the query parameter that
-    /// takes the cursor and the member that holds the next one.
+    /// Creates paging by cursor with pages of at most this many records, from the query parameter
+    /// that takes the cursor and the member that holds the next one.
     pub const fn new(page: u64, cursor: &'static str, next: &'static str) -> Self {
         Self { page, limit: None, cursor, next, more: None, in_body: false }
     }
@@ -358,7 +361,7 @@ impl Cursor {
         Self { limit: Some(name), ..self }
     }
 
-    /// Sets the member that is true while there is more.
+    /// Sets the member that is true while there are more records.
     #[must_use]
     pub const fn more(self, member: &'static str) -> Self {
         Self { more: Some(member), ..self }
@@ -386,21 +389,21 @@ pub struct PageNumber {
     pub number: &'static str,
     /// Number of the first page.
     pub first: u64,
-    /// Path of the member that is true while there is more.
+    /// Path of the member that is true while there are more records.
     pub more: Option<&'static str>,
     /// Path of the member that holds the number of pages.
     pub pages: Option<&'static str>,
-    /// Path of the member that holds the number of all records.
+    /// Path of the member that holds the total number of records.
     pub total: Option<&'static str>,
 }
 
 impl PageNumber {
-    /// Creates paging by number with pages of at most so many records, from the query parameter
+    /// Creates paging by number with pages of at most this many records, from the query parameter
     /// for the number. The first page is number 1.
     ///
-    /// Where the service says when a list ends, set [`more`](Self::more), [`pages`](Self::pages), or
-    /// [`total`](Self::total). Otherwise, a listing ends at the first page without a record, which
-    /// takes one more request.
+    /// If the service reports where a list ends, set [`more`](Self::more), [`pages`](Self::pages),
+    /// or [`total`](Self::total). Otherwise, a listing ends at the first page without a record,
+    /// which takes one more request.
     pub const fn new(page: u64, number: &'static str) -> Self {
         Self { page, limit: None, number, first: 1, more: None, pages: None, total: None }
     }
@@ -429,7 +432,7 @@ impl PageNumber {
         Self { pages: Some(path), ..self }
     }
 
-    /// Sets the path of the member that holds the number of all records.
+    /// Sets the path of the member that holds the total number of records.
     #[must_use]
     pub const fn total(self, path: &'static str) -> Self {
         Self { total: Some(path), ..self }
@@ -455,7 +458,7 @@ impl Link {
         Self { page: u64::MAX, limit: None }
     }
 
-    /// Sets the query parameter for the size of a page, and the most records of one.
+    /// Sets the query parameter for the size of a page, and the maximum size.
     #[must_use]
     pub const fn limit(self, name: &'static str, page: u64) -> Self {
         Self { limit: Some(name), page }
@@ -489,7 +492,7 @@ impl NextUrl {
         Self { next, page: u64::MAX, limit: None }
     }
 
-    /// Sets the query parameter for the size of a page, and the most records of one.
+    /// Sets the query parameter for the size of a page, and the maximum size.
     #[must_use]
     pub const fn limit(self, name: &'static str, page: u64) -> Self {
         Self { limit: Some(name), page, ..self }

@@ -1,5 +1,5 @@
-//! The flat form of a record: few members, each of one kind, the same whatever the service leaves
-//! out or expands. Its schema and its values follow from the same list.
+//! The flat form of a record: a few members of simple types, which do not depend on what the
+//! service omits or expands. Its schema and its values are derived from the same list.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::json::{self, Object};
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Simple {
-    /// What a record is called.
+    /// Singular name of a record.
     #[serde(skip)]
     pub title: &'static str,
     /// Its members, in order.
@@ -19,43 +19,43 @@ pub struct Simple {
     pub fields: &'static [SimpleField],
 }
 
-/// A member of a flat record. It is there always, and null where the service says nothing.
+/// A member of a flat record. It is always present, and null if the service returns no value.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SimpleField {
-    /// Its name.
+    /// Name of the member.
     pub name: &'static str,
-    /// What it holds.
+    /// Type of the member.
     pub kind: SimpleKind,
-    /// Where it stands in the record: pointers (RFC 6901), the first that leads to something wins.
-    /// The segment `*` stands for every element.
+    /// Positions in the record: pointers (RFC 6901), of which the first that exists applies. The
+    /// segment `*` matches every element.
     #[serde(deserialize_with = "leak::slice")]
     pub from: &'static [&'static str],
-    /// What it means.
+    /// Description of the member.
     #[serde(skip)]
     pub description: &'static str,
 }
 
-/// What a flat member holds.
+/// Type of a flat member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SimpleKind {
-    /// Text; a number becomes one.
+    /// Text; a number is converted to text.
     Text,
-    /// A number, as it was written.
+    /// A number, unchanged.
     Number,
     /// True or false.
     Boolean,
     /// A list of texts, one per element.
     Texts,
-    /// How many elements.
+    /// The number of elements.
     Count,
-    /// Anything, as it was written.
+    /// Any value, unchanged.
     Any,
 }
 
 impl SimpleField {
-    /// A member.
+    /// Creates a member.
     pub const fn new(
         name: &'static str,
         kind: SimpleKind,
@@ -67,7 +67,7 @@ impl SimpleField {
 }
 
 impl Simple {
-    /// Creates a flat form from what a record is called and its members, in order.
+    /// Creates a flat form from the singular name of a record and its members, in order.
     pub const fn new(title: &'static str, fields: &'static [SimpleField]) -> Self {
         Self { title, fields }
     }
@@ -129,7 +129,7 @@ impl Simple {
     }
 }
 
-/// The values at a pointer that say something.
+/// The values at a pointer that are not null.
 fn visit<'a>(value: &'a Value, pointer: &str, found: &mut Vec<&'a Value>) {
     let Some(rest) = pointer.strip_prefix('/') else {
         if !value.is_null() {
@@ -201,7 +201,7 @@ mod tests {
     };
 
     #[test]
-    fn every_member_is_there_whatever_the_service_left_out() {
+    fn every_flat_member_exists_even_if_the_service_omits_it() {
         let flat = PERSON.of(&json!({"id": "P1", "summary": "Ada", "teams": null, "x": 1}));
         let expected = json!({
             "id": "P1", "name": "Ada", "number": null, "teams": [], "rules": 0, "active": null,

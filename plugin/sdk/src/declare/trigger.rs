@@ -1,4 +1,4 @@
-//! Triggers: the form of one, and how its events come.
+//! Triggers: their forms, and how their events arrive.
 
 use workflow_node_documents::Webhook;
 
@@ -8,19 +8,19 @@ use super::{Action, Example, Output, Param};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Trigger {
-    /// Name, texts, slot, scopes, parameters, output and examples, as of an action.
+    /// Name, texts, slot, scopes, parameters, output, and examples, as for an action.
     pub form: Action,
-    /// How its events come.
+    /// How its events arrive.
     pub delivery: Delivery,
 }
 
-/// How events come.
+/// How events arrive.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// The service sends them as this describes.
+    /// The service sends them, as this document describes.
     Webhook(fn() -> Webhook),
-    /// The host polls, every so many seconds unless the user sets another interval.
+    /// The host polls at this interval in seconds, unless the user sets another one.
     Poll(u32),
 }
 
@@ -53,8 +53,8 @@ impl Trigger {
         Self { form: Action::new(name, title, description, "GET", ""), delivery }
     }
 
-    /// Creates a trigger for which the host polls, every so many seconds unless the user sets
-    /// another interval.
+    /// Creates a trigger for which the host polls at this interval in seconds, unless the user sets
+    /// another one.
     pub const fn poll(
         name: &'static str,
         title: &'static str,
@@ -65,7 +65,7 @@ impl Trigger {
         Self { form: Action::new(name, title, description, "GET", ""), delivery }
     }
 
-    /// Sets the version. Raise it when the parameters or the events change incompatibly.
+    /// Sets the version. Increase it when the parameters or the events change incompatibly.
     #[must_use]
     pub const fn version(mut self, version: u32) -> Self {
         self.form.version = version;
@@ -79,7 +79,7 @@ impl Trigger {
         self
     }
 
-    /// Needs these scopes.
+    /// Requires these scopes.
     #[must_use]
     pub const fn scopes(mut self, scopes: &'static [&'static str]) -> Self {
         self.form.scopes = scopes;
@@ -93,14 +93,14 @@ impl Trigger {
         self
     }
 
-    /// Sets what an event is.
+    /// Sets the schema of an event.
     #[must_use]
     pub const fn output(mut self, output: Output) -> Self {
         self.form.output = output;
         self
     }
 
-    /// Sets the page of the service's own documentation.
+    /// Sets the page of the service's documentation.
     #[must_use]
     pub const fn documentation_url(mut self, url: &'static str) -> Self {
         self.form.documentation_url = Some(url);

@@ -1,5 +1,5 @@
-//! A second look at the parameters, from the same declaration. The host has validated them against
-//! the schema; a host that has not gets a clear answer all the same.
+//! Validates parameters again, from the same declaration. The host has validated them against the
+//! schema; a host that has not still gets a clear error.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::{text, time};
 ///
 /// # Errors
 ///
-/// Of kind `invalid-input`, with every wrong field.
+/// Returns an error of kind `invalid-input` that lists every invalid field.
 pub(crate) fn check(action: &Action, parameters: &Map<String, Value>) -> Result<(), Error> {
     let mut errors = Vec::new();
     let has_record = action
@@ -164,7 +164,7 @@ mod tests {
         &Param::new(Kind::Number, "number", "", ""),
     ]);
 
-    /// Checks the parameters, `text` added.
+    /// Checks the parameters, and adds `text` to the problems.
     fn checked(mut parameters: Value) -> Result<(), Error> {
         let members = parameters.as_object_mut().unwrap();
         members.entry("text").or_insert("abc".into());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_accepts_what_it_is_for() {
+    fn each_type_accepts_its_values() {
         for parameters in [
             json!({}),
             json!({"text": "äöü"}),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_refuses_what_it_is_not_for_and_names_the_place() {
+    fn each_type_refuses_other_values_with_their_position() {
         for (parameters, message) in [
             (json!({"text": "abcd"}), "text: is longer than 3"),
             (json!({"text": ""}), "text: must be a text"),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_is_told_at_once() {
+    fn every_invalid_field_is_reported_together() {
         let parameters = json!({"boolean": 1, "list": 1});
         let error = check(&FORM, parameters.as_object().unwrap()).unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Requests that are under way at the same time, with answers in the order of asking.
+//! Concurrent requests whose responses are returned in the order of the requests.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -15,12 +15,12 @@ enum One<'a> {
     Answered(Result<Response, Error>),
 }
 
-/// Some requests. Those that are dropped unanswered are given up.
+/// Several requests. Dropping them cancels those without a response.
 #[derive(Default)]
 pub(super) struct Ahead<'a>(VecDeque<One<'a>>);
 
 impl<'a> Ahead<'a> {
-    /// How many have not been taken.
+    /// How many responses have not been taken.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -30,7 +30,7 @@ impl<'a> Ahead<'a> {
         self.0.push_back(One::UnderWay(Box::pin(request)));
     }
 
-    /// The answer to the first that was not taken; `None` when there is none.
+    /// The response to the first request whose response was not taken; `None` if there is none.
     pub(super) async fn next(&mut self) -> Option<Result<Response, Error>> {
         poll_fn(|context| {
             for one in &mut self.0 {

@@ -1,4 +1,4 @@
-//! Runs calls: one result per item, in order, many items at once.
+//! Runs calls: many items concurrently, with one result per item, in order.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,11 +13,11 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::{block_on, each_bounded};
 use crate::json;
 
-/// How many items are under way at once when the engine does not say.
+/// How many items run concurrently if the engine does not set it.
 const DEFAULT_CONCURRENCY: usize = 64;
 
-/// Bytes of finished items' output that a call keeps until it returns. What exceeds them is emitted
-/// as soon as its item is finished, so that memory does not grow with the number of items.
+/// Bytes of finished output that a call holds until it returns. Output beyond that is emitted as
+/// soon as its item finishes, so that memory does not grow with the number of items.
 const KEPT_OUTPUT: usize = 64 * 1024;
 
 #[doc(hidden)]
@@ -67,7 +67,7 @@ fn run(hooks: Hooks, call: Call) -> Result<Vec<Outcome>, Error> {
 struct Mode {
     continue_on_fail: bool,
     concurrency: usize,
-    /// Whether each item is reported as soon as it has ended.
+    /// Whether each item is reported as soon as it ends.
     finish_items: bool,
 }
 
@@ -176,7 +176,8 @@ async fn all(
     outcomes.into_iter().map(given).collect()
 }
 
-/// Reports an item that has ended, if the engine waits for it. What is left to return for it.
+/// Reports an item that has ended, if the engine asked for that. Returns what is left to return for
+/// it.
 fn ended(mode: Mode, item: u32, outcome: Outcome) -> Outcome {
     if !mode.finish_items {
         return outcome;
@@ -189,9 +190,9 @@ fn not_begun(because: &str) -> Error {
     Error::new(ErrorKind::Cancelled, ["not begun, because ", because].concat())
 }
 
-/// What the item writes to: items that write to the same object run one after the other, in their
-/// order. It follows from the request: the IDs in its path, or else the idempotency key that is given.
-/// A write that updates or deletes without an ID has one object, whatever the item says.
+/// The object that an item writes to: items that write to the same object run one after the other,
+/// in order. It is derived from the request: the IDs in its path, or else the idempotency key.
+/// Writes that update or delete without an ID all have the same object.
 fn object(task: &Task) -> Option<String> {
     let Action { effect, route, ordered_by, .. } = task.action;
     let value = |name: &str| task.parameters.get(name).map(json::text);

@@ -1,11 +1,11 @@
-//! The URL of the next page, as a service names it: in the header `Link` (RFC 8288) or in the body.
-//! It owns how such a reference is resolved, and refuses one that leads to another origin. The host
-//! judges the request all the same.
+//! The URL of the next page, as the service returns it in the header `Link` (RFC 8288) or in the
+//! body. This module resolves it, and refuses a URL of another origin. The host checks the request
+//! in any case.
 
 use crate::http::Response;
 use crate::percent;
 
-/// What the host writes in place of a credential that an answer repeats.
+/// The text that the host inserts in place of a credential that a response echoes.
 const REMOVED: &str = "[credential removed]";
 
 /// The target of the link `rel="next"` in the headers of an answer.
@@ -27,7 +27,8 @@ fn next_of(mut value: &str) -> Option<String> {
     }
 }
 
-/// Whether the parameters of a link make it the next page of this answer, and what follows them.
+/// Whether the parameters of a link make it the next page of this response, and the rest of the
+/// header.
 fn parameters_of(mut text: &str) -> (bool, &str) {
     let mut relation = None;
     let mut is_elsewhere = false;
@@ -46,7 +47,7 @@ fn parameters_of(mut text: &str) -> (bool, &str) {
         if name.eq_ignore_ascii_case("rel") && relation.is_none() {
             relation = Some(value);
         } else if name.eq_ignore_ascii_case("anchor") {
-            // The link is from another resource than this answer.
+            // The link belongs to another resource than this response.
             is_elsewhere = true;
         }
         text = rest;
@@ -57,7 +58,7 @@ fn parameters_of(mut text: &str) -> (bool, &str) {
     (relation.is_some_and(is_next) && !is_elsewhere, text)
 }
 
-/// The value of a parameter, quoted or not, and what follows it.
+/// The value of a parameter, quoted or not, and the rest of the header.
 fn value_of(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ',']).unwrap_or(text.len());
@@ -78,11 +79,11 @@ fn value_of(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// The URL that a reference means, seen from the URL of a request.
+/// Resolves a reference against the URL of a request.
 ///
 /// # Errors
 ///
-/// Why it is not followed.
+/// Returns the reason if it must not be followed.
 pub(super) fn resolve(base: &str, reference: &str) -> Result<String, &'static str> {
     let reference = reference.trim();
     let reference = reference.split('#').next().unwrap_or_default();
@@ -116,7 +117,7 @@ pub(super) fn resolve(base: &str, reference: &str) -> Result<String, &'static st
     Ok(written(&target))
 }
 
-/// The scheme of a reference that has one, or begins with `//`, and what follows.
+/// The scheme of a reference that has one or begins with `//`, and the rest.
 fn absolute(reference: &str) -> Option<(Option<&str>, &str)> {
     if reference.starts_with("//") {
         return Some((None, reference));
@@ -127,7 +128,7 @@ fn absolute(reference: &str) -> Option<(Option<&str>, &str)> {
     is_scheme.then_some((Some(scheme), rest))
 }
 
-/// An authority as it is compared: in lower case, without the port that the scheme has anyway.
+/// An authority for comparison: in lower case, without the default port of the scheme.
 fn host_and_port(scheme: &str, authority: &str) -> String {
     let authority = authority.to_ascii_lowercase();
     let port = if scheme == "http" { ":80" } else { ":443" };
@@ -137,8 +138,8 @@ fn host_and_port(scheme: &str, authority: &str) -> String {
     }
 }
 
-/// The URL with every byte that a URL cannot hold encoded, and without the query parameters that held
-/// a credential: the host writes them again.
+/// The URL with all invalid bytes encoded, and without the query parameters that held a credential:
+/// the host adds them again.
 fn written(url: &str) -> String {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let mut target = String::with_capacity(url.len());

@@ -1,4 +1,4 @@
-//! Long lists: page after page, handed over as they come, so that memory does not grow with them.
+//! Long lists: emitted page by page, so that memory does not grow with them.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -7,26 +7,27 @@ use std::pin::Pin;
 
 use serde_json::Value;
 
+use super::filters::Filters;
 use super::span::Span;
-use super::{OutputItem, Task, filters, offset, pages, split};
+use super::{OutputItem, Task, offset, pages, split};
 use crate::declare::{Cursor, Paging, request};
 use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
 use crate::json::{self, Members};
 use crate::{percent, time};
 
-/// How many records a listing yields when the parameters do not say. Stated in the declaration of
-/// the parameter `limit`, too.
+/// How many records a listing yields by default. The declaration of the parameter `limit` states it
+/// as well.
 const DEFAULT_LIMIT: u64 = 100;
 
-/// Where pages go that are not the last.
+/// Receives every page but the last.
 pub(super) type Sink<'a> = &'a dyn Fn(Vec<OutputItem>);
 
-/// What a listing yields last.
+/// The last part of a listing.
 type Listed<'a> = Pin<Box<dyn Future<Output = Result<Vec<OutputItem>, Error>> + 'a>>;
 
-/// Runs a listing: exactly `limit` records (if there are so many), or with `all` every one. Boxed,
-/// so that its code stands in a component once.
+/// Runs a listing: exactly `limit` records (if there are that many), or all of them with `all`.
+/// Boxed, so that a component contains its code once.
 #[inline(never)]
 pub(super) fn list<'a>(
     task: &'a Task,
@@ -45,22 +46,30 @@ async fn read(
 ) -> Result<Vec<OutputItem>, Error> {
     let wanted = wanted(task);
     let request = task.request()?;
+    let filters = (task.reads() && !task.hooks.trusts_filters).then(|| Filters::of(task));
+    let note = |outputs: &[OutputItem]| {
+        if let Some(filters) = &filters {
+            filters.seen(outputs);
+        }
+    };
     let passed = Cell::new(false);
     let pass = |outputs: Vec<OutputItem>| {
         passed.set(passed.get() || !outputs.is_empty());
+        note(&outputs);
         sink(outputs);
     };
     let last = match split::parts(task, &request)? {
         None => one(task, member, paging, wanted, request, &pass).await?,
         Some(parts) => split::list(task, parts, member, paging, wanted, &pass).await?,
     };
-    if last.is_empty() && !passed.get() && task.reads() && !task.hooks.trusts_filters {
-        filters::check(task).await?;
+    note(&last);
+    if let Some(filters) = filters {
+        filters.check(task, last.is_empty() && !passed.get()).await?;
     }
     Ok(last)
 }
 
-/// Runs a listing that one URL can ask for.
+/// Runs a listing whose URL is short enough.
 pub(super) async fn one(
     task: &Task,
     member: &str,
@@ -100,7 +109,7 @@ pub(super) async fn one(
     }
 }
 
-/// The error of a listing of which the service returns no more.
+/// The error for a listing that is longer than what the service returns.
 pub(super) fn beyond(most: u64, given: u64, hint: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
@@ -111,7 +120,7 @@ pub(super) fn beyond(most: u64, given: u64, hint: &str) -> Error {
     )
 }
 
-/// The records of an answer that has all of them.
+/// The records of a response that contains all of them.
 fn whole(
     task: &Task,
     response: &Response,
@@ -119,14 +128,14 @@ fn whole(
     wanted: u64,
 ) -> Result<Vec<OutputItem>, Error> {
     let mut page = page(response, member)?.records;
-    // What was written at once is told of at once, however much it is.
+    // Records that arrived together are emitted together, however many they are.
     if task.action.parameters.iter().any(|param| param.name == "limit") {
         page.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
     }
     Ok(page.iter().map(|record| task.output(record)).collect())
 }
 
-/// How many records the parameters ask for: all of them where the form does not let people say.
+/// How many records the parameters ask for: all of them if the form has no such parameter.
 fn wanted(task: &Task) -> u64 {
     let can_say = task.action.parameters.iter().any(|one| matches!(one.name, "limit" | "all"));
     match task.flag("all") || !(can_say || task.parameters.contains_key("limit")) {
@@ -137,9 +146,9 @@ fn wanted(task: &Task) -> u64 {
 
 /// A page of a listing.
 pub(super) struct PageBody<'a> {
-    /// The members of the body; `None` where the body is the list.
+    /// The members of the body; `None` if the body is the list.
     members: Option<Members<'a>>,
-    /// The records, each as it was written.
+    /// The records as raw JSON.
     pub(super) records: Vec<&'a str>,
 }
 
@@ -168,12 +177,12 @@ pub(super) fn page<'a>(response: &'a Response, member: &str) -> Result<PageBody<
         return Ok(PageBody { members: None, records });
     }
     let members = response.members()?;
-    // `service/integrations` is a list inside of an object.
+    // `service/integrations` is a list inside an object.
     let list = members.at(member);
     if list == Some("null") {
         return Ok(PageBody { members: Some(members), records: Vec::new() });
     }
-    // Documentation and service disagree about names now and then.
+    // The documentation and the service sometimes use different names.
     let is_nested = member.trim_start_matches('/').contains('/');
     let records = list
         .or_else(|| if is_nested { None } else { members.only('[') })
@@ -207,7 +216,7 @@ async fn by_cursor(
     }
 }
 
-/// A listing by cursor; where it has a time range, one stretch of it.
+/// A listing by cursor, or one part of it if it has a time range.
 struct Stretch<'a> {
     task: &'a Task,
     member: &'a str,
@@ -218,7 +227,7 @@ struct Stretch<'a> {
 }
 
 impl Stretch<'_> {
-    /// Reads page after page, and returns the last one.
+    /// Reads page after page, and returns the last page.
     async fn read(&self, given: &mut u64, seen: &mut Seen) -> Result<Vec<OutputItem>, Error> {
         let Self { task, member, paging, wanted, .. } = *self;
         let mut cursor: Option<Value> = None;
@@ -226,7 +235,7 @@ impl Stretch<'_> {
         let mut progress = Progress::default();
         loop {
             let mut request = self.first.clone();
-            // A number may be that of a page, and pages of another size would begin elsewhere.
+            // The number may count pages, and pages of another size would begin elsewhere.
             let is_page = cursor.as_ref().is_some_and(is_number);
             let size = if is_page { wanted } else { wanted - *given }.min(paging.page);
             if let Some(name) = paging.limit {
@@ -243,14 +252,14 @@ impl Stretch<'_> {
                 let (mark, second) = mark_and_second(task, record);
                 let repeats = !seen.is_new(mark, second);
                 is_new |= !repeats;
-                // Two stretches have the second between them in common.
+                // Two parts share the second between them.
                 if *given < wanted && !(repeats && second.is_some()) {
                     outputs.push(task.output(record));
                     *given += 1;
                 }
             }
             let next = next_cursor(&page, paging);
-            // The last page, and the only one of most listings, needs no second way out.
+            // The last page is returned, not emitted. Most listings have only this one.
             let Some(next) = next.filter(|_| *given < wanted) else {
                 return Ok(outputs);
             };
@@ -264,7 +273,7 @@ impl Stretch<'_> {
     }
 }
 
-/// What a record is known by, and its time in seconds where the listing is split by time.
+/// The identity of a record, and its time in seconds if the listing is split by time.
 pub(super) fn mark_and_second(task: &Task, record: &str) -> (u64, Option<i64>) {
     let (mark, members) = mark(record);
     let second = task
@@ -287,7 +296,7 @@ pub(super) fn next_cursor(page: &PageBody<'_>, paging: Cursor) -> Option<Value> 
     })
 }
 
-/// Whether a cursor is a number, or written like one.
+/// Whether a cursor is a number or a number in text.
 fn is_number(cursor: &Value) -> bool {
     let text = cursor.as_str().unwrap_or("x");
     cursor.is_number() || text.bytes().all(|byte| byte.is_ascii_digit())
@@ -307,8 +316,8 @@ fn ask(request: &mut Request, paging: Cursor, name: &str, value: Value) {
     request.body = body.map(|body| json::text(&body).into_bytes());
 }
 
-/// Records that came lately, so that those that come twice are recognized, and all of the last one's
-/// second: a window that goes on from there gives them again.
+/// Recent records, by which repeated ones are recognized, and all records of the last second: a
+/// window that continues from there returns them again.
 #[derive(Default)]
 pub(super) struct Seen {
     marks: Marks,
@@ -323,7 +332,7 @@ impl Seen {
         self.marks.hold(mark)
     }
 
-    /// Whether a record has not come before.
+    /// Whether a record is new.
     pub(super) fn is_new(&mut self, mark: u64, second: Option<i64>) -> bool {
         if !self.marks.add(mark) {
             return false;
@@ -340,7 +349,7 @@ impl Seen {
     }
 }
 
-/// A sorted set of marks.
+/// A sorted set of hashes.
 #[derive(Default)]
 pub(super) struct Marks(Vec<u64>);
 
@@ -349,7 +358,7 @@ impl Marks {
         self.0.binary_search(&mark).is_ok()
     }
 
-    /// Whether it was not there.
+    /// Inserts a hash, and returns whether it is new.
     pub(super) fn add(&mut self, mark: u64) -> bool {
         let place = self.0.binary_search(&mark);
         if let Err(at) = place {
@@ -365,7 +374,7 @@ impl Marks {
     }
 }
 
-/// What a record is known by: its id, or else all that stands in it.
+/// The identity of a record: its ID, or else its whole content.
 pub(super) fn mark(record: &str) -> (u64, Option<Members<'_>>) {
     let members = json::members(record.as_bytes());
     let id = members.as_ref().and_then(|members| members.get("id"));
@@ -381,19 +390,20 @@ pub(super) fn fingerprint(text: &str) -> u64 {
     mark
 }
 
-/// Whether a listing gets on. One page without a new record can be: what arrives meanwhile pushes
-/// records to the next page. A second one right after it is a service that goes round in circles.
+/// Detects a listing that makes no progress. One page without a new record can happen: records that
+/// arrive meanwhile push others to the next page. A second one in a row means that the service
+/// repeats itself.
 #[derive(Default)]
 pub(super) struct Progress {
     is_in_doubt: bool,
 }
 
 impl Progress {
-    /// Notes a page that promises more.
+    /// Notes a page that announces more.
     ///
     /// # Errors
     ///
-    /// When it is the second in a row without a new record.
+    /// Returns an error if it is the second in a row without a new record.
     pub(super) fn page(&mut self, response: &Response, is_new: bool) -> Result<(), Error> {
         if !is_new && self.is_in_doubt {
             return Err(stuck(response, "twice in a row a page that brings nothing new"));

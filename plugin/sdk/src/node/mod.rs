@@ -1,4 +1,4 @@
-//! A plugin's own code, and the calls that a host makes into it.
+//! The trait that a node implements, and the calls that a host makes into it.
 
 mod ahead;
 pub(crate) mod execute;
@@ -42,7 +42,7 @@ pub use options::load_options;
 
 /// A node and its credential types, as [`crate::export_node!`] exports them.
 pub trait Plugin {
-    /// The declaration: a [`Node`], or what a build script has packed of one.
+    /// The declaration: a [`Node`], or a packed one from a build script.
     fn declaration() -> &'static dyn Declares;
 
     /// The credential types. By default there are none.
@@ -63,7 +63,7 @@ pub trait Plugin {
     ///
     /// # Errors
     ///
-    /// The wrong fields.
+    /// Returns the invalid fields.
     fn configure(
         credential_type: &str,
         fields: &Map<String, Value>,
@@ -77,8 +77,8 @@ pub trait Plugin {
         }
     }
 
-    /// Tests a credential with real requests that change nothing. By default it sends none and says
-    /// so.
+    /// Tests a credential with real requests that change nothing. By default it sends none and
+    /// reports that.
     fn test(credential: Credential) -> impl Future<Output = Result<Identity, Error>> {
         let _ = credential;
         std::future::ready(Ok(Identity::new(
@@ -86,12 +86,12 @@ pub trait Plugin {
         )))
     }
 
-    /// Completes a request that follows from the declaration: headers of the service, and the acting
-    /// user. By default it adds nothing.
+    /// Completes a request that was built from the declaration: headers of the service, and the
+    /// acting user. By default it adds nothing.
     ///
     /// # Errors
     ///
-    /// When the request cannot be made.
+    /// If the request cannot be built.
     fn prepare(
         request: &mut Request,
         action: &Action,
@@ -101,14 +101,14 @@ pub trait Plugin {
         Ok(())
     }
 
-    /// What an unsuccessful response means. By default its kind follows from the status
+    /// Turns an unsuccessful response into an error. By default its kind follows from the status
     /// ([`Response::error`]).
     fn error(response: &Response, action: &Action, credential: &Credential) -> Error {
         let _ = (action, credential);
         response.error()
     }
 
-    /// The choices of a parameter. By default those of the [`Reference`] that it is declared with.
+    /// The choices of a parameter. By default those of its [`Reference`].
     fn options(query: OptionsQuery) -> impl Future<Output = Result<Options, Error>>
     where
         Self: Sized,
@@ -116,28 +116,28 @@ pub trait Plugin {
         choices::<Self>(query)
     }
 
-    /// Whether a text looks like an ID or like a name. By default, it may be both where the
-    /// reference is [named](Reference::named), which costs a lookup for every ID.
+    /// Whether text looks like an ID or a name. By default, it may be either if the reference
+    /// accepts [names](Reference::named), which costs one lookup per ID.
     fn likeness(reference: &Reference, text: &str) -> Likeness {
         let _ = text;
         if reference.is_named { Likeness::Either } else { Likeness::Id }
     }
 
-    /// Finds the id of something by its name in a way of the node's own; `None`: by its list.
+    /// Finds the ID of an object by its name in the node's own way; `None` uses the list.
     fn find(reference: &Reference, name: &str, credential: &Rc<Credential>) -> Option<Found> {
         let _ = (reference, name, credential);
         None
     }
 
-    /// The longest URL that the service takes, in bytes. A listing whose URL would be longer is asked
-    /// for in parts: its longest list of IDs is split, and what comes is merged. 2,000 is what nearly
-    /// every server and proxy takes.
+    /// The longest URL that the service accepts, in bytes. A listing with a longer URL is requested
+    /// in parts: its longest list of IDs is split, and the results are merged. 2,000 is what nearly
+    /// every server and proxy accepts.
     fn longest_url() -> usize {
         2_000
     }
 
-    /// The code of an action that is declared [`Run::Custom`], which
-    /// runs for each item. A component in which an action has no code is not loaded.
+    /// The code of an action declared as [`Run::Custom`], which runs for each item. A component in
+    /// which such an action has no code is not loaded.
     ///
     /// ```
     /// # use workflow_node_sdk::node::{Custom, Outcome, Task};
@@ -155,15 +155,15 @@ pub trait Plugin {
         None
     }
 
-    /// The code of an action that is declared [`Run::Batch`], which runs
-    /// for all items of a call. It returns one outcome per task, in order.
+    /// The code of an action declared as [`Run::Batch`], which runs once for all items of a call.
+    /// It returns one outcome per task, in order.
     fn batch(action: &str) -> Option<Batch> {
         let _ = action;
         None
     }
 }
 
-/// What a text that refers to something looks like.
+/// What a reference given as text looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
     /// An ID.
@@ -183,26 +183,26 @@ pub(crate) fn unwritten(name: &str) -> Error {
     Error::new(ErrorKind::Internal, ["`", name, "` is declared, and has no code"].concat())
 }
 
-/// What an item yields.
+/// Output of an item.
 pub type Outcome = Result<Vec<OutputItem>, Error>;
 
-/// An action's own code under way: `Box::pin(async move { … })`.
+/// A running action with custom code: `Box::pin(async move { … })`.
 pub type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
-/// An action's own code for all items under way.
+/// A running action with custom code for all items.
 pub type BatchWork = Pin<Box<dyn Future<Output = Vec<Outcome>>>>;
 
-/// An action's own code for one item; see [`Plugin::custom`].
+/// The custom code of an action for one item; see [`Plugin::custom`].
 pub type Custom = fn(Task) -> Work;
 
-/// An action's own code for all items; see [`Plugin::batch`].
+/// The custom code of an action for all items; see [`Plugin::batch`].
 pub type Batch = fn(Vec<Task>) -> BatchWork;
 
-/// The id of something that is looked for.
+/// The ID that a lookup finds.
 pub type Found = Pin<Box<dyn Future<Output = Result<String, Error>>>>;
 
-/// A declaration that a component holds: as it was written (a [`Node`]), which is good for some dozen
-/// actions, or as a build script has packed it ([`Packed`](crate::packed::Packed)), for hundreds.
+/// A declaration inside a component: a [`Node`], which is suitable for a few dozen actions, or a
+/// packed one from a build script ([`Packed`](crate::packed::Packed)), for hundreds.
 pub trait Declares: Sync {
     /// The node's name.
     fn name(&self) -> &'static str;
@@ -213,10 +213,10 @@ pub trait Declares: Sync {
     /// The document of `schemas/trigger.json`.
     fn describe_triggers(&self) -> String;
 
-    /// The action of this name, as far as running it needs.
+    /// The action of this name, with what running it needs.
     fn action(&self, name: &str) -> Option<&'static Action>;
 
-    /// The form of the trigger of this name, as far as using it needs.
+    /// The form of the trigger of this name, with what using it needs.
     fn trigger(&self, name: &str) -> Option<&'static Action>;
 
     /// The reference of this name.
@@ -225,7 +225,7 @@ pub trait Declares: Sync {
     /// The slots, without their descriptions.
     fn slots(&self) -> &'static [Slot];
 
-    /// The actions with code of their own, and how it runs.
+    /// The actions with custom code, and how they run.
     fn own_code(&self) -> Vec<(&'static str, Run)>;
 
     /// The triggers, and whether each polls.
@@ -330,7 +330,7 @@ pub fn describe<P: Plugin>(exports_triggers: bool) -> String {
     declaration.describe()
 }
 
-/// What is wrong where an action is declared to have code of its own, and has none.
+/// The problem with an action that is declared to have custom code and has none.
 pub(crate) fn missing_code(
     declaration: &dyn Declares,
     custom: fn(&str) -> Option<Custom>,

@@ -1,13 +1,13 @@
-//! Listings by position. Once the number of records is known, pages are fetched at the same time.
-//! Where records have a time, a listing longer than the service's window goes on from the last
-//! record's time.
+//! Listings by position. Once the number of records is known, pages are fetched concurrently. If
+//! records have a time, a listing longer than the service's window continues from the time of the
+//! last record.
 //!
-//! What is guaranteed: no record is delivered twice, and none is missed that is there all the time,
-//! while others arrive. With the oldest first, what arrives stands behind; otherwise it pushes
-//! records to the next page, where they are recognised. Pages that are fetched at the same time are
-//! not answered in their order, so there each begins with the last record of the one before; where
-//! it does not, something has moved meanwhile, and the page is fetched again. A record that
-//! disappears may pull another one over the edge of a page that is fetched alone.
+//! The guarantee: no record is yielded twice, and no record that exists the whole time is missed,
+//! even if others arrive meanwhile. If the oldest come first, new records are appended; otherwise
+//! they push records to the next page, where they are recognized. Concurrent pages are not answered
+//! in order, so each one begins with the last record of the page before; if it does not, records
+//! have moved, and the page is fetched again. A record that is deleted may pull another one across
+//! the boundary of a page that is fetched alone.
 
 use super::ahead::Ahead;
 use super::listing::{Progress, Seen, Sink, beyond, mark, mark_and_second, page, stuck};
@@ -20,7 +20,7 @@ use crate::http::{Request, Response};
 use crate::json;
 use crate::{percent, time};
 
-/// How many pages are under way at once.
+/// How many pages are fetched concurrently.
 const AHEAD: usize = 4;
 
 /// Runs a listing.
@@ -73,11 +73,11 @@ pub(super) async fn list(
     }
 }
 
-/// How a window's worth of a listing ended.
+/// How one window of a listing ended.
 enum Ended {
-    /// There is no more.
+    /// There are no more records.
     All(Vec<OutputItem>),
-    /// There is more than the service hands out; with the time of the last record.
+    /// There are more records than the service returns; with the time of the last one.
     Window(Vec<OutputItem>, Option<String>),
 }
 
@@ -85,33 +85,33 @@ struct Listing<'a> {
     task: &'a Task,
     member: &'a str,
     paging: Offset,
-    /// Whether new records stand behind all others, so that none ever moves.
+    /// Whether new records are appended, so that no record ever moves.
     grows_behind: bool,
     wanted: u64,
     sink: Sink<'a>,
     given: u64,
     seen: Seen,
     progress: Progress,
-    /// The second from which the window goes on: its records have come before.
+    /// The second from which the window continues: its records were yielded before.
     resumed: Option<i64>,
 }
 
-/// How the reading of several pages at once ended.
+/// How reading several pages concurrently ended.
 enum Together {
-    /// The listing, or its window, is at its end.
+    /// The listing or its window has ended.
     Ended(Ended),
-    /// Here the number of records that was known is reached, or pages are smaller than asked for.
+    /// The number of records that was known is reached, or pages are smaller than requested.
     Over,
     /// Records have moved from one page to another.
     Moved,
 }
 
-/// What a page held.
+/// Content of a page.
 struct Page {
     outputs: Vec<OutputItem>,
-    /// How many records, those that came twice included.
+    /// Number of records, including repeated ones.
     count: u64,
-    /// Whether one of them is new.
+    /// Whether at least one of them is new.
     is_new: bool,
     more: bool,
     total: Option<u64>,
@@ -119,7 +119,7 @@ struct Page {
 }
 
 impl Listing<'_> {
-    /// Reads what the service hands out of one listing.
+    /// Reads what the service returns of one listing.
     async fn window(&mut self, first: Request) -> Result<Ended, Error> {
         let largest = self.paging.page;
         let window = self.paging.window.unwrap_or(u64::MAX);
@@ -128,7 +128,7 @@ impl Listing<'_> {
         let mut total = None;
         loop {
             let size = (self.wanted - self.given).min(largest).min(window - start);
-            // The number of records is worth asking for once there are more than two pages.
+            // Requesting the number of records is worthwhile for more than two pages.
             let asks_total = pages == 1 && self.wanted - self.given > largest;
             let request = self.asking(&first, start, size, asks_total);
             let response = self.task.send(request).await?;
@@ -147,12 +147,12 @@ impl Listing<'_> {
                 return Ok(Ended::Window(page.outputs, page.last));
             }
             (self.sink)(page.outputs);
-            // A service that gives smaller pages than asked for is asked one by one.
+            // If a service returns smaller pages than requested, they are fetched one by one.
             if let Some(end) = total.filter(|_| page.count == largest) {
                 match self.ahead(&first, &mut start, end.min(window)).await? {
                     Together::Ended(ended) => return Ok(ended),
                     Together::Over => total = None,
-                    // Some way back, for what has disappeared and pulled others along.
+                    // Steps back, in case records were deleted and others moved forward.
                     Together::Moved => start -= largest / 2,
                 }
             } else {
@@ -161,7 +161,7 @@ impl Listing<'_> {
         }
     }
 
-    /// Reads full pages from `start` to `end`, several at once.
+    /// Reads full pages from `start` to `end` concurrently.
     async fn ahead(
         &mut self,
         first: &Request,
@@ -224,7 +224,7 @@ impl Listing<'_> {
         request
     }
 
-    /// Reads a page, without the records that were delivered before.
+    /// Reads a page, without the records that were yielded before.
     fn read(&mut self, response: &Response, start: u64) -> Result<Page, Error> {
         let page = page(response, self.member)?;
         let records = &page.records;
@@ -249,7 +249,7 @@ impl Listing<'_> {
             is_new,
             more: match self.paging.more {
                 Some(more) => page.at(more) == Some("true"),
-                // Only the number of records tells, or the first page without one.
+                // Only the number of records, or the first page without one, marks the end.
                 None => !records.is_empty() && total.is_none_or(|total| start + count < total),
             },
             total,
@@ -257,7 +257,7 @@ impl Listing<'_> {
         })
     }
 
-    /// Notes a page that promises more.
+    /// Notes a page that announces more.
     fn check(&mut self, response: &Response, page: &Page) -> Result<(), Error> {
         let of_resumed = || page.last.as_deref().and_then(time::parse) == self.resumed;
         if !page.is_new && self.resumed.is_some() && of_resumed() {
@@ -266,19 +266,19 @@ impl Listing<'_> {
         self.progress.page(response, page.is_new)
     }
 
-    /// Whether a page begins with what has come before.
+    /// Whether a page begins with a record that was yielded before.
     fn goes_on(&self, response: &Response) -> Result<bool, Error> {
         let records = page(response, self.member)?.records;
         Ok(records.first().is_some_and(|record| self.seen.holds(mark(record).0)))
     }
 
-    /// Whether a record has not come before.
+    /// Whether a record is new.
     fn is_new(&mut self, record: &str) -> bool {
         let (mark, second) = mark_and_second(self.task, record);
         self.seen.is_new(mark, second)
     }
 
-    /// The time by which the listing can be split.
+    /// The time along which the listing can be split.
     fn key(&self) -> Option<&'static TimeKey> {
         self.task.action.ranges.first()
     }

@@ -1,4 +1,5 @@
-//! The choices of form fields: read with the action that lists what a parameter refers to.
+//! The choices of form fields: read with the action that lists the objects that a parameter refers
+//! to.
 
 use std::rc::Rc;
 
@@ -16,10 +17,10 @@ use crate::json;
 use crate::percent;
 use crate::text;
 
-/// How many values of a form are looked up, to find those that are no more.
+/// How many current values of a form are looked up, to find those that no longer exist.
 const CHECKED: usize = 20;
 
-/// How many choices a page has at most, when the query does not say.
+/// Maximum number of choices on a page, if the query does not set it.
 const PAGE: u64 = 100;
 
 #[doc(hidden)]
@@ -30,7 +31,7 @@ pub fn load_options<P: Plugin>(query: String) -> Result<String, Error> {
     Ok(block_on(P::options(query))?.to_json())
 }
 
-/// What the parameter of a query refers to.
+/// The reference of a query's parameter.
 fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error> {
     let action = hooks.declaration.action(query.form());
     let action = action.or_else(|| hooks.declaration.trigger(query.form()));
@@ -43,8 +44,8 @@ fn declared(hooks: Hooks, query: &OptionsQuery) -> Result<&'static Param, Error>
     }
 }
 
-/// A parameter by its path: `rules/targets/user_id` is a member of a member. Places in lists may be
-/// named, and change nothing: `rules/0/targets/1/user_id`.
+/// A parameter by its path: `rules/targets/user_id` is a member of a member. Positions in lists may
+/// be included and are ignored: `rules/0/targets/1/user_id`.
 fn find(params: &[&'static Param], path: &str) -> Option<&'static Param> {
     let (name, rest) = match path.split_once('/') {
         Some((name, rest)) => (name, Some(rest)),
@@ -60,12 +61,12 @@ fn find(params: &[&'static Param], path: &str) -> Option<&'static Param> {
     }
 }
 
-/// Whether a step of a path is a place in a list.
+/// Whether a step of a path is a position in a list.
 fn is_place(step: &str) -> bool {
     !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What the form holds beside a parameter, where the path says which element it belongs to.
+/// The siblings of a parameter in the form, if the path contains the positions of its elements.
 fn beside<'a>(parameters: &'a Map<String, Value>, path: &str) -> Option<&'a Map<String, Value>> {
     let Some((step, rest)) = path.split_once('/') else {
         return Some(parameters);
@@ -79,12 +80,12 @@ fn beside<'a>(parameters: &'a Map<String, Value>, path: &str) -> Option<&'a Map<
     beside(value.as_object()?, rest)
 }
 
-/// The choices that follow from a parameter's reference.
+/// The choices of a parameter's reference.
 ///
 /// # Errors
 ///
-/// When they cannot be read: forbidden is another error than not there, or than a service that is
-/// down. No choices is no error.
+/// If they cannot be read. "Forbidden" is a different error than "not found" or "unavailable". An
+/// empty list is not an error.
 pub async fn choices<P: Plugin>(query: OptionsQuery) -> Result<Options, Error> {
     let hooks = Hooks::of::<P>();
     let param = declared(hooks, &query)?;
@@ -127,7 +128,7 @@ async fn load(
     let is_first = query.cursor.is_none() && search.is_none();
     let mut options = match search {
         Some(search) if reference.search.is_none() => {
-            // The service does not search: all are read, and looked through here.
+            // The service does not search: all records are read and filtered here.
             let everything = Task { parameters: with_all(parameters.clone()), ..task };
             let mut options = Options::default();
             for record in allowed(everything.records().await, &everything)? {
@@ -223,7 +224,7 @@ async fn page(task: &Task, reference: &Reference, query: &OptionsQuery) -> Resul
     Ok(options)
 }
 
-/// How pages follow one another that have a number or a URL.
+/// How pages that have a number or a URL follow each other.
 fn pages_by(paging: Paging) -> Option<By> {
     match paging {
         Paging::Page(by) => Some(By::Number(by)),
@@ -243,7 +244,7 @@ fn choice(record: &Value, reference: &Reference) -> Option<Choice> {
     Some(choice)
 }
 
-/// The values of the form that the service does not know any more.
+/// The values of the form that no longer exist at the service.
 async fn stale(
     hooks: Hooks,
     (reference, get, param): (&Reference, &'static str, &Param),
@@ -278,14 +279,14 @@ async fn stale(
         let task = Task::with_hooks(hooks, 0, get, credential, parameters)?;
         match task.send(task.request()?).await {
             Err(error) if error.kind == ErrorKind::NotFound => stale.push(value.clone()),
-            // The choices are there; whether the value is one of them shows when it is used.
+            // The choices are available; whether the value is one of them shows when it is used.
             _ => {}
         }
     }
     Ok(stale)
 }
 
-/// Says what is missing where reading is forbidden.
+/// Adds what is missing if reading is forbidden.
 fn allowed<T>(result: Result<T, Error>, task: &Task) -> Result<T, Error> {
     result.map_err(|mut error| {
         if error.kind == ErrorKind::Forbidden && !task.action.scopes.is_empty() {

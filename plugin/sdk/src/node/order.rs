@@ -1,4 +1,4 @@
-//! Items that write to the same thing run one after the other, in their order.
+//! Runs items that write to the same object one after the other, in order.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -7,29 +7,30 @@ use std::task::{Poll, Waker};
 
 use serde_json::{Map, Value};
 
-/// The end of an item's turn.
+/// Signals that an item has ended.
 #[derive(Default)]
 struct End {
     is_over: bool,
     waker: Option<Waker>,
 }
 
-/// Who comes after whom.
+/// The order of items.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// By name, which of the ends is the last one's.
+    /// The signal of the last item, by object.
     places: Map<String, Value>,
     ends: Vec<Rc<RefCell<End>>>,
 }
 
-/// An item's place: it waits for the one before, and ends when it is dropped.
+/// An item's place in the order: it waits for the item before, and the next one waits until it is
+/// dropped.
 pub(super) struct Turn {
     before: Option<Rc<RefCell<End>>>,
     own: Option<Rc<RefCell<End>>>,
 }
 
 impl Queue {
-    /// The next place behind those who name the same; nobody waits for a name that is `None`.
+    /// The next place for an object; an item whose object is `None` never waits.
     pub(super) fn place(&mut self, name: Option<String>) -> Turn {
         let Some(name) = name else {
             return Turn { before: None, own: None };
@@ -43,7 +44,7 @@ impl Queue {
 }
 
 impl Turn {
-    /// Waits until the one before has ended.
+    /// Waits until the item before has ended.
     pub(super) async fn come(&self) {
         let Some(before) = &self.before else {
             return;

@@ -1,6 +1,6 @@
-//! Listings whose pages have a number or a URL. Every page is asked for after the one before.
+//! Listings whose pages have a number or a URL. Pages are requested one after the other.
 //!
-//! No record that has an ID is delivered twice: what arrives meanwhile pushes records to the next
+//! No record with an ID is yielded twice: records that arrive meanwhile push others to the next
 //! page, where they are recognized.
 
 use super::follow;
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
 use crate::percent;
 
-/// Where the next page is.
+/// The position of the next page.
 #[derive(Clone, Copy)]
 pub(super) enum By {
     Number(PageNumber),
@@ -29,11 +29,11 @@ impl By {
         }
     }
 
-    /// The request of the page at which a listing begins: the first one, or where a form goes on.
+    /// The request of the first page of a listing, or of the page at which a form continues.
     ///
     /// # Errors
     ///
-    /// When `from` was not returned by [`Position::written`].
+    /// If `from` was not returned by [`Position::written`].
     pub(super) fn begin(
         self,
         mut request: Request,
@@ -73,24 +73,25 @@ impl By {
     }
 }
 
-/// Where a listing is.
+/// The position in a listing.
 pub(super) struct Position {
     by: By,
-    /// The request's URL without a place.
+    /// The request's URL without a position.
     base: String,
     size: u64,
-    /// Number of the page that was read last, or is read next.
+    /// Number of the page that was read last or is read next.
     number: u64,
-    /// Records of all pages so far.
+    /// Number of records of all pages so far.
     read: u64,
 }
 
 impl Position {
-    /// The URL of the page after an answer; `None` after the last one.
+    /// The URL of the page after a response; `None` after the last page.
     ///
     /// # Errors
     ///
-    /// When the service names a URL that is not followed, or promises more after an empty page.
+    /// If the service returns a URL that must not be followed, or announces more after an empty
+    /// page.
     pub(super) fn advance(
         &mut self,
         asked: &str,
@@ -151,7 +152,8 @@ impl Position {
         Ok(Some(url))
     }
 
-    /// The place of the next page as a form keeps it, from what [`advance`](Self::advance) returned.
+    /// The position of the next page as a form stores it, from what [`advance`](Self::advance)
+    /// returned.
     pub(super) fn written(&self, next: String) -> String {
         match self.by {
             By::Number(_) => [&*self.number.to_string(), "/", &self.size.to_string()].concat(),
@@ -184,7 +186,7 @@ pub(super) async fn list(
             let (mark, members) = mark(record);
             let is_first = seen.is_new(mark, None);
             is_new |= is_first;
-            // Without an ID, two records that look alike may be two.
+            // Without an ID, two records that look alike may be different.
             let has_id = members.is_some_and(|members| members.get("id").is_some());
             if given < wanted && (is_first || !has_id) {
                 outputs.push(task.output(record));
@@ -198,7 +200,7 @@ pub(super) async fn list(
         if !urls.add(fingerprint(&next)) {
             return Err(stuck(&response, "a next page that it gave before"));
         }
-        // An empty page is an end, or no progress; whichever, the next one tells.
+        // An empty page means the end or no progress; the next page shows which.
         progress.page(&response, is_new)?;
         sink(outputs);
         request.url = next;

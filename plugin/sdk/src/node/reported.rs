@@ -1,5 +1,5 @@
-//! Failures that a successful answer (2xx) reports: a service says yes to the request, and no to some
-//! of what it asks for.
+//! Failures that a successful response (2xx) reports: the service accepts the request and refuses a
+//! part of it.
 
 use serde_json::Value;
 
@@ -8,33 +8,33 @@ use crate::error::{Error, ErrorKind};
 use crate::http::Response;
 use crate::json;
 
-/// The largest body that an error takes along, in bytes: it says what has succeeded.
+/// The largest body that an error includes, in bytes: it shows what has succeeded.
 const LARGEST_DETAIL: usize = 64 * 1024;
 
-/// HTTP 207: the answer tells how each part went (RFC 4918).
+/// HTTP 207: the response contains the status of each part (RFC 4918).
 const MULTI_STATUS: u16 = 207;
 
-/// An object of this name instead of what was asked for is a failure.
+/// An object of this name instead of the expected one is a failure.
 const ERROR: &str = "error";
 
 /// With 207, this list has one element per failure.
 const ERRORS: Failures = Failures::each("/errors").reason("message");
 
-/// With 207, an element of any other list is a failure if it has errors of its own.
+/// With 207, an element of any other list is a failure if it has errors.
 const OWN_ERRORS: Failures = Failures::unless("", "errors", &[]).reason("errors");
 
-/// The error of an answer that reports failures.
+/// The error of a response that reports failures.
 ///
 /// # Errors
 ///
-/// With what has failed in its message, and all of a small answer in its detail: parts of it may have
-/// succeeded. Never of a kind that is tried again.
+/// The message names what has failed, and the detail contains all of a small response, because
+/// parts of it may have succeeded. The kind is never one that is retried.
 pub(super) fn check(
     response: &Response,
     declared: Option<&Failures>,
     reads: bool,
 ) -> Result<(), Error> {
-    // Nearly every answer ends here: reading it costs more than all the rest of a call.
+    // Nearly every response ends here: reading it would cost more than the rest of the call.
     let is_multi = response.status == MULTI_STATUS;
     if declared.is_none() && (reads || !(is_multi || begins_with_error(&response.body))) {
         return Ok(());
@@ -64,7 +64,7 @@ pub(super) fn check(
     }
 }
 
-/// The error of a list in which something has failed, or of a number of failures that is not zero.
+/// The error for a list that contains a failure, or for a number of failures other than zero.
 fn check_part(response: &Response, part: &Value, failures: &Failures) -> Result<(), Error> {
     let list = match part {
         Value::Array(list) => list,
@@ -90,7 +90,7 @@ fn begins_with_error(body: &[u8]) -> bool {
 }
 
 fn is_failure(one: &Value, failures: &Failures) -> bool {
-    // Whatever else an element says, an HTTP status of its own decides.
+    // The HTTP status of an element decides, whatever else it contains.
     let status = one.get("status").and_then(Value::as_u64);
     let Some(member) = failures.result else { return true };
     status.is_some_and(|status| status >= 400)
@@ -102,7 +102,7 @@ fn is_failure(one: &Value, failures: &Failures) -> bool {
         }
 }
 
-/// What has failed, and why.
+/// What has failed, and the reason.
 fn described(one: &Value, failures: &Failures) -> String {
     let mut words = reason(one, failures.reason);
     if let Some(result) = failures.result.and_then(|member| one.get(member)?.as_str())
@@ -117,7 +117,7 @@ fn described(one: &Value, failures: &Failures) -> String {
     }
 }
 
-/// The ID that an element names, itself or in an object of its own.
+/// The ID in an element or in one of its objects.
 fn id_in(one: &Value) -> Option<&str> {
     let members = one.as_object()?;
     let own = members.iter().find(|(name, _)| *name == "id" || name.ends_with("_id"));

@@ -1,5 +1,5 @@
-//! Names and addresses in place of ids. A parameter that refers to something takes its id, its name
-//! where only one has it, or its address at the service; what is sent is the id.
+//! Names and URLs in place of IDs. A parameter that refers to an object takes its ID, its name if
+//! that is unique, or its URL at the service; the SDK sends the ID.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,28 +14,28 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::each_bounded;
 use crate::text;
 
-/// How many names are looked up at once.
+/// How many names are looked up concurrently.
 const LOOKUPS: usize = 8;
 
-/// How many candidates a message names.
+/// How many candidates a message lists.
 const CANDIDATES: usize = 5;
 
-/// How many names are remembered. A stream with more distinct names forgets all and starts over,
-/// so that memory stays flat.
+/// How many names are remembered. A stream with more distinct names clears the memory and starts
+/// over, so that it stays bounded.
 const REMEMBERED: usize = 1_024;
 
 type Items = [Result<Map<String, Value>, Error>];
 
-/// The ID that belongs to a name, or why there is none.
+/// The ID for a name, or the reason why there is none.
 type Found = Result<String, Error>;
 
 thread_local! {
-    /// Names that were looked up. An instance serves one execution, whose items may come in several
-    /// calls; each name is looked up once.
+    /// Names that were looked up. An instance serves one execution, whose items may arrive in
+    /// several calls; each name is looked up once.
     static REMEMBERS: RefCell<BTreeMap<Lookup, Found>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Starts over, as a new instance would.
+/// Clears the memory, as in a new instance.
 #[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
 pub(crate) fn forget() {
     REMEMBERS.with_borrow_mut(BTreeMap::clear);
@@ -45,17 +45,17 @@ pub(crate) fn forget() {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lookup {
     pub(super) reference: &'static str,
-    /// Parameters that the list is read with.
+    /// Parameters with which the list is read.
     pub(super) among: Vec<(&'static str, String)>,
     pub(super) name: String,
-    /// Whether it may be an ID as well: what no record is called is looked up by its ID, too.
+    /// Whether it may be an ID as well: if no record has the name, it is looked up by its ID.
     pub(super) may_be_id: bool,
 }
 
-/// A name that an item gives where an ID belongs.
+/// A name that an item contains in place of an ID.
 struct Named {
     item: usize,
-    /// The way from the item's parameters to the name.
+    /// The path from the item's parameters to the name.
     at: Vec<Step>,
     reference: &'static Reference,
     name: String,
@@ -63,14 +63,14 @@ struct Named {
     may_be_id: bool,
 }
 
-/// A step of the way from an item's parameters to a value.
+/// A step of the path from an item's parameters to a value.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
     Member(&'static str),
     Element(usize),
 }
 
-/// Replaces names and addresses by IDs. An item whose names cannot be resolved fails.
+/// Replaces names and URLs with IDs. An item whose names cannot be resolved fails.
 pub(crate) async fn names(
     hooks: Hooks,
     action: &'static Action,
@@ -90,8 +90,8 @@ pub(crate) async fn names(
             *item = Err(error);
         }
     }
-    // First names that are found in a list of their own, then those that are found among the parts
-    // of something that may have been named, too.
+    // First the names in a separate list; then those in the parts of an object that may itself
+    // have been named.
     for is_nested in [false, true] {
         let mut lookups = Vec::new();
         for one in &named {
@@ -120,7 +120,7 @@ pub(crate) async fn names(
             }
         }
     }
-    // What may succeed another time is tried again for the next items.
+    // A failure that may be temporary is not remembered: the next items try again.
     REMEMBERS.with_borrow_mut(|known| {
         known.retain(|_, found| {
             found.as_ref().map_or_else(|error| error.kind == ErrorKind::InvalidInput, |_| true)
@@ -128,7 +128,7 @@ pub(crate) async fn names(
     });
 }
 
-/// Looks up what is not known yet, each once.
+/// Looks up the unknown names, each once.
 async fn look_up_all(
     hooks: Hooks,
     credential: &Rc<Credential>,
@@ -155,7 +155,7 @@ async fn look_up_all(
     .await;
 }
 
-/// Whether any of these parameters, or of their members, is the ID of something.
+/// Whether any of these parameters, or their members, is the ID of an object.
 fn refers(parameters: &[&Param]) -> bool {
     parameters.iter().any(|param| param.refers() || refers(param.members()))
 }
@@ -199,7 +199,7 @@ impl Named {
     }
 }
 
-/// The way as a pointer (RFC 6901).
+/// The path as a pointer (RFC 6901).
 pub(super) fn pointer(steps: &[Step]) -> String {
     let mut pointer = String::new();
     for step in steps {
@@ -212,13 +212,12 @@ pub(super) fn pointer(steps: &[Step]) -> String {
     pointer
 }
 
-/// Visits the references in an item: brings IDs and addresses into their plain form, and collects
-/// the names.
+/// Visits the references in an item: normalizes IDs and URLs, and collects the names.
 struct Visitor<'a> {
     hooks: Hooks,
     item: usize,
     named: &'a mut Vec<Named>,
-    /// The way to the value that is visited.
+    /// The path to the value that is visited.
     at: Vec<Step>,
 }
 
@@ -254,7 +253,7 @@ impl Visitor<'_> {
         Ok(())
     }
 
-    /// Visits the elements of a list, or the one value itself.
+    /// Visits the elements of a list, or a single value.
     fn each(
         &mut self,
         value: &mut Value,
@@ -292,11 +291,11 @@ impl Visitor<'_> {
     }
 }
 
-/// What a person has given for a reference.
+/// The form in which a person has given a reference.
 enum Given {
-    /// Its id; `None` where the text is the id as it stands.
+    /// An ID; `None` if the text is the ID unchanged.
     Id(Option<String>),
-    /// Its name, which may be an ID as well.
+    /// A name, which may be an ID as well.
     Name { name: String, may_be_id: bool },
 }
 
@@ -325,7 +324,7 @@ fn read(hooks: Hooks, reference: &Reference, given: &str) -> Result<Given, Strin
     Ok(Given::Name { name: given_trimmed.to_owned(), may_be_id })
 }
 
-/// The id after one of the reference's segments.
+/// The ID after one of the reference's path segments.
 fn id_in_address<'a>(reference: &Reference, rest: &'a str) -> Option<&'a str> {
     // Some pages have the ID in the fragment: `/escalation_policies#PABC123`, `/#/users/PABC123`.
     let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));
@@ -338,14 +337,14 @@ fn id_in_address<'a>(reference: &Reference, rest: &'a str) -> Option<&'a str> {
     while let Some(segment) = segments.next() {
         if reference.segments.contains(&segment) {
             let next = segments.next().unwrap_or_default();
-            // `/users/new` and the like name nothing.
+            // `/users/new` and similar pages do not contain an ID.
             id = (!next.is_empty()).then_some(next).or(id);
         }
     }
     id
 }
 
-/// The parameters that stand in the path of the list.
+/// The parameters in the path of the list.
 pub(super) fn parents(hooks: Hooks, reference: &Reference) -> Vec<&'static str> {
     let mut parents = Vec::new();
     if let Some(list) = hooks.declaration.action(reference.list) {
@@ -369,7 +368,7 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
     if let Some(special) = (hooks.find)(reference, &wanted.name, credential) {
         return special.await;
     }
-    // One request says whether it is an ID; only a name needs the list.
+    // One request shows whether it is an ID; only a name needs the list.
     if wanted.may_be_id
         && let Some(id) = by_id(hooks, credential, reference, wanted).await
     {
@@ -392,7 +391,7 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
         }
     };
     match choose(reference, &wanted.name, &records) {
-        // Where nothing can be looked up by its ID, the service decides.
+        // If IDs cannot be looked up, the service decides.
         Err(error) if error.kind == ErrorKind::InvalidInput => {
             let is_unknown = wanted.may_be_id && reference.get.is_none();
             if is_unknown { Ok(wanted.name.clone()) } else { Err(error) }
@@ -401,7 +400,7 @@ async fn look_up(hooks: Hooks, credential: &Rc<Credential>, wanted: &Lookup) -> 
     }
 }
 
-/// The ID, if the service knows something that has it.
+/// The ID, if an object with it exists.
 async fn by_id(
     hooks: Hooks,
     credential: &Rc<Credential>,
@@ -412,7 +411,7 @@ async fn by_id(
     found.ok().map(|_| wanted.name.clone())
 }
 
-/// Reads the one that has the ID; `None` where nothing reads one.
+/// Reads the record with the ID; `None` if no action reads one.
 fn get<'a>(
     hooks: Hooks,
     credential: &Rc<Credential>,
@@ -432,7 +431,7 @@ fn get<'a>(
     Some(async move { task.run_declared().await })
 }
 
-/// Whether the service knows something that has an ID. What cannot be looked up counts as known.
+/// Whether an object with the ID exists. One that cannot be looked up counts as existing.
 pub(super) async fn is_known(task: &Task, reference: &Reference, wanted: &Lookup) -> bool {
     let is_id = |found: &Found| found.as_ref().is_ok_and(|id| *id == wanted.name);
     let is_found = |known: &BTreeMap<Lookup, Found>| {
@@ -469,12 +468,12 @@ async fn listed(task: &Task, reference: &Reference, wanted: &Lookup) -> Result<b
     }))
 }
 
-/// What is said about a name or an ID that nothing has.
+/// The error for a name or an ID that does not exist.
 pub(super) fn unknown(reference: &Reference, name: &str) -> String {
     ["`", shown(name), "` is neither the ID nor the name of ", reference.noun].concat()
 }
 
-/// The id of the one record that has this name.
+/// The ID of the only record with this name.
 fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String, Error> {
     let mut ids: Vec<&str> = Vec::new();
     let mut similar: Vec<&str> = Vec::new();
@@ -519,12 +518,12 @@ fn choose(reference: &Reference, name: &str, records: &[Value]) -> Result<String
     }
 }
 
-/// As much of a name as is read in a sentence.
+/// A name, shortened for a sentence.
 fn shown(name: &str) -> &str {
     name.char_indices().nth(60).map_or(name, |(end, _)| &name[..end])
 }
 
-/// A value as a person may give it, brought into the form of an id where that needs no request.
+/// Normalizes a value to an ID, if that needs no request.
 pub(super) fn plain_id(hooks: Hooks, reference: &Reference, value: &Value) -> Option<String> {
     let Value::String(given) = value else {
         return None;

@@ -1,6 +1,6 @@
-//! Time ranges of listings. A service that gets one end of a range, or none, applies a default of its
-//! own, and many allow only so long a range. So both ends are always sent, and a longer range is
-//! listed in stretches, one after the other.
+//! Time ranges of listings. A service that gets one end of a range, or none, applies its own
+//! default, and many limit the length of a range. So the SDK always sends both ends, and lists a
+//! longer range in parts, one after the other.
 
 use serde_json::{Map, Value};
 
@@ -12,40 +12,40 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::{json, percent, time};
 
-/// The order of a listing by its time.
+/// The order of a listing by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     OldestFirst,
     NewestFirst,
-    /// The service's own; it can still be chosen.
+    /// The service's default; it can still be chosen.
     Unsaid,
-    /// Another one was asked for.
+    /// Another order was requested.
     Other,
 }
 
-/// The stretch of time that is being listed.
+/// The part of the time range that is being listed.
 pub(super) struct Span {
     key: &'static TimeKey,
     pub(super) order: Order,
-    /// Values of the parameters: `None` where they are not sent.
+    /// Values of the parameters; `None` if they are not sent.
     since: Option<String>,
     until: Option<String>,
-    /// Where all of it ends, in seconds since 1970; `None`: with this stretch.
+    /// End of the whole range, in seconds since 1970; `None` if this is the last part.
     end: Option<i64>,
     everything: bool,
-    /// The time from which the last window went on, so that standing still is noticed.
+    /// The time from which the last window continued, to detect a listing that makes no progress.
     mark: Option<i64>,
 }
 
 impl Span {
-    /// The first stretch of a listing of `member`, whose pages have the size that `limit` names;
-    /// `None` for an action without a time range. `long`: more may be wanted than the service hands
-    /// out at once.
+    /// The first part of a listing of `member`, whose page size is in `limit`; `None` for an action
+    /// without a time range. `long`: more records may be requested than the service returns at
+    /// once.
     ///
     /// # Errors
     ///
-    /// When the range is longer than the service allows, and its stretches would not be in the order
-    /// that was asked for.
+    /// If the range is longer than the service allows, and its parts would not be in the requested
+    /// order.
     pub(super) async fn of(
         task: &Task,
         member: &str,
@@ -88,7 +88,7 @@ impl Span {
         Ok(Some(span))
     }
 
-    /// Both ends of the range in seconds since 1970, where they count.
+    /// Both ends of the range in seconds since 1970, if they apply.
     fn ends(&self) -> Option<(i64, i64)> {
         if self.everything {
             return None;
@@ -96,7 +96,7 @@ impl Span {
         Some((time::parse(self.since.as_deref()?)?, time::parse(self.until.as_deref()?)?))
     }
 
-    /// The longest stretch, in seconds; `None` where any will do.
+    /// The longest part, in seconds; `None` if there is no limit.
     fn longest(&self) -> Option<i64> {
         self.key.days.map(|days| i64::from(days) * 86_400)
     }
@@ -106,7 +106,7 @@ impl Span {
         ends.is_some_and(|((since, until), longest)| until - since > longest)
     }
 
-    /// Keeps what is asked for at once within what the service allows.
+    /// Limits one request to what the service allows.
     fn split(&mut self) {
         let (Some((since, until)), Some(longest)) = (self.ends(), self.longest()) else { return };
         if until - since <= longest {
@@ -121,12 +121,12 @@ impl Span {
         }
     }
 
-    /// The time from which the last window went on.
+    /// The time from which the last window continued.
     pub(super) fn mark(&self) -> Option<i64> {
         self.mark
     }
 
-    /// The request for this stretch.
+    /// The request for this part.
     pub(super) fn request(&self, task: &Task) -> Result<Request, Error> {
         let mut parameters = task.parameters.clone();
         for (name, value) in [(self.key.since, &self.since), (self.key.until, &self.until)] {
@@ -146,7 +146,7 @@ impl Span {
         same(task, parameters).request()
     }
 
-    /// Goes on where this stretch ends; false at the end of all.
+    /// Continues at the end of this part; returns false at the end of the range.
     pub(super) fn advance(&mut self) -> bool {
         let (Some(end), Some((since, until)), Some(longest)) =
             (self.end, self.ends(), self.longest())
@@ -170,7 +170,7 @@ impl Span {
         let Some(last) = last.and_then(time::parse).filter(|_| is_by_time) else {
             return false;
         };
-        // A window full of records of one second cannot be told apart by time.
+        // A window full of records of one second cannot be split by time.
         if self.mark == Some(last) {
             return false;
         }
@@ -186,7 +186,8 @@ impl Span {
             self.until = Some(time::format(longest.map_or(end, |longest| end.min(last + longest))));
             self.end = Some(end);
         } else {
-            // The end is exclusive: the second itself is asked for again, and recognised.
+            // The end is exclusive: the last second is requested again, and its records are
+            // recognized.
             let until = last + 1;
             self.until = Some(time::format(until));
             if let Some(longest) = longest {
@@ -203,7 +204,8 @@ impl Span {
     }
 }
 
-/// The parameters of an action that is no listing, with both ends of each range of which one is given.
+/// The parameters of an action that is not a listing, with both ends of each range of which one is
+/// given.
 pub(super) fn completed(task: &Task) -> Option<Map<String, Value>> {
     let mut completed: Option<Map<String, Value>> = None;
     for key in task.action.ranges {
@@ -231,7 +233,7 @@ fn text<'a>(parameters: &'a Map<String, Value>, path: &str) -> Option<&'a str> {
     }
 }
 
-/// Sets a parameter, or its member; `None` takes it away.
+/// Sets a parameter, or its member; `None` removes it.
 fn set(parameters: &mut Map<String, Value>, path: &str, value: Option<&str>) {
     match (path.split_once('/'), value) {
         (None, Some(value)) => {
@@ -255,14 +257,14 @@ fn now() -> i64 {
     i64::try_from(context::now() / 1_000).unwrap_or(i64::MAX)
 }
 
-/// The end of a range that goes up to now. The end is exclusive.
+/// The end of a range that reaches up to now. The end is exclusive.
 fn after_now(key: &TimeKey, since: Option<&str>) -> String {
     let since = since.and_then(time::parse).unwrap_or(key.earliest);
     time::format(since.max(now()) + 1)
 }
 
-/// The time before which there is no record. Where a listing can be asked for everything with the
-/// oldest first, its first record says.
+/// The time before which there are no records. If a listing can return everything with the oldest
+/// first, its first record determines it.
 async fn earliest(
     task: &Task,
     key: &TimeKey,
@@ -293,10 +295,10 @@ fn same(task: &Task, parameters: Map<String, Value>) -> Task {
     Task { parameters, credential: task.credential.clone(), ..*task }
 }
 
-/// In which order the parameters ask for a listing.
+/// The order that the parameters ask for.
 fn order(task: &Task, key: &TimeKey) -> Order {
     let Some((name, oldest_first)) = key.oldest_first else { return Order::NewestFirst };
-    // Where the field to sort by has a parameter of its own, another field is another order.
+    // If the field to sort by has a separate parameter, another field means another order.
     if key
         .sorted_by
         .and_then(|name| text(&task.parameters, name))
@@ -315,7 +317,7 @@ fn order(task: &Task, key: &TimeKey) -> Order {
     }
 }
 
-/// By what the listing is sorted, if the parameters say.
+/// The field by which the listing is sorted, if the parameters state it.
 fn sorted_by(task: &Task, name: &str) -> Option<String> {
     let mut joined = String::new();
     for one in task.list(name) {

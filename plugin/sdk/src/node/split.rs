@@ -1,5 +1,6 @@
-//! Listings whose URL would be too long: the longest list of IDs in their query is split, each part is asked
-//! for, and what comes is merged. No record comes twice. A listing by time stays in its order.
+//! Listings whose URL would be too long: the longest list of IDs in the query is split, each part
+//! is requested, and the results are merged. No record is repeated. A listing by time keeps its
+//! order.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
@@ -13,10 +14,10 @@ use crate::error::Error;
 use crate::http::Request;
 use crate::{json, time};
 
-/// Room that the parameters of a page take in the URL, in bytes.
+/// Length of the paging parameters in the URL, in bytes.
 const PAGE: usize = 120;
 
-/// The parameters of each part, where the URL is too long and there is a list to split.
+/// The parameters of each part, if the URL is too long and contains a list that can be split.
 pub(super) fn parts(
     task: &Task,
     request: &Request,
@@ -51,9 +52,10 @@ fn halve(
     Ok(())
 }
 
-/// The list in the query that takes the most room, and can be split.
+/// The longest list in the query that can be split.
 fn longest_list(task: &Task, parameters: &Map<String, Value>) -> Option<&'static str> {
-    // IDs of what records belong to. A list that decides about their order or shape is not split.
+    // IDs of objects that records belong to. A list that determines their order or content is not
+    // split.
     let ids = task.action.parameters.iter().filter(|param| {
         param.reference.is_some() && matches!(param.place, Place::Query(_) | Place::QueryJoined(_))
     });
@@ -90,7 +92,7 @@ pub(super) async fn list(
         let part = same(task, parameters);
         let request = part.request()?;
         let outputs = match by_time {
-            // Each part has to be read as far as all of it: its records may be the first ones.
+            // Each part is read up to the whole limit: its records may be the first ones.
             Some(_) => {
                 let pages = RefCell::new(Vec::new());
                 let keep = |outputs: Vec<OutputItem>| pages.borrow_mut().extend(outputs);
@@ -137,7 +139,8 @@ fn time_of(output: &OutputItem, field: &str) -> Option<i64> {
     time::parse(json::value(members.get(field)?)?.as_str()?)
 }
 
-/// Whether a part has the oldest first (less) or last (greater), if it shows.
+/// Whether a part is sorted with the oldest first (less) or last (greater), if that can be
+/// determined.
 fn order_of(outputs: &[OutputItem], field: &str) -> Option<Ordering> {
     let mut times = outputs.iter().map_while(|output| time_of(output, field));
     let first = times.next()?;

@@ -11,27 +11,27 @@ use crate::error::{Error, ErrorKind};
 use crate::http::{self, Request, Response};
 use crate::json;
 
-/// A slot's credential, as far as a guest may know it.
+/// The non-secret part of a slot's credential.
 #[derive(Clone, Debug, Default)]
 pub struct Credential {
-    /// The slot; `None` where the action uses none.
+    /// The slot; `None` if the action uses none.
     pub slot: Option<String>,
     /// Name of the credential type.
     pub credential_type: String,
     /// The form's fields without secrets.
     pub fields: Map<String, Value>,
-    /// What `configure` returned.
+    /// The result of `configure`.
     pub configuration: Map<String, Value>,
-    /// `None` where the grant has no scopes.
+    /// `None` if the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
 }
 
 impl Credential {
-    /// The credential in a slot; one that holds nothing where there is no slot.
+    /// The credential in a slot; an empty one if there is no slot.
     ///
     /// # Errors
     ///
-    /// Of kind `unauthenticated`, when the slot is empty.
+    /// Returns an error of kind `unauthenticated` if the slot is empty.
     pub fn in_slot(slot: Option<&str>) -> Result<Self, Error> {
         let Some(slot) = slot else {
             return Ok(Self::default());
@@ -62,7 +62,8 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// Of kind `unauthenticated`, when this credential has no such URL: it is not for this action.
+    /// Returns an error of kind `unauthenticated` if this credential has no such URL and so cannot
+    /// be used for this action.
     pub fn base_url(&self, name: &str) -> Result<&str, Error> {
         self.configuration.get("base_urls").and_then(|urls| urls.get(name)?.as_str()).ok_or_else(
             || {
@@ -78,13 +79,13 @@ impl Credential {
     }
 }
 
-/// One item of one action: what its code works with.
+/// One item of one action: the context of custom code.
 pub struct Task {
     /// The item's position in the call.
     pub item: u32,
     /// The action.
     pub action: &'static Action,
-    /// The item's parameters, validated, names and addresses replaced by ids.
+    /// The item's parameters, validated, with IDs in place of names and URLs.
     pub parameters: Map<String, Value>,
     /// The credential of the action's slot.
     pub credential: Rc<Credential>,
@@ -92,12 +93,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task outside of a call's items, for what else a plugin has to ask: choices, credentials,
+    /// A task outside the items of a call, for other requests of a plugin: choices, credentials,
     /// triggers.
     ///
     /// # Errors
     ///
-    /// Of kind `unsupported`, when there is no such action.
+    /// Returns an error of kind `unsupported` if there is no such action.
     pub fn aside<P: Plugin>(
         action: &str,
         credential: &Rc<Credential>,
@@ -134,7 +135,7 @@ impl Task {
         self.parameters.get(name).and_then(Value::as_str)
     }
 
-    /// A list parameter, or a list of the one value.
+    /// A list parameter, or a list of a single value.
     pub fn list(&self, name: &str) -> &[Value] {
         match self.parameters.get(name) {
             Some(Value::Array(list)) => list,
@@ -148,18 +149,18 @@ impl Task {
         self.parameters.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// The request that follows from the declaration.
+    /// The request that is derived from the declaration.
     ///
     /// # Errors
     ///
-    /// When a parameter cannot stand where it is declared to.
+    /// If a parameter is not valid in its place.
     pub fn request(&self) -> Result<Request, Error> {
         let base = self.action.route.base.unwrap_or_default();
         let base = match self.action.slot {
             None => base,
             Some(_) => self.credential.base_url(base)?,
         };
-        // Some reads are asked for with POST. A request whose method reads needs no key.
+        // Some reads use POST. A request with a safe method needs no key.
         let is_idempotent =
             matches!(self.action.idempotency, Idempotency::Idempotent | Idempotency::Safe)
                 && !http::reads(self.action.route.method);
@@ -179,7 +180,7 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// No answer, or an unsuccessful one.
+    /// If there is no response, or an unsuccessful one.
     pub async fn send(&self, mut request: Request) -> Result<Response, Error> {
         (self.hooks.prepare)(&mut request, self.action, &self.credential)?;
         request.credential = self.credential.slot.clone();
@@ -193,22 +194,21 @@ impl Task {
             return Ok(response);
         }
         let error = (self.hooks.error)(&response, self.action, &self.credential);
-        // Whoever stumbled or gave up waiting may have done it before.
+        // A previous run that failed or timed out may have sent it.
         let stumbled = response.status >= 500
             || matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Timeout);
         if stumbled && !repeatable { Err(self.unknown(error)) } else { Err(self.checkable(error)) }
     }
 
-    /// What is made of a successful answer to a request. Where the answer cannot be read and the
-    /// request was a write, the outcome is unknown: something said yes to it, and whether that was the
-    /// service, nobody can tell.
+    /// Interprets a successful response to a request. If it cannot be read and the request was a
+    /// write, the outcome is unknown: something returned success, but perhaps not the service.
     ///
     /// # Errors
     ///
-    /// That of `read`, of kind `outcome-unknown` after a write.
+    /// Returns the error of `read`; after a write, with the kind `outcome-unknown`.
     pub fn understood<T>(&self, repeatable: bool, read: Result<T, Error>) -> Result<T, Error> {
-        // What a write was answered 2xx has happened. That it could be repeated without harm makes it
-        // no failure of the service that passes.
+        // A write that was answered with 2xx has taken effect. Although it could be repeated, this
+        // is not a temporary failure of the service.
         read.map_err(|error| if repeatable && self.reads() { error } else { self.unknown(error) })
     }
 
@@ -223,7 +223,7 @@ impl Task {
         self.checkable(error)
     }
 
-    /// An error that tells how to find out whether the write happened, where nobody knows.
+    /// Adds to an error how to check whether the write took effect, if that is unknown.
     fn checkable(&self, mut error: Error) -> Error {
         if error.kind != ErrorKind::OutcomeUnknown {
             return error;
@@ -245,16 +245,16 @@ impl Task {
         error
     }
 
-    /// Sends the declared request and decodes the answer as declared. A long list is handed over
-    /// page by page.
+    /// Sends the declared request and decodes the response as declared. A long list is emitted page
+    /// by page.
     ///
     /// # Errors
     ///
-    /// As [`Task::send`], or an answer of another shape.
+    /// As [`Task::send`], or if the response has another shape.
     pub async fn run_declared(&self) -> Outcome {
         if let Some((member, paging)) = self.action.route.answer.list() {
             let emit = |outputs: Vec<OutputItem>| context::emit(self.item, &outputs);
-            // Boxed, so that actions that list nothing do not make room for it.
+            // Boxed, so that actions without listings do not reserve memory for it.
             return Box::pin(listing::list(self, member, paging, &emit)).await;
         }
         let request = self.request()?;
@@ -263,22 +263,22 @@ impl Task {
         self.understood(repeatable, self.decoded(&response))
     }
 
-    /// The output that an answer becomes.
+    /// The output of a response.
     ///
     /// # Errors
     ///
-    /// When it is not of the declared shape.
+    /// If it does not have the declared shape.
     pub fn decoded(&self, response: &Response) -> Outcome {
         let record = match self.action.route.answer {
             Answer::Nothing(record) => json::text(&record.value()),
             Answer::Object(member) => {
                 let members = response.members()?;
-                // Documentation and service disagree about names now and then.
+                // The documentation and the service sometimes use different names.
                 let record = members.get(member).or_else(|| members.only('{'));
                 let record = record
                     .ok_or_else(|| response.unexpected(&["has no `", member, "`"].concat()))?;
                 let record = record.to_owned();
-                // Some services answer with a list of one.
+                // Some services return a list with one element.
                 if let Some(elements) = json::elements(&record) {
                     return Ok(elements.into_iter().map(|one| self.output(one)).collect());
                 }
@@ -299,7 +299,7 @@ impl Task {
         Ok(vec![self.output(&record)])
     }
 
-    /// An output record: as the service wrote it, or flat where that is asked for.
+    /// An output record: unchanged, or flat if requested.
     pub fn output(&self, record: &str) -> OutputItem {
         if let Some(simple) = self.action.simple
             && self.flag("simplify")
@@ -310,7 +310,7 @@ impl Task {
         main(record.to_owned())
     }
 
-    /// Every record that the declared request yields, read: for code that goes on with them.
+    /// Every record of the declared request, for code that processes them.
     ///
     /// # Errors
     ///

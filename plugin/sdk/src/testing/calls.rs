@@ -48,26 +48,26 @@ impl Call {
         self
     }
 
-    /// Goes on when an item fails.
+    /// Continues after an item that fails.
     pub fn continue_on_fail(mut self) -> Self {
         self.options.insert("continue_on_fail".into(), true.into());
         self
     }
 
-    /// Sets how many items run at once.
+    /// Sets how many items run concurrently.
     pub fn concurrency(mut self, items: usize) -> Self {
         self.options.insert("concurrency".into(), items.into());
         self
     }
 
-    /// Asks that each item is reported as soon as it has ended, as an engine does that streams. See
+    /// Requests that each item is reported as soon as it ends, as a streaming engine does. See
     /// [`Host::finished`].
     pub fn finish_items(mut self) -> Self {
         self.options.insert("finish_items".into(), true.into());
         self
     }
 
-    /// Sets the version of the action that the workflow was built with; by default the newest.
+    /// Sets the version of the action that the workflow was built with; by default, the newest.
     pub fn version(mut self, version: u32) -> Self {
         self.version = Some(version);
         self
@@ -75,7 +75,7 @@ impl Call {
 }
 
 impl Host {
-    /// Calls an action for one item, and returns its records, with those that it emitted before it
+    /// Calls an action for one item, and returns its records, including those emitted before it
     /// ended.
     ///
     /// ```
@@ -99,11 +99,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// That of the item, or of the call.
+    /// Returns the error of the item or of the call.
     ///
     /// # Panics
     ///
-    /// When a record does not fit the output schema of the action.
+    /// If a record does not fit the output schema of the action.
     pub fn execute<P: Plugin>(&self, action: &str, parameters: Value) -> Result<Vec<Value>, Error> {
         self.call::<P>(Call::new(action).item(parameters))?.remove(0)
     }
@@ -137,8 +137,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the call makes no sense as a whole: there is no such action or version, or the slot is
-    /// empty.
+    /// If the call as a whole is invalid: there is no such action or version, or the slot is empty.
     ///
     /// # Panics
     ///
@@ -205,11 +204,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the choices cannot be read.
+    /// If the choices cannot be read.
     ///
     /// # Panics
     ///
-    /// When the document that the node returns is not valid.
+    /// If the document that the node returns is not valid.
     pub fn load_options<P: Plugin>(&self, query: OptionsQuery) -> Result<Options, Error> {
         use workflow_node_documents::Document as _;
         let options = self.run(|| node::load_options::<P>(query.to_json()))?;
@@ -248,18 +247,18 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the credential is not valid, or it cannot be tested.
+    /// If the credential is not valid, or if it cannot be tested.
     ///
     /// # Panics
     ///
-    /// When the document that the node returns is not valid.
+    /// If the document that the node returns is not valid.
     pub fn test<P: Plugin>(&self, slot: &str) -> Result<Identity, Error> {
         let identity = self.run(|| node::test::<P>(slot.to_owned()))?;
         Ok(schemas::read(&identity))
     }
 }
 
-/// The configuration that a node makes of a credential's fields.
+/// The configuration that a node derives from a credential's fields.
 ///
 /// ```
 /// # use workflow_node_sdk::{Map, Value, declare::*, documents::*, error::FieldError};
@@ -284,11 +283,11 @@ impl Host {
 ///
 /// # Errors
 ///
-/// The wrong fields.
+/// Returns the invalid fields.
 ///
 /// # Panics
 ///
-/// When the fields are not an object, or the configuration is not a valid document.
+/// If the fields are not an object, or the configuration is not a valid document.
 pub fn configure<P: Plugin>(
     credential_type: &str,
     fields: Value,
@@ -296,11 +295,11 @@ pub fn configure<P: Plugin>(
     configured::<P>(credential_type, fields, None)
 }
 
-/// As [`configure`], once the service has issued a token.
+/// As [`configure`], after the service has issued a token.
 ///
 /// # Errors
 ///
-/// The wrong fields.
+/// Returns the invalid fields.
 ///
 /// # Panics
 ///

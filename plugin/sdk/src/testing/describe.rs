@@ -1,11 +1,11 @@
-//! What a node says about itself.
+//! The description of a node.
 
 use workflow_node_documents::{CredentialTypes, Example, Node, Schema, Triggers};
 
 use super::schemas;
 use crate::node::{self, Plugin};
 
-/// What a node says about itself: the documents that its component describes.
+/// The description of a node: the documents that its component returns.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Description {
@@ -17,7 +17,7 @@ pub struct Description {
     pub triggers: Triggers,
 }
 
-/// What a node says about itself, compared with the schemas of the contract.
+/// The description of a node, validated against the schemas of the contract.
 ///
 /// ```
 /// # use workflow_node_sdk::{declare::*, node::{Declares, Plugin}};
@@ -35,7 +35,7 @@ pub struct Description {
 ///
 /// # Panics
 ///
-/// When a document is not valid, or an action has no code.
+/// If a document is not valid, or an action has no code.
 pub fn describe<P: Plugin>() -> Description {
     Description {
         node: schemas::read(&node::describe::<P>(true)),
@@ -44,9 +44,9 @@ pub fn describe<P: Plugin>() -> Description {
     }
 }
 
-/// Checks what can be checked of a node without a service: its documents, the code of its actions,
-/// its examples against their forms, and declared records against their output schemas. A host checks
-/// the same when it loads the component.
+/// Checks everything about a node that needs no service: its documents, the code of its actions,
+/// its examples against their forms, and declared records against their output schemas. A host
+/// performs the same checks when it loads the component.
 ///
 /// ```
 /// # use workflow_node_sdk::{declare::*, node::{Declares, Plugin}};
@@ -64,7 +64,7 @@ pub fn describe<P: Plugin>() -> Description {
 ///
 /// # Panics
 ///
-/// With the first problem.
+/// Panics at the first problem.
 pub fn assert_sound<P: Plugin>() {
     let description = describe::<P>();
     let types = &description.credential_types.credential_types;

@@ -14,16 +14,16 @@ use crate::node::{self, Outcome, OutputItem, Plugin};
 
 type Answer = Box<dyn FnMut(&Request) -> Result<Response, SendError>>;
 
-/// A host without a network and without a clock of its own: a script or a closure answers requests,
-/// and time passes only while the node waits.
+/// A host without a network and without a real clock: a script or a closure answers requests, and
+/// time passes only while the node waits.
 ///
-/// Clones are the same host. All calls of one host are calls of one instance of the component.
+/// Clones share one host. All calls of one host are calls of one instance of the component.
 #[derive(Clone)]
 pub struct Host(pub(super) Rc<RefCell<State>>);
 
 pub(super) struct State {
     answer: Answer,
-    /// Responses of a script that are left.
+    /// Remaining responses of a script.
     script: Option<Rc<RefCell<VecDeque<Response>>>>,
     requests: Vec<Request>,
     credentials: BTreeMap<String, CredentialView>,
@@ -43,7 +43,7 @@ pub(super) struct State {
     pub(super) checks_output: bool,
 }
 
-/// A request or a timer under way.
+/// A request or a timer in progress.
 struct Open {
     ticket: u64,
     /// When it finishes, in milliseconds since 1970.
@@ -52,12 +52,12 @@ struct Open {
 
 thread_local! {
     static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
-    /// The host that guest code ran against last: another host stands for another instance.
+    /// The last host that guest code ran against: another host means another instance.
     static LAST: RefCell<Option<Host>> = const { RefCell::new(None) };
 }
 
-/// A response with a JSON body, given as text so that a test can write it exactly as the service
-/// does. See [`json`] for values.
+/// A response with a JSON body, given as text so that a test can write exactly what the service
+/// returns. See [`json`] for values.
 pub fn answer(status: u16, body: &str) -> Response {
     Response {
         status,
@@ -80,7 +80,7 @@ pub fn json(status: u16, body: Value) -> Response {
 }
 
 impl Host {
-    /// A host whose service is a closure.
+    /// Creates a host whose service is a closure.
     ///
     /// ```
     /// use workflow_node_sdk::{block_on, http::{self, Request}, testing::{Host, answer}};
@@ -118,8 +118,9 @@ impl Host {
         })))
     }
 
-    /// A host whose service gives these responses, one after the other. A request for which there is
-    /// none left panics; [`assert_finished`](Self::assert_finished) finds responses that are left.
+    /// Creates a host whose service returns these responses, one after the other. A request without
+    /// a remaining response panics; [`assert_finished`](Self::assert_finished) finds responses that
+    /// were not requested.
     ///
     /// ```
     /// use workflow_node_sdk::{block_on, http::{self, Request}, testing::{Host, answer}};
@@ -144,22 +145,23 @@ impl Host {
         host
     }
 
-    /// Checks that the script was played to its end.
+    /// Checks that all responses of the script were requested.
     ///
     /// # Panics
     ///
-    /// When responses are left.
+    /// Panics if responses remain.
     pub fn assert_finished(&self) {
         let state = self.0.borrow();
         let left = state.script.as_ref().map_or(0, |script| script.borrow().len());
         assert!(left == 0, "{left} responses of the script are left");
     }
 
-    /// Connects a credential: fills a slot with what a node's own `configure` makes of the fields.
+    /// Connects a credential: fills a slot with the result of the node's `configure` for these
+    /// fields.
     ///
     /// # Panics
     ///
-    /// When `configure` refuses the fields.
+    /// Panics if `configure` refuses the fields.
     #[must_use]
     pub fn connected<P: Plugin>(self, slot: &str, credential_type: &str, fields: Value) -> Self {
         let Value::Object(fields) = fields else { panic!("the fields are an object") };
@@ -189,7 +191,7 @@ impl Host {
         self
     }
 
-    /// Says which scopes the credential in a slot was granted.
+    /// Sets the scopes that the credential in a slot was granted.
     #[must_use]
     pub fn with_granted_scopes(self, slot: &str, scopes: &[&str]) -> Self {
         if let Some(view) = self.0.borrow_mut().credentials.get_mut(slot) {
@@ -198,7 +200,7 @@ impl Host {
         self
     }
 
-    /// Does something before each answer.
+    /// Runs a closure before each response.
     #[must_use]
     pub fn before_each(self, mut first: impl FnMut(&Request) + 'static) -> Self {
         {
@@ -220,7 +222,7 @@ impl Host {
         self
     }
 
-    /// Lets each response take so long, in milliseconds of the virtual clock.
+    /// Lets each response take this long, in milliseconds of the virtual clock.
     ///
     /// ```
     /// use workflow_node_sdk::{block_on, http::{self, Request}, testing::{Host, answer}, time};
@@ -248,7 +250,7 @@ impl Host {
         self
     }
 
-    /// Accepts output that does not fit its schema: for tests whose service returns parts of
+    /// Accepts output that does not fit its schema, for tests whose service returns incomplete
     /// records.
     #[must_use]
     pub fn without_output_check(self) -> Self {
@@ -256,7 +258,8 @@ impl Host {
         self
     }
 
-    /// Finishes first what was started last, among what would finish at the same time.
+    /// Of several operations that finish at the same time, finishes the one that was started last
+    /// first.
     #[must_use]
     pub fn last_first(self) -> Self {
         self.0.borrow_mut().is_last_first = true;
@@ -270,7 +273,7 @@ impl Host {
 
     /// Runs guest code against this host. All runs against one host are calls of one instance.
     pub fn run<T>(&self, guest: impl FnOnce() -> T) -> T {
-        /// Takes the host away when the guest returns or panics.
+        /// Removes the host when the guest returns or panics.
         struct End;
         impl Drop for End {
             fn drop(&mut self) {
@@ -305,19 +308,19 @@ impl Host {
     ///
     /// # Panics
     ///
-    /// When none or several were sent.
+    /// Panics if none or several were sent.
     pub fn only_request(&self) -> Sent {
         let mut sent = self.sent();
         assert!(sent.len() == 1, "{} requests were sent: {sent:?}", sent.len());
         sent.remove(0)
     }
 
-    /// How many requests and timers were open at once at most.
+    /// Maximum number of requests and timers that were open at once.
     pub fn most_open(&self) -> usize {
         self.0.borrow().most_open
     }
 
-    /// How many requests and timers the node gave up.
+    /// Number of requests and timers that the node canceled.
     pub fn given_up(&self) -> usize {
         self.0.borrow().given_up
     }
@@ -327,8 +330,8 @@ impl Host {
         self.0.borrow().emitted.clone()
     }
 
-    /// The items that were reported as soon as they had ended, in that order, with how they ended:
-    /// see [`Call::finish_items`](super::Call::finish_items).
+    /// The items that were reported as soon as they ended, in that order, with their outcome: see
+    /// [`Call::finish_items`](super::Call::finish_items).
     pub fn finished(&self) -> Vec<(u32, Outcome)> {
         self.0.borrow().finished.clone()
     }
@@ -352,7 +355,7 @@ impl State {
         self.tickets
     }
 
-    /// Takes out what finishes next, and sets the clock to that time.
+    /// Removes the operation that finishes next, and sets the clock to that time.
     fn finish(&mut self) -> Option<u64> {
         let first = self.open.iter().map(|open| open.due).min()?;
         let is_next = |open: &Open| open.due == first;

@@ -1,5 +1,5 @@
-//! Native tests of a node: a host that a script or a closure drives, a virtual clock, and every
-//! function that the component exports. With the feature `testing`; needs no WebAssembly and no
+//! Native tests of a node: a host driven by a script or a closure, a virtual clock, and every
+//! function that the component exports. Requires the feature `testing`; needs no WebAssembly and no
 //! network.
 //!
 //! ```toml
@@ -7,8 +7,8 @@
 //! workflow-node-sdk = { version = "0.1", features = ["testing"] }
 //! ```
 //!
-//! A call goes the way of a call in the component, and what the node returns is compared with what
-//! it describes: output with its schema, and documents with the schemas of the contract.
+//! A call takes the same path as in the component, and the result is validated against the node's
+//! description: output against its schema, and documents against the schemas of the contract.
 //!
 //! | what the component exports | how a test calls it |
 //! | --- | --- |

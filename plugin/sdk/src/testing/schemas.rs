@@ -1,4 +1,4 @@
-//! Compares documents and output with their schemas.
+//! Validates documents and output against their schemas.
 
 use std::any::type_name;
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ pub(super) fn outputs<P: Plugin>() -> Outputs {
     if let Some(known) = KNOWN.with_borrow(|known| known.get(name).cloned()) {
         return known;
     }
-    // Whether the documents are valid is what `assert_sound` says.
+    // `assert_sound` checks whether the documents are valid.
     let node = Node::from_json(&P::declaration().describe()).expect("the node's document");
     let triggers = P::declaration().describe_triggers();
     let triggers = Triggers::from_json(&triggers).expect("the triggers' document");
@@ -48,7 +48,7 @@ pub(super) fn outputs<P: Plugin>() -> Outputs {
 ///
 /// # Panics
 ///
-/// When it is not a schema.
+/// Panics if it is not a schema.
 pub(super) fn validator(shared: &Schemas, schema: &Schema, name: &str) -> Validator {
     let whole = json!({ "$defs": **shared, "allOf": [schema.value()] });
     jsonschema::validator_for(&whole)
@@ -59,7 +59,7 @@ pub(super) fn validator(shared: &Schemas, schema: &Schema, name: &str) -> Valida
 ///
 /// # Panics
 ///
-/// With everything that does not fit.
+/// Panics with every problem.
 pub(super) fn assert_example(form: &Validator, parameters: &Value, what: &str) {
     let problems = problems(form, parameters);
     assert!(
@@ -84,7 +84,7 @@ fn problems(validator: &Validator, value: &Value) -> String {
 ///
 /// # Panics
 ///
-/// With everything that does not fit.
+/// Panics with every problem.
 pub(super) fn assert_fits(validator: &Validator, value: &Value, what: &str) {
     let problems = problems(validator, value);
     assert!(
@@ -95,11 +95,11 @@ pub(super) fn assert_fits(validator: &Validator, value: &Value, what: &str) {
     );
 }
 
-/// Reads a document that the node wrote, and checks it against the contract's schema.
+/// Reads a document that the node returned, and validates it against the contract's schema.
 ///
 /// # Panics
 ///
-/// When it does not fit.
+/// Panics if it is not valid.
 pub(super) fn read<D: Document>(text: &str) -> D {
     let value: Value = serde_json::from_str(text).expect("a document is JSON");
     let schema: Value = serde_json::from_str(D::SCHEMA).expect("a schema is JSON");

@@ -45,7 +45,7 @@ impl Sent {
         if scheme.is_empty() { "" } else { &self.0.url[..length] }
     }
 
-    /// The path of the URL, as it was sent.
+    /// The path of the URL, unchanged.
     pub fn path(&self) -> &str {
         let path = &self.0.url[self.origin().len()..];
         path.split('?').next().unwrap_or_default()
@@ -61,7 +61,7 @@ impl Sent {
         pairs(self.0.url.split_once('?').map_or("", |(_, query)| query), name)
     }
 
-    /// The first header of a name, compared without case.
+    /// The first header with this name, ignoring case.
     pub fn header_value(&self, name: &str) -> Option<&str> {
         let mut headers = self.0.headers.iter();
         let found = headers.find(|(candidate, _)| candidate.eq_ignore_ascii_case(name));
@@ -72,7 +72,7 @@ impl Sent {
     ///
     /// # Panics
     ///
-    /// When there is no body, or it is not JSON.
+    /// Panics if there is no body, or if it is not JSON.
     pub fn json(&self) -> Value {
         let body = self.0.body.as_deref().expect("the request has a body");
         serde_json::from_slice(body).expect("the body is JSON")

@@ -44,13 +44,13 @@ impl Subscription {
         }
     }
 
-    /// Sets where the service delivers.
+    /// Sets the URL that the service delivers to.
     pub fn callback_url(mut self, url: impl Into<String>) -> Self {
         self.callback_url = Some(url.into());
         self
     }
 
-    /// Sets what the last [`Host::setup`] returned.
+    /// Sets the state that the last [`Host::setup`] returned.
     pub fn state(mut self, state: Value) -> Self {
         self.state = Some(state);
         self
@@ -62,7 +62,7 @@ impl Subscription {
         self
     }
 
-    /// Sets the version of the trigger that the workflow was built with; by default the newest.
+    /// Sets the version of the trigger that the workflow was built with; by default, the newest.
     pub fn version(mut self, version: u32) -> Self {
         self.version = Some(version);
         self
@@ -82,7 +82,7 @@ impl Subscription {
 }
 
 impl Host {
-    /// Creates or repairs what delivers, and returns the state of the subscription.
+    /// Creates or repairs the webhook, and returns the state of the subscription.
     ///
     /// ```
     /// # use workflow_node_sdk::{Value, declare::*, error::Error, http::{self, Request}};
@@ -134,7 +134,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When it cannot be set up.
+    /// If it cannot be set up.
     pub fn setup<P: Webhooks + 'static>(
         &self,
         subscription: &Subscription,
@@ -142,11 +142,11 @@ impl Host {
         self.run(|| webhooks::<P>().run_setup(subscription.raw::<P>()))
     }
 
-    /// Asks the service what has become of what delivers. See [`Host::setup`] for an example.
+    /// Asks the service for the status of the webhook. See [`Host::setup`] for an example.
     ///
     /// # Errors
     ///
-    /// When the service cannot be asked.
+    /// If the service does not respond successfully.
     pub fn check<P: Webhooks + 'static>(
         &self,
         subscription: &Subscription,
@@ -154,11 +154,11 @@ impl Host {
         self.run(|| trigger::check(webhooks::<P>(), subscription.raw::<P>()))
     }
 
-    /// Removes what delivers. See [`Host::setup`] for an example.
+    /// Removes the webhook. See [`Host::setup`] for an example.
     ///
     /// # Errors
     ///
-    /// When it cannot be removed.
+    /// If it cannot be removed.
     pub fn teardown<P: Webhooks + 'static>(
         &self,
         subscription: &Subscription,
@@ -170,11 +170,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the delivery cannot be read.
+    /// If the delivery cannot be read.
     ///
     /// # Panics
     ///
-    /// When an event does not fit the output schema of the trigger.
+    /// Panics if an event does not fit the output schema of the trigger.
     pub fn receive<P: Webhooks + 'static>(
         &self,
         subscription: &Subscription,
@@ -186,7 +186,7 @@ impl Host {
         Ok(received)
     }
 
-    /// Asks the service what is new since a cursor; `None` starts now.
+    /// Polls for events since a cursor; `None` starts now.
     ///
     /// ```
     /// # use workflow_node_sdk::{Value, declare::*, error::Error, http::{self, Request}};
@@ -218,11 +218,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When the service cannot be asked.
+    /// If the service does not respond successfully.
     ///
     /// # Panics
     ///
-    /// When an event does not fit the output schema of the trigger.
+    /// Panics if an event does not fit the output schema of the trigger.
     pub fn poll<P: Polls + 'static>(
         &self,
         subscription: &Subscription,

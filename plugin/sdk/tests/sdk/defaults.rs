@@ -87,7 +87,7 @@ impl Plugin for Forgetful {
 }
 
 #[test]
-fn a_misspelt_base_url_is_found_when_a_credential_is_connected() {
+fn a_misspelled_base_url_is_found_when_a_credential_is_connected() {
     let errors = configure::<Forgetful>("key").unwrap_err();
     assert_eq!(
         errors[0].message,
@@ -96,7 +96,7 @@ fn a_misspelt_base_url_is_found_when_a_credential_is_connected() {
     );
 }
 
-/// A plugin with actions that are declared to have code of their own.
+/// A plugin with actions that are declared to have custom code.
 struct Codeless;
 
 static CODELESS: Node = Node::builder("codeless", "Codeless", "")
@@ -197,7 +197,7 @@ fn a_trigger_without_its_code_is_found_when_the_node_describes_itself() {
 }
 
 #[test]
-fn the_status_of_a_response_decides_what_it_means() {
+fn the_status_of_a_response_determines_the_error_kind() {
     for (status, kind) in [
         (302, ErrorKind::Unavailable),
         (400, ErrorKind::InvalidInput),

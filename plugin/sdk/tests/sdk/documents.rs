@@ -30,7 +30,7 @@ fn the_description_is_the_same_on_every_call() {
 }
 
 #[test]
-fn a_paged_action_says_that_it_emits() {
+fn a_paged_action_declares_that_it_emits() {
     let document: Value = serde_json::from_str(&node::describe::<Things>(false)).unwrap();
     let emits = |name: &str| {
         let actions = document["actions"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! The example: a project of its own, which the README shows in full.
+//! The example: a separate project, which the README shows in full.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn read(path: &str) -> String {
 }
 
 #[test]
-fn the_readme_shows_the_example_as_it_is() {
+fn the_readme_shows_the_example_unchanged() {
     let readme = read("README.md");
     let blocks: Vec<&str> = readme.split("```").skip(1).step_by(2).collect();
     let code = read("example/src/lib.rs");
@@ -33,7 +33,7 @@ fn the_readme_shows_the_example_as_it_is() {
 }
 
 #[test]
-fn the_guide_names_actions_and_parameters_that_the_example_has() {
+fn the_guide_uses_names_of_the_example() {
     let guide = read("../../docs/writing-a-node.md");
     let commands: Vec<&str> =
         guide.lines().filter(|line| line.contains("release/weather.wasm")).collect();

@@ -19,7 +19,7 @@ async fn fetch(number: usize) -> String {
 }
 
 #[test]
-fn joined_requests_are_under_way_together_and_keep_their_order() {
+fn joined_requests_run_concurrently_and_keep_their_order() {
     for host in [echo_host(), echo_host().last_first()] {
         let bodies = host.run(|| block_on(join_all((0..50).map(fetch))));
         assert_eq!(bodies, (0..50).map(|number| number.to_string()).collect::<Vec<_>>());
@@ -56,7 +56,7 @@ fn a_bound_of_zero_still_makes_progress() {
 }
 
 #[test]
-fn bounded_work_over_nothing_ends() {
+fn bounded_work_without_input_ends() {
     echo_host().run(|| {
         block_on(each_bounded(std::iter::empty::<usize>(), 4, |_, n| fetch(n), |_, _| {}));
     });
@@ -87,7 +87,7 @@ fn bounded_work_may_be_nested_in_bounded_work() {
 }
 
 #[test]
-fn a_future_that_wakes_itself_is_asked_again() {
+fn a_future_that_wakes_itself_is_polled_again() {
     let yield_once = || {
         let mut has_yielded = false;
         poll_fn(move |context| {
@@ -106,7 +106,7 @@ fn a_future_that_wakes_itself_is_asked_again() {
 }
 
 #[test]
-fn dropping_a_request_gives_its_ticket_up() {
+fn dropping_a_request_cancels_its_ticket() {
     let host = echo_host();
     host.run(|| {
         block_on(async {
@@ -125,14 +125,14 @@ fn dropping_a_request_gives_its_ticket_up() {
 }
 
 #[test]
-fn a_finished_request_is_not_given_up() {
+fn a_finished_request_is_not_canceled() {
     let host = echo_host();
     host.run(|| block_on(fetch(1)));
     assert_eq!(host.given_up(), 0);
 }
 
 #[test]
-fn a_timer_is_a_future_like_any_other() {
+fn a_timer_is_a_future() {
     let host = echo_host();
     host.run(|| {
         block_on(async {
@@ -154,6 +154,6 @@ fn streams_of_requests_are_buffered() {
 
 #[test]
 #[should_panic(expected = "no ticket is open")]
-fn waiting_for_what_never_comes_is_a_defect_and_not_a_hang() {
+fn waiting_without_an_open_ticket_panics_instead_of_hanging() {
     echo_host().run(|| block_on(std::future::pending::<()>()));
 }

@@ -21,7 +21,7 @@ fn by_id(missing: &'static [&'static str]) -> Host {
 }
 
 #[test]
-fn results_stand_in_the_order_of_the_items() {
+fn results_have_the_order_of_the_items() {
     let host = by_id(&[]).last_first();
     let results = call(&host, "thing.get", &things(100), &json!({}));
     for (number, result) in results.into_iter().enumerate() {
@@ -31,14 +31,14 @@ fn results_stand_in_the_order_of_the_items() {
 }
 
 #[test]
-fn the_engine_decides_how_many_items_are_under_way() {
+fn the_engine_sets_how_many_items_run_concurrently() {
     let host = by_id(&[]);
     call(&host, "thing.get", &things(10), &json!({"concurrency": 2}));
     assert_eq!(host.most_open(), 2);
 }
 
 #[test]
-fn after_a_failure_no_further_item_is_begun() {
+fn after_a_failure_no_further_item_begins() {
     let host = by_id(&["1"]);
     let results = call(&host, "thing.get", &things(6), &json!({"concurrency": 2}));
     let kinds: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|error| error.kind)).collect();
@@ -72,7 +72,7 @@ fn an_invalid_item_sends_nothing_and_fails_alone() {
 }
 
 #[test]
-fn once_the_engine_cancels_nothing_is_begun() {
+fn after_a_cancellation_no_item_begins() {
     let host = by_id(&[]);
     host.cancel();
     let results = call(&host, "thing.get", &things(3), &json!({"continue_on_fail": true}));
@@ -83,12 +83,12 @@ fn once_the_engine_cancels_nothing_is_begun() {
 }
 
 #[test]
-fn a_call_without_items_gives_no_results() {
+fn a_call_without_items_returns_no_results() {
     assert!(call(&by_id(&[]), "thing.get", &[], &json!({})).is_empty());
 }
 
 #[test]
-fn a_call_that_makes_no_sense_fails_as_a_whole() {
+fn an_invalid_call_fails_as_a_whole() {
     let host = by_id(&[]);
     let call = |node: &str, action: &str, version| {
         let call = Call {
@@ -111,7 +111,7 @@ fn a_call_that_makes_no_sense_fails_as_a_whole() {
 }
 
 #[test]
-fn an_empty_slot_is_told_before_anything_is_sent() {
+fn an_empty_slot_is_reported_before_anything_is_sent() {
     let host = Host::answering(|_| Ok(answer(200, "{}")));
     let call = Call {
         node: "things".into(),
@@ -147,7 +147,7 @@ fn a_request_names_its_slot_and_carries_the_services_headers() {
 }
 
 #[test]
-fn an_answer_becomes_output_as_declared() {
+fn a_response_becomes_output_as_declared() {
     let body = r#"{"thing":{"id":12345678901234567890123, "x":1.10},"y":2}"#;
     let host = host(move |_| Ok(answer(200, body)));
     let whole = call_one(&host, "thing.get", json!({"thing_id": "1"})).unwrap();
@@ -159,7 +159,7 @@ fn an_answer_becomes_output_as_declared() {
 }
 
 #[test]
-fn an_answer_of_another_shape_is_an_error_and_no_output() {
+fn a_response_of_another_shape_is_an_error_without_output() {
     for body in ["", "<html>", "[1]", r#"{"thing"#, r#"{"other":{}}"#] {
         let host = host(move |_| Ok(answer(200, body)));
         let error = call_one(&host, "thing.put", json!({"name": "n"})).unwrap_err();

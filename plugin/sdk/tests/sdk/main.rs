@@ -1,4 +1,4 @@
-//! The SDK as a node's author sees it: a small plugin, calls, and the requests that come of them.
+//! The SDK as a node's author sees it: a small plugin, calls, and their requests.
 
 mod defaults;
 mod documents;

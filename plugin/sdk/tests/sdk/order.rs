@@ -6,7 +6,7 @@ use workflow_node_sdk::testing::answer;
 use crate::plugin::{call, host};
 
 #[test]
-fn writes_to_the_same_thing_stay_in_item_order_and_others_do_not_wait() {
+fn writes_to_one_object_keep_item_order_and_others_do_not_wait() {
     // What was started last ends first, so that nothing but the rule keeps the order.
     let host = host(|_| Ok(answer(200, "{}"))).last_first();
     let items: Vec<Value> = (0..12)
@@ -27,7 +27,7 @@ fn writes_to_the_same_thing_stay_in_item_order_and_others_do_not_wait() {
 }
 
 #[test]
-fn what_is_written_follows_from_the_request() {
+fn the_written_object_is_derived_from_the_request() {
     let most_open = |action: &str, item: &dyn Fn(usize) -> Value| {
         let host = host(|_| Ok(answer(200, r#"{"thing":{"id":"P1"}}"#)));
         let items: Vec<Value> = (0..4).map(item).collect();
@@ -45,7 +45,7 @@ fn what_is_written_follows_from_the_request() {
 }
 
 #[test]
-fn two_ways_to_name_a_thing_name_the_same() {
+fn an_id_and_a_name_of_one_object_share_its_order() {
     let host = host(|request| {
         let lists = request.method == "GET";
         let body = r#"{"more":false,"things":[{"id":"P1","name":"door"}]}"#;
@@ -58,7 +58,7 @@ fn two_ways_to_name_a_thing_name_the_same() {
 }
 
 #[test]
-fn a_failed_write_does_not_hold_up_the_next() {
+fn a_failed_write_does_not_block_the_next_one() {
     let host = host(|request| {
         let fails = request.body.as_ref().unwrap().windows(3).any(|at| at == b"bad");
         Ok(answer(if fails { 400 } else { 200 }, "{}"))
@@ -71,7 +71,7 @@ fn a_failed_write_does_not_hold_up_the_next() {
 }
 
 #[test]
-fn a_batch_gets_all_good_items_and_gives_each_its_outcome() {
+fn a_batch_receives_all_valid_items_and_returns_each_outcome() {
     let host = host(|_| panic!("nothing is sent"));
     let items = [json!({"name": "a"}), json!({"wrong": 1}), json!({"name": "b"})];
     let results = call(&host, "thing.join", &items, &json!({"continue_on_fail": true}));

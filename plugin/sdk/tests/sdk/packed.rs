@@ -56,7 +56,7 @@ fn bare_slots() -> Vec<Slot> {
 }
 
 #[test]
-fn every_action_and_reference_is_read_as_it_was_written() {
+fn every_packed_action_and_reference_is_read_unchanged() {
     let place = Place::new();
     pack::write_to(&place.0, &NODE);
     let table = |name: &str| Table(place.read(name));

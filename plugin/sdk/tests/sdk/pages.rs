@@ -165,7 +165,7 @@ fn all_pages_of_a_listing_by_number_have_one_size() {
 }
 
 #[test]
-fn no_page_is_asked_for_beyond_the_limit() {
+fn no_page_is_requested_beyond_the_limit() {
     for kind in ["numbered.list", "linked.list", "next.list"] {
         let host = service(1_000);
         call_one(&host, kind, json!({"limit": 6})).unwrap();
@@ -174,7 +174,7 @@ fn no_page_is_asked_for_beyond_the_limit() {
 }
 
 #[test]
-fn a_record_that_moves_to_the_next_page_comes_once() {
+fn a_record_that_moves_to_the_next_page_is_yielded_once() {
     let host = host(|request| {
         Ok(match query(request, "page") {
             None => answer(200, r#"[{"id":1},{"id":2},{"id":3}]"#),
@@ -227,7 +227,7 @@ fn a_next_page_at_another_origin_ends_the_listing_with_an_error() {
 }
 
 #[test]
-fn a_credential_that_the_service_repeats_in_the_next_url_is_left_to_the_host() {
+fn a_credential_in_the_next_url_is_left_to_the_host() {
     let host = host(|request| {
         let is_first = query(request, "page").is_none();
         let next = "https://api.test/next?key=[credential removed]&page=2&q=a%20b";
@@ -242,7 +242,7 @@ fn a_credential_that_the_service_repeats_in_the_next_url_is_left_to_the_host() {
 }
 
 #[test]
-fn a_listing_of_any_kind_that_goes_round_in_circles_ends_with_an_error() {
+fn a_listing_that_repeats_itself_ends_with_an_error() {
     let stuck = |kind: &str, page: fn(usize) -> Response| {
         let asked = std::cell::Cell::new(0);
         let host = host(move |_| {
@@ -293,7 +293,7 @@ fn an_answer_that_is_not_the_declared_list_is_an_error() {
 }
 
 #[test]
-fn a_service_that_cuts_a_list_is_not_taken_for_one_that_has_returned_everything() {
+fn a_list_cut_by_the_service_is_not_mistaken_for_a_complete_one() {
     let full: Vec<_> = (0..50).map(record).collect();
     let body = json!({ "parts": full }).to_string();
     let host = host(move |_| Ok(answer(200, &body)));

@@ -7,7 +7,7 @@ use workflow_node_sdk::testing::{Host, answer};
 
 use crate::plugin::{Outcome, call_one, host, query};
 
-/// A collection of `total` records, handed out by offset in pages of at most `largest`.
+/// A collection of `total` records, returned by offset in pages of at most `largest`.
 fn records(total: u64, largest: u64) -> Host {
     host(move |request| {
         let offset = query(request, "offset").unwrap_or(0);
@@ -35,7 +35,7 @@ fn pages(requests: &[Request]) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn exactly_the_limit_is_returned_and_no_more_is_asked_for() {
+fn exactly_the_limit_is_returned_and_no_more_is_requested() {
     let host = records(1_000, 100);
     let result = call_one(&host, "record.list", json!({"limit": 250}));
     assert_eq!(yielded(&host, result), ids(250));
@@ -43,7 +43,7 @@ fn exactly_the_limit_is_returned_and_no_more_is_asked_for() {
 }
 
 #[test]
-fn without_a_limit_it_is_a_hundred() {
+fn the_default_limit_is_a_hundred() {
     let host = records(1_000, 100);
     let result = call_one(&host, "record.list", json!({}));
     assert_eq!(yielded(&host, result), ids(100));
@@ -51,7 +51,7 @@ fn without_a_limit_it_is_a_hundred() {
 }
 
 #[test]
-fn all_means_every_record_and_beats_the_limit() {
+fn all_returns_every_record_regardless_of_the_limit() {
     let host = records(230, 100);
     let result = call_one(&host, "record.list", json!({"all": true, "limit": 1}));
     assert_eq!(yielded(&host, result), ids(230));
@@ -59,14 +59,14 @@ fn all_means_every_record_and_beats_the_limit() {
 }
 
 #[test]
-fn all_of_nothing_is_nothing() {
+fn all_of_an_empty_list_is_empty() {
     let host = records(0, 100);
     let result = call_one(&host, "record.list", json!({"all": true}));
     assert_eq!(yielded(&host, result), ids(0));
 }
 
 #[test]
-fn pages_are_handed_over_as_they_come() {
+fn pages_are_emitted_as_they_arrive() {
     let host = records(230, 100);
     let result = call_one(&host, "record.list", json!({"all": true}));
     assert_eq!(host.emitted().len(), 200);
@@ -74,7 +74,7 @@ fn pages_are_handed_over_as_they_come() {
 }
 
 #[test]
-fn smaller_pages_than_asked_for_lose_nothing() {
+fn smaller_pages_than_requested_lose_no_records() {
     let host = records(100, 30);
     let result = call_one(&host, "record.list", json!({"all": true}));
     assert_eq!(yielded(&host, result), ids(100));
@@ -82,7 +82,7 @@ fn smaller_pages_than_asked_for_lose_nothing() {
 }
 
 #[test]
-fn the_whole_window_can_be_had() {
+fn the_whole_window_can_be_read() {
     let host = records(10_000, 100);
     let result = call_one(&host, "record.list", json!({"all": true}));
     assert_eq!(yielded(&host, result).len(), 10_000);
@@ -110,7 +110,7 @@ fn the_last_page_of_the_window_is_cut_to_fit() {
 }
 
 #[test]
-fn an_empty_page_that_promises_more_is_an_error() {
+fn an_empty_page_that_announces_more_is_an_error() {
     let host = host(|_| Ok(answer(200, r#"{"records":[],"more":true}"#)));
     let error = call_one(&host, "record.list", json!({"all": true})).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable);
@@ -127,7 +127,7 @@ fn a_listing_without_its_list_is_an_error() {
 }
 
 #[test]
-fn records_are_passed_on_as_they_were_written() {
+fn records_are_passed_on_unchanged() {
     let record = r#"{ "n":12345678901234567890123, "f":1.10,"unknown":{"a":[null]},"s":"\u00e9" }"#;
     let host =
         host(move |_| Ok(answer(200, &format!(r#"{{"more":false,"records":[ {record} ,1]}}"#))));
@@ -135,7 +135,7 @@ fn records_are_passed_on_as_they_were_written() {
 }
 
 #[test]
-fn a_failing_page_leaves_what_was_handed_over() {
+fn a_failing_page_keeps_the_emitted_records() {
     let mut count = 0;
     let host = host(move |_| {
         count += 1;
@@ -181,13 +181,13 @@ fn an_absent_or_empty_cursor_ends_the_listing() {
 }
 
 #[test]
-fn a_list_without_pages_is_cut_here() {
+fn a_list_without_pages_is_cut_by_the_sdk() {
     let host = host(|_| Ok(answer(200, r#"{"names":["a","b","c"]}"#)));
     assert_eq!(call_one(&host, "name.list", json!({"limit": 2})).unwrap(), [r#""a""#, r#""b""#]);
     assert_eq!(host.requests()[0].url, "https://api.test/names");
 }
 
-/// A collection that tells its total, and how many requests were under way at once.
+/// A collection that returns its total, and the number of concurrent requests.
 fn counted(total: u64) -> Host {
     host(move |request| {
         let offset = query(request, "offset").unwrap_or(0);
@@ -212,7 +212,7 @@ fn requests(records: u64) -> u64 {
 }
 
 #[test]
-fn once_the_total_is_known_pages_are_fetched_at_the_same_time_and_none_in_vain() {
+fn once_the_total_is_known_only_needed_pages_are_fetched_concurrently() {
     for total in [0, 99, 100, 101, 200, 201, 999, 1_000, 1_001] {
         for last_first in [false, true] {
             let host = if last_first { counted(total).last_first() } else { counted(total) };
@@ -226,7 +226,7 @@ fn once_the_total_is_known_pages_are_fetched_at_the_same_time_and_none_in_vain()
 }
 
 #[test]
-fn a_limit_is_exact_whatever_is_fetched_ahead() {
+fn a_limit_is_exact_with_read_ahead() {
     for limit in [1, 100, 250, 333, 640, 700] {
         let host = counted(700);
         let result = call_one(&host, "record.list", json!({"limit": limit}));
@@ -236,7 +236,7 @@ fn a_limit_is_exact_whatever_is_fetched_ahead() {
 }
 
 #[test]
-fn the_total_is_asked_for_once_and_only_where_there_is_more_than_two_pages() {
+fn the_total_is_requested_once_and_only_for_more_than_two_pages() {
     let host = counted(150);
     yielded(&host, call_one(&host, "record.list", json!({"limit": 150}))).len();
     assert!(host.requests().iter().all(|request| !request.url.contains("total")));
@@ -247,7 +247,7 @@ fn the_total_is_asked_for_once_and_only_where_there_is_more_than_two_pages() {
 }
 
 #[test]
-fn records_that_arrive_meanwhile_come_once_and_push_none_away() {
+fn records_that_arrive_meanwhile_are_yielded_once_and_hide_none() {
     // The newest first: with each request one more has arrived in front.
     let mut arrived = 0;
     let host = host(move |request| {
@@ -303,7 +303,7 @@ fn disordered(late: usize, moved: i64) -> Host {
 }
 
 #[test]
-fn what_moves_while_pages_are_under_way_together_is_noticed() {
+fn records_that_move_between_concurrent_pages_are_noticed() {
     for late in 2..=5 {
         for moved in [1, 7, 120, -1, -7] {
             let host = disordered(late, moved);
@@ -372,7 +372,7 @@ fn a_cursor_in_the_body_leads_from_page_to_page() {
 }
 
 #[test]
-fn a_flat_record_is_given_on_request() {
+fn a_flat_record_is_returned_on_request() {
     let body = r#"{"things":[{"id":"P1","owner":{"summary":"Ada"},"x":1}],"more":false}"#;
     let host = host(move |_| Ok(answer(200, body)));
     let flat = call_one(&host, "thing.list", json!({"simplify": true})).unwrap();
@@ -399,7 +399,7 @@ fn endless(
 }
 
 #[test]
-fn a_listing_by_position_whose_pages_bring_nothing_new_ends_with_an_error() {
+fn a_listing_by_position_without_progress_ends_with_an_error() {
     for action in ["record.list", "undocumented.list"] {
         for item in [json!({"all": true}), json!({"limit": 2}), json!({"limit": 5_000})] {
             let page = |_| r#"{"records":[{"id":1}],"more":true}"#.to_owned();
@@ -420,7 +420,7 @@ fn a_listing_by_position_whose_pages_bring_nothing_new_ends_with_an_error() {
 }
 
 #[test]
-fn a_listing_by_cursor_whose_pages_bring_nothing_new_ends_with_an_error() {
+fn a_listing_by_cursor_without_progress_ends_with_an_error() {
     let page = |records: &'static str| {
         move |asked: usize| format!(r#"{{"changes":{records},"next":"cursor {asked}"}}"#)
     };
@@ -445,7 +445,7 @@ fn a_listing_by_cursor_whose_pages_bring_nothing_new_ends_with_an_error() {
 }
 
 #[test]
-fn one_page_without_a_new_record_is_no_end() {
+fn one_page_without_a_new_record_does_not_end_the_listing() {
     let host = host(|request| {
         let offset = query(request, "offset").unwrap_or(0);
         // What has arrived meanwhile has pushed the first page to the second place.

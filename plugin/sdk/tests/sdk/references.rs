@@ -34,7 +34,7 @@ fn paths(host: &Host) -> Vec<String> {
 }
 
 #[test]
-fn an_id_is_sent_as_it_is_and_nothing_is_looked_up() {
+fn an_id_is_sent_unchanged_without_a_lookup() {
     let host = things();
     call_one(&host, "thing.get", json!({"thing_id": "P1"})).unwrap();
     call_one(&host, "thing.get", json!({"thing_id": " P1 "})).unwrap();
@@ -43,7 +43,7 @@ fn an_id_is_sent_as_it_is_and_nothing_is_looked_up() {
 }
 
 #[test]
-fn an_address_names_what_its_path_names() {
+fn a_url_identifies_the_object_in_its_path() {
     for address in [
         "https://example.test/things/P1",
         "https://example.test/things/P1?x=y#z",
@@ -82,7 +82,7 @@ fn a_name_is_looked_up_once_for_all_items() {
 }
 
 #[test]
-fn an_id_in_a_filter_that_nothing_has_is_an_error_and_not_an_empty_list() {
+fn an_unknown_id_in_a_filter_is_an_error_and_not_an_empty_list() {
     let host = things();
     let ids = json!({"thing_ids": ["P1", "checkout", "P9"]});
     let outcomes = call(&host, "filtered.list", &[ids.clone(), ids], &json!({}));
@@ -102,7 +102,33 @@ fn an_id_in_a_filter_that_nothing_has_is_an_error_and_not_an_empty_list() {
 }
 
 #[test]
-fn a_name_that_two_have_or_nobody_has_fails_and_says_which() {
+fn an_unknown_id_next_to_a_known_one_in_a_filter_is_an_error() {
+    // The service ignores the unknown ID, and has no record for P2.
+    let host = host(|request| {
+        let path = request.url.strip_prefix("https://api.test").unwrap();
+        Ok(match path.split('?').next().unwrap() {
+            "/filtered" => {
+                answer(200, r#"{"things":[{"id":"R1","thing":{"id":"P1"}}],"more":false}"#)
+            }
+            "/things/P9" => answer(404, "{}"),
+            _ => answer(200, r#"{"ok":true}"#),
+        })
+    });
+    let error = call_one(&host, "filtered.list", json!({"thing_ids": ["P1", "P2", "P9"]}));
+    assert_eq!(
+        error.unwrap_err().message,
+        "thing_ids/2: `P9` is neither the ID nor the name of a thing. The service ignored it and \
+         returned the records for the other values"
+    );
+    let looked_up = |id: &str| paths(&host).iter().any(|path| path.ends_with(id));
+    assert!(looked_up("/things/P2"));
+    assert!(!looked_up("/things/P1"), "a record contains it");
+    let known = json!({"thing_ids": ["P1", "P2"]});
+    assert_eq!(call_one(&host, "filtered.list", known).unwrap().len(), 1);
+}
+
+#[test]
+fn an_ambiguous_or_unknown_name_fails_with_the_candidates() {
     let host = things();
     let items =
         [json!({"thing_id": "billing"}), json!({"thing_id": "bill"}), json!({"thing_id": "P1"})];
@@ -117,7 +143,7 @@ fn a_name_that_two_have_or_nobody_has_fails_and_says_which() {
 }
 
 #[test]
-fn a_lookup_that_is_forbidden_or_fails_is_told_apart() {
+fn a_forbidden_lookup_is_distinguished_from_a_failed_one() {
     for (status, kind, part) in
         [(403, ErrorKind::Forbidden, "give the id instead"), (503, ErrorKind::Unavailable, "no")]
     {
@@ -129,7 +155,7 @@ fn a_lookup_that_is_forbidden_or_fails_is_told_apart() {
 }
 
 #[test]
-fn names_are_resolved_in_lists_in_objects_and_among_something_else() {
+fn names_are_resolved_in_lists_objects_and_nested_lists() {
     let host = things();
     let item = json!({
         "thing_ids": ["checkout", "P2"],
@@ -155,7 +181,7 @@ fn names_are_resolved_in_lists_in_objects_and_among_something_else() {
 }
 
 #[test]
-fn what_a_member_beside_it_says_decides_what_is_looked_for() {
+fn a_sibling_member_determines_the_reference() {
     let host = things();
     let item = json!({"moves": [
         {"kind": "a_thing", "id": "shop"}, {"kind": "other", "id": "shop"}, {"id": "shop"},
@@ -176,7 +202,7 @@ fn load(host: &Host, query: Value) -> Result<Value, workflow_node_sdk::Error> {
 }
 
 #[test]
-fn choices_come_from_the_list_of_what_is_referred_to() {
+fn choices_come_from_the_list_of_the_reference() {
     let host = things();
     let query =
         json!({"action": "thing.get", "parameter": "thing_id", "search": " bill ", "limit": 5});
@@ -208,7 +234,7 @@ fn choices_are_paged() {
 }
 
 #[test]
-fn choices_that_depend_on_another_field_ask_for_it_first() {
+fn choices_that_depend_on_another_field_require_it_first() {
     let host = things();
     let query = json!({"action": "thing_part.get", "parameter": "part_id"});
     let error = load(&host, query).unwrap_err();
@@ -227,7 +253,7 @@ fn choices_that_depend_on_another_field_ask_for_it_first() {
 }
 
 #[test]
-fn choices_follow_from_the_element_that_is_meant() {
+fn choices_depend_on_the_selected_element() {
     let host = things();
     let parameters = json!({"thing_id": "P1", "moves": [
         {"kind": "a_thing", "id": "P9"}, {"kind": "a_part"}, {},
@@ -249,7 +275,7 @@ fn choices_follow_from_the_element_that_is_meant() {
 }
 
 #[test]
-fn a_value_that_is_no_more_is_told() {
+fn a_deleted_value_is_reported() {
     let host = things();
     let query = json!({"action": "thing.move", "parameter": "thing_ids", "parameters": {"thing_ids": ["P1", "P9"]}});
     assert_eq!(load(&host, query).unwrap()["stale"], json!(["P9"]));
@@ -258,7 +284,7 @@ fn a_value_that_is_no_more_is_told() {
 }
 
 #[test]
-fn no_choices_forbidden_and_failed_are_three_things() {
+fn empty_forbidden_and_failed_choices_are_distinguished() {
     let query = json!({"action": "thing.get", "parameter": "thing_id"});
     let none = host(|_| Ok(answer(200, r#"{"things":[],"more":false}"#)));
     assert_eq!(load(&none, query.clone()).unwrap()["choices"], json!([]));
@@ -269,7 +295,7 @@ fn no_choices_forbidden_and_failed_are_three_things() {
 }
 
 #[test]
-fn choices_are_given_only_for_parameters_that_refer_to_something() {
+fn choices_exist_only_for_references() {
     let host = things();
     for (action, parameter) in [
         ("thing.put", "name"),

@@ -64,7 +64,7 @@ fn errors_of_single_elements_and_counts_of_failures_are_failures() {
 }
 
 #[test]
-fn an_answer_without_a_failure_is_what_it_was() {
+fn a_response_without_a_failure_is_unchanged() {
     let one = json!({"subscriber_id": "PUSER1", "result": "success"});
     let body = json!({"subscriptions": [one]});
     assert_eq!(answered(200, body, "thing.subscribe", json!({})).unwrap(), [one.to_string()]);
@@ -84,7 +84,7 @@ fn several_statuses_with_errors_are_an_error_without_a_declaration() {
 }
 
 #[test]
-fn an_error_object_in_a_successful_answer_is_no_record() {
+fn an_error_object_in_a_successful_response_is_not_a_record() {
     let body = json!({"error": {"message": "the account is suspended", "code": 1}});
     for (action, item) in
         [("thing.create", json!({"name": "n"})), ("thing.delete", json!({"thing_id": "P1"}))]
@@ -117,7 +117,7 @@ fn another_envelope_than_the_documented_one_is_accepted_where_it_is_unambiguous(
 }
 
 #[test]
-fn a_write_that_was_answered_is_never_reported_as_one_to_try_again() {
+fn an_answered_write_is_never_reported_as_retriable() {
     for (action, item) in [
         ("thing.create", json!({"name": "n"})),
         ("thing.put", json!({"name": "n"})),

@@ -169,7 +169,7 @@ fn emitted_records_come_before_those_that_are_returned() {
 }
 
 #[test]
-fn items_are_reported_as_they_end_where_the_engine_asks_for_it() {
+fn items_are_reported_as_they_end_if_requested() {
     let list =
         || Call::new("city.weather").items([json!({"city": "a"}), json!({}), json!({"city": "b"})]);
     let weather = |request: &Request| match request.url.ends_with("/a") {
@@ -210,7 +210,7 @@ fn another_version_of_an_action_is_refused() {
 }
 
 #[test]
-fn the_virtual_clock_goes_on_only_while_the_node_waits_and_ends_timers_at_the_deadline() {
+fn the_virtual_clock_advances_only_while_the_node_waits() {
     let host = Host::scripted([answer(200, "{}")]).at(1_000).latency(40).deadline(500);
     host.run(|| {
         block_on(async {

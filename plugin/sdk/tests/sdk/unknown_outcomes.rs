@@ -38,7 +38,7 @@ fn an_unkeyed_write_without_an_answer_has_an_unknown_outcome() {
 }
 
 #[test]
-fn what_was_never_sent_has_a_known_outcome() {
+fn a_request_that_was_never_sent_has_a_known_outcome() {
     for (kind, expected) in [
         (SendErrorKind::Timeout, ErrorKind::Timeout),
         (SendErrorKind::Unreachable, ErrorKind::Unavailable),
@@ -65,7 +65,7 @@ fn a_keyed_write_or_a_read_without_an_answer_may_be_repeated() {
 }
 
 #[test]
-fn a_keyed_write_that_was_ended_from_outside_says_that_it_may_be_repeated() {
+fn a_keyed_write_that_was_ended_from_outside_may_be_repeated() {
     for kind in [SendErrorKind::Timeout, SendErrorKind::Cancelled] {
         let error = lost("thing.put", write(), kind, true);
         assert_eq!(error.kind, ErrorKind::OutcomeUnknown, "{kind:?}");
@@ -89,7 +89,7 @@ fn a_server_error_on_an_unkeyed_write_has_an_unknown_outcome() {
 }
 
 #[test]
-fn a_read_that_is_asked_for_by_post_is_no_write() {
+fn a_read_by_post_is_not_a_write() {
     let down = host(|_| Ok(answer(502, "{}")));
     let error = call_one(&down, "report.list", json!({})).unwrap_err();
     assert_eq!((error.kind, error.retry_after), (ErrorKind::Unavailable, Some(1_000)));
@@ -112,7 +112,7 @@ fn a_refused_write_has_a_known_outcome() {
 }
 
 #[test]
-fn a_keyed_write_tells_the_host_its_key() {
+fn a_keyed_write_sends_its_key_to_the_host() {
     let host = host(|_| Ok(answer(200, r#"{"thing":{}}"#)));
     call_one(&host, "thing.put", write()).unwrap();
     call_one(&host, "thing.put", json!({"name": "n", "key": "mine"})).unwrap();

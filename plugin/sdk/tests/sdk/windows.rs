@@ -109,7 +109,7 @@ fn assert_ids(ids: &[usize], expected: &[usize]) {
 }
 
 #[test]
-fn all_goes_beyond_the_window_by_time() {
+fn all_continues_beyond_the_window_by_time() {
     // 600 days: four stretches of 180 days.
     let host = service(spread(25_000, 2_074)).at(START + 601 * DAY);
     let (ids, error) = listed(&host, "event.list", json!({"all": true}));
@@ -127,7 +127,7 @@ fn a_limit_beyond_the_window_is_exact() {
 }
 
 #[test]
-fn many_records_of_one_second_at_the_edge_come_once() {
+fn many_records_of_one_second_at_the_boundary_are_yielded_once() {
     // 300 records of each second: the window ends inside of one.
     let times: Vec<i64> = (0..21_000).map(|index| START + index / 300).collect();
     let host = service(Rc::new(RefCell::new(times))).at(START + DAY);
@@ -146,7 +146,7 @@ fn a_window_full_of_one_second_ends_with_an_error() {
 }
 
 #[test]
-fn a_stretch_longer_than_the_service_allows_is_asked_for_in_parts() {
+fn a_range_longer_than_the_service_allows_is_listed_in_parts() {
     let host = service(spread(4_000, DAY / 5)).at(START + 900 * DAY);
     let parameters = json!({
         "all": true, "since": time::format(START + 10 * DAY), "until": time::format(START + 700 * DAY),
@@ -176,7 +176,7 @@ fn the_newest_first_goes_back_in_time() {
 }
 
 #[test]
-fn another_order_ends_at_the_window_and_says_so() {
+fn another_order_ends_at_the_window_with_an_error() {
     let host = service(spread(10_100, 60)).at(START + 100 * DAY);
     let parameters = json!({"all": true, "sort": ["urgency:asc"]});
     let (ids, error) = listed(&host, "event.list", parameters);
@@ -184,7 +184,7 @@ fn another_order_ends_at_the_window_and_says_so() {
 }
 
 #[test]
-fn records_that_arrive_while_it_goes_on_are_neither_missed_nor_doubled() {
+fn records_that_arrive_during_a_listing_are_neither_missed_nor_repeated() {
     let times = spread(15_000, 60);
     let growing = times.clone();
     let inner = service(times);
@@ -282,7 +282,7 @@ fn one_end_of_a_range_is_sent_with_the_other() {
     assert_ids(&ids, &ascending(800));
     let requests = host.requests();
     assert!(requests.len() < 15, "the first record says where time begins: {}", requests.len());
-    // An answer that is no list is asked for as far back as the service allows.
+    // A response that is not a list is requested as far back as the service allows.
     let host = crate::plugin::host(|_| Ok(answer(200, "{}"))).at(START);
     call_one(&host, "metric.list", json!({"until": time::format(START)})).unwrap();
     call_one(&host, "metric.list", json!({"since": time::format(START - DAY)})).unwrap();

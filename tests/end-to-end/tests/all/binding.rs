@@ -66,7 +66,7 @@ impl Transport for Recording {
     }
 }
 
-/// URLs near and far: the approved origins, their neighbours, and what only looks like them.
+/// URLs near and far: the approved origins, similar origins, and URLs that only look like them.
 fn url() -> impl Strategy<Value = String> {
     let scheme =
         prop_oneof![30 => Just("https"), 2 => Just("http"), 1 => Just("HTTPS"), 1 => Just("ftp")];

@@ -109,7 +109,7 @@ async fn six_hundred_items_of_every_bulk_action_are_three_requests_and_keep_thei
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_is_refused_has_an_error_of_its_own_and_the_others_are_changed() {
+async fn a_refused_change_fails_alone_and_the_others_are_made() {
     let world = world().await;
     let mut ids = world.us().add_incidents(300);
     let resolved = NewIncident { status: Status::Resolved, ..NewIncident::default() };
@@ -137,7 +137,7 @@ async fn one_that_is_refused_has_an_error_of_its_own_and_the_others_are_changed(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_is_no_state_and_whose_answer_is_lost_is_unknown_to_its_items_and_sent_once() {
+async fn a_write_that_sets_no_state_and_loses_its_response_is_unknown_and_sent_once() {
     let world = world().await;
     let status = |code| FaultAction::Status { code, headers: Vec::new(), body: Vec::new() };
     for (fault, happened) in [
@@ -235,7 +235,7 @@ async fn several_changes_of_one_incident_come_in_the_order_of_the_items() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_incidents_of_one_item_are_changed_in_parts_and_what_failed_is_told_by_its_place() {
+async fn many_incidents_of_one_item_are_changed_in_parts_and_failures_have_their_position() {
     let world = world().await;
     let mut ids = world.us().add_incidents(MANY);
     let change = |ids: &[String]| -> Vec<Value> {

@@ -1,5 +1,5 @@
 //! What calls cost, in counts that are the same on every machine: fuel that the guest burns, bytes
-//! that are copied between host and guest, and memory that the guest grows by. A host of its own
+//! that are copied between host and guest, and memory that the guest grows by. A separate host
 //! answers at once, in the order of the requests. A count that grows by more than a fifth over the
 //! committed baseline fails.
 //!

@@ -57,7 +57,7 @@ async fn an_engine_links_the_imports_beside_its_own() {
     test.call_async(&mut store, &slot, &mut results).await.unwrap();
     let text = format!("{results:?}");
     assert!(text.contains("ada@example.com"), "{text}");
-    // What the plan allows, whose it is, and whether it may write.
+    // The abilities of the plan, the user, and the write permission.
     assert_eq!(world.simulator.requests().len(), 3);
 }
 

@@ -1,5 +1,5 @@
 //! PagerDuty's errors through the real component, host and sockets: each code has the kind that an
-//! engine can act on, nothing that PagerDuty says is lost, and the remedy is told where it is known.
+//! engine can act on, nothing that PagerDuty says is lost, and the remedy is reported where it is known.
 
 use end_to_end::{World, error};
 use pagerduty_simulator::{Fault, Simulator, TokenKind};
@@ -108,7 +108,7 @@ async fn a_code_that_says_that_pagerduty_stumbled_leaves_a_write_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_missing_is_asked_for_where_it_can_be_given() {
+async fn the_error_for_a_missing_requester_names_the_place_to_set_it() {
     let world = world().await;
     let live =
         r#"You must specify a user's email address in the "From" header to perform this action"#;
@@ -125,7 +125,7 @@ async fn whoever_is_missing_is_asked_for_where_it_can_be_given() {
             assert!(error.message.contains(words), "{}", error.message);
         }
     }
-    // Where the one who asks stands in the body.
+    // The requester is in the body.
     let body = json!({"error": {"message": "Requester User Not Found", "code": 1008}});
     let ask = json!({"incident_id": "QINCIDENT00001", "message": "m", "requester_id": "PUSER000000001",
         "user_ids": ["PUSER000000002"]});

@@ -24,7 +24,7 @@ struct Example {
     parameters: Value,
 }
 
-/// What came of the examples.
+/// Results of the examples.
 #[derive(Default)]
 struct Found {
     run: usize,

@@ -1,6 +1,6 @@
-//! Secrets that PagerDuty hands out, and those that it is given for others: the guest has a handle
-//! for each of them. The value stands in no guest's memory, in no output, and in nothing that the
-//! host tells or writes down, while PagerDuty gets what was typed.
+//! Secrets that PagerDuty issues, and those that it stores for others: the guest has a handle for
+//! each of them. The value is in no guest's memory, in no output, and in nothing that the host
+//! reports or stores, while PagerDuty receives the entered text.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Watched {
         Self { world, spy, told: String::new() }
     }
 
-    /// Runs an action with one item, and remembers all that is told of it.
+    /// Runs an action with one item, and records everything that is reported about it.
     async fn run(&mut self, action: &str, parameters: &Value) -> Outcome {
         let everything = Arc::new(Everything::default());
         let mut execution = self.world.execution("user", action, std::slice::from_ref(parameters));
@@ -200,7 +200,7 @@ async fn a_webhooks_secret_is_a_handle_and_its_headers_reach_pagerduty() {
     assert!(watched.leaks(&secret).await.is_empty());
 }
 
-/// Actions that take a secret: parameters with `$` for it, and where it stands in the request.
+/// Actions that take a secret: parameters with `$` for it, and its position in the request.
 fn typed() -> Vec<(&'static str, Value, &'static str)> {
     let webhook = json!({"url": "https://example.com/hook", "events": ["incident.triggered"],
         "filter_type": "account_reference",
@@ -255,7 +255,7 @@ fn with_secret(parameters: &Value, secret: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_typed_as_a_secret_reaches_pagerduty_and_nobody_else() {
+async fn an_entered_secret_reaches_only_pagerduty() {
     let mut watched = Watched::new().await;
     let status = |code| FaultAction::Status { code, headers: Vec::new(), body: Vec::new() };
     let mut number = 0;
@@ -305,7 +305,7 @@ async fn every_parameter_that_takes_a_secret_is_among_those_that_are_tried() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_is_refused_is_not_told_either() {
     let mut watched = Watched::new().await;
-    // Each is wrong at the place of the secret, or besides.
+    // Each is wrong at the place of the secret, or elsewhere.
     let long = format!("canary+/long-{}", "0123456789".repeat(40));
     for (action, parameters, secret) in [
         (

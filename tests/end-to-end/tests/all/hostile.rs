@@ -15,7 +15,7 @@ fn stopped(outcome: &Outcome) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_that_breaks_the_contract_is_stopped_and_the_reason_is_told() {
+async fn a_plugin_that_breaks_the_contract_is_stopped_with_a_reason() {
     let hostile = Hostile::new().await;
     for (case, reason) in [
         ("loop", "it computed for longer than 300ms"),
@@ -229,7 +229,7 @@ async fn a_cancelled_ticket_is_never_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_finds_no_environment_no_clock_and_no_chance_of_its_own() {
+async fn a_guest_has_no_environment_clock_or_randomness() {
     let hostile = Hostile::new().await;
     let of = async |case: &str| end_to_end::values(&hostile.misbehave(case).await, 0).remove(0);
     assert_eq!(of("environment").await, json!({"variables": 0, "arguments": 0}));

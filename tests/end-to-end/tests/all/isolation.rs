@@ -109,7 +109,7 @@ async fn a_worker_holds_no_secret_in_any_encoding_while_its_guest_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_guest_holds_is_found_in_its_worker() {
+async fn the_scanner_finds_a_guests_data_in_its_worker() {
     let hostile = isolated_hostile().await;
     let before = hostile.host.worker_processes();
     let planted = "planted-canary-0123456789";

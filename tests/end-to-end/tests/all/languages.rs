@@ -27,7 +27,7 @@ fn built(language: &str) -> Option<PathBuf> {
     component
 }
 
-/// Loads an example under the default limits, compiled anew, and runs it.
+/// Loads an example under the default limits, compiled again, and runs it.
 async fn loads_runs_and_leads_nowhere(language: &str, exception: &str) {
     let Some(component) = built(language) else { return };
     let simulator = Simulator::builder().start().await.unwrap();

@@ -25,7 +25,7 @@ async fn refused_wat(text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_no_component_are_refused_by_name() {
+async fn files_that_are_not_components_are_refused_with_a_reason() {
     for (bytes, reason) in [
         (Vec::new(), "empty"),
         (b"\x7fELF and so on".to_vec(), "precompiled"),
@@ -191,7 +191,7 @@ async fn an_approval_in_a_file_holds_for_the_digest_and_for_no_more_than_was_gra
     assert!(error.is_not_approved() && error.to_string().contains("no new permissions"), "{error}");
     // Development mode lets a rebuild pass that asks for nothing new.
     run(&minimal(file(), true).await).await.unwrap();
-    // A file that is none is no approval.
+    // An invalid file is not an approval.
     std::fs::write(&path, "{").unwrap();
     assert!(run(&minimal(file(), true).await).await.unwrap_err().to_string().contains("approvals"));
 }

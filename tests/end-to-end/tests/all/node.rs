@@ -73,6 +73,31 @@ async fn a_limit_means_exactly_that_many_and_all_means_all() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_id_next_to_a_known_one_in_a_filter_is_an_error() {
+    let world = World::new().await;
+    world.us().add_incidents(3);
+    let services = world.us().services();
+    let (first, last) = (&services[0].id, &services[services.len() - 1].id);
+    let team = &world.us().teams()[0].id;
+    // PagerDuty returns the records for the known ID, and ignores the other one.
+    for (action, filter, known) in [
+        ("incident.list", "service_ids", first),
+        ("service.list", "team_ids", team),
+        ("maintenance_window.list", "service_ids", first),
+    ] {
+        let outcome = world.run(action, &[json!({filter: [known, "PXXXXX9"]})]).await;
+        let error = error(&outcome, 0);
+        assert_eq!(error.kind, ItemErrorKind::InvalidInput, "{action}: {error}");
+        let place = format!("{filter}/1: `PXXXXX9` is neither the ID nor the name of a ");
+        assert!(error.message.starts_with(&place), "{action}: {error}");
+    }
+    // A service without incidents is known all the same.
+    let outcome = world.run("incident.list", &[json!({"service_ids": [first, last]})]).await;
+    assert!(!values(&outcome, 0).is_empty());
+    assert_eq!(world.simulator.violations(), [""; 0]);
+}
+
 /// The ids of what an item of an action has given; none comes twice.
 fn ids(outcome: &Outcome) -> BTreeSet<String> {
     let records = values(outcome, 0);
@@ -139,7 +164,7 @@ async fn a_listing_that_has_no_time_ends_with_an_error_at_the_window_and_what_ca
     let error = error(&outcome, 0);
     assert_eq!(error.kind, "invalid-input");
     assert!(error.message.contains("at most 10000 records"), "{}", error.message);
-    // A limit within the window is no such thing.
+    // A limit within the window is not an error.
     let outcome = world.run("service.list", &[json!({"limit": 10_000})]).await;
     assert_eq!(values(&outcome, 0).len(), 10_000);
 }

@@ -105,7 +105,7 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
     // What is asked for with POST needs a right to write, though it changes nothing: figures, and
     // the preview of a schedule.
     assert_eq!(Vec::from_iter(reads_by_writing), READS_BY_WRITING);
-    // Every use leaves an entry, allowed or not; what the service says to a made-up token is no use.
+    // Every use leaves an entry, allowed or not; the response to an invented token is not a use.
     let events = audit.credential_events();
     let uses: Vec<_> = events[before..]
         .iter()

@@ -1,4 +1,4 @@
-//! The product's heart: no credential ever stands in a guest's memory, in its output, or in
+//! The central guarantee: no credential is ever in a guest's memory, in its output, or in
 //! anything the host writes about it. The scanner is proved on planted secrets first.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn the_scanner_finds_a_planted_secret_in_each_encoding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_scanner_finds_what_stands_in_a_guests_memory() {
+async fn the_scanner_finds_secrets_in_a_guests_memory() {
     let spy = Arc::new(Spy::default());
     let hostile = Hostile::with(|transport| transport, |host| spy.watch(host)).await;
     spy.attach(&hostile.host);
@@ -35,7 +35,7 @@ async fn the_scanner_finds_what_stands_in_a_guests_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
+async fn no_credential_is_in_guest_memory_or_in_any_output() {
     let spy = Arc::new(Spy::default());
     let world = World::with(Simulator::builder(), |host| spy.watch(host)).await;
     spy.attach(&world.host);
@@ -98,7 +98,7 @@ async fn no_credential_stands_in_guest_memory_or_in_anything_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_the_service_hands_out_is_a_handle_to_the_guest() {
+async fn a_secret_that_the_service_issues_is_a_handle_for_the_guest() {
     let hostile = Hostile::new().await;
     let service = hostile.simulator.us().services()[0].id.clone();
     let key = hostile.simulator.us().keys().routing;

@@ -90,7 +90,7 @@ impl Hostile {
         Self { simulator, host, plugin, audit, token }
     }
 
-    /// Sends a request and returns the record of what came of it.
+    /// Sends a request and returns the record of its result.
     pub(crate) async fn request(&self, request: Value) -> Value {
         let outcome = self.execute("hostile.request", request).await;
         end_to_end::values(&outcome, 0).remove(0)

@@ -201,7 +201,7 @@ async fn on_call(world: &World, parameters: Value) -> Vec<(u64, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_on_call_is_told_for_a_service_a_policy_a_schedule_a_team_and_a_time() {
+async fn on_calls_are_found_for_a_service_a_policy_a_schedule_a_team_and_a_time() {
     let world = World::new().await;
     let names = |list: &[(u64, &str)]| -> Vec<(u64, String)> {
         list.iter().map(|(level, name)| (*level, (*name).to_owned())).collect()

@@ -84,7 +84,7 @@ fn problems(world: &World, names: &BTreeSet<String>, outcome: &Outcome) -> Vec<S
     if error.kind != "outcome-unknown" || error.retry_after_ms.is_some() {
         problems.push(format!("{error:?}"));
     }
-    // How to check stands in the message, and the action that it names is there.
+    // The message states how to check, and names an existing action.
     let named: Vec<&str> =
         error.message.split('`').skip(1).step_by(2).filter(|name| name.contains('.')).collect();
     let unknown: Vec<&&str> = named.iter().filter(|name| !names.contains(**name)).collect();
@@ -133,7 +133,7 @@ async fn an_answer_to_a_write_that_cannot_be_read_leaves_open_what_happened() {
     let world = world().await;
     let mut found = Vec::new();
     for (action, example) in actions(&world, Idempotency::None) {
-        // Actions of which no answer is wanted need none.
+        // Actions without a response need none.
         let outcome = run_with(&world, &action, &example, Fault::new(FaultAction::Garbage)).await;
         let sent = writes(&world).len();
         let kind = outcome.items[0].error.as_ref().map(|error| error.kind);
@@ -145,7 +145,7 @@ async fn an_answer_to_a_write_that_cannot_be_read_leaves_open_what_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_keyed_opens_one_thing_whatever_is_lost() {
+async fn a_keyed_create_creates_one_object_whatever_is_lost() {
     let world = world().await;
     let mut faults = after_apply();
     faults.extend(before_apply());
@@ -182,7 +182,7 @@ async fn an_event_with_a_key_opens_one_alert_whatever_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_brings_a_thing_into_a_state_brings_it_there_once() {
+async fn an_update_of_a_state_takes_effect_once() {
     let world = world().await;
     let mut faults = after_apply();
     faults.extend(before_apply());
@@ -224,7 +224,7 @@ async fn what_brings_a_thing_into_a_state_brings_it_there_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_reads_is_asked_again_though_it_is_asked_for_by_post() {
+async fn a_read_by_post_is_retried() {
     let world = world().await;
     let node = &world.plugin.description().node;
     let by_post = node.actions.iter().filter(|action| {

@@ -188,7 +188,7 @@ async fn executions_of_different_actions_that_share_a_key_are_paced_together_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_one_in_whose_name_it_is_done_is_told() {
+async fn the_acting_user_is_sent() {
     let world = World::new().await;
     let from = |credential: &'static str, extra: Value| {
         let world = &world;
@@ -278,7 +278,7 @@ async fn one_failing_item_stops_those_that_have_not_begun() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_that_was_wrong_does_not_lend_its_key_to_its_neighbour() {
+async fn an_invalid_item_does_not_shift_the_keys_of_others() {
     let world = World::new().await;
     let before = world.us().incident_count();
     let run = async |items: &[Value]| {

@@ -17,7 +17,7 @@ async fn a_description_is_bounded_before_it_is_read() {
     {
         let host = Host::builder().isolation(end_to_end::isolation()).build().unwrap();
         let bytes = component(mode);
-        // Compiling takes memory of its own, whatever is described.
+        // Compiling takes additional memory, whatever is described.
         let _warm = host.load(bytes.clone()).await;
         let growth = Growth::start();
         let error = host.load(bytes).await.expect_err(mode);
@@ -95,7 +95,7 @@ async fn a_record_is_kept_as_its_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_follows_from_a_credential_is_bounded() {
+async fn the_configuration_of_a_credential_is_bounded() {
     let _alone = alone().await;
     for mib in [4, 12] {
         let evil = Evil::with(&format!("fat-configuration:{mib}"), silent(), |host| host).await;

@@ -1,4 +1,4 @@
-//! Servers of plain HTTP on threads of their own, so that a stalled executor does not stall them.
+//! Servers of plain HTTP on separate threads, so that a stalled executor does not stall them.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,8 +1,8 @@
-//! The claim that the product stands on, tried with unique secrets: one in every secret field and
-//! every token of every credential type, every action and every way to fail driven, a service that
-//! gives back all it gets in many encodings among them. Then everything that is ever written down or
-//! handed over is searched for each of them, in every encoding of the scanner. The scanner is proved
-//! first, by a leak planted in each of these places.
+//! Tests the central claim of the product with unique secrets: one in every secret field and every
+//! token of every credential type. Every action and every failure is run, including a service that
+//! echoes all that it receives in many encodings. Then everything that was stored or passed on is
+//! searched for each secret, in every encoding of the scanner. The scanner itself is tested first, by
+//! a leak planted in each of these places.
 
 mod world;
 

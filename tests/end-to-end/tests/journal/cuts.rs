@@ -173,7 +173,7 @@ fn is_equal(what: &str, _: &[Sent], after: &[Sent], resumed: &Value, whole: &Val
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_only_read_is_read_again() {
+async fn interrupted_reads_are_repeated() {
     for (_, isolation) in modes() {
         let bench = Bench::new(isolation).await;
         let service = bench.world.us().services()[0].id.clone();
@@ -189,7 +189,7 @@ async fn what_is_only_read_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_created_with_keys_is_created_once() {
+async fn interrupted_keyed_creates_create_once() {
     for (mode, isolation) in modes() {
         let bench = Bench::new(isolation).await;
         let service = bench.world.us().services()[0].id.clone();

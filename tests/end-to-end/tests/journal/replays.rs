@@ -66,7 +66,7 @@ async fn a_guest_that_asks_for_everything_does_the_same_again_in_either_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_node_did_is_replayed_in_either_mode_without_a_credential_or_a_network() {
+async fn a_run_is_replayed_in_either_mode_without_a_credential_or_a_network() {
     let mut recordings = Vec::new();
     for (mode, isolation) in modes() {
         let bench = Bench::new(isolation).await;

@@ -50,7 +50,7 @@ async fn an_execution_that_was_dropped_goes_on_in_another_host_and_sends_no_note
         }
         let ok = outcome.items.iter().filter(|item| item.is_ok()).count();
         assert!((6..12).contains(&ok), "{mode}: {ok} of 12");
-        // Nothing of it can be read in the file, and once more it tells the same.
+        // The file contains no clear text of it, and a repeated read returns the same.
         let bytes = store.read(&name()).await.unwrap();
         for hidden in ["note number", "PagerDuty", "content", "incident_note"] {
             assert!(!bytes.windows(hidden.len()).any(|part| part == hidden.as_bytes()), "{hidden}");
@@ -84,7 +84,7 @@ async fn an_execution_runs_once_under_its_id() {
         assert!(matches!(error.journal(), Some(JournalError::OtherExecution(_))), "{error}");
         assert!(error.to_string().contains(word), "{error}");
     }
-    // Whoever does not ask for that is refused.
+    // A caller that does not request that is refused.
     let error = bench.plugin.execute(run()).await.unwrap_err();
     assert!(matches!(error.journal(), Some(JournalError::Exists(_))), "{error}");
     assert!(bench.tap.take().is_empty());

@@ -186,7 +186,7 @@ pub(crate) fn execution(action: &str, items: &[Value], journals: &Journals) -> E
     execution
 }
 
-/// What came of an execution, to be compared.
+/// Result of an execution, for comparison.
 pub(crate) fn told(outcome: &Outcome) -> Value {
     let item = |item: &ItemOutcome| {
         let output: Vec<Value> = item.output.iter().map(|record| record.value()).collect();

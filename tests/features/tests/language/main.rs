@@ -1,7 +1,8 @@
-//! Keeps retired phrases out of the text that people read: Markdown, help and messages, documentation
-//! comments, the contract's schemas and interfaces, and the forms of the PagerDuty node.
+//! Keeps retired phrases out of the text that people read: Markdown, help and messages, comments, the
+//! names of tests, the contract's schemas and interfaces, and the forms of the PagerDuty node.
 //! CONTRIBUTING.md states the language rules; this test finds violations that a program can find.
 
+mod names;
 mod passages;
 mod phrases;
 
@@ -49,6 +50,9 @@ fn text_for_people_contains_no_retired_phrases() {
                     .push(format!("{path}:{line}: \"{}\". {}", retired.phrase, retired.suggestion));
             }
         }
+        if kind.is_rust() {
+            findings.extend(names::findings(path, &text));
+        }
     }
     assert!(read > 300, "only {read} files were read; the list of files is incomplete");
     assert!(
@@ -76,6 +80,11 @@ fn every_retired_phrase_is_found_in_every_kind_of_text() {
             (
                 "host-harness/library/src/lib.rs",
                 format!("\n/// {first}\n/// {rest}\nfn f() {{}}\n"),
+                2,
+            ),
+            (
+                "tests/end-to-end/tests/all/main.rs",
+                format!("fn f() {{\n    // {first}\n    // {rest}\n    g();\n}}\n"),
                 2,
             ),
         ] {
@@ -112,4 +121,17 @@ fn code_in_markdown_and_identifiers_in_rust_are_not_text() {
     let kind = passages::kind("plugin/sdk/src/lib.rs").expect("the file is checked");
     let text = "fn tells() { let anew = 'a'; }\n";
     assert!(passages(kind, text).iter().all(|passage| find(passage).is_empty()));
+}
+
+#[test]
+fn names_of_tests_are_sentences_without_retired_phrases() {
+    let text = |name: &str| {
+        format!("#[tokio::test]\n#[ignore]\nasync fn {name}() {{}}\nfn what_a_helper() {{}}\n")
+    };
+    for wrong in ["what_is_sent_is_recorded", "a_file_is_told", "who_asks_gets_it", "works"] {
+        assert_eq!(names::findings("a.rs", &text(wrong)).len(), 1, "{wrong}");
+    }
+    for right in ["a_request_is_recorded", "there_is_no_fallback", "it_is_no_longer_valid"] {
+        assert_eq!(names::findings("a.rs", &text(right)), Vec::<String>::new());
+    }
 }

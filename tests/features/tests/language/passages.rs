@@ -5,20 +5,26 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Markdown,
-    /// Documentation comments and string literals.
+    /// Comments and string literals.
     Rust,
-    /// String literals only.
-    RustText,
+    /// Comments only: the literals of tests are data.
+    RustComments,
     Wit,
     /// Every line is text.
     Data,
+}
+
+impl Kind {
+    pub(crate) fn is_rust(self) -> bool {
+        matches!(self, Self::Rust | Self::RustComments)
+    }
 }
 
 /// The kind of a file that contains text for people.
 pub(crate) fn kind(path: &str) -> Option<Kind> {
     let extension = path.rsplit_once('.')?.1;
     let is_source = path.contains("/src/") && !path.contains("/src/oauth/tests/");
-    let shipped = ["host-harness/", "wit/documents/"];
+    let shipped = ["host-harness/", "wit/documents/", "plugin/"];
     match extension {
         "md" => Some(Kind::Markdown),
         "wit" => Some(Kind::Wit),
@@ -27,7 +33,9 @@ pub(crate) fn kind(path: &str) -> Option<Kind> {
         "rs" if is_source && shipped.iter().any(|start| path.starts_with(start)) => {
             Some(Kind::Rust)
         }
-        "rs" if is_source && path.starts_with("plugin/") => Some(Kind::RustText),
+        // The retired phrases themselves.
+        "rs" if path.starts_with("tests/features/") => None,
+        "rs" => Some(Kind::RustComments),
         _ => None,
     }
 }
@@ -75,7 +83,7 @@ pub(crate) fn passages(kind: Kind, text: &str) -> Vec<Passage> {
         Kind::Markdown => markdown(text),
         Kind::Wit => comments(text),
         Kind::Rust => comments(text).into_iter().chain(literals(text)).collect(),
-        Kind::RustText => literals(text),
+        Kind::RustComments => comments(text),
         Kind::Data => text.lines().zip(1..).map(|(text, line)| Passage::new(line, text)).collect(),
     }
 }
@@ -107,12 +115,12 @@ fn markdown(text: &str) -> Vec<Passage> {
     })
 }
 
-/// Documentation comments, outside code blocks.
+/// Comments on lines of code or between them, outside code blocks.
 fn comments(text: &str) -> Vec<Passage> {
     let mut is_code = false;
     grouped(text, |line| {
         let line = line.trim_start();
-        let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+        let comment = ["///", "//!", "//"].iter().find_map(|prefix| line.strip_prefix(prefix));
         let Some(comment) = comment else {
             is_code = false;
             return None;

@@ -1,6 +1,6 @@
 //! Tries to exhaust or stall the host. A test writes a mode (`what:number:number`) over the bytes
-//! after `@@evil-mode@@` to choose what the component says about itself; the item's `case` chooses
-//! what `execute` does. The bounds that hold are asserted in `tests/end-to-end/tests/budgets`.
+//! after `@@evil-mode@@` to choose the component's description; the item's `case` chooses what
+//! `execute` does. `tests/end-to-end/tests/budgets` asserts the limits that hold.
 
 #![allow(unsafe_code)] // The component's exports are unmangled symbols; the mode is read as it lies.
 #![allow(clippy::cast_possible_truncation)]
@@ -81,7 +81,7 @@ fn described() -> String {
     let (what, a, b) = mode();
     let object = r#"{"type":"object","properties":{"choice":{"x-ui":{"options":true}}}}"#;
     match what.as_str() {
-        // Every level refers to the one below: no doubling, but deep.
+        // Every level refers to the next one: no doubling, but depth.
         "chain" => {
             let mut schemas = String::from(r#""a0":{"type":"object"}"#);
             for n in 1..=a {
@@ -89,8 +89,8 @@ fn described() -> String {
             }
             node(&schemas, "", &format!(r##"{{"$ref":"#/$defs/a{a}"}}"##), "", "")
         }
-        // A schema that refers to itself twice for the same member, below `not`: an example of a
-        // levels doubles the work with each. Without levels there is no example.
+        // A schema that refers to itself twice for the same member, below `not`: an example with a
+        // levels doubles the work with each level. Without levels there is no example.
         "recursion" => {
             let own = r##"{"properties":{"m":{"$ref":"#/$defs/own"}}}"##;
             let schemas = format!(r#""own":{{"not":{{"allOf":[{own},{own},false]}}}}"#);
@@ -103,7 +103,7 @@ fn described() -> String {
             node(&schemas, "", parameters, "", "")
                 .replace(r#"[{"title":"e","parameters":{}}]"#, &examples)
         }
-        // a patterns that each compile to much.
+        // a patterns, each of which compiles to a large automaton.
         "patterns" => {
             let mut all = String::new();
             for n in 0..a {
@@ -129,7 +129,7 @@ fn described() -> String {
             }
             node(&schemas, "", object, &actions, "")
         }
-        // a MiB of a member that nobody knows.
+        // a MiB of an unknown member.
         "fat" => {
             let size = a << 20;
             let head = node("", BIG, object, "", "");
@@ -143,7 +143,7 @@ fn described() -> String {
             text.push_str("0]}");
             text
         }
-        // Every level refers twice to the one below.
+        // Every level refers twice to the next one.
         "bomb" => {
             let parameters = format!(r##"{{"type":"object","$ref":"#/$defs/a{a}"}}"##);
             node(&doubling(a, "", ""), "", &parameters, "", "")
@@ -154,7 +154,7 @@ fn described() -> String {
                 format!(r##"{{"type":"object","not":{{"not":{{"$ref":"#/$defs/a{a}"}}}}}}"##);
             node(&doubling(a, "", ""), "", &parameters, "", "")
         }
-        // The same below `not`, and no example: it is found at the first use of the form.
+        // The same below `not`, without an example: it is found at the first use of the form.
         "late" => {
             let parameters =
                 format!(r##"{{"type":"object","not":{{"not":{{"$ref":"#/$defs/a{a}"}}}}}}"##);
@@ -175,7 +175,7 @@ fn described() -> String {
             }
             node(&schemas, "", object, &actions, "")
         }
-        // A secret anywhere, to any depth that a pointer has.
+        // A secret at any position, up to the maximum depth of a pointer.
         "places" => {
             let pointer = "/*".repeat(a.max(1));
             let one = format!(
@@ -202,7 +202,7 @@ fn described() -> String {
     }
 }
 
-/// `head`, and behind it a member that nobody knows, of so many bytes.
+/// `head`, followed by an unknown member of this many bytes.
 fn fattened(head: &str, size: usize) -> String {
     let head = head.strip_suffix('}').unwrap_or_default();
     format!(r#"{head},"x":{}}}"#, nested(size))
@@ -311,7 +311,7 @@ fn told(answer: Result<http::Response, http::SendError>) -> Value {
     Value::Object(record)
 }
 
-/// `[[0],[0],…]` of so many bytes.
+/// `[[0],[0],…]` of this many bytes.
 fn nested(size: usize) -> String {
     let mut text = String::with_capacity(size + 8);
     text.push('[');
@@ -356,7 +356,7 @@ fn attack(
             }
             yes(&named.to_string())
         }
-        // Nothing in the body, all of it elsewhere.
+        // Nothing in the body, everything elsewhere.
         "hoard-heads" => {
             let fat = "x".repeat(size);
             let text = |name: &str| item.get(name).map(|_| fat.clone());
@@ -379,7 +379,7 @@ fn attack(
             let _named = completions::next();
             yes("{}")
         }
-        // Takes every answer, but with many under way.
+        // Takes every response, but with many requests in flight.
         "honest-answers" => {
             for _ in 0..n {
                 http::submit(&plain("GET", url, None));
@@ -393,7 +393,7 @@ fn attack(
             }
             yes(&format!(r#"{{"good":{good},"bad":{bad}}}"#))
         }
-        // Bodies that do not all fit at once, and what became of them.
+        // Bodies that do not fit at the same time, and the result of each.
         "honest-requests" => {
             let request = plain("POST", url, Some(vec![b'x'; size]));
             for _ in 0..n {
@@ -486,7 +486,7 @@ fn attack(
             }
             yes(&last.to_string())
         }
-        // --- 05 and others: requests one after the other, `%` in the URL counts.
+        // --- 05 and others: sequential requests, `%` in the URL is the counter.
         "gets" => {
             let mut good = 0;
             for at in 0..n {
@@ -516,7 +516,7 @@ fn attack(
             });
             yes(&told(answer).to_string())
         }
-        // Looks for the mark among candidates, and tells where it stands.
+        // Looks for the mark among candidates, and reports its position.
         "oracle" => {
             let mut found = Value::Null;
             for at in 0..n {
@@ -535,7 +535,7 @@ fn attack(
             }
             yes(&found.to_string())
         }
-        // A handle over and over: every one of them would become the whole secret.
+        // A repeated handle: each one would be replaced by the whole secret.
         "many-handles" => {
             let answer = told(http::send(&plain("GET", "http://plain.example.com/big", None)));
             let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
@@ -552,7 +552,7 @@ fn attack(
             }
             yes(&last.to_string())
         }
-        // Different secrets, each in a request that is under way.
+        // Different secrets, each in a request that is in flight.
         "many-secrets" => {
             let mut requests = Vec::new();
             for at in 0..n {
@@ -730,7 +730,7 @@ impl exports::trigger::Guest for Evil {
                 cursor: next,
                 more: false,
             },
-            // No event, but a cursor that moves: more at once, for ever.
+            // No event, but a cursor that moves: the node asks to be polled again forever.
             "spinning" => exports::trigger::Page { events: Vec::new(), cursor: next, more: true },
             _ => exports::trigger::Page { events: Vec::new(), cursor: "0".into(), more: false },
         })

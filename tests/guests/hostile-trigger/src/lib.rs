@@ -1,6 +1,6 @@
-//! A node whose triggers flood the host: with polls that never end, with events, cursors, and states
-//! of any size, and with replies to deliveries that reach beyond the reply. The parameters of a
-//! subscription say how: `case`, `n`, and `size`.
+//! A node whose triggers flood the host: with endless polls, with events, cursors, and states of
+//! any size, and with replies to deliveries that set more than a reply may. The parameters of a
+//! subscription select the case: `case`, `n`, and `size`.
 
 #![allow(unsafe_code)] // The component's exports are unmangled symbols.
 
@@ -67,7 +67,7 @@ const TRIGGERS: &str = r#"{"triggers":[
 {"name":"reply","version":1,"title":"Reply","description":"Replies itself.","parameters":{"type":"object"},"delivery":{"kind":"webhook","answered_by":"plugin","body_limit_bytes":1024}}
 ]}"#;
 
-/// The text of a parameter: nothing here needs more JSON than that.
+/// A text parameter: this node needs no other JSON.
 fn parameter<'a>(parameters: &'a str, name: &str) -> &'a str {
     let Some((_, rest)) = parameters.split_once(&format!("\"{name}\":")) else { return "" };
     let rest = rest.trim_start().trim_start_matches('"');

@@ -1,5 +1,5 @@
-//! Does what a plugin must not do, on demand. `hostile.request` sends any request at all and gives
-//! back what came of it; `hostile.misbehave` breaks the contract in the way that `case` names.
+//! Does on demand what a plugin must not do. `hostile.request` sends any request and returns its
+//! result; `hostile.misbehave` breaks the contract in the way that `case` names.
 
 #![allow(unsafe_code)] // The component's exports are unmangled symbols; some cases read memory.
 
@@ -62,13 +62,13 @@ impl exports::credential_type::Guest for Hostile {
         fields: String,
         _grant: Option<String>,
     ) -> Result<String, Vec<types::FieldError>> {
-        // With a field `audience` it claims an origin that it has not described.
+        // With a field `audience`, it claims an origin that it has not declared.
         let fields = json::object(&fields).unwrap_or_default();
         if let Some(Value::String(audience)) = fields.get("audience") {
             return Ok(format!(r#"{{"audiences":["{audience}"]}}"#));
         }
         if credential_type == "account" {
-            // It asks for whatever `extra` says.
+            // It requests the permissions in `extra`.
             let extra = fields.get("extra").cloned().unwrap_or_else(|| Map::new().into());
             return Ok(format!(
                 r#"{{"audiences":["https://api.pagerduty.com"],"oauth":{{"authorize_url":"https://identity.example.com/authorize","token_url":"https://identity.example.com/token","scopes":["read"],"parameters":{extra}}}}}"#
@@ -190,7 +190,7 @@ fn misbehave(
         "reach" => yes(&reach::outside(item)),
         "hoard-requests" => reach::hoard(),
         "flood" => {
-            // On one line, so that it must be cut.
+            // On one line, so that it must be truncated.
             for number in 0..500 {
                 eprint!("flood {number}, {}", "x".repeat(1_000));
             }
@@ -264,7 +264,7 @@ fn misbehave(
             yes("{}")
         }
         "abandon" => {
-            // One request is given up, one is still under way when the call returns.
+            // One request is canceled, and one is still in flight when the call returns.
             let given_up = http::submit(&get("https://api.pagerduty.com/abilities"));
             http::submit(&get("https://api.pagerduty.com/users"));
             timer::after(50);
@@ -353,7 +353,7 @@ fn misbehave(
             yes("{}")
         }
         "hoard-secret" => {
-            // Keeps what it is told where a scan of its memory must find it.
+            // Keeps its input where a scan of its memory must find it.
             let text = item.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
             std::mem::forget(text.clone().into_bytes());
             yes("{}")

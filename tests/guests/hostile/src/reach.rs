@@ -1,4 +1,4 @@
-//! Tries every way out that WASI 0.2 has, as a language runtime offers it to its programs.
+//! Tries every network and file access of WASI 0.2, as a language runtime offers it to programs.
 
 use std::fmt::Debug;
 use std::fs;
@@ -10,7 +10,7 @@ use wasip2::http::outgoing_handler;
 use wasip2::http::types::{Fields, Method, OutgoingRequest, Scheme};
 use workflow_node_sdk::{Map, Value};
 
-/// What came of each attempt: `null` where it led nowhere. `address` is one that would answer.
+/// The result of each attempt: `null` if it had no effect. `address` is one that would respond.
 pub(crate) fn outside(item: &Map<String, Value>) -> String {
     let address = item.get("address").and_then(Value::as_str).unwrap_or_default();
     let mut report = Map::new();
@@ -56,7 +56,7 @@ fn request(address: &str) -> Result<u16, String> {
     }
 }
 
-/// Makes the host hold requests that are never sent, each as large as it may be.
+/// Makes the host hold requests that are never sent, each of the maximum size.
 pub(crate) fn hoard<T>() -> T {
     loop {
         let fields = Fields::new();

@@ -1,4 +1,4 @@
-//! What the node says about itself.
+//! The description of the node.
 
 use crate::{breaks, mode};
 

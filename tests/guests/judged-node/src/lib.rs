@@ -1,5 +1,5 @@
 //! Passes every check of `harness check`. A test writes the ID of a check over the bytes after
-//! `@@judged-mode@@`; the node then breaks what this check demands, and nothing else.
+//! `@@judged-mode@@`; the node then violates this check and no other.
 
 #![allow(unsafe_code)] // The component's exports are unmangled symbols; the mode is read as it is.
 
@@ -18,7 +18,7 @@ contract::export!(Judged with_types_in contract);
 #[used]
 static MODE: [u8; 64] = *b"@@judged-mode@@sound                                            ";
 
-/// The check that the node breaks; `sound` for none.
+/// The check that the node violates; `sound` for none.
 fn mode() -> String {
     let mut bytes = [0_u8; 64];
     for (at, byte) in bytes.iter_mut().enumerate() {
@@ -28,7 +28,7 @@ fn mode() -> String {
     String::from_utf8_lossy(&bytes[15..]).trim().to_owned()
 }
 
-/// Whether the node breaks this check.
+/// Whether the node violates this check.
 fn breaks(check: &str) -> bool {
     mode() == check
 }

@@ -1,4 +1,4 @@
-//! What the node does: each item is one or more requests, and all items run at the same time.
+//! The behavior of the node: each item sends one or more requests, and all items run concurrently.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const DELETED: &str = r#"{"id":"deleted","size":0}"#;
 
 type Outcome = Result<Vec<OutputItem>, Error>;
 
-/// An item under way.
+/// An item in progress.
 struct Item {
     method: &'static str,
     path: String,
@@ -79,7 +79,7 @@ impl Item {
         self.method != "GET"
     }
 
-    /// What an answer means. Returns whether another request is needed.
+    /// Interprets a response. Returns whether another request is needed.
     fn answered(&mut self, answer: Result<http::Response, http::SendError>) -> bool {
         let response = match answer {
             Ok(response) => response,
@@ -137,7 +137,7 @@ impl Item {
 pub(crate) fn all(action: &str, items: &[String]) -> Vec<Outcome> {
     let mut items: Vec<Item> = items.iter().map(|one| Item::new(action, one)).collect();
     if breaks("origins") {
-        // Nobody waits for it.
+        // No task waits for it.
         http::submit(&http::Request {
             method: "POST".into(),
             url: "https://telemetry.example/usage".into(),
@@ -165,7 +165,7 @@ pub(crate) fn all(action: &str, items: &[String]) -> Vec<Outcome> {
         let Some(place) = open.remove(&ticket) else { continue };
         let answer = http::take(ticket);
         if breaks("cancellation") && context::cancelled() {
-            // It waits for an answer that does not come.
+            // It waits for a response that does not arrive.
             loop {
                 timer::after(60_000);
                 completions::next();
@@ -193,7 +193,7 @@ pub(crate) fn all(action: &str, items: &[String]) -> Vec<Outcome> {
     outcomes
 }
 
-/// The things, as choices of a field.
+/// The records, as choices of a field.
 pub(crate) fn choices() -> Result<String, Error> {
     if breaks("references") {
         return Err(error(ErrorKind::Unsupported, "There are no choices."));

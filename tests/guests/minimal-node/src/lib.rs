@@ -1,5 +1,5 @@
-//! The least that is a node: one action that gives back what it was given. It sends nothing and
-//! has no credential types.
+//! The smallest node: one action that returns its input. It sends nothing and has no credential
+//! types.
 
 use workflow_node_sdk::declare::{Action, Example, Field, Node, Output, Param, Resource, Run};
 use workflow_node_sdk::node::{Custom, Declares, Plugin, main};

@@ -64,7 +64,7 @@ pub(crate) static OTHERS: &[Action] = &[
                 .secret("card-password"),
         ]),
     Action::get("own.get", "/thing", "Get", "Calls the operator's server.").with("own", "own"),
-    // The code asks for any URL: what is refused is up to the host.
+    // The code requests any URL; the host must refuse it.
     Action::get("own.fetch", "/", "Fetch", "Calls any URL.")
         .with("own", "own")
         .parameters(&[

@@ -1,4 +1,4 @@
-//! Credentials that ordinary services take.
+//! Credentials that common services accept.
 
 use workflow_node_sdk::documents::{
     Access, ClientAuthentication, ClientCredentials, Configuration, CredentialType,
@@ -9,14 +9,14 @@ use workflow_node_sdk::documents::{
 use workflow_node_sdk::error::FieldError;
 use workflow_node_sdk::{Map, Value};
 
-/// Where the service is.
+/// Origin of the service.
 pub(crate) const API: &str = "https://api.service.test";
 
 fn api() -> OriginPattern {
     API.parse().expect("it is an origin")
 }
 
-/// The server of the operator.
+/// The server that the operator chooses.
 pub(crate) const OWN: &str = "https://{own}";
 
 fn own() -> OriginPattern {
@@ -43,7 +43,7 @@ fn client() -> FormBuilder {
     FormBuilder::new().required(FieldBuilder::text("client_id", "Client ID", "Of the app."))
 }
 
-/// A token that the service grants.
+/// A token that the service issues.
 fn granted(name: &str, grant: Grant, fields: FormBuilder) -> CredentialType {
     let bearer = Placement::header("Authorization", "Bearer {access_token}", [api()]);
     let fields = fields.build();
@@ -100,7 +100,7 @@ pub(crate) fn types() -> CredentialTypes {
     ])
 }
 
-/// Secrets that people type.
+/// Secrets that people enter.
 pub(crate) fn secrets() -> Vec<SecretPosition> {
     let path: PathTemplate = "/v1/charges".parse().expect("it is a path");
     let placement: SecretPlacement =
@@ -113,7 +113,7 @@ pub(crate) fn secrets() -> Vec<SecretPosition> {
     ]
 }
 
-/// Where a credential may be sent: to the one origin of the service, or to the server that it names.
+/// Where a credential may be sent: to the origin of the service, or to the server that it names.
 pub(crate) fn configure(
     credential_type: &str,
     fields: &Map<String, Value>,

@@ -1,4 +1,4 @@
-//! A webhook whose signing secret the host makes.
+//! A webhook whose signing secret the host generates.
 
 use workflow_node_sdk::declare::Trigger;
 use workflow_node_sdk::documents::{Signature, SignatureEncoding, SignatureScheme, Webhook};
@@ -10,7 +10,7 @@ use workflow_node_sdk::{Value, json};
 use crate::Service;
 use crate::credentials::API;
 
-/// Things that change.
+/// Changed records.
 pub(crate) const CHANGED: Trigger =
     Trigger::webhook("thing.changed", "Changed", "Starts when a thing changes.", || {
         let (hmac, hex) = (SignatureScheme::HmacSha256, SignatureEncoding::Hex);
@@ -38,7 +38,7 @@ impl Webhooks for Service {
         let echoed = response.text()?;
         let mut state = json::Object::new();
         state.text("secret", &secret);
-        // Whatever the guest has seen of the secret would be in here.
+        // Anything that the guest could see of the secret would be in here.
         state.text("seen", &[secret.as_str(), " ", &echoed].concat());
         Ok(state.build())
     }

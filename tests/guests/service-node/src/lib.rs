@@ -1,5 +1,5 @@
-//! What an ordinary service needs of a node: every kind of paging, bodies as JSON and as forms, and
-//! credentials that are encoded, limited, or sent in a form. It sends nothing but what it declares.
+//! Features that a common service needs: every kind of paging, bodies as JSON and as forms, and
+//! credentials that are encoded, limited, or sent in a form. It sends only what it declares.
 
 mod actions;
 mod credentials;
@@ -76,7 +76,7 @@ impl Plugin for Service {
     }
 }
 
-/// Sends a request to the URL that the item says.
+/// Sends a request to the URL in the item.
 async fn fetch(task: Task) -> Outcome {
     let mut request = Request::new("GET", task.text("url").unwrap_or_default());
     if task.flag("with_credential") {

@@ -1,5 +1,5 @@
-//! A node that exports the optional interface `trigger`, built on the contract alone, without the
-//! SDK: the host binds interface by interface.
+//! A node that exports the optional interface `trigger`, built on the contract without the SDK: the
+//! host binds each interface separately.
 
 #![allow(unsafe_code)] // The component's exports are unmangled symbols.
 

@@ -1,4 +1,4 @@
-//! Records of what was changed, by whom, and how: written after every write on what is audited.
+//! Audit records: who changed what and how, written after every write to an audited object.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::keys::TokenKind;
 use crate::reply::Reply;
 use crate::state::AuditRecord;
 
-/// The collections whose changes are recorded, and the type of what stands in them.
+/// The collections whose changes are recorded, and the type of their objects.
 const AUDITED: [(&str, &str); 7] = [
     ("/users", "user"),
     ("/teams", "team"),
@@ -19,7 +19,7 @@ const AUDITED: [(&str, &str); 7] = [
     ("/ip_allow_lists", "ip_allow_list"),
 ];
 
-/// Records a write that has succeeded.
+/// Records a successful write.
 pub(crate) fn record(call: &mut Call<'_>, reply: &Reply) {
     let operation = call.operation;
     if operation.method == "GET" || operation.path == "/schedules/preview" {
@@ -37,7 +37,7 @@ pub(crate) fn record(call: &mut Call<'_>, reply: &Reply) {
         Some(id) => id.clone(),
         None => answer[*kind]["id"].as_str().unwrap_or_default().to_owned(),
     };
-    // Below an object, everything is a change of the object.
+    // A change below an object is a change of the object.
     let own = operation.path == *collection || operation.path == format!("{collection}/{{id}}");
     let action = match operation.method.as_str() {
         "POST" if own => "create",
@@ -80,7 +80,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The actor, and the method by which they came in.
+/// The actor, and the authentication method.
 fn who(call: &Call<'_>) -> (Value, Value) {
     let name = &call.key.name;
     let kind = match call.key.kind {

@@ -1,4 +1,4 @@
-//! Objects and single documents: read, made, changed and taken away.
+//! Objects and single documents: reading, creating, changing, and deleting.
 
 use serde_json::{Map, Value, json};
 
@@ -10,10 +10,10 @@ use crate::judge::Call;
 use crate::reply::Reply;
 use crate::state::State;
 
-/// Members that no answer shows, whatever the schema says of them.
+/// Members that no response contains, whatever the schema states.
 const SECRETS: [&str; 4] = ["client_secret", "password", "runbook_api_key", "secret"];
 
-/// The path of the collection or document, and the id where the path names an object.
+/// The path of the collection or document, and the ID if the path names an object.
 pub(crate) fn place(call: &Call<'_>) -> (String, Option<String>) {
     let mut captures = call.captures.iter();
     let mut path = String::new();
@@ -31,13 +31,13 @@ pub(crate) fn place(call: &Call<'_>) -> (String, Option<String>) {
     (collection.to_owned(), Some(id.to_owned()))
 }
 
-/// The object that the body brings: below its root, or the body itself.
+/// The object in the body: below its root, or the body itself.
 pub(crate) fn given(call: &Call<'_>) -> Map<String, Value> {
     let value = root(call.operation).map_or(&call.body, |field| &call.body[&field.name]);
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// The fields that the object of the body declares.
+/// The fields that the body's object declares.
 fn declared(operation: &Operation) -> &[Field] {
     match (root(operation), &operation.body) {
         (Some(field), _) => &field.fields,
@@ -46,7 +46,7 @@ fn declared(operation: &Operation) -> &[Field] {
     }
 }
 
-/// What of the body is kept: what is declared and not only PagerDuty's to write.
+/// The part of the body that is stored: declared and not read-only.
 fn kept(call: &Call<'_>, given: Map<String, Value>) -> Map<String, Value> {
     let fields = declared(call.operation);
     let keeps = |name: &str| {
@@ -60,7 +60,7 @@ fn kept(call: &Call<'_>, given: Map<String, Value>) -> Map<String, Value> {
     kept
 }
 
-/// What says in one line what an object is.
+/// The summary of an object.
 pub(crate) fn summary(members: &Map<String, Value>) -> Value {
     ["name", "title", "display_name", "label", "summary", "description", "message", "content"]
         .into_iter()
@@ -69,7 +69,7 @@ pub(crate) fn summary(members: &Map<String, Value>) -> Value {
         .unwrap_or_default()
 }
 
-/// `incident_workflows` is one `incident_workflow` after another.
+/// `incident_workflows` contains one `incident_workflow` each.
 pub(crate) fn singular(plural: &str) -> String {
     match plural {
         "statuses" => "status".to_owned(),
@@ -79,7 +79,7 @@ pub(crate) fn singular(plural: &str) -> String {
 }
 
 impl State {
-    /// A new object as it is kept: the members that every object has, and its own.
+    /// A new object as it is stored: the members of every object, and its own.
     pub(crate) fn new_object(
         &self,
         collection: &str,
@@ -104,7 +104,7 @@ impl State {
     }
 }
 
-/// Makes an object out of members and puts it into its collection.
+/// Creates an object from members and adds it to its collection.
 pub(crate) fn make(call: &mut Call<'_>, collection: &str, members: Map<String, Value>) -> Value {
     let name = collection.rsplit('/').next().unwrap_or_default();
     let by_root = root(call.operation).filter(|field| !field.is_list());
@@ -130,7 +130,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&object))
 }
 
-/// Creates what the body brings and gives it to whoever has more to do.
+/// Creates the object in the body and passes it to the caller.
 pub(crate) fn created(call: &mut Call<'_>) -> Result<Value, Refusal> {
     references::check(call)?;
     let (collection, _) = place(call);
@@ -160,7 +160,7 @@ pub(crate) fn found(call: &Call<'_>) -> Result<Value, Refusal> {
 pub(super) fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let mut object = found(call)?;
     lists::include(call.state, &mut object, &call.query.includes());
-    // One answer of the schema is a list of one.
+    // One response in the schema is a list of one.
     let keys = call.operation.answer.as_ref().map_or(&[][..], |answer| &answer.keys);
     if let [(_, kind)] = keys
         && kind.starts_with("array")
@@ -175,7 +175,7 @@ pub(super) fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&object))
 }
 
-/// Changes what the body names and leaves the rest as it is.
+/// Changes the members in the body and keeps the others.
 pub(crate) fn updated(call: &mut Call<'_>) -> Result<Value, Refusal> {
     found(call)?;
     references::check(call)?;
@@ -201,14 +201,14 @@ pub(super) fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     })
 }
 
-/// Takes the object of the path away and gives what it was.
+/// Deletes the object of the path and returns it.
 pub(crate) fn deleted(call: &mut Call<'_>) -> Result<Value, Refusal> {
     let (collection, id) = place(call);
     let object = call.state.store.remove(&collection, id.as_deref().unwrap_or_default());
     object.ok_or_else(Refusal::not_found)
 }
 
-/// What the operation declares of a single document.
+/// The declaration of a single document.
 fn single_answer(call: &Call<'_>, document: &Value) -> Reply {
     let Some(answer) = call.operation.answer.as_ref() else {
         return call.done();
@@ -232,7 +232,7 @@ pub(super) fn write_single(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(single_answer(call, &document))
 }
 
-/// Changes a single document, or makes it.
+/// Changes a single document, or creates it.
 pub(crate) fn written_single(call: &mut Call<'_>) -> Result<Value, Refusal> {
     references::check(call)?;
     let (path, _) = place(call);

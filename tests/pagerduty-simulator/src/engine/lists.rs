@@ -1,4 +1,4 @@
-//! Lists of objects that are kept as they are written: filters, order, includes, pages.
+//! Lists of objects that are stored as in the API: filters, order, includes, pages.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::paging::Placed;
 use crate::reply::Reply;
 use crate::state::State;
 
-/// Parameters that say nothing about single objects.
+/// Parameters that do not filter objects.
 const NO_FILTERS: [&str; 14] = [
     "limit",
     "offset",
@@ -54,7 +54,7 @@ pub(crate) fn page(call: &Call<'_>, objects: Vec<Placed<Value>>) -> Reply {
     with_companions(call, root, reply)
 }
 
-/// Members beside the list that the answer declares, such as the account's id.
+/// Members next to the list that the response declares, such as the account's ID.
 fn with_companions(call: &Call<'_>, root: &str, reply: Reply) -> Reply {
     let keys = call.operation.answer.iter().flat_map(|answer| &answer.keys);
     let companions: Map<String, Value> = keys
@@ -80,14 +80,14 @@ fn with_companions(call: &Call<'_>, root: &str, reply: Reply) -> Reply {
     Reply::json(reply.status, &body)
 }
 
-/// Places of things that have no place of their own.
+/// Positions of objects without a stored position.
 pub(crate) fn placed<T>(things: impl IntoIterator<Item = T>) -> Vec<Placed<T>> {
     things.into_iter().enumerate().map(|(place, thing)| (place as u64 + 1, thing)).collect()
 }
 
-/// Whether the query lets an object pass.
+/// Whether an object matches the query.
 pub(crate) fn passes(call: &Call<'_>, object: &Value) -> bool {
-    // What has a start and an end must touch the time that is asked for.
+    // An object with a start and an end must overlap the requested range.
     let end = |name: &str| object[name].as_str().and_then(clock::read);
     if let (Some(start), Some(end)) = (end("start_time"), end("end_time"))
         && (call.query.moment("since").is_some_and(|since| end <= since)
@@ -143,8 +143,8 @@ fn fits(object: &Value, name: &str, wanted: &[&str]) -> bool {
     }
 }
 
-/// Sorts by `field`, `field:desc` or `field desc`. Places are given anew, because they follow the
-/// order of the list.
+/// Sorts by `field`, `field:desc`, or `field desc`. Positions are renumbered, because they follow
+/// the order of the list.
 pub(crate) fn sort(objects: &mut [Placed<Value>], by: Option<&str>) {
     let Some(by) = by else { return };
     let (field, direction) = by.split_once([':', ' ']).unwrap_or((by, "asc"));
@@ -162,7 +162,7 @@ pub(crate) fn sort(objects: &mut [Placed<Value>], by: Option<&str>) {
     }
 }
 
-/// Puts whole objects in the place of the references that `include[]` names.
+/// Replaces the references that `include[]` names with full objects.
 pub(crate) fn include(state: &State, object: &mut Value, includes: &[&str]) {
     for name in includes {
         for member in [(*name).to_owned(), documents::singular(name)] {
@@ -178,7 +178,7 @@ pub(crate) fn include(state: &State, object: &mut Value, includes: &[&str]) {
 fn whole(state: &State, reference: &mut Value) {
     let text = |name: &str| reference[name].as_str();
     let (Some(id), Some(kind)) = (text("id"), text("type")) else { return };
-    // What has no home of its own says itself where it stands.
+    // An object without a collection contains its own URL.
     let address = text("self").and_then(|address| url::Url::parse(address).ok());
     let below = address.as_ref().and_then(|url| url.path().rsplit_once('/')).map(|(home, _)| home);
     let home = references::home(kind).or(below);

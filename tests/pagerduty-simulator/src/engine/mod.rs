@@ -1,6 +1,6 @@
-//! What an operation does when nothing but the facts says so: collections that can be listed,
-//! read, added to, changed and emptied; single documents that can be read and written; references
-//! that can be added and taken away. Knows no resource.
+//! The behavior of operations that follows from the facts alone: collections that can be listed,
+//! read, added to, changed, and emptied; single documents that can be read and written; references
+//! that can be added and removed. It must not depend on any resource.
 
 pub(crate) mod audit;
 pub(crate) mod documents;
@@ -15,7 +15,7 @@ use crate::facts::{self, Basic, Field, Operation};
 use crate::judge::Call;
 use crate::reply::Reply;
 
-/// What an operation does to its collection or document.
+/// The effect of an operation on its collection or document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {
     List,
@@ -23,7 +23,7 @@ pub(crate) enum Plan {
     Create,
     /// Creates one object for each item of the body.
     CreateMany,
-    /// Puts a reference to an object that exists elsewhere into a collection.
+    /// Adds a reference to an existing object to a collection.
     Associate,
     Update,
     Delete,
@@ -32,7 +32,7 @@ pub(crate) enum Plan {
     DeleteSingle,
 }
 
-/// What follows from the facts; none for verbs, which somebody has to explain.
+/// The plan that follows from the facts; none for verbs, which need code.
 pub(crate) fn plan(operation: &Operation) -> Option<Plan> {
     let names_one = operation.path.ends_with('}');
     Some(match operation.method.as_str() {
@@ -52,7 +52,7 @@ pub(crate) fn plan(operation: &Operation) -> Option<Plan> {
     })
 }
 
-/// Whether objects stand directly below a path.
+/// Whether a path is a collection of objects.
 fn is_collection(path: &str) -> bool {
     let below = |other: &str| {
         other.strip_prefix(path).is_some_and(|rest| {
@@ -65,7 +65,7 @@ fn is_collection(path: &str) -> bool {
     })
 }
 
-/// The one member of the body that holds the object, where there is such a member.
+/// The only member of the body that holds the object, if there is one.
 pub(crate) fn root(operation: &Operation) -> Option<&Field> {
     let fields = &operation.body.as_ref()?.fields;
     let mut records = fields.iter().filter(|field| field.kind() == Basic::Record);
@@ -89,7 +89,7 @@ pub(crate) fn carry_out(call: &mut Call<'_>) -> Result<Reply, Refusal> {
         Some(Plan::ReadSingle) => documents::read_single(call),
         Some(Plan::WriteSingle) => documents::write_single(call),
         Some(Plan::DeleteSingle) => documents::delete_single(call),
-        // A test makes sure that every verb has a function of its own.
+        // A test ensures that every verb has a function.
         None => Err(Refusal::coded(501, 2000, "Not simulated")),
     }
 }

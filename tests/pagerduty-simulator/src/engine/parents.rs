@@ -1,4 +1,4 @@
-//! The objects on the way to an object: each must exist.
+//! The parent objects in a path: each must exist.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::errors::Refusal;
 use crate::judge::Call;
 use crate::state::State;
 
-/// Paths below which objects stand that are at home elsewhere.
+/// Paths with objects that belong to another collection.
 const ELSEWHERE: [(&str, &str); 8] = [
     ("/event_orchestrations/services", "/services"),
     ("/recommendations/event_orchestrations/services", "/services"),
@@ -21,12 +21,12 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ),
 ];
 
-/// Names in braces that do not name an object of a collection.
+/// Path parameters that are not the ID of an object in a collection.
 const NO_OBJECTS: [&str; 5] =
     ["{entity_type}", "{feature_name}", "{resource_type}", "{url_slug}", "{type}"];
 
-/// Refuses a path that leads through an object that does not exist. The name of an incident type
-/// becomes its id, so that what comes after need not know of names.
+/// Refuses a path through an object that does not exist. The name of an incident type is replaced
+/// by its ID, so that later code needs only IDs.
 pub(crate) fn parents(call: &mut Call<'_>) -> Result<(), Refusal> {
     let segments: Vec<&str> = call.operation.path.split('/').skip(1).collect();
     let mut template = String::new();

@@ -1,4 +1,4 @@
-//! References: whether what they name exists, and collections that hold nothing but references.
+//! References: checks that their objects exist, and collections that contain only references.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::reply::Reply;
 use crate::state::State;
 use crate::state::views::reference_to;
 
-/// Where the objects of a kind are at home.
+/// The collection of each kind of object.
 pub(crate) fn home(kind: &str) -> Option<&'static str> {
     let kind = kind.strip_suffix("_reference").unwrap_or(kind);
     Some(match kind {
@@ -71,7 +71,7 @@ fn walk(call: &Call<'_>, path: &str, field: &Field, value: &Value, errors: &mut 
     }
 }
 
-/// Makes the references of an object whole: whoever wrote them gave id and type only.
+/// Completes the references of an object, which were given with ID and type only.
 pub(crate) fn settle(call: &Call<'_>, fields: &[Field], object: &mut Map<String, Value>) {
     for field in fields {
         let Some(value) = object.get_mut(&field.name) else { continue };
@@ -99,7 +99,7 @@ fn one(call: &Call<'_>, field: &Field, value: &mut Value) {
     }
 }
 
-/// A reference as answers show it; the object's own when it is known.
+/// A reference as responses contain it, from the object if it is known.
 pub(crate) fn shown(state: &State, kind: &str, id: &str) -> Value {
     let kind =
         if kind.ends_with("_reference") { kind.to_owned() } else { format!("{kind}_reference") };
@@ -111,7 +111,7 @@ pub(crate) fn shown(state: &State, kind: &str, id: &str) -> Value {
     })
 }
 
-/// Puts a reference into a collection; once is enough.
+/// Adds a reference to a collection, unless it contains it.
 pub(super) fn associate(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     check(call)?;
     let name = root(call.operation).map_or("", |field| field.name.as_str());

@@ -1,4 +1,4 @@
-//! Response bodies that can also misbehave.
+//! Response bodies that can misbehave.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,17 +9,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// One thing that a body does.
+/// One step of a body.
 pub(crate) enum Step {
     Send(Bytes),
-    /// Sends zeros or letters until so many bytes are out.
+    /// Sends zeros or letters until this many bytes have been sent.
     Fill {
         byte: u8,
         left: u64,
     },
-    /// Lets what was sent reach the network.
+    /// Flushes what was sent to the network.
     Pause(Pin<Box<tokio::time::Sleep>>),
-    /// Breaks off.
+    /// Aborts.
     Fail,
     /// Never ends.
     Stall,
@@ -31,7 +31,7 @@ impl Step {
     }
 }
 
-/// A body that does its steps in order.
+/// A body that performs its steps in order.
 #[derive(Default)]
 pub(crate) struct Script {
     steps: VecDeque<Step>,
@@ -47,7 +47,7 @@ impl Script {
     }
 }
 
-/// How much a filling body hands over at once.
+/// Chunk size of generated content.
 const CHUNK: u64 = 64 * 1024;
 
 impl Body for Script {
@@ -97,7 +97,7 @@ impl Body for Script {
         for step in &self.steps {
             match step {
                 Step::Send(bytes) => total += bytes.len() as u64,
-                // Whatever misbehaves does not say how long it is.
+                // A misbehaving body does not announce its length.
                 _ => return SizeHint::new(),
             }
         }

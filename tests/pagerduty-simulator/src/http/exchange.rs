@@ -1,4 +1,4 @@
-//! One request: read, recorded, judged, carried out, and answered or spoiled.
+//! One request: reading, recording, judging, carrying it out, and responding or injecting a fault.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -26,13 +26,13 @@ use crate::keys::Region;
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
 
-/// The largest request body that is read, in bytes.
+/// Maximum size of a request body, in bytes.
 const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
 
-/// What is told about every request once its status is known.
+/// Called for every request when its status is known.
 pub(crate) type Listener = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 
-/// What all connections share.
+/// State that all connections share.
 pub(crate) struct Shared {
     pub(crate) us: Account,
     pub(crate) eu: Account,
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) listener: Option<Listener>,
 }
 
-/// Locks; a panic elsewhere leaves what is needed here intact.
+/// Locks; a panic elsewhere leaves this state intact.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -80,7 +80,7 @@ impl Shared {
         }
     }
 
-    /// Notes what became of a request that has been recorded already.
+    /// Records the result of a request.
     fn settle(&self, request: &mut RecordedRequest, status: Option<u16>) {
         request.response_status = status;
         if self.records.load(Ordering::Relaxed) {
@@ -97,7 +97,7 @@ impl Shared {
     }
 }
 
-/// Answers one request.
+/// Responds to one request.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     line: Arc<Line>,
@@ -136,7 +136,7 @@ pub(crate) async fn serve(
         Some(FaultAction::ResetBeforeResponse | FaultAction::ResetAfterApply) => {
             shared.settle(&mut request, None);
             line.reset();
-            // The connection ends around this future.
+            // The connection is dropped together with this future.
             std::future::pending().await
         }
         Some(FaultAction::CloseBeforeResponse) => {
@@ -150,7 +150,7 @@ pub(crate) async fn serve(
     Ok(response)
 }
 
-/// Reads a request to its end; false when the end did not come or was too far away.
+/// Reads a request to its end; false if it was cut off or too large.
 async fn receive(
     shared: &Shared,
     line: &Line,
@@ -202,7 +202,7 @@ fn head(reply: &Reply) -> hyper::http::response::Builder {
     builder
 }
 
-/// A builder fails only over a header that a test has made up; that is answered as an error.
+/// A builder fails only because of an invalid header of a test; the response is an error.
 fn finish(builder: hyper::http::response::Builder, body: Script) -> Response<Script> {
     builder.body(body).unwrap_or_else(|error| {
         let text = Bytes::from(format!("the fault asks for an impossible header: {error}"));
@@ -282,7 +282,7 @@ fn spoiled(action: FaultAction, mut reply: Reply, request: &RecordedRequest) -> 
             }
             plain(reply)
         }
-        // These never come here: they wait or end the connection.
+        // These faults are handled elsewhere: they wait or close the connection.
         FaultAction::Delay(_)
         | FaultAction::HoldBeforeApply(_)
         | FaultAction::HoldAfterApply(_)

@@ -1,4 +1,4 @@
-//! HTTP and TLS around the accounts: listeners, connections, and what becomes of one request.
+//! HTTP and TLS around the accounts: listeners, connections, and processing a request.
 
 pub(crate) mod body;
 pub(crate) mod exchange;

@@ -1,4 +1,4 @@
-//! Listeners and connections: TCP, TLS, then HTTP/1.1 or HTTP/2 as the client chose.
+//! Listeners and connections: TCP, TLS, then HTTP/1.1 or HTTP/2 as the client negotiates.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +14,10 @@ use super::exchange::{Shared, serve};
 use super::wire::{Ending, Wire};
 use crate::recording::Origin;
 
-/// How many requests a connection may carry at once; benchmarks need more than the usual 200.
+/// Maximum number of concurrent requests per connection; benchmarks need more than the usual 200.
 const STREAMS: u32 = 1_000;
 
-/// One connection, and the means to end it from within a request.
+/// One connection, which a request can close.
 pub(crate) struct Line {
     pub(crate) origin: Origin,
     pub(crate) number: u64,
@@ -26,13 +26,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Ends the connection with a TCP reset.
+    /// Closes the connection with a TCP reset.
     pub(crate) fn reset(&self) {
         self.ending.set(Ending::RESET);
         self.end.notify_one();
     }
 
-    /// Ends the connection without a reset.
+    /// Closes the connection without a reset.
     pub(crate) fn close(&self) {
         self.ending.set(Ending::CLOSE);
         self.end.notify_one();
@@ -51,14 +51,14 @@ pub(crate) async fn listen(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stopped| *stopped) => {
-                // The port is free before `stop` says that this has ended.
+                // The port is free before `stop` reports the end.
                 drop(listener);
                 return;
             }
         };
-        // A connection that was gone before it was accepted concerns nobody.
+        // A connection that was closed before it was accepted can be ignored.
         let Ok((stream, _)) = accepted else { continue };
-        // Small answers must not wait for the acknowledgement of the ones before.
+        // Small responses must not wait for acknowledgements.
         let _works_without = stream.set_nodelay(true);
         let number = shared.connections.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let ending = Arc::new(Ending::default());
@@ -82,7 +82,7 @@ async fn connection(
         handshake = acceptor.accept(wire) => handshake,
         _ = stop.wait_for(|stopped| *stopped) => return,
     };
-    // A client that refuses the certificate is a test that succeeds.
+    // A client that refuses the certificate may be the purpose of a test.
     let Ok(stream) = handshake else { return };
     let service = service_fn({
         let line = Arc::clone(&line);
@@ -93,7 +93,7 @@ async fn connection(
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     tokio::select! {
-        // Clients leave as they like.
+        // Clients may disconnect at any time.
         _ = serving.as_mut() => {}
         () = line.end.notified() => {}
         _ = stop.wait_for(|stopped| *stopped) => {}

@@ -1,4 +1,4 @@
-//! The TCP stream below TLS, which can end in more ways than one.
+//! The TCP stream below TLS, which can be closed in several ways.
 
 use std::io;
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-/// How a stream is to end when it is dropped.
+/// How a stream is closed when it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Ending(AtomicU8);
 
 impl Ending {
-    /// With a reset; what is unsent is lost.
+    /// With a reset; unsent data is lost.
     pub(crate) const RESET: u8 = 1;
-    /// Surely without a reset.
+    /// Always without a reset.
     pub(crate) const CLOSE: u8 = 2;
 
     pub(crate) fn set(&self, ending: u8) {
@@ -26,7 +26,7 @@ impl Ending {
     }
 }
 
-/// A stream that ends as it was told.
+/// A stream that is closed in a chosen way.
 pub(crate) struct Wire {
     /// None only while it is dropped.
     stream: Option<TcpStream>,
@@ -56,7 +56,7 @@ impl Drop for Wire {
         };
         match self.ending.0.load(Ordering::Acquire) {
             Ending::RESET => {
-                // Without lingering, closing discards what is unsent and resets the connection.
+                // Without lingering, closing discards unsent data and resets the connection.
                 let _closed_already = stream.set_zero_linger();
             }
             Ending::CLOSE => {
@@ -69,8 +69,8 @@ impl Drop for Wire {
     }
 }
 
-/// Says that nothing more comes, and reads until the client has said so too: a socket that is
-/// closed with unread bytes would reset the connection.
+/// Shuts down sending, and reads until the client has done so too: a socket that is closed with
+/// unread data would reset the connection.
 async fn close(mut stream: TcpStream) {
     let _closed_already = stream.shutdown().await;
     let mut rest = [0; 1024];

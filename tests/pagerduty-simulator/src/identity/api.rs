@@ -1,4 +1,4 @@
-//! What tests ask of the identity service, and do to it past its pages.
+//! Access of tests to the identity service, without its pages.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl fmt::Debug for Identity<'_> {
     }
 }
 
-/// A request to the token endpoint, and the fields of its form.
+/// A request to the token endpoint with the fields of its form.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenRequest {
@@ -77,7 +77,7 @@ impl<'a> Identity<'a> {
     ///
     /// # Panics
     ///
-    /// When the test has removed it.
+    /// If the test has removed it.
     #[must_use]
     pub fn classic_app(&self) -> App {
         self.first(|app| app.kind == AppKind::Classic && app.client_secret.is_some())
@@ -87,7 +87,7 @@ impl<'a> Identity<'a> {
     ///
     /// # Panics
     ///
-    /// When the test has removed it.
+    /// If the test has removed it.
     #[must_use]
     pub fn public_app(&self) -> App {
         self.first(|app| app.kind == AppKind::Classic && app.client_secret.is_none())
@@ -97,13 +97,13 @@ impl<'a> Identity<'a> {
     ///
     /// # Panics
     ///
-    /// When the test has removed it.
+    /// If the test has removed it.
     #[must_use]
     pub fn scoped_app(&self, home: Region) -> App {
         self.first(|app| app.kind == AppKind::Scoped && app.home == home)
     }
 
-    /// Registers an app, or changes the one that has its `client_id`, and gives it back.
+    /// Registers an app, or replaces the one with its `client_id`, and returns it.
     pub fn register(&self, app: App) -> App {
         self.at_desk(|desk| {
             desk.memory.apps.retain(|other| other.client_id != app.client_id);
@@ -112,7 +112,7 @@ impl<'a> Identity<'a> {
         app
     }
 
-    /// Removes an app. Its tokens live on, as PagerDuty's do; whether there was one.
+    /// Removes an app. Its tokens stay valid, as at PagerDuty. Returns whether there was one.
     pub fn unregister(&self, client_id: &str) -> bool {
         self.at_desk(|desk| {
             let before = desk.memory.apps.len();
@@ -121,18 +121,18 @@ impl<'a> Identity<'a> {
         })
     }
 
-    /// The settings as they are.
+    /// The current settings.
     #[must_use]
     pub fn settings(&self) -> IdentitySettings {
         self.at_desk(|desk| desk.memory.settings.clone())
     }
 
-    /// Changes settings; what was handed out already stays as it is.
+    /// Changes settings; tokens that were issued before are unchanged.
     pub fn configure(&self, change: impl FnOnce(&mut IdentitySettings)) {
         self.at_desk(|desk| change(&mut desk.memory.settings));
     }
 
-    /// How long access and refresh tokens live that are given out from now on.
+    /// Lifetime of access and refresh tokens that are issued from now on.
     pub fn set_lifetimes(&self, access: Duration, refresh: Duration) {
         self.configure(|settings| {
             settings.access_lifetime = Some(access);
@@ -140,22 +140,22 @@ impl<'a> Identity<'a> {
         });
     }
 
-    /// For how long a spent refresh token may be spent again.
+    /// Grace period in which a used refresh token is accepted again.
     pub fn set_grace(&self, grace: Duration) {
         self.configure(|settings| settings.grace = grace);
     }
 
-    /// Lets the next authorization that could be sent back to its app end with this error instead.
+    /// Lets the next authorization that could be redirected to its app fail with this error.
     pub fn fail_next_authorization(&self, error: &str, description: &str) {
         self.at_desk(|desk| desk.memory.failures.push_back(refuse(error, description)));
     }
 
-    /// Goes through the pages as a user would who agrees, without HTTP, and gives the URL that the
-    /// browser would be sent to; where the request is refused, that is one with `error`.
+    /// Completes the pages as a user who consents, without HTTP, and returns the URL that the
+    /// browser would be redirected to. If the request is refused, the URL contains `error`.
     ///
     /// # Errors
     ///
-    /// When the browser would be shown an error page, and when there is no such user.
+    /// If the browser would show an error page, or if there is no such user.
     pub fn approve(&self, authorize_url: &str, user_id: &str) -> Result<String, String> {
         let (region, user) = self
             .accounts
@@ -164,11 +164,11 @@ impl<'a> Identity<'a> {
         self.answered(authorize_url, |desk, asked| authorize::agree(desk, asked, region, &user.id))
     }
 
-    /// Like [`Identity::approve`], with the other button.
+    /// As [`Identity::approve`], but the user declines.
     ///
     /// # Errors
     ///
-    /// When the browser would be shown an error page.
+    /// If the browser would show an error page.
     pub fn deny(&self, authorize_url: &str) -> Result<String, String> {
         self.answered(authorize_url, |desk, asked| authorize::deny(desk, asked))
     }
@@ -191,13 +191,13 @@ impl<'a> Identity<'a> {
         })
     }
 
-    /// How many refreshes were carried out, whether or not their answers arrived.
+    /// Number of refreshes that were carried out, whether or not their responses arrived.
     #[must_use]
     pub fn refresh_count(&self) -> usize {
         self.at_desk(|desk| desk.memory.refreshes)
     }
 
-    /// All consents and app tokens so far, oldest first, with what is alive of them.
+    /// All consents and app tokens so far, oldest first, with their valid tokens.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         self.at_desk(|desk| {
@@ -224,17 +224,17 @@ impl<'a> Identity<'a> {
         })
     }
 
-    /// "Revoke all tokens" on the page of an app; how many grants that ended.
+    /// "Revoke all tokens" on the page of an app. Returns how many grants that ended.
     pub fn revoke_all_of_app(&self, client_id: &str) -> usize {
         self.revoke_where(|family| family.client_id == client_id)
     }
 
-    /// Ends everything that a user has consented to; how many grants that ended.
+    /// Ends all consents of a user. Returns how many grants that ended.
     pub fn revoke_all_of_user(&self, user_id: &str) -> usize {
         self.revoke_where(|family| family.user.as_deref() == Some(user_id))
     }
 
-    /// Revokes one token as `/oauth/revoke` would; whether it was known.
+    /// Revokes one token as `/oauth/revoke` would. Returns whether it was known.
     pub fn revoke_token(&self, token: &str) -> bool {
         self.at_desk(|desk| match desk.memory.ledger.find(token) {
             None => false,

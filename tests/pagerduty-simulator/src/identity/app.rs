@@ -1,4 +1,4 @@
-//! Apps as they are registered with PagerDuty: who they are and where people may be sent back to.
+//! Apps registered with PagerDuty: their identity and redirect URIs.
 
 use crate::ids::{secret, uuid};
 use crate::keys::Region;
@@ -6,7 +6,7 @@ use crate::keys::Region;
 /// Which of PagerDuty's two kinds of OAuth an app uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppKind {
-    /// Classic User OAuth: the scopes are `read` and `write`, and any account may be connected.
+    /// Classic User OAuth: the scopes are `read` and `write`, and any account can be connected.
     Classic,
     /// Scoped OAuth: a scope for each kind of object; tokens of users and of the app itself.
     Scoped,
@@ -15,21 +15,22 @@ pub enum AppKind {
 /// An app that is registered with the identity service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct App {
-    /// What people read when they are asked for their consent.
+    /// Name on the consent page.
     pub name: String,
-    /// Its public id.
+    /// Its client ID.
     pub client_id: String,
-    /// Its secret; none for a public client, which must prove itself with PKCE instead.
+    /// Its client secret; none for a public client, which must use PKCE instead.
     pub client_secret: Option<String>,
     /// Its kind of OAuth.
     pub kind: AppKind,
-    /// Where people may be sent back to.
+    /// Its redirect URIs.
     pub redirect_uris: Vec<String>,
-    /// What it may ask for at most.
+    /// The scopes that it may request.
     pub scopes: Vec<String>,
-    /// The account that registered it. App tokens are for this account only.
+    /// The account that registered it. App tokens are valid for this account only.
     pub home: Region,
-    /// Whether users of other accounts may connect a scoped app; they always may with a classic one.
+    /// Whether users of other accounts may connect a scoped app; with a classic app they always
+    /// may.
     pub published: bool,
 }
 
@@ -38,7 +39,7 @@ impl App {
         Self {
             name: name.to_owned(),
             client_id: uuid(),
-            // What is not escaped in a form is found out by its `+`.
+            // An unescaped value in a form is detected by its `+`.
             client_secret: Some(format!("pd{home}+_{}-{}", secret(20), secret(20))),
             kind,
             redirect_uris: Vec::new(),
@@ -48,13 +49,13 @@ impl App {
         }
     }
 
-    /// A classic app of the US account that may read and write, with a secret made up for it.
+    /// A classic app of the US account that may read and write, with a generated secret.
     #[must_use]
     pub fn classic(name: &str) -> Self {
         Self::new(name, AppKind::Classic, Region::Us, &["read", "write"])
     }
 
-    /// A scoped app of an account, with a secret made up for it.
+    /// A scoped app of an account, with a generated secret.
     #[must_use]
     pub fn scoped(name: &str, home: Region, scopes: &[&str]) -> Self {
         Self::new(name, AppKind::Scoped, home, scopes)
@@ -67,14 +68,14 @@ impl App {
         self
     }
 
-    /// Takes the secret away: a public client.
+    /// Removes the secret: a public client.
     #[must_use]
     pub fn without_secret(mut self) -> Self {
         self.client_secret = None;
         self
     }
 
-    /// Lets users of other accounts connect a scoped app.
+    /// Allows users of other accounts to connect a scoped app.
     #[must_use]
     pub fn published(mut self) -> Self {
         self.published = true;
@@ -86,12 +87,12 @@ impl App {
         self.kind == AppKind::Classic || self.published || self.home == region
     }
 
-    /// Whether codes are given only against a challenge.
+    /// Whether a code challenge is required.
     pub(crate) fn needs_challenge(&self) -> bool {
         self.kind == AppKind::Scoped || self.client_secret.is_none()
     }
 
-    /// Whether people may be sent to `uri`.
+    /// Whether `uri` is a redirect URI of the app.
     pub(crate) fn may_redirect_to(&self, uri: &str, any_loopback_port: bool) -> bool {
         self.redirect_uris.iter().any(|registered| {
             registered == uri
@@ -101,8 +102,8 @@ impl App {
         })
     }
 
-    /// Sorts what was asked for into what the app may have, in the order of the question and with
-    /// `openid` before it, and the rest.
+    /// Splits requested scopes into those that the app may have, in the requested order and with
+    /// `openid` first, and the rest.
     pub(crate) fn sort_scopes(
         &self,
         asked: &str,
@@ -122,8 +123,8 @@ impl App {
     }
 }
 
-/// Splits an `http` URI of a loopback address into its address and what follows the port; none for
-/// every other URI. Works on the text, because nothing but the port may differ (RFC 8252, 7.3).
+/// Splits an `http` URI of a loopback address into its address and the part after the port; none
+/// for any other URI. Compares text, because only the port may differ (RFC 8252, 7.3).
 fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let (address, rest) = ["127.0.0.1", "[::1]"]
@@ -141,7 +142,7 @@ fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((address, rest))
 }
 
-/// The apps that exist at start: classic with and without a secret, and scoped in either account.
+/// The initial apps: classic with and without a secret, and scoped in either account.
 pub(crate) fn at_start() -> Vec<App> {
     let scopes: Vec<&str> = crate::facts::scopes().into_iter().collect();
     let scoped = |home, place| App::scoped(&format!("Scoped app ({place})"), home, &scopes);

@@ -1,5 +1,5 @@
-//! The authorization endpoint: what an app asks, and what it is told at its redirect URI
-//! (RFC 6749, 4.1; RFC 7636; RFC 9207). Knows nothing of how the pages look.
+//! The authorization endpoint: the request of an app, and the response at its redirect URI (RFC
+//! 6749, 4.1; RFC 7636; RFC 9207). It must not depend on the pages.
 
 use url::form_urlencoded::Serializer;
 
@@ -11,8 +11,8 @@ use super::refusal::{Refusal, refuse};
 use crate::keys::Region;
 use crate::state::SUBDOMAIN;
 
-/// What an app may send here. `nonce` and the rest of OpenID Connect are taken as its standard
-/// has them; PagerDuty's documents name neither them nor `state`.
+/// Parameters of an authorization request. `nonce` and the rest of OpenID Connect follow the
+/// standard; PagerDuty documents neither them nor `state`.
 const PARAMETERS: [&str; 10] = [
     "client_id",
     "redirect_uri",
@@ -26,29 +26,29 @@ const PARAMETERS: [&str; 10] = [
     "login_hint",
 ];
 
-/// A request that a person may be asked about.
+/// A valid request that needs consent.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) app: App,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
     pub(crate) granted: Vec<String>,
-    /// Scopes that the app asked for in vain.
+    /// Scopes that were requested and are not available.
     pub(crate) dropped: Vec<String>,
     challenge: Option<String>,
     nonce: Option<String>,
 }
 
-/// Why a person is not asked.
+/// Why no consent is requested.
 #[derive(Debug)]
 pub(crate) enum Unasked {
-    /// There is nowhere to send anybody: a page says why.
+    /// There is no valid redirect URI: a page shows the reason.
     Shown(Refusal),
-    /// The app is told.
+    /// The app receives the error.
     Redirected(String),
 }
 
-/// Reads and judges a query.
+/// Reads and validates a query.
 pub(crate) fn read(desk: &mut Desk<'_>, query: &str) -> Result<Asked, Unasked> {
     let form = Form::read(query.as_bytes());
     let (app, redirect_uri) = destination(desk, &form).map_err(Unasked::Shown)?;
@@ -75,14 +75,14 @@ pub(crate) fn read(desk: &mut Desk<'_>, query: &str) -> Result<Asked, Unasked> {
     }
 }
 
-/// The app and a redirect URI that is its own. Before both are known nobody is sent anywhere.
+/// Finds the app and one of its redirect URIs. Without both, nothing is redirected.
 fn destination(desk: &Desk<'_>, form: &Form) -> Result<(App, String), Refusal> {
     let client_id = form.require("client_id")?;
     let app = desk
         .app(client_id)
         .ok_or_else(|| refuse("invalid_client", "No app is registered with this client_id"))?;
     let redirect_uri = form.require("redirect_uri")?;
-    // Of two values the first would be judged and the second perhaps used.
+    // Of two values, the first might be validated and the second used.
     let twice = |name| form.pairs().iter().filter(|(other, _)| other == name).count() > 1;
     if twice("client_id") || twice("redirect_uri") {
         let text = "client_id and redirect_uri may be sent once only";
@@ -120,7 +120,7 @@ fn judge(desk: &mut Desk<'_>, form: &Form, app: &App) -> Result<Judged, Refusal>
     Ok((granted, dropped, challenge))
 }
 
-/// The challenge, which must be there where the app needs one, and must be one of S256.
+/// The challenge, which must be present if the app requires one, and must use S256.
 fn challenge(desk: &mut Desk<'_>, form: &Form, app: &App) -> Result<Option<String>, Refusal> {
     if !desk.memory.settings.checks_pkce {
         return Ok(None);
@@ -145,7 +145,7 @@ fn challenge(desk: &mut Desk<'_>, form: &Form, app: &App) -> Result<Option<Strin
     Ok(Some(challenge.to_owned()))
 }
 
-/// What the app is told when the person agrees.
+/// The response to the app when the user consents.
 pub(crate) fn agree(desk: &mut Desk<'_>, asked: &Asked, region: Region, user_id: &str) -> String {
     if !asked.app.serves(region) {
         let text = "This app is private to another account";
@@ -167,7 +167,7 @@ pub(crate) fn agree(desk: &mut Desk<'_>, asked: &Asked, region: Region, user_id:
     url(desk, &asked.redirect_uri, &pairs, asked.state.as_deref())
 }
 
-/// What the app is told when the person does not agree.
+/// The response to the app when the user declines.
 pub(crate) fn deny(desk: &Desk<'_>, asked: &Asked) -> String {
     let text = "The resource owner or authorization server denied the request.";
     refuse_to(desk, asked, &refuse("access_denied", text))
@@ -188,7 +188,7 @@ fn error_url(
     url(desk, redirect_uri, &pairs, state)
 }
 
-/// Puts parameters behind those that the redirect URI may have already.
+/// Appends parameters to those of the redirect URI.
 fn url(desk: &Desk<'_>, redirect_uri: &str, pairs: &[(&str, &str)], state: Option<&str>) -> String {
     let mut query = Serializer::new(String::new());
     query.extend_pairs(pairs);

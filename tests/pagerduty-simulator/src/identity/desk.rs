@@ -1,4 +1,4 @@
-//! What the identity service works on while it answers one request.
+//! The state that the identity service uses while it handles one request.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::account::Account;
 use crate::keys::{Region, TokenKind};
 use crate::state::directory::User;
 
-/// The accounts that people can choose from.
+/// The accounts that users can choose from.
 #[derive(Clone, Copy)]
 pub(crate) struct Accounts<'a> {
     pub(crate) us: &'a Account,
@@ -30,7 +30,7 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// The user with this id, in whichever account.
+    /// The user with this ID, in any account.
     pub(crate) fn user(self, id: &str) -> Option<(Region, User)> {
         [Region::Us, Region::Eu].into_iter().find_map(|region| {
             let users = self.of(region).users();
@@ -39,7 +39,7 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// A consent on its way: somebody has opened the page and not decided yet.
+/// A consent in progress: the page is open, and the user has not decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Interaction {
     pub(crate) asked: Asked,
@@ -47,19 +47,19 @@ pub(crate) struct Interaction {
     pub(crate) since: Timestamp,
 }
 
-/// Everything that the service remembers.
+/// All state of the service.
 pub(crate) struct Memory {
     pub(crate) settings: IdentitySettings,
     pub(crate) apps: Vec<App>,
     pub(crate) ledger: Ledger,
     pub(crate) interactions: HashMap<String, Interaction>,
-    /// Errors that the next authorizations end with.
+    /// Errors with which the next authorizations end.
     pub(crate) failures: VecDeque<Refusal>,
     pub(crate) refreshes: usize,
     pub(crate) signer: Signer,
 }
 
-/// The memory and the accounts, for one request.
+/// The state and the accounts, for one request.
 pub(crate) struct Desk<'a> {
     pub(crate) memory: &'a mut Memory,
     pub(crate) accounts: Accounts<'a>,
@@ -82,7 +82,7 @@ impl Desk<'_> {
         later(self.now, by)
     }
 
-    /// A new access token of a family, which opens the REST API from now on.
+    /// Issues an access token of a family, which is valid for the REST API from now on.
     pub(crate) fn mint(
         &mut self,
         app: &App,
@@ -102,7 +102,7 @@ impl Desk<'_> {
         (token, lifetime)
     }
 
-    /// A new refresh token of a family. The window of the consent cuts its life short.
+    /// Issues a refresh token of a family. Its lifetime ends with the consent.
     pub(crate) fn mint_refresh(&mut self, kind: AppKind, family: usize) -> String {
         let settings = &self.memory.settings;
         let window = later(self.memory.ledger.family(family).since, settings.window(kind));
@@ -110,7 +110,7 @@ impl Desk<'_> {
         self.memory.ledger.add_refresh(family, good_until)
     }
 
-    /// Ends a family: none of its tokens opens anything any more.
+    /// Revokes a family with all of its tokens.
     pub(crate) fn end(&mut self, family: usize, why: GrantEnd) {
         let region = self.memory.ledger.family(family).region;
         let tokens = self.memory.ledger.end(family, why);

@@ -1,4 +1,4 @@
-//! Parameters of queries and form bodies, by the rules that OAuth has for both.
+//! Parameters of queries and form bodies, by the rules of OAuth for both.
 
 use super::refusal::{Refusal, refuse};
 
@@ -15,7 +15,7 @@ impl Form {
         &self.0
     }
 
-    /// A value. What is sent without one counts as left out (RFC 6749, 3.1 and 3.2).
+    /// A value. A parameter with an empty value counts as omitted (RFC 6749, 3.1 and 3.2).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(other, _)| other == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
@@ -25,7 +25,7 @@ impl Form {
         self.get(name).ok_or_else(|| refuse("invalid_request", format!("{name} is missing")))
     }
 
-    /// Nothing may be sent twice.
+    /// No parameter may be repeated.
     pub(crate) fn once_each(&self) -> Result<(), Refusal> {
         for (place, (name, _)) in self.0.iter().enumerate() {
             if self.0[..place].iter().any(|(other, _)| other == name) {
@@ -35,7 +35,7 @@ impl Form {
         Ok(())
     }
 
-    /// The names outside a list, for reviewers.
+    /// The names that are not in a list, for violations.
     pub(crate) fn strange<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> {
         self.0.iter().map(|(name, _)| name.as_str()).filter(|name| !known.contains(name))
     }

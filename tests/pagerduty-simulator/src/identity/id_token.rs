@@ -1,4 +1,4 @@
-//! ID tokens, and the key that they are verified with.
+//! ID tokens, and their signing key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -8,17 +8,17 @@ use ring::rsa::{KeyPair, PublicKeyComponents};
 use ring::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use serde_json::{Value, json};
 
-/// ring makes no RSA keys, and 2048 bits take long to find: this one lies in the sources, where
-/// everybody can read it. It signs for no service but this simulator.
+/// ring generates no RSA keys, and generating 2,048 bits takes long, so the key is in the sources.
+/// It is public, and signs only for this simulator.
 const KEY: &[u8] = include_bytes!("signing-key.pk8");
 const KEY_ID: &str = "simulator-1";
 
-/// SHA-256 as content security policies write it.
+/// SHA-256 in the notation of content security policies.
 pub(crate) fn sha256_base64(text: &str) -> String {
     STANDARD.encode(digest(&SHA256, text.as_bytes()))
 }
 
-/// SHA-256 as challenges of PKCE are written.
+/// SHA-256 in the notation of PKCE challenges.
 pub(crate) fn sha256_base64url(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
@@ -34,7 +34,7 @@ pub(crate) struct Signer(KeyPair);
 impl Signer {
     /// # Errors
     ///
-    /// When the key in the sources is broken.
+    /// If the key in the sources is broken.
     pub(crate) fn new() -> std::io::Result<Self> {
         KeyPair::from_pkcs8(KEY).map(Self).map_err(|error| std::io::Error::other(error.to_string()))
     }
@@ -43,7 +43,7 @@ impl Signer {
     ///
     /// # Panics
     ///
-    /// When the system has no random bytes for the blinding.
+    /// If the system returns no random bytes for blinding.
     pub(crate) fn sign(&self, claims: &Value) -> String {
         let header = json!({"alg": "RS256", "kid": KEY_ID});
         let [header, claims] =
@@ -58,7 +58,7 @@ impl Signer {
         token
     }
 
-    /// The set of public keys.
+    /// The public key set.
     pub(crate) fn key_set(&self) -> Value {
         let PublicKeyComponents::<Vec<u8>> { n, e } = self.0.public_key().into();
         json!({"keys": [{

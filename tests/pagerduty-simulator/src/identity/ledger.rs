@@ -1,5 +1,5 @@
-//! What was consented to: codes, and the families of tokens that came of them. Knows nothing of
-//! HTTP, and of apps only their ids.
+//! Consents: codes, and the families of their tokens. It must not depend on HTTP, and contains only
+//! the IDs of apps.
 
 use std::collections::HashMap;
 
@@ -8,43 +8,43 @@ use jiff::Timestamp;
 use crate::ids::{secret, uuid};
 use crate::keys::Region;
 
-/// Why a family of tokens is no longer good.
+/// Why a family of tokens ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GrantEnd {
-    /// A code came a second time.
+    /// A code was used a second time.
     CodeReused,
-    /// A spent refresh token came again.
+    /// A used refresh token was used again.
     RefreshTokenReused,
     /// The app revoked its token.
     RevokedByApp,
-    /// Somebody revoked it past the app, as PagerDuty's pages allow.
+    /// Someone revoked it on PagerDuty's pages.
     RevokedByPerson,
 }
 
-/// One consent, or one request of an app for itself, and what is alive of it.
+/// One consent, or one request of an app for itself, and its valid tokens.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Grant {
-    /// The same for all tokens that go back to one consent; `delegation_id` in ID tokens.
+    /// Shared by all tokens of one consent; `delegation_id` in ID tokens.
     pub id: String,
     /// The app.
     pub client_id: String,
     /// The account.
     pub region: Region,
-    /// The user; none when the app acts as itself.
+    /// The user; none if the app acts as itself.
     pub user_id: Option<String>,
-    /// What was granted.
+    /// The granted scopes.
     pub scopes: Vec<String>,
-    /// Access tokens that are still good.
+    /// Valid access tokens.
     pub access_tokens: Vec<String>,
-    /// Refresh tokens that are neither spent nor too old.
+    /// Refresh tokens that are neither used nor expired.
     pub refresh_tokens: Vec<String>,
     /// Why it ended, if it has.
     pub ended: Option<GrantEnd>,
 }
 
-/// What a person consented to, before the app has fetched its tokens.
+/// A consent before the app has fetched its tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
     pub(crate) client_id: String,
@@ -56,7 +56,7 @@ pub(crate) struct Code {
     pub(crate) user: String,
     pub(crate) at: Timestamp,
     pub(crate) spent: bool,
-    /// What it gave.
+    /// The granted scopes.
     pub(crate) family: Option<usize>,
 }
 
@@ -81,18 +81,18 @@ pub(crate) struct Family {
     pub(crate) ended: Option<GrantEnd>,
 }
 
-/// What becomes of a refresh token that is shown.
+/// State of a refresh token that a client presents.
 pub(crate) enum Shown {
     Good(usize),
-    /// Spent, though not for longer than the grace period.
+    /// Used, but within the grace period.
     Forgiven(usize),
-    /// Spent.
+    /// Used.
     Reused(usize),
-    /// Nothing that could be used: unknown, too old, or its family has ended.
+    /// Not usable: unknown, expired, or its family has ended.
     Dead(&'static str),
 }
 
-/// Where a token belongs.
+/// The family of a token.
 pub(crate) enum Place {
     Access(usize),
     Refresh(usize),
@@ -154,7 +154,7 @@ impl Ledger {
 
     pub(crate) fn add_refresh(&mut self, family: usize, good_until: Timestamp) -> String {
         let region = self.families[family].region;
-        // PagerDuty's refresh tokens differ from its access tokens in this 1.
+        // PagerDuty's refresh tokens have a 1 here, unlike its access tokens.
         let value = format!("pd{region}+_1{}_{}", secret(6), uuid());
         self.by_refresh.insert(value.clone(), family);
         let token = RefreshToken { value: value.clone(), good_until, spent_at: None };
@@ -167,7 +167,7 @@ impl Ledger {
         access.or_else(|| self.by_refresh.get(token).copied().map(Place::Refresh))
     }
 
-    /// Looks at a refresh token without spending it.
+    /// Looks at a refresh token without using it.
     pub(crate) fn look_at(&self, token: &str, now: Timestamp, grace: std::time::Duration) -> Shown {
         let Some(&index) = self.by_refresh.get(token) else {
             return Shown::Dead("The refresh token is not known");
@@ -199,19 +199,19 @@ impl Ledger {
         }
     }
 
-    /// Forgets one access token.
+    /// Removes one access token.
     pub(crate) fn drop_access(&mut self, family: usize, token: &str) {
         self.families[family].access.retain(|one| one != token);
     }
 
-    /// Ends a family and gives the access tokens that must die with it.
+    /// Ends a family and returns its access tokens, which must be revoked.
     pub(crate) fn end(&mut self, family: usize, why: GrantEnd) -> Vec<String> {
         let family = &mut self.families[family];
         family.ended.get_or_insert(why);
         std::mem::take(&mut family.access)
     }
 
-    /// A family as tests see it; `alive` says which access tokens are.
+    /// A family as tests see it; `alive` lists the valid access tokens.
     pub(crate) fn grant(
         &self,
         family: &Family,

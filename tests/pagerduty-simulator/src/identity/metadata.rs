@@ -1,4 +1,4 @@
-//! What the service says about itself (OpenID Connect Discovery; RFC 8414; RFC 9207).
+//! The metadata of the service (OpenID Connect Discovery; RFC 8414; RFC 9207).
 
 use serde_json::{Map, Value, json};
 
@@ -49,7 +49,7 @@ pub(crate) fn document(desk: &Desk<'_>) -> Reply {
     Reply::json(200, &Value::Object(document))
 }
 
-/// The keys that ID tokens are verified with.
+/// The keys that verify ID tokens.
 pub(crate) fn keys(desk: &Desk<'_>) -> Reply {
     Reply::json(200, &desk.memory.signer.key_set())
 }

@@ -1,5 +1,5 @@
-//! The identity service: apps, consent, tokens, and what it says about itself. One for both regions,
-//! as PagerDuty's is. Knows nothing of the REST API but the accounts whose rights it hands out.
+//! The identity service: apps, consent, tokens, and metadata. One for both regions, as at
+//! PagerDuty. It must not depend on the REST API, except for the accounts.
 
 mod api;
 mod app;
@@ -36,7 +36,7 @@ use desk::{Desk, Memory};
 use id_token::Signer;
 use refusal::refuse;
 
-/// Where everything is.
+/// URLs of the endpoints.
 mod paths {
     pub(super) const AUTHORIZE: &str = "/oauth/authorize";
     pub(super) const ACCOUNT: &str = "/oauth/authorize/account";
@@ -56,7 +56,7 @@ pub(crate) struct Service {
 impl Service {
     /// # Errors
     ///
-    /// When ID tokens cannot be signed.
+    /// If ID tokens cannot be signed.
     pub(crate) fn new(clock: Arc<Clock>) -> io::Result<Self> {
         Ok(Self {
             clock,
@@ -72,8 +72,8 @@ impl Service {
         })
     }
 
-    /// Does something with all that there is. Requests come one after the other here, so that of
-    /// many that spend the same token one is the first.
+    /// Runs code with the whole state. Requests are handled one after the other here, so that of
+    /// several requests that use the same token one is the first.
     fn at_desk<T>(&self, accounts: Accounts<'_>, work: impl FnOnce(&mut Desk<'_>) -> T) -> T {
         let mut memory = lock(&self.memory);
         work(&mut Desk {
@@ -85,7 +85,7 @@ impl Service {
         })
     }
 
-    /// Answers a request.
+    /// Responds to a request.
     pub(crate) fn judge(&self, accounts: Accounts<'_>, request: &RecordedRequest) -> Verdict {
         self.at_desk(accounts, |desk| {
             judge::host(request, &mut desk.violations);

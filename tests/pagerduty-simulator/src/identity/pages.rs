@@ -1,5 +1,5 @@
-//! The pages that people see. Every value goes through the escaping of the templates; there is no
-//! script, and the browser is told to run none.
+//! The pages for users. Templates escape every value; there is no script, and the browser is
+//! instructed to run none.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -13,7 +13,7 @@ use crate::state::directory::User;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Lets a person choose an account and a user.
+/// Lets a user choose an account and log in.
 pub(crate) fn chooser(accounts: Accounts<'_>, asked: &Asked, interaction: &str) -> Reply {
     let name = &asked.app.name;
     let title = "Choose an account";
@@ -53,7 +53,7 @@ fn person(user: &User) -> Markup {
     }
 }
 
-/// Says what an app wants and asks whether it may.
+/// Shows what an app requests and asks for consent.
 pub(crate) fn consent(asked: &Asked, region: Region, user: &User, interaction: &str) -> Reply {
     let name = &asked.app.name;
     let title = format!("Connect {name}?");
@@ -103,7 +103,7 @@ pub(crate) fn consent(asked: &Asked, region: Region, user: &User, interaction: &
     )
 }
 
-/// Says why nobody is sent anywhere.
+/// Shows why nothing is redirected.
 pub(crate) fn refused(refusal: &Refusal) -> Reply {
     let title = "This link does not work";
     page(
@@ -125,7 +125,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
     )
 }
 
-/// Says that a page was answered before, or has been open for too long.
+/// Reports that a page was submitted before, or has been open for too long.
 pub(crate) fn over() -> Reply {
     let title = "This page is over";
     page(
@@ -140,7 +140,7 @@ pub(crate) fn over() -> Reply {
     )
 }
 
-/// Says that there is nothing, or nothing of this kind.
+/// Reports that a page does not exist, or not with this method.
 pub(crate) fn missing(status: u16) -> Reply {
     let title = "There is nothing here";
     page(
@@ -154,8 +154,8 @@ pub(crate) fn missing(status: u16) -> Reply {
     )
 }
 
-/// The whole of a page, and the headers that keep it harmless. `targets` are where its forms may
-/// lead beside here: browsers follow the redirects of a form only to what is named.
+/// A whole page with its security headers. `targets` are the allowed destinations of its forms in
+/// addition to this service: browsers follow the redirects of a form only to listed destinations.
 fn page(status: u16, title: &str, targets: &[String], content: &Markup) -> Reply {
     let text = html! {
         (DOCTYPE)
@@ -195,8 +195,8 @@ fn page(status: u16, title: &str, targets: &[String], content: &Markup) -> Reply
     reply
 }
 
-/// How a policy names a redirect URI. It has no words for addresses of IPv6, nor for an app's own
-/// scheme with nothing behind it: there the scheme must do.
+/// A redirect URI in a content security policy. Policies cannot express IPv6 addresses or custom
+/// schemes without a host; their scheme is used instead.
 fn form_target(redirect_uri: &str) -> String {
     match url::Url::parse(redirect_uri) {
         Ok(url) => match url.host() {
@@ -224,7 +224,7 @@ mod tests {
     use super::form_target;
 
     #[test]
-    fn a_policy_names_where_a_form_may_lead() {
+    fn a_policy_lists_the_destinations_of_a_form() {
         for (redirect_uri, target) in [
             ("https://example.com/callback?x=1", "https://example.com"),
             ("http://127.0.0.1:8123/callback", "http://127.0.0.1:8123"),

@@ -1,16 +1,16 @@
-//! Errors in the words of RFC 6749, sections 4.1.2.1 and 5.2.
+//! Error codes of RFC 6749, sections 4.1.2.1 and 5.2.
 
 use serde_json::json;
 
 use crate::reply::Reply;
 
-/// An error code, and what is wrong in words.
+/// An error code and its description.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) error: String,
     pub(crate) description: String,
     status: u16,
-    /// Whether the app had tried HTTP authentication, which is answered in kind.
+    /// Whether the app used HTTP authentication, which the response must match.
     challenge: bool,
 }
 

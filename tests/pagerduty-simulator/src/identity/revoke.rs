@@ -7,7 +7,7 @@ use super::token::{authenticate, body, unstored};
 use crate::recording::RecordedRequest;
 use crate::reply::Reply;
 
-/// Answers a request to revoke.
+/// Responds to a revocation request.
 pub(crate) fn answer(desk: &mut Desk<'_>, request: &RecordedRequest) -> Reply {
     unstored(match revoke(desk, request) {
         Ok(()) => Reply::text(200, String::new()),
@@ -26,7 +26,7 @@ fn revoke(desk: &mut Desk<'_>, request: &RecordedRequest) -> Result<(), Refusal>
     }
     let app = authenticate(desk, request, &form)?;
     let token = form.require("token")?;
-    // What is not known is revoked already (2.2). The hint is not needed to find a token.
+    // An unknown token counts as revoked (2.2). The hint is not needed to find a token.
     let Some(place) = desk.memory.ledger.find(token) else {
         return Ok(());
     };
@@ -38,7 +38,8 @@ fn revoke(desk: &mut Desk<'_>, request: &RecordedRequest) -> Result<(), Refusal>
     Ok(())
 }
 
-/// An access token dies alone; a refresh token takes all that came of the same consent with it.
+/// Revoking an access token affects only it; revoking a refresh token ends all tokens of the
+/// consent.
 pub(crate) fn one(desk: &mut Desk<'_>, token: &str, place: &Place, why: GrantEnd) {
     match *place {
         Place::Refresh(family) => desk.end(family, why),

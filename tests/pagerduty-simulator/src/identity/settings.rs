@@ -1,4 +1,4 @@
-//! What tests may change about the identity service.
+//! Settings of the identity service for tests.
 
 use std::time::Duration;
 
@@ -6,46 +6,45 @@ use serde_json::Value;
 
 use super::app::AppKind;
 
-/// Settings of the identity service. They start as PagerDuty's documents have it, and the stricter
-/// way where the documents leave something open.
+/// Settings of the identity service. The defaults follow PagerDuty's documentation, and are strict
+/// where it is ambiguous.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IdentitySettings {
-    /// How long access tokens live; by the kind of the app unless given.
+    /// Lifetime of access tokens. Default: depends on the kind of app.
     pub access_lifetime: Option<Duration>,
-    /// How long refresh tokens live; by the kind of the app unless given.
+    /// Lifetime of refresh tokens. Default: depends on the kind of app.
     pub refresh_lifetime: Option<Duration>,
-    /// How long a consent can be prolonged by refreshing; by the kind of the app unless given.
+    /// How long a consent can be prolonged by refreshing. Default: depends on the kind of app.
     pub window: Option<Duration>,
-    /// How long a code lives: 30 seconds.
+    /// Lifetime of a code. Default: 30 seconds.
     pub code_lifetime: Duration,
-    /// How long a spent refresh token may be spent again: not at all.
+    /// Grace period of a used refresh token. Default: none.
     pub grace: Duration,
-    /// Whether every refresh gives a new refresh token and spends the old one.
+    /// Whether every refresh rotates the refresh token.
     pub rotates: bool,
-    /// Whether a spent refresh token that comes again ends its whole family.
+    /// Whether the reuse of a refresh token ends its whole family.
     pub reuse_ends_family: bool,
-    /// Whether apps may authenticate with HTTP Basic; PagerDuty documents the form only.
+    /// Whether apps may authenticate with HTTP Basic; PagerDuty documents only the form.
     pub accepts_basic: bool,
     /// Whether `/oauth/revoke` exists; PagerDuty does not document it.
     pub has_revocation: bool,
-    /// Whether a port may differ from the registered one in the redirect URI of a loopback address.
+    /// Whether the port of a loopback redirect URI may differ from the registered one.
     pub any_loopback_port: bool,
-    /// Whether challenges are demanded and verifiers are checked. Without it, the service behaves
-    /// like one that has never heard of PKCE.
+    /// Whether challenges are required and verifiers are checked. Otherwise the service behaves as
+    /// if it did not support PKCE.
     pub checks_pkce: bool,
     /// The issuer in the metadata and in ID tokens.
     pub issuer: String,
-    /// What the metadata says in `code_challenge_methods_supported`; the member is left out when
-    /// this is empty.
+    /// `code_challenge_methods_supported` in the metadata; the member is omitted if it is empty.
     pub code_challenge_methods: Vec<String>,
-    /// What the metadata says in `authorization_response_iss_parameter_supported`.
+    /// `authorization_response_iss_parameter_supported` in the metadata.
     pub announces_iss: bool,
-    /// The parameter `iss` of answers to the redirect URI (RFC 9207); none unless given.
+    /// The parameter `iss` of authorization responses (RFC 9207). Default: none.
     pub callback_iss: Option<String>,
-    /// Scopes that nobody is granted, whatever the app is registered for.
+    /// Scopes that are never granted, whatever the app is registered for.
     pub withheld_scopes: Vec<String>,
-    /// Claims to put into ID tokens, or with none to leave out of them.
+    /// Claims to add to ID tokens, or to omit if there is no value.
     pub claims: Vec<(String, Option<Value>)>,
 }
 
@@ -74,8 +73,8 @@ impl Default for IdentitySettings {
 }
 
 impl IdentitySettings {
-    /// How long access tokens live. PagerDuty's text gives classic ones 30 days, its sample answer
-    /// 10; a client that trusts `expires_in` does not care.
+    /// Lifetime of access tokens. PagerDuty's text gives classic ones 30 days, its sample response
+    /// 10 days; a client that uses `expires_in` supports both.
     pub(crate) fn access(&self, kind: AppKind) -> Duration {
         self.access_lifetime.unwrap_or(match kind {
             AppKind::Classic => days(10),

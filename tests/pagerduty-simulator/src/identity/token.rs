@@ -16,7 +16,7 @@ use crate::recording::RecordedRequest;
 use crate::reply::Reply;
 use crate::state::SUBDOMAIN;
 
-/// Answers a request for tokens.
+/// Responds to a token request.
 pub(crate) fn answer(desk: &mut Desk<'_>, request: &RecordedRequest) -> Reply {
     unstored(match grant(desk, request) {
         Ok(tokens) => Reply::json(200, &Value::Object(tokens)),
@@ -27,7 +27,7 @@ pub(crate) fn answer(desk: &mut Desk<'_>, request: &RecordedRequest) -> Reply {
     })
 }
 
-/// Answers around tokens must not be kept by anybody in between (RFC 6749, 5.1).
+/// Responses with tokens must not be cached (RFC 6749, 5.1).
 pub(crate) fn unstored(mut reply: Reply) -> Reply {
     reply.headers.push(("cache-control", "no-store".to_owned()));
     reply.headers.push(("pragma", "no-cache".to_owned()));
@@ -54,7 +54,7 @@ fn grant(desk: &mut Desk<'_>, request: &RecordedRequest) -> Result<Map<String, V
     }
 }
 
-/// The fields of a form body, which is the only place for them.
+/// The fields of a form body, the only place for them.
 pub(crate) fn body(request: &RecordedRequest) -> Result<Form, Refusal> {
     let content_type = request.header("content-type").unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -70,7 +70,8 @@ pub(crate) fn body(request: &RecordedRequest) -> Result<Form, Refusal> {
     Ok(form)
 }
 
-/// The app that asks, proved by its secret; a public app has none and proves nothing.
+/// The app that sends the request, authenticated by its secret; a public app has none and
+/// authenticates nothing.
 pub(crate) fn authenticate(
     desk: &mut Desk<'_>,
     request: &RecordedRequest,
@@ -113,8 +114,8 @@ pub(crate) fn authenticate(
     }
 }
 
-/// The id and the secret of HTTP Basic, which are form-encoded before they are joined
-/// (RFC 6749, 2.3.1).
+/// The ID and the secret of HTTP Basic, which are form-encoded before they are joined (RFC 6749,
+/// 2.3.1).
 fn basic_pair(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -123,7 +124,7 @@ fn basic_pair(header: &str) -> Option<(String, String)> {
     let joined = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (client_id, secret) = joined.split_once(':')?;
     let decode = |text: &str| {
-        // As a name without a value, so that `=` in it is not taken for an end.
+        // As a name without a value, so that `=` does not end it.
         let text = text.replace('=', "%3D").replace('&', "%26");
         url::form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned())
     };
@@ -137,7 +138,7 @@ fn code(desk: &mut Desk<'_>, app: &App, form: &Form) -> Result<Map<String, Value
     let checks = desk.memory.settings.checks_pkce;
     let now = desk.now;
     let unknown = || refuse("invalid_grant", "The code is not known");
-    // A code of another app is not this one's business: it is left as it is.
+    // A code of another app is left unchanged.
     let found = desk.memory.ledger.code(value).filter(|code| code.client_id == app.client_id);
     let found = found.ok_or_else(unknown)?;
     if found.spent {
@@ -146,7 +147,7 @@ fn code(desk: &mut Desk<'_>, app: &App, form: &Form) -> Result<Map<String, Value
         }
         return Err(refuse("invalid_grant", "The code was used already"));
     }
-    // Whatever is wrong from here on, there is no second try.
+    // If anything is wrong from here on, the code cannot be used again.
     found.spent = true;
     let code = found.clone();
     if later(code.at, lifetime) <= now {
@@ -173,7 +174,7 @@ fn code(desk: &mut Desk<'_>, app: &App, form: &Form) -> Result<Map<String, Value
     Ok(answer)
 }
 
-/// PKCE (RFC 7636, 4.6). A verifier without a challenge is what a stripped challenge looks like.
+/// PKCE (RFC 7636, 4.6). A verifier without a challenge indicates that the challenge was stripped.
 fn verify(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), Refusal> {
     let unreserved =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -219,7 +220,7 @@ fn refresh(desk: &mut Desk<'_>, app: &App, form: &Form) -> Result<Map<String, Va
         Shown::Dead(text) => return Err(dead(text)),
     };
     let granted = desk.memory.ledger.family(family).scopes.clone();
-    // An access token may have less than was granted, never more (RFC 6749, 6).
+    // An access token may have fewer scopes than were granted, never more (RFC 6749, 6).
     let scopes = match form.get("scope") {
         None => granted,
         Some(asked) => {
@@ -267,7 +268,7 @@ fn client_credentials(
     for scope in dropped.iter().filter(|scope| *scope != account) {
         desk.object(format!("scope {scope} is not the app's; it was left out"));
     }
-    // There is nobody to identify, but an account to name.
+    // There is no user to identify, but an account.
     scopes[0] = account.to_owned();
     let owner = (app.home, None);
     let now = desk.now;
@@ -275,7 +276,7 @@ fn client_credentials(
     Ok(tokens(desk, app, family, &scopes))
 }
 
-/// What all grants answer.
+/// The common part of all token responses.
 fn tokens(desk: &mut Desk<'_>, app: &App, family: usize, scopes: &[String]) -> Map<String, Value> {
     let (access_token, lifetime) = desk.mint(app, family, scopes);
     let mut answer = Map::new();
@@ -286,7 +287,7 @@ fn tokens(desk: &mut Desk<'_>, app: &App, family: usize, scopes: &[String]) -> M
     answer
 }
 
-/// The claims that PagerDuty documents. Whether the EU's `region` reads so is not documented.
+/// The claims that PagerDuty documents. The value of `region` for the EU is not documented.
 fn id_token(desk: &Desk<'_>, app: &App, family: usize, code: &Code, access_token: &str) -> String {
     let seconds = desk.now.as_second();
     let (api, region, login) = match code.region {

@@ -1,4 +1,4 @@
-//! A person's way through the pages: from an app, over an account and a consent, back to the app.
+//! The pages in sequence: from an app, through an account and a consent, back to the app.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::{pages, paths};
 use crate::ids::secret;
 use crate::reply::Reply;
 
-/// How long a page may stay open before it is answered.
+/// How long a page may stay open before it is submitted.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A person comes from an app.
+/// A user arrives from an app.
 pub(crate) fn arrive(desk: &mut Desk<'_>, query: &str) -> Reply {
     match authorize::read(desk, query) {
         Err(Unasked::Redirected(url)) => see(url),
@@ -32,13 +32,13 @@ pub(crate) fn arrive(desk: &mut Desk<'_>, query: &str) -> Reply {
     }
 }
 
-/// A person wants to choose again.
+/// A user wants to choose again.
 pub(crate) fn choose(desk: &mut Desk<'_>, query: &str) -> Reply {
     let (id, found) = open(desk, &Form::read(query.as_bytes()));
     found.map_or_else(pages::over, |one| pages::chooser(desk.accounts, &one.asked, &id))
 }
 
-/// A person has chosen an account and a user.
+/// A user has chosen an account.
 pub(crate) fn chosen(desk: &mut Desk<'_>, body: &[u8]) -> Reply {
     let form = Form::read(body);
     let (id, Some(found)) = open(desk, &form) else {
@@ -51,11 +51,11 @@ pub(crate) fn chosen(desk: &mut Desk<'_>, body: &[u8]) -> Reply {
     if let Some(one) = desk.memory.interactions.get_mut(&id) {
         one.chosen = Some(chosen);
     }
-    // A page of its own, so that reloading it sends no form again.
+    // A separate page, so that reloading it does not submit the form again.
     see(format!("{}?interaction={id}", paths::CONSENT))
 }
 
-/// A person is asked for consent.
+/// A user is asked for consent.
 pub(crate) fn ask(desk: &mut Desk<'_>, query: &str) -> Reply {
     let (id, found) = open(desk, &Form::read(query.as_bytes()));
     match found {
@@ -67,7 +67,7 @@ pub(crate) fn ask(desk: &mut Desk<'_>, query: &str) -> Reply {
     }
 }
 
-/// A person has decided.
+/// A user has decided.
 pub(crate) fn decided(desk: &mut Desk<'_>, body: &[u8]) -> Reply {
     let form = Form::read(body);
     let (id, Some(Interaction { asked, chosen: Some((region, user)), .. })) = open(desk, &form)
@@ -83,7 +83,7 @@ pub(crate) fn decided(desk: &mut Desk<'_>, body: &[u8]) -> Reply {
     see(url)
 }
 
-/// The interaction that a form or a link names, if it is still open.
+/// The interaction of a form or a link, if it is still open.
 fn open(desk: &mut Desk<'_>, form: &Form) -> (String, Option<Interaction>) {
     let id = form.get("interaction").unwrap_or_default().to_owned();
     let now = desk.now;
@@ -93,7 +93,7 @@ fn open(desk: &mut Desk<'_>, form: &Form) -> (String, Option<Interaction>) {
     (id, found)
 }
 
-/// 303, which turns every method into GET: forms do not travel on (RFC 9700, 4.12).
+/// 303, which turns every method into GET: forms must not be sent on (RFC 9700, 4.12).
 fn see(url: String) -> Reply {
     let mut reply = Reply::text(303, String::new());
     for (name, value) in [

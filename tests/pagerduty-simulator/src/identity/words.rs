@@ -1,9 +1,9 @@
-//! Rights, roles and places in words that a person understands.
+//! Scopes, roles, and regions in words.
 
 use crate::keys::Region;
 use crate::state::SUBDOMAIN;
 
-/// What a scope allows. `name` is whose rights a classic scope borrows.
+/// Description of a scope. `name` is the user whose rights a classic scope uses.
 pub(crate) fn right(scope: &str, name: &str) -> String {
     match scope {
         "openid" => return "Know your account and who you are".to_owned(),
@@ -32,7 +32,7 @@ fn spaced(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// PagerDuty's roles, as its web pages call them.
+/// PagerDuty's roles, as in its web app.
 pub(crate) fn role(role: &str) -> &str {
     match role {
         "owner" => "Account owner",
@@ -55,7 +55,7 @@ pub(crate) fn region(region: Region) -> &'static str {
     }
 }
 
-/// The address of an account.
+/// The URL of an account.
 pub(crate) fn account(region: Region) -> String {
     format!("{SUBDOMAIN}.{}pagerduty.com", region.infix())
 }
@@ -65,7 +65,7 @@ mod tests {
     use super::right;
 
     #[test]
-    fn every_scope_has_words() {
+    fn every_scope_has_a_description() {
         for (scope, words) in [
             ("write", "See and change everything that Ada can see and change"),
             ("incidents.read", "See incidents"),

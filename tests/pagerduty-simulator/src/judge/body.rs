@@ -1,11 +1,11 @@
-//! The judgement of a request body against the fields that its operation declares.
+//! Validates a request body against the fields that its operation declares.
 
 use serde_json::Value;
 
 use super::format;
 use crate::facts::{Basic, Field};
 
-/// Members that PagerDuty sends with every object and ignores when they come back.
+/// Members that PagerDuty adds to every object and ignores in requests.
 const READ_ONLY: [&str; 5] = ["id", "self", "html_url", "summary", "type"];
 
 /// The findings about one body.
@@ -13,14 +13,14 @@ const READ_ONLY: [&str; 5] = ["id", "self", "html_url", "summary", "type"];
 pub(crate) struct Findings {
     /// What PagerDuty refuses.
     pub(crate) errors: Vec<String>,
-    /// The code of the first error, where it has one of its own.
+    /// The code of the first error, if it has a specific one.
     pub(crate) code: Option<u32>,
-    /// What it ignores in silence, and an author would want to know.
+    /// What PagerDuty ignores silently, and an author would want to know.
     pub(crate) ignored: Vec<String>,
 }
 
 impl Findings {
-    /// Judges an object against its fields; `path` is how it is called in the messages.
+    /// Validates an object against its fields; `path` is its name in the messages.
     pub(crate) fn record(&mut self, path: &str, value: &Value, fields: &[Field]) {
         let Some(members) = value.as_object() else {
             self.errors.push(format!("{} must be an object", called(path)));
@@ -32,7 +32,7 @@ impl Findings {
             match members.get(&field.name) {
                 None if needed => self.errors.push(format!("{name} is required")),
                 None => {}
-                // What comes back from an earlier answer is ignored.
+                // Members copied from an earlier response are ignored.
                 Some(_) if field.read_only && !needed => {}
                 Some(Value::Null) if field.nullable => {}
                 Some(value) => self.field(&name, value, field),
@@ -48,7 +48,7 @@ impl Findings {
 
     fn field(&mut self, path: &str, value: &Value, field: &Field) {
         if !field.is_list() {
-            // Of a field of any kind, a list may be among the kinds.
+            // A field of any type may be a list.
             if let (Basic::Any, Some(items)) = (field.kind(), value.as_array()) {
                 self.count(path, items.len(), field);
             }
@@ -137,7 +137,7 @@ impl Findings {
     }
 
     fn number(&mut self, path: &str, number: i64, field: &Field) {
-        // Numbers among the values are kept as text.
+        // Numbers among the values are stored as text.
         if !field.values.is_empty() && !field.values.contains(&number.to_string()) {
             self.errors.push(format!("{path} must be one of {}", field.values.join(", ")));
         }

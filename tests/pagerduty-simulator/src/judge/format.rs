@@ -1,4 +1,4 @@
-//! How the text of a field must be written.
+//! The format of text fields.
 
 use std::net::Ipv4Addr;
 
@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::clock;
 
-/// What is wrong with a text of this format; formats that nobody knows accept everything.
+/// The problem of text with this format; unknown formats accept everything.
 pub(crate) fn objection(format: Option<&str>, text: &str) -> Option<&'static str> {
     let good = match format? {
         "date-time" => {
@@ -35,7 +35,7 @@ pub(crate) fn objection(format: Option<&str>, text: &str) -> Option<&'static str
     }
 }
 
-/// Whether a text is an e-mail address, as far as a look tells.
+/// Whether text looks like an email address.
 pub(crate) fn is_address(text: &str) -> bool {
     !text.contains(char::is_whitespace)
         && text.split_once('@').is_some_and(|(local, domain)| {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_accept_what_they_name_and_nothing_else() {
+    fn formats_accept_only_their_values() {
         for (format, good, bad) in [
             ("date-time", "2026-01-02T03:04:05+02:00", "2026-01-02T03:04:05 02:00"),
             ("utc-date-time", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00"),

@@ -1,4 +1,4 @@
-//! The judgement of a REST request, from its credential to its body, and the call that is left.
+//! Judging a REST request, from its credential to its body, and the remaining call.
 
 pub(crate) mod body;
 mod format;
@@ -26,17 +26,17 @@ use crate::{engine, routes};
 use body::Findings;
 pub(crate) use query::Query;
 
-/// A judged request on its way to the operation.
+/// A judged request.
 pub(crate) struct Call<'a> {
     pub(crate) operation: &'static Operation,
     pub(crate) state: &'a mut State,
     pub(crate) now: Timestamp,
-    /// What the braces of the path matched.
+    /// The values of the path parameters.
     pub(crate) captures: Vec<String>,
     pub(crate) query: Query,
     pub(crate) body: Value,
     pub(crate) key: Key,
-    /// The user who acts, when there is one.
+    /// The acting user, if there is one.
     pub(crate) user: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Call<'_> {
         self.captures.get(index).map_or("", String::as_str)
     }
 
-    /// Who changes things.
+    /// The actor of changes.
     pub(crate) fn agent(&self) -> Agent {
         match &self.user {
             Some(user) => Agent::User(user.clone()),
@@ -53,7 +53,7 @@ impl Call<'_> {
         }
     }
 
-    /// The page that is wanted. It has been judged already.
+    /// The requested page. It has been judged already.
     pub(crate) fn page(&self) -> Page {
         self.query.page(self.operation).unwrap_or_else(|_| Page::whole())
     }
@@ -76,7 +76,7 @@ impl Call<'_> {
         }
     }
 
-    /// An object that is the whole answer, with every member that the answer declares.
+    /// An object that is the whole response, with every member that the response declares.
     fn filled(&self, object: &Value) -> Value {
         let mut object = object.clone();
         let declared = self.operation.answer.iter().flat_map(|answer| &answer.keys);
@@ -94,7 +94,7 @@ impl Call<'_> {
     }
 }
 
-/// What a judged request comes to.
+/// The result of a judged request.
 pub(crate) struct Verdict {
     pub(crate) reply: Reply,
     pub(crate) key_name: Option<String>,
@@ -131,11 +131,11 @@ pub(crate) fn judge(state: &mut State, request: &RecordedRequest) -> Verdict {
     Verdict { reply, key_name: Some(name), violations }
 }
 
-/// The limit of an operation that has its own, beside the key's.
+/// The limit of an operation with a separate limit, in addition to the key's.
 struct Limit<'a> {
     subject: &'a str,
     now: Instant,
-    /// What the headers speak of.
+    /// The budget that the headers report.
     closest: &'a mut Option<Budget>,
 }
 
@@ -152,7 +152,7 @@ impl Limit<'_> {
     }
 }
 
-/// A request for PagerDuty must name the host that its origin stands for.
+/// A request for PagerDuty must name the host of its origin.
 pub(crate) fn host(request: &RecordedRequest, violations: &mut Vec<String>) {
     let name = request.host.split(':').next().unwrap_or_default();
     if name.ends_with("pagerduty.com") && name != request.origin.host() {
@@ -210,7 +210,7 @@ fn operate(
     Ok(reply)
 }
 
-/// Decodes each segment on its own, so that an encoded slash stays inside its segment.
+/// Decodes each segment separately, so that an encoded slash stays inside its segment.
 fn segments(path: &str) -> Result<Vec<String>, Refusal> {
     path.strip_prefix('/')
         .ok_or_else(Refusal::not_found)?
@@ -235,7 +235,7 @@ fn accept(request: &RecordedRequest, violations: &mut Vec<String>) -> Result<(),
     Err(Refusal::coded(406, 2001, message))
 }
 
-/// The body as JSON where the operation has one.
+/// The body as JSON, if the operation has one.
 fn body(
     operation: &Operation,
     request: &RecordedRequest,
@@ -277,7 +277,7 @@ fn judge_body(
     let mut findings = Findings::default();
     findings.record("", body, &declared.fields);
     violations.append(&mut findings.ignored);
-    // Too many items are refused before any of them is looked at.
+    // Too many items are refused before any of them is judged.
     for name in ["incidents", "alerts"] {
         if body.get(name).and_then(Value::as_array).is_some_and(|list| list.len() > 250) {
             let message = format!("At most 250 {name} may be updated at once");
@@ -291,7 +291,7 @@ fn judge_body(
     }
 }
 
-/// What is not finished yet must be asked for by name.
+/// An operation in early access requires its header.
 fn early_access(
     operation: &Operation,
     request: &RecordedRequest,
@@ -324,7 +324,7 @@ fn permission(state: &State, operation: &Operation, key: &Key) -> Result<(), Ref
     Ok(())
 }
 
-/// The key's own user; without one, the user whom `From` names where it is needed or given.
+/// The key's user; otherwise the user in `From`, if it is required or given.
 fn acting_user(
     state: &State,
     operation: &Operation,

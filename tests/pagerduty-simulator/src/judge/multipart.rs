@@ -1,10 +1,10 @@
-//! The one body that is not JSON: a form with a file in it. Reads as much of RFC 7578 as that needs.
+//! The only body that is not JSON: a form with a file. Reads as much of RFC 7578 as needed.
 
 use serde_json::{Map, Value};
 
 pub(crate) const CONTENT_TYPE: &str = "multipart/form-data";
 
-/// The parts of a form by name, as text; none when it is broken.
+/// The parts of a form by name, as text; none if it is malformed.
 pub(crate) fn read(content_type: &str, body: &[u8]) -> Option<Value> {
     let boundary = content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.trim().split_once('=')?;

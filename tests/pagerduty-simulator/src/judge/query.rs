@@ -1,4 +1,4 @@
-//! Query strings: what an operation declares, and how the text of a request is judged against it.
+//! Query strings: the declarations of an operation, and how a request is judged by them.
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Judges a raw query string. Objections that PagerDuty would not raise go to `violations`.
+    /// Judges a raw query string. Problems that PagerDuty would not report go to `violations`.
     pub(crate) fn judged(
         raw: &str,
         operation: &'static Operation,
@@ -73,7 +73,7 @@ impl Query {
         }
     }
 
-    /// Whether the page is one that the list has.
+    /// Whether the list has this page.
     fn bounds(&self, operation: &'static Operation) -> Result<(), String> {
         let page = self.page(operation).map_err(|_| "the cursor is not one of this list")?;
         let Some(field) = operation.query.iter().find(|field| field.name == "limit") else {
@@ -96,12 +96,12 @@ impl Query {
         self.pairs.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// All values of a list parameter; empty when it was not given.
+    /// All values of a list parameter; empty if it was not given.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.pairs.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Every parameter that was given, each name once.
+    /// Every parameter that was given, without duplicates.
     pub(crate) fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.pairs.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -109,7 +109,7 @@ impl Query {
         names
     }
 
-    /// What `include[]` asks for.
+    /// The values of `include[]`.
     pub(crate) fn includes(&self) -> Vec<&str> {
         self.all("include[]")
     }
@@ -118,19 +118,19 @@ impl Query {
         self.one(name) == Some("true")
     }
 
-    /// A moment that has been judged already.
+    /// A time that has been judged already.
     pub(crate) fn moment(&self, name: &str) -> Option<Timestamp> {
         self.one(name).and_then(clock::read)
     }
 
-    /// The page that is wanted, with the operation's own default.
+    /// The requested page, with the operation's default.
     pub(crate) fn page(&self, operation: &'static Operation) -> Result<Page, Refusal> {
         let number = |name| self.one(name).and_then(|text| text.parse().ok());
         let declared = operation.query.iter().find(|field| field.name == "limit");
         let default = declared.and_then(|field| field.default.as_ref()?.as_u64());
         let mark =
             |name: &str| self.one(name).filter(|text| !text.is_empty()).map(place).transpose();
-        // A list that takes no limit is not cut at one.
+        // A list without a limit is returned in full.
         let unlimited = declared.is_none() && operation.paging == Paging::Cursor;
         let usual = if unlimited { usize::MAX } else { 25 };
         Ok(Page {
@@ -146,7 +146,7 @@ impl Query {
     }
 }
 
-/// What is wrong with a value. A list has its values one by one, unless they are joined.
+/// The problem of a value. The values of a list are separate, unless they are joined.
 fn objection(field: &Field, value: &str) -> Option<String> {
     let name = &field.name;
     if field.joined {
@@ -171,7 +171,7 @@ fn objection(field: &Field, value: &str) -> Option<String> {
             let Some(number) = number else {
                 return Some(format!("{name} must be a whole number and not negative"));
             };
-            // Limits have a message of their own.
+            // Limits have a specific message.
             (name != "limit" && field.maximum.is_some_and(|most| number > most))
                 .then(|| format!("{name} is too large"))
         }

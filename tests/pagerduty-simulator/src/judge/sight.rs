@@ -1,5 +1,5 @@
-//! What private teams hide. A team whose `default_role` is `none` is private: what belongs to such
-//! teams alone is seen by their members, by administrators, and by keys that are nobody's own.
+//! Visibility with private teams. A team whose `default_role` is `none` is private: its members,
+//! administrators, and keys without a user see what belongs only to such teams.
 
 use super::Call;
 use crate::errors::Refusal;
@@ -7,21 +7,21 @@ use crate::errors::Refusal;
 /// The roles that see everything.
 const SEES_ALL: [&str; 2] = ["admin", "owner"];
 
-/// What somebody sees.
+/// What a user can see.
 pub(crate) struct Sight {
-    /// Ids of the private teams that they do not belong to.
+    /// IDs of the private teams that the user does not belong to.
     hidden: Vec<String>,
 }
 
 impl Sight {
-    /// Whether they see what belongs to these teams; what belongs to none is everybody's.
+    /// Whether objects of these teams are visible; objects without a team are visible to everyone.
     pub(crate) fn sees(&self, team_ids: &[String]) -> bool {
         team_ids.is_empty() || team_ids.iter().any(|id| !self.hidden.contains(id))
     }
 }
 
 impl Call<'_> {
-    /// What the owner of the key sees. The person that a key of the account acts for limits nothing.
+    /// What the key's owner can see. The user that an account key acts for restricts nothing.
     pub(crate) fn sight(&self) -> Sight {
         let owner = self.key.user.as_deref().and_then(|id| self.state.user(id));
         let hidden = match owner {
@@ -39,7 +39,7 @@ impl Call<'_> {
     }
 }
 
-/// Refuses a path to something that is hidden, as if it did not exist.
+/// Refuses a path to a hidden object, as if it did not exist.
 pub(crate) fn path(call: &Call<'_>) -> Result<(), Refusal> {
     let sight = call.sight();
     let (state, id) = (&*call.state, call.capture(0));

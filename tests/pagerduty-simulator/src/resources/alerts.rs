@@ -1,4 +1,4 @@
-//! Alerts below incidents: listed, resolved, moved to another incident.
+//! Alerts of incidents: listing, resolving, and moving them to another incident.
 
 use serde_json::Value;
 
@@ -53,13 +53,13 @@ fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&call.state.alert_json(alert, &[])))
 }
 
-/// The alert of an incident that has this id.
+/// The alert of an incident with this ID.
 fn found(state: &State, incident: usize, id: &str) -> Result<usize, Refusal> {
     let mut alerts = state.incidents[incident].alerts.iter().copied();
     alerts.find(|alert| state.alerts[*alert].id == id).ok_or_else(Refusal::not_found)
 }
 
-/// Where an alert is to go, if it is to go anywhere.
+/// The target incident of an alert, if it is moved.
 fn target(state: &State, change: &Value) -> Result<Option<usize>, Refusal> {
     let Some(id) = change["incident"]["id"].as_str() else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Business services: what they depend on, what hurts them, and from which priority on it does.
+//! Business services: dependencies, impacts, and the priority thresholds.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ const HOME: &str = "/business_services";
 const TIES: &str = "/service_dependencies";
 
 impl State {
-    /// The ids of the services on which a service depends, near ones only.
+    /// The IDs of the direct dependencies of a service.
     fn supporters(&self, id: &str) -> Vec<String> {
         self.store
             .all(TIES)
@@ -39,8 +39,8 @@ impl State {
             .collect()
     }
 
-    /// The open incidents that hurt a service: its own, those of what supports it, and those that
-    /// somebody has named.
+    /// The open incidents that impact a service: its own, those of its dependencies, and those that
+    /// were set manually.
     fn impactors(&self, id: &str) -> Vec<usize> {
         let mut reached = vec![id.to_owned()];
         let mut next = 0;
@@ -85,7 +85,7 @@ impl State {
     }
 }
 
-/// The answer's members beside the list.
+/// The response's members next to the list.
 fn with_fields(call: &Call<'_>, reply: Reply, impacted: usize) -> Reply {
     let mut body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     body["additional_fields"] = match call.query.all("additional_fields[]") {
@@ -108,7 +108,7 @@ pub(super) fn impact_list(call: &Call<'_>, services: Vec<(String, Value, &str)>)
     with_fields(call, reply, impacted)
 }
 
-/// Business services by id and name; those that the query names, or all.
+/// Business services by ID and name; those in the query, or all.
 pub(super) fn business_services(call: &Call<'_>) -> Vec<(String, Value, &'static str)> {
     let wanted = call.query.all("ids[]");
     let services = call.state.store.all(HOME);

@@ -1,4 +1,4 @@
-//! The change events that came in through integrations.
+//! Change events that arrived through integrations.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn of_service(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     page(call, Some(call.capture(0)))
 }
 
-/// Changes of the incident's service are what may have caused it.
+/// Changes of the incident's service are possible causes.
 fn of_incident(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     page(call, Some(&call.state.incidents[index].service_id))
@@ -57,7 +57,7 @@ fn page(call: &Call<'_>, service: Option<&str>) -> Result<Reply, Refusal> {
     Ok(paging::reply(call.operation, &call.page(), matching, shown))
 }
 
-/// Only a pointer: change events are sent to the Events API.
+/// Only a reference: change events are sent to the Events API.
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.done())
 }

@@ -1,4 +1,4 @@
-//! What an account has and cannot change: abilities and priorities.
+//! Properties of an account that cannot be changed: abilities and priorities.
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ fn ability(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 }
 
 impl crate::state::State {
-    /// Refuses what an account without an ability asks for.
+    /// Refuses a request that needs an ability the account does not have.
     pub(crate) fn need(&self, ability: &str) -> Result<(), Refusal> {
         match self.abilities.get(ability) {
             None => Err(Refusal::not_found()),

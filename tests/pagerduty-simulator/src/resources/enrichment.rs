@@ -1,4 +1,4 @@
-//! Enrichment: tables from ServiceNow, records from CSV files, and which services they enrich.
+//! Enrichment: tables from ServiceNow, records from CSV files, and the services that they enrich.
 
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,7 @@ fn integration(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&with_tables(call, integration)))
 }
 
-/// The tables that come with an integration get a life of their own.
+/// Stores the tables of an integration as separate objects.
 fn create_integration(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let tables = call.body["cmdb_tables"].clone();
     let object = documents::created(call)?;
@@ -63,7 +63,7 @@ fn create_integration(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&with_tables(call, object)))
 }
 
-/// The table of the path, and where it is kept.
+/// The table of the path, and its collection.
 fn table(call: &Call<'_>) -> Result<(String, Value), Refusal> {
     let path = format!("{SERVICENOW}/{}/tables", call.capture(0));
     let table = call.state.store.get(&path, call.capture(1)).cloned();
@@ -77,7 +77,7 @@ fn enable_table(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::json(call.status(), &json!({"status": "success", "message": "Sync was enabled"})))
 }
 
-/// One made-up record, with the fields that the table maps.
+/// One generated record, with the fields that the table maps.
 fn test_table(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (_, table) = table(call)?;
     let mappings = table["field_mappings"].as_array().into_iter().flatten();
@@ -87,7 +87,7 @@ fn test_table(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&json!([record])))
 }
 
-/// A file is read at once, although PagerDuty takes its time.
+/// A file is processed immediately, although PagerDuty processes it asynchronously.
 fn upload(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let schema = call.capture(0).to_owned();
     let file = text(&call.body["file"]).unwrap_or_default();
@@ -185,7 +185,8 @@ fn dissociate(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     })
 }
 
-/// Each association succeeds or fails alone. With a failure, the response says of each how it went.
+/// Each association succeeds or fails separately. If one fails, the response contains the result of
+/// each.
 fn each_association(
     call: &mut Call<'_>,
     success: &str,

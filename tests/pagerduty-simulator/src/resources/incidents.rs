@@ -70,7 +70,7 @@ fn sort(state: &State, indexes: &mut [usize], by: &str) {
         "incident_number" => one.number.cmp(&other.number),
         "created_at" => one.created_at.cmp(&other.created_at),
         "resolved_at" => one.resolved_at.cmp(&other.resolved_at),
-        // High before low when rising.
+        // Ascending order has high before low.
         _ => one.urgency.text().cmp(other.urgency.text()),
     };
     indexes.sort_by(|one, other| {
@@ -149,7 +149,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::wrapped(201, "incident", &call.state.incident_text(index, &[])))
 }
 
-/// Refuses a policy that does not exist or would tell nobody.
+/// Refuses a policy that does not exist or would notify nobody.
 pub(crate) fn policy_on_call(state: &State, id: &str) -> Result<(), Refusal> {
     let policy =
         state.policy(id).ok_or_else(|| Refusal::coded(400, 1014, "Escalation Policy Not Found"))?;

@@ -1,4 +1,4 @@
-//! What PagerDuty makes of an incident by looking at others, and of alerts that it held back.
+//! Insights about an incident from other incidents, and about alerts that were held back.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn brief(state: &State, index: usize) -> Value {
     })
 }
 
-/// How many words two titles have in common, in a hundred.
+/// Similarity of two titles, in percent of common words.
 fn likeness(one: &str, other: &str) -> usize {
     let words =
         |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_lowercase).collect() };
@@ -39,7 +39,7 @@ fn likeness(one: &str, other: &str) -> usize {
     common * 100 / one.len().max(other.len()).max(1)
 }
 
-/// Closed incidents of the same service, the most alike first.
+/// Resolved incidents of the same service, the most similar first.
 fn past(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let state = &*call.state;
@@ -123,7 +123,7 @@ fn outlier(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&answer))
 }
 
-/// Nothing is held back here, so every report is empty; what it covers is stated.
+/// Nothing is held back here, so every report is empty; it states its range.
 fn report(call: &Call<'_>, more: Value) -> Result<Value, Refusal> {
     let (since, until) = call.range()?;
     let mut report = json!({

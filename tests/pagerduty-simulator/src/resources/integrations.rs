@@ -1,4 +1,4 @@
-//! The integrations of services, each with its key for the Events API.
+//! The integrations of services, each with a key for the Events API.
 
 use super::text;
 use crate::engine::documents;
@@ -9,7 +9,7 @@ use crate::routes::Handler;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[("createServiceIntegration", create)];
 
-/// A key is made with every integration, although the schema does not know of it.
+/// Every integration gets a key, although the schema does not contain it.
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let service = call.capture(0).to_owned();
     let mut given = documents::given(call);

@@ -1,4 +1,4 @@
-//! Licences, and who has one.
+//! Licenses, and their users.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] =
 
 const HOME: &str = "/licenses";
 
-/// The licence of a user: the one that was named, or the first that the role may have.
+/// The license of a user: the one that was given, or the first that the role allows.
 fn license(state: &State, user: &User) -> Option<Value> {
     let named = user.more.get("license").and_then(|license| text(&license["id"]));
     if let Some(license) = named.and_then(|id| state.store.get(HOME, &id)) {

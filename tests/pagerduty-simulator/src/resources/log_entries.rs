@@ -1,4 +1,4 @@
-//! The log, of an account or of one incident, newest first.
+//! The log of an account or an incident, newest first.
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ fn page(call: &Call<'_>, entries: impl IntoIterator<Item = usize>) -> Result<Rep
                 && service.is_none_or(|service| any_passes(&teams, &service.team_ids))
         })
         .collect();
-    // Entries of one moment keep the order in which they were written, turned round.
+    // Entries of the same time keep their order, reversed.
     matching.sort_by_key(|index| std::cmp::Reverse((state.log_entries[*index].at, *index)));
     Ok(paging::reply(call.operation, &call.page(), matching, |index| {
         state.log_entry_json(*index, &include).to_string()
@@ -57,7 +57,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::wrapped(200, "log_entry", &entry.to_string()))
 }
 
-/// Rewrites what a channel says; PagerDuty takes its time with it.
+/// Changes the channel of an entry; PagerDuty does this asynchronously.
 fn update_channel(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.state.log_index.get(call.capture(0)).copied();
     let index = index.ok_or_else(Refusal::not_found)?;

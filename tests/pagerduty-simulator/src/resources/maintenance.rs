@@ -1,4 +1,4 @@
-//! Maintenance windows: times in which services are quiet.
+//! Maintenance windows.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(lists::page(call, windows))
 }
 
-/// Refuses times that are over or the wrong way round.
-/// What a change does not name is as it was.
+/// Refuses ranges that are in the past or reversed. Members that a change does not contain stay
+/// unchanged.
 fn judge(call: &Call<'_>, old: &Value) -> Result<(), Refusal> {
     let given = &call.body["maintenance_window"];
     let of = |name: &str| moment(if given[name].is_null() { old } else { given }, name);
@@ -67,7 +67,7 @@ fn judge(call: &Call<'_>, old: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whole references, the teams that follow from them, and a start that is not over.
+/// Complete references, the teams that follow from them, and a start that is not in the past.
 fn settle(call: &mut Call<'_>, window: Value) -> Result<Value, Refusal> {
     let state = &*call.state;
     let service_ids = ids(&window["services"]);
@@ -114,7 +114,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&window))
 }
 
-/// A future window goes, a running one ends, a finished one stays.
+/// Deletes a future window, ends a current one, and keeps a past one.
 fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let window = documents::found(call)?;
     if moment(&window, "end_time") <= call.now {

@@ -1,4 +1,5 @@
-//! Changing incidents: one, many, snoozing and merging. A change is judged whole before it is made.
+//! Changing incidents: one or many, snoozing, and merging. A change is judged as a whole before it
+//! is applied.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::routes::Handler;
 use crate::state::State;
 use crate::state::incident::{Status, Urgency};
 
-/// The most alerts that an incident may have after a merge.
+/// Maximum number of alerts of an incident after a merge.
 const MOST_ALERTS: usize = 1_000;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[
@@ -42,13 +43,13 @@ fn update_many(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     for (index, change) in indexes.iter().zip(&changes) {
         apply(call, *index, change);
     }
-    // The answer holds everything that was changed, whatever the page says.
+    // The response contains all changed incidents, regardless of paging.
     let page = Page { limit: indexes.len(), offset: 0, ..call.page() };
     let state = &mut *call.state;
     Ok(paging::reply(call.operation, &page, indexes, |index| state.incident_text(*index, &[])))
 }
 
-/// Refuses what the state does not allow.
+/// Refuses what the status does not allow.
 fn judge(state: &State, index: usize, change: &Value, user: Option<&str>) -> Result<(), Refusal> {
     let incident = &state.incidents[index];
     if incident.status == Status::Resolved {
@@ -101,7 +102,7 @@ fn judge(state: &State, index: usize, change: &Value, user: Option<&str>) -> Res
     Ok(())
 }
 
-/// The id of the priority that is meant, by id or by name.
+/// The ID of a priority, given by ID or by name.
 fn priority_of(state: &State, wanted: &Value) -> Option<String> {
     let id = wanted["id"].as_str();
     let name = wanted["name"].as_str();
@@ -155,7 +156,7 @@ fn apply(call: &mut Call<'_>, index: usize, change: &Value) {
         state.assign(index, users, "direct_assignment", &agent, at);
     }
     match change["status"].as_str() {
-        // The same incident may be named twice in one request.
+        // One request may repeat an incident.
         _ if state.incidents[index].status == Status::Resolved => {}
         Some("acknowledged") => state.acknowledge(index, &agent, at),
         Some("triggered") if state.incidents[index].status == Status::Acknowledged => {

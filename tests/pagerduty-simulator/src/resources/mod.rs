@@ -1,5 +1,5 @@
-//! The operations that mean more than the facts say, by resource. Requests have been judged before
-//! they arrive here.
+//! The operations whose behavior does not follow from the facts, by resource. Requests have been
+//! judged before.
 
 mod alerts;
 mod analytics;
@@ -47,7 +47,7 @@ use crate::facts::{Range, Span};
 use crate::judge::Call;
 use crate::routes::Handler;
 
-/// The operations that have a function of their own.
+/// The operations with a function.
 pub(crate) fn handlers() -> impl Iterator<Item = (&'static str, Handler)> {
     [
         alerts::HANDLERS,
@@ -104,7 +104,7 @@ impl Call<'_> {
         (self.query.moment("since"), self.query.moment("until"))
     }
 
-    /// `since` and `until`, with what PagerDuty takes for an end that is missing.
+    /// `since` and `until`, with PagerDuty's default for a missing end.
     pub(crate) fn range(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Refusal> {
         let (since, until) = self.window();
         let Some(range) = self.operation.ranges.first() else { return Ok((since, until)) };
@@ -139,7 +139,7 @@ fn within(range: &Range, from: Option<Timestamp>, to: Option<Timestamp>) -> Resu
     }
 }
 
-/// A moment some spans later, or earlier where they are negative.
+/// A time some spans later, or earlier if they are negative.
 fn later(moment: Timestamp, span: Span, times: i32) -> Timestamp {
     let length = match span {
         Span::Hours(hours) => (times * hours as i32).hours(),
@@ -150,32 +150,32 @@ fn later(moment: Timestamp, span: Span, times: i32) -> Timestamp {
     shifted.map_or(moment, |zoned| zoned.timestamp())
 }
 
-/// Whether a list filter lets a value pass; an absent filter lets everything pass.
+/// Whether a list filter matches a value; an absent filter matches everything.
 fn passes(wanted: &[&str], value: &str) -> bool {
     wanted.is_empty() || wanted.contains(&value)
 }
 
-/// Like [`passes`], for things that have several values.
+/// As [`passes`], for objects with several values.
 fn any_passes(wanted: &[&str], values: &[String]) -> bool {
     wanted.is_empty() || values.iter().any(|value| wanted.contains(&value.as_str()))
 }
 
-/// Whether a name contains the words of a search, in any case.
+/// Whether a name contains the words of a search, ignoring case.
 fn resembles(name: &str, query: Option<&str>) -> bool {
     query.is_none_or(|query| name.to_lowercase().contains(&query.to_lowercase()))
 }
 
-/// The text of a member, when it is one.
+/// The text of a member, if it is text.
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// The ids of a list of references.
+/// The IDs in a list of references.
 fn ids(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|one| text(&one["id"])).collect()
 }
 
-/// The members of an object without those that have a type of their own.
+/// The members of an object without those in typed fields.
 fn rest(object: &Value, taken: &[&str]) -> Map<String, Value> {
     const NEVER: [&str; 5] = ["id", "type", "self", "html_url", "summary"];
     let members = object.as_object().cloned().unwrap_or_default();

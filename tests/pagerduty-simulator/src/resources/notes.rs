@@ -22,7 +22,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::json(200, &json!({"notes": notes})))
 }
 
-/// Answers 200, not 201, as the published schema has it.
+/// Responds with 200, not 201, as in the published schema.
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let content = call.body["note"]["content"].as_str().unwrap_or_default();
@@ -31,7 +31,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::json(200, &json!({"note": call.state.note_json(&note)})))
 }
 
-/// The incident and the place of the note of the path.
+/// The incident and the position of the note in the path.
 fn found(call: &Call<'_>) -> Result<(usize, usize), Refusal> {
     let index = call.incident()?;
     let wanted = call.capture(1);

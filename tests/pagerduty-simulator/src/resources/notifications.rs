@@ -1,4 +1,4 @@
-//! Who was told what, and how: one notification for every way of everybody who was assigned.
+//! Notifications: one for every contact method of every assigned user.
 
 use serde_json::{Value, json};
 

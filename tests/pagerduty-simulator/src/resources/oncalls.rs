@@ -1,4 +1,4 @@
-//! Who is on call: users named by policies for ever, users on schedules by turns.
+//! On-calls: users in policies without an end, and users on schedules in turns.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -13,16 +13,16 @@ use crate::routes::Handler;
 
 pub(super) const HANDLERS: &[(&str, Handler)] = &[("listOnCalls", list)];
 
-/// How far ahead anybody looks, in days.
+/// How far ahead on-calls are computed, in days.
 const FURTHEST: i64 = 90;
 
-/// One line of the answer.
+/// One on-call.
 struct OnCall<'a> {
     policy: &'a str,
     level: usize,
     user: String,
     schedule: Option<&'a str>,
-    /// None for ever.
+    /// None if it has no end.
     start: Option<Timestamp>,
     end: Option<Timestamp>,
 }
@@ -53,7 +53,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
                 start: None,
                 end: None,
             };
-            // Users who stand in the policy itself come from no schedule.
+            // Users directly in the policy have no schedule.
             if schedules.is_empty() {
                 found.extend(people.iter().map(|user| line(user)));
             }

@@ -1,4 +1,4 @@
-//! Event orchestrations: their keys, their paths of rules, and what is switched on.
+//! Event orchestrations: their keys, their rules, and what is enabled.
 
 use serde_json::{Map, Value, json};
 
@@ -36,7 +36,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
 const HOME: &str = "/event_orchestrations";
 
 impl State {
-    /// Gives an orchestration an integration with a key of its own.
+    /// Adds an integration with a new key to an orchestration.
     pub(crate) fn add_orchestration_integration(
         &mut self,
         orchestration: &str,
@@ -52,7 +52,7 @@ impl State {
         self.store.get(&path, &id).cloned().unwrap_or_default()
     }
 
-    /// An orchestration shows its integrations.
+    /// An orchestration with its integrations.
     fn count_integrations(&mut self, orchestration: &str) {
         let all = self.store.all(&format!("{HOME}/{orchestration}/integrations"));
         let shown: Vec<Value> = all
@@ -75,7 +75,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&kept))
 }
 
-/// Where a path of rules is kept, its type, and what it belongs to.
+/// The collection of rules of a path, its type, and its owner.
 fn described(call: &Call<'_>) -> (String, &'static str, Value) {
     let id = call.capture(0);
     let template = call.operation.path.as_str();
@@ -120,7 +120,7 @@ fn path(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&document))
 }
 
-/// Rules get ids; the number of routes follows from the router.
+/// Assigns IDs to rules; the number of routes follows from the router.
 fn set_path(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (path, mut document) = current(call)?;
     let given = call.body["orchestration_path"].clone();
@@ -197,7 +197,7 @@ fn features(call: &Call<'_>) -> Map<String, Value> {
     kept.unwrap_or_else(|| Map::from_iter([("aiops".to_owned(), json!(true))]))
 }
 
-/// The object whose features are meant.
+/// The object whose features are requested.
 fn base(call: &Call<'_>) -> String {
     let home = call.operation.path.split("/{").next().unwrap_or_default();
     format!("{home}/{}", call.capture(0))

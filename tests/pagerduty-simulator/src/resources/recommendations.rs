@@ -21,7 +21,7 @@ fn accepted(service: &str) -> String {
     format!("/recommendations/event_orchestrations/services/{service}/accepted_rules")
 }
 
-/// The recommendation of the path, which must be one for the service of the path.
+/// The recommendation of the path, which must belong to the service of the path.
 fn taken(call: &mut Call<'_>) -> Result<serde_json::Value, Refusal> {
     let (service, id) = (call.capture(0).to_owned(), call.capture(1).to_owned());
     let rule = call.state.store.get(HOME, &id).ok_or_else(Refusal::not_found)?;
@@ -31,7 +31,7 @@ fn taken(call: &mut Call<'_>) -> Result<serde_json::Value, Refusal> {
     call.state.store.remove(HOME, &id).ok_or_else(Refusal::not_found)
 }
 
-/// The rule becomes one of the service.
+/// Adds the rule to the service.
 fn accept(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let rule = taken(call)?;
     let path = accepted(call.capture(0));

@@ -1,4 +1,4 @@
-//! Asking others to help with an incident, and telling those who watch it how it stands.
+//! Responder requests, and status updates for subscribers.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("createIncidentStatusUpdate", status_update),
 ];
 
-/// The account must be able to, and the requester must exist.
+/// The account needs the ability, and the requester must exist.
 fn requester(call: &Call<'_>) -> Result<String, Refusal> {
     call.state.need("coordinated_responding")?;
     references::check(call)?;
@@ -29,7 +29,7 @@ fn requester(call: &Call<'_>) -> Result<String, Refusal> {
     }
 }
 
-/// The users whom a target means.
+/// The users of a target.
 fn users_of(state: &State, target: &Value) -> Vec<String> {
     let id = text(&target["id"]).unwrap_or_default();
     match target["type"] == "escalation_policy_reference" {

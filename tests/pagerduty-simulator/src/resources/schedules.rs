@@ -1,4 +1,4 @@
-//! Schedules with layers and overrides, and who is on them.
+//! Schedules with layers and overrides, and their users.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("listScheduleUsers", users),
 ];
 
-/// The longest stretch that is rendered, in days.
+/// Maximum range that is rendered, in days.
 const LONGEST: i64 = 100;
 
 fn found<'a>(call: &'a Call<'_>) -> Result<&'a Schedule, Refusal> {
@@ -41,7 +41,7 @@ fn found_mut<'a>(call: &'a mut Call<'_>) -> Result<&'a mut Schedule, Refusal> {
     schedules.iter_mut().find(|schedule| schedule.id == id).ok_or_else(Refusal::not_found)
 }
 
-/// What is shown: both ends make a stretch, and one alone is not enough.
+/// The rendered range, which needs both ends.
 fn view<'a>(call: &'a Call<'_>) -> Result<View<'a>, Refusal> {
     let within = match call.window() {
         (Some(since), Some(until)) => {
@@ -121,7 +121,7 @@ fn layer(state: &mut State, given: &Value) -> Result<Layer, Refusal> {
     })
 }
 
-/// A schedule as the body has it, judged, with the id of an old one where there is one.
+/// A schedule from the body, validated, with the ID of an existing one if there is one.
 fn read(call: &mut Call<'_>, old: Option<Schedule>) -> Result<Schedule, Refusal> {
     references::check(call)?;
     let given = call.body["schedule"].clone();
@@ -185,7 +185,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&shown))
 }
 
-/// Shows what a schedule would be; nothing is kept.
+/// Previews a schedule without storing it.
 fn preview(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let schedule = read(call, None)?;
     Ok(call.answer(&call.state.schedule_view(&schedule, &view(call)?)))
@@ -233,7 +233,7 @@ fn overrides(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&json!(overrides)))
 }
 
-/// Each override is judged alone; the answer says of each what became of it.
+/// Each override is judged separately; the response contains the result of each.
 fn create_overrides(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     found(call)?;
     let mut answers = Vec::new();
@@ -263,12 +263,12 @@ fn override_of(call: &mut Call<'_>, given: &Value) -> Result<Override, String> {
     if end <= call.now {
         return Err("Override must end in the future".to_owned());
     }
-    // What is over cannot be covered any more.
+    // A range in the past cannot be overridden.
     let start = start.max(call.now.checked_sub(SignedDuration::from_secs(1)).unwrap_or(call.now));
     Ok(Override { id: call.state.ids.next('Q', "override"), start, end, user_id })
 }
 
-/// A future override goes; a running one ends; a past one stays.
+/// Deletes a future override, ends a current one, and keeps a past one.
 fn delete_override(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (wanted, now) = (call.capture(1).to_owned(), call.now);
     let schedule = found_mut(call)?;
@@ -286,7 +286,7 @@ fn delete_override(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::empty(204))
 }
 
-/// Who is on call within a stretch; everybody on the schedule when none is given.
+/// Who is on call within a range; without one, everyone on the schedule.
 fn users(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let schedule = found(call)?;
     let mut ids: Vec<String> = match call.window() {

@@ -21,7 +21,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("convertServiceEventRulesToEventOrchestration", convert),
 ];
 
-/// The members that have a type of their own or follow from something else.
+/// The members with typed fields or derived values.
 const TAKEN: [&str; 6] =
     ["name", "description", "status", "escalation_policy", "teams", "integrations"];
 
@@ -60,7 +60,7 @@ fn answer(call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
     Ok(call.answer(&call.state.service_json(service, &call.query.includes())))
 }
 
-/// Refuses a name that another service has, and a policy that does not exist.
+/// Refuses a duplicate name, and a policy that does not exist.
 fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
     references::check(call)?;
     let name = call.body["service"]["name"].as_str();
@@ -130,7 +130,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.done())
 }
 
-/// Event rules are a thing of the past, so there is nothing left to convert but the last of them.
+/// Event rules are deprecated, so only the last of them can be converted.
 fn convert(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
     let target = format!("https://{}/event_orchestrations/services/{id}", call.state.api_host());
@@ -138,7 +138,7 @@ fn convert(call: &mut Call<'_>) -> Result<Reply, Refusal> {
 }
 
 impl crate::state::State {
-    /// Takes a service away. Its incidents stay and name it by its id.
+    /// Deletes a service. Its incidents stay and contain its ID.
     pub(crate) fn remove_service(&mut self, id: &str) {
         self.services.retain(|service| service.id != id);
         let places = self.services.iter().enumerate();

@@ -1,4 +1,4 @@
-//! How long sessions last, and which delegations of OAuth there are.
+//! Session lifetimes, and OAuth delegations.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
 
 const HOME: &str = "/session_configurations";
 
-/// The kinds of session that a parameter names, with commas between them; all when there is none.
+/// The kinds of session in a parameter, separated by commas; all if there is none.
 fn kinds(call: &Call<'_>) -> Result<Vec<&'static str>, Refusal> {
     let Some(given) = call.query.one("type") else {
         return Ok(vec!["mobile", "web"]);
@@ -65,7 +65,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     if gone { Ok(call.done()) } else { Err(Refusal::not_found()) }
 }
 
-/// Sessions of apps and browsers are no business of this account; the user must exist.
+/// Sessions of apps and browsers are not simulated; the user must exist.
 fn delete_delegations(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let user = call.query.one("user_id").unwrap_or_default();
     call.state.user(user).ok_or_else(Refusal::not_found)?;

@@ -1,4 +1,4 @@
-//! Schedules of the third version: shifts, and the overrides that cover them.
+//! Schedules v3: shifts, and the overrides that cover them.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(lists::page(call, references))
 }
 
-/// Refuses shifts that end before they begin, then makes them together.
+/// Refuses shifts that end before they begin, then creates them together.
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let lists = call.body.as_object().into_iter().flatten().map(|(_, list)| list);
     for shift in lists.filter_map(Value::as_array).flatten() {
@@ -55,7 +55,7 @@ fn entry(shift: &Value, member: &Value) -> Option<Entry> {
     })
 }
 
-/// What shifts and overrides come to. The events of rotations are kept, but not counted in.
+/// The result of shifts and overrides. Events of rotations are stored but not evaluated.
 fn final_schedule(call: &Call<'_>, since: Timestamp, until: Timestamp) -> Value {
     let home = format!("/v3/schedules/{}", call.capture(0));
     let all = |name: &str| call.state.store.all(&format!("{home}/{name}"));

@@ -12,7 +12,8 @@ use crate::state::State;
 pub(super) const HANDLERS: &[(&str, Handler)] =
     &[("listResourceStandards", score_of_one), ("listResourceStandardsManyServices", scores)];
 
-/// A standard is met by what is not excluded and, where a standard asks for it, has a description.
+/// A service meets a standard if it is not excluded and, if the standard requires it, has a
+/// description.
 fn score(state: &State, kind: &str, id: &str) -> Option<Value> {
     let service = state.service(id)?;
     let mut passing = 0;

@@ -1,4 +1,4 @@
-//! Status dashboards, by id and by the end of their address.
+//! Status dashboards, by ID and by URL slug.
 
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn impacts_by_id(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(impacts(call, &dashboard.ok_or_else(Refusal::not_found)?))
 }
 
-/// The business services that the dashboard shows; all when it names none.
+/// The business services of the dashboard; all if it lists none.
 fn impacts(call: &Call<'_>, dashboard: &Value) -> Reply {
     let named = dashboard["services"].as_array();
     let named: Option<Vec<String>> =

@@ -18,7 +18,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("createOrUpdateStatusPagePostmortem", set_postmortem),
 ];
 
-/// A post with its updates, as references or whole.
+/// A post with its updates, as references or in full.
 fn shown(call: &Call<'_>, mut post: Value) -> Value {
     let id = post["id"].as_str().unwrap_or_default();
     let path = format!("/status_pages/{}/posts/{id}", call.capture(0));
@@ -35,7 +35,7 @@ fn shown(call: &Call<'_>, mut post: Value) -> Value {
 fn posts(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (path, _) = documents::place(call);
     let statuses = call.query.all("status[]");
-    // A post stands where its last update says.
+    // The status of a post is that of its last update.
     let status = |post: &Value| {
         let below = format!("{path}/{}/post_updates", post["id"].as_str().unwrap_or_default());
         let last = call.state.store.all(&below).next_back();
@@ -56,7 +56,7 @@ fn post(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&shown(call, post)))
 }
 
-/// The page that the body names must be that of the path.
+/// The page in the body must be that of the path.
 fn judge(call: &Call<'_>) -> Result<(), Refusal> {
     let page = &call.body["post"]["status_page"];
     match page.is_null() || page["id"] == call.capture(0) {

@@ -1,4 +1,4 @@
-//! Who is told about incidents and business services: the same ties, seen from both ends.
+//! Subscribers of incidents and business services, from both ends.
 
 use serde_json::{Value, json};
 
@@ -25,12 +25,12 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("removeTeamNotificationSubscriptions", remove_from_team),
 ];
 
-/// The end of the ties that the path names.
+/// The end of the subscription in the path.
 #[derive(Clone, Copy)]
 enum End {
-    /// What is subscribed to; the body names who subscribes.
+    /// The objects that are subscribed to; the body contains the subscribers.
     Subscribable(&'static str),
-    /// Who subscribes; the body names what to.
+    /// The subscribers; the body contains the objects.
     Subscriber(&'static str),
 }
 
@@ -87,7 +87,7 @@ fn remove_from_team(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(remove(call, TEAM))
 }
 
-/// The ties that the body names, each with the path's end in its place.
+/// The subscriptions in the body, each completed with the end in the path.
 fn named(call: &Call<'_>, end: End) -> Vec<Subscription> {
     let own = call.capture(0).to_owned();
     let (list, prefix) = match end {
@@ -157,7 +157,7 @@ fn shown(tie: &Subscription, account: &str) -> Value {
     })
 }
 
-/// Each tie is made alone; the answer says of each what became of it.
+/// Each subscription is created separately; the response contains the result of each.
 fn add(call: &mut Call<'_>, end: End) -> Reply {
     let account = call.state.account_id();
     let mut results = Vec::new();

@@ -1,4 +1,4 @@
-//! Tags, and what they are tied to.
+//! Tags, and the objects that they are assigned to.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
 
 const HOME: &str = "/tags";
 
-/// Where the ties of an entity are kept.
+/// Where the tags of an entity are stored.
 fn ties(kind: &str, id: &str) -> String {
     format!("/{kind}/{id}/tags")
 }
@@ -55,7 +55,7 @@ fn every_entity(state: &State) -> Vec<(&'static str, String)> {
     users.chain(teams).chain(policies).collect()
 }
 
-/// The answer's root is the type of the entities, whatever else the schema lists.
+/// The response's root is the type of the entities, whatever else the schema lists.
 fn entities(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let (tag, kind) = (call.capture(0), call.capture(1));
     let state = &*call.state;
@@ -80,7 +80,7 @@ fn of_entity(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(lists::page(call, tags.collect()))
 }
 
-/// Adds tags, making those that have only a label, and takes others away.
+/// Adds tags, creating those with only a label, and removes others.
 fn change(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let path = ties(call.capture(0), call.capture(1));
     let (add, remove) = (call.body["add"].clone(), call.body["remove"].clone());

@@ -1,4 +1,4 @@
-//! Teams, who is in them, and the policies they own.
+//! Teams, their members, and their policies.
 
 use serde_json::json;
 
@@ -44,7 +44,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&team))
 }
 
-/// Refuses a name that another team has.
+/// Refuses a duplicate name.
 fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
     let name = call.body["team"]["name"].as_str();
     let taken = |team: &&Team| Some(team.name.as_str()) == name && Some(team.id.as_str()) != own;
@@ -80,7 +80,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&call.state.team_json(&team)))
 }
 
-/// Open incidents of the team go to another team, where one is named.
+/// Open incidents of the team are moved to another team if one is given.
 fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
     call.state.team(&id).ok_or_else(Refusal::not_found)?;

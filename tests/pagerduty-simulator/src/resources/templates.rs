@@ -1,4 +1,4 @@
-//! Templates of status updates.
+//! Status update templates.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ fn fields(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&json!(FIELDS)))
 }
 
-/// What a field stands for; none when it is not known here.
+/// The value of a field; none if it is unknown.
 fn value(incident: &Value, message: &Value, field: &str) -> Option<String> {
     let mut place = json!({"incident": incident, "status_update": {"message": message}});
     for name in field.split('.') {
@@ -36,7 +36,7 @@ fn value(incident: &Value, message: &Value, field: &str) -> Option<String> {
     }
 }
 
-/// Puts values in the place of `{{ field }}`, and says which fields nobody knows.
+/// Replaces `{{ field }}` with values, and reports unknown fields.
 fn filled(text: &str, incident: &Value, message: &Value, warnings: &mut Vec<String>) -> String {
     let mut done = String::new();
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Users, and the user behind a key.
+//! Users, and the user of a key.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("regenerateUserPrivateUrlKey", regenerate),
 ];
 
-/// The members that have a type of their own or follow from something else.
+/// The members with typed fields or derived values.
 const TAKEN: [&str; 6] =
     ["name", "email", "role", "teams", "contact_methods", "notification_rules"];
 
@@ -50,7 +50,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     answer(call, call.capture(0))
 }
 
-/// Only keys that have a user know who they are.
+/// Only keys with a user have a current user.
 fn me(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     match (call.key.kind, &call.user) {
         (_, Some(user)) => answer(call, user),
@@ -69,7 +69,7 @@ fn answer(call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
     Ok(call.answer(&call.state.user_json(user, &call.query.includes())))
 }
 
-/// Refuses an address that another user has.
+/// Refuses a duplicate address.
 fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
     references::check(call)?;
     let email = call.body["user"]["email"].as_str().unwrap_or_default();
@@ -114,7 +114,7 @@ fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     answer(call, &id)
 }
 
-/// Nobody leaves with open incidents in hand.
+/// A user with open incidents cannot be deleted.
 fn delete(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
     call.state.user(&id).ok_or_else(Refusal::not_found)?;

@@ -1,4 +1,4 @@
-//! Custom fields of incident types and services: their options, and the values that they hold.
+//! Custom fields of incident types and services: their options and values.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn types(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&json!(types)))
 }
 
-/// The parent is given by id or by name, and kept as a reference.
+/// The parent is given by ID or by name, and stored as a reference.
 fn create_type(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let given = &call.body["incident_type"];
     let (parent, name) = (&given["parent_type"], &given["name"]);
@@ -68,7 +68,7 @@ fn create_type(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&kept))
 }
 
-/// A field, with its options where they are asked for.
+/// A field, with its options if they are requested.
 fn shown(call: &Call<'_>, path: &str, mut field: Value) -> Value {
     if call.query.includes().contains(&"field_options") {
         let id = field["id"].as_str().unwrap_or_default();
@@ -91,7 +91,7 @@ fn field(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&shown(call, &path, field)))
 }
 
-/// Options that come with a field get a life of their own.
+/// Stores the options of a field as separate objects.
 fn set_options(call: &mut Call<'_>, path: &str, field: &mut Value) {
     let Some(options) = field.as_object_mut().and_then(|members| members.remove("field_options"))
     else {
@@ -110,7 +110,7 @@ fn set_options(call: &mut Call<'_>, path: &str, field: &mut Value) {
     }
 }
 
-/// Brings the default value that the body names into the data type of the field.
+/// Converts the default value in the body to the data type of the field.
 fn set_default(call: &mut Call<'_>) -> Result<(), Refusal> {
     let (path, id) = documents::place(call);
     let known = id.and_then(|id| call.state.store.get(&path, &id).cloned()).unwrap_or_default();
@@ -161,7 +161,7 @@ fn update_field(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&shown(call, &path, field)))
 }
 
-/// What is wrong with a value of a field.
+/// The problem of a field value.
 fn objection(state: &State, path: &str, field: &Value, value: &Value) -> Option<String> {
     let name = field["name"].as_str().unwrap_or_default();
     if value.is_null() {
@@ -210,7 +210,7 @@ fn value_json(field: &Value, value: Option<&Value>) -> Value {
     })
 }
 
-/// The fields and values that the body names, judged one and all.
+/// The fields and values in the body, all judged.
 fn judged(call: &Call<'_>, known: &[(String, Value)]) -> Result<Vec<(String, Value)>, Refusal> {
     let mut errors = Vec::new();
     let mut values = Vec::new();
@@ -233,7 +233,7 @@ fn judged(call: &Call<'_>, known: &[(String, Value)]) -> Result<Vec<(String, Val
 }
 
 impl State {
-    /// The fields of an incident's type and of the types above it, with where they are kept.
+    /// The fields of an incident's type and its parents, with their collections.
     fn fields_of_incident(&self, index: usize) -> Vec<(String, Value)> {
         let named = |wanted: &Value| {
             let mut types = self.store.all("/incidents/types");
@@ -242,7 +242,7 @@ impl State {
         };
         let mut fields = Vec::new();
         let mut next = named(&Value::from(self.incidents[index].incident_type.clone()));
-        // A chain of parents is short, and a circle must end.
+        // A chain of parents is short, and a cycle must end.
         for _ in 0..10 {
             let Some(one) = next else { break };
             let path = format!(

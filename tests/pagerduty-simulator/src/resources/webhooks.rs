@@ -1,4 +1,4 @@
-//! Subscriptions of webhooks: what is delivered where. Secrets are shown once.
+//! Webhook subscriptions. Secrets are returned only once.
 
 use serde_json::{Value, json};
 
@@ -24,12 +24,12 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("createOauthClient", create_client),
 ];
 
-/// The most subscriptions of one service, team or account.
+/// Maximum number of subscriptions of one service, team, or account.
 const MOST: usize = 10;
-/// The most OAuth clients of an account.
+/// Maximum number of OAuth clients of an account.
 const MOST_CLIENTS: usize = 10;
 
-/// A subscription without what nobody may see again.
+/// A subscription without its secrets.
 fn shown(state: &State, subscription: &Value) -> Value {
     let mut shown = subscription.clone();
     let id = subscription["id"].as_str().unwrap_or_default();
@@ -58,7 +58,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&shown(call.state, &documents::found(call)?)))
 }
 
-/// The events must be known and each named once; what the filter names must exist.
+/// The events must exist and be unique; the objects in the filter must exist.
 fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
     references::check(call)?;
     let given = &call.body["webhook_subscription"];
@@ -112,7 +112,7 @@ fn judge(call: &Call<'_>, own: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// The secret is in this answer and in no other.
+/// The secret is in this response and in no other.
 fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     judge(call, None)?;
     let address = call.body["webhook_subscription"]["delivery_method"]["url"].as_str();
@@ -143,7 +143,7 @@ fn create(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&answer))
 }
 
-/// Everything but the address may change.
+/// Everything but the URL can be changed.
 fn update(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
     documents::found(call)?;

@@ -1,4 +1,4 @@
-//! Incident workflows that are started, what triggers them, and connections to other systems.
+//! Running incident workflows, their triggers, and integration connections.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ const HOME: &str = "/incident_workflows";
 const TRIGGERS: &str = "/incident_workflows/triggers";
 const INTEGRATIONS: &str = "/workflows/integrations";
 
-/// Steps have ids of their own.
+/// Steps have IDs.
 fn with_step_ids(call: &mut Call<'_>, workflow: &Value) -> Result<Value, Refusal> {
     let id = text(&workflow["id"]).unwrap_or_default();
     let mut steps = workflow["steps"].clone();
@@ -79,7 +79,7 @@ fn start(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     call.state.keep(&path, &id, "incident_workflow_instance", own);
     let instance = call.state.store.get(&path, &id).cloned().unwrap_or_default();
     let data = call.state.instance_data(index, &id, &workflow);
-    // Nothing here takes time, so it ends when it begins.
+    // The simulator runs it immediately, so it ends when it begins.
     for event in ["incident.workflow.started", "incident.workflow.completed"] {
         call.state.incident_event(index, event, &call.agent(), call.now, Some(data.clone()));
     }
@@ -186,7 +186,7 @@ fn all_connections(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(lists::page(call, lists::placed(all)))
 }
 
-/// Secrets are shown by name only.
+/// Only the names of secrets are returned.
 fn hidden(call: &mut Call<'_>, connection: &Value) -> Result<Value, Refusal> {
     let names = rest(&connection["secrets"], &[]);
     let secrets: serde_json::Map<String, Value> =
@@ -213,7 +213,7 @@ fn update_connection(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(call.answer(&connection))
 }
 
-/// An extension that was switched off after too many failures is switched on again.
+/// An extension that was disabled after too many failures is enabled again.
 fn enable_extension(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let id = call.capture(0).to_owned();
     let kept = call.state.store.get_mut("/extensions", &id).ok_or_else(Refusal::not_found)?;

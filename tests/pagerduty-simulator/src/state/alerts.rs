@@ -1,4 +1,4 @@
-//! What events do to alerts, and through them to incidents.
+//! The effect of events on alerts and their incidents.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::incident::{Alert, Status, Urgency};
 use super::log::Agent;
 
 impl State {
-    /// An event came in: merges into the open alert of its key, or opens one with its incident.
+    /// A trigger event: updates the open alert with its key, or creates one with an incident.
     pub(crate) fn trigger_alert(
         &mut self,
         service_id: &str,
@@ -77,7 +77,7 @@ impl State {
         self.touch(incident, at).alerts.push(alert);
     }
 
-    /// Acknowledges the incident of an open alert; an unknown key is dropped in silence.
+    /// Acknowledges the incident of an open alert; an unknown key is ignored.
     pub(crate) fn acknowledge_alert(&mut self, service_id: &str, key: &str, at: Timestamp) {
         let open = (service_id.to_owned(), key.to_owned());
         if let Some(alert) = self.open_alerts.get(&open).copied() {
@@ -96,7 +96,7 @@ impl State {
         }
     }
 
-    /// Resolves one alert by hand, and its incident with the last of its alerts.
+    /// Resolves one alert manually, and its incident with the last of its alerts.
     pub(crate) fn resolve_one_alert(&mut self, alert: usize, agent: &Agent, at: Timestamp) {
         let incident = self.alerts[alert].incident;
         self.close_alert(alert, at);
@@ -107,7 +107,7 @@ impl State {
         }
     }
 
-    /// Gives an alert to another incident.
+    /// Moves an alert to another incident.
     pub(crate) fn move_alert(&mut self, alert: usize, incident: usize, at: Timestamp) {
         let from = self.alerts[alert].incident;
         self.touch(from, at).alerts.retain(|one| *one != alert);

@@ -1,6 +1,6 @@
 //! The state machine of incidents and alerts. Every change writes its log entries.
 //!
-//! Nothing here refuses: whoever calls has judged the change before.
+//! Nothing is refused here: callers have judged the change before.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::State;
 use super::incident::{Incident, Note, Status, Urgency};
 use super::log::Agent;
 
-/// What a new incident starts with.
+/// Initial values of an incident.
 #[derive(Clone, Debug)]
 pub(crate) struct Opening {
     pub(crate) title: String,
@@ -48,7 +48,7 @@ impl Opening {
 }
 
 impl State {
-    /// Marks a change: the kept text is stale.
+    /// Marks a change: the cached text is stale.
     pub(crate) fn touch(&mut self, index: usize, at: Timestamp) -> &mut Incident {
         let incident = &mut self.incidents[index];
         incident.updated_at = at;
@@ -56,7 +56,7 @@ impl State {
         incident
     }
 
-    /// Marks that something changed to which any incident may refer.
+    /// Marks a change of an object that any incident may refer to.
     pub(crate) fn stale(&mut self) {
         self.incidents.iter_mut().for_each(|incident| incident.rendered = None);
     }
@@ -68,7 +68,7 @@ impl State {
         keys.insert(incident.incident_key.clone(), index);
     }
 
-    /// Makes the incident's key free for another one.
+    /// Releases the incident's key.
     fn free_key(&mut self, index: usize) {
         let incident = &self.incidents[index];
         if let Some(keys) = self.open_keys.get_mut(&incident.service_id)
@@ -90,7 +90,7 @@ impl State {
             None => (self.level_users(&policy_id, 1), "escalation_policy"),
         };
         let key = opening.incident_key.unwrap_or_else(|| {
-            // Only uniqueness matters, so the id does for the hash that PagerDuty makes.
+            // Only uniqueness matters, so the ID replaces PagerDuty's hash.
             format!("{:0>32}", id.to_lowercase())
         });
         self.incidents.push(Incident {
@@ -135,7 +135,7 @@ impl State {
         self.log(index, "trigger", agent, opening.channel, json!({}), opening.at);
         self.log_assignment(index, agent, opening.at);
         self.incident_event(index, "incident.triggered", agent, opening.at, None);
-        // Whoever opens an incident for themself has thereby taken it.
+        // A user who assigns a new incident to themselves has acknowledged it.
         if let (Agent::User(user), "direct_assignment") = (agent, assigned_via)
             && assignees.contains(user)
         {
@@ -213,7 +213,7 @@ impl State {
         self.incident_event(index, "incident.resolved", agent, at, None);
     }
 
-    /// Opens a resolved incident again; its alerts stay resolved.
+    /// Reopens a resolved incident; its alerts stay resolved.
     pub(crate) fn reopen(&mut self, index: usize, agent: &Agent, at: Timestamp) {
         self.set_status(index, Status::Triggered, agent, at);
         let policy = self.incidents[index].escalation_policy_id.clone();
@@ -236,7 +236,7 @@ impl State {
         }
     }
 
-    /// Hands an incident to others; nobody has taken it any more.
+    /// Assigns an incident to other users, which removes the acknowledgement.
     pub(crate) fn assign(
         &mut self,
         index: usize,
@@ -258,7 +258,7 @@ impl State {
         }
     }
 
-    /// Hands an incident to a level of its policy; a new policy means that it was delegated.
+    /// Escalates an incident to a level of its policy; a new policy counts as delegation.
     pub(crate) fn escalate(
         &mut self,
         index: usize,
@@ -284,7 +284,7 @@ impl State {
         }
     }
 
-    /// Sets one of the plain fields, whose changes share a kind of log entry.
+    /// Sets a simple field; all simple fields share a kind of log entry.
     pub(crate) fn set_field(
         &mut self,
         index: usize,
@@ -306,7 +306,7 @@ impl State {
         self.incident_event(index, event, agent, at, None);
     }
 
-    /// Sets values of custom fields, by the ids of the fields.
+    /// Sets values of custom fields, by the IDs of the fields.
     pub(crate) fn set_field_values(
         &mut self,
         index: usize,
@@ -326,7 +326,7 @@ impl State {
         self.incident_event(index, event, agent, at, Some(data));
     }
 
-    /// Sets values of custom fields of a service, by the ids of the fields.
+    /// Sets values of custom fields of a service, by the IDs of the fields.
     pub(crate) fn set_service_field_values(
         &mut self,
         service: &str,
@@ -349,7 +349,7 @@ impl State {
         self.service_event(service, event, agent, at, Some(data));
     }
 
-    /// Moves an incident to another service; its alerts stay where their events came from.
+    /// Moves an incident to another service; its alerts stay on the service of their events.
     pub(crate) fn move_incident(
         &mut self,
         index: usize,
@@ -394,7 +394,7 @@ impl State {
         note
     }
 
-    /// Moves the alerts of `source` to `target` and closes what is left.
+    /// Moves the alerts of `source` to `target` and resolves `source`.
     pub(crate) fn merge(&mut self, source: usize, target: usize, agent: &Agent, at: Timestamp) {
         let moved = std::mem::take(&mut self.incidents[source].alerts);
         for alert in &moved {

@@ -1,4 +1,4 @@
-//! The things that incidents refer to: users, services, policies, teams, priorities.
+//! The objects that incidents refer to: users, services, policies, teams, priorities.
 
 use serde_json::{Map, Value, json};
 
@@ -15,11 +15,11 @@ pub struct User {
     pub name: String,
     /// The address for the `From` header.
     pub email: String,
-    /// For instance `admin` or `read_only_user`.
+    /// Such as `admin` or `read_only_user`.
     pub role: String,
-    /// Ids of the user's teams.
+    /// IDs of the user's teams.
     pub team_ids: Vec<String>,
-    /// Members without a meaning here, as they were written.
+    /// Members that the simulator does not interpret, as written.
     pub(crate) more: Map<String, Value>,
 }
 
@@ -31,21 +31,21 @@ pub struct Service {
     pub id: String,
     /// Unique name.
     pub name: String,
-    /// A sentence about it.
+    /// Description.
     pub description: String,
     /// `active` or `disabled`; warnings follow from open incidents.
     pub status: String,
-    /// Who is told.
+    /// Its escalation policy.
     pub escalation_policy_id: String,
-    /// Ids of the owning teams.
+    /// IDs of the owning teams.
     pub team_ids: Vec<String>,
-    /// Id of its first integration.
+    /// ID of its first integration.
     pub integration_id: String,
     /// The first integration's routing key.
     pub routing_key: String,
-    /// When it was made, as it is written.
+    /// Creation time, as written.
     pub(crate) created_at: String,
-    /// Members without a meaning here, as they were written.
+    /// Members that the simulator does not interpret, as written.
     pub(crate) more: Map<String, Value>,
 }
 
@@ -57,15 +57,15 @@ pub struct EscalationPolicy {
     pub id: String,
     /// Unique name.
     pub name: String,
-    /// The ids of the users of each level, level 1 first.
+    /// The IDs of the users of each level, level 1 first.
     pub levels: Vec<Vec<String>>,
-    /// Ids of the owning teams.
+    /// IDs of the owning teams.
     pub team_ids: Vec<String>,
-    /// The ids of the schedules of each level.
+    /// The IDs of the schedules of each level.
     pub(crate) schedules: Vec<Vec<String>>,
     /// Minutes until the next level, for each level.
     pub(crate) delays: Vec<i64>,
-    /// Members without a meaning here, as they were written.
+    /// Members that the simulator does not interpret, as written.
     pub(crate) more: Map<String, Value>,
 }
 
@@ -77,9 +77,9 @@ pub struct Priority {
     pub id: String,
     /// `P1` to `P5`.
     pub name: String,
-    /// What it means.
+    /// Description.
     pub description: String,
-    /// Colour of its label, six hexadecimal digits.
+    /// Color of its label, six hexadecimal digits.
     pub color: String,
 }
 
@@ -91,7 +91,7 @@ pub struct Team {
     pub id: String,
     /// Unique name.
     pub name: String,
-    /// Members without a meaning here, as they were written.
+    /// Members that the simulator does not interpret, as written.
     pub(crate) more: Map<String, Value>,
 }
 
@@ -124,7 +124,7 @@ impl State {
         self.schedules.iter().find(|schedule| schedule.id == id)
     }
 
-    /// Whether a collection has an object, wherever it is kept.
+    /// Whether a collection contains an object, wherever it is stored.
     pub(crate) fn exists(&self, collection: &str, id: &str) -> bool {
         match collection {
             "/users" => self.user(id).is_some(),
@@ -139,7 +139,7 @@ impl State {
         }
     }
 
-    /// An object as it is shown when nothing is included, wherever it is kept.
+    /// An object as returned without includes, wherever it is stored.
     pub(crate) fn whole(&self, collection: &str, id: &str) -> Option<Value> {
         match collection {
             "/users" => self.user(id).map(|user| self.user_json(user, &[])),
@@ -153,7 +153,7 @@ impl State {
         }
     }
 
-    /// The members that every object and every reference has.
+    /// The members of every object and every reference.
     pub(crate) fn stub(&self, kind: &str, collection: &str, id: &str, summary: &str) -> Value {
         json!({
             "id": id,
@@ -164,7 +164,7 @@ impl State {
         })
     }
 
-    /// A whole object: the stub and what `more` adds.
+    /// A full object: the reference and the members of `more`.
     pub(crate) fn object(
         &self,
         kind: &str,
@@ -205,7 +205,7 @@ impl State {
         self.stub("team_reference", "teams", id, name)
     }
 
-    /// Teams as references, or whole when `include[]=teams` asks for it.
+    /// Teams as references, or in full if `include[]=teams` requests it.
     pub(crate) fn teams_json(&self, ids: &[String], whole: bool) -> Vec<Value> {
         ids.iter()
             .map(|id| match self.team(id) {

@@ -1,4 +1,4 @@
-//! Incidents, alerts and notes: their data and how PagerDuty writes them.
+//! Incidents, alerts, and notes: their data and PagerDuty's representation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,14 +10,14 @@ use super::State;
 use super::log::Agent;
 use crate::clock::written;
 
-/// Where an incident stands.
+/// Status of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Open, and nobody has taken it.
+    /// Open and not acknowledged.
     Triggered,
-    /// Open, and somebody has taken it.
+    /// Open and acknowledged.
     Acknowledged,
-    /// Closed for good.
+    /// Resolved.
     Resolved,
 }
 
@@ -37,12 +37,12 @@ impl fmt::Display for Status {
     }
 }
 
-/// How loudly people are told.
+/// Urgency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Urgency {
-    /// Every way they have.
+    /// High: uses the rules for high urgency.
     High,
-    /// Quietly.
+    /// Low: uses the rules for low urgency.
     Low,
 }
 
@@ -73,9 +73,9 @@ pub struct Note {
     pub id: String,
     /// Its text.
     pub content: String,
-    /// Who wrote it.
+    /// Its author.
     pub user_id: String,
-    /// When.
+    /// Its time.
     pub created_at: Timestamp,
 }
 
@@ -93,15 +93,15 @@ pub struct Incident {
     pub details: Option<String>,
     /// Its deduplication key.
     pub incident_key: String,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// How loudly people are told.
+    /// Its urgency.
     pub urgency: Urgency,
     /// The service that it belongs to.
     pub service_id: String,
-    /// Who is told.
+    /// Its escalation policy.
     pub escalation_policy_id: String,
-    /// The level of the policy that was reached, from 1.
+    /// The current level of the policy, from 1.
     pub escalation_level: usize,
     /// Its priority, if it has one.
     pub priority_id: Option<String>,
@@ -109,7 +109,7 @@ pub struct Incident {
     pub assignee_ids: Vec<String>,
     /// The users that have acknowledged it, and when.
     pub acknowledgements: Vec<(String, Timestamp)>,
-    /// When it was opened.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When anything was last changed.
     pub updated_at: Timestamp,
@@ -121,7 +121,7 @@ pub struct Incident {
     pub merged_into: Option<String>,
     /// Its notes, oldest first.
     pub notes: Vec<Note>,
-    /// When it was last opened again.
+    /// When it was last reopened.
     pub(crate) reopened_at: Option<Timestamp>,
     pub(crate) incident_type: String,
     pub(crate) conference_bridge: Option<Value>,
@@ -132,15 +132,15 @@ pub struct Incident {
     pub(crate) first_log_entry: usize,
     pub(crate) log_entries: Vec<usize>,
     pub(crate) alerts: Vec<usize>,
-    /// Who was asked to help, and what they said.
+    /// Responder requests and replies.
     pub(crate) responders: Vec<Value>,
     pub(crate) responder_requests: Vec<Value>,
     pub(crate) status_updates: Vec<Value>,
     /// Values of custom fields, by the id of the field.
     pub(crate) field_values: BTreeMap<String, Value>,
-    /// What people said about business services, by their ids.
+    /// Manually set impacts on business services, by their IDs.
     pub(crate) impacts: BTreeMap<String, String>,
-    /// How it is written without any `include[]`; emptied by every change.
+    /// Its text without any `include[]`; cleared by every change.
     pub(crate) rendered: Option<String>,
 }
 
@@ -167,7 +167,7 @@ impl State {
         self.stub("incident_reference", "incidents", &incident.id, &summary)
     }
 
-    /// The text of an incident, kept until it changes when nothing is included.
+    /// The text of an incident without includes, cached until it changes.
     pub(crate) fn incident_text(&mut self, index: usize, include: &[&str]) -> String {
         if !include.is_empty() {
             return self.incident_json(index, include).to_string();
@@ -185,7 +185,7 @@ impl State {
         }
     }
 
-    /// A whole incident without anything included, for use inside other objects.
+    /// A full incident without includes, for use inside other objects.
     pub(crate) fn incident_value(&self, index: usize) -> Value {
         self.incident_json(index, &[])
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::State;
 use crate::clock::written;
 
-/// Who did something.
+/// The agent of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Agent {
     User(String),
@@ -15,7 +15,7 @@ pub(crate) enum Agent {
     Key(String),
 }
 
-/// What happened to an incident.
+/// A change of an incident.
 #[derive(Clone, Debug)]
 pub(crate) struct LogEntry {
     pub(crate) id: String,
@@ -25,7 +25,7 @@ pub(crate) struct LogEntry {
     pub(crate) incident: usize,
     pub(crate) agent: Agent,
     pub(crate) channel: Value,
-    /// Members that only this kind has.
+    /// Members of this kind only.
     pub(crate) more: Value,
 }
 
@@ -56,7 +56,7 @@ impl LogEntry {
 }
 
 impl State {
-    /// Writes an entry and leads the incident to it.
+    /// Adds an entry and updates the incident's last entry.
     pub(crate) fn log(
         &mut self,
         incident: usize,
@@ -119,12 +119,12 @@ impl State {
             .map(|service| self.teams_json(&service.team_ids, has("teams")))
             .unwrap_or_default();
         let shown_incident = if has("incidents") {
-            // Its own first log entry stays a reference, so this ends.
+            // Its first log entry stays a reference, so the recursion ends.
             self.incident_value(entry.incident)
         } else {
             self.incident_reference(entry.incident)
         };
-        // Without `include[]=channels` a channel shows nothing but its type.
+        // Without `include[]=channels`, a channel contains only its type.
         let channel = match has("channels") {
             true => entry.channel.clone(),
             false => json!({"type": entry.channel["type"]}),

@@ -1,4 +1,4 @@
-//! What one account holds. Knows nothing of HTTP.
+//! The state of one account. It must not depend on HTTP.
 
 mod alerts;
 pub(crate) mod changes;
@@ -36,7 +36,7 @@ use store::Store;
 /// The subdomain of the account, the same in both regions.
 pub(crate) const SUBDOMAIN: &str = "example";
 
-/// A change event, as it came in.
+/// A change event as received.
 #[derive(Clone, Debug)]
 pub(crate) struct ChangeEvent {
     pub(crate) id: String,
@@ -46,7 +46,7 @@ pub(crate) struct ChangeEvent {
     pub(crate) event: Value,
 }
 
-/// What was changed, and below which object it is found again.
+/// The changed object, and the object below which it is found.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditRecord {
     pub(crate) at: Timestamp,
@@ -55,7 +55,7 @@ pub(crate) struct AuditRecord {
     pub(crate) record: Value,
 }
 
-/// A user or a team that is told about an incident or a business service.
+/// A subscriber of an incident or a business service: a user or a team.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
     pub(crate) subscriber: (String, String),
@@ -77,16 +77,16 @@ pub(crate) struct State {
     pub(crate) priorities: Vec<Priority>,
     pub(crate) teams: Vec<Team>,
     pub(crate) schedules: Vec<Schedule>,
-    /// Every ability that exists, and whether the account has it.
+    /// Every existing ability, and whether the account has it.
     pub(crate) abilities: BTreeMap<String, bool>,
     pub(crate) incidents: Vec<Incident>,
     pub(crate) incident_index: HashMap<String, usize>,
     /// Open incidents by service, then by key.
     pub(crate) open_keys: HashMap<String, HashMap<String, usize>>,
-    /// Incidents that wait for the end of a snooze.
+    /// Snoozed incidents.
     pub(crate) snoozed: Vec<usize>,
-    /// Services with timeouts: after how many seconds an incident is resolved, and is no longer
-    /// acknowledged.
+    /// Services with timeouts: after how many seconds an incident is resolved, and an
+    /// acknowledgement expires.
     pub(crate) timeouts: Vec<(String, Option<i64>, Option<i64>)>,
     pub(crate) alerts: Vec<Alert>,
     /// Open alerts by service and key.
@@ -94,19 +94,19 @@ pub(crate) struct State {
     pub(crate) log_entries: Vec<LogEntry>,
     pub(crate) log_index: HashMap<String, usize>,
     pub(crate) change_events: Vec<ChangeEvent>,
-    /// Objects without a type of their own.
+    /// Objects without a typed collection.
     pub(crate) store: Store,
-    /// Roles of users in teams, where they were given; by team, then by user.
+    /// Roles of users in teams, if given; by team, then by user.
     pub(crate) team_roles: HashMap<(String, String), String>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) audit: Vec<AuditRecord>,
-    /// Who is told what happens; nobody while the account is set up.
+    /// The webhook dispatcher; none while the account is set up.
     pub(crate) hooks: Option<Arc<Dispatcher>>,
     pub(crate) key_ring: KeyRing,
     pub(crate) keys: Keys,
     pub(crate) limiter: RateLimiter,
     pub(crate) events_limiter: RateLimiter,
-    /// For operations that have a limit of their own, beside the key's.
+    /// Budgets of operations with a separate limit, in addition to the key's.
     pub(crate) operation_limiter: RateLimiter,
 }
 
@@ -119,7 +119,7 @@ impl State {
         format!("{SUBDOMAIN}.{}pagerduty.com", self.region.infix())
     }
 
-    /// The id of the account itself.
+    /// ID of the account.
     pub(crate) fn account_id(&self) -> String {
         Ids::new(self.region).next('P', "account")
     }
@@ -137,7 +137,7 @@ impl State {
         self.open_keys.get(service_id)?.get(key).copied()
     }
 
-    /// Whether anything is open on the service.
+    /// Whether the service has open incidents.
     pub(crate) fn service_status(&self, service: &Service) -> &'static str {
         if service.status == "disabled" {
             return "disabled";
@@ -174,7 +174,7 @@ impl State {
         })
     }
 
-    /// Lets time do its work: snoozes end, and so does the patience of services.
+    /// Applies the passage of time: snoozes end, and timeouts of services expire.
     pub(crate) fn tick(&mut self) {
         self.time_out();
         if self.snoozed.is_empty() {

@@ -1,4 +1,4 @@
-//! Those who are asked to help with an incident, and what they say.
+//! Responder requests and replies.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::log::Agent;
 use crate::clock::written;
 
 impl State {
-    /// Asks somebody, unless that has been done.
+    /// Adds a responder request, unless it exists.
     pub(crate) fn add_responder(
         &mut self,
         index: usize,
@@ -25,7 +25,7 @@ impl State {
         self.responder_event(index, last, "incident.responder.added", agent, at);
     }
 
-    /// Notes what somebody said who was asked. Whether the person was.
+    /// Records the reply to a responder request. Returns whether there was one.
     pub(crate) fn reply_as_responder(
         &mut self,
         index: usize,

@@ -1,19 +1,19 @@
-//! Where an event goes: the key of a service's integration names the service, that of an
-//! orchestration leaves it to the router.
+//! Destination of an event: the key of a service's integration selects the service; the key of an
+//! orchestration selects its router.
 
 use serde_json::Value;
 
 use super::State;
 
-/// What a routing key leads to.
+/// Destination of a routing key.
 pub(crate) struct Route {
-    /// None when the router sends the event nowhere.
+    /// None if the router drops the event.
     pub(crate) service_id: Option<String>,
     pub(crate) integration_id: String,
 }
 
 impl State {
-    /// Follows a routing key; none when nobody has it.
+    /// Resolves a routing key; none if it is unknown.
     pub(crate) fn route(&self, key: &str) -> Option<Route> {
         if let Some((service, integration)) = self.routing_index.get(key) {
             let service_id = self.service(service).map(|service| service.id.clone());
@@ -32,8 +32,8 @@ impl State {
     }
 }
 
-/// The first rule that asks nothing of the event, or what catches all. Conditions are kept and
-/// shown, but not understood here: a rule that has some never applies.
+/// The first rule without conditions, or the catch-all. Conditions are stored but not evaluated: a
+/// rule with conditions never applies.
 fn first_route(router: &Value) -> Option<&str> {
     let sets = router["sets"].as_array().into_iter().flatten();
     let mut rules = sets.filter_map(|set| set["rules"].as_array()).flatten();

@@ -1,4 +1,4 @@
-//! How schedules are shown: their layers, their overrides, and what they come to.
+//! Representation of schedules: their layers, their overrides, and the final schedule.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ impl Restriction {
     }
 }
 
-/// Entries within a stretch, where one was asked for.
+/// Entries within a range, if one was requested.
 pub(crate) struct Rendered {
     entries: Vec<Entry>,
     within: Option<Stretch>,
@@ -72,18 +72,18 @@ impl Rendered {
     }
 }
 
-/// What of a schedule is shown beside its head.
+/// The rendered parts of a schedule.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct View<'a> {
-    /// The stretch that is rendered.
+    /// The rendered range.
     pub(crate) within: Option<Stretch>,
     /// Whether entries keep their full length.
     pub(crate) overflow: bool,
-    /// Whether the layers, the overrides and the result are shown.
+    /// Whether the layers, the overrides, and the final schedule are included.
     pub(crate) layers: bool,
     pub(crate) overrides: bool,
     pub(crate) result: bool,
-    /// The user whose next turn is shown.
+    /// The user whose next turn is included.
     pub(crate) next_for: Option<&'a str>,
 }
 
@@ -147,7 +147,7 @@ impl State {
         object
     }
 
-    /// The next turn of a user within three months, or the one that lasts.
+    /// The next turn of a user within three months, or the current one.
     fn next_on_call(&self, schedule: &Schedule, user: &str) -> Value {
         let now = self.now();
         let entries = schedule.entries(now, seconds_after(now, 90 * 24 * 3600));

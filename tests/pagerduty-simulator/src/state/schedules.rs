@@ -1,4 +1,4 @@
-//! Schedules: who is on call when. Layers take turns, later layers cover earlier ones, overrides
+//! Schedules: who is on call when. Layers rotate, later layers cover earlier ones, and overrides
 //! cover all layers.
 
 use jiff::civil::Time;
@@ -20,18 +20,18 @@ pub struct Schedule {
     pub(crate) layers: Vec<Layer>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) team_ids: Vec<String>,
-    /// Members without a meaning here, as they were written.
+    /// Members that the simulator does not interpret, as written.
     pub(crate) more: Map<String, Value>,
 }
 
-/// Users who take turns.
+/// A layer: users who take turns.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) start: Timestamp,
     pub(crate) end: Option<Timestamp>,
-    /// When the first turn of the first user began, or would have.
+    /// When the first turn of the first user began, or would have begun.
     pub(crate) virtual_start: Timestamp,
     pub(crate) turn_seconds: i64,
     pub(crate) users: Vec<String>,
@@ -43,11 +43,11 @@ pub(crate) struct Layer {
 pub(crate) struct Restriction {
     pub(crate) start: Time,
     pub(crate) seconds: i64,
-    /// 1 for Monday; none means every day.
+    /// 1 for Monday; none for every day.
     pub(crate) weekday: Option<i8>,
 }
 
-/// Somebody who stands in.
+/// A user who covers a range.
 #[derive(Clone, Debug)]
 pub(crate) struct Override {
     pub(crate) id: String,
@@ -56,7 +56,7 @@ pub(crate) struct Override {
     pub(crate) user_id: String,
 }
 
-/// A time during which somebody is on call.
+/// A range during which a user is on call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) start: Timestamp,
@@ -64,7 +64,7 @@ pub(crate) struct Entry {
     pub(crate) user_id: String,
 }
 
-/// A stretch of time.
+/// A time range.
 pub(crate) type Stretch = (Timestamp, Timestamp);
 
 pub(super) fn seconds_after(moment: Timestamp, seconds: i64) -> Timestamp {
@@ -76,13 +76,13 @@ fn common(one: Stretch, other: Stretch) -> Option<Stretch> {
     (both.0 < both.1).then_some(both)
 }
 
-/// The time zone of this name; none when nobody knows it.
+/// The time zone with this name; none if it is unknown.
 pub(crate) fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
 impl Layer {
-    /// Who is on call within a stretch, as far as this layer says so.
+    /// Who is on call within a range in this layer.
     pub(super) fn entries(&self, within: Stretch, zone: &TimeZone) -> Vec<Entry> {
         let life = (self.start, self.end.unwrap_or(Timestamp::MAX));
         let Some(within) = common(within, life).filter(|_| !self.users.is_empty()) else {
@@ -91,7 +91,7 @@ impl Layer {
         let allowed = self.allowed(within, zone);
         let origin = self.virtual_start.as_second();
         let turn = self.turn_seconds.max(1);
-        // One user takes every turn, so there is only one.
+        // With a single user, there is only one turn.
         let alone = self.users.len() == 1;
         let mut entries = Vec::new();
         let mut moment = within.0;
@@ -111,14 +111,14 @@ impl Layer {
         entries
     }
 
-    /// The stretches to which the restrictions leave this layer.
+    /// The parts of a range that the restrictions of this layer allow.
     fn allowed(&self, within: Stretch, zone: &TimeZone) -> Vec<Stretch> {
         if self.restrictions.is_empty() {
             return vec![within];
         }
         let mut stretches = Vec::new();
         let mut day = zone.to_datetime(within.0).date();
-        // A restriction that began up to a week ago may still last.
+        // A restriction that began up to a week ago may still be in effect.
         day = day.checked_sub(8.days()).unwrap_or(day);
         let last = zone.to_datetime(within.1).date();
         while day <= last {
@@ -141,7 +141,7 @@ impl Layer {
     }
 }
 
-/// Puts entries on top of others, and joins what belongs together.
+/// Covers entries with others, and merges adjacent ones.
 pub(crate) fn cover(below: Vec<Entry>, above: &[Entry]) -> Vec<Entry> {
     let mut left = below;
     for top in above {
@@ -161,7 +161,7 @@ pub(crate) fn cover(below: Vec<Entry>, above: &[Entry]) -> Vec<Entry> {
     joined
 }
 
-/// What is left of an entry outside a stretch.
+/// The parts of an entry outside a range.
 fn without(entry: Entry, hole: Stretch) -> Vec<Entry> {
     if common((entry.start, entry.end), hole).is_none() {
         return vec![entry];
@@ -181,11 +181,11 @@ impl Schedule {
             let (start, end) = common((one.start, one.end), within)?;
             Some(Entry { start, end, user_id: one.user_id.clone() })
         });
-        // Of two that overlap, the later one counts.
+        // Of two overlapping entries, the later one applies.
         entries.fold(Vec::new(), |below, entry| cover(below, &[entry]))
     }
 
-    /// Who is on call within a stretch, all layers and overrides taken together.
+    /// Who is on call within a range, from all layers and overrides.
     pub(crate) fn entries(&self, since: Timestamp, until: Timestamp) -> Vec<Entry> {
         let (within, zone) = ((since, until), self.zone());
         let layers = self
@@ -195,7 +195,7 @@ impl Schedule {
         cover(layers, &self.override_entries(within))
     }
 
-    /// The entries that touch a stretch, at their full length as far as a month around tells.
+    /// The entries that overlap a range, at their full length as far as a month around it shows.
     pub(crate) fn whole_entries(&self, since: Timestamp, until: Timestamp) -> Vec<Entry> {
         const MONTH: i64 = 31 * 24 * 3600;
         let around = (seconds_after(since, -MONTH), seconds_after(until, MONTH));
@@ -206,12 +206,12 @@ impl Schedule {
         entries
     }
 
-    /// Who is on call at a moment.
+    /// Who is on call at a time.
     pub(crate) fn on_call(&self, at: Timestamp) -> Option<String> {
         self.entries(at, seconds_after(at, 1)).pop().map(|entry| entry.user_id)
     }
 
-    /// Every user of every layer, each once.
+    /// The users of all layers, without duplicates.
     pub(crate) fn users(&self) -> Vec<&String> {
         let mut users: Vec<&String> = Vec::new();
         for user in self.layers.iter().flat_map(|layer| &layer.users) {
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn turns_are_taken_one_after_the_other() {
+    fn turns_follow_one_another() {
         let days = schedule("Etc/UTC", vec![layer(&["a", "b"], 86_400, Vec::new())]);
         let entries = days.entries(at("2026-03-01T12:00:00Z"), at("2026-03-03T06:00:00Z"));
         assert_eq!(
@@ -280,11 +280,11 @@ mod tests {
     }
 
     #[test]
-    fn restrictions_follow_the_clocks_of_their_place() {
+    fn restrictions_follow_their_time_zone() {
         let hours =
             Restriction { start: Time::constant(9, 0, 0, 0), seconds: 8 * 3600, weekday: None };
         let office = schedule("Europe/Berlin", vec![layer(&["a"], 86_400, vec![hours])]);
-        // Clocks go forward on 29 March 2026.
+        // Daylight saving time begins on March 29, 2026.
         let entries = office.entries(at("2026-03-28T00:00:00Z"), at("2026-03-30T00:00:00Z"));
         assert_eq!(
             shown(&entries),

@@ -1,4 +1,4 @@
-//! What an account holds at start: little, but something of everything.
+//! The initial state of an account: a few objects of many kinds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -140,7 +140,7 @@ impl State {
         self.services[4].status = "disabled".to_owned();
     }
 
-    /// What PagerDuty gives every account.
+    /// The objects that PagerDuty creates in every account.
     fn seed_given(&mut self) {
         let kind = crate::examples::id("incident_type", 2);
         let own = json!({
@@ -177,7 +177,7 @@ impl State {
         let now = self.now();
         let ago = |hours: i64| now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(now);
         let [ada, ben] = [0, 1].map(|index| Agent::User(self.users[index].id.clone()));
-        // Title, service, hours ago, urgency, how far it went.
+        // Title, service, hours ago, urgency, progress.
         let history = [
             ("Pictures vanish after upload", 3, 24 * 200, Urgency::High, 2),
             ("Search answers slowly", 2, 24 * 20, Urgency::High, 2),
@@ -242,14 +242,14 @@ impl State {
         id
     }
 
-    /// Keeps an object as it is, past all judgement.
+    /// Stores an object without judging it.
     pub(crate) fn keep(&mut self, collection: &str, id: &str, kind: &str, own: Value) {
         let own: Map<String, Value> = own.as_object().cloned().unwrap_or_default();
         let object = self.new_object(collection, id, kind, own);
         self.store.put(collection, object);
     }
 
-    /// A schedule on which the users take turns of a week.
+    /// A schedule with weekly turns.
     pub(crate) fn add_schedule(&mut self, name: &str, users: &[String]) -> String {
         let id = self.ids.next('P', "schedule");
         let start = Timestamp::constant(1_736_121_600, 0);
@@ -331,7 +331,7 @@ impl State {
         id
     }
 
-    /// Gives a service an integration with a key of its own.
+    /// Adds an integration with a new key to a service.
     pub(crate) fn add_integration(
         &mut self,
         service_id: &str,

@@ -1,10 +1,10 @@
-//! Objects that are kept as they are written: collections by their path, and single documents.
+//! Objects that are stored as in the API: collections by path, and single documents.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-/// One collection, in the order in which its objects came.
+/// One collection, in order of insertion.
 #[derive(Debug, Default)]
 struct Collection {
     next: u64,
@@ -12,7 +12,7 @@ struct Collection {
     places: HashMap<String, u64>,
 }
 
-/// Everything that has no type of its own. Paths are those of the API, without a slash at the end.
+/// All objects without a typed collection. Paths are those of the API, without a trailing slash.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     collections: HashMap<String, Collection>,
@@ -20,7 +20,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// The objects of a collection with their places, oldest first.
+    /// The objects of a collection with their positions, oldest first.
     pub(crate) fn all<'a>(
         &'a self,
         path: &str,
@@ -39,7 +39,7 @@ impl Store {
         collection.objects.get_mut(collection.places.get(id)?)
     }
 
-    /// Puts an object into a collection under its `id`, in the place of one that has it already.
+    /// Adds an object to a collection under its `id`, or replaces the existing one.
     pub(crate) fn put(&mut self, path: &str, object: Value) {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         let collection = self.collections.entry(path.to_owned()).or_default();
@@ -51,7 +51,7 @@ impl Store {
         collection.objects.insert(place, object);
     }
 
-    /// Takes an object away, with everything below it.
+    /// Deletes an object with everything below it.
     pub(crate) fn remove(&mut self, path: &str, id: &str) -> Option<Value> {
         let collection = self.collections.get_mut(path)?;
         let place = collection.places.remove(id)?;
@@ -60,7 +60,7 @@ impl Store {
         object
     }
 
-    /// Forgets everything below a path.
+    /// Deletes everything below a path.
     pub(crate) fn forget(&mut self, path: &str) {
         let below = format!("{path}/");
         self.collections.retain(|other, _| !other.starts_with(&below));
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_keep_their_places_and_take_what_is_below_with_them() {
+    fn objects_keep_their_positions_and_are_deleted_with_their_children() {
         let mut store = Store::default();
         for id in ["a", "b", "c"] {
             store.put("/pages", json!({"id": id}));

@@ -1,4 +1,4 @@
-//! What services do when time has passed: they resolve incidents, and forget acknowledgements.
+//! Timeouts of services: they resolve incidents, and acknowledgements expire.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::incident::Status;
 use super::log::Agent;
 
 impl State {
-    /// Notes which services have timeouts, so that the others cost nothing.
+    /// Records which services have timeouts, so that the others cost nothing.
     pub(crate) fn find_timeouts(&mut self) {
         let seconds = |value: Option<&Value>| value.and_then(Value::as_i64);
         self.timeouts = self
@@ -23,7 +23,7 @@ impl State {
             .collect();
     }
 
-    /// Does what the timeouts say to the open incidents of their services.
+    /// Applies timeouts to the open incidents of their services.
     pub(super) fn time_out(&mut self) {
         if self.timeouts.is_empty() {
             return;

@@ -1,11 +1,11 @@
-//! How the things of the directory are shown.
+//! Representation of the directory's objects.
 
 use serde_json::{Map, Value, json};
 
 use super::State;
 use super::directory::{EscalationPolicy, Priority, Service, Team, User};
 
-/// What a type says, and over it what was written.
+/// The members of a type, overlaid with those as written.
 fn over(mut usual: Value, written: &Map<String, Value>) -> Value {
     if let Some(members) = usual.as_object_mut() {
         members.extend(written.clone());
@@ -13,7 +13,7 @@ fn over(mut usual: Value, written: &Map<String, Value>) -> Value {
     usual
 }
 
-/// A reference to an object that is kept as it is written.
+/// A reference to an object that is stored as in the API.
 pub(crate) fn reference_to(object: &Value) -> Value {
     let member = |name: &str| object[name].clone();
     let kind = object["type"].as_str().unwrap_or_default();
@@ -24,7 +24,7 @@ pub(crate) fn reference_to(object: &Value) -> Value {
 }
 
 impl State {
-    /// The objects below an object, whole or as references.
+    /// The objects below an object, in full or as references.
     fn below(&self, path: &str, whole: bool) -> Vec<Value> {
         let objects = self.store.all(path).map(|(_, object)| object);
         objects.map(|object| if whole { object.clone() } else { reference_to(object) }).collect()

@@ -1,4 +1,5 @@
-//! What tests do to deliveries: hold, repeat, reorder and spoil them, and make events up.
+//! Control of deliveries in tests: holding, repeating, reordering, corrupting, and generating
+//! events.
 
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ use crate::keys::Region;
 use crate::simulator::Simulator;
 use crate::state::log::Agent;
 
-/// What a made-up event is about.
+/// The subject of a generated event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookSubject<'a> {
-    /// An incident, by its id.
+    /// An incident, by its ID.
     Incident(&'a str),
-    /// A service, by its id.
+    /// A service, by its ID.
     Service(&'a str),
 }
 
@@ -25,7 +26,7 @@ impl Dispatcher {
         self.inner().held = true;
     }
 
-    /// Lets deliveries go; reversed, the last of each queue goes first.
+    /// Releases deliveries; if reversed, the last of each queue first.
     fn release(self: &Arc<Self>, reversed: bool) {
         let mut inner = self.inner();
         inner.held = false;
@@ -35,7 +36,7 @@ impl Dispatcher {
         self.work_on_all(&mut inner);
     }
 
-    /// Sends the last ones again, as if their answers had been lost.
+    /// Sends the last ones again, as if their responses had been lost.
     fn repeat(self: &Arc<Self>, count: usize) {
         let mut inner = self.inner();
         let from = inner.deliveries.len().saturating_sub(count);
@@ -78,13 +79,13 @@ impl Dispatcher {
 }
 
 impl Simulator {
-    /// Every webhook so far, in the order in which they arose.
+    /// All webhooks, in order of creation.
     #[must_use]
     pub fn webhook_deliveries(&self) -> Vec<WebhookDelivery> {
         self.dispatcher().inner().deliveries.clone()
     }
 
-    /// Forgets the webhooks that are not on their way any more.
+    /// Removes the webhooks that are no longer pending.
     pub fn clear_webhook_deliveries(&self) {
         let mut inner = self.dispatcher().inner();
         if inner.queues.is_empty() && inner.running.is_empty() {
@@ -92,57 +93,57 @@ impl Simulator {
         }
     }
 
-    /// Keeps webhooks back from now on; those that are just being sent go on.
+    /// Holds webhooks from now on; those being sent continue.
     pub fn hold_webhooks(&self) {
         self.dispatcher().hold();
     }
 
-    /// Lets webhooks go that were kept back, in their order.
+    /// Releases held webhooks in order.
     pub fn release_webhooks(&self) {
         self.dispatcher().release(false);
     }
 
-    /// Lets webhooks go that were kept back, the last one of each resource first.
+    /// Releases held webhooks, the last one of each resource first.
     pub fn release_webhooks_reversed(&self) {
         self.dispatcher().release(true);
     }
 
-    /// Sends the last webhooks again, with their ids and bytes, whatever became of them.
+    /// Sends the last webhooks again, with the same IDs and bytes, regardless of their results.
     pub fn redeliver_webhooks(&self, count: usize) {
         self.dispatcher().repeat(count);
     }
 
-    /// Sends each webhook so many times more than once from now on.
+    /// Sends each webhook this many additional times from now on.
     pub fn duplicate_webhooks(&self, times: usize) {
         self.dispatcher().inner().duplicates = times;
     }
 
-    /// Signs webhooks with a secret that nobody has, or rightly again.
+    /// Signs webhooks with an unknown secret, or correctly again.
     pub fn spoil_webhook_signatures(&self, spoil: bool) {
         self.dispatcher().inner().spoiled = spoil;
     }
 
-    /// Gives a subscription a second secret, and gives it back. Both sign from now on, as during a
-    /// rotation; none when there is no such subscription.
+    /// Adds a second secret to a subscription and returns it. Both sign from now on, as during a
+    /// rotation; none if there is no such subscription.
     pub fn add_webhook_secret(&self, region: Region, subscription_id: &str) -> Option<String> {
         self.dispatcher().add_secret(region, subscription_id, true)
     }
 
-    /// Replaces all secrets of a subscription by a new one, and gives it back.
+    /// Replaces all secrets of a subscription with a new one, and returns it.
     pub fn rotate_webhook_secret(&self, region: Region, subscription_id: &str) -> Option<String> {
         self.dispatcher().add_secret(region, subscription_id, false)
     }
 
-    /// Waits until no webhook is on its way. One that is retried is on its way.
+    /// Waits until no webhook is pending. A webhook that is retried is pending.
     pub async fn webhooks_rest(&self) {
         self.dispatcher().rest().await;
     }
 }
 
 impl Account {
-    /// Makes an event of any type up, also of one that PagerDuty does not know, and delivers it to
-    /// whoever subscribed to it; subscriptions get types that nobody can subscribe to, too. Without
-    /// `data` the event gets data that fit its type. Whether the subject exists.
+    /// Generates an event of any type, including types that PagerDuty does not have, and delivers
+    /// it to its subscriptions; types that cannot be subscribed to are delivered to all. Without
+    /// `data`, the event gets data for its type. Returns whether the subject exists.
     pub fn emit_webhook(
         &self,
         event_type: &str,
@@ -167,7 +168,7 @@ impl Account {
         }
     }
 
-    /// Opens a resolved incident again, as people can in the web app. Whether it was resolved.
+    /// Reopens a resolved incident, as in the web app. Returns whether it was resolved.
     pub fn reopen_incident(&self, incident_id: &str) -> bool {
         let mut state = self.state();
         let (now, agent) = (state.now(), Agent::User(state.users[0].id.clone()));
@@ -176,7 +177,7 @@ impl Account {
         resolved.inspect(|index| state.reopen(*index, &agent, now)).is_some()
     }
 
-    /// Lets somebody who was asked to help say yes or no. Whether the person was asked.
+    /// Replies to a responder request as a user. Returns whether there was one.
     pub fn reply_as_responder(&self, incident_id: &str, user_id: &str, joins: bool) -> bool {
         let mut state = self.state();
         let now = state.now();

@@ -1,4 +1,4 @@
-//! What tests see of deliveries.
+//! Deliveries as tests see them.
 
 use std::time::SystemTime;
 
@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use crate::keys::Region;
 
-/// Where a delivery stands.
+/// Status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeliveryState {
-    /// It waits: for its turn, for the next attempt, or for [`crate::Simulator::release_webhooks`].
+    /// Pending: for its turn, for the next attempt, or for [`crate::Simulator::release_webhooks`].
     Waiting,
-    /// The receiver answered 2xx.
+    /// The receiver responded with 2xx.
     Delivered,
-    /// The receiver refused it, or did not take it for 48 hours.
+    /// The receiver refused it, or did not accept it for 48 hours.
     Dropped,
-    /// It was thrown away unsent, because its subscription was disabled, switched off or deleted.
+    /// It was dropped unsent, because its subscription was disabled or deleted.
     Discarded,
     /// It was larger than 256 kB and never sent.
     TooLarge,
@@ -28,37 +28,37 @@ pub enum DeliveryState {
 pub struct Attempt {
     /// When it began.
     pub at: SystemTime,
-    /// What stood in `X-PagerDuty-Signature`.
+    /// The value of `X-PagerDuty-Signature`.
     pub signature: String,
-    /// The status that came back, if any did.
+    /// The status of the response, if there was one.
     pub status: Option<u16>,
-    /// What went wrong, if nothing came back.
+    /// The error, if there was no response.
     pub error: Option<String>,
 }
 
-/// A webhook on its way to one subscription.
+/// A webhook for one subscription.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WebhookDelivery {
-    /// The value of `X-Webhook-Id`; the same in every attempt and every duplicate.
+    /// The value of `X-Webhook-Id`, the same in every attempt and every duplicate.
     pub webhook_id: String,
-    /// The id of the event, which other subscriptions may get, too.
+    /// The ID of the event, which other subscriptions may receive as well.
     pub event_id: String,
-    /// For instance `incident.triggered`.
+    /// Such as `incident.triggered`.
     pub event_type: String,
-    /// The account that it comes from.
+    /// Region of its account.
     pub region: Region,
-    /// The subscription that asked for it.
+    /// Its subscription.
     pub subscription_id: String,
-    /// The id of the incident or service; deliveries about one keep their order.
+    /// The ID of the incident or service; deliveries about the same one keep their order.
     pub resource_id: String,
-    /// Where it goes.
+    /// Its URL.
     pub url: String,
     /// The bytes that are signed and sent.
     pub body: Bytes,
-    /// Where it stands.
+    /// Its status.
     pub state: DeliveryState,
-    /// Every attempt so far, duplicates included.
+    /// Every attempt so far, including duplicates.
     pub attempts: Vec<Attempt>,
 }
 

@@ -1,7 +1,7 @@
-//! Deliveries of webhooks: queues, attempts, retries, and what a receiver's failures lead to.
+//! Webhook deliveries: queues, attempts, retries, and the consequences of a receiver's failures.
 //!
-//! Each subscription has one queue for each incident or service, worked through in order; a
-//! delivery that is retried holds up those behind it. Knows nothing of what the events mean.
+//! Each subscription has one queue per incident or service, processed in order; a delivery that is
+//! retried delays those behind it. It must not depend on the meaning of events.
 
 mod controls;
 mod delivery;
@@ -29,25 +29,25 @@ use crate::ids::{secret_hex, uuid};
 use crate::keys::Region;
 use send::Outcome;
 
-/// How long a delivery is tried.
+/// How long a delivery is retried.
 const PATIENCE: Duration = Duration::from_secs(48 * 3600);
-/// After so many drops in a row a subscription is disabled.
+/// Number of consecutive drops after which a subscription is disabled.
 const MOST_DROPS: u32 = 3;
-/// For how long it is disabled.
+/// How long it is disabled.
 const DISABLED: Duration = Duration::from_secs(24 * 3600);
 
-/// What the builder says about webhooks.
+/// The webhook settings of the builder.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// How long a receiver may take.
+    /// Timeout of a receiver.
     pub(crate) answer_limit: Duration,
     /// The wait after the first failure; it doubles with every further one.
     pub(crate) first_wait: Duration,
     /// The longest wait.
     pub(crate) longest_wait: Duration,
-    /// Whether bodies are kept once they have been delivered or given up.
+    /// Whether bodies are kept after they were delivered or dropped.
     pub(crate) records: bool,
-    /// Certificate authorities beside the simulator's own, in DER.
+    /// Certificate authorities in addition to the simulator's own, in DER.
     pub(crate) trusted: Vec<Vec<u8>>,
 }
 
@@ -68,7 +68,7 @@ type Key = (Region, String);
 /// A queue: the subscription and the resource.
 type Queue = (Key, String);
 
-/// What a delivery needs of its subscription.
+/// The part of a subscription that a delivery needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) url: String,
@@ -80,13 +80,13 @@ pub(crate) struct Target {
 #[derive(Debug)]
 struct Subscriber {
     target: Target,
-    /// Every secret that signs, the newest first.
+    /// Every signing secret, the newest first.
     secrets: Vec<String>,
     drops: u32,
     disabled_until: Option<Instant>,
 }
 
-/// An event on its way to one subscription.
+/// An event for one subscription.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) event_id: String,
@@ -102,9 +102,9 @@ struct Inner {
     queues: HashMap<Queue, VecDeque<usize>>,
     running: HashSet<Queue>,
     held: bool,
-    /// How often each delivery is sent, beyond once.
+    /// Additional times that each delivery is sent.
     duplicates: usize,
-    /// Whether signatures are made with a secret that nobody has.
+    /// Whether signatures use an unknown secret.
     spoiled: bool,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Dispatcher {
     tls: TlsConnector,
     runtime: OnceLock<Handle>,
     inner: Mutex<Inner>,
-    /// Told whenever a queue has come to its end.
+    /// Notified whenever a queue becomes empty.
     rested: Notify,
 }
 
@@ -151,7 +151,7 @@ impl Dispatcher {
         }))
     }
 
-    /// From now on deliveries are sent, on this runtime.
+    /// Starts to send deliveries on this runtime.
     pub(crate) fn start(&self, runtime: Handle) {
         self.runtime.get_or_init(|| runtime);
     }
@@ -160,7 +160,7 @@ impl Dispatcher {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a subscription known, or changes what is known of it.
+    /// Adds or updates a subscription.
     pub(crate) fn register(&self, region: Region, id: &str, target: Target) {
         let mut inner = self.inner();
         match inner.subscribers.get_mut(&(region, id.to_owned())) {
@@ -173,7 +173,7 @@ impl Dispatcher {
         }
     }
 
-    /// Forgets a subscription. What waits for it is thrown away.
+    /// Removes a subscription. Its pending deliveries are dropped.
     pub(crate) fn forget(&self, region: Region, id: &str) {
         let mut inner = self.inner();
         let key = (region, id.to_owned());
@@ -181,7 +181,7 @@ impl Dispatcher {
         inner.discard(&key);
     }
 
-    /// Forgets all subscriptions of an account.
+    /// Removes all subscriptions of an account.
     pub(crate) fn forget_all(&self, region: Region) {
         let mut inner = self.inner();
         let keys: Vec<Key> =
@@ -192,7 +192,7 @@ impl Dispatcher {
         }
     }
 
-    /// Switches a subscription on again that failures have switched off.
+    /// Enables a subscription that failures have disabled.
     pub(crate) fn enable(&self, region: Region, id: &str) {
         if let Some(known) = self.inner().subscribers.get_mut(&(region, id.to_owned())) {
             known.disabled_until = None;
@@ -200,7 +200,7 @@ impl Dispatcher {
         }
     }
 
-    /// Whether failures have switched a subscription off.
+    /// Whether failures have disabled a subscription.
     pub(crate) fn is_disabled(&self, region: Region, id: &str) -> bool {
         let now = self.clock.instant();
         let inner = self.inner();
@@ -241,7 +241,7 @@ impl Dispatcher {
         }
     }
 
-    /// Starts to work through a queue, unless somebody does.
+    /// Starts to process a queue, unless it is being processed.
     fn work_on(self: &Arc<Self>, inner: &mut Inner, queue: Queue) {
         if let Some(runtime) = self.runtime.get()
             && !inner.held
@@ -251,7 +251,7 @@ impl Dispatcher {
         }
     }
 
-    /// Starts to work through all queues.
+    /// Starts to process all queues.
     fn work_on_all(self: &Arc<Self>, inner: &mut Inner) {
         let queues: Vec<Queue> = inner.queues.keys().cloned().collect();
         for queue in queues {
@@ -259,7 +259,7 @@ impl Dispatcher {
         }
     }
 
-    /// The next delivery of a queue; none when it has come to its end, or must wait.
+    /// The next delivery of a queue; none if it is empty or must wait.
     fn next(&self, queue: &Queue) -> Option<usize> {
         let mut inner = self.inner();
         let next = match inner.held {
@@ -276,7 +276,7 @@ impl Dispatcher {
         next
     }
 
-    /// What to send now; none when the subscription wants nothing any more.
+    /// What to send now; none if the subscription accepts nothing anymore.
     fn order(&self, place: usize) -> Option<(WebhookDelivery, Vec<(String, String)>)> {
         let now = self.clock.instant();
         let inner = self.inner();
@@ -302,7 +302,7 @@ impl Dispatcher {
         let mut inner = self.inner();
         let forgets = !self.settings.records && inner.duplicates == 0;
         if let Some(delivery) = inner.deliveries.get_mut(place) {
-            // A duplicate that fails takes nothing back.
+            // A duplicate that fails does not change the result.
             if delivery.state != DeliveryState::Delivered {
                 delivery.state = state;
             }
@@ -329,7 +329,7 @@ impl Dispatcher {
         }
     }
 
-    /// Three drops in a row, and nothing is sent for a day.
+    /// After three consecutive drops, nothing is sent for a day.
     fn dropped(&self, key: &Key, place: usize) {
         self.settle(place, DeliveryState::Dropped);
         let now = self.clock.instant();
@@ -357,7 +357,7 @@ impl WebhookDelivery {
 }
 
 impl Inner {
-    /// Throws away what waits for a subscription.
+    /// Drops what is pending for a subscription.
     fn discard(&mut self, key: &Key) {
         for (_, places) in self.queues.iter_mut().filter(|((of, _), _)| of == key) {
             for place in places.drain(..) {
@@ -369,21 +369,21 @@ impl Inner {
     }
 }
 
-/// Works through a queue to its end.
+/// Processes a queue until it is empty.
 async fn work(dispatcher: Arc<Dispatcher>, queue: Queue) {
     while let Some(place) = dispatcher.next(&queue) {
         deliver(&dispatcher, &queue, place).await;
     }
 }
 
-/// Delivers one, however many attempts that takes.
+/// Delivers one webhook, with as many attempts as needed.
 async fn deliver(dispatcher: &Arc<Dispatcher>, queue: &Queue, place: usize) {
     let key = &queue.0;
     let began = dispatcher.clock.instant();
     let mut wait = dispatcher.settings.first_wait;
     loop {
         if dispatcher.inner().held {
-            // It goes back to where it was, and is the first when they are released.
+            // It returns to its position, and is the first when they are released.
             let mut inner = dispatcher.inner();
             inner.queues.entry(queue.clone()).or_default().push_front(place);
             return;

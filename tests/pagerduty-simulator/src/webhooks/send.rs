@@ -1,4 +1,4 @@
-//! One attempt: a connection of its own, one request, and the head of the answer.
+//! One attempt: a new connection, one request, and the head of the response.
 
 use std::io;
 use std::time::Duration;
@@ -18,17 +18,17 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-/// What came of an attempt.
+/// Result of an attempt.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Answer(u16),
-    /// Nothing came back; another attempt may fare better.
+    /// No response; another attempt may succeed.
     NoAnswer(String),
-    /// Nothing came back, and nothing ever will.
+    /// No response, and no attempt can succeed.
     Hopeless(String),
 }
 
-/// Sends a body and waits for the head of an answer, all within the limit.
+/// Sends a body and waits for the head of a response, all within the timeout.
 pub(super) async fn send(
     tls: &TlsConnector,
     address: &str,
@@ -55,7 +55,7 @@ async fn attempt(
         return Outcome::Hopeless("the address names no host".to_owned());
     };
     let port = url.port_or_known_default().unwrap_or(443);
-    // Brackets belong to the text of a URL, not to the address.
+    // Brackets belong to the notation of a URL, not to the address.
     let name = host.trim_matches(['[', ']']).to_owned();
     let stream = match TcpStream::connect((name.as_str(), port)).await {
         Ok(stream) => stream,
@@ -121,7 +121,7 @@ where
     }
 }
 
-/// A certificate whose time is over may be renewed; other failures of TLS stay as they are.
+/// An expired certificate may be renewed; other TLS failures are permanent.
 fn is_hopeless(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {

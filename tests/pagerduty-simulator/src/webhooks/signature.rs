@@ -1,4 +1,4 @@
-//! The signature of a delivery: an HMAC of the bytes for each secret that is valid.
+//! The signature of a delivery: one HMAC of the bytes per valid secret.
 
 use std::fmt::Write as _;
 
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_that_of_the_published_test_vector() {
+    fn a_signature_matches_the_published_test_vector() {
         // RFC 4231, test case 2.
         let signature = sign(&["Jefe".to_owned()], b"what do ya want for nothing?");
         let expected = "v1=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";

@@ -1,15 +1,15 @@
-//! How large a webhook may be: up to 55 kB whole, up to 256 kB without its longest parts.
+//! Size limits of webhooks: up to 55 kB in full, up to 256 kB without their longest parts.
 
 use serde_json::{Value, json};
 
-/// The size up to which nothing is left out, in bytes.
+/// Size up to which nothing is removed, in bytes.
 pub(super) const WHOLE: usize = 55 * 1024;
-/// The size above which nothing is sent, in bytes.
+/// Size above which nothing is sent, in bytes.
 pub(super) const LARGEST: usize = 256 * 1024;
-/// How much of a long text is left, in characters.
+/// Length to which a long text is cut, in characters.
 const LEFT: usize = 1_000;
 
-/// The text of a payload, trimmed where it must be; none when it is too large in any case.
+/// The text of a payload, trimmed if necessary; none if it is too large in any case.
 pub(super) fn text(mut payload: Value) -> Option<String> {
     let whole = payload.to_string();
     if whole.len() > LARGEST {
@@ -27,7 +27,7 @@ pub(super) fn text(mut payload: Value) -> Option<String> {
     Some(payload.to_string())
 }
 
-/// Shortens every long text.
+/// Truncates every long text.
 fn shorten(value: &mut Value) {
     match value {
         Value::String(text) if text.chars().count() > LEFT => {
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn small_is_whole_large_is_trimmed_and_huge_is_not_sent() {
+    fn large_webhooks_are_trimmed_and_huge_ones_are_not_sent() {
         let small = text(note(50_000)).unwrap();
         assert!(small.contains("\"trimmed\":false") && !small.contains("details_omitted"));
         let large = text(note(60_000)).unwrap();

@@ -1,4 +1,4 @@
-//! A small client: one connection for each request, which trusts the simulator's authority only.
+//! A small client: one connection per request, which trusts only the simulator's authority.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 pub(crate) const ACCEPT: &str = "application/vnd.pagerduty+json;version=2";
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -41,7 +41,7 @@ impl Answer {
         (self.status, self.json()["error"]["code"].as_i64().unwrap_or_default())
     }
 
-    /// The ids of a list.
+    /// The IDs of a list.
     pub(crate) fn ids(&self, root: &str) -> Vec<String> {
         assert_eq!(self.status, 200, "{:?}", self.body);
         let answer = self.json();
@@ -50,7 +50,7 @@ impl Answer {
     }
 }
 
-/// A request in the making.
+/// A request being built.
 #[derive(Clone)]
 pub(crate) struct Ask<'a> {
     simulator: &'a Simulator,
@@ -128,7 +128,7 @@ impl Ask<'_> {
         self
     }
 
-    /// Sends the request and reads the whole answer.
+    /// Sends the request and reads the whole response.
     pub(crate) async fn try_send(self) -> Result<Answer, String> {
         let stream = connect(self.simulator, self.origin, self.http1).await?;
         let text = |error: &dyn std::fmt::Debug| format!("{error:?}");
@@ -155,7 +155,7 @@ impl Ask<'_> {
         self.try_send().await.unwrap()
     }
 
-    /// Sends the request on a connection that is open already.
+    /// Sends the request on an open connection.
     pub(crate) async fn send_on(self, line: &Line) -> Answer {
         let target = format!("https://{}{}", self.origin.host(), self.target);
         let mut request = Request::builder().method(self.method.as_str()).uri(target);
@@ -200,7 +200,7 @@ async fn exchange(
     }
 }
 
-/// A TLS connection that offers one protocol, under the name that PagerDuty has for the origin.
+/// A TLS connection that offers one protocol, under PagerDuty's name for the origin.
 pub(crate) async fn connect(
     simulator: &Simulator,
     origin: Origin,
@@ -209,7 +209,7 @@ pub(crate) async fn connect(
     connect_at(simulator.address(origin), simulator.ca_der(), origin, http1).await
 }
 
-/// Like [`connect`], when the simulator itself may be gone.
+/// As [`connect`], if the simulator itself may have stopped.
 pub(crate) async fn connect_at(
     address: SocketAddr,
     ca_der: &[u8],

@@ -1,4 +1,4 @@
-//! What holds for every collection: what is created is found, listed, changed and gone.
+//! Properties of every collection: created objects can be read, listed, changed, and deleted.
 
 use pagerduty_simulator::facts::{self, Operation};
 use pagerduty_simulator::{Simulator, examples};
@@ -12,7 +12,7 @@ fn current(method: &str, path: &str) -> Option<&'static Operation> {
     operations.find(|one| !one.deprecated && one.method == method && one.path == path)
 }
 
-/// Operations that create one object which can be read by its id afterwards.
+/// Operations that create one object which can be read by its ID afterward.
 fn creators() -> Vec<(&'static Operation, &'static Operation)> {
     let creators = facts::operations().iter().filter(|one| {
         !one.deprecated
@@ -28,7 +28,7 @@ fn creators() -> Vec<(&'static Operation, &'static Operation)> {
                     && !get.deprecated
                     && name.is_some_and(|name| name.ends_with('}') && !name.contains('/'))
             })?;
-            // The form for files makes records, not one record; a list makes many.
+            // The form with a file creates several records, as does a list.
             let one =
                 create.root().is_none_or(|root| !root.ends_with('s') || root == "credentials");
             (one && create.id != "uploadEnrichmentCsv").then_some((create, get))
@@ -37,7 +37,7 @@ fn creators() -> Vec<(&'static Operation, &'static Operation)> {
 }
 
 #[tokio::test]
-async fn what_is_created_can_be_read_listed_and_deleted() {
+async fn created_objects_can_be_read_listed_and_deleted() {
     let builder = Simulator::builder().without_rate_limits().examples(true);
     let simulator = builder.start().await.unwrap();
     let line = line(&simulator).await;
@@ -76,7 +76,7 @@ async fn what_is_created_can_be_read_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_change_keeps_what_it_does_not_name_and_read_only_members_stay() {
+async fn an_update_keeps_omitted_and_read_only_members() {
     let world = world().await;
     let path = format!("/automation_actions/runners/{}", id("runner"));
     let before = world.get(&path).await["runner"].clone();
@@ -92,7 +92,7 @@ async fn a_change_keeps_what_it_does_not_name_and_read_only_members_stay() {
 }
 
 #[tokio::test]
-async fn what_is_below_an_object_goes_with_it() {
+async fn deleting_an_object_deletes_its_children() {
     let world = world().await;
     let integration = format!("/enrichment/integrations/servicenow/{}", id("integration"));
     let table = format!("{integration}/tables/{}", id("table"));
@@ -108,7 +108,7 @@ async fn what_is_below_an_object_goes_with_it() {
 }
 
 #[tokio::test]
-async fn a_reference_to_nothing_is_refused_and_a_good_one_made_whole() {
+async fn an_unknown_reference_is_refused_and_a_known_one_completed() {
     let world = world().await;
     let body = |service: Value| {
         json!({"alert_grouping_setting": {
@@ -127,7 +127,7 @@ async fn a_reference_to_nothing_is_refused_and_a_good_one_made_whole() {
 }
 
 #[tokio::test]
-async fn lists_are_filtered_by_what_their_objects_say() {
+async fn lists_are_filtered_by_members_of_their_objects() {
     let world = world().await;
     let service = id("service");
     let listed = |list: &Value| list.as_array().unwrap().len();
@@ -153,7 +153,7 @@ async fn lists_are_filtered_by_what_their_objects_say() {
 }
 
 #[tokio::test]
-async fn secrets_are_not_shown_again() {
+async fn secrets_are_returned_only_once() {
     let world = world().await;
     let client = json!({"oauth_client": {
         "name": "Receiver", "client_id": "c1", "client_secret": "very-secret",
@@ -176,7 +176,7 @@ async fn secrets_are_not_shown_again() {
 }
 
 #[tokio::test]
-async fn hundreds_of_requests_at_once_get_hundreds_of_objects() {
+async fn hundreds_of_concurrent_requests_create_hundreds_of_objects() {
     let world = world().await;
     let before = world.get("/tags?total=true").await["total"].as_u64().unwrap();
     let numbers: Vec<usize> = (0..300).collect();

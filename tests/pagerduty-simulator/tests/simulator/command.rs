@@ -1,11 +1,11 @@
-//! The command that starts the simulator by hand.
+//! Running the simulator as a command.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// A started command that ends with the test.
+/// A command that ends with the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -29,7 +29,7 @@ fn started(arguments: &[&str]) -> (Running, BufReader<ChildStdout>, tempfile::Te
 }
 
 #[test]
-fn it_prints_one_line_of_json_for_programs() {
+fn the_command_prints_one_line_of_json_for_programs() {
     let (_running, mut output, directory) = started(&["--print-json", "--latency", "1ms"]);
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
@@ -52,7 +52,7 @@ fn it_prints_one_line_of_json_for_programs() {
 }
 
 #[test]
-fn it_prints_commands_to_paste_for_people() {
+fn the_command_prints_commands_to_paste_for_people() {
     let (_running, output, _directory) = started(&[]);
     let lines: Vec<String> = output
         .lines()
@@ -76,7 +76,7 @@ fn it_prints_commands_to_paste_for_people() {
 }
 
 #[test]
-fn it_leaves_examples_out_when_asked() {
+fn the_command_omits_examples_on_request() {
     let (_running, mut output, _directory) = started(&["--print-json", "--examples=false"]);
     let mut line = String::new();
     output.read_line(&mut line).unwrap();

@@ -1,4 +1,4 @@
-//! Certificates, protocols, recording, starting and stopping.
+//! Certificates, protocols, recording, starting, and stopping.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use crate::client::{ask, connect, connect_at, get};
 use crate::judgement::new_incident;
 
 #[tokio::test]
-async fn every_origin_shows_a_certificate_for_its_own_name() {
+async fn every_origin_presents_a_certificate_for_its_name() {
     let simulator = Simulator::builder().start().await.unwrap();
     for origin in Origin::ALL {
         connect(&simulator, origin, false).await.unwrap();
@@ -20,7 +20,7 @@ async fn every_origin_shows_a_certificate_for_its_own_name() {
 }
 
 #[tokio::test]
-async fn a_bad_certificate_is_refused_by_a_careful_client() {
+async fn a_bad_certificate_is_refused_by_a_client() {
     for (kind, reason) in [
         (CertificateKind::Expired, "expired"),
         (CertificateKind::WrongName, "not valid for name"),
@@ -34,7 +34,7 @@ async fn a_bad_certificate_is_refused_by_a_careful_client() {
 }
 
 #[tokio::test]
-async fn both_protocols_are_spoken_unless_one_is_switched_off() {
+async fn both_protocols_are_supported_unless_one_is_disabled() {
     let simulator = Simulator::builder().start().await.unwrap();
     assert_eq!(get(&simulator, "/users").http1().send().await.status, 200);
     assert_eq!(get(&simulator, "/users").send().await.status, 200);
@@ -46,7 +46,7 @@ async fn both_protocols_are_spoken_unless_one_is_switched_off() {
 }
 
 #[tokio::test]
-async fn a_request_is_recorded_as_it_came() {
+async fn a_request_is_recorded_unchanged() {
     let simulator = Simulator::builder().start().await.unwrap();
     let body = new_incident(&simulator);
     ask(&simulator, "POST", "/incidents?x=%2B").header("x-own", "1").json(&body).send().await;
@@ -75,7 +75,7 @@ async fn a_request_is_recorded_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_listener_hears_of_every_request() {
+async fn a_listener_is_called_for_every_request() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = Arc::clone(&heard);
     let simulator = Simulator::builder()
@@ -89,7 +89,7 @@ async fn a_listener_hears_of_every_request() {
 }
 
 #[tokio::test]
-async fn connect_to_maps_every_name_of_pagerduty() {
+async fn connect_to_maps_every_host_of_pagerduty() {
     let simulator = Simulator::builder().start().await.unwrap();
     let origins = simulator.origins();
     assert_eq!(
@@ -116,7 +116,7 @@ async fn stopping_frees_the_ports_and_removes_the_file() {
             drop(simulator);
         } else {
             simulator.shutdown().await;
-            // Another server may have the port by now, but not with this certificate.
+            // Another server may use the port by now, but not with this certificate.
             assert!(connect_at(address, &ca_der, Origin::RestUs, false).await.is_err());
         }
         assert!(!file.exists());
@@ -129,7 +129,7 @@ async fn stopping_frees_the_ports_and_removes_the_file() {
 }
 
 #[test]
-fn it_can_be_started_without_a_runtime() {
+fn the_simulator_starts_without_a_runtime() {
     let simulator = Simulator::builder().start_blocking().unwrap();
     assert!(std::net::TcpStream::connect(simulator.address(Origin::EventsEu)).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The Events API v2 and what its events do to incidents.
+//! The Events API v2 and the effect of its events on incidents.
 
 use pagerduty_simulator::{Origin, Simulator, Status};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn follow_up(simulator: &Simulator, action: &str, key: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_alert_lives_from_trigger_to_resolve() {
+async fn an_alert_is_triggered_acknowledged_and_resolved() {
     let simulator = simulator().await;
     let before = simulator.us().incident_count();
     let accepted = enqueue(&simulator, &trigger(&simulator, "disk")).await;
@@ -89,7 +89,7 @@ async fn resolving_an_incident_resolves_its_alerts() {
 }
 
 #[tokio::test]
-async fn a_missing_dedup_key_is_made_up_and_an_unknown_one_dropped() {
+async fn a_missing_dedup_key_is_generated_and_an_unknown_one_ignored() {
     let simulator = simulator().await;
     let mut event = trigger(&simulator, "x");
     event.as_object_mut().unwrap().remove("dedup_key");
@@ -100,7 +100,7 @@ async fn a_missing_dedup_key_is_made_up_and_an_unknown_one_dropped() {
         let answer = enqueue(&simulator, &follow_up(&simulator, action, "never seen")).await;
         assert_eq!(answer.status, 202);
     }
-    // Another service's key does not reach the alert either.
+    // The key of another service does not reach the alert.
     let mut stranger = follow_up(&simulator, "resolve", made_up.as_str().unwrap());
     stranger["routing_key"] = json!(simulator.us().keys().routing_keys[1]);
     assert_eq!(enqueue(&simulator, &stranger).await.status, 202);
@@ -109,7 +109,7 @@ async fn a_missing_dedup_key_is_made_up_and_an_unknown_one_dropped() {
 }
 
 #[tokio::test]
-async fn events_are_judged() {
+async fn events_are_validated() {
     let simulator = simulator().await;
     let count = simulator.us().incident_count();
     for (pointer, value) in [
@@ -165,7 +165,7 @@ async fn change_events_can_be_read_back() {
 }
 
 #[tokio::test]
-async fn events_have_their_own_rate_limit_and_their_own_region() {
+async fn events_have_a_separate_rate_limit_and_region() {
     let simulator = Simulator::builder().events_rate_limit(1).start().await.unwrap();
     let event = trigger(&simulator, "disk");
     assert_eq!(enqueue(&simulator, &event).await.status, 202);

@@ -1,4 +1,4 @@
-//! Faults on request.
+//! Injected faults.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn simulator() -> Simulator {
 }
 
 #[tokio::test]
-async fn a_fault_hits_what_it_was_asked_to_hit() {
+async fn a_fault_affects_only_matching_requests() {
     let simulator = simulator().await;
     simulator.fault(Fault::status(503).method("get").path("/services").after(1).times(2));
     let mut seen = Vec::new();
@@ -34,7 +34,7 @@ async fn a_fault_hits_what_it_was_asked_to_hit() {
 }
 
 #[tokio::test]
-async fn a_status_leaves_the_state_alone_unless_asked() {
+async fn an_injected_status_leaves_the_state_unchanged_by_default() {
     let simulator = simulator().await;
     let count = simulator.us().incident_count();
     let body = new_incident(&simulator);
@@ -68,7 +68,7 @@ async fn a_reset_ends_the_connection_before_or_after_the_change() {
         ] {
             simulator.fault(Fault::new(action));
             let error = create().try_send().await.unwrap_err();
-            // An HTTP/2 client says in several ways that its connection is gone.
+            // An HTTP/2 client reports a closed connection in several ways.
             assert!(!http1 || error.contains(kind), "{error}");
         }
         assert_eq!(simulator.us().incident_count(), count);
@@ -81,7 +81,7 @@ async fn a_reset_ends_the_connection_before_or_after_the_change() {
 }
 
 #[tokio::test]
-async fn a_body_can_break_off_be_empty_or_be_nonsense() {
+async fn a_body_can_be_cut_off_empty_or_invalid() {
     let simulator = simulator().await;
     for http1 in [true, false] {
         let read = || {
@@ -122,7 +122,7 @@ async fn a_body_can_be_huge() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_does_not_hold_up_others() {
+async fn a_stalled_body_does_not_delay_others() {
     let simulator = simulator().await;
     simulator.fault(Fault::new(FaultAction::StallBody).path("/services"));
     let stalled = get(&simulator, "/services").try_send();
@@ -139,7 +139,7 @@ async fn a_body_that_stalls_does_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn a_delay_combines_with_another_fault_and_with_nothing() {
+async fn a_delay_can_be_combined_with_another_fault() {
     let simulator = simulator().await;
     simulator.fault(Fault::delay(Duration::from_millis(1)));
     simulator.fault(Fault::status(500));
@@ -149,7 +149,7 @@ async fn a_delay_combines_with_another_fault_and_with_nothing() {
 }
 
 #[tokio::test]
-async fn a_late_answer_does_not_hold_up_others() {
+async fn a_late_response_does_not_delay_others() {
     let simulator = simulator().await;
     simulator.fault(Fault::delay(Duration::from_secs(3600)).path("/services"));
     let late = get(&simulator, "/services").try_send();
@@ -166,7 +166,7 @@ async fn a_late_answer_does_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn a_redirect_names_another_place() {
+async fn a_redirect_has_a_location() {
     let simulator = simulator().await;
     let location = "https://attacker.example.com/".to_owned();
     simulator.fault(Fault::new(FaultAction::Redirect { status: 307, location }));
@@ -175,7 +175,7 @@ async fn a_redirect_names_another_place() {
 }
 
 #[tokio::test]
-async fn an_echo_shows_the_credential_in_every_disguise() {
+async fn an_echo_contains_the_credential_in_every_encoding() {
     let simulator = simulator().await;
     let token = simulator.us().keys().classic_write;
     simulator.fault(Fault::new(FaultAction::EchoRequest));

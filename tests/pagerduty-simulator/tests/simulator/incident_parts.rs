@@ -1,4 +1,5 @@
-//! What hangs on incidents: alerts, notes, responders, subscribers, fields, impacts, other incidents.
+//! Parts of incidents: alerts, notes, responders, subscribers, fields, impacts, and related
+//! incidents.
 
 use pagerduty_simulator::Status;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ async fn alerts_are_resolved_and_moved_one_by_one_and_together() {
 }
 
 #[tokio::test]
-async fn notes_are_rewritten_and_taken_away() {
+async fn notes_are_changed_and_deleted() {
     let world = world().await;
     let path = format!("/incidents/{}/notes", id("incident"));
     let note = format!("{path}/{}", id("note"));
@@ -51,7 +52,7 @@ async fn notes_are_rewritten_and_taken_away() {
 }
 
 #[tokio::test]
-async fn responders_are_asked_and_no_longer_asked() {
+async fn responder_requests_are_created_and_canceled() {
     let world = world().await;
     let incident = format!("/incidents/{}", id("incident"));
     let wrapped = |target: Value| json!({"responder_request_target": target});
@@ -178,7 +179,7 @@ async fn values_of_custom_fields_fit_their_fields() {
     let options = format!("{fields}/{}?include[]=field_options", field["id"].as_str().unwrap());
     let options = world.get(&options).await["field"]["field_options"].clone();
     assert_eq!(options[0]["data"]["value"], "web-1");
-    // The name of the type leads to the same fields as its id.
+    // The name of the type leads to the same fields as its ID.
     let named = world.get("/incidents/types/example_incident/custom_fields").await;
     assert_eq!(named["fields"].as_array().unwrap().len(), 2);
     let hosts = json!({"custom_fields": [{"id": field["id"], "value": ["web-1"]}]});
@@ -211,7 +212,7 @@ async fn incident_types_are_listed_by_whether_they_are_in_use() {
 }
 
 #[tokio::test]
-async fn business_services_are_hurt_by_what_supports_them_or_by_what_is_said() {
+async fn business_services_are_impacted_by_dependencies_or_manually() {
     let world = world().await;
     let (shop, office) = (id("business_service"), "PBUSINESSSERV2");
     let status = async |service: &str| {

@@ -1,4 +1,4 @@
-//! The life of an incident.
+//! The life cycle of an incident.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn change(simulator: &Simulator, id: &str, mut change: Value) -> Answer {
     ask(simulator, "PUT", &path).json(&json!({"incident": change})).send().await
 }
 
-/// The types of the log entries, oldest first and without their common ending.
+/// The types of the log entries, oldest first and without their common suffix.
 async fn log(simulator: &Simulator, id: &str) -> Vec<String> {
     let answer = get(simulator, &format!("/incidents/{id}/log_entries?limit=100")).send().await;
     let answer = answer.json();
@@ -29,7 +29,7 @@ async fn log(simulator: &Simulator, id: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_incident_is_opened_taken_and_closed_and_the_log_follows() {
+async fn an_incident_is_created_acknowledged_and_resolved_with_log_entries() {
     let simulator = simulator().await;
     let mut body = new_incident(&simulator);
     let p2 = simulator.us().priorities()[1].id.clone();
@@ -143,7 +143,7 @@ async fn a_change_may_touch_every_field() {
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_made_is_refused() {
+async fn an_invalid_change_is_refused() {
     let simulator = simulator().await;
     let id = simulator.us().add_incident(NewIncident::default());
     let ben = simulator.us().users()[1].id.clone();
@@ -173,7 +173,7 @@ async fn a_change_that_cannot_be_made_is_refused() {
 }
 
 #[tokio::test]
-async fn an_open_incident_keeps_its_key_to_itself() {
+async fn an_open_incident_reserves_its_key() {
     let simulator = simulator().await;
     let mut body = new_incident(&simulator);
     body["incident"]["incident_key"] = json!("disk-7");
@@ -202,7 +202,7 @@ async fn an_open_incident_keeps_its_key_to_itself() {
 }
 
 #[tokio::test]
-async fn who_assigns_an_incident_to_themself_has_taken_it() {
+async fn assigning_an_incident_to_oneself_acknowledges_it() {
     let simulator = simulator().await;
     let users = simulator.us().users();
     for (user, status) in [(&users[0], "acknowledged"), (&users[1], "triggered")] {
@@ -215,7 +215,7 @@ async fn who_assigns_an_incident_to_themself_has_taken_it() {
 }
 
 #[tokio::test]
-async fn a_snooze_needs_a_taken_incident_and_ends() {
+async fn a_snooze_requires_an_acknowledged_incident_and_ends() {
     let simulator = simulator().await;
     let id = simulator.us().add_incident(NewIncident::default());
     let snooze = |duration: Value| {
@@ -245,7 +245,7 @@ async fn a_snooze_needs_a_taken_incident_and_ends() {
 }
 
 #[tokio::test]
-async fn merging_closes_the_sources() {
+async fn merging_resolves_the_sources() {
     let simulator = simulator().await;
     let us = simulator.us();
     let [target, source, closed] = [Status::Triggered, Status::Triggered, Status::Resolved]

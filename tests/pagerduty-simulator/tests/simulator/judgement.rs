@@ -9,7 +9,7 @@ async fn simulator() -> Simulator {
     Simulator::builder().start().await.unwrap()
 }
 
-/// A body that opens an incident on the first service.
+/// A body that creates an incident on the first service.
 pub(crate) fn new_incident(simulator: &Simulator) -> Value {
     json!({"incident": {
         "type": "incident",
@@ -19,7 +19,7 @@ pub(crate) fn new_incident(simulator: &Simulator) -> Value {
 }
 
 #[tokio::test]
-async fn every_kind_of_credential_works_in_its_own_words_only() {
+async fn every_kind_of_credential_works_with_its_scheme_only() {
     let simulator = simulator().await;
     let keys = simulator.us().keys();
     for key in [&keys.account, &keys.account_read_only, &keys.user] {
@@ -107,7 +107,7 @@ async fn keys_without_a_user_need_from_on_writes_and_on_nothing_else() {
 }
 
 #[tokio::test]
-async fn who_may_only_read_cannot_write() {
+async fn a_read_only_credential_cannot_write() {
     let simulator = simulator().await;
     let keys = simulator.us().keys();
     let body = new_incident(&simulator);
@@ -145,7 +145,7 @@ async fn a_token_needs_the_scope_of_the_operation() {
 }
 
 #[tokio::test]
-async fn only_keys_with_a_user_know_who_they_are() {
+async fn only_keys_with_a_user_have_a_current_user() {
     let simulator = simulator().await;
     let keys = simulator.us().keys();
     for answer in [
@@ -164,7 +164,7 @@ async fn only_keys_with_a_user_know_who_they_are() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_wrong_methods_are_told_apart() {
+async fn unknown_paths_and_wrong_methods_are_distinguished() {
     let simulator = simulator().await;
     for path in ["/nothing", "/incidents/", "//incidents", "/incidents/a/b/c/d", "/v2/enqueue"] {
         assert_eq!(get(&simulator, path).send().await.error(), (404, 2100), "{path}");
@@ -175,12 +175,12 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_segment_is_decoded_alone() {
+async fn each_segment_is_decoded_separately() {
     let simulator = simulator().await;
     let id = simulator.us().incidents()[0].id.clone();
     let found = get(&simulator, &format!("/incidents/{id}/notes")).send().await;
     assert_eq!(found.status, 200);
-    // The slash belongs to an id that does not exist; the notes are not reached.
+    // The slash belongs to an ID that does not exist; the notes are not reached.
     for path in [format!("/incidents/{id}%2Fnotes"), format!("/incidents/..%2F{id}")] {
         assert_eq!(get(&simulator, &path).send().await.error(), (404, 2100), "{path}");
     }
@@ -192,7 +192,7 @@ async fn a_segment_is_decoded_alone() {
 }
 
 #[tokio::test]
-async fn a_body_on_get_is_refused_and_noted() {
+async fn a_body_on_get_is_refused_and_recorded() {
     let simulator = simulator().await;
     let answer = get(&simulator, "/services").json(&json!({})).send().await;
     assert_eq!(answer.status, 400);
@@ -308,7 +308,7 @@ async fn the_body_of_a_new_incident_is_judged() {
 }
 
 #[tokio::test]
-async fn a_disabled_service_and_an_empty_policy_take_no_incidents() {
+async fn a_disabled_service_and_an_empty_policy_refuse_incidents() {
     let simulator = simulator().await;
     let mut body = new_incident(&simulator);
     let services = simulator.us().services();
@@ -327,7 +327,7 @@ async fn a_disabled_service_and_an_empty_policy_take_no_incidents() {
 }
 
 #[tokio::test]
-async fn a_wrong_host_is_noted() {
+async fn a_wrong_host_is_recorded() {
     let simulator = simulator().await;
     assert_eq!(get(&simulator, "/services").http1().send().await.status, 200);
     assert_eq!(simulator.requests()[0].host, "api.pagerduty.com");
@@ -338,7 +338,7 @@ async fn a_wrong_host_is_noted() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_counts_for_each_key_and_slides() {
+async fn the_rate_limit_is_a_sliding_window_per_key() {
     let simulator = Simulator::builder().rate_limit(2).start().await.unwrap();
     let first = get(&simulator, "/abilities").send().await;
     assert_eq!(first.header("ratelimit-limit"), "2");
@@ -352,7 +352,7 @@ async fn the_rate_limit_counts_for_each_key_and_slides() {
 
     let keys = simulator.us().keys();
     assert_eq!(get(&simulator, "/abilities").token(&keys.user).send().await.status, 200);
-    // Another key of the same user spends from the same budget.
+    // Another key of the same user uses the same budget.
     let ada = simulator.us().users()[0].id.clone();
     let second = simulator.us().mint_user_key(&ada);
     let shared = get(&simulator, "/abilities").token(&second).send().await;

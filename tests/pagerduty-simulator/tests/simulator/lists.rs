@@ -1,4 +1,4 @@
-//! Lists: filters, order, pages, includes, and single objects beside them.
+//! Lists: filters, order, pages, includes, and single objects.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn simulator() -> Simulator {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_to_the_end() {
+async fn pages_follow_one_another_to_the_end() {
     let simulator = simulator().await;
     simulator.us().add_services(250);
     let mut seen = Vec::new();
@@ -97,7 +97,7 @@ async fn incidents_are_sorted() {
 }
 
 #[tokio::test]
-async fn includes_replace_references_by_whole_objects() {
+async fn includes_replace_references_with_full_objects() {
     let simulator = simulator().await;
     let incident = simulator.us().incidents()[3].id.clone();
     let path = format!("/incidents/{incident}");
@@ -136,7 +136,7 @@ async fn an_integration_shows_its_key_when_it_is_included() {
 }
 
 #[tokio::test]
-async fn abilities_are_there_missing_or_unknown() {
+async fn an_ability_exists_is_missing_or_is_unknown() {
     let simulator = simulator().await;
     let list = get(&simulator, "/abilities").send().await.json();
     assert!(list["abilities"].as_array().unwrap().contains(&json!("teams")));
@@ -197,7 +197,7 @@ async fn the_log_is_newest_first_and_can_be_narrowed() {
 }
 
 #[tokio::test]
-async fn ids_are_the_same_in_every_run_and_keys_never() {
+async fn ids_are_identical_in_every_run_and_keys_are_not() {
     let (one, other) = (simulator().await, simulator().await);
     let ids = |simulator: &Simulator| -> Vec<String> {
         simulator.us().services().into_iter().map(|service| service.id).collect()

@@ -1,4 +1,4 @@
-//! Drives the simulator over TLS, as a client would.
+//! Sends requests to the simulator over TLS, as a client would.
 
 mod client;
 mod collections;

@@ -1,4 +1,4 @@
-//! Every operation of the facts, called as the facts say and in ways that they forbid.
+//! Every operation of the facts, called correctly and in ways that the facts forbid.
 
 use pagerduty_simulator::examples;
 use pagerduty_simulator::facts::{self, Basic, Field, FromHeader, Operation};
@@ -15,7 +15,7 @@ pub(crate) fn current() -> impl Iterator<Item = &'static Operation> {
     facts::operations().iter().filter(|operation| !operation.deprecated)
 }
 
-/// The path with the query that the operation needs and more.
+/// The path with the query that the operation requires and additional parameters.
 fn target(operation: &Operation, more: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let needed = examples::query(operation);
@@ -26,7 +26,7 @@ fn target(operation: &Operation, more: &[(&str, &str)]) -> String {
     if query.is_empty() { path } else { format!("{path}?{query}") }
 }
 
-/// The least request that the facts allow.
+/// The minimal request that the facts allow.
 pub(crate) fn request<'a>(
     simulator: &'a Simulator,
     operation: &Operation,
@@ -71,7 +71,7 @@ fn fits(value: &Value, kind: &str) -> bool {
 }
 
 #[tokio::test]
-async fn every_operation_succeeds_with_the_least_request_and_answers_as_declared() {
+async fn every_operation_accepts_its_minimal_request_and_responds_as_declared() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let mut called = 0;
@@ -90,10 +90,10 @@ async fn every_operation_succeeds_with_the_least_request_and_answers_as_declared
     assert_eq!(simulator.violations(), Vec::<String>::new());
 }
 
-/// Whether an answer is the success that the facts declare.
+/// Whether a response is the success that the facts declare.
 fn as_declared(operation: &Operation, answer: &Answer) -> Result<(), String> {
     let status = match operation.id.as_str() {
-        // Gone at once, so there is nothing left to be shortened.
+        // It was deleted immediately, so nothing is left to be shortened.
         "deleteScheduleOverride" => Some(204),
         _ => operation.status,
     };
@@ -112,7 +112,7 @@ fn as_declared(operation: &Operation, answer: &Answer) -> Result<(), String> {
     }
     for (name, kind) in &declared.keys {
         let optional = ["order", "order_by", "aggregate_unit", "summary"].contains(&name.as_str())
-            // The schema lists all three; an answer has the one that was asked for.
+            // The schema lists all three; a response has the one that was requested.
             || (operation.id == "getTagsByEntityType" && name != "users");
         match json.get(name) {
             Some(value) if !fits(value, kind) => return Err(format!("{name} is not {kind}")),
@@ -123,7 +123,7 @@ fn as_declared(operation: &Operation, answer: &Answer) -> Result<(), String> {
     Ok(())
 }
 
-/// Every field that must be there, by its pointer in the least body.
+/// Every required field, by its pointer in the minimal body.
 fn needed(fields: &[Field], value: &Value, at: &str, found: &mut Vec<(String, Field)>) {
     for field in fields.iter().filter(|field| field.must_be_sent()) {
         let pointer = format!("{at}/{}", field.name);
@@ -153,7 +153,7 @@ fn with(body: &Value, pointer: &str, value: Value) -> Value {
     body
 }
 
-/// A value of a type that the field does not have.
+/// A value of a type that the field does not accept.
 fn wrong(field: &Field) -> Option<Value> {
     match (field.is_list(), field.kind()) {
         (true, _) => Some(json!("no list")),
@@ -164,7 +164,7 @@ fn wrong(field: &Field) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn a_body_without_a_needed_field_or_with_a_wrong_one_is_refused() {
+async fn a_body_with_a_missing_or_invalid_field_is_refused() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let mut refused = 0;
@@ -202,7 +202,7 @@ async fn a_body_without_a_needed_field_or_with_a_wrong_one_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_field_is_ignored_and_noted() {
+async fn an_unknown_field_is_ignored_and_recorded() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     for operation in current() {
@@ -222,7 +222,7 @@ async fn an_unknown_field_is_ignored_and_noted() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_declared_is_refused() {
+async fn an_undeclared_body_is_refused() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     for operation in current().filter(|operation| operation.body.is_none()) {
@@ -265,7 +265,7 @@ async fn query_parameters_are_judged_by_their_declarations() {
 }
 
 #[tokio::test]
-async fn an_unknown_query_parameter_is_ignored_and_noted() {
+async fn an_unknown_query_parameter_is_ignored_and_recorded() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     for operation in current() {
@@ -304,7 +304,7 @@ async fn a_token_needs_the_scope_of_each_operation() {
         };
         assert_eq!(answer.status, 403, "{}", operation.id);
         assert_eq!(answer.json()["error"]["required_scopes"], scope.as_str());
-        // Whoever subscribes to events must be allowed to read what they tell.
+        // A subscriber of events needs the scope of their data.
         let also = if operation.tag == "Webhooks" { "incidents.read" } else { scope.as_str() };
         let friend = simulator.us().mint_token(TokenKind::AppToken, &[scope, also]);
         assert_ne!(send(&friend).await.status, 403, "{}", operation.id);
@@ -312,7 +312,7 @@ async fn a_token_needs_the_scope_of_each_operation() {
 }
 
 #[tokio::test]
-async fn a_read_only_key_reads_and_does_not_write() {
+async fn a_read_only_key_can_read_and_cannot_write() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let key = simulator.us().keys().account_read_only;
@@ -328,7 +328,7 @@ async fn a_read_only_key_reads_and_does_not_write() {
 }
 
 #[tokio::test]
-async fn headers_that_an_operation_needs_must_be_there() {
+async fn required_headers_must_be_present() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let (mut from, mut early) = (0, 0);
@@ -363,7 +363,7 @@ async fn an_object_that_does_not_exist_is_not_found() {
     for operation in current() {
         let body = examples::body(operation);
         for (name, value) in examples::path_parameters(operation) {
-            // These are no ids of objects.
+            // These are not IDs of objects.
             if matches!(name.as_str(), "entity_type" | "feature_name" | "resource_type") {
                 continue;
             }
@@ -386,7 +386,7 @@ async fn an_object_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn deprecated_operations_are_not_found_and_noted() {
+async fn deprecated_operations_are_not_found_and_recorded() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let deprecated = facts::operations().iter().filter(|operation| operation.deprecated);

@@ -1,4 +1,4 @@
-//! Lists that are cut into pages, in every style.
+//! Paging of lists, in every style.
 
 use pagerduty_simulator::facts::{self, Operation, Paging};
 use pagerduty_simulator::{Simulator, examples};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::client::{Line, line};
 use crate::operations::{current, least, request, simulator};
 
-/// Adds objects to the collection of a list, where an operation can do so.
+/// Adds objects to the collection of a list, if an operation can do so.
 async fn fill(simulator: &Simulator, line: &Line, list: &Operation) {
     let create = current().find(|other| other.method == "POST" && other.path == list.path);
     let Some(create) = create.filter(|create| create.body.is_some()) else { return };
@@ -19,7 +19,7 @@ async fn fill(simulator: &Simulator, line: &Line, list: &Operation) {
     }
 }
 
-/// Names and addresses must differ.
+/// Names and addresses must be unique.
 fn rename(value: &mut Value, number: usize) {
     match value {
         Value::Object(members) => {
@@ -71,7 +71,7 @@ async fn follow(simulator: &Simulator, line: &Line, list: &Operation, limit: &st
 }
 
 #[tokio::test]
-async fn every_list_can_be_paged_without_a_gap_or_a_double() {
+async fn every_list_can_be_paged_without_gaps_or_duplicates() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let lists = current().filter(|operation| {
@@ -82,7 +82,7 @@ async fn every_list_can_be_paged_without_a_gap_or_a_double() {
     let (mut paged, mut long) = (0, 0);
     for list in lists {
         simulator.reset();
-        // Changes leave records, which are lists, too.
+        // Changes create audit records, which are lists, too.
         if list.path.ends_with("/audit/records") {
             for id in [
                 "updateUser",
@@ -113,7 +113,7 @@ async fn every_list_can_be_paged_without_a_gap_or_a_double() {
 }
 
 #[tokio::test]
-async fn classic_lists_end_at_ten_thousand_and_count_when_asked() {
+async fn classic_lists_end_at_ten_thousand_and_count_on_request() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let lists = current().filter(|one| one.method == "GET" && one.paging == Paging::Classic);

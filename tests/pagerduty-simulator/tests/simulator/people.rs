@@ -1,4 +1,4 @@
-//! Users, teams and policies: what belongs to whom, and what cannot be taken away.
+//! Users, teams, and policies: ownership, and what cannot be deleted.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::client::get;
 use crate::world::{id, ids, reference, world};
 
 #[tokio::test]
-async fn a_user_is_made_changed_and_gone_with_everything_below() {
+async fn a_user_is_created_changed_and_deleted_with_its_children() {
     let world = world().await;
     let new = json!({"user": {
         "type": "user", "name": "Hana", "email": "hana@example.com", "role": "limited_user",
@@ -57,7 +57,7 @@ async fn a_user_is_made_changed_and_gone_with_everything_below() {
 }
 
 #[tokio::test]
-async fn who_has_an_open_incident_in_hand_cannot_leave() {
+async fn a_user_with_an_open_incident_cannot_be_deleted() {
     let world = world().await;
     let path = format!("/users/{}", id("user"));
     assert_eq!(world.refused("DELETE", &path, Value::Null).await, (400, 2001));
@@ -67,7 +67,7 @@ async fn who_has_an_open_incident_in_hand_cannot_leave() {
 }
 
 #[tokio::test]
-async fn a_user_has_the_licence_of_the_role_or_the_one_that_was_given() {
+async fn a_user_has_the_license_of_the_role_or_the_given_one() {
     let world = world().await;
     let path = format!("/users/{}/license", id("user"));
     assert_eq!(world.get(&path).await["license"]["name"], "Example licence");
@@ -104,7 +104,7 @@ async fn members_join_teams_with_a_role_and_leave_them() {
 }
 
 #[tokio::test]
-async fn a_team_owns_policies_until_it_passes_them_on() {
+async fn a_team_owns_policies_until_they_are_moved() {
     let world = world().await;
     let heir = world.post("/teams", json!({"team": {"type": "team", "name": "Heirs"}})).await;
     let heir = heir["team"]["id"].as_str().unwrap().to_owned();
@@ -129,7 +129,7 @@ async fn a_team_owns_policies_until_it_passes_them_on() {
 }
 
 #[tokio::test]
-async fn a_policy_tells_users_and_whoever_a_schedule_names() {
+async fn a_policy_notifies_users_and_on_call_users_of_schedules() {
     let world = world().await;
     let rule = |target: Value| json!({"escalation_delay_in_minutes": 10, "targets": [target]});
     let policy = json!({"escalation_policy": {
@@ -162,7 +162,7 @@ async fn a_policy_tells_users_and_whoever_a_schedule_names() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_private_team_is_hidden_from_whom_it_is_none_of_their_business() {
+async fn objects_of_a_private_team_are_hidden_from_others() {
     let world = world().await;
     let secret = json!({"team": {"type": "team", "name": "Secret", "default_role": "none"}});
     let team = world.post("/teams", secret).await["team"]["id"].clone();

@@ -1,4 +1,4 @@
-//! A receiver of webhooks: it records what arrives and answers as it is told.
+//! A webhook receiver that records requests and responds as instructed.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,15 +21,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What the receiver does with a request.
+/// How the receiver responds to a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     Status(u16),
-    /// Answers 202, but too late.
+    /// Responds with 202, but too late.
     Late(Duration),
 }
 
-/// A request as it arrived.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) target: String,
@@ -51,7 +51,7 @@ impl Arrival {
         self.event()["event_type"].as_str().unwrap().to_owned()
     }
 
-    /// Whether one of the signatures was made with this secret, over these bytes.
+    /// Whether one of the signatures was made with this secret over these bytes.
     pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
         self.header("x-pagerduty-signature").split(',').any(|signature| {
@@ -67,7 +67,7 @@ impl Arrival {
 #[derive(Default)]
 struct Memory {
     arrivals: Vec<Arrival>,
-    /// Answers to come; 202 when there are none.
+    /// Pending responses; 202 if there are none.
     answers: VecDeque<Answer>,
     always: Option<Answer>,
 }
@@ -112,7 +112,7 @@ impl Receiver {
                     match tls {
                         None => serve(stream, memory).await,
                         Some(tls) => {
-                            // A client that refuses the certificate is a test that succeeds.
+                            // A client that refuses the certificate may be the purpose of a test.
                             if let Ok(stream) = tls.accept(stream).await {
                                 serve(stream, memory).await;
                             }
@@ -133,12 +133,12 @@ impl Receiver {
         self.address
     }
 
-    /// Answers the next requests like this.
+    /// Sets the responses to the next requests.
     pub(crate) fn answer(&self, answers: &[Answer]) {
         self.memory.lock().unwrap().answers.extend(answers);
     }
 
-    /// Answers every request like this that is not answered otherwise.
+    /// Sets the response to all other requests.
     pub(crate) fn always(&self, answer: Answer) {
         self.memory.lock().unwrap().always = Some(answer);
     }
@@ -155,7 +155,7 @@ impl Receiver {
         self.memory.lock().unwrap().arrivals.clear();
     }
 
-    /// Waits until so many requests have arrived.
+    /// Waits until this many requests have arrived.
     pub(crate) async fn has(&self, count: usize) {
         let enough = async {
             while self.arrivals().len() < count {
@@ -194,7 +194,7 @@ where
             Ok::<_, Infallible>(response)
         }
     });
-    // The simulator leaves when it has its answer.
+    // The simulator disconnects after the response.
     let _left = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;

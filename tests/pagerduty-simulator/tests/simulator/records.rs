@@ -1,4 +1,4 @@
-//! What an account remembers: records, figures, notifications, limits.
+//! Audit records, analytics, notifications, and limits.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::client::ask;
 use crate::world::{at, id, ids, minutes, service, world};
 
 #[tokio::test]
-async fn writes_leave_records_and_reads_leave_none() {
+async fn writes_create_audit_records_and_reads_do_not() {
     let world = world().await;
     let records = async |query: &str| {
         world.get(&format!("/audit/records?{query}")).await["records"].as_array().unwrap().clone()
@@ -40,7 +40,7 @@ async fn writes_leave_records_and_reads_leave_none() {
 }
 
 #[tokio::test]
-async fn figures_follow_from_the_incidents_and_pages_from_their_ends() {
+async fn analytics_follow_from_the_incidents_and_are_paged() {
     let world = world().await;
     let count = world.simulator.us().incident_count();
     let all = world.post("/analytics/metrics/incidents/all", json!({})).await;
@@ -83,7 +83,7 @@ async fn figures_follow_from_the_incidents_and_pages_from_their_ends() {
         (&raw["service_name"], &raw["status"]),
         (&json!("Example service"), &json!("triggered"))
     );
-    // A key of a person must say which services or teams are meant.
+    // A user's key must name services or teams.
     let key = world.simulator.us().keys().user;
     let ask = ask(&world.simulator, "POST", "/analytics/raw/incidents").token(&key);
     assert_eq!(ask.clone().json(&json!({})).send().await.error(), (400, 2001));
@@ -91,7 +91,7 @@ async fn figures_follow_from_the_incidents_and_pages_from_their_ends() {
 }
 
 #[tokio::test]
-async fn notifications_say_who_was_told_and_how() {
+async fn notifications_contain_the_user_and_the_contact_method() {
     let world = world().await;
     let window = format!("since={}&until={}", at(-5), at(5));
     let list = async |more: &str| {
@@ -108,7 +108,7 @@ async fn notifications_say_who_was_told_and_how() {
 }
 
 #[tokio::test]
-async fn operations_with_a_limit_of_their_own_keep_it() {
+async fn operations_with_a_separate_limit_enforce_it() {
     let builder = pagerduty_simulator::Simulator::builder().operation_rate_limit(2);
     let simulator = builder.start().await.unwrap();
     let get = |path: &str| crate::client::get(&simulator, path).send();

@@ -1,4 +1,4 @@
-//! Schedules: layers, overrides, and who is on call because of them.
+//! Schedules: layers, overrides, and who is on call as a result.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::world::{World, id, ids, world};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A moment so many hours from now, in whole seconds.
+/// A time this many hours from now, in whole seconds.
 fn at(hours: i64) -> String {
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
     now.checked_add(SignedDuration::from_hours(hours)).unwrap().to_string()
@@ -33,7 +33,7 @@ fn schedule(layers: Vec<Value>) -> Value {
     }})
 }
 
-/// Makes a schedule and a policy that asks it first; gives the path of the schedule.
+/// Creates a schedule and a policy with it on the first level; returns the path of the schedule.
 async fn made(world: &World, layers: Vec<Value>) -> String {
     let made = world.post("/schedules", schedule(layers)).await["schedule"].clone();
     let target = json!({"id": made["id"], "type": "schedule_reference"});
@@ -53,7 +53,7 @@ async fn on_call(world: &World, schedule: &str, more: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn turns_and_overrides_decide_who_is_on_call() {
+async fn turns_and_overrides_determine_who_is_on_call() {
     let world = world().await;
     let path = made(&world, vec![layer(&[1, 2])]).await;
     // The second turn has just begun.
@@ -68,7 +68,7 @@ async fn turns_and_overrides_decide_who_is_on_call() {
     let only = format!("{window}&user_ids[]=PUSER000000002");
     assert_eq!(on_call(&world, &path, &only).await, ["PUSER000000002"]);
 
-    // It runs, so it is cut short, and once it is over it stays.
+    // It is current, so it is shortened, and stays once it has ended.
     let gone = format!("{path}/overrides/{stand_in}");
     world.simulator.advance_clock(HOUR);
     assert_eq!(world.delete(&gone).await, 200);
@@ -80,7 +80,7 @@ async fn turns_and_overrides_decide_who_is_on_call() {
 }
 
 #[tokio::test]
-async fn overrides_are_judged_one_by_one_and_listed_by_time() {
+async fn overrides_are_judged_separately_and_listed_by_time() {
     let world = world().await;
     let path = made(&world, vec![layer(&[1])]).await;
     let one = |start: i64, end: i64, user: Value| json!({"start": at(start), "end": at(end), "user": user});
@@ -113,14 +113,14 @@ async fn overrides_are_judged_one_by_one_and_listed_by_time() {
 }
 
 #[tokio::test]
-async fn a_schedule_shows_what_its_layers_come_to() {
+async fn a_schedule_contains_its_final_schedule() {
     let world = world().await;
     let mut hours = layer(&[2]);
     hours["restrictions"] = json!([{
         "type": "daily_restriction", "start_time_of_day": "00:00:00", "duration_seconds": 43_200,
     }]);
     let path = made(&world, vec![layer(&[1])]).await;
-    // Days of 24 hours, all the year round.
+    // Days of 24 hours throughout the year.
     let mut plain = schedule(vec![layer(&[1]), hours]);
     plain["schedule"]["time_zone"] = json!("Etc/UTC");
     world.put(&path, plain).await;
@@ -144,7 +144,7 @@ async fn a_schedule_shows_what_its_layers_come_to() {
 }
 
 #[tokio::test]
-async fn a_preview_keeps_nothing_and_an_update_replaces_layers() {
+async fn a_preview_stores_nothing_and_an_update_replaces_layers() {
     let world = world().await;
     let count = world.simulator.us().schedules().len();
     let window = format!("since={}&until={}", at(0), at(4));
@@ -169,7 +169,7 @@ async fn a_preview_keeps_nothing_and_an_update_replaces_layers() {
 }
 
 #[tokio::test]
-async fn on_calls_can_be_narrowed_and_the_first_alone_be_asked_for() {
+async fn on_calls_can_be_filtered_and_limited_to_the_earliest() {
     let world = world().await;
     let path = made(&world, vec![layer(&[1, 2])]).await;
     let week = format!("&since={}&until={}", at(1), at(165));
@@ -185,13 +185,13 @@ async fn on_calls_can_be_narrowed_and_the_first_alone_be_asked_for() {
     assert_eq!(list[0]["user"]["email"], "eve@example.com");
     assert_eq!(list[0]["escalation_policy"]["type"], "escalation_policy");
     assert!(list.iter().any(|one| one["schedule"]["type"] == "schedule"));
-    // Nobody looks further ahead than ninety days.
+    // On-calls are computed for ninety days.
     let far = format!("&since={}&until={}", at(24 * 100), at(24 * 101));
     assert!(on_call(&world, &path, &far).await.len() <= 1);
 }
 
 #[tokio::test]
-async fn shifts_of_new_schedules_are_made_together_and_listed_by_time() {
+async fn shifts_are_created_together_and_listed_by_time() {
     let world = world().await;
     let path = format!("/v3/schedules/{}", id("schedule"));
     let member = json!({"type": "user_member", "user_id": id("user")});

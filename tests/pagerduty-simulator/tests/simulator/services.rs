@@ -1,4 +1,4 @@
-//! Services: their timeouts, their keys, their windows, and what routes events to them.
+//! Services: their timeouts, keys, and windows, and event routing.
 
 use pagerduty_simulator::Status;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{at, event, id, ids, minutes, reference, service, world};
 
 #[tokio::test]
-async fn a_service_is_made_with_an_integration_whose_key_works() {
+async fn a_created_integration_has_a_working_key() {
     let world = world().await;
     let made = world.post("/services", service(json!({"description": "Waits"}))).await;
     let made = made["service"].clone();
@@ -37,7 +37,7 @@ async fn a_service_is_made_with_an_integration_whose_key_works() {
 }
 
 #[tokio::test]
-async fn a_service_forgets_acknowledgements_and_resolves_what_is_old() {
+async fn a_service_applies_its_timeouts() {
     let world = world().await;
     let timeouts = json!({"acknowledgement_timeout": 600, "auto_resolve_timeout": 7200});
     let made = world.post("/services", service(timeouts)).await["service"]["id"].clone();
@@ -58,7 +58,7 @@ async fn a_service_forgets_acknowledgements_and_resolves_what_is_old() {
 }
 
 #[tokio::test]
-async fn a_maintenance_window_keeps_a_service_quiet_while_it_lasts() {
+async fn a_maintenance_window_suppresses_incidents() {
     let world = world().await;
     let window = |start: i64, end: i64| {
         json!({"maintenance_window": {
@@ -88,7 +88,7 @@ async fn a_maintenance_window_keeps_a_service_quiet_while_it_lasts() {
     let count = world.simulator.us().incident_count();
     assert_eq!(event(&world, &key.unwrap().routing_key, "quiet").await, 202);
     assert_eq!(world.simulator.us().incident_count(), count);
-    // Deleting a running window ends it; a finished one stays.
+    // Deleting a current window ends it; a past one stays.
     assert_eq!(world.delete(&path).await, 204);
     assert_eq!((state().await, listed("past").await), (json!("critical"), 1));
     assert_eq!(world.refused("DELETE", &path, Value::Null).await, (405, 5003));
@@ -100,7 +100,7 @@ async fn a_maintenance_window_keeps_a_service_quiet_while_it_lasts() {
 }
 
 #[tokio::test]
-async fn an_orchestration_routes_events_of_its_own_key() {
+async fn an_orchestration_routes_events_with_its_key() {
     let world = world().await;
     let new = json!({"orchestration": {"name": "Front door"}});
     let made = world.post("/event_orchestrations", new).await["orchestration"].clone();

@@ -6,7 +6,7 @@ use crate::client::ask;
 use crate::world::{at, id, ids, reference, world};
 
 #[tokio::test]
-async fn tags_are_tied_to_entities_and_made_when_they_are_new() {
+async fn tags_are_assigned_to_entities_and_created_if_new() {
     let world = world().await;
     let user = format!("/users/{}", id("user"));
     let change = json!({
@@ -47,7 +47,7 @@ async fn session_configurations_are_set_by_kind() {
 }
 
 #[tokio::test]
-async fn enrichment_finds_what_a_file_said() {
+async fn enrichment_finds_uploaded_records() {
     let world = world().await;
     let path = format!("/enrichment/schemas/{}/records", id("schema"));
     let form = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"o.csv\"\r\n\r\n\
@@ -126,7 +126,7 @@ async fn workflows_are_started_for_incidents() {
 }
 
 #[tokio::test]
-async fn a_post_of_a_status_page_has_its_updates() {
+async fn a_status_page_post_has_updates() {
     let world = world().await;
     let page = format!("/status_pages/{}", id("status_page"));
     let update = |status: u8| {
@@ -170,7 +170,7 @@ async fn a_post_of_a_status_page_has_its_updates() {
 }
 
 #[tokio::test]
-async fn recommended_rules_are_accepted_or_dismissed_once() {
+async fn a_recommended_rule_is_accepted_or_dismissed_once() {
     let world = world().await;
     let home = format!("/recommendations/event_orchestrations/services/{}", id("service"));
     let all = "/recommendations/event_orchestrations/rules";

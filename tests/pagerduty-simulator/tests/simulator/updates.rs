@@ -1,4 +1,4 @@
-//! Changes name what changes; the guide says so, the schema does not.
+//! Partial updates; the guide documents them, the schema does not.
 
 use pagerduty_simulator::facts::{self, Operation};
 use pagerduty_simulator::{Simulator, examples};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Line, ask, line};
 use crate::operations::simulator;
 
-/// The operations whose members need not all be sent, each with the one that reads the object.
+/// The operations that accept partial updates, each with the one that reads the object.
 fn partial() -> Vec<(&'static Operation, &'static Operation)> {
     let relaxed = facts::amendments().iter().filter(|one| one.at == "body.*.*");
     let updates = relaxed.flat_map(|one| &one.operations).map(|id| facts::operation(id).unwrap());
@@ -36,7 +36,7 @@ async fn send(
     }
 }
 
-/// What stays the same when nothing is changed: not the time, nor how much of a reference is shown.
+/// What stays the same if nothing is changed: neither times nor the completeness of references.
 fn lasting(value: Value) -> Value {
     match value {
         Value::Object(members) => members
@@ -50,7 +50,7 @@ fn lasting(value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_update_that_names_one_member_leaves_all_others_as_they_are() {
+async fn a_partial_update_keeps_all_other_members() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let mut changed = 0;
@@ -94,7 +94,7 @@ async fn an_update_that_names_one_member_leaves_all_others_as_they_are() {
 }
 
 #[tokio::test]
-async fn the_type_is_looked_at_all_the_same() {
+async fn a_partial_update_still_validates_the_type() {
     let simulator = simulator().await;
     let line = line(&simulator).await;
     let mut refused = 0;

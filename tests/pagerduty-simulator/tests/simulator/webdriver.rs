@@ -1,4 +1,4 @@
-//! Drives a real Chromium through chromedriver (W3C WebDriver), where it is installed.
+//! Drives a real Chromium with chromedriver (W3C WebDriver), if it is installed.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use pagerduty_simulator::{Origin, Simulator};
 use serde_json::{Value, json};
 
-/// How WebDriver marks an element in its answers.
+/// How WebDriver marks an element in its responses.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A browser with one window. It ends with the test.
@@ -25,9 +25,8 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// A browser that finds the identity service under its own name, trusts whatever certificate it
-    /// shows, and asks nobody else for anything. None where there is no chromedriver, which is said
-    /// aloud.
+    /// A browser that resolves the identity service under its own name, accepts its certificate,
+    /// and makes no other requests. None without chromedriver, which is reported.
     pub(crate) fn open(simulator: &Simulator) -> Option<Self> {
         Self::start(simulator, false)
     }
@@ -47,7 +46,7 @@ impl Browser {
         let mut driver = match driver {
             Ok(driver) => driver,
             Err(error) => {
-                // Past the test runner, which shows nothing of tests that pass.
+                // Bypasses the test runner, which hides the output of passing tests.
                 let mut terminal = io::stderr();
                 writeln!(
                     terminal,
@@ -64,7 +63,7 @@ impl Browser {
         let host = Origin::Identity.host();
         let arguments = [
             "--headless=new".to_owned(),
-            // As root there is no sandbox; the pages are our own.
+            // Root has no sandbox; the pages are our own.
             "--no-sandbox".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--disable-background-networking".to_owned(),
@@ -136,7 +135,7 @@ impl Browser {
         self.command("GET", "/url", &Value::Null).as_str().unwrap().to_owned()
     }
 
-    /// Waits for a page: a click may return before the page that it leads to is there.
+    /// Waits for a page, because a click may return before the next page has loaded.
     pub(crate) fn shows(&self, title: &str) {
         let patience = Instant::now() + Duration::from_secs(20);
         loop {
@@ -155,13 +154,13 @@ impl Browser {
         format!("/element/{}", found[ELEMENT].as_str().unwrap())
     }
 
-    /// What a person can read of an element.
+    /// The visible text of an element.
     pub(crate) fn text(&self, css: &str) -> String {
         let path = format!("{}/text", self.element(css));
         self.command("GET", &path, &Value::Null).as_str().unwrap().to_owned()
     }
 
-    /// What the browser has computed for an element.
+    /// The computed style of an element.
     pub(crate) fn style(&self, css: &str, property: &str) -> String {
         let path = format!("{}/css/{property}", self.element(css));
         self.command("GET", &path, &Value::Null).as_str().unwrap().to_owned()
@@ -213,19 +212,19 @@ impl Browser {
         }
     }
 
-    /// Pretends to be a screen of this size, light or dark.
-    pub(crate) fn screen(&self, width: u32, height: u32, colours: &str) {
+    /// Emulates a screen of this size, light or dark.
+    pub(crate) fn screen(&self, width: u32, height: u32, colors: &str) {
         let run = |command: &str, parameters: Value| {
             let body = json!({"cmd": command, "params": parameters});
             self.command("POST", "/goog/cdp/execute", &body);
         };
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500});
         run("Emulation.setDeviceMetricsOverride", size);
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": colours}]});
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": colors}]});
         run("Emulation.setEmulatedMedia", media);
     }
 
-    /// Keeps a picture, for those who ask for it with the variable `SCREENSHOTS`.
+    /// Saves a screenshot if the variable `SCREENSHOTS` is set.
     pub(crate) fn picture(&self, name: &str) {
         let Some(directory) = std::env::var_os("SCREENSHOTS").map(PathBuf::from) else {
             return;
@@ -237,12 +236,12 @@ impl Browser {
     }
 }
 
-/// Waits for the line in which a driver says where it listens.
+/// Waits for the line in which a driver prints its address.
 fn port_of(driver: &mut Child) -> u16 {
     let output = BufReader::new(driver.stdout.take().unwrap());
     let (said, hears) = mpsc::channel();
-    // A thread of its own, because a driver that says nothing would never let go; it also keeps
-    // the pipe open for what the driver may say later.
+    // A separate thread, because a silent driver would block forever; it also keeps the pipe open
+    // for later output.
     thread::spawn(move || {
         for line in output.lines().map_while(Result::ok) {
             if let Some(port) = line.split("successfully on port ").nth(1) {
@@ -256,7 +255,7 @@ fn port_of(driver: &mut Child) -> u16 {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Without its session, the browser would outlive its driver.
+        // Without ending its session, the browser would outlive its driver.
         if !self.session.is_empty() {
             let _gone_already = self.exchange("DELETE", &format!("/session/{}", self.session), "");
         }

@@ -1,4 +1,4 @@
-//! A simulator with examples, and a connection to it, for tests of what operations mean.
+//! A simulator with examples and a connection to it, for tests of the behavior of operations.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) async fn world() -> World {
     World::of(builder.start().await.unwrap()).await
 }
 
-/// The id of the first example of a resource.
+/// The ID of the first example of a resource.
 pub(crate) fn id(resource: &str) -> String {
     examples::id(resource, 1)
 }
@@ -40,7 +40,7 @@ impl World {
         ask.send_on(&self.line).await
     }
 
-    /// A success with a body.
+    /// A successful response with a body.
     async fn done(&self, method: &str, target: &str, body: Option<&Value>) -> Value {
         let answer = self.send(method, target, body).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -80,17 +80,17 @@ impl World {
     }
 }
 
-/// The ids of a list.
+/// The IDs of a list.
 pub(crate) fn ids(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect()
 }
 
-/// A moment so many minutes from now.
+/// A time this many minutes from now.
 pub(crate) fn at(minutes: i64) -> String {
     Timestamp::now().checked_add(SignedDuration::from_mins(minutes)).unwrap().to_string()
 }
 
-/// So many minutes.
+/// This many minutes.
 pub(crate) fn minutes(number: u64) -> Duration {
     Duration::from_secs(number * 60)
 }
@@ -105,7 +105,7 @@ pub(crate) async fn event(world: &World, routing_key: &str, key: &str) -> u16 {
     ask.header("authorization", "").json(&event).send().await.status
 }
 
-/// The body of a service, with more members than it needs.
+/// The body of a service, with optional members.
 pub(crate) fn service(more: Value) -> Value {
     let mut service = json!({
         "type": "service", "name": "Queue", "escalation_policy": reference("escalation_policy"),

@@ -6,7 +6,7 @@ use workflow_node_sdk::declare::{
 };
 use workflow_node_sdk::literal;
 
-/// Every list: the service names the next page in the header `Link`.
+/// Every list: the service returns the next page in the header `Link`.
 const LIST: Answer = Answer::List("", &Paging::Link(Link::new().limit("per_page", 100)));
 
 static OWNER: Param =

@@ -1,5 +1,5 @@
-//! The trigger: a webhook of a repository. The host makes the signing secret, and the node sees a
-//! handle in its place.
+//! The trigger: a webhook of a repository. The host generates the signing secret, and the node sees
+//! a handle in its place.
 
 use workflow_node_sdk::declare::{Example, Field, FieldKind, Kind, Output, Param, Trigger};
 use workflow_node_sdk::documents::{

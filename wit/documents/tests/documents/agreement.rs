@@ -94,7 +94,7 @@ fn check_round_trip<D: Document + PartialEq + std::fmt::Debug>() {
 }
 
 #[test]
-fn what_a_schema_allows_parses_and_is_written_again_as_it_was() {
+fn valid_documents_are_parsed_and_written_unchanged() {
     each!(check_round_trip);
 }
 

@@ -40,7 +40,7 @@ fn example() -> Example {
 }
 
 #[test]
-fn a_node() {
+fn a_node_is_built_as_its_document() {
     let least_action = Action::new(
         "incident.get",
         "Get",
@@ -106,7 +106,7 @@ fn credential_type(grant: impl Into<Grant>, placement: Placement) -> CredentialT
 }
 
 #[test]
-fn credential_types() {
+fn credential_types_are_built_as_their_document() {
     let urls = || vec!["https://id.example.com/x".to_owned()];
     let header = Placement::header("authorization", "Bearer {access_token}", [api()]);
     let least = credential_type(Grant::Fixed, Placement::query("key", "{key}", [api()]));
@@ -179,7 +179,7 @@ fn credential_types() {
 }
 
 #[test]
-fn a_configuration() {
+fn a_configuration_is_built_as_its_document() {
     let least = Configuration::new([api()]);
     let oauth = OauthConfiguration::new("https://id.example.com/token", ["read".to_owned()]);
     let everything = least
@@ -198,7 +198,7 @@ fn a_configuration() {
 }
 
 #[test]
-fn a_token_grant() {
+fn a_token_grant_is_built_as_its_document() {
     let claims = serde_json::Map::from_iter([("sub".to_owned(), json!("u"))]);
     check(&[
         TokenGrant::default(),
@@ -207,7 +207,7 @@ fn a_token_grant() {
 }
 
 #[test]
-fn an_identity() {
+fn an_identity_is_built_as_its_document() {
     let everything = Identity::new("It is accepted.")
         .account(Account::default().id("A").name("Acme").subdomain("acme"))
         .user(User::default().id("U").name("Ada").email("ada@example.com").role("admin"))
@@ -219,7 +219,7 @@ fn an_identity() {
 }
 
 #[test]
-fn options() {
+fn options_are_built_as_their_document() {
     let query = OptionsQuery::for_action("incident.get", "id");
     let full = query.clone().version(1).parameters([("a", 1)]).search("x").cursor("c").limit(5);
     assert_eq!(full.form(), "incident.get");
@@ -232,7 +232,7 @@ fn options() {
 }
 
 #[test]
-fn options_of_calls() {
+fn options_of_calls_are_built_as_their_document() {
     check(&[
         CallOptions::default(),
         CallOptions::default().concurrency(4).continue_on_fail(true).finish_items(true),
@@ -244,7 +244,7 @@ fn options_of_calls() {
 }
 
 #[test]
-fn triggers() {
+fn triggers_are_built_as_their_document() {
     let trigger =
         |delivery: Delivery| Trigger::new("event", "Event", "Starts.", parameters(), delivery);
     let signature = Signature::new(

@@ -43,7 +43,7 @@ class Connection:
         connect_timeout: float,
         idle_timeout: float,
     ) -> Connection:
-        """A connection. What is not given comes from the environment."""
+        """A connection. Missing settings are read from the environment."""
         url = url or os.environ.get("WORKFLOW_NODE_URL") or DEFAULT_URL
         token = token or os.environ.get("WORKFLOW_NODE_TOKEN")
         if not token:
@@ -95,7 +95,7 @@ class Connection:
         )
 
     def broken(self, error: Exception) -> Broken:
-        """What the protocol learns of a connection that failed."""
+        """A failed connection, as the protocol sees it."""
         reason = str(error) or type(error).__name__
         broken = Broken(f"The connection to {self.url} failed: {reason}")
         broken.__cause__ = error
@@ -103,6 +103,6 @@ class Connection:
 
 
 def response(received: httpx.Response, body: bytes) -> Response:
-    """What the protocol needs of a response."""
+    """The parts of a response that the protocol needs."""
     headers = {name.lower(): value for name, value in received.headers.items()}
     return Response(received.status_code, headers, body)

@@ -341,7 +341,7 @@ def _body(head: Json, items: Iterable[Mapping[str, Any]]) -> Body:
 
 
 class Resumption:
-    """What of a stream the caller has received, so that a repeated stream continues it."""
+    """The part of a stream that the caller has received, so that a repeated stream continues it."""
 
     def __init__(self) -> None:
         self._ended: set[int] = set()

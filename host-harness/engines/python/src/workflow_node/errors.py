@@ -88,7 +88,7 @@ class PermissionDeniedError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """What the request names does not exist, or the token may not know of it (404)."""
+    """The requested object does not exist, or is not visible to the token (404)."""
 
 
 class ConflictError(ApiError):

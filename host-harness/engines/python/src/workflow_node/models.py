@@ -1,4 +1,4 @@
-"""What the API returns. Members that this version does not know are ignored."""
+"""The responses of the API. Members that this version does not know are ignored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Token:
-    """What a token may use. Where a list is `None`, everything is allowed."""
+    """The permissions of a token. If a list is `None`, everything is allowed."""
 
     name: str
     tenant: str
@@ -143,7 +143,7 @@ class Action:
     effect: str
     """`read`, `create`, `update`, `delete`, or `execute`."""
     idempotency: str
-    """What repeating it does: `safe`, `idempotent`, `keyed`, or `none`."""
+    """Effect of repeating it: `safe`, `idempotent`, `keyed`, or `none`."""
     slots: Mapping[str, Slot]
 
     @classmethod
@@ -368,7 +368,7 @@ class ItemEnd:
 
 
 Event = Record | ItemEnd | ExecutionStatus
-"""What a stream of results consists of."""
+"""The parts of a stream of results."""
 
 
 @dataclass(frozen=True)
@@ -449,7 +449,7 @@ class ExecutionResult:
 
     @property
     def failed_items(self) -> list[ItemResult]:
-        """Items that have no result of their own, or an error."""
+        """Items without a result, or with an error."""
         return [item for item in self.items if item.status != "ok"]
 
     def raise_for_errors(self, *, failed_items: bool = True) -> None:

@@ -1,4 +1,4 @@
-//! What was last read by reference: read anew after a while, and when a service refuses it. Tasks that
+//! What was last read by reference: read again after a while, and when a service refuses it. Tasks that
 //! want the same secret wait for one read.
 
 use std::collections::{BTreeMap, HashMap};

@@ -91,7 +91,7 @@ fn in_time(
             // With room for all of it, nothing is left behind in memory by a buffer that grows.
             let mut bytes = Zeroizing::new(Vec::with_capacity(most));
             let read = source.take(most as u64).read_to_end(&mut bytes);
-            // Whoever waited may have given up.
+            // The waiting task may have been dropped.
             drop(sender.send(read.map(|_| bytes)));
         });
     reading.map_err(|error| format!("{error}. Retry later"))?;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_with_a_next_step_and_without_the_secret() {
+    fn an_unreadable_secret_is_an_error_with_a_next_step_and_without_the_secret() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str, content: &[u8]| {
             let path = directory.path().join(name);

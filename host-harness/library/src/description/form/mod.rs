@@ -135,6 +135,12 @@ pub struct Variant {
     pub values: Vec<Value>,
     /// Its fields, in order.
     pub fields: Vec<Field>,
+    /// Names of the fields next to the variants that must not be given with this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<String>,
+    /// Names of the fields next to the variants that are required with this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<String>,
 }
 
 /// How the choices of a field are asked for; see [`Plugin::load_options`](crate::Plugin::load_options).
@@ -331,6 +337,7 @@ impl Reading<'_> {
         let required = required(resolved(schema, self.shared));
         properties
             .into_iter()
+            .filter(|(_, property)| !is_excluded(property))
             .map(|(name, property)| {
                 let is_required = required.contains(&name.as_str());
                 self.field(name, is_required, &property, way, depth)
@@ -350,12 +357,20 @@ impl Reading<'_> {
         let mut variants = Vec::new();
         for branch in branches.iter().filter(|one| !is_null(one)) {
             let target = resolved(branch, self.shared);
+            let own = properties(branch, self.shared);
             let chooses = discriminator.map(|name| {
-                let property =
-                    properties(branch, self.shared).into_iter().find(|(one, _)| one == name);
-                property.map(|(_, property)| constants(&property)).unwrap_or_default()
+                let property = own.iter().find(|(one, _)| one == name);
+                property.map(|(_, property)| constants(property)).unwrap_or_default()
             });
+            let is_own = |name: &&str| own.iter().any(|(one, _)| one == name);
+            let excluded = own.iter().filter(|(_, property)| is_excluded(property));
             variants.push(Variant {
+                excluded: excluded.map(|(name, _)| name.clone()).collect(),
+                required: required(target)
+                    .into_iter()
+                    .filter(|name| !is_own(name))
+                    .map(str::to_owned)
+                    .collect(),
                 title: text(target, "title").to_owned(),
                 description: text(target, "description").to_owned(),
                 type_in_words: type_in_words(branch, self.shared),
@@ -422,6 +437,11 @@ impl Reading<'_> {
             name,
         }
     }
+}
+
+/// Whether the schema of a property accepts no value.
+fn is_excluded(property: &Value) -> bool {
+    property == &Value::Bool(false)
 }
 
 fn discriminator(schema: &Value) -> Option<String> {
@@ -544,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_say_which_value_chooses_them_and_have_fields_of_their_own() {
+    fn variants_have_a_selecting_value_and_separate_fields() {
         let shared = json!({"email": {"title": "Email", "type": "object", "required": ["to"],
             "properties": {"kind": {"const": "email"}, "to": {"type": "string", "format": "email"}}}});
         let schema = json!({"properties": {"channels": {"type": "array", "items": {
@@ -568,6 +588,31 @@ mod tests {
         let options = other.fields[1].options.as_ref().unwrap();
         assert_eq!(options.parameter, "channels/user");
         assert_eq!(options.depends_on.as_deref(), Some("kind"));
+    }
+
+    #[test]
+    fn variants_name_the_fields_that_they_exclude_and_require() {
+        let schema = json!({
+            "properties": {
+                "kind": {"type": "string", "enum": ["script", "job"]},
+                "script": {"type": "string"}, "job_id": {"type": "string"},
+            },
+            "oneOf": [
+                {"properties": {"kind": {"const": "script"}, "job_id": false},
+                    "required": ["kind", "script"]},
+                {"properties": {"kind": {"const": "job"}, "script": false}, "required": ["kind"]},
+            ],
+            "x-ui": {"discriminator": "kind"},
+        });
+        let form = Form::new(&schema, &Map::new());
+        let [script, job] = form.variants.as_slice() else { panic!("{form:?}") };
+        assert_eq!(
+            (&script.excluded, &script.required),
+            (&vec!["job_id".into()], &vec!["script".into()])
+        );
+        assert_eq!((&job.excluded, job.required.len()), (&vec!["script".to_owned()], 0));
+        let names: Vec<&str> = script.fields.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, ["kind"]);
     }
 
     #[test]

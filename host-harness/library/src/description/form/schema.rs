@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_is_told_in_words() {
+    fn a_type_is_described_in_words() {
         let shared = json!({"id": {"type": "string"}, "loop": {"$ref": "#/$defs/loop"},
             "nest": {"type": "array", "items": {"$ref": "#/$defs/nest"}}});
         let shared = shared.as_object().unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_stand_in_the_order_of_the_form() {
+    fn properties_have_the_order_of_the_form() {
         let schema =
             json!({"properties": {"a": {}, "b": {}, "c": {}}, "x-ui": {"order": ["c", "a"]}});
         let names: Vec<String> =

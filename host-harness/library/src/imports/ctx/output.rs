@@ -114,7 +114,7 @@ impl WorkflowNodeCtx {
         // What the engine has received, a resumed execution yields again: what it follows from is
         // written first.
         if let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) {
-            journal.flush(false).await.map_err(wasmtime::Error::msg)?;
+            journal.flush(false).await.map_err(|error| wasmtime::Error::msg(error.reason()))?;
         }
         if !records.is_empty() {
             self.observer.output(item, &records).await;

@@ -129,7 +129,7 @@ async fn o20_only_an_endpoint_that_is_approved_and_configured_and_https_is_asked
         world.request.plugin = Some(crate::Digest::of(b"another component"));
     };
     assert!(refused(&unapproved).await.contains("was not approved"));
-    // Stored for an endpoint that the approved description does not name, or that is no https.
+    // Stored for an endpoint that the approved description does not name, or that does not use https.
     for (url, reason) in [
         ("https://evil.test/token", "was not approved"),
         ("http://id.test/token", "is not https"),

@@ -1,5 +1,5 @@
-//! The life of tokens against a service in this process, over real sockets: what it was asked, what
-//! stands in the store afterwards, and what a caller gets.
+//! The life of tokens against a service in this process, over real sockets: the requests that it
+//! received, the content of the store, and the results of callers.
 
 mod endpoint;
 #[cfg(unix)]

@@ -20,7 +20,7 @@ const LEASE: &str = "WORKFLOW_NODE_TEST_LEASE";
 /// got.
 #[test]
 #[allow(clippy::print_stdout)]
-fn another_process() {
+fn this_process_plays_another_one() {
     let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else {
         return;
     };
@@ -46,7 +46,7 @@ fn another_process() {
 fn spawn(world: &World, tasks: u32, lease: u64, crash_at: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", "oauth::tests::processes::another_process", "--nocapture"])
+        .args(["--exact", "oauth::tests::processes::this_process_plays_another_one", "--nocapture"])
         .env(DIRECTORY, world.directory.path())
         .env(PORT, world.service.port.to_string())
         .env(TASKS, tasks.to_string())
@@ -126,7 +126,7 @@ async fn o15_a_hundred_kills_leave_no_torn_record_and_no_wrong_status() {
             let (success, lines) = output(child).await;
             assert!(!success && lines.is_empty(), "{context}: it was to be killed: {lines:?}");
             assert_eq!(world.service.asked(), asked, "{context}");
-            // What stands in the store is one revision or the other, whole.
+            // The store contains one revision or the other, completely.
             let stored = world.store.read(&ConnectionKey::of("work")).unwrap();
             let tokens = (
                 stored.connection.revision,

@@ -1,4 +1,4 @@
-//! Renewing: O11 to O16, O19 and what comes of each answer of a token endpoint.
+//! Renewing: O11 to O16, O19, and the result of each response of a token endpoint.
 
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ async fn o14_who_lost_the_lease_before_sending_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o15_a_refresh_whose_answer_was_lost_is_told_as_such_and_not_sent_again() {
+async fn o15_a_refresh_whose_response_was_lost_is_reported_and_not_sent_again() {
     for whim in [Whim::DoAndClose, Whim::Answer(200, "{\"access_tok".into()), Whim::Close] {
         let world = World::with(new(Some(now() + 10_000), Some(3_600_000)), None, fast()).await;
         world.service.whim(whim.clone());

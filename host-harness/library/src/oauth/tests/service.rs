@@ -18,7 +18,7 @@ pub(super) enum Whim {
     DoAndClose,
     /// Closes the connection without doing anything.
     Close,
-    /// Does it, and answers with members of one's own.
+    /// Carries it out, and responds with custom members.
     Answered(String),
 }
 
@@ -164,7 +164,7 @@ impl Service {
                 *spent == token && at.elapsed().as_millis() < u128::from(state.grace)
             });
             if state.spent.contains(&token) && !in_grace {
-                // A token that was spent before: whoever has it may have stolen it.
+                // A token that was spent before: it may have been stolen.
                 state.family_revoked = true;
                 state.live = None;
                 return error("invalid_grant");

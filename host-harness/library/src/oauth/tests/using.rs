@@ -1,4 +1,4 @@
-//! Who may use what: modes, owners, actions, scopes, and what is told about it.
+//! Who may use what: modes, owners, actions, scopes, and the reports about them.
 
 use std::sync::{Arc, Mutex};
 
@@ -155,7 +155,7 @@ impl CredentialEvents for Heard {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_depend_on_a_credential_are_told_of_its_end() {
+async fn dependents_of_a_credential_are_notified_of_its_end() {
     let world = World::with(fresh(), None, fast()).await;
     let heard = Arc::new(Heard::default());
     let description = description(None);
@@ -203,7 +203,7 @@ async fn those_who_depend_on_a_credential_are_told_of_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_the_service_refuses_is_told_as_such_until_it_works_again() {
+async fn a_refused_credential_is_reported_as_such_until_it_works_again() {
     let mut fixed = fresh();
     fixed.secrets.remove("refresh_token");
     let world = World::with(fixed, None, fast()).await;

@@ -29,7 +29,7 @@ impl Run<'_> {
         kind: Kind,
         items: &[Value],
     ) -> Result<(), Error> {
-        // Whoever resumes it would not have its credentials.
+        // A later process would not have its credentials.
         if !self.execution.inline_credentials.is_empty() {
             return Ok(());
         }
@@ -117,8 +117,8 @@ impl Run<'_> {
                 .iter()
                 .try_for_each(|text| recorder.handles(text.as_bytes(), &lookup))
                 .and_then(|()| recorder.push(Record::Items { digests, texts }))
-                .map_err(JournalError::Unwritable)?;
-            recorder.relieve().await.map_err(JournalError::Unwritable)?;
+                .map_err(JournalError::from)?;
+            recorder.relieve().await.map_err(JournalError::from)?;
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Run<'_> {
         }
         let stopped = self.stopped.as_ref().map(Error::stop_reason);
         let not_begun = self.not_begun().message;
-        // Whoever reads a journal without an end replays it, and finds the same.
+        // A reader of a journal without an end replays it, and gets the same result.
         drop(recorder.push(Record::Ended { stopped, not_begun }));
         recorder.close().await;
     }
@@ -244,7 +244,7 @@ impl Run<'_> {
         Ok(outcomes)
     }
 
-    /// What came of the items of a portion of which only digests are kept.
+    /// Results of the items of a portion of which only digests are stored.
     pub(in crate::plugin) fn without_output(
         &mut self,
         recorded: &PortionRecord,
@@ -283,7 +283,7 @@ impl Run<'_> {
         self.failed += outcomes.iter().filter(|outcome| !outcome.is_ok()).count() as u64;
     }
 
-    /// Whether what came of a recorded portion is what came of it when it was recorded.
+    /// Whether a recorded portion has the same result as when it was recorded.
     pub(super) fn compare(
         &self,
         first: u32,
@@ -318,13 +318,13 @@ impl Run<'_> {
         }
     }
 
-    /// Records what came of a portion.
+    /// Records the result of a portion.
     pub(super) fn record_end(&self, items: Vec<ItemEnd>) -> Result<(), Error> {
         let Some(journal) = self.recorder() else { return Ok(()) };
         let stopped = self.stopped.as_ref().map(Error::stop_reason);
         journal
             .push(Record::PortionEnded { items, stopped })
-            .map_err(|reason| Cause::Stopped(reason).into())
+            .map_err(|error| Cause::Stopped(error.reason()).into())
     }
 }
 

@@ -8,8 +8,8 @@ use rusqlite::{Connection as Database, OptionalExtension as _, params};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::Failure;
 use super::row::SubscriptionRow;
-use super::{Failure, failed};
 use crate::limits::TriggerLimits;
 use crate::store::record::{signed, unsigned};
 use crate::store::{SqliteStore, StoreError};
@@ -182,7 +182,7 @@ impl SqliteStore {
             let room = self.events_fit(database, &id, 0, limits)?;
             Ok(room.map_err(|reason| TriggerStoreError::Full { name: name.to_owned(), reason }))
         })
-        .map_err(|error| failed(&error))?
+        .map_err(TriggerStoreError::failed)?
     }
 
     fn events_fit(
@@ -279,7 +279,7 @@ impl SqliteStore {
                 .optional();
             pending.map(Ok).map_err(|error| self.failed(error))
         })
-        .map_err(|error| failed(&error))?
+        .map_err(TriggerStoreError::failed)?
     }
 
     pub(super) fn settle_delivery(
@@ -385,7 +385,7 @@ impl SqliteStore {
             event.event = RawValue::from_string(json).map_err(|_| row.tampered())?;
             Ok(Ok(Some(event)))
         })
-        .map_err(|error| failed(&error))?
+        .map_err(TriggerStoreError::failed)?
     }
 }
 

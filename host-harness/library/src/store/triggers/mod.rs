@@ -16,7 +16,6 @@ use super::record::{signed, unsigned};
 use super::schema::Opened;
 use super::seal;
 use super::{SqliteStore, StoreError};
-use crate::error::chain;
 use crate::limits::TriggerLimits;
 use crate::trigger::{
     Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, SubscriptionKey,
@@ -125,7 +124,7 @@ impl SqliteStore {
                 }
             })
         });
-        changed.map_err(|error| refusal.unwrap_or_else(|| failed(&error)))
+        changed.map_err(|error| refusal.unwrap_or_else(|| TriggerStoreError::failed(error)))
     }
 
     fn row_or_refusal(&self, database: &Database, name: &str) -> Result<SubscriptionRow, Failure> {
@@ -139,22 +138,22 @@ impl SqliteStore {
     ) -> Result<u64, TriggerStoreError> {
         let name = &keep.subscription.key().to_string();
         let mut id = vec![0; 16];
-        seal::fill_random(&mut id).map_err(|error| failed(&error))?;
+        seal::fill_random(&mut id).map_err(TriggerStoreError::failed)?;
         self.changing(|database, opened| {
             let before = self.subscription_row(database, name)?;
-            let id = match (&before, replacing) {
+            let id = match (before, replacing) {
                 (Err(_), None) => id,
                 (Ok(_), None) => {
                     return Err(Failure::Trigger(TriggerStoreError::Exists(name.clone())));
                 }
-                (Err(error), Some(_)) => return Err(Failure::Trigger(error.clone())),
+                (Err(error), Some(_)) => return Err(Failure::Trigger(error)),
                 (Ok(row), Some(revision)) if unsigned(row.revision) != revision => {
                     return Err(Failure::Trigger(TriggerStoreError::Changed(name.clone())));
                 }
                 (Ok(row), Some(_)) => {
-                    // Sealing anew what others have changed would make it good.
+                    // Resealing a row that others have changed would legitimize the change.
                     row.open(opened)?;
-                    row.id.clone()
+                    row.id
                 }
             };
             let mut subscription = keep.subscription.clone();
@@ -173,13 +172,9 @@ impl SqliteStore {
         let store = self.clone();
         match tokio::task::spawn_blocking(move || work(&store)).await {
             Ok(result) => result,
-            Err(error) => Err(TriggerStoreError::Failed(error.to_string())),
+            Err(error) => Err(TriggerStoreError::failed(error)),
         }
     }
-}
-
-fn failed(error: &StoreError) -> TriggerStoreError {
-    TriggerStoreError::Failed(chain(&error))
 }
 
 #[async_trait]
@@ -191,7 +186,7 @@ impl TriggerStore for SqliteStore {
                     let rows = rows(database).map_err(|error| store.failed(error))?;
                     rows.iter().map(|row| Ok(row.open(opened)?.subscription)).collect()
                 })
-                .map_err(|error| failed(&error))
+                .map_err(TriggerStoreError::failed)
         })
         .await
     }
@@ -204,7 +199,7 @@ impl TriggerStore for SqliteStore {
                     Ok(row) => Ok(Ok(row.open(opened)?)),
                     Err(error) => Ok(Err(error)),
                 })
-                .map_err(|error| failed(&error))?
+                .map_err(TriggerStoreError::failed)?
         })
         .await
     }

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_entered_becomes_parameters_of_the_types_of_the_form() {
+    fn entered_values_become_parameters_of_the_types_of_the_form() {
         let (parameters, problems) = read(&[
             ("p/title", " Disk full "),
             ("p/urgency", "\"low\""),
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_blank_is_left_out_and_what_is_required_is_asked_for() {
+    fn blank_fields_are_omitted_and_required_ones_are_demanded() {
         let (parameters, problems) =
             read(&[("p/title", "  "), ("p/urgency", ""), ("p/body/text", ""), ("n/rules", "0")]);
         assert_eq!(parameters, json!({"urgency": "high"}), "a default is what the form shows");

@@ -1,4 +1,4 @@
-//! Checks that what forms refer to exists, and that their choices can be loaded.
+//! Checks that references in forms exist, and that their choices can be loaded.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -34,7 +34,7 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>, known: &[Kno
             }
         });
     }
-    // Of many fields, some from everywhere.
+    // Of many fields, a selection from all parts.
     let step = queries.len().div_ceil(results.plan.sample.max(1)).max(1);
     let total = queries.len().div_ceil(step);
     for (done, (action, one, call, field)) in queries.into_iter().step_by(step).enumerate() {
@@ -51,7 +51,7 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>, known: &[Kno
     results.add(ID, judgement, started.elapsed());
 }
 
-/// Checks names in the description that refer to something in it.
+/// Checks names in the description that refer to other parts of it.
 fn described(bench: &Bench, judgement: &mut Judgement) {
     let node = &bench.plugin.description().node;
     for action in &node.actions {
@@ -67,7 +67,7 @@ fn described(bench: &Bench, judgement: &mut Judgement) {
             let Some(on) = field.options.as_ref().and_then(|call| call.depends_on.as_ref()) else {
                 return;
             };
-            // A field of an object may depend on one beside the object.
+            // A field of an object may depend on one next to the object.
             let is_known = beside.contains(on.as_str()) || form.field(on).is_some();
             let problem = (!is_known)
                 .then(|| format!("it depends on the field `{on}`, which the form does not have"));
@@ -77,7 +77,7 @@ fn described(bench: &Bench, judgement: &mut Judgement) {
     }
 }
 
-/// Loads the choices of a field with answers of every shape, until one is understood.
+/// Loads the choices of a field with responses of every shape, until one is understood.
 async fn load(
     bench: &Bench,
     known: &Known,
@@ -128,8 +128,8 @@ async fn load(
     judgement.skip(subject, format!("the node does not understand generated answers ({reason})"));
 }
 
-/// The path of a field with places in lists, as far as parameters have it, and whether they have what
-/// it depends on.
+/// The path of a field with list positions, as far as parameters contain it, and whether they
+/// contain what it depends on.
 fn placed(call: &OptionsCall, parameters: &Value) -> (String, bool) {
     let mut path = Vec::new();
     let mut at = Some(parameters);

@@ -1,4 +1,4 @@
-//! Checks of what a node makes of the errors of a service.
+//! Checks how a node interprets the errors of a service.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::loopback::Reply;
 /// Longer than any call may take.
 const RETRY_AFTER: &str = "2000000";
 
-/// What the service answers, and what the node may make of it.
+/// The response of the service, and the acceptable results of the node.
 pub(super) struct Case {
     pub(super) id: &'static str,
     replies: &'static LazyLock<Vec<Reply>>,
@@ -90,7 +90,7 @@ pub(super) static CASES: &[Case] = &[
             true => &[Kind::Unavailable],
             false => &[Kind::Unavailable, Kind::OutcomeUnknown],
         },
-        // What is not read cannot be wrong.
+        // An unread response cannot be wrong.
         may_succeed: |known| !known.returns_answer,
     },
 ];

@@ -1,4 +1,4 @@
-//! Checks that need several items at once: concurrency, order, and determinism.
+//! Checks with several items at once: concurrency, order, and determinism.
 
 use std::time::Instant;
 
@@ -9,10 +9,10 @@ use crate::check::report::Judgement;
 use crate::check::service::Behavior;
 use crate::loopback::Reply;
 
-/// How many items run at once.
+/// How many items run concurrently.
 const ITEMS: usize = 4;
 
-/// Runs a sample of the actions with several items twice, and judges what both runs show.
+/// Runs a sample of the actions with several items twice, and judges both runs.
 pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>, known: &[Known]) {
     let ids = ["determinism", "concurrency", "order"];
     if !ids.iter().any(|id| results.plan.wants(id)) {
@@ -81,7 +81,7 @@ fn judge_concurrency(known: &Known, ran: &Ran, judgement: &mut Judgement) {
     judgement.judge(name, problem);
 }
 
-/// What two runs of the same items did differently.
+/// The differences between two runs of the same items.
 fn difference(one: &Ran, other: &Ran) -> Option<String> {
     let requests = |ran: &Ran| {
         let mut all: Vec<(String, String)> =
@@ -106,7 +106,7 @@ fn difference(one: &Ran, other: &Ran) -> Option<String> {
     })
 }
 
-/// Where two texts begin to differ, in short.
+/// Where two texts begin to differ, shortened.
 fn first_difference(one: &str, other: &str) -> String {
     let at = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
     let part = |text: &str| {

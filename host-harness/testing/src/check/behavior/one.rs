@@ -1,4 +1,4 @@
-//! Checks that need one item: examples, cancellation, paging, and writes.
+//! Checks with one item: examples, cancellation, paging, and writes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::check::report::Judgement;
 use crate::check::service::{Behavior, Seen};
 use crate::loopback::Reply;
 
-/// Pages after which a list that repeats itself does not end.
+/// Number of pages after which a repeating list counts as endless.
 const MOST_PAGES: usize = 60;
 /// How often a list may send the same request. Pages that are read ahead may be read again.
 const MOST_REPEATED: usize = 3;
@@ -27,7 +27,7 @@ pub(super) async fn example(bench: &Bench, known: &Known, title: &str, judgement
     if known.quality != Quality::Failed {
         return judgement.pass();
     }
-    // Its first answer has said why; the kind decides whose fault it is.
+    // Its first response explains the failure; the kind decides whether the node caused it.
     let items = vec![known.parameters.clone()];
     let ran = bench.run_known(known, items, Behavior::Answers).await;
     if let Some(stopped) = ran.stopped() {
@@ -133,7 +133,7 @@ async fn paged(
     bench.run_until(&known.action, items, Behavior::Answers, answering, Some(until)).await
 }
 
-/// Parameters that ask for the whole list, where the action has a parameter for it.
+/// Parameters that request the whole list, if the action has a parameter for it.
 fn asking_for_all(known: &Known, bench: &Bench) -> Value {
     let mut parameters = known.parameters.clone();
     if let (true, Value::Object(members)) = (takes(known, bench, "all", "boolean"), &mut parameters)
@@ -203,7 +203,7 @@ pub(super) async fn writes(judging: &mut Judging<'_>) {
     }
 }
 
-/// A request that came more than once.
+/// A request that was sent more than once.
 fn repeated(writes: &[&Seen]) -> Option<(String, usize)> {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for one in writes {
@@ -213,7 +213,7 @@ fn repeated(writes: &[&Seen]) -> Option<(String, usize)> {
     Some((twice.in_short(), times.get(twice.fingerprint.as_str()).copied()?))
 }
 
-/// A request that came again to the same path in another form.
+/// A request that was sent again to the same path in another form.
 fn differing(writes: &[&Seen]) -> Option<String> {
     let key = |one: &Seen| {
         let headers = one.request.headers.iter();

@@ -1,4 +1,4 @@
-//! Corrections of the published schema. Each says where it applies, what it sets, and why.
+//! Corrections of the published schema. Each states where it applies, what it sets, and the reason.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -8,21 +8,22 @@ use serde_json::{Map, Value, json};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Amendment {
-    /// The operations; `*` means all.
+    /// Names of the operations; `*` means all.
     pub operations: Vec<String>,
-    /// What is corrected: `body`, or the way to a field, for instance `body.incident.title` or
-    /// `query.since`. `query.*[]` means every query parameter whose name ends in `[]`, and
-    /// `body.*.*` every member but `type` of the object that the body brings. `operation` means the
+    /// The place that is corrected: `body`, or the path to a field, such as `body.incident.title`
+    /// or `query.since`. `query.*[]` means every query parameter whose name ends in `[]`, and
+    /// `body.*.*` means every member except `type` of the object in the body. `operation` means the
     /// operation itself.
     pub at: String,
-    /// The attributes that are set; null takes one away. Null as a whole takes the place away.
+    /// The attributes that are set; null removes one. If the whole value is null, the place is
+    /// removed.
     pub set: Value,
-    /// Why.
+    /// Reason for the correction.
     pub reason: String,
 }
 
 impl Amendment {
-    /// Corrects a row, and says whether that changed anything.
+    /// Corrects a row, and returns whether that changed anything.
     pub(super) fn apply(&self, row: &mut Value) -> bool {
         let id = row["id"].as_str().unwrap_or_default();
         if !self.operations.iter().any(|name| name == "*" || name == id) {
@@ -71,7 +72,7 @@ impl Amendment {
     }
 }
 
-/// Corrects a field below a place: in its members, or in those of each variant that has it.
+/// Corrects a field below a place: in its members, or in those of each variant that contains it.
 fn set_below(place: &mut Value, names: &[&str], attributes: &Value) {
     let Some((name, rest)) = names.split_first() else {
         set(place, attributes);
@@ -103,7 +104,7 @@ fn set_below(place: &mut Value, names: &[&str], attributes: &Value) {
     set_below(named(&mut place["fields"], name), rest, attributes);
 }
 
-/// The field of a list that has this name; a new one when there is none.
+/// The field with this name in a list; appended if there is none.
 fn named<'a>(list: &'a mut Value, name: &str) -> &'a mut Value {
     if !list.is_array() {
         *list = json!([]);
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_can_be_corrected_made_and_taken_away() {
+    fn a_place_can_be_corrected_added_and_removed() {
         let amendment = |at: &str, set: Value| Amendment {
             operations: vec!["one".to_owned()],
             at: at.to_owned(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// What a value is.
+/// Type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Basic {
     /// A string.
@@ -16,7 +16,7 @@ pub enum Basic {
     Flag,
     /// An object.
     Record,
-    /// Anything.
+    /// Any value.
     Any,
 }
 
@@ -39,113 +39,115 @@ impl Basic {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Field {
-    /// Its name; that of a query parameter may end in `[]`.
+    /// Its name; the name of a query parameter may end in `[]`.
     pub name: String,
-    /// What it is, or what its items are; see [`Field::kind`] and [`Field::is_list`].
+    /// Its type, or the type of its items; see [`Field::kind`] and [`Field::is_list`].
     #[serde(rename = "type", deserialize_with = "kind")]
     kind: (Basic, bool),
-    /// What the schema says; see [`Field::must_be_sent`].
+    /// Whether the schema marks it as required; see [`Field::must_be_sent`].
     #[serde(default)]
     pub required: bool,
     /// Whether it may be null.
     #[serde(default)]
     pub nullable: bool,
-    /// Whether the schema says that only PagerDuty writes it.
+    /// Whether the schema marks it as read-only.
     #[serde(default)]
     pub read_only: bool,
-    /// Whether no answer shows it.
+    /// Whether it is write-only.
     #[serde(default)]
     pub write_only: bool,
-    /// Whether PagerDuty advises against it.
+    /// Whether it is deprecated.
     #[serde(default)]
     pub deprecated: bool,
-    /// The values that it may have; of each item, where it is a list. Empty when any will do.
+    /// The allowed values; for a list, of its items. Empty if every value is allowed.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
-    /// What PagerDuty takes when it is missing.
+    /// The default that PagerDuty applies if it is missing.
     #[serde(default)]
     pub default: Option<Value>,
-    /// How its text is to be read, for instance `date-time`.
+    /// Format of its text, such as `date-time`.
     #[serde(default)]
     pub format: Option<String>,
-    /// The least number.
+    /// Minimum of a number.
     #[serde(default)]
     pub minimum: Option<i64>,
-    /// The greatest number.
+    /// Maximum of a number.
     #[serde(default)]
     pub maximum: Option<i64>,
-    /// The least number of characters.
+    /// Minimum number of characters.
     #[serde(default)]
     pub min_length: Option<usize>,
-    /// The greatest number of characters.
+    /// Maximum number of characters.
     #[serde(default)]
     pub max_length: Option<usize>,
-    /// The least number of items.
+    /// Minimum number of items.
     #[serde(default)]
     pub min_items: Option<usize>,
-    /// The greatest number of items.
+    /// Maximum number of items.
     #[serde(default)]
     pub max_items: Option<usize>,
-    /// Whether text of nothing but spaces is refused.
+    /// Whether text that consists of spaces only is refused.
     #[serde(default)]
     pub not_blank: bool,
-    /// Whether a list stands in one parameter, with commas, instead of repeating it.
+    /// Whether a list is sent as one parameter, joined by commas, instead of repeating the
+    /// parameter.
     #[serde(default)]
     pub joined: bool,
-    /// The code of the error that answers a bad value, where it is not 2001.
+    /// Code of the error for an invalid value, if it is not 2001.
     #[serde(default)]
     pub code: Option<u32>,
-    /// Other types that it may have, beside its own.
+    /// Additional types that it may have.
     #[serde(default, rename = "or")]
     pub or: Vec<String>,
-    /// Whether no two items of a list may be the same.
+    /// Whether the items of a list must be unique.
     #[serde(default)]
     pub unique_items: bool,
-    /// The regular expression that its text must match.
+    /// Regular expression that its text must match.
     #[serde(default)]
     pub pattern: Option<String>,
-    /// Whether only an example of the published document shows it.
+    /// Whether only an example of the published document contains it.
     #[serde(default)]
     pub from_example: bool,
-    /// What each value is, where it is an object whose members can have any name.
+    /// Schema of the values of an object whose members can have any name.
     #[serde(default, rename = "values")]
     pub each: Option<Box<FieldValue>>,
-    /// The member whose value decides which of the [`variants`](Field::variants) it is.
+    /// The discriminator: the member whose value determines which of the
+    /// [`variants`](Field::variants) applies.
     #[serde(default)]
     pub by: Option<String>,
-    /// What members it has beside those that all variants have.
+    /// The members of each variant in addition to those that all variants have.
     #[serde(default)]
     pub variants: Vec<Variant>,
-    /// Its members, or those of each item; also those of all variants. Empty for an object means
-    /// that nothing is known.
+    /// Its members, or those of each item, including those of all variants. Empty for an object
+    /// means that its members are unknown.
     #[serde(default)]
     pub fields: Vec<Field>,
     #[serde(skip)]
     names_object: bool,
 }
 
-/// What each value of an object is whose members can have any name.
+/// Schema of the values of an object whose members can have any name.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct FieldValue {
-    /// What it is, or what its items are, and whether it is a list.
+    /// Its type or the type of its items, and whether it is a list.
     #[serde(rename = "type", deserialize_with = "kind")]
     pub kind: (Basic, bool),
 }
 
-/// One of the forms that an object can have.
+/// One variant of an object.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Variant {
-    /// The values of the deciding member that stand for it.
+    /// The values of the discriminator that select it.
     pub is: Vec<String>,
-    /// Its own members.
+    /// The members of the variant alone.
     #[serde(default)]
     pub fields: Vec<Field>,
 }
 
-/// Adds the members of variants to those that all variants have, none of them required.
+/// Adds the members of variants, as optional members, to those that all variants have.
 pub(super) fn join_variants(fields: &mut Vec<Field>, variants: &[Variant]) {
     for variant in variants {
         for field in &variant.fields {
@@ -184,26 +186,26 @@ fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Basic, bool), D::
 }
 
 impl Field {
-    /// What it is, or what its items are when it [is a list](Field::is_list).
+    /// Its type, or the type of its items if it [is a list](Field::is_list).
     #[must_use]
     pub fn kind(&self) -> Basic {
         self.kind.0
     }
 
-    /// Whether it is a list; in a query this means that it repeats, unless it is `joined`.
+    /// Whether it is a list; a query parameter is then repeated, unless it is `joined`.
     #[must_use]
     pub fn is_list(&self) -> bool {
         self.kind.1
     }
 
-    /// Whether a request without it is incomplete. What only PagerDuty writes need not be sent,
-    /// except the `id` and the `type` of a reference, which the schema marks so, too.
+    /// Whether a request without it is incomplete. Read-only members need not be sent, except the
+    /// `id` and the `type` of a reference, which the schema marks as read-only as well.
     #[must_use]
     pub fn must_be_sent(&self) -> bool {
         self.required && (!self.read_only || self.names_object)
     }
 
-    /// Takes what the same member of another variant may be, too.
+    /// Merges the definition of the same member in another variant.
     fn join(&mut self, other: Field) {
         if self.kind != other.kind {
             self.kind.0 = Basic::Any;
@@ -258,8 +260,8 @@ fn refers(fields: &[Field]) -> bool {
     })
 }
 
-/// In an update, null takes away the value of any field that is neither Boolean, a list, an ID, nor
-/// required; section "Types" of PagerDuty's guide. No schema repeats it.
+/// In an update, null clears any field that is not a Boolean, a list, an ID, or required; see the
+/// section "Types" of PagerDuty's guide. No schema repeats this.
 pub(super) fn mark_cleared(fields: &mut [Field]) {
     for field in fields {
         let keeps = field.required || field.is_list() || field.kind.0 == Basic::Flag;

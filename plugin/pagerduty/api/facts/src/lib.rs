@@ -1,9 +1,9 @@
-//! What is known about PagerDuty's API, as data: every operation with its query, body, and response.
+//! PagerDuty's API as data: every operation with its query, body, and response.
 //!
-//! `operations.json` restates the published document, one operation a line; `pagerduty-api import`
-//! writes it. `amendments.json` says where that document is wrong or silent, each with a reason. What
-//! [`operations`] returns is amended. The forms of the node are derived from it, and the simulator
-//! judges requests by it. This crate must not depend on either.
+//! `operations.json` restates the published document, one operation per line; `pagerduty-api
+//! import` writes it. `amendments.json` states where that document is wrong or incomplete, each
+//! with a reason. [`operations`] returns amended operations. The forms of the node are derived from
+//! them, and the simulator judges requests by them. This crate must not depend on either.
 
 mod amend;
 mod fields;
@@ -29,55 +29,55 @@ const WEBHOOK_EVENTS: &str = include_str!("../../webhook-events.json");
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Operation {
-    /// Its name in the schema, for instance `createIncident`; unique.
+    /// Its unique name in the schema, such as `createIncident`.
     pub id: String,
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: String,
-    /// Its path, with names in braces where something is to be filled in.
+    /// Its path, with parameters in braces.
     pub path: String,
     /// The group under which it is documented.
     pub tag: String,
-    /// Whether PagerDuty advises against it.
+    /// Whether it is deprecated.
     #[serde(default)]
     pub deprecated: bool,
-    /// The scope that OAuth tokens need; none where the schema states none.
+    /// The scope that OAuth tokens need; none if the schema states none.
     #[serde(default)]
     pub scope: Option<String>,
-    /// Whether it changes nothing, although its method says that it does.
+    /// Whether it only reads, although its method suggests a write.
     #[serde(default)]
     pub reads: bool,
-    /// Whether it has a rate limit of its own, beside the key's.
+    /// Whether it has a separate rate limit in addition to the key's.
     #[serde(default)]
     pub operation_limit: bool,
-    /// Whether the header `From` must be there.
+    /// Whether the header `From` is required.
     #[serde(default)]
     pub from: FromHeader,
-    /// What the header `X-EARLY-ACCESS` must say.
+    /// Required value of the header `X-EARLY-ACCESS`.
     #[serde(default)]
     pub early_access: Option<String>,
-    /// What the braces of the path take, in their order.
+    /// The path parameters, in order.
     #[serde(default)]
     pub path_parameters: Vec<Field>,
     /// The query parameters.
     #[serde(default)]
     pub query: Vec<Field>,
-    /// The request body, where there is one.
+    /// The request body, if there is one.
     #[serde(default)]
     pub body: Option<Body>,
-    /// The status of success, as the schema has it.
+    /// The status of success in the schema.
     #[serde(default)]
     pub status: Option<u16>,
-    /// The body of a success; none where it has none.
+    /// The response body on success; none if there is none.
     #[serde(default)]
     pub answer: Option<Answer>,
-    /// How its list is cut into pages.
+    /// How its list is paged.
     #[serde(default)]
     pub paging: Paging,
-    /// The members of the answer that speak of pages.
+    /// The members of the response that belong to paging.
     #[serde(default)]
     pub page_fields: Vec<String>,
-    /// The time ranges that it takes, as far as PagerDuty has defaults or limits for them. A list is
-    /// read by the first.
+    /// The time ranges that it takes, if PagerDuty has defaults or limits for them. A list is read
+    /// along the first one.
     #[serde(default)]
     pub ranges: Vec<Range>,
 }
@@ -89,25 +89,25 @@ pub enum FromHeader {
     /// It does not.
     #[default]
     None,
-    /// It may be there, and only says who changed something.
+    /// It is optional, and only records who changed an object.
     Optional,
-    /// It must be there, unless the key belongs to a user.
+    /// It is required, unless the key belongs to a user.
     Required,
 }
 
-/// How a list is cut into pages.
+/// How a list is paged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 pub enum Paging {
     /// All at once.
     #[default]
     None,
-    /// `limit` and `offset` in the query; `more` in the answer.
+    /// `limit` and `offset` in the query; `more` in the response.
     #[serde(rename = "classic")]
     Classic,
-    /// The answer has the members of [`Paging::Classic`], the query has no parameters for them.
+    /// The response has the members of [`Paging::Classic`]; the query has no parameters for them.
     #[serde(rename = "classic(response only)")]
     ResponseOnly,
-    /// `limit` and `cursor`; `next_cursor` in the answer.
+    /// `limit` and `cursor`; `next_cursor` in the response.
     #[serde(rename = "cursor")]
     Cursor,
     /// `limit`, `after` and `before`.
@@ -116,7 +116,7 @@ pub enum Paging {
     /// `starting_after`, `ending_before` and `limit` in the request body.
     #[serde(rename = "starting_after(body)")]
     StartingAfter,
-    /// At most `limit`, and no way to the rest.
+    /// At most `limit` records; the rest cannot be read.
     #[serde(rename = "limit-only")]
     LimitOnly,
 }
@@ -129,16 +129,17 @@ pub struct Body {
     /// `application/json`, with one exception.
     #[serde(default = "json_type")]
     pub content_type: String,
-    /// What the schema says about the body as a whole, where it says something.
+    /// Schema of the body as a whole, if it has one.
     #[serde(default)]
     pub required: Option<bool>,
-    /// The member whose value decides which of the [`variants`](Body::variants) it is.
+    /// The discriminator: the member whose value determines which of the
+    /// [`variants`](Body::variants) applies.
     #[serde(default)]
     pub by: Option<String>,
-    /// What members it has beside those that all variants have.
+    /// The members of each variant in addition to those that all variants have.
     #[serde(default)]
     pub variants: Vec<Variant>,
-    /// The members of the outermost object; also those of all variants.
+    /// The members of the outermost object, including those of all variants.
     pub fields: Vec<Field>,
 }
 
@@ -154,56 +155,56 @@ impl Body {
     }
 }
 
-/// The body of a success.
+/// The response body on success.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Answer {
-    /// Whether it is a list with nothing around it.
+    /// Whether it is a bare list.
     #[serde(default)]
     pub bare_array: bool,
-    /// The members of the outermost object and their types, without those that speak of pages.
+    /// The members of the outermost object and their types, without those for paging.
     #[serde(default)]
     pub keys: Vec<(String, String)>,
-    /// The members that are always there.
+    /// The members that are always present.
     #[serde(default)]
     pub required: Vec<String>,
     /// The members of the published example, which may differ.
     #[serde(default)]
     pub example_keys: Vec<String>,
-    /// Where the success of a write reports what has failed.
+    /// Where a successful write reports failures.
     #[serde(default)]
     pub reports: Vec<Report>,
 }
 
-/// Where the success of a write reports what has failed.
+/// Where a successful write reports failures.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Report {
     /// Position in the body of a list, or of a number (RFC 6901).
     pub at: String,
-    /// The member of each element that says how it went: one of the results, or a list of errors.
-    /// None where each element is a failure.
+    /// The member of each element that holds its result or a list of errors. None if each element
+    /// is a failure.
     #[serde(default)]
     pub member: Option<String>,
-    /// The results that the schema documents; for a number, the result that it counts.
+    /// The results that the schema documents; for a number, the result that is counted.
     #[serde(default)]
     pub results: Vec<String>,
 }
 
-/// An event that webhooks carry.
+/// A webhook event.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct WebhookEvent {
-    /// For instance `incident.triggered`.
+    /// Its type, such as `incident.triggered`.
     pub event_type: String,
     /// The `type` of its `data`.
     pub data_type: String,
-    /// The scope that reads what it tells.
+    /// The scope that is needed to read its data.
     pub scope: Option<String>,
-    /// What there is to say about it.
+    /// Description of the event.
     #[serde(default)]
     pub note: Option<String>,
 }
@@ -249,7 +250,7 @@ fn amended(file: &str, text: &str, amendments: &[Amendment]) -> Vec<Operation> {
     operations
 }
 
-/// The files are part of the program, so a mistake in them is one of the program.
+/// The files are part of the program, so an error in them is a defect of the program.
 fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> T {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("facts/{file}: {error}"))
 }
@@ -273,20 +274,20 @@ pub fn events_api() -> &'static [Operation] {
     &facts().events
 }
 
-/// Where the published schema was corrected, and why.
+/// The amendments of the published schema, with their reasons.
 #[must_use]
 pub fn amendments() -> &'static [Amendment] {
     &facts().amendments
 }
 
-/// Every event that webhooks carry; the last one is the ping, to which nobody can subscribe.
+/// Every webhook event. The last one is the ping, which cannot be subscribed to.
 #[must_use]
 pub fn webhook_events() -> &'static [WebhookEvent] {
     static EVENTS: OnceLock<Vec<WebhookEvent>> = OnceLock::new();
     EVENTS.get_or_init(|| read("webhook-events.json", WEBHOOK_EVENTS))
 }
 
-/// Every scope that an operation needs, deprecated operations left out.
+/// Every scope that an operation needs, excluding deprecated operations.
 #[must_use]
 pub fn scopes() -> BTreeSet<&'static str> {
     let current = operations().iter().filter(|operation| !operation.deprecated);
@@ -294,7 +295,8 @@ pub fn scopes() -> BTreeSet<&'static str> {
 }
 
 impl Operation {
-    /// The member of the answer that holds the object or the list; none where the answer is bare.
+    /// The member of the response that holds the object or the list; none if the response has no
+    /// envelope.
     #[must_use]
     pub fn root(&self) -> Option<&str> {
         let keys = &self.answer.as_ref()?.keys;
@@ -304,14 +306,15 @@ impl Operation {
         if keys.iter().any(|(name, _)| name == "id") {
             return None;
         }
-        // Lists bring objects along, such as `privileges`; objects bring lists, such as `warnings`.
+        // Lists come with additional objects, such as `privileges`; objects with additional lists,
+        // such as `warnings`.
         match keys.first() {
             Some((name, kind)) if kind == "object" || kind.starts_with("array") => Some(name),
             _ => whole("array").or_else(|| whole("object")),
         }
     }
 
-    /// Whether the answer is a list of objects.
+    /// Whether the response is a list of objects.
     #[must_use]
     pub fn is_list(&self) -> bool {
         let first = self.answer.as_ref().and_then(|answer| answer.keys.first());
@@ -335,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_whole_and_there_is_one_for_each_operation() {
+    fn every_operation_has_one_complete_row() {
         let all = operations();
         assert_eq!(all.len(), 465);
         assert_eq!(all.iter().filter(|operation| !operation.deprecated).count(), 436);
@@ -352,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_corrected_is_corrected() {
+    fn amendments_are_applied() {
         let create = operation("createIncident").unwrap();
         let incident = &create.body.as_ref().unwrap().fields[0];
         let details = incident.field("body").and_then(|body| body.field("details")).unwrap();

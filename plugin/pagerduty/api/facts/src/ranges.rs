@@ -9,34 +9,35 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Range {
-    /// The field for its start: a query parameter, or the way to a member of the body.
+    /// The field for its start: a query parameter, or the path to a member of the body.
     pub from: String,
     /// The field for its end.
     pub to: String,
-    /// The member of each record that holds its time; none where the answer is no list.
+    /// The member of each record that holds its time; none if the response is not a list.
     #[serde(default)]
     pub field: Option<String>,
-    /// What PagerDuty covers without a range, up to now. With one end, the other is so far away.
+    /// The range that PagerDuty applies up to now if none is given. If only one end is given, the
+    /// range has this length.
     #[serde(default)]
     pub default: Option<Span>,
-    /// Whether a missing end is now, however long ago the range starts.
+    /// Whether a missing end means now, however long ago the range starts.
     #[serde(default)]
     pub up_to_now: bool,
-    /// The longest range that PagerDuty takes.
+    /// The longest range that PagerDuty accepts.
     #[serde(default)]
     pub longest: Option<Span>,
-    /// Query parameter and value with which PagerDuty covers all of time.
+    /// Query parameter and value for an unlimited range.
     #[serde(default)]
     pub everything: Option<(String, String)>,
-    /// Field and value that list the oldest first. Without it the newest come first.
+    /// Field and value that sort the oldest first. Without it, the newest come first.
     #[serde(default)]
     pub oldest_first: Option<(String, String)>,
-    /// The field that names what a list is sorted by, where another one says in which order.
+    /// The field that a list is sorted by, if another field sets the direction.
     #[serde(default)]
     pub sorted_by: Option<String>,
 }
 
-/// A length of time, written `24 hours`, `31 days`, or `6 months`.
+/// A duration, written as `24 hours`, `31 days`, or `6 months`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Span {
@@ -44,12 +45,12 @@ pub enum Span {
     Hours(u32),
     /// Days.
     Days(u32),
-    /// Months of the calendar.
+    /// Calendar months.
     Months(u32),
 }
 
 impl Span {
-    /// Whole days that surely lie within it, whatever months it falls on.
+    /// The number of whole days that the span contains in any case, whichever months it covers.
     #[must_use]
     pub fn days(self) -> u32 {
         match self {
@@ -88,7 +89,7 @@ impl TryFrom<String> for Span {
     }
 }
 
-/// As it follows "the past": `month`, `31 days`.
+/// In words, as they follow "the past": `month`, `31 days`.
 impl fmt::Display for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +107,7 @@ mod tests {
     use super::Span;
 
     #[test]
-    fn a_span_is_read_and_said() {
+    fn a_span_is_parsed_and_written_in_words() {
         let read = |text: &str| Span::try_from(text.to_owned());
         assert_eq!(read("24 hours"), Ok(Span::Hours(24)));
         assert_eq!(read("1 month").map(|span| span.to_string()), Ok("month".to_owned()));

@@ -1,4 +1,4 @@
-//! Runs every example through the node, and validates the requests against the document itself.
+//! Runs every example through the node, and validates the requests against the OpenAPI document.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) fn differences(document: &Document, operations: &BTreeMap<&str, &str>
     for action in pagerduty_declaration::node().actions() {
         let Some(id) = operations.get(action.name) else { continue };
         let Some(schema) = body_schema(document, id) else { continue };
-        // A body that an amendment takes away is not sent.
+        // A body that an amendment removes is not sent.
         if is_amended(id, "body", "") {
             continue;
         }
@@ -64,7 +64,7 @@ fn request(action: &Action, parameters: &str) -> Option<Request> {
         items: vec![parameters.into()],
         options: "{}".into(),
     };
-    // What becomes of the answer is not compared.
+    // The result of the response is not compared.
     drop(host.run(|| node::execute::<PagerDuty>(call)));
     let requests = host.requests();
     requests
@@ -72,7 +72,7 @@ fn request(action: &Action, parameters: &str) -> Option<Request> {
         .find(|request| request.method == action.route.method && request.body.is_some())
 }
 
-/// An answer to every look-up: records that have the names in an example.
+/// A response to every lookup: records with the names in an example.
 fn named(parameters: &str) -> String {
     let parameters = serde_json::from_str(parameters).unwrap_or(Value::Null);
     let mut texts = Vec::new();
@@ -117,8 +117,8 @@ fn body_schema(document: &Document, id: &str) -> Option<Value> {
     Some(schema)
 }
 
-/// A schema of OpenAPI 3.0 as JSON Schema: without references, `nullable` as a type, and without
-/// requiring what only PagerDuty writes.
+/// Converts a schema of OpenAPI 3.0 to JSON Schema: resolves references, turns `nullable` into a
+/// type, and does not require read-only members.
 fn inlined<'a>(document: &'a Document, schema: &'a Value, path: &mut Vec<&'a Value>) -> Value {
     let schema = document.resolved(schema);
     let Value::Object(members) = schema else { return schema.clone() };
@@ -137,14 +137,14 @@ fn inlined<'a>(document: &'a Document, schema: &'a Value, path: &mut Vec<&'a Val
                 list.iter().map(|one| inlined(document, one, path)).collect()
             }
             ("items" | "additionalProperties", Value::Object(_)) => inlined(document, value, path),
-            // An enumeration that is a picture, a minimum that is a flag: OpenAPI 3.0.
+            // OpenAPI 3.0 has enumerations of other types, and Boolean `exclusiveMinimum`.
             (
                 "exclusiveMinimum" | "exclusiveMaximum" | "discriminator" | "example" | "pattern",
                 _,
             ) => continue,
             _ => value.clone(),
         };
-        // One of several: PagerDuty's alternatives often overlap.
+        // `oneOf` becomes `anyOf`, because PagerDuty's alternatives often overlap.
         let name = if name == "oneOf" { "anyOf" } else { name };
         result.insert(name.to_owned(), value);
     }
@@ -168,7 +168,7 @@ fn inlined<'a>(document: &'a Document, schema: &'a Value, path: &mut Vec<&'a Val
     Value::Object(result)
 }
 
-/// Takes away what is required, so many levels deep.
+/// Removes `required` down to this depth.
 fn relax(schema: &mut Value, levels: usize) {
     let Value::Object(members) = schema else { return };
     members.remove("required");

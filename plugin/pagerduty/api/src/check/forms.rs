@@ -10,7 +10,7 @@ use super::is_amended;
 use crate::import;
 use crate::schema::Document;
 
-/// Members that tell where a list goes on: the node sets them.
+/// Paging parameters, which the node sets.
 const OF_PAGES: [&str; 3] = ["limit", "starting_after", "ending_before"];
 
 pub(super) fn differences(document: &Document, derived: &Derived) -> Vec<String> {
@@ -28,7 +28,7 @@ pub(super) fn differences(document: &Document, derived: &Derived) -> Vec<String>
     lines
 }
 
-/// The action that shows the whole of an operation: the one that places most.
+/// The action that represents the whole operation: the one that places most fields.
 fn whole(id: &str, derived: &Derived) -> Option<&'static Action> {
     let is_of = |action: &&Action| derived.operations.get(action.name).is_some_and(|one| one == id);
     let actions = derived.resources.iter().flat_map(|one| one.actions.iter().copied().flatten());

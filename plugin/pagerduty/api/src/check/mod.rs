@@ -1,4 +1,4 @@
-//! Compares the node with an OpenAPI document: what its examples send, and what its forms take.
+//! Compares the node with an OpenAPI document: the requests of its examples, and its forms.
 
 mod examples;
 mod forms;
@@ -9,7 +9,7 @@ use pagerduty_declaration::derive::{derive, overlay};
 
 use crate::schema::Document;
 
-/// Every difference that no amendment explains, one a line.
+/// Every difference that no amendment explains, one per line.
 pub(crate) fn differences(document: &Document) -> Vec<String> {
     let derived = derive(&overlay());
     let mut lines = derived.problems.clone();
@@ -24,7 +24,7 @@ pub(crate) fn differences(document: &Document) -> Vec<String> {
 }
 
 /// Whether an amendment explains a difference in an attribute at a place of an operation: it sets
-/// that attribute there, or replaces what is around it.
+/// that attribute there, or replaces a place above.
 fn is_amended(operation: &str, place: &str, attribute: &str) -> bool {
     pagerduty_facts::amendments().iter().filter(|one| is_of(one, operation)).any(|one| {
         let sets = |name: &str| one.set.get(name).is_some() || one.set.is_null();
@@ -35,7 +35,7 @@ fn is_amended(operation: &str, place: &str, attribute: &str) -> bool {
     })
 }
 
-/// Whether an amendment speaks of a place or of what is below it.
+/// Whether an amendment concerns a place or one below it.
 fn is_amended_below(operation: &str, place: &str) -> bool {
     let below = format!("{place}.");
     pagerduty_facts::amendments()
@@ -48,7 +48,7 @@ fn is_of(amendment: &pagerduty_facts::Amendment, operation: &str) -> bool {
     amendment.operations.iter().any(|name| name == operation)
 }
 
-/// Whether an amendment says that an update may leave out what the document requires.
+/// Whether an amendment states that an update may omit fields that the document requires.
 fn may_be_partial(operation: &str) -> bool {
     pagerduty_facts::amendments().iter().any(|one| one.at == "body.*.*" && is_of(one, operation))
 }

@@ -1,4 +1,4 @@
-//! Actions from operations and the overlay.
+//! Builds actions from operations and the overlay.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::{ranges, words};
 use crate::paging::{CLASSIC, CURSOR, DELETED, DONE};
 use crate::{flat, paging, parameters, records};
 
-/// The action that an operation and its words are.
+/// Builds the action of an operation and its words.
 pub(super) fn action(
     maker: &Maker<'_>,
     words: &words::Action,
@@ -179,7 +179,7 @@ fn of_operation(
     ranges::set(maker, operation, action);
 }
 
-/// What each value of another path parameter says that it is the ID of: `users` is a `user`.
+/// The reference that each value of another path parameter selects: `users` selects `user`.
 fn by_plural(
     operation: &Operation,
     by: &str,
@@ -194,12 +194,13 @@ fn by_plural(
     known.collect::<Vec<_>>().leak()
 }
 
-/// Whether an update takes the record as its `get` returns it.
+/// Whether an update accepts the record as its `get` returns it.
 fn takes_object(words: &words::Action, operation: &Operation, action: &Action) -> bool {
     if let Some(takes) = words.object {
         return takes;
     }
-    // A form that shows a part of the operation is a step of its own, not the update of a record.
+    // A form that shows only a part of the operation is a separate action, not the update of a
+    // record.
     if words.only.is_some() || !["PUT", "PATCH"].contains(&operation.method.as_str()) {
         return false;
     }
@@ -211,7 +212,7 @@ fn takes_object(words: &words::Action, operation: &Operation, action: &Action) -
         .is_some_and(|answer| answer.keys.iter().any(|(key, _)| key == member))
 }
 
-/// Query parameters; those that turn pages are left to the listing.
+/// Query parameters, except those for paging, which the listing sets.
 fn query(maker: &Maker<'_>, operation: &Operation) -> Vec<(String, &'static Param)> {
     const OF_PAGES: [&str; 6] = ["limit", "offset", "total", "cursor", "after", "before"];
     let mut params = Vec::new();
@@ -304,7 +305,7 @@ fn of_body(
         if is_fixed || is_page || !shows(&place) {
             continue;
         }
-        // Each record of a change of many has fields that the form does not know, too.
+        // Each record of a bulk change has fields that the form does not declare as well.
         let param = match param.kind {
             Kind::Objects(members) if maker.is_update && fields.len() == 1 => {
                 let mut members = members.to_vec();
@@ -317,7 +318,7 @@ fn of_body(
         };
         params.push((place, param));
     }
-    // The operation takes a body, if only an empty one.
+    // The operation requires a body, even an empty one.
     if constants.is_empty() && action.route.envelope.is_empty() && action.run == Run::Declared {
         constants.push(("", Literal::Object(&[])));
     }
@@ -325,7 +326,7 @@ fn of_body(
     params
 }
 
-/// A parameter that is no field.
+/// A parameter that is not a field of the operation.
 fn own(given: &words::Parameter, maker: &Maker<'_>) -> &'static Param {
     let members: Vec<&'static Param> = given.members.iter().map(|one| own(one, maker)).collect();
     let kind = match &given.values {
@@ -377,7 +378,7 @@ fn pointer(place: &str) -> &'static str {
     keep_text(&format!("/{}", place.replace('.', "/")))
 }
 
-/// A text of the overlay, unless it is empty.
+/// A text of the overlay, if it is not empty.
 fn given(text: &str) -> Option<&'static str> {
     (!text.is_empty()).then(|| keep_text(text))
 }
@@ -457,8 +458,8 @@ fn failures(maker: &Maker<'_>, operation: &Operation) -> Option<&'static Failure
     })
 }
 
-/// Whether the response has the cursor that the body takes. One operation takes it and never says
-/// what it is: its caller sets it.
+/// Whether the response contains the cursor that the body takes. For the one operation that takes a
+/// cursor and does not document where it comes from, the caller sets it.
 fn takes_cursor(operation: &Operation) -> bool {
     operation.paging == Pages::StartingAfter
         && operation.page_fields.iter().any(|name| name == "last")

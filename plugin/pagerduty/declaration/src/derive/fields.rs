@@ -8,10 +8,10 @@ use workflow_node_sdk::declare::{Kind, Literal, Param, Place};
 
 use super::words::{Results, Words};
 
-/// Members that PagerDuty sends with every object.
+/// Members that PagerDuty adds to every object.
 const OF_EVERY_RECORD: [&str; 3] = ["self", "html_url", "summary"];
 
-/// What services are called where the facts name no kinds.
+/// The types of targets if the facts do not list them.
 const SERVICE_KINDS: [&str; 6] = [
     "service",
     "service_reference",
@@ -21,7 +21,7 @@ const SERVICE_KINDS: [&str; 6] = [
     "business_service_reference",
 ];
 
-/// Keeps a value for as long as the build runs.
+/// Keeps a value until the build ends.
 pub(crate) fn keep<T>(value: T) -> &'static T {
     &*Box::leak(Box::new(value))
 }
@@ -34,26 +34,26 @@ pub(crate) fn keep_texts(texts: &[String]) -> &'static [&'static str] {
     texts.iter().map(|text| keep_text(text)).collect::<Vec<_>>().leak()
 }
 
-/// What the parameters of one operation are made with.
+/// The context in which the parameters of one operation are built.
 pub(super) struct Maker<'a> {
     pub(super) action: &'a str,
-    /// Words of the action, of its resource, and of all, in this order.
+    /// The words of the action, its resource, and all resources, in this order.
     pub(super) words: [&'a BTreeMap<String, Words>; 3],
-    /// Which of the words were used, each with its level.
+    /// The words that were used, each with its level.
     pub(super) used: &'a RefCell<BTreeSet<(usize, String)>>,
-    /// What results of parts mean.
+    /// The meaning of the results of parts.
     pub(super) results: &'a Results,
     pub(super) references: &'a BTreeSet<&'static str>,
-    /// Whether leaving a field out means that it stays as it is.
+    /// Whether omitting a field leaves it unchanged.
     pub(super) is_update: bool,
     pub(super) problems: &'a RefCell<Vec<String>>,
-    /// Places whose title is only their name.
+    /// Fields whose title is only their name.
     pub(super) wordless: &'a RefCell<Vec<String>>,
     /// Fields that no form shows, with the reason.
     pub(super) hidden: &'a RefCell<BTreeMap<(String, String), String>>,
 }
 
-/// The object that a field is a member of, as far as its members depend on it.
+/// The enclosing object of a field, as far as its members depend on it.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     pub(super) by: Option<&'a str>,
@@ -61,7 +61,7 @@ pub(super) struct Around<'a> {
 }
 
 impl Maker<'_> {
-    /// What is said about a place, level by level.
+    /// The words for a place, level by level.
     pub(super) fn words(&self, place: &str) -> Words {
         let mut all = Words::default();
         for (level, words) in self.words.iter().enumerate() {
@@ -103,14 +103,14 @@ impl Maker<'_> {
         if words.hidden.is_some() {
             return true;
         }
-        // The parts of a list are told apart by their IDs: an update without them makes new parts.
+        // Parts of a list are identified by their IDs: an update without IDs creates new parts.
         let is_part = is_nested && self.is_update && field.name == "id";
         let is_written = !field.read_only || field.must_be_sent() || is_part;
         is_written && !field.deprecated
     }
 
-    /// The parameters for the members of an object, at `place`; `pointer` is where it is in the
-    /// body, or in the object around it.
+    /// The parameters for the members of an object, at `place`; `pointer` is its position in the
+    /// body or in the enclosing object.
     pub(super) fn members(
         &self,
         fields: &[Field],
@@ -136,7 +136,7 @@ impl Maker<'_> {
             let pointer = format!("{pointer}/{}", field.name);
             if words.flat {
                 let inner = Around { by: field.by.as_deref(), variants: &field.variants };
-                // Its ID is not that of a part of a list.
+                // Its ID does not identify a part of a list.
                 params.extend(self.members(&field.fields, inner, &place, &pointer, false));
                 continue;
             }
@@ -158,7 +158,7 @@ impl Maker<'_> {
         params
     }
 
-    /// Says with which values of a deciding member a member may be given.
+    /// States for which values of the discriminator a member may be given.
     fn decide(&self, field: &Field, around: Around<'_>, param: &mut Param) {
         let Some(by) = around.by.filter(|by| *by != field.name) else { return };
         let has = |variant: &&Variant| variant.fields.iter().any(|one| one.name == field.name);
@@ -175,7 +175,7 @@ impl Maker<'_> {
         param.is_required = with.iter().all(required);
     }
 
-    /// One parameter.
+    /// Builds one parameter.
     fn param(&self, field: &Field, words: &Words, place: &str, pointer: &str) -> Param {
         let template = match &words.send {
             Some(send) => Some(send.clone()),
@@ -227,7 +227,7 @@ impl Maker<'_> {
         param
     }
 
-    /// What it is the ID of.
+    /// The reference of an ID.
     fn refer(&self, field: &Field, words: &Words, place: &str, param: &mut Param) {
         let by_type = reference(field).and_then(|(_, kind)| kind);
         let known = |name: &String| self.references.contains(name.as_str());
@@ -246,7 +246,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A parameter with its words.
+    /// Builds a parameter with its words.
     pub(super) fn described(&self, kind: Kind, name: &str, words: &Words, place: &str) -> Param {
         let title = match &words.title {
             Some(title) => title.clone(),
@@ -271,7 +271,7 @@ impl Maker<'_> {
         param
     }
 
-    /// What a field holds.
+    /// The type of a field.
     pub(super) fn kind(&self, field: &Field, words: &Words, place: &str) -> Kind {
         if !field.or.is_empty() {
             return Kind::Json;
@@ -293,7 +293,7 @@ impl Maker<'_> {
         if field.is_list() { Kind::List(keep(kind)) } else { kind }
     }
 
-    /// Of an object with an ID and a type, the ID is that of what the type says.
+    /// For an object with an ID and a type, the type determines what the ID refers to.
     fn refer_by_type(
         &self,
         fields: &[Field],
@@ -323,7 +323,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Of a member whose words name another one, that one decides what it is the ID of.
+    /// For a member whose words name another member, that member determines what the ID refers to.
     fn refer_by_member(&self, fields: &[Field], members: &mut [(String, &'static Param)]) {
         for (place, param) in members {
             let words = self.words(place);
@@ -341,7 +341,7 @@ impl Maker<'_> {
     }
 }
 
-/// The words for a place, or the longest `*.` that it ends with.
+/// The words for a place, or for the longest pattern `*.` that matches its end.
 fn found<'a>(words: &'a BTreeMap<String, Words>, place: &str) -> Option<(&'a String, &'a Words)> {
     words.get_key_value(place).or_else(|| {
         let place = format!(".{place}");
@@ -350,7 +350,7 @@ fn found<'a>(words: &'a BTreeMap<String, Words>, place: &str) -> Option<(&'a Str
     })
 }
 
-/// A member of an object under its own name needs no pointer.
+/// A member of an object with the same name needs no pointer.
 fn nested(mut param: Param) -> Param {
     if let Place::Body(pointer) = param.place
         && pointer.trim_start_matches('/') == param.name
@@ -371,7 +371,7 @@ pub(super) fn template(text: &str) -> Literal {
     Literal::leaked_template(&value, "$")
 }
 
-/// A kind that holds no members.
+/// A type without members.
 pub(super) fn basic(field: &Field, is_multiline: bool) -> Kind {
     if !field.values.is_empty() {
         match field.kind() {
@@ -404,7 +404,7 @@ pub(super) fn basic(field: &Field, is_multiline: bool) -> Kind {
     }
 }
 
-/// A kind by the name that the overlay has for it.
+/// A type by its name in the overlay.
 pub(super) fn named_kind(
     name: &str,
     is_list: bool,
@@ -427,7 +427,7 @@ pub(super) fn named_kind(
     if is_list { Kind::List(keep(kind)) } else { kind }
 }
 
-/// The one value that a `type` can have, with or without `_reference`.
+/// The only value of a `type`, with or without `_reference`.
 fn constant(field: &Field) -> Option<&str> {
     if field.name != "type" || field.is_list() {
         return None;
@@ -437,7 +437,7 @@ fn constant(field: &Field) -> Option<&str> {
     field.values.iter().all(|value| plain(value) == plain(first)).then_some(first)
 }
 
-/// How a reference is sent, with `$` for the ID, and what it refers to.
+/// How a reference is sent, with `$` for the ID, and the type that it refers to.
 pub(super) fn reference(field: &Field) -> Option<(String, Option<String>)> {
     if field.kind() != Basic::Record || !field.or.iter().all(|kind| kind == "string") {
         return None;

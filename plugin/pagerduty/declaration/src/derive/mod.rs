@@ -19,22 +19,22 @@ pub(crate) use self::fields::{keep, keep_text, keep_texts};
 pub(crate) use self::words::read;
 use crate::references;
 
-/// Where the overlay is.
+/// Directory of the overlay.
 pub fn overlay() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../actions")
 }
 
-/// What the facts and the overlay say together.
+/// The result of combining the facts and the overlay.
 pub struct Derived {
     /// The resources with their actions.
     pub resources: &'static [Resource],
-    /// What contradicts the facts, or itself. A node with problems is not built.
+    /// Contradictions with the facts or within the overlay. A node with problems is not built.
     pub problems: Vec<String>,
     /// Fields whose title is only their name.
     pub wordless: Vec<String>,
     /// The operation of each action.
     pub operations: BTreeMap<String, String>,
-    /// Fields that an action's form does not show, with the reason: by action and place.
+    /// Fields that an action's form does not show, with the reason, by action and place.
     pub hidden: BTreeMap<(String, String), String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Derived {
 ///
 /// # Panics
 ///
-/// When a file of the overlay cannot be read.
+/// If a file of the overlay cannot be read.
 pub fn derive(overlay: &Path) -> Derived {
     let common: words::Common = words::read(&overlay.join("common.toml"));
     let known: BTreeSet<&'static str> = references::ALL.iter().map(|one| one.name).collect();
@@ -108,7 +108,7 @@ pub fn derive(overlay: &Path) -> Derived {
     }
 }
 
-/// Words for a field that does not exist.
+/// Finds words for fields that do not exist.
 fn unused(
     words: &BTreeMap<String, words::Words>,
     level: usize,
@@ -132,7 +132,7 @@ fn operation(words: &words::Action) -> Option<&'static Operation> {
         .find(|one| one.method == method && same_path(&one.path, path) && !one.deprecated)
 }
 
-/// Paths whose segments are alike, whatever stands between braces is called.
+/// Compares paths regardless of the names of their parameters.
 fn same_path(one: &str, other: &str) -> bool {
     let plain = |segment: &str| segment.starts_with('{');
     let (one, other): (Vec<&str>, Vec<&str>) =
@@ -141,7 +141,7 @@ fn same_path(one: &str, other: &str) -> bool {
         && one.iter().zip(&other).all(|(one, other)| one == other || plain(one) && plain(other))
 }
 
-/// What parameters refer to can be listed.
+/// Checks that references can be listed.
 fn check_references(resources: &'static [Resource], problems: &RefCell<Vec<String>>) {
     let actions: Vec<&Action> =
         resources.iter().flat_map(|one| one.actions.iter().copied().flatten()).collect();
@@ -155,7 +155,7 @@ fn check_references(resources: &'static [Resource], problems: &RefCell<Vec<Strin
     }
 }
 
-/// Every action has examples, which its form accepts.
+/// Checks that every action has examples that its form accepts.
 fn check_examples(resources: &'static [Resource], problems: &RefCell<Vec<String>>) {
     for action in resources.iter().flat_map(|one| one.actions.iter().copied().flatten()) {
         if action.examples.is_empty() {

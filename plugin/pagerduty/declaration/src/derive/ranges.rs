@@ -1,4 +1,4 @@
-//! Time ranges by the parameters of a form, and what a person should know about them.
+//! Time ranges by the parameters of a form, and their description for users.
 
 use pagerduty_facts::{Operation, Range};
 use workflow_node_sdk::declare::{Action, Param, Place, Run, TimeKey};
@@ -6,7 +6,7 @@ use workflow_node_sdk::declare::{Action, Param, Place, Run, TimeKey};
 use super::fields::{Maker, keep_text};
 use crate::paging::EARLIEST;
 
-/// Sets the ranges of an action whose form is complete, and says in its description what they mean.
+/// Sets the ranges of an action whose form is complete, and describes them.
 pub(super) fn set(maker: &Maker<'_>, operation: &Operation, action: &mut Action) {
     let ranges = operation.ranges.iter().filter_map(|range| of_range(maker, range, action));
     action.ranges = ranges.collect::<Vec<_>>().leak();
@@ -20,7 +20,7 @@ pub(super) fn set(maker: &Maker<'_>, operation: &Operation, action: &mut Action)
     }
 }
 
-/// A time range by the parameters of the form; `None` where the form does not show it.
+/// A time range by the parameters of the form; `None` if the form does not show it.
 fn of_range(maker: &Maker<'_>, range: &Range, action: &Action) -> Option<TimeKey> {
     let (since, until) = (parameter(action, &range.from)?, parameter(action, &range.to)?);
     let field = range.field.as_deref().map_or("", keep_text);

@@ -1,5 +1,5 @@
-//! Actions that every kind of record has: list, get, create, update, and delete. Their requests,
-//! titles, descriptions, and simple examples follow from the path and from what the record is called.
+//! Standard actions of a kind of record: list, get, create, update, and delete. Their requests,
+//! titles, descriptions, and simple examples follow from the path and the noun for the record.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::same_path;
 use super::words::{Action, Example, Resource, Words};
 use crate::{flat, records};
 
-/// The actions of a resource, each by itself and with all of its words.
+/// The actions of a resource, each separate and with all of its words.
 pub(super) fn expand(
     resource: &Resource,
     common: &BTreeMap<String, Words>,
@@ -28,7 +28,7 @@ pub(super) fn expand(
     actions
 }
 
-/// The actions of a group: `tag.{list,get}` is two.
+/// The actions of a group: `tag.{list,get}` expands to two.
 fn members(group: &Action) -> Vec<Action> {
     let verbs = group.name.split_once(".{").and_then(|(record, rest)| {
         let verbs = rest.strip_suffix('}')?.split(',');
@@ -66,7 +66,7 @@ fn request(verb: &str, path: &str) -> String {
     }
 }
 
-/// Adds what follows from the name and the request.
+/// Adds the texts that follow from the name and the request.
 fn complete(action: &mut Action, resource: &Resource, common: &BTreeMap<String, Words>) {
     let noun = action.name.split_once('.').and_then(|(record, verb)| {
         let noun = resource.nouns.get(record)?;
@@ -96,7 +96,7 @@ fn complete(action: &mut Action, resource: &Resource, common: &BTreeMap<String, 
     }
 }
 
-/// Title and description; both are empty for another verb.
+/// Title and description; both are empty for any other verb.
 fn sentences(verb: &str, what: &str) -> (String, String) {
     let verbs = match verb {
         "list" => ("List", "Returns", ""),
@@ -123,7 +123,8 @@ fn plural(noun: &str) -> String {
     if rest.is_empty() { plural } else { format!("the {plural}{rest}") }
 }
 
-/// The example of an action that needs nothing but the IDs in its path, where all of them have one.
+/// The example of an action that needs only the IDs in its path, if all of them have an example
+/// value.
 fn example(
     action: &Action,
     resource: &Resource,

@@ -1,4 +1,5 @@
-//! The overlay: what the facts cannot say. One file per resource in `plugin/pagerduty/actions`.
+//! The overlay: what cannot be derived from the facts. One file per resource in
+//! `plugin/pagerduty/actions`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,16 +10,16 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Common {
-    /// The resources, as a menu shows them: each is a file.
+    /// The resources in the order of the menu; each is a file.
     pub(super) resources: Vec<String>,
-    /// What the results mean that a successful response reports for its parts.
+    /// The meaning of the results that a successful response reports for its parts.
     #[serde(default)]
     pub(super) results: Results,
-    /// Words for fields, wherever they are.
+    /// Words for fields of any resource.
     pub(super) fields: BTreeMap<String, Words>,
 }
 
-/// What the results mean that a successful response reports for its parts.
+/// The meaning of the results that a successful response reports for its parts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Results {
@@ -32,10 +33,10 @@ pub(super) struct Results {
 pub(super) struct Resource {
     pub(super) title: String,
     pub(super) description: String,
-    /// What each kind of record is called, with its article: `a post on a status page`.
+    /// The noun for each kind of record, with its article: `a post on a status page`.
     #[serde(default)]
     pub(super) nouns: BTreeMap<String, String>,
-    /// Whether PagerDuty may still change its operations, where only their text says so.
+    /// Whether PagerDuty may still change its operations, if only their text states so.
     #[serde(default)]
     pub(super) early_access: bool,
     /// Words for fields of this resource, by their place; see [`Words`].
@@ -45,115 +46,116 @@ pub(super) struct Resource {
     pub(super) actions: Vec<Action>,
 }
 
-/// What the facts cannot say about a field. Its place is `{name}` for a segment of the path,
-/// `?name` for a query parameter, and `outer.inner` for a member of the body, within its envelope;
-/// `*.inner` stands for every member whose place ends so.
+/// The words for a field. Its place is `{name}` for a path parameter, `?name` for a query
+/// parameter, and `outer.inner` for a member of the body, within its envelope; `*.inner` matches
+/// every place that ends with it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Words {
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
-    /// Name of the parameter, where it is not that of the field.
+    /// Name of the parameter, if it differs from the name of the field.
     #[serde(rename = "as")]
     pub(super) name: Option<String>,
-    /// What it is the ID of.
+    /// The reference, if the field is an ID.
     pub(super) reference: Option<String>,
-    /// The value that examples have for a segment of the path.
+    /// The example value of a path parameter.
     pub(super) example: Option<String>,
-    /// The member beside it whose value decides what it is the ID of.
+    /// The sibling member whose value determines the reference.
     pub(super) reference_by: Option<String>,
-    /// Whether its text has several lines.
+    /// Whether it is multiline text.
     #[serde(default)]
     pub(super) multiline: bool,
-    /// Known values, where others are possible.
+    /// Known values, if others are possible.
     #[serde(default)]
     pub(super) suggests: Vec<String>,
-    /// Which of the node's secrets it is.
+    /// The name of the secret that it holds.
     pub(super) secret: Option<String>,
-    /// Whether its members take its place in the form.
+    /// Whether its members replace it in the form.
     #[serde(default)]
     pub(super) flat: bool,
-    /// Whether sending it does something, even if it is what the record has: it is not taken from
-    /// a record.
+    /// Whether sending it has an effect even if the value is unchanged: it is never taken from the
+    /// record.
     #[serde(default)]
     pub(super) step: bool,
-    /// Why no form shows it.
+    /// Reason why no form shows it.
     pub(super) hidden: Option<String>,
     /// Whether this form requires it although the API does not.
     pub(super) required: Option<bool>,
-    /// What each value becomes in the request: JSON in which `$` stands for the value.
+    /// How each value is sent: JSON in which `$` is the value.
     pub(super) send: Option<String>,
-    /// Another kind than the facts have: the form says it more simply.
+    /// Another type than in the facts, if that makes the form simpler.
     pub(super) kind: Option<String>,
-    /// The value that is always sent: no form asks for it.
+    /// A value that is always sent; no form asks for it.
     pub(super) fixed: Option<toml::Value>,
     /// The values that this form offers.
     pub(super) values: Option<Vec<String>>,
 }
 
-/// An action, or a group of the actions that every kind of record has.
+/// An action, or a group of standard actions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Action {
     /// `tag.list`; for a group `tag.{list,get,delete}`.
     pub(super) name: String,
-    /// Method and path of the operation, with the names that the parameters have; for a group the
-    /// path of one record.
+    /// Method and path of the operation, with the names of the parameters; for a group, the path of
+    /// one record.
     pub(super) request: String,
-    /// What a menu shows; follows from the noun of the record where it is empty.
+    /// Title in a menu; empty if it follows from the noun of the record.
     #[serde(default)]
     pub(super) title: String,
-    /// What it does; follows from the noun of the record where it is empty.
+    /// Description; empty if it follows from the noun of the record.
     #[serde(default)]
     pub(super) description: String,
-    /// PagerDuty's page about it, where it is not the reference.
+    /// PagerDuty's page about it, if that is not the API reference.
     #[serde(default)]
     pub(super) documentation: String,
-    /// What to look at when nobody knows whether it happened.
+    /// How to check whether the write took effect.
     #[serde(default)]
     pub(super) check: String,
     pub(super) effect: Option<String>,
     pub(super) idempotency: Option<String>,
-    /// The parameter that names what is written, where that does not follow from the request.
+    /// The parameter that identifies the written object, if that does not follow from the request.
     #[serde(default)]
     pub(super) ordered_by: String,
-    /// The parameter that takes the execution's idempotency key.
+    /// The parameter that carries the execution's idempotency key.
     pub(super) key: Option<String>,
-    /// `custom` or `batch`, where the node's own code runs it.
+    /// `custom` or `batch`, if the node's code runs it.
     pub(super) run: Option<String>,
-    /// The fields of the operation that this form shows, where it is not all of them.
+    /// The fields of the operation that this form shows, if not all of them.
     pub(super) only: Option<Vec<String>>,
     /// The fields that come first.
     #[serde(default)]
     pub(super) first: Vec<String>,
-    /// Values of the body, by their place, which the form does not ask for.
+    /// Fixed values of the body, by their place.
     #[serde(default)]
     pub(super) fixed: BTreeMap<String, toml::Value>,
-    /// `one:member`, `list:member`, `whole`, `elements`, `deleted`, or `done`, where the facts do
-    /// not say.
+    /// `one:member`, `list:member`, `whole`, `elements`, `deleted`, or `done`, if it does not
+    /// follow from the facts.
     pub(super) answer: Option<String>,
     /// The schema of a record.
     pub(super) record: Option<String>,
     /// The flat form of a record.
     pub(super) simple: Option<String>,
-    /// Whether PagerDuty may still change the operation, where only its text says so.
+    /// Whether PagerDuty may still change the operation, if only its text states so.
     #[serde(default)]
     pub(super) early_access: bool,
-    /// Whether it takes parameters that the form does not know, in the query.
+    /// Whether it takes additional query parameters.
     pub(super) additional_query: Option<bool>,
-    /// Whether the node's own code handles the failures that a successful response reports.
+    /// Whether the node's code handles the failures that a successful response reports.
     #[serde(default)]
     pub(super) handles_failures: bool,
-    /// Whether it takes the record as its `get` returns it, where that does not follow.
+    /// Whether it accepts the record as its `get` returns it, if that does not follow from the
+    /// request.
     pub(super) object: Option<bool>,
-    /// Which operation of the Events API it sends; otherwise one of the REST API.
+    /// The operation of the Events API that it sends, if it does not belong to the REST API.
     pub(super) event: Option<String>,
     #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
-    /// Parameters that are no fields of the operation: the node's own code reads them.
+    /// Parameters that are not fields of the operation; the node's code reads them.
     #[serde(default, rename = "parameter")]
     pub(super) parameters: Vec<Parameter>,
-    /// Without any, the IDs in the path are the example.
+    /// Examples. Without any, the IDs in the path form the example.
     #[serde(default)]
     pub(super) examples: Vec<Example>,
     /// The example of a verb of a group.
@@ -161,7 +163,7 @@ pub(super) struct Action {
     pub(super) example: BTreeMap<String, Example>,
 }
 
-/// A parameter that is no field of the operation.
+/// A parameter that is not a field of the operation.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Parameter {
@@ -171,7 +173,7 @@ pub(super) struct Parameter {
     #[serde(default)]
     pub(super) description: String,
     /// `text`, `lines`, `email`, `url`, `time`, `integer`, `number`, `boolean`, `object`, `any`, or
-    /// `constant`: always `default`, and never asked for.
+    /// `constant`: always `default`, and not shown.
     pub(super) kind: String,
     #[serde(default)]
     pub(super) list: bool,
@@ -188,18 +190,18 @@ pub(super) struct Parameter {
     pub(super) default: Option<toml::Value>,
     #[serde(default)]
     pub(super) suggests: Vec<String>,
-    /// Where it goes in the request: `?name`, `body.pointer`, or nowhere.
+    /// Place in the request: `?name`, `body.pointer`, or nowhere.
     pub(super) at: Option<String>,
-    /// What each value becomes in the body.
+    /// How each value is sent in the body.
     pub(super) send: Option<String>,
-    /// The type of a file, where it is one.
+    /// Media type, if it is a file.
     pub(super) file: Option<String>,
     /// Members of an object, or of each object of a list.
     #[serde(default, rename = "member")]
     pub(super) members: Vec<Parameter>,
 }
 
-/// Parameters that really run.
+/// Example parameters that can be run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Example {
@@ -212,7 +214,7 @@ pub(super) struct Example {
 ///
 /// # Panics
 ///
-/// When it cannot be read: the build fails.
+/// Panics if it cannot be read, which fails the build.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     let text = std::fs::read_to_string(path)
         .unwrap_or_else(|error| panic!("Cannot read `{}`: {error}", path.display()));

@@ -28,7 +28,7 @@ fn params(params: Vec<Param>) -> &'static [&'static Param] {
     params.leak()
 }
 
-/// Why a node cannot be built; empty if it can.
+/// The message with which building a node fails; empty if the node can be built.
 fn problem(node: NodeBuilder) -> String {
     match std::panic::catch_unwind(|| node.build()) {
         Ok(_) => String::new(),
@@ -48,7 +48,7 @@ fn a_sound_declaration_is_built() {
 }
 
 #[test]
-fn a_path_parameter_that_is_misspelt_is_found() {
+fn a_misspelled_path_parameter_is_found() {
     let id = Param::text("thing_id", "", "").required().at(Place::Path);
     assert_eq!(
         problem_of(get("/things/{thingid}").parameters(params(vec![id]))),
@@ -63,7 +63,7 @@ fn a_path_parameter_that_is_misspelt_is_found() {
 }
 
 #[test]
-fn a_path_parameter_that_may_be_absent_is_found() {
+fn an_optional_path_parameter_is_found() {
     let id = Param::text("thing_id", "", "").at(Place::Path);
     let expected = "action `thing.get`, parameter `thing_id`: it is in the path, and may be \
                     absent. Add `.required()`, without `.nullable()` and `.when(…)`.";
@@ -79,7 +79,7 @@ fn a_path_parameter_that_may_be_absent_is_found() {
 }
 
 #[test]
-fn a_path_that_is_not_one_is_found() {
+fn an_invalid_path_is_found() {
     assert_eq!(
         problem_of(get("things")),
         "action `thing.get`: the path `things` does not begin with a slash. Begin it with `/`."
@@ -190,7 +190,7 @@ fn a_slot_or_base_url_that_does_not_exist_is_found() {
 }
 
 #[test]
-fn a_body_of_a_request_that_reads_is_found() {
+fn a_body_of_a_read_request_is_found() {
     for place in [
         Place::Body("/x"),
         Place::BodyAs("/x", literal!(given)),
@@ -231,7 +231,7 @@ fn a_parameter_without_effect_is_found() {
 }
 
 #[test]
-fn a_name_that_an_action_uses_for_nothing_is_found() {
+fn a_name_without_a_parameter_is_found() {
     assert_eq!(
         problem_of(get("/").parameters(BY_NAME).ordered_by("nam")),
         "action `thing.get`: it has no parameter `nam`. Correct the name in `.ordered_by(…)`."
@@ -249,7 +249,7 @@ fn a_name_that_an_action_uses_for_nothing_is_found() {
 }
 
 #[test]
-fn a_parameter_that_depends_on_nothing_is_found() {
+fn a_parameter_that_depends_on_a_missing_one_is_found() {
     let kind = Param::new(Kind::OneOf(&["a", "b"]), "kind", "", "").query("kind");
     for (params, expected) in [
         (params(vec![kind, NAME.when("kind", &["a"])]), ""),
@@ -284,7 +284,7 @@ fn a_parameter_that_depends_on_nothing_is_found() {
 }
 
 #[test]
-fn a_name_that_two_have_is_found() {
+fn a_duplicate_name_is_found() {
     let expected = "action `thing.get`: another action or trigger has the same name. Give each \
                     its own name.";
     assert_eq!(problem(with(node(), vec![get("/"), get("/")])), expected);
@@ -295,7 +295,7 @@ fn a_name_that_two_have_is_found() {
 }
 
 #[test]
-fn a_trigger_is_checked_as_an_action_is() {
+fn a_trigger_is_checked_like_an_action() {
     let problem = |trigger: Trigger| problem(node().triggers(vec![trigger].leak()));
     let trigger = Trigger::poll("changed", "", "", 60);
     assert_eq!(problem(trigger.with("main")), "");

@@ -1,4 +1,4 @@
-//! Text that the compiler can compare, cut, and put together.
+//! Text that the compiler can compare, slice, and join.
 
 pub(super) const fn has_segment(path: &str, name: &str) -> bool {
     let path = path.as_bytes();
@@ -36,7 +36,7 @@ pub(super) const fn is(one: &str, other: &str) -> bool {
     if one.len() != other.len() {
         return false;
     }
-    // Names that begin alike often end differently.
+    // Names with the same beginning often differ at the end.
     let mut at = one.len();
     while at > 0 {
         at -= 1;
@@ -56,7 +56,7 @@ pub(super) const fn part(bytes: &[u8], from: usize, to: usize) -> &str {
     }
 }
 
-/// A message that the compiler can put together.
+/// A message that the compiler can build.
 pub(super) struct Message {
     bytes: [u8; 512],
     length: usize,

@@ -52,7 +52,7 @@ impl Connected {
         }
     }
 
-    /// Connects by device authorization. What the person was shown, and what came of it.
+    /// Connects by device authorization. Returns what the person was shown, and the result.
     async fn device(&self) -> (Option<DeviceAuthorization>, Result<(), String>) {
         let (manager, by) = (self.host.credentials().unwrap(), Actor::user("ada"));
         let shown = Mutex::new(None);
@@ -163,7 +163,7 @@ async fn a_device_is_not_connected_when_the_person_declines_or_the_code_expires(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_service_issues_is_shown_only_if_it_is_a_code_and_a_page() {
+async fn a_device_code_is_shown_only_with_a_valid_page() {
     for (member, value) in [
         ("user_code", json!("\u{1b}]0;owned\u{7}")),
         ("user_code", json!("")),

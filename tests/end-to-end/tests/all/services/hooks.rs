@@ -74,7 +74,7 @@ impl Hooked {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_makes_the_secret_and_only_the_service_is_told() {
+async fn the_host_generates_the_secret_and_only_the_service_receives_it() {
     let hooked = Hooked::new().await;
     let kept = hooked.engine.set_up(hooked.subscription()).await;
     let secret = hooked.secret();
@@ -98,7 +98,7 @@ async fn the_host_makes_the_secret_and_only_the_service_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_setup_has_a_secret_of_its_own_and_the_last_one_is_accepted_for_a_while() {
+async fn each_setup_has_a_separate_secret_and_the_last_one_is_accepted_for_a_while() {
     let hooked = Hooked::new().await;
     hooked.engine.set_up(hooked.subscription()).await;
     let first = hooked.secret();

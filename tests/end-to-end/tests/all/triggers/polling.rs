@@ -191,7 +191,7 @@ async fn two_that_poll_at_once_tell_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_goes_on_and_off_call_is_told() {
+async fn going_on_and_off_call_is_an_event() {
     let world =
         World::with(Simulator::builder().examples(true).without_rate_limits(), |host| host).await;
     let mut engine = Engine::new(&world).await;

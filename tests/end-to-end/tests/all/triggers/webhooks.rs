@@ -39,7 +39,7 @@ fn titles(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_starts_the_workflow_in_order() {
+async fn events_start_the_workflow_in_order() {
     let world = World::new().await;
     let events = ["incident.triggered", "incident.acknowledged", "incident.resolved"];
     let engine = Engine::hears(&world, &events).await;
@@ -88,7 +88,7 @@ async fn a_store_that_forgot_leaves_one_subscription_all_the_same() {
     let new = engine.webhook("hook", json!({"events": ["incident.triggered"]}));
     engine.set_up(new.clone()).await;
     let before = subscriptions(&world).await.len();
-    // Another store, the same address: the secret of the first one is lost for ever.
+    // Another store, the same address: the secret of the first one is lost forever.
     let other = Engine::new(&world).await;
     let mut new = new;
     new.callback_url = Some(other.callback("hook"));
@@ -109,7 +109,7 @@ async fn a_store_that_forgot_leaves_one_subscription_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tearing_down_removes_it_and_twice_is_no_error() {
+async fn tearing_down_is_idempotent() {
     let world = World::new().await;
     let engine = Engine::new(&world).await;
     let before = subscriptions(&world).await.len();
@@ -178,7 +178,7 @@ async fn a_delivery_that_comes_again_starts_nothing_again() {
     world.simulator.webhooks_rest().await;
     world.simulator.redeliver_webhooks(3);
     world.simulator.webhooks_rest().await;
-    // The id stands in a header that is not signed: with another one it is the same event still.
+    // The ID is in a header that is not signed: with another ID it is still the same event.
     let delivery = &world.simulator.webhook_deliveries()[0];
     let mut request = repeated(&engine, delivery.body.clone(), "another-id");
     sign(&mut request, &delivery.attempts[0].signature);
@@ -285,7 +285,7 @@ async fn events_are_filtered_by_service_and_come_in_the_shape_of_the_actions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_workflow_did_itself_starts_nothing() {
+async fn changes_by_the_workflow_start_nothing() {
     let world = World::new().await;
     let mut engine = Engine::new(&world).await;
     let me = world.run("user.me", &[json!({})]).await;
@@ -331,7 +331,7 @@ async fn one_that_pagerduty_has_switched_off_is_switched_on_again() {
     incident(&world, "d").await;
     let told = engine.inbox.wait_for(1).await;
     assert_eq!(told[0]["data"]["title"], "d");
-    // One that somebody has deleted is made anew.
+    // A deleted one is created again.
     let id = engine.triggers.list().await.unwrap()[0].state.clone().unwrap()["id"].clone();
     world.run("webhook_subscription.delete", &[json!({"webhook_subscription_id": id})]).await;
     let remade = |one: &SubscriptionActivity| {
@@ -360,7 +360,7 @@ async fn a_restart_between_receipt_and_workflow_loses_nothing() {
     assert_eq!(engine.statuses(), [202, 202]);
     let callback = engine.callback("hook");
     drop(engine);
-    // The secret is in the file, sealed: neither it nor the handle stands there in clear.
+    // The secret is in the file, sealed: neither it nor the handle is there in clear text.
     let file = std::fs::read(directory.path().join("data/store.db")).unwrap();
     assert!(!file.windows(7).any(|at| at == b"secret:"));
     let mut again = Engine::with(&world, open()).await;
@@ -379,7 +379,7 @@ async fn a_restart_between_receipt_and_workflow_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_delivery_is_refused_before_anything_else() {
+async fn an_invalid_delivery_is_refused_before_anything_else() {
     let world = World::new().await;
     let engine = Engine::hears(&world, &["incident.triggered"]).await;
     let triggers: &Triggers = &engine.triggers;

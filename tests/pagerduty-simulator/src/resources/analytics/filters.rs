@@ -1,4 +1,4 @@
-//! Which incidents a question is about.
+//! Which incidents analytics include.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -47,7 +47,7 @@ pub(super) fn moment(filters: &Value, name: &str) -> Result<Option<Timestamp>, R
     }
 }
 
-/// Whether a list of the filters lets any of the values pass.
+/// Whether a list in the filters matches any of the values.
 pub(super) fn lets(filters: &Value, name: &str, values: &[&str]) -> bool {
     filters[name].as_array().is_none_or(|wanted| {
         wanted.is_empty() || wanted.iter().any(|one| values.iter().any(|value| one == value))
@@ -60,7 +60,7 @@ pub(super) fn is_major(state: &State, incident: &Incident) -> bool {
     highest.map(|priority| &priority.id).any(|id| incident.priority_id.as_ref() == Some(id))
 }
 
-/// How often people acknowledged an incident, and how often it was escalated by hand.
+/// How often users acknowledged an incident, and how often it was escalated manually.
 pub(super) fn count(state: &State, incident: &Incident, kind: &str) -> usize {
     incident.log_entries.iter().filter(|entry| state.log_entries[**entry].kind == kind).count()
 }

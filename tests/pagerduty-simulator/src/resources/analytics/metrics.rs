@@ -1,4 +1,4 @@
-//! Sums and means over incidents, by service, team, policy and stretch of time.
+//! Sums and means over incidents, by service, team, policy, and period.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::state::State;
 use crate::state::incident::Incident;
 use crate::state::log::Agent;
 
-/// What a group is called, by its id.
+/// Name of a group, by its ID.
 type Named = (String, String);
 
 fn mean(values: impl Iterator<Item = Option<i64>>) -> Option<i64> {
@@ -71,7 +71,7 @@ fn figures(state: &State, group: &[&Incident]) -> Value {
     })
 }
 
-/// The first moment of the day, week or month of an incident.
+/// Start of the day, week, or month of an incident.
 fn range(unit: Option<&str>, one: &Incident) -> String {
     let Some(unit) = unit else { return String::new() };
     let day = one.created_at.to_zoned(TimeZone::UTC).date();
@@ -86,7 +86,7 @@ fn range(unit: Option<&str>, one: &Incident) -> String {
     first.to_zoned(TimeZone::UTC).map(|zoned| written(zoned.timestamp())).unwrap_or_default()
 }
 
-/// One row for each group and stretch of time. An incident of two teams counts for both.
+/// One row per group and period. An incident of two teams counts for both.
 fn rows(
     call: &Call<'_>,
     kind: &str,
@@ -159,7 +159,7 @@ pub(super) fn by_team(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(answer(call, rows(call, "team", teams)?))
 }
 
-/// One row for each user who may be told about incidents.
+/// One row for each user who may be notified about incidents.
 fn responder_rows(call: &Call<'_>) -> Result<Vec<Value>, Refusal> {
     let filters = &call.body["filters"];
     let from = filters::moment(filters, "date_range_start")?;
@@ -213,7 +213,7 @@ pub(super) fn responders_by_team(call: &mut Call<'_>) -> Result<Reply, Refusal> 
     Ok(answer(call, rows.collect()))
 }
 
-/// How many users there are of each role.
+/// Number of users per role.
 pub(super) fn users(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let mut roles: BTreeMap<String, usize> = BTreeMap::new();
     for row in user_rows(call) {
@@ -225,7 +225,7 @@ pub(super) fn users(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(answer(call, rows.collect()))
 }
 
-/// Nobody uses these features here.
+/// The simulator does not support these features.
 pub(super) fn features(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     filters::incidents(call)?;
     let names = ["status_update", "postmortem", "catch_me_up"];

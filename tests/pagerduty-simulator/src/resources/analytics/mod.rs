@@ -31,7 +31,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = &[
     ("getAnalyticsMetricsPdAdvanceUsageFeatures", metrics::features),
 ];
 
-/// What was asked, as every answer repeats it.
+/// The query, as every response repeats it.
 fn echo(call: &Call<'_>) -> Map<String, Value> {
     let body = &call.body;
     let mut echo = Map::new();
@@ -53,7 +53,7 @@ fn answer(call: &Call<'_>, rows: Vec<Value>) -> Reply {
     Reply::json(call.status(), &Value::from(answer))
 }
 
-/// Rows page by page: a page begins after `starting_after`, or ends before `ending_before`.
+/// Rows in pages: a page begins after `starting_after`, or ends before `ending_before`.
 fn page(call: &Call<'_>, mut rows: Vec<Value>, by: &str) -> Result<Reply, Refusal> {
     let body = &call.body;
     let by = body["order_by"].as_str().unwrap_or(by);

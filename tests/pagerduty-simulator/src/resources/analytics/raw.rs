@@ -1,4 +1,4 @@
-//! Single incidents, what responders did with them, and users.
+//! Single incidents, the actions of their responders, and users.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::state::State;
 use crate::state::incident::Incident;
 use crate::state::log::Agent;
 
-/// The first entry of a kind.
+/// The first log entry of a kind.
 pub(super) fn first(state: &State, incident: &Incident, kind: &str) -> Option<(Timestamp, Agent)> {
     let mut entries = incident.log_entries.iter().map(|entry| &state.log_entries[*entry]);
     entries.find(|entry| entry.kind == kind).map(|entry| (entry.at, entry.agent.clone()))
@@ -103,7 +103,7 @@ pub(super) fn incident(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::json(call.status(), &row(call.state, &call.state.incidents[index])))
 }
 
-/// Those who were asked to help, and what they said.
+/// Requested responders and their replies.
 pub(super) fn responses(call: &mut Call<'_>) -> Result<Reply, Refusal> {
     let index = call.incident()?;
     let one = &call.state.incidents[index];

@@ -1,4 +1,4 @@
-//! What acts by itself: automation actions, workflows, connections, schedules of the third version.
+//! Automation: automation actions, workflows, connections, schedules v3.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What happens to events on their way in, and what goes out: orchestrations, enrichment, webhooks.
+//! Processing and delivery of events: orchestrations, enrichment, webhooks.
 
 use serde_json::json;
 
@@ -110,7 +110,7 @@ impl State {
         self.store.put(&format!("{home}/associations"), service);
     }
 
-    /// The subscription is switched off, and nobody listens at its address.
+    /// The subscription is disabled, and its URL has no receiver.
     fn seed_webhooks(&mut self) {
         self.example(
             "/webhook_subscriptions",

@@ -1,4 +1,4 @@
-//! The objects that an account with examples has beside the usual ones, under well-known ids.
+//! The additional objects of an account with examples, under documented IDs.
 
 mod automation;
 mod events;
@@ -16,7 +16,7 @@ use super::{ChangeEvent, Subscription};
 use crate::examples::id;
 
 impl State {
-    /// Puts the examples into the account, after everything that it has already.
+    /// Adds the examples to the account after its other objects.
     pub(crate) fn seed_examples(&mut self) {
         self.seed_people();
         self.seed_services();
@@ -27,7 +27,7 @@ impl State {
         self.seed_event_handling();
     }
 
-    /// One object of a collection that is kept as it is written.
+    /// One object of a collection that is stored as in the API.
     fn example(&mut self, collection: &str, resource: &str, number: u8, own: Value) {
         self.keep(collection, &id(resource, number), resource, own);
     }
@@ -84,7 +84,7 @@ impl State {
         }
         let summary = "Checkout answers slowly";
         self.trigger_alert(&service, "example-1", summary, "critical", event.clone(), now);
-        // A second alert joins the first incident, as grouping would have it.
+        // A second alert belongs to the first incident, as with grouping.
         let second = "example-1-second";
         let keys = self.open_keys.entry(service.clone()).or_default();
         keys.insert(second.to_owned(), places[0]);

@@ -1,4 +1,4 @@
-//! What others see: business services, status pages and dashboards.
+//! Objects for stakeholders: business services, status pages, and dashboards.
 
 use serde_json::{Value, json};
 

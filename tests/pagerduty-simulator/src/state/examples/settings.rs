@@ -1,4 +1,4 @@
-//! Settings of an account: windows, tags, fields, licences, vendors, extensions and the like.
+//! Settings of an account: windows, tags, fields, licenses, vendors, extensions, and others.
 
 use jiff::SignedDuration;
 use serde_json::json;

@@ -8,13 +8,13 @@ use crate::facts;
 use crate::state::State;
 
 impl State {
-    /// A reference to an incident as webhooks have it: its summary is the title.
+    /// A reference to an incident in webhooks: its summary is the title.
     pub(crate) fn incident_in_event(&self, index: usize) -> Value {
         let incident = &self.incidents[index];
         self.stub("incident_reference", "incidents", &incident.id, &incident.title)
     }
 
-    /// An incident as webhooks have it, which is not as the REST API has it.
+    /// An incident in webhooks, which differs from the REST API.
     pub(crate) fn incident_data(&self, index: usize) -> Value {
         let one = &self.incidents[index];
         let service = self.service(&one.service_id);
@@ -52,7 +52,7 @@ impl State {
         data
     }
 
-    /// The values of an incident's fields as webhooks have them, as if none had changed.
+    /// The values of an incident's fields in webhooks, as if none had changed.
     pub(crate) fn incident_field_event(&self, index: usize) -> Value {
         json!({
             "type": "incident_field_values", "incident": self.incident_in_event(index),
@@ -60,7 +60,7 @@ impl State {
         })
     }
 
-    /// Data that fit an event about an incident. What nothing here knows of is made up.
+    /// Data for an event about an incident. Unknown data is generated.
     pub(super) fn data_about_incident(&self, index: usize, event_type: &str) -> Value {
         let one = &self.incidents[index];
         let incident = self.incident_in_event(index);
@@ -128,7 +128,7 @@ impl State {
         }
     }
 
-    /// A run of an automation action as webhooks have it.
+    /// A run of an automation action in webhooks.
     pub(crate) fn invocation_data(
         &self,
         index: usize,
@@ -150,7 +150,7 @@ impl State {
         data
     }
 
-    /// A run of an incident workflow as webhooks have it.
+    /// A run of an incident workflow in webhooks.
     pub(crate) fn instance_data(&self, index: usize, id: &str, workflow: &str) -> Value {
         let shown = references::shown(self, "incident_workflow", workflow);
         json!({
@@ -164,7 +164,7 @@ impl State {
         })
     }
 
-    /// Data that fit an event about a service.
+    /// Data for an event about a service.
     pub(crate) fn data_about_service(&self, id: &str, event_type: &str) -> Value {
         let Some(service) = self.service(id) else {
             return Value::Null;

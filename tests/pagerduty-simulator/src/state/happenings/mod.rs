@@ -1,4 +1,4 @@
-//! What happens in an account, told to whoever subscribed to it.
+//! Events in an account, delivered to its subscriptions.
 
 mod data;
 
@@ -13,7 +13,7 @@ use crate::webhooks::{Outgoing, Target};
 
 pub(crate) const SUBSCRIPTIONS: &str = "/webhook_subscriptions";
 
-/// What an event is about, for filters and for the order of deliveries.
+/// The subject of an event, for filters and for the order of deliveries.
 struct Subject {
     kind: &'static str,
     id: String,
@@ -22,7 +22,7 @@ struct Subject {
 }
 
 impl State {
-    /// Tells the dispatcher of a subscription as it is now.
+    /// Updates a subscription in the dispatcher.
     pub(crate) fn register(&self, id: &str) {
         let (Some(hooks), Some(one)) = (&self.hooks, self.store.get(SUBSCRIPTIONS, id)) else {
             return;
@@ -39,19 +39,19 @@ impl State {
         hooks.register(self.region, id, target);
     }
 
-    /// Tells the dispatcher of every subscription.
+    /// Updates every subscription in the dispatcher.
     pub(crate) fn register_all(&self) {
         for (_, one) in self.store.all(SUBSCRIPTIONS) {
             self.register(one["id"].as_str().unwrap_or_default());
         }
     }
 
-    /// Whether anybody might want to hear of anything; events are made only then.
+    /// Whether there are subscriptions; events are created only then.
     fn is_heard(&self) -> bool {
         self.hooks.is_some() && self.store.all(SUBSCRIPTIONS).next().is_some()
     }
 
-    /// Something happened to an incident. Without data, they follow from the type.
+    /// An event of an incident. Default data follows from the type.
     pub(crate) fn incident_event(
         &self,
         index: usize,
@@ -80,7 +80,7 @@ impl State {
         self.tell(&subject, event_type, agent, at, data);
     }
 
-    /// Something happened to a service.
+    /// An event of a service.
     pub(crate) fn service_event(
         &self,
         id: &str,
@@ -103,7 +103,7 @@ impl State {
         self.tell(&subject, event_type, agent, at, data);
     }
 
-    /// Delivers a ping to one subscription, whatever it subscribed to.
+    /// Delivers a ping to one subscription, regardless of its events.
     pub(crate) fn ping(&self, subscription: &str, at: Timestamp) {
         let Some(hooks) = &self.hooks else { return };
         let data = json!({"message": "Hello from your friend Pagey!", "type": "ping"});
@@ -121,7 +121,7 @@ impl State {
         let known = facts::webhook_events().iter().any(|one| one.event_type == event_type);
         for (_, one) in self.store.all(SUBSCRIPTIONS) {
             let mut events = one["events"].as_array().into_iter().flatten();
-            // Nobody can subscribe to what nobody knows, so everybody gets it.
+            // Unknown events cannot be subscribed to, so every subscription receives them.
             let wanted = !known || events.any(|name| name == event_type);
             if wanted && one["active"] != false && covers(&one["filter"], subject) {
                 let id = one["id"].as_str().unwrap_or_default();

@@ -1,10 +1,10 @@
-//! What an app may ask a person, and what it is told at its redirect URI.
+//! Authorization requests, and the responses at the redirect URI.
 
 use pagerduty_simulator::{App, Region};
 
 use super::*;
 
-/// The error at the redirect URI. State and destination are checked on the way.
+/// The error at the redirect URI. State and destination are checked as well.
 fn told(callback: &str) -> String {
     assert!(callback.starts_with(REDIRECT), "{callback}");
     assert_eq!(parameter(callback, "state").as_deref(), Some("a state & more"));
@@ -14,7 +14,7 @@ fn told(callback: &str) -> String {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_a_place_that_the_app_has_not_registered() {
+async fn an_unregistered_redirect_uri_is_refused() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -39,7 +39,7 @@ async fn nobody_is_sent_to_a_place_that_the_app_has_not_registered() {
 }
 
 #[tokio::test]
-async fn the_port_of_a_loopback_address_may_differ_unless_that_is_switched_off() {
+async fn the_port_of_a_loopback_address_may_differ_by_default() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -62,7 +62,7 @@ async fn the_port_of_a_loopback_address_may_differ_unless_that_is_switched_off()
 }
 
 #[tokio::test]
-async fn every_other_error_is_told_at_the_redirect_uri() {
+async fn every_other_error_is_returned_to_the_redirect_uri() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let ada = simulator.us().users()[0].id.clone();
@@ -114,7 +114,7 @@ async fn every_other_error_is_told_at_the_redirect_uri() {
 }
 
 #[tokio::test]
-async fn a_published_scoped_app_is_for_users_of_every_account() {
+async fn a_published_scoped_app_is_available_to_every_account() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = App::scoped("Public", Region::Us, &["services.read"]).redirect_uri(REDIRECT);
@@ -127,7 +127,7 @@ async fn a_published_scoped_app_is_for_users_of_every_account() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_told_when_it_is_switched_on() {
+async fn the_issuer_is_returned_if_enabled() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -142,7 +142,7 @@ async fn the_issuer_is_told_when_it_is_switched_on() {
 }
 
 #[tokio::test]
-async fn a_reviewer_objects_to_what_is_let_pass_in_silence() {
+async fn silently_accepted_mistakes_are_violations() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let bare = vec![

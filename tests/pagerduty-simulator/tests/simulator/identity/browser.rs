@@ -1,4 +1,4 @@
-//! The pages in a real browser that runs no script.
+//! The pages in a real browser with scripts disabled.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use crate::webdriver::Browser;
 
 const CHOOSER: &str = "Choose an account – PagerDuty simulator";
 
-/// Answers one request as the listener of an app does, and gives its target.
+/// Responds to one request as the listener of an app, and returns its target.
 fn listener() -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let redirect_uri = format!("http://{}/callback", listener.local_addr().unwrap());
@@ -40,7 +40,7 @@ fn listener() -> (String, thread::JoinHandle<String>) {
 }
 
 #[test]
-fn a_person_connects_an_app_with_a_real_browser() {
+fn a_user_connects_an_app_in_a_real_browser() {
     let simulator = Simulator::builder().start_blocking().unwrap();
     let Some(browser) = Browser::open(&simulator) else { return };
     let app = App::scoped(
@@ -58,7 +58,7 @@ fn a_person_connects_an_app_with_a_real_browser() {
     browser.go(&authorize_url(&asked));
     browser.shows(CHOOSER);
     browser.picture("chooser");
-    // The policy lets the style through: the card is white on a grey ground.
+    // The policy allows the style: the card is white on a gray background.
     assert_eq!(browser.style("main", "background-color"), "rgba(255, 255, 255, 1)");
     browser.screen(390, 844, "dark");
     browser.picture("chooser-phone-dark");
@@ -75,7 +75,7 @@ fn a_person_connects_an_app_with_a_real_browser() {
     browser.picture("consent-phone-dark");
     browser.screen(390, 844, "light");
     browser.picture("consent-phone");
-    // Another account after all; then yes.
+    // Chooses another account, then consents.
     browser.click("main a");
     browser.shows(CHOOSER);
     let ben = simulator.us().users()[1].clone();
@@ -99,7 +99,7 @@ fn a_person_connects_an_app_with_a_real_browser() {
 }
 
 #[test]
-fn a_real_browser_shows_why_a_link_does_not_work_and_brings_a_no_back() {
+fn a_real_browser_shows_link_errors_and_returns_a_refusal() {
     let simulator = Simulator::builder().start_blocking().unwrap();
     let Some(browser) = Browser::open(&simulator) else { return };
     let app = simulator.identity().classic_app();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 
 #[tokio::test]
-async fn answers_with_tokens_are_altered_member_by_member() {
+async fn token_responses_are_changed_member_by_member() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -39,7 +39,7 @@ async fn answers_with_tokens_are_altered_member_by_member() {
 }
 
 #[tokio::test]
-async fn a_fault_can_pick_a_grant() {
+async fn a_fault_can_select_a_grant() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let only_refreshes =
@@ -59,7 +59,7 @@ async fn a_fault_can_pick_a_grant() {
         let answer = token(&simulator, &renewal(&app, refresh)).await;
         let status = if error == "invalid_client" { 401 } else { 400 };
         assert_eq!(refusal(&answer), refused(status, error));
-        // Nothing was spent.
+        // Nothing was used.
         tokens(&token(&simulator, &renewal(&app, refresh)).await);
     }
     let given = connected(&simulator, &app, "read").await;
@@ -87,7 +87,7 @@ async fn a_fault_can_pick_a_grant() {
 }
 
 #[tokio::test]
-async fn an_answer_is_lost_before_or_after_the_rotation() {
+async fn a_response_is_lost_before_or_after_the_rotation() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -108,7 +108,7 @@ async fn an_answer_is_lost_before_or_after_the_rotation() {
 }
 
 #[tokio::test]
-async fn an_answer_is_held_with_the_rotation_done() {
+async fn a_response_is_held_after_the_rotation() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -130,7 +130,7 @@ async fn an_answer_is_held_with_the_rotation_done() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_while_it_is_held_back_has_changed_nothing() {
+async fn a_client_that_disconnects_while_held_has_changed_nothing() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -148,7 +148,7 @@ async fn a_client_that_goes_while_it_is_held_back_has_changed_nothing() {
         assert_eq!(identity.refresh_count(), 0);
         if gone {
             drop(asking);
-            // Time for the server to see the end of the connection.
+            // Time for the server to notice the end of the connection.
             tokio::time::sleep(Duration::from_millis(200)).await;
             hold.release();
             fetch(&simulator, "/global/oauth/anonymous/jwks").send().await;
@@ -162,7 +162,7 @@ async fn a_client_that_goes_while_it_is_held_back_has_changed_nothing() {
 }
 
 #[tokio::test]
-async fn a_slow_token_endpoint_is_slow_and_no_more() {
+async fn a_slow_token_endpoint_is_only_slow() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let code = code(&simulator, &app, "read");

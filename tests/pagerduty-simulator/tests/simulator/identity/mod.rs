@@ -1,4 +1,4 @@
-//! The identity service: an app and a browser without a screen, and what both meet.
+//! The identity service: an app and a browser without a screen.
 
 mod authorize;
 mod browser;
@@ -29,7 +29,7 @@ pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// A request with a form, as an app sends it: nothing of the REST API's headers.
+/// A request with a form, as an app sends it, without the headers of the REST API.
 pub(crate) fn post<'a>(simulator: &'a Simulator, path: &str, pairs: &[(&str, &str)]) -> Ask<'a> {
     bare(ask(simulator, "POST", path))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -45,7 +45,7 @@ fn bare(ask: Ask<'_>) -> Ask<'_> {
     ask.header("authorization", "")
 }
 
-/// What an app asks for, with everything right.
+/// A valid authorization request.
 pub(crate) fn question<'a>(app: &'a App, scope: &'a str) -> Vec<(&'static str, &'a str)> {
     vec![
         ("client_id", &app.client_id),
@@ -86,7 +86,7 @@ pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     url.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
 }
 
-/// A code that Ada's consent in the US gives an app.
+/// A code from Ada's consent in the US.
 pub(crate) fn code(simulator: &Simulator, app: &App, scope: &str) -> String {
     let ada = simulator.account(app.home).users()[0].id.clone();
     let url = authorize_url(&question(app, scope));
@@ -121,7 +121,7 @@ pub(crate) async fn token(simulator: &Simulator, form: &[(&str, &str)]) -> Answe
     post(simulator, "/oauth/token", form).send().await
 }
 
-/// What the token endpoint gave, which must have been tokens.
+/// The response of the token endpoint, which must contain tokens.
 pub(crate) fn tokens(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -136,7 +136,7 @@ pub(crate) async fn connected(simulator: &Simulator, app: &App, scope: &str) -> 
     tokens(&token(simulator, &exchange(app, &code)).await)
 }
 
-/// The status and the error of a refusal, whose form is checked on the way.
+/// The status and the error of a refusal, whose form is checked as well.
 pub(crate) fn refusal(answer: &Answer) -> (u16, String) {
     let body = answer.json();
     assert_eq!(answer.header("cache-control"), "no-store");

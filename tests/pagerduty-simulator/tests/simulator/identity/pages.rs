@@ -1,4 +1,4 @@
-//! The pages, as a browser without a screen and without script goes through them.
+//! The pages in a browser without a screen and without scripts.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn press(simulator: &Simulator, path: &str, form: &[(&str, &str)]) -> Answ
 }
 
 #[tokio::test]
-async fn a_person_goes_from_the_app_over_account_and_consent_back_to_the_app() {
+async fn a_user_goes_from_the_app_through_account_and_consent_back_to_the_app() {
     let simulator = simulator().await;
     let app = simulator.identity().scoped_app(Region::Us);
     let (chooser, _) = open(&simulator, &question(&app, "services.read incidents.write odd")).await;
@@ -41,7 +41,7 @@ async fn a_person_goes_from_the_app_over_account_and_consent_back_to_the_app() {
     {
         assert!(chooser.contains(text), "{text} is missing in {chooser}");
     }
-    // The scoped app is the US account's alone.
+    // The scoped app belongs to the US account only.
     let eu = simulator.eu().users()[0].id.clone();
     assert!(!chooser.contains(&eu));
     let id = interaction(&chooser);
@@ -75,13 +75,13 @@ async fn a_person_goes_from_the_app_over_account_and_consent_back_to_the_app() {
     let given = tokens(&token(&simulator, &exchange(&app, &code)).await);
     assert_eq!(given["scope"], "openid services.read incidents.write");
     assert_eq!(claims(&given["id_token"])["user_id"], ben.id.as_str());
-    // Pressed twice, there is no second code.
+    // Submitting twice returns no second code.
     let again = press(&simulator, "/oauth/authorize/consent", &decision("allow")).await;
     assert_eq!((again.status, again.header("location")), (400, ""));
 }
 
 #[tokio::test]
-async fn a_person_can_choose_again_and_say_no() {
+async fn a_user_can_choose_again_and_decline() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let (chooser, _) = open(&simulator, &question(&app, "write")).await;
@@ -106,7 +106,7 @@ async fn a_person_can_choose_again_and_say_no() {
 }
 
 #[tokio::test]
-async fn a_page_that_was_open_for_too_long_is_over() {
+async fn a_page_that_was_open_for_too_long_expires() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let (chooser, _) = open(&simulator, &question(&app, "read")).await;
@@ -126,7 +126,7 @@ async fn a_page_that_was_open_for_too_long_is_over() {
 }
 
 #[tokio::test]
-async fn no_page_gives_back_what_could_be_script() {
+async fn no_page_echoes_a_script() {
     const EVIL: &str = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>";
     let simulator = simulator().await;
     let identity = simulator.identity();
@@ -169,13 +169,13 @@ async fn no_page_gives_back_what_could_be_script() {
         assert!(page.contains("This is not PagerDuty"), "{page}");
         assert!(page.contains("name=\"viewport\"") && page.contains("<html lang=\"en\">"));
     }
-    // The style is allowed by its digest, so the digest must be that of the style.
+    // The style is allowed by its digest, so the digest must match the style.
     let (page, answer) = &pages[0];
     let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
     let digest = ring::digest::digest(&ring::digest::SHA256, style.as_bytes());
     let digest = base64::engine::general_purpose::STANDARD.encode(digest);
     assert!(answer.header("content-security-policy").contains(&format!("'sha256-{digest}'")));
-    // Browsers follow the redirect of a form only to what the policy names.
+    // Browsers follow the redirect of a form only to destinations in the policy.
     assert!(
         pages[1]
             .1
@@ -185,7 +185,7 @@ async fn no_page_gives_back_what_could_be_script() {
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_are_told_apart() {
+async fn unknown_paths_and_unknown_methods_are_distinguished() {
     let simulator = simulator().await;
     for (method, path, status, allow) in [
         ("GET", "/", 404, ""),

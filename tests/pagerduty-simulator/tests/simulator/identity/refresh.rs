@@ -1,4 +1,4 @@
-//! Refreshing: rotation, reuse, grace, lifetimes.
+//! Refreshing: rotation, reuse, grace period, lifetimes.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn every_refresh_rotates_both_tokens() {
         assert_ne!(first["access_token"], second["access_token"]);
         assert_ne!(second["refresh_token"], third["refresh_token"]);
         assert_eq!(third["scope"], first["scope"]);
-        // As PagerDuty's documents show it: who it is was said at the first time.
+        // As in PagerDuty's documentation: the user was identified with the first response.
         assert_eq!(third.get("id_token"), None);
         for token in [&first, &second, &third] {
             assert_eq!(status_of(&simulator, origin, &token["access_token"]).await, 200);
@@ -43,7 +43,7 @@ async fn every_refresh_rotates_both_tokens() {
 }
 
 #[tokio::test]
-async fn a_spent_refresh_token_ends_its_family_and_no_other() {
+async fn a_reused_refresh_token_ends_only_its_family() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -71,7 +71,7 @@ async fn a_spent_refresh_token_ends_its_family_and_no_other() {
 }
 
 #[tokio::test]
-async fn of_a_hundred_refreshes_at_once_one_succeeds() {
+async fn one_of_a_hundred_concurrent_refreshes_succeeds() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let first = connected(&simulator, &app, "read").await;
@@ -85,7 +85,7 @@ async fn of_a_hundred_refreshes_at_once_one_succeeds() {
 }
 
 #[tokio::test]
-async fn within_the_grace_period_a_spent_token_is_good_once_more() {
+async fn within_the_grace_period_a_used_token_is_accepted_again() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -120,7 +120,7 @@ async fn without_rotation_the_refresh_token_stays() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_its_apps_alone_and_grants_no_more_than_before() {
+async fn a_refresh_token_belongs_to_its_app_and_grants_no_more_than_before() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.scoped_app(Region::Us);
@@ -149,7 +149,7 @@ async fn a_refresh_token_is_its_apps_alone_and_grants_no_more_than_before() {
 }
 
 #[tokio::test]
-async fn tokens_live_as_long_as_their_kind_does() {
+async fn token_lifetimes_depend_on_the_kind_of_app() {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     let simulator = simulator().await;
     let identity = simulator.identity();

@@ -1,4 +1,4 @@
-//! Revocation, by the app and past it, and what the service says about itself.
+//! Revocation by the app and on PagerDuty's pages, and the metadata.
 
 use pagerduty_simulator::{App, GrantEnd, Origin, Region};
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn revoke(simulator: &Simulator, form: &[(&str, &str)]) -> Answer {
 }
 
 #[tokio::test]
-async fn an_access_token_is_revoked_alone_and_a_refresh_token_with_its_family() {
+async fn revoking_an_access_token_keeps_its_family_and_a_refresh_token_ends_it() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = identity.classic_app();
@@ -30,7 +30,7 @@ async fn an_access_token_is_revoked_alone_and_a_refresh_token_with_its_family() 
     let next = tokens(&token(&simulator, &renewal(&app, refresh)).await);
 
     let last = next["refresh_token"].as_str().unwrap();
-    // A wrong hint does not matter, and nor does the second time.
+    // A wrong hint does not matter, nor does a second revocation.
     let form = with(revocation(&app, last), "token_type_hint", "access_token");
     for _ in 0..2 {
         assert_eq!(revoke(&simulator, &form).await.status, 200);
@@ -73,7 +73,7 @@ async fn revocation_needs_the_app_that_the_token_belongs_to() {
 }
 
 #[tokio::test]
-async fn people_revoke_past_the_app() {
+async fn users_revoke_without_the_app() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let (classic, scoped) = (identity.classic_app(), identity.scoped_app(Region::Us));
@@ -95,7 +95,7 @@ async fn people_revoke_past_the_app() {
     assert!(identity.revoke_token(third["access_token"].as_str().unwrap()));
     assert!(!identity.revoke_token("unknown"));
     assert_eq!(status_of(&simulator, Origin::RestUs, &third["access_token"]).await, 401);
-    // An app that is gone cannot refresh, but what it has goes on.
+    // A deleted app cannot refresh, but its tokens stay valid.
     let last = connected(&simulator, &classic, "read").await;
     assert!(identity.unregister(&classic.client_id));
     let refresh = last["refresh_token"].as_str().unwrap();
@@ -105,7 +105,7 @@ async fn people_revoke_past_the_app() {
 }
 
 #[tokio::test]
-async fn the_metadata_says_what_the_settings_are() {
+async fn the_metadata_reflects_the_settings() {
     let simulator = simulator().await;
     let path = "/global/oauth/anonymous/.well-known/openid-configuration";
     let metadata = || async { fetch(&simulator, path).send().await.json() };

@@ -1,4 +1,4 @@
-//! The token endpoint: codes, app tokens, and who may ask.
+//! The token endpoint: codes, app tokens, and client authentication.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 
 #[tokio::test]
-async fn a_code_becomes_tokens_that_open_the_account_of_its_region_only() {
+async fn a_code_is_exchanged_for_tokens_of_its_region_only() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     for (account, own, other) in [
@@ -111,7 +111,7 @@ async fn an_id_token_verifies_against_the_published_keys() {
 }
 
 #[tokio::test]
-async fn scopes_that_an_app_may_not_have_are_left_out_in_silence() {
+async fn scopes_that_an_app_may_not_have_are_omitted_silently() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let scoped = identity.scoped_app(Region::Us);
@@ -144,7 +144,7 @@ async fn scopes_that_an_app_may_not_have_are_left_out_in_silence() {
 }
 
 #[tokio::test]
-async fn a_code_lives_thirty_seconds_and_once() {
+async fn a_code_is_valid_once_for_thirty_seconds() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let late = code(&simulator, &app, "read");
@@ -156,7 +156,7 @@ async fn a_code_lives_thirty_seconds_and_once() {
     let given = tokens(&token(&simulator, &exchange(&app, &early)).await);
     assert_eq!(status_of(&simulator, Origin::RestUs, &given["access_token"]).await, 200);
 
-    // The second use takes back what the first one gave.
+    // The second use revokes the tokens of the first one.
     let again = token(&simulator, &exchange(&app, &early)).await;
     assert_eq!(refusal(&again), refused(400, "invalid_grant"));
     assert_eq!(status_of(&simulator, Origin::RestUs, &given["access_token"]).await, 401);
@@ -196,7 +196,7 @@ async fn a_code_needs_its_app_its_redirect_uri_and_its_verifier() {
     let stolen = token(&simulator, &exchange(&other, &code)).await;
     assert_eq!(refusal(&stolen), refused(400, "invalid_grant"));
     tokens(&token(&simulator, &exchange(&app, &code)).await);
-    // A wrong attempt of the right app spends the code.
+    // A wrong attempt of the right app uses the code up.
     let code = super::code(&simulator, &app, "read");
     let wrong = with(exchange(&app, &code), "code_verifier", CHALLENGE);
     assert_eq!(token(&simulator, &wrong).await.status, 400);
@@ -221,7 +221,7 @@ async fn a_verifier_without_a_challenge_is_a_downgrade() {
     let code = approve();
     tokens(&token(&simulator, &without(exchange(&app, &code), "code_verifier")).await);
 
-    // A service that has never heard of PKCE takes anything.
+    // A service without PKCE accepts any verifier.
     identity.configure(|settings| {
         settings.checks_pkce = false;
         settings.code_challenge_methods.clear();
@@ -232,7 +232,7 @@ async fn a_verifier_without_a_challenge_is_a_downgrade() {
 }
 
 #[tokio::test]
-async fn apps_prove_themselves_in_the_body() {
+async fn apps_authenticate_in_the_body() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let (app, public) = (identity.classic_app(), identity.public_app());
@@ -249,13 +249,13 @@ async fn apps_prove_themselves_in_the_body() {
         let code = code(&simulator, app, "read");
         let answer = token(&simulator, &with(exchange(app, &code), name, value)).await;
         assert_eq!(refusal(&answer), refused(status, error), "{name}={value}");
-        // Who is not known has spent nothing.
+        // An unknown client has used nothing up.
         tokens(&token(&simulator, &exchange(app, &code)).await);
     }
 }
 
 #[tokio::test]
-async fn what_is_not_a_form_is_refused() {
+async fn a_body_that_is_not_a_form_is_refused() {
     let simulator = simulator().await;
     let app = simulator.identity().classic_app();
     let code = code(&simulator, &app, "read");
@@ -283,7 +283,7 @@ async fn what_is_not_a_form_is_refused() {
 }
 
 #[tokio::test]
-async fn http_basic_is_refused_until_it_is_switched_on() {
+async fn http_basic_is_refused_unless_enabled() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let app = App {
@@ -313,7 +313,7 @@ async fn http_basic_is_refused_until_it_is_switched_on() {
     assert_eq!(refusal(&wrong), refused(401, "invalid_client"));
     assert!(wrong.header("www-authenticate").starts_with("Basic "));
     tokens(&by_basic(&code).send().await);
-    // Awkward letters survive the body as well.
+    // Special characters in the body work as well.
     let code = super::code(&simulator, &app, "read");
     tokens(&token(&simulator, &exchange(&app, &code)).await);
 }
@@ -358,7 +358,7 @@ fn credentials<'a>(app: &'a App, scope: &'a str) -> Vec<(&'static str, &'a str)>
 }
 
 #[tokio::test]
-async fn not_every_app_acts_as_itself_and_not_for_every_account() {
+async fn only_scoped_apps_act_as_themselves_and_only_in_their_account() {
     let simulator = simulator().await;
     let identity = simulator.identity();
     let own = "as_account-us.example services.read";

@@ -1,4 +1,4 @@
-//! What tests and people do to subscriptions and deliveries.
+//! Control of subscriptions and deliveries.
 
 use pagerduty_simulator::{DeliveryState, Region, TokenKind, WebhookSubject, facts};
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::receiver::Receiver;
 use crate::world::{id, reference};
 
 #[tokio::test]
-async fn secrets_rotate_and_signatures_can_be_wrong() {
+async fn secrets_can_be_rotated_and_signatures_corrupted() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let (path, first) = subscribe(&world, &receiver).await;
@@ -39,7 +39,7 @@ async fn secrets_rotate_and_signatures_can_be_wrong() {
 }
 
 #[tokio::test]
-async fn deliveries_are_held_reordered_repeated_and_doubled_on_request() {
+async fn deliveries_can_be_held_reordered_repeated_and_duplicated() {
     let world = world().await;
     let receiver = Receiver::start().await;
     subscribe(&world, &receiver).await;
@@ -74,7 +74,7 @@ async fn deliveries_are_held_reordered_repeated_and_doubled_on_request() {
 }
 
 #[tokio::test]
-async fn every_type_of_event_can_be_made_up_also_unknown_ones() {
+async fn events_of_every_type_can_be_generated() {
     let world = world().await;
     let receiver = Receiver::start().await;
     subscribe(&world, &receiver).await;
@@ -101,7 +101,7 @@ async fn every_type_of_event_can_be_made_up_also_unknown_ones() {
 }
 
 #[tokio::test]
-async fn subscriptions_are_judged_when_they_are_made_and_changed() {
+async fn subscriptions_are_judged_when_created_and_changed() {
     let world = world().await;
     let home = "/webhook_subscriptions";
     let url = "http://127.0.0.1:9/";
@@ -153,7 +153,7 @@ async fn subscriptions_are_judged_when_they_are_made_and_changed() {
 }
 
 #[tokio::test]
-async fn a_deleted_subscription_and_a_reset_account_deliver_nothing() {
+async fn a_deleted_subscription_and_a_reset_account_deliver_no_events() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let (path, _) = subscribe(&world, &receiver).await;

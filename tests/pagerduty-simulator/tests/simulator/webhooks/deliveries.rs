@@ -1,4 +1,4 @@
-//! What is delivered, to whom, and what it says.
+//! The content and the recipients of deliveries.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_delivery_has_its_headers_its_signature_and_one_event() {
 }
 
 #[tokio::test]
-async fn every_change_of_an_incident_tells_its_event_in_order() {
+async fn every_change_of_an_incident_sends_its_event_in_order() {
     let world = world().await;
     let receiver = Receiver::start().await;
     subscribe(&world, &receiver).await;
@@ -155,7 +155,7 @@ async fn every_change_of_an_incident_tells_its_event_in_order() {
 }
 
 #[tokio::test]
-async fn services_and_events_tell_theirs_too() {
+async fn services_and_alerts_send_events_too() {
     let world = world().await;
     let receiver = Receiver::start().await;
     subscribe(&world, &receiver).await;
@@ -206,7 +206,7 @@ async fn services_and_events_tell_theirs_too() {
 }
 
 #[tokio::test]
-async fn subscriptions_get_what_they_asked_for_and_nothing_else() {
+async fn subscriptions_receive_only_their_events() {
     let world = world().await;
     let [by_service, by_team, by_type, off] = [
         Receiver::start().await,
@@ -231,7 +231,7 @@ async fn subscriptions_get_what_they_asked_for_and_nothing_else() {
         }});
         world.post("/incidents", body).await;
     }
-    // The other region's account has subscribers of its own.
+    // The account of the other region has separate subscribers.
     world.simulator.eu().add_incident(NewIncident::default());
     by_team.has(2).await;
     by_service.has(1).await;
@@ -251,7 +251,7 @@ async fn subscriptions_get_what_they_asked_for_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_ping_arrives_even_at_a_subscription_that_is_switched_off() {
+async fn a_ping_is_sent_even_to_a_disabled_subscription() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let mut body = subscription(&receiver.url("/"), &["incident.triggered"], account());
@@ -270,7 +270,7 @@ async fn a_ping_arrives_even_at_a_subscription_that_is_switched_off() {
 }
 
 #[tokio::test]
-async fn names_and_passwords_of_an_address_become_a_header() {
+async fn user_and_password_of_a_url_become_a_header() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let url = format!("http://pager:long%20word@{}/", receiver.address());
@@ -282,7 +282,7 @@ async fn names_and_passwords_of_an_address_become_a_header() {
 }
 
 #[tokio::test]
-async fn time_that_passes_tells_its_events() {
+async fn the_passage_of_time_sends_events() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let body = subscription(&receiver.url("/"), &["incident.unacknowledged"], account());

@@ -1,4 +1,4 @@
-//! Receivers that fail: what is tried again, what is dropped, and whom that concerns.
+//! Failing receivers: retries, drops, and their effect on others.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::receiver::{Answer, Receiver};
 use crate::world::{World, id};
 
 #[tokio::test]
-async fn failures_are_tried_again_and_what_comes_after_waits() {
+async fn failures_are_retried_and_later_deliveries_wait() {
     let world = world().await;
     let receiver = Receiver::start().await;
     subscribe(&world, &receiver).await;
@@ -33,7 +33,7 @@ async fn failures_are_tried_again_and_what_comes_after_waits() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_not_there_is_tried_for_two_days() {
+async fn an_unreachable_receiver_is_retried_for_two_days() {
     let builder =
         Simulator::builder().examples(true).webhook_backoff(Duration::from_secs(60), HOUR * 12);
     let world = World::of(builder.start().await.unwrap()).await;
@@ -69,7 +69,7 @@ async fn a_receiver_that_is_not_there_is_tried_for_two_days() {
 }
 
 #[tokio::test]
-async fn three_refusals_in_a_row_disable_a_subscription_until_it_is_enabled_or_a_day_is_over() {
+async fn three_consecutive_drops_disable_a_subscription_for_a_day() {
     let world = world().await;
     let receiver = Receiver::start().await;
     let (path, _) = subscribe(&world, &receiver).await;
@@ -77,7 +77,7 @@ async fn three_refusals_in_a_row_disable_a_subscription_until_it_is_enabled_or_a
         let read = world.get(&path).await;
         read["webhook_subscription"]["delivery_method"]["temporarily_disabled"].clone()
     };
-    // A success in between starts the count anew.
+    // A success in between resets the count.
     let refused = Answer::Status(400);
     receiver.answer(&[refused, refused, Answer::Status(200), refused, refused]);
     for expected in 1..=5 {
@@ -124,7 +124,7 @@ async fn three_refusals_in_a_row_disable_a_subscription_until_it_is_enabled_or_a
 }
 
 #[tokio::test]
-async fn one_resource_that_fails_holds_up_no_other() {
+async fn one_failing_resource_does_not_delay_others() {
     let world = world().await;
     let receiver = Receiver::start().await;
     subscribe(&world, &receiver).await;
@@ -161,7 +161,7 @@ async fn large_webhooks_are_trimmed_and_huge_ones_never_sent() {
 }
 
 #[tokio::test]
-async fn https_receivers_must_be_vouched_for() {
+async fn https_receivers_need_a_trusted_certificate() {
     let world = world().await;
     let issue = |kind| world.simulator.issue_certificate(&["127.0.0.1"], kind).unwrap();
     let good = Receiver::start_tls(&issue(CertificateKind::Good)).await;
@@ -184,7 +184,7 @@ async fn https_receivers_must_be_vouched_for() {
         }
     };
     let all = tokio::time::timeout(Duration::from_secs(10), settled).await.unwrap();
-    // A stranger stays one; a certificate whose time is over may be renewed.
+    // An unknown authority stays unknown; an expired certificate may be renewed.
     assert_eq!((all[1].attempts.len(), all[2].state), (1, DeliveryState::Waiting));
     assert_eq!((stranger.arrivals().len(), expired.arrivals().len()), (0, 0));
 

@@ -1,4 +1,4 @@
-//! Webhooks: what is delivered to whom, in which words, in which order, and how often.
+//! Webhooks: recipients, content, order, and repetition.
 
 mod controls;
 mod deliveries;
@@ -15,7 +15,7 @@ use crate::world::{World, reference};
 pub(crate) const SOON: Duration = Duration::from_millis(5);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
-/// A simulator with examples that retries at once.
+/// A simulator with examples that retries immediately.
 pub(crate) async fn world() -> World {
     let builder = Simulator::builder()
         .without_rate_limits()
@@ -41,7 +41,7 @@ pub(crate) fn account() -> Value {
     json!({"type": "account_reference"})
 }
 
-/// Subscribes to all events of the account; gives the path and the secret.
+/// Subscribes to all events of the account; returns the path and the secret.
 pub(crate) async fn subscribe(world: &World, receiver: &Receiver) -> (String, String) {
     let body = subscription(&receiver.url("/hook"), &every_event(), account());
     let made = world.post("/webhook_subscriptions", body).await["webhook_subscription"].clone();
@@ -53,7 +53,7 @@ pub(crate) fn subscription_id(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 
-/// Opens an incident on the example service and gives its path.
+/// Creates an incident on the example service and returns its path.
 pub(crate) async fn incident(world: &World) -> String {
     let body = json!({"incident": {
         "type": "incident", "title": "It burns", "service": reference("service"),

@@ -63,7 +63,7 @@ fn an_exhausted_rate_limit_that_is_reported_as_403_is_a_rate_limit() {
 }
 
 #[test]
-fn an_error_has_the_code_of_the_service() {
+fn an_error_contains_the_services_code() {
     let body =
         r#"{"message":"Validation Failed","errors":[{"field":"title","code":"missing_field"}]}"#;
     let host = connected(Host::scripted([answer(422, body)]));

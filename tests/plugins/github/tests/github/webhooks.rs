@@ -31,7 +31,7 @@ fn a_webhook_is_created_once_and_repaired_after_that() {
 }
 
 #[test]
-fn a_webhook_that_is_gone_is_missing_and_can_be_removed() {
+fn a_deleted_webhook_is_reported_as_missing_and_can_be_removed() {
     let kept = subscription().state(json!({ "id": "12" }));
     let check = |response| connected(Host::scripted([response])).check::<Github>(&kept).unwrap();
     assert_eq!(check(answer(200, r#"{"active":true}"#)), Health::Active);
@@ -43,7 +43,7 @@ fn a_webhook_that_is_gone_is_missing_and_can_be_removed() {
 }
 
 #[test]
-fn a_delivery_becomes_an_event_with_its_payload_as_it_was_written() {
+fn a_delivery_becomes_an_event_with_its_payload_unchanged() {
     let host = connected(Host::scripted([]));
     let delivery = Delivery::post(r#"{"action":"opened","issue":{"number":1.0}}"#)
         .header("X-GitHub-Event", "issues")

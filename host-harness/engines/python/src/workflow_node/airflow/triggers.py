@@ -1,4 +1,4 @@
-"""What deferred tasks wait for, in Airflow's triggerer."""
+"""The triggers that deferred tasks wait for, in Airflow's triggerer."""
 
 from __future__ import annotations
 
