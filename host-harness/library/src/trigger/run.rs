@@ -312,7 +312,7 @@ impl Run<'_> {
                 }
             };
             if let Err(error) = self.sink.event(&event).await {
-                let error = Cause::Sink(error.into()).into();
+                let error = Cause::Sink(error).into();
                 self.pause("deliver an event", &error, &mut failures).await;
                 continue;
             }
