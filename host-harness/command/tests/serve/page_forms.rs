@@ -509,3 +509,38 @@ fn the_page_works_in_a_browser_that_runs_no_scripts() {
     });
     assert!(browser.text("#records").contains("Database is full now"), "{}", browser.text("main"));
 }
+
+#[test]
+fn a_form_offers_stored_secrets_by_name_and_refuses_the_secret_itself() {
+    let world = World::new();
+    let file = world.file("hook", "sesame-open-hook\n");
+    world.harness(&["secret", "set", "hook-key", "--from", &file]);
+    let server = world.serve(&[]);
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    let at = "/page/plugins/pagerduty/actions/webhook_subscription.create";
+    let fields = |secret: &'static str| {
+        vec![
+            ("slot:rest", "work"),
+            ("run", "x"),
+            ("p/url", "https://engine.example.com/hook"),
+            ("p/events", "incident.triggered"),
+            ("p/filter_type", "\"account_reference\""),
+            ("n/custom_headers", "1"),
+            ("p/custom_headers/0/name", "X-Key"),
+            ("p/custom_headers/0/value", secret),
+            ("do", "run"),
+        ]
+    };
+    let refused = visitor.change(at, &fields("sesame-open-typed"));
+    assert_eq!(refused.status, 422, "{refused:?}");
+    for text in ["id=\"p/custom_headers/0/value-error\"", "<option value=\"secret:hook-key\">"] {
+        assert!(refused.body.contains(text), "{text}: {}", refused.body);
+    }
+    let run = location(&visitor.change(at, &fields("secret:hook-key")));
+    let page = ended(&mut visitor, &run);
+    assert!(page.contains("Finished") && !page.contains("sesame-open"), "{page}");
+    let mut stranger =
+        Visitor::entered(&world, &server, "ben", &[&RUN[..], &["--as", "ben"]].concat());
+    let shape = stranger.change(at, &[("do", "add:/custom_headers"), ("run", "x")]);
+    assert!(!shape.body.contains("hook-key"), "another user's: {}", shape.body);
+}

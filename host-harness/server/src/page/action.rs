@@ -13,7 +13,7 @@ use super::Page;
 use super::client::path;
 use super::credentials;
 use super::enter::Posted;
-use super::form::{Choices, Entered, Picked, Read, Shown, field_at};
+use super::form::{Choices, Entered, Picked, Read, Shown, field_at, has_secrets};
 use super::layout::{Part, bounded, failed, problem, redirect, token, with_status};
 use super::overview::member;
 use super::plugins::effect_mark;
@@ -36,6 +36,12 @@ struct Sheet {
     is_good: bool,
     /// Begins the ID of the execution.
     run: String,
+}
+
+/// A secret that parameters may name.
+#[derive(Deserialize)]
+struct StoredSecret {
+    name: String,
 }
 
 /// A credential that fits a slot.
@@ -107,6 +113,14 @@ async fn respond(of: &Page, session: &Session, plugin: &str, name: &str, sheet: 
         sheet.choices.as_ref(),
         session.caller.policy.raw_secrets,
     );
+    let secrets = match has_secrets(&form.fields, &form.variants) {
+        true => of.client.get(&session.caller, "/v1/secrets?limit=500").await.ok(),
+        false => None,
+    };
+    let secrets = secrets.and_then(|all| member::<Vec<StoredSecret>>(all, "secrets").ok());
+    let secrets: Vec<String> =
+        secrets.unwrap_or_default().into_iter().map(|secret| secret.name).collect();
+    let shown = shown.secrets(&secrets);
     let at = path(["page", "plugins", &node.name, "actions", &action.name]);
     let is_delete = action.effect.to_string() == "delete";
     let content = html! {

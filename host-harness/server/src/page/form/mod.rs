@@ -255,6 +255,12 @@ fn of_members<'a>(
     fields.iter().chain(chosen.into_iter().flat_map(|variant| &variant.fields)).collect()
 }
 
+/// Whether a form has a field for a secret.
+pub(super) fn has_secrets(fields: &[Field], variants: &[Variant]) -> bool {
+    let mut all = fields.iter().chain(variants.iter().flat_map(|variant| &variant.fields));
+    all.any(|field| field.is_secret || has_secrets(&field.fields, &field.variants))
+}
+
 /// Leaves out what was typed into fields for secrets.
 pub(super) fn without_secrets(parameters: &mut Map<String, Value>, fields: &[Field]) {
     for field in fields {
@@ -464,7 +470,8 @@ mod tests {
             ("".to_owned(), "one of them".to_owned()),
             ("/nosuch/field".to_owned(), "is not allowed".to_owned()),
         ];
-        let shown = Shown::new(&entered, &problems, None, false);
+        let secrets = ["hook-password".to_owned()];
+        let shown = Shown::new(&entered, &problems, None, false).secrets(&secrets);
         let html = shown.summary(&form).into_string() + &shown.form(&form).into_string();
         for part in [
             "<label for=\"p/title\">Title &lt;b&gt;",
@@ -479,7 +486,7 @@ mod tests {
             "value=\"add:/rules\"",
             "value=\"remove:/rules/0\"",
             "value=\"load:/service\"",
-            "type=\"password\"",
+            "<option value=\"secret:hook-password\">",
             "one of them",
             "/nosuch/field",
         ] {
@@ -502,6 +509,8 @@ mod tests {
         let form = form();
         let html = Shown::new(&Entered::new(), &[], None, true).form(&form).into_string();
         assert!(html.contains("<option value=\"&quot;high&quot;\" selected>"), "{html}");
+        assert!(html.contains("type=\"password\""), "a secret itself may be typed: {html}");
+        assert!(has_secrets(&form.fields, &form.variants) && !has_secrets(&[], &[]));
         let choices = Choices {
             at: "/service".into(),
             list: vec![(Picked { value: json!("P1"), label: "A & B".into() }, None)],

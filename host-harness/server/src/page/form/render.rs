@@ -29,6 +29,8 @@ pub(in crate::page) struct Shown<'a> {
     choices: Option<&'a Choices>,
     /// Whether secrets themselves may be typed.
     raw_secrets: bool,
+    /// Names of stored secrets.
+    secrets: &'a [String],
 }
 
 /// An ID for a place.
@@ -44,7 +46,13 @@ impl<'a> Shown<'a> {
         choices: Option<&'a Choices>,
         raw_secrets: bool,
     ) -> Self {
-        Self { entered, problems, choices, raw_secrets }
+        Self { entered, problems, choices, raw_secrets, secrets: &[] }
+    }
+
+    /// Offers stored secrets by name.
+    pub(in crate::page) fn secrets(mut self, names: &'a [String]) -> Self {
+        self.secrets = names;
+        self
     }
 
     /// The fields of a form.
@@ -265,10 +273,11 @@ impl<'a> Shown<'a> {
             });
             facts.push(format!("Accepts: {}", accepts.collect::<Vec<_>>().join(", ")));
         }
-        if field.is_secret && !self.raw_secrets {
-            facts.push(
-                "Your rights do not allow a secret itself here: enter the handle of one".to_owned(),
-            );
+        if field.is_secret {
+            facts.push(match self.raw_secrets {
+                true => "The secret itself, or secret:NAME for a stored one".to_owned(),
+                false => "The name of a stored secret, as secret:NAME".to_owned(),
+            });
         }
         facts
     }
@@ -364,7 +373,11 @@ impl<'a> Shown<'a> {
         };
         let is_long = matches!(kind, Kind::List | Kind::Json)
             || (kind == Kind::Text && !field.is_secret && field.is_multiline);
-        let list = (!field.known_values.is_empty()).then(|| format!("{id}-known"));
+        let known: Vec<String> = match field.is_secret {
+            true => self.secrets.iter().map(|name| format!("secret:{name}")).collect(),
+            false => field.known_values.iter().map(shown).collect(),
+        };
+        let list = (!known.is_empty()).then(|| format!("{id}-known"));
         html! {
             @if matches!(kind, Kind::OneOf | Kind::Boolean) {
                 select id=(id) name=(name) aria-describedby=[described] aria-invalid=[invalid]
@@ -379,18 +392,26 @@ impl<'a> Shown<'a> {
                     aria-describedby=[described] aria-invalid=[invalid] aria-required=[needed]
                     spellcheck=[(kind == Kind::Json).then_some("false")] { "\n" (value) }
             } @else {
-                input id=(id) name=(name) value=(value) type=(input_type(field, kind)) list=[list.clone()]
+                input id=(id) name=(name) value=(value) type=(self.input_type(field, kind)) list=[list.clone()]
                     inputmode=[(kind == Kind::Number).then_some("decimal")]
                     autocomplete="off" aria-describedby=[described] aria-invalid=[invalid]
                     aria-required=[needed];
                 @if let Some(list) = list {
                     datalist id=(list) {
-                        @for known in field.known_values.iter().take(200) {
-                            option value=(shown(known)) {}
-                        }
+                        @for known in known.iter().take(200) { option value=(known) {} }
                     }
                 }
             }
+        }
+    }
+
+    fn input_type(&self, field: &Field, kind: Kind) -> &'static str {
+        match (field.is_secret && self.raw_secrets, kind, field.format.as_deref()) {
+            (true, ..) => "password",
+            (_, Kind::Text, Some("email")) => "email",
+            (_, Kind::Text, Some("uri")) => "url",
+            (_, Kind::Text, Some("date")) => "date",
+            _ => "text",
         }
     }
 
@@ -527,16 +548,6 @@ impl<'a> Shown<'a> {
 
 fn required(field: &Field) -> Markup {
     html! { @if field.is_required { span.needed { "required" } } }
-}
-
-fn input_type(field: &Field, kind: Kind) -> &'static str {
-    match (field.is_secret, kind, field.format.as_deref()) {
-        (true, ..) => "password",
-        (_, Kind::Text, Some("email")) => "email",
-        (_, Kind::Text, Some("uri")) => "url",
-        (_, Kind::Text, Some("date")) => "date",
-        _ => "text",
-    }
 }
 
 fn capitalized(text: &str) -> String {
