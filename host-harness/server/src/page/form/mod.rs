@@ -496,8 +496,8 @@ mod tests {
         assert!(!html.contains("<small>") && !html.contains("<i>"), "{html}");
         // Every control has a label.
         for id in html.split(" id=\"").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]) {
-            let is_control =
-                id.starts_with("p/") && !id.ends_with("-hint") && !id.ends_with("-error");
+            let is_other = ["-hint", "-error", "-known"].iter().any(|ending| id.ends_with(ending));
+            let is_control = id.starts_with("p/") && !is_other;
             let is_named = html.contains(&format!("for=\"{id}\""))
                 || html.contains(&format!("<fieldset id=\"{id}\""));
             assert!(!is_control || is_named, "{id}: {html}");
