@@ -34,13 +34,15 @@ impl SecretReference {
         let failed = |problem: String| ReferenceError { from: self.shown(), problem };
         self.check().map_err(|error| failed(error.to_string()))?;
         let read = match self {
-            Self::File(path) => match std::fs::File::open(path) {
-                Ok(file) => in_time(file, limits).and_then(|read| match read {
-                    Some(bytes) => Ok(bytes),
-                    None => Err(too_slow(limits, "Check the file")),
-                }),
-                Err(error) => Err(format!("{error}. Create the file, or make it readable")),
-            },
+            Self::File(path) => {
+                let path = path.clone();
+                // Opening a pipe waits for whoever writes to it.
+                match in_time(move || std::fs::File::open(path), limits) {
+                    Ok(Some(bytes)) => Ok(bytes),
+                    Ok(None) => Err(too_slow(limits, "Check the file")),
+                    Err(error) => Err(format!("{error}. Create the file, or make it readable")),
+                }
+            }
             Self::Env(name) => match std::env::var_os(name) {
                 Some(value) => Ok(Zeroizing::new(value.into_encoded_bytes())),
                 None => {
@@ -80,26 +82,20 @@ fn too_slow(limits: &ReferenceLimits, next: &str) -> String {
 
 /// Reads to the end, or one byte more than is allowed. `None` if it takes too long; the thread that
 /// reads is left behind then, until its source ends.
-fn in_time(
-    source: impl Read + Send + 'static,
+fn in_time<R: Read>(
+    open: impl FnOnce() -> std::io::Result<R> + Send + 'static,
     limits: &ReferenceLimits,
-) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     let most = limits.bytes.saturating_add(1);
     let (sender, receiver) = mpsc::channel();
-    let reading =
-        std::thread::Builder::new().name("secret-reference".to_owned()).spawn(move || {
-            // With room for all of it, nothing is left behind in memory by a buffer that grows.
-            let mut bytes = Zeroizing::new(Vec::with_capacity(most));
-            let read = source.take(most as u64).read_to_end(&mut bytes);
-            // The waiting task may have been dropped.
-            drop(sender.send(read.map(|_| bytes)));
-        });
-    reading.map_err(|error| format!("{error}. Retry later"))?;
-    match receiver.recv_timeout(limits.time) {
-        Ok(Ok(bytes)) => Ok(Some(bytes)),
-        Ok(Err(error)) => Err(format!("{error}. Check what the reference names")),
-        Err(_) => Ok(None),
-    }
+    std::thread::Builder::new().name("secret-reference".to_owned()).spawn(move || {
+        // With room for all of it, nothing is left behind in memory by a buffer that grows.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+        let read = open().and_then(|source| source.take(most as u64).read_to_end(&mut bytes));
+        // Whoever waited may have given up.
+        drop(sender.send(read.map(|_| bytes)));
+    })?;
+    receiver.recv_timeout(limits.time).map_or(Ok(None), |read| read.map(Some))
 }
 
 /// What a program writes to standard output. What it writes to standard error is not kept, because it
@@ -123,7 +119,9 @@ fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u
     let mut child = Running(child);
     let output = child.0.stdout.take().ok_or("it has no output. Check the program")?;
     let slow = || too_slow(limits, "Run the program by itself to see why");
-    let bytes = in_time(output, limits)?.ok_or_else(slow)?;
+    let read = in_time(move || Ok(output), limits);
+    let read = read.map_err(|error| format!("{error}. Check the program"))?;
+    let bytes = read.ok_or_else(slow)?;
     if bytes.len() > limits.bytes {
         return Ok(bytes);
     }
@@ -243,6 +241,18 @@ mod tests {
         std::thread::sleep(Duration::from_millis(2_200));
         #[cfg(target_os = "linux")]
         assert!(!alive.exists(), "what it has started goes on");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let since = Instant::now();
+        let error = read(&SecretReference::File(path)).unwrap_err();
+        assert!(error.contains("took longer"), "{error}");
+        assert!(since.elapsed() < Duration::from_secs(5));
     }
 
     #[test]
