@@ -42,6 +42,7 @@ fn words(status: &str) -> (&'static str, &'static str) {
         "active" => ("good", "Active"),
         "unfinished" => ("warn", "Being set up"),
         "disabled" => ("bad", "Disabled at the service"),
+        "sample" => ("good", "Sample, not at the service"),
         _ => ("bad", "Missing at the service"),
     }
 }
