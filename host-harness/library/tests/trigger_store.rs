@@ -14,7 +14,7 @@ use workflow_node_host::trigger::{
     Acceptance, Delivered, MemoryTriggers, NewEvent, Status, StoredSubscription, Subscription,
     SubscriptionKey, TriggerStore, TriggerStoreError,
 };
-use workflow_node_host::{Principal, Secret, TriggerLimits};
+use workflow_node_host::{Principal, Secret, TriggerLimits, chain};
 
 const CANARY: &str = "a secret that signs 7Qz-x9";
 
@@ -303,8 +303,8 @@ async fn a_changed_row_is_noticed_and_not_made_good() {
         let name =
             column.split_once("name = '").map_or("a", |(_, name)| name.trim_end_matches('\''));
         let name = if column.starts_with("trigger_name") { "a" } else { name };
-        let error = store.open(name).await.unwrap_err();
-        assert!(error.to_string().contains("changed outside"), "{column}: {error}");
+        let error = chain(&store.open(name).await.unwrap_err());
+        assert!(error.contains("changed outside"), "{column}: {error}");
         if name != "a" {
             continue;
         }

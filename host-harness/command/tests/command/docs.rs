@@ -63,7 +63,7 @@ fn every_action_is_documented_with_its_parameters_and_examples() {
         "string: ID, name, or address, **required**, has choices",
         "| `urgency` | `high` or `low` |",
         "repeating a run with the same execution ID has no further effect (`keyed`)",
-        "beyond 10000 records it goes on by their time (created_at)",
+        "beyond 10000 records, the action continues by their time (created_at)",
         "records are returned page by page",
     ] {
         assert!(create.contains(text), "{text}");

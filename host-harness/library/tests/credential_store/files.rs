@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use workflow_node_host::chain;
 use workflow_node_host::credential::CredentialStore;
 use workflow_node_host::store::LazyStore;
 use workflow_node_host::trigger::TriggerStore;
@@ -244,7 +245,7 @@ async fn a_lazy_store_is_opened_once_when_it_is_first_used_and_tried_again_after
 async fn a_lazy_store_without_an_opener_says_that_it_was_not_opened() {
     let fixture = Fixture::new();
     let lazy = LazyStore::default();
-    let error = CredentialStore::list(&lazy).await.unwrap_err().to_string();
+    let error = chain(&CredentialStore::list(&lazy).await.unwrap_err());
     assert!(error.contains("`LazyStore::open_with`"), "{error}");
     lazy.open_with(|| SqliteStore::open(&fixture.path(), fixture.key.clone())).unwrap();
     assert!(CredentialStore::list(&lazy).await.is_ok());

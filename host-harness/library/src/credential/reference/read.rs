@@ -36,7 +36,7 @@ impl SecretReference {
         let read = match self {
             Self::File(path) => {
                 let path = path.clone();
-                // Opening a pipe waits for whoever writes to it.
+                // Opening a pipe waits until a process writes to it.
                 match in_time(move || std::fs::File::open(path), limits) {
                     Ok(Some(bytes)) => Ok(bytes),
                     Ok(None) => Err(too_slow(limits, "Check the file")),
@@ -92,7 +92,7 @@ fn in_time<R: Read>(
         // With room for all of it, nothing is left behind in memory by a buffer that grows.
         let mut bytes = Zeroizing::new(Vec::with_capacity(most));
         let read = open().and_then(|source| source.take(most as u64).read_to_end(&mut bytes));
-        // Whoever waited may have given up.
+        // The caller may no longer be waiting.
         drop(sender.send(read.map(|_| bytes)));
     })?;
     receiver.recv_timeout(limits.time).map_or(Ok(None), |read| read.map(Some))

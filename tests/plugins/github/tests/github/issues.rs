@@ -41,8 +41,10 @@ fn a_list_follows_the_header_link_until_the_last_page() {
 
 #[test]
 fn labels_of_a_filter_are_joined_by_commas() {
-    let host = connected(Host::scripted([answer(200, &format!("[{}]", issue(1)))]));
     let labels = ["bug", "help wanted"];
+    let found = json!([{ "name": "bug" }, { "name": "help wanted" }]);
+    let found = issue(1).replace(r#""labels":[]"#, &format!(r#""labels":{found}"#));
+    let host = connected(Host::scripted([answer(200, &format!("[{found}]"))]));
     let parameters = json!({ "owner": "o", "repository": "r", "labels": labels });
     host.execute::<Github>("issue.list", parameters).unwrap();
     assert_eq!(host.only_request().query("labels").as_deref(), Some("bug,help wanted"));
