@@ -64,12 +64,13 @@ def configuration(server: HarnessServer, token: str) -> str:
 "path.trigger" = "event"
 "path.credential" = "work"
 "path.subscription" = "sub-1"
+"path.secret" = "api-key"
 "path.execution" = "run-1"
 "path.authorization" = "{authorization}"
 
 [[operations]]
 include-method = "DELETE"
-parameters = {{ "path.credential" = "spare", "path.subscription" = "spare" }}
+parameters = {{ "path.credential" = "spare", "path.subscription" = "spare", "path.secret" = "spare" }}
 
 # Without waiting: an event may never come.
 [[operations]]
@@ -86,7 +87,7 @@ def main(examples: str) -> int:
     """Runs schemathesis, and returns its exit code."""
     with HarnessServer() as server, tempfile.TemporaryDirectory() as directory:
         roles = [part for role in ("run", "connect", "approve", "monitor") for part in ("--role", role)]
-        token = server.create_token("contract", *roles)
+        token = server.create_token("contract", *roles, "--raw-secrets")
         config = Path(directory, "schemathesis.toml")
         config.write_text(configuration(server, token))
         command = [str(Path(sys.executable).with_name("schemathesis"))]

@@ -8,8 +8,11 @@ use workflow_node_host::credential::CredentialForm;
 use workflow_node_host::oauth::{Actor, ConnectOrder};
 use workflow_node_host::store::{SqliteStore, StoreKey};
 
+use crate::evil::alone;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_could_not_be_used_is_refused_when_it_is_connected() {
+    let _alone = alone().await;
     let directory = tempfile::tempdir().unwrap();
     let key = StoreKey::from_text(&"5a".repeat(32)).unwrap();
     let store = SqliteStore::open(&directory.path().join("store.db"), key).unwrap();
