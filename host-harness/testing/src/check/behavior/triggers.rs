@@ -512,7 +512,7 @@ impl Signing {
     }
 }
 
-/// What became of a delivery.
+/// Failure to process a delivery, with the reason.
 enum Outcome {
     /// The node cannot read it.
     Unreadable(String),
