@@ -59,7 +59,7 @@ struct Bench<'a> {
     directory: &'a Path,
 }
 
-/// What a run has taken.
+/// Measurements of a run.
 struct Run {
     time: Duration,
     /// Largest resident memory, in MiB.

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn measure() -> ExitCode {
-    // `cargo test --benches` only wants to know that it starts.
+    // `cargo test --benches` only checks that the benchmark starts.
     if std::env::args().any(|argument| argument == "--test") {
         return ExitCode::SUCCESS;
     }
@@ -77,7 +77,7 @@ async fn measure() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What a cell of the table measures.
+/// Measurements in a cell of the table.
 struct Load {
     items_per_second: f64,
     p50: Duration,

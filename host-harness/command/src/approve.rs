@@ -119,7 +119,7 @@ pub(crate) fn approver() -> Option<String> {
     user.filter(|name| !name.is_empty())
 }
 
-/// What the options withhold.
+/// Permissions that the options withhold.
 fn asked_to_withhold(request: &GrantRequest, args: &ApproveArgs) -> Result<Withheld, Failure> {
     let mut withheld = Withheld {
         origins: args.without_origin.clone(),
@@ -223,7 +223,7 @@ fn shown(
     text
 }
 
-/// What has changed since an earlier component of the node was approved.
+/// Describes changes since an earlier component of the node was approved.
 fn difference(earlier: &Approval, growth: &[String], path: &str, all: bool) -> String {
     let mut text = format!("\nAnother build of this node is approved ({}).\n", earlier.digest);
     if growth.is_empty() {

@@ -38,7 +38,7 @@ impl Exit {
     }
 }
 
-/// Why the command ends with another code than 0: what went wrong, and what to do next.
+/// Why the command exits with a code other than 0: the error, and the next step.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
@@ -48,11 +48,11 @@ pub(crate) struct Failure {
     pub(crate) problems: Vec<FieldProblem>,
     /// A command to type, or a sentence.
     pub(crate) next: Option<String>,
-    /// What the service answered.
+    /// Error response of the service.
     pub(crate) cause: Option<Box<ItemError>>,
-    /// What a plugin left behind that was stopped.
+    /// Crash report of a plugin that was stopped.
     pub(crate) crash: Option<Box<Crash>>,
-    /// Nobody is there to read it.
+    /// Whether to print nothing, because standard output is closed.
     pub(crate) silent: bool,
 }
 
@@ -165,7 +165,7 @@ impl Failure {
         }
     }
 
-    /// What the store, or who may do what, says.
+    /// Failure of the credential store, or of a permission check on a credential.
     pub(crate) fn of_credential(error: &CredentialError, plugin: &str) -> Self {
         let exit = match error {
             CredentialError::Exists(_) | CredentialError::Invalid(_) => Exit::Input,
@@ -184,7 +184,7 @@ impl Failure {
     }
 }
 
-/// What somebody can do about a credential that cannot be had.
+/// Suggests how to fix a credential that cannot be used.
 fn next_of_credential(error: &CredentialError, plugin: &str) -> Option<String> {
     let plugin = if plugin.is_empty() { "PLUGIN".to_owned() } else { shell(plugin) };
     let command = match error {

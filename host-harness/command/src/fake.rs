@@ -167,7 +167,8 @@ impl CaFile {
 impl Drop for CaFile {
     fn drop(&mut self) {
         if self.is_temporary {
-            // What is left is public and in the directory for temporary files.
+            // If the removal fails, the remaining file is public and in the directory for temporary
+            // files.
             let _removed = std::fs::remove_file(&self.path).is_ok();
         }
     }

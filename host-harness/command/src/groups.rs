@@ -1,19 +1,19 @@
-//! The actions of a node by what they are about, as a menu would show them.
+//! Actions of a node by subject, as a menu would list them.
 
 use workflow_node_host::description::{Action, Description};
 
 /// Actions that belong together.
 pub(crate) struct Group<'a> {
-    /// Its name, as it is typed.
+    /// Name of the group, as the user types it.
     pub(crate) name: &'a str,
-    /// As people call it.
+    /// Title for people.
     pub(crate) title: &'a str,
-    /// What it is; empty where the node does not say.
+    /// Description of the group; empty if the node provides none.
     pub(crate) description: &'a str,
     pub(crate) actions: Vec<&'a Action>,
 }
 
-/// The node's resources in their order; then what belongs to none, by the first part of its name.
+/// The node's resources in order. Actions that belong to none are grouped by the first part of their names.
 pub(crate) fn groups(description: &Description) -> Vec<Group<'_>> {
     let node = &description.node;
     let mut groups: Vec<Group<'_>> = node

@@ -16,7 +16,7 @@ use crate::store::LateStore;
 use crate::values::Credentials;
 
 impl Setup {
-    /// A host that runs plugins where the user wants them, with nothing of the user's.
+    /// A host with the isolation that the user chose, without the user's data.
     pub(crate) fn bare_host(&self) -> HostBuilder {
         let builder = Host::builder().isolation(self.isolation.clone());
         match cache() {

@@ -1,8 +1,8 @@
 //! Inspects, approves, runs and tests any workflow node from the command line.
 //!
-//! [`run()`] is the whole command; the binary only calls it. It knows no service by name: what it
-//! shows and asks for comes from the plugin's own description. What a plugin may do is decided in
-//! `workflow-node-host`, never here.
+//! [`run()`] is the whole command; the binary only calls it. It contains no code for specific services:
+//! forms and prompts come from the plugin's own description. `workflow-node-host`, never this crate,
+//! decides about the permissions of a plugin.
 
 #![deny(missing_docs)]
 

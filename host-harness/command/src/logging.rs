@@ -1,4 +1,4 @@
-//! What `--verbose` shows, on standard error.
+//! Output of `--verbose`, on standard error.
 
 use std::fmt;
 use std::io::{self, Write};

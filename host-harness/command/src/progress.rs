@@ -27,7 +27,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// Steps of something else than items.
+    /// Progress in steps other than items.
     pub(crate) fn steps() -> Self {
         let progress = Self::start(Some(0));
         let style = ProgressStyle::with_template("{spinner} {pos}/{len}  {elapsed}  {msg}");
@@ -35,7 +35,7 @@ impl Progress {
         progress
     }
 
-    /// What the plugin says.
+    /// Shows progress that the plugin reports.
     pub(crate) fn tell(&self, done: u64, total: Option<u64>, message: &str) {
         if let Some(total) = total {
             self.0.set_length(total);

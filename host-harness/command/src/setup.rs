@@ -1,4 +1,4 @@
-//! What all commands share: where data is, who acts, and where plugins run.
+//! Setup that all commands share: data directory, acting user, and isolation of plugins.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::flags::{Common, IsolationMode, Network};
 /// Chooses where plugins run.
 const ISOLATION: &str = "WORKFLOW_NODE_ISOLATION";
 
-/// What all commands share.
+/// Setup that all commands share.
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) data: PathBuf,

@@ -9,10 +9,10 @@ use crate::exit::{Exit, Failure};
 use crate::setup::Setup;
 use crate::store::LateStore;
 
-/// What an action or a trigger says about its slots.
+/// Slots of an action or a trigger.
 #[derive(Clone, Copy)]
 pub(crate) struct Uses<'a> {
-    /// Of the action or the trigger.
+    /// Name of the action or the trigger.
     pub(crate) name: &'a str,
     pub(crate) slots: &'a BTreeMap<String, SlotUse>,
 }
@@ -38,7 +38,7 @@ pub(crate) fn fill(
             let message = format!("Slot `{slot}` has two credentials");
             return Err(Failure::input("credential", message));
         }
-        // What is wrong with the store shows before anything runs.
+        // Report problems with the store before anything runs.
         store.open(setup)?;
     }
     let is_missing =

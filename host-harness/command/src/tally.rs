@@ -1,4 +1,4 @@
-//! What a run has done, counted: items by how they ended, and requests of an interrupted run.
+//! Counts of a run: items by outcome, and requests of an interrupted run.
 
 use workflow_node_host::{ItemError, ItemErrorKind, Outcome};
 

@@ -244,7 +244,7 @@ fn line(result: &CaseResult, plugin: &Path, args: &TestArgs) -> String {
     text
 }
 
-/// What --record needs: the service, and the stored credentials with their secrets.
+/// Prepares `--record`: the service, and the stored credentials with their secrets.
 async fn live(
     setup: &Setup,
     args: &TestArgs,

@@ -1,4 +1,4 @@
-//! What a description says, in words: the same ones on a terminal and in reference pages.
+//! Text for the parts of a description, the same on a terminal and in reference pages.
 
 use serde_json::Value;
 use workflow_node_host::description::{
@@ -106,7 +106,7 @@ pub(crate) fn field_type(field: &Field) -> String {
     kind
 }
 
-/// What a reference may be given as, in words.
+/// Forms in which a reference may be given, as text.
 pub(crate) fn accepts(field: &Field) -> Vec<String> {
     let word = |word: &String| if word == "id" { "ID".to_owned() } else { word.clone() };
     field.accepts.iter().map(word).collect()

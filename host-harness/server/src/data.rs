@@ -18,28 +18,28 @@ use crate::token::{PolicySource, Tokens, signed};
 
 /// The credential store, beside the server's database.
 const CREDENTIALS: &str = "credentials.db";
-/// What a backup says about itself.
+/// Manifest of a backup.
 const MANIFEST: &str = "backup.json";
-/// What a backup holds beside the databases, where it is there.
+/// Files that a backup contains in addition to the databases, if they exist.
 const FILES: [&str; 1] = ["approvals.json"];
-/// Directories of a backup. Journals are not among them: an execution that goes on from an old journal
-/// would send again what it has sent since.
+/// Directories of a backup. Journals are not included: an execution that resumes from an old journal
+/// would repeat requests that it sent after the backup.
 const DIRECTORIES: [&str; 1] = ["plugins"];
 
-/// What is to be removed. Where a part is `None`, it does not narrow.
+/// Data to remove. A member that is `None` does not restrict the selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Purge {
-    /// Of this tenant alone.
+    /// Only data of this tenant.
     pub tenant: Option<String>,
-    /// Of this user alone.
+    /// Only data of this user.
     pub actor: Option<String>,
-    /// What ended or arrived before this time, in milliseconds since 1970. Subscriptions, secrets, and
-    /// tokens stay then.
+    /// Only executions that ended, events that arrived, and connections that expired before this time,
+    /// in milliseconds since 1970. If set, subscriptions, secrets, and tokens are not removed.
     pub before: Option<u64>,
 }
 
-/// What was removed.
+/// Counts of removed data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Purged {
@@ -164,13 +164,13 @@ fn remove_journals(database: &Database) -> Result<usize, DatabaseError> {
     Ok(removed)
 }
 
-/// What a backup holds.
+/// Contents of a backup.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Backup {
-    /// Version of the program that has made it.
+    /// Version of the program that created the backup.
     pub version: String,
-    /// When. Milliseconds since 1970.
+    /// Creation time, in milliseconds since 1970.
     pub created_at: u64,
     /// SHA-256 of each file, by its path in the backup.
     pub files: BTreeMap<String, String>,
@@ -260,7 +260,7 @@ pub fn restore(data: &Path, from: &Path, replace: bool) -> Result<Backup, Databa
     }
     crate::database::private_directory(data).map_err(file_error(data))?;
     let _lock = crate::database::lock(data)?;
-    // First beside what is there: whatever fails, that stays as it is.
+    // Copy to temporary names first: if a step fails, the existing data is unchanged.
     let mut ready = Vec::new();
     for name in backup.files.keys() {
         let (copy, place) = (data.join(format!("{name}.restoring")), data.join(name));
@@ -319,7 +319,7 @@ fn check_database(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Copies a database as it is at one moment, regardless of concurrent writes.
+/// Copies a consistent snapshot of a database, regardless of concurrent writes.
 fn copy_database(from: &Path, to: &Path) -> Result<(), DatabaseError> {
     // Created by us first, so that nobody else can read it.
     create(to).map_err(file_error(to))?;

@@ -122,7 +122,7 @@ CREATE TABLE event (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What admits browsers to the page: links and sessions as hashes, and the address in links.
+/// Access of browsers to the page: links and sessions as hashes, and the address in links.
 const PAGE: &str = "
 CREATE TABLE page_link (
     hash BLOB PRIMARY KEY,
@@ -176,7 +176,7 @@ CREATE TABLE call (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What the configuration of the server was when it started.
+/// Configuration of the server when it started.
 const APPLIED: &str = "
 CREATE TABLE applied (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -184,7 +184,7 @@ CREATE TABLE applied (
 ) STRICT;
 ";
 
-/// What format 6 has added to the tables of formats 4 and 5.
+/// Columns that format 6 added to the tables of formats 4 and 5.
 const FROM_5: &str = "
 ALTER TABLE source ADD COLUMN destinations TEXT;
 ALTER TABLE subscription ADD COLUMN token TEXT NOT NULL DEFAULT '';
@@ -262,7 +262,7 @@ impl Database {
         let mut writer = connect(&path)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
-        // What is removed is overwritten.
+        // Overwrite deleted data.
         writer.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let found: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -16,15 +16,15 @@ use crate::token::{Policies, Policy, PolicySource, Tokens};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// What differs: a stable name, for programs.
+    /// Kind of difference: a stable name, for programs.
     pub kind: &'static str,
-    /// Of what: a file, a policy, a token, a credential, or a subscription.
+    /// Name of the file, policy, token, credential, or subscription that differs.
     pub name: String,
-    /// What the file declares; null if it declares nothing.
+    /// Declared value; null if the file declares none.
     pub declared: Value,
-    /// What was found; null if nothing was.
+    /// Actual value; null if there is none.
     pub found: Value,
-    /// In words, with what to do.
+    /// Description for people, with the action to take.
     pub message: String,
 }
 
@@ -41,7 +41,7 @@ impl Difference {
     }
 }
 
-/// What a server has started with.
+/// Policies and plugins that a server started with.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Applied {
     pub(crate) policies: Policies,

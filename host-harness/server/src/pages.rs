@@ -401,7 +401,7 @@ pub(crate) async fn callback(
 ) -> Response {
     let query = query.unwrap_or_default();
     let (cookie, is_visitor) = (cookie(&headers), is_visitor(&headers));
-    // What the service has granted must be kept, whether or not the browser waits for it.
+    // Store the tokens that the service granted even if the browser disconnects.
     match tokio::spawn(returned(state, query, cookie, is_visitor)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => broken(error),

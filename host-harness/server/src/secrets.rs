@@ -15,7 +15,7 @@ use crate::limits::ServerLimits;
 use crate::seal::{Sealer, ServerKeys};
 use crate::token::{Caller, signed};
 
-/// What a parameter begins with that names a stored secret. Handles begin with it as well.
+/// Prefix of a parameter value that names a stored secret. Handles have the same prefix.
 const PREFIX: &str = "secret:";
 /// Hexadecimal digits of a handle.
 const HANDLE: usize = 32;

@@ -395,7 +395,7 @@ pub struct Server {
     graceful: Arc<GracefulShutdown>,
     stop: CancellationToken,
     accepting: Vec<JoinHandle<()>>,
-    /// What runs until the server is shut down.
+    /// Background tasks, which run until the server is shut down.
     background: Vec<JoinHandle<()>>,
     subscriptions: Option<Arc<Subscriptions>>,
     _lock: ServerLock,

@@ -30,7 +30,8 @@ pub struct Telemetry(SdkTracerProvider);
 pub struct TelemetryError(String);
 
 impl Telemetry {
-    /// What the environment asks for; `None` if it names no collector, or disables traces.
+    /// Reads the configuration from environment variables. `None` if they name no collector or disable
+    /// traces.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ impl TlsFiles {
         Ok(Tls { files: self, provider, acceptor, current, digest })
     }
 
-    /// What the files hold, and a digest of it.
+    /// Certified key from the files, and a digest of their contents.
     fn certified(&self, provider: &CryptoProvider) -> io::Result<(CertifiedKey, [u8; 32])> {
         let certificate = std::fs::read(&self.certificate);
         let certificate = certificate.map_err(|error| wrong(&self.certificate, &error))?;

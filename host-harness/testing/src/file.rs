@@ -14,9 +14,9 @@ pub struct FileError {
     pub path: PathBuf,
     /// Line, counted from 1, where it is known.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What to do.
+    /// Action to take.
     pub next: Option<String>,
 }
 

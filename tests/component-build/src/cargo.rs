@@ -92,7 +92,7 @@ fn is_dropped(name: &OsStr) -> bool {
     DROPPED.contains(&&*name) || (is_cargos && !KEPT.iter().any(|kept| name.starts_with(kept)))
 }
 
-/// The flags of every component, separated as cargo wants them.
+/// Compiler flags of every component, separated in the way that cargo expects.
 fn flags() -> Result<OsString, Error> {
     let (library, library_name) = target::standard_library()?;
     let mut remapped = vec![

@@ -16,30 +16,30 @@ pub enum Error {
     },
     /// There is no crate of this name among the guests.
     NoSuchGuest {
-        /// As asked for.
+        /// Requested name.
         name: String,
-        /// Where guests lie.
+        /// Directory of the guests.
         guests: PathBuf,
     },
     /// A program could not be started.
     Start {
-        /// Its name.
+        /// Name of the program.
         program: String,
-        /// Why.
+        /// Cause of the failure.
         source: io::Error,
     },
-    /// rustc did not say what it was asked.
+    /// rustc did not report the requested information.
     Rustc {
         /// The arguments.
         arguments: String,
-        /// What it said instead.
+        /// Error output of rustc.
         stderr: String,
     },
     /// The target is missing and could not be added.
     TargetMissing {
-        /// What to type.
+        /// Command to run.
         command: String,
-        /// Why it could not be done here.
+        /// Why the build could not add it.
         reason: String,
     },
     /// A directory or lock file of the build could not be made.
@@ -57,7 +57,7 @@ pub enum Error {
         directory: PathBuf,
         /// How it ended.
         status: ExitStatus,
-        /// What cargo said.
+        /// Error output of cargo.
         stderr: String,
     },
     /// The build succeeded, but there is no component.

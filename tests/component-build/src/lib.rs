@@ -21,7 +21,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub use error::Error;
 
-/// What components are built for.
+/// Compilation target of components.
 const TARGET: &str = "wasm32-wasip2";
 
 /// The profile of `Cargo.toml` that they are built with.

@@ -1,5 +1,5 @@
-//! What the sandbox costs, beside plain Rust that sends the same requests over the same HTTP
-//! client, connections and simulator. Ends with the table of docs/performance.md.
+//! Cost of the sandbox, compared with plain Rust that sends the same requests over the same HTTP client,
+//! connections, and simulator. Prints the table of docs/performance.md at the end.
 
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 

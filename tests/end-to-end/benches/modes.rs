@@ -1,5 +1,5 @@
-//! What isolation by process costs, beside guests in the host's own process, and how either mode
-//! behaves with concurrent executions and with pages. Prints the tables of docs/performance.md.
+//! Cost of process isolation, compared with guests in the host's own process, and the behavior of both
+//! modes with concurrent executions and with pages. Prints the tables of docs/performance.md.
 
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 
@@ -15,7 +15,7 @@ const IN_FLIGHT: usize = 64;
 
 #[tokio::main]
 async fn main() {
-    // `cargo test --benches` only wants to know that it starts.
+    // `cargo test --benches` only checks that the benchmark starts.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
@@ -192,7 +192,7 @@ fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-/// What a worker holds for itself, and what it shares with others, in MiB.
+/// Resident memory of a worker, and its private share, in MiB.
 fn memory(mode: &Mode) -> String {
     let process = mode.world.host.worker_processes().first().copied().unwrap_or_default();
     let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"));

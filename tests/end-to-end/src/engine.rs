@@ -1,5 +1,5 @@
-//! What an engine does with triggers, for tests: it receives, runs subscriptions, and keeps what it is
-//! handed.
+//! A test engine for triggers: it receives deliveries, runs subscriptions, and stores the events that it
+//! receives.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,26 +16,26 @@ use workflow_node_host::{CancellationToken, Plugin, Principal, TriggerLimits};
 
 use crate::World;
 
-/// How long a test waits for what must happen.
+/// Maximum time that a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An engine: it receives, runs subscriptions, and keeps what it is handed.
+/// An engine that receives deliveries, runs subscriptions, and stores the events that it receives.
 pub struct Engine {
     plugin: Plugin,
     /// The host's triggers.
     pub triggers: Triggers,
     listener: Listener,
     base: String,
-    /// What came.
+    /// Events and activities that were received.
     pub inbox: Arc<Inbox>,
-    /// How deliveries were answered, by subscription.
+    /// Responses to deliveries, by subscription.
     pub answers: Arc<Mutex<Vec<(String, Answer)>>>,
     /// Ends everything that runs.
     pub cancellation: CancellationToken,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
-/// What the engine was handed.
+/// Events and activities that the engine received.
 #[derive(Default)]
 pub struct Inbox {
     events: Mutex<Vec<TriggerEvent>>,
@@ -69,7 +69,7 @@ impl Inbox {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What befell the subscription.
+    /// Activities of the subscription.
     pub fn activities(&self) -> Vec<SubscriptionActivity> {
         self.activities.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -94,7 +94,7 @@ impl Inbox {
     }
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds. Panics on timeout.
 pub async fn eventually(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
     let until = tokio::time::Instant::now() + PATIENCE;
     while !holds() {
@@ -103,8 +103,7 @@ pub async fn eventually(mut holds: impl FnMut() -> bool, otherwise: impl Fn() ->
     }
 }
 
-/// The subscriptions in a store, as a host with this store has them: a host has one, and a test of
-/// restarts needs several.
+/// Triggers of a host with this store. A host has one store, and a test of restarts needs several hosts.
 pub fn triggers(store: Arc<dyn TriggerStore>, limits: TriggerLimits) -> Triggers {
     let host = crate::host().trigger_store(store).trigger_limits(limits);
     let host = host.build().expect("the host is built");
@@ -112,22 +111,22 @@ pub fn triggers(store: Arc<dyn TriggerStore>, limits: TriggerLimits) -> Triggers
 }
 
 impl Engine {
-    /// One that keeps everything in memory.
+    /// An engine that stores everything in memory.
     pub async fn new(world: &World) -> Self {
         Self::with(world, Arc::new(MemoryTriggers::default())).await
     }
 
-    /// One with a chosen store.
+    /// An engine with a given store.
     pub async fn with(world: &World, store: Arc<dyn TriggerStore>) -> Self {
         Self::of(&world.plugin, store).await
     }
 
-    /// One of any plugin.
+    /// An engine for any plugin.
     pub async fn of(plugin: &Plugin, store: Arc<dyn TriggerStore>) -> Self {
         Self::within(plugin, store, TriggerLimits::default()).await
     }
 
-    /// One of any plugin, with separate limits.
+    /// An engine for any plugin, with separate limits.
     pub async fn within(
         plugin: &Plugin,
         store: Arc<dyn TriggerStore>,
@@ -155,14 +154,14 @@ impl Engine {
         }
     }
 
-    /// Where the deliveries of a subscription go.
+    /// Callback URL of a subscription.
     pub fn callback(&self, name: &str) -> String {
         let path = format!("/hooks/{name}");
         self.listener.route(&path, name);
         format!("{}{path}", self.base)
     }
 
-    /// A webhook, to be set up.
+    /// A new subscription with a webhook.
     pub fn webhook(&self, name: &str, parameters: Value) -> NewSubscription {
         NewSubscription {
             name: name.into(),
@@ -176,7 +175,7 @@ impl Engine {
         }
     }
 
-    /// What is polled, to be set up.
+    /// A new subscription that polls.
     pub fn poller(&self, name: &str, trigger: &str, parameters: Value) -> NewSubscription {
         NewSubscription {
             trigger: trigger.into(),
@@ -185,7 +184,7 @@ impl Engine {
         }
     }
 
-    /// Sets it up.
+    /// Sets up a subscription.
     pub async fn set_up(&self, new: NewSubscription) -> Subscription {
         let set_up = self.triggers.set_up(&self.plugin, new, &self.cancellation).await;
         let subscription = set_up.expect("it is set up");

@@ -27,7 +27,7 @@ impl Default for KeptJournals {
 }
 
 impl KeptJournals {
-    /// What a host is given.
+    /// Journals to pass to a host.
     pub fn journals(&self) -> Journals {
         let limits = JournalLimits { bytes: 1 << 30, ..JournalLimits::default() };
         Journals::new(Arc::new(self.clone()), self.key.clone(), limits)

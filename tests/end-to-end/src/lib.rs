@@ -1,5 +1,5 @@
-//! What the end-to-end tests share: a simulator, a host that trusts it, the PagerDuty component,
-//! approved, and credentials of every kind.
+//! Setup that the end-to-end tests share: a simulator, a host that trusts it, the approved PagerDuty
+//! component, and credentials of every kind.
 
 pub mod clock;
 pub mod engine;
@@ -32,9 +32,9 @@ pub struct World {
     pub plugin: Plugin,
     /// Where the host gets credentials from.
     pub credentials: Arc<MemoryCredentials>,
-    /// What was audited.
+    /// Audit log of the host.
     pub audit: Arc<MemoryAudit>,
-    /// What was recorded.
+    /// Journals of the executions.
     pub journal: KeptJournals,
     /// The credentials of [`World::connect_all`], to be given other keys.
     connected: Vec<Credential>,

@@ -79,5 +79,5 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What the scanner finds of a secret that is nowhere.
+/// Result of the scanner if the secret occurs nowhere.
 pub const NOWHERE: [&str; 0] = [];

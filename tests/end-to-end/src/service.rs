@@ -132,7 +132,7 @@ impl Service {
         builder
     }
 
-    /// Where it listens.
+    /// Address on which the service listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -142,7 +142,7 @@ impl Service {
         &self.ca_pem
     }
 
-    /// What it was sent.
+    /// Requests that the service received.
     pub fn requests(&self) -> Vec<Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

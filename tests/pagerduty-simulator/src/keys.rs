@@ -55,7 +55,7 @@ impl TokenKind {
         matches!(self, Self::UserToken | Self::AppToken)
     }
 
-    /// What must precede the token in `Authorization`.
+    /// Required prefix of the token in `Authorization`.
     pub(crate) fn scheme(self) -> &'static str {
         if self.is_oauth() { "Bearer " } else { "Token token=" }
     }

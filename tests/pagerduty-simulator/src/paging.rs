@@ -134,7 +134,7 @@ pub(crate) fn reply<T>(
     page.cut(&placed).reply(operation, root, operation.status.unwrap_or(200), render)
 }
 
-/// What a client sends back to continue. It is opaque to others.
+/// Cursor with which a client continues. It is opaque to clients.
 pub(crate) fn cursor(place: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("place:{place}"))
 }

@@ -277,7 +277,7 @@ impl Simulator {
         lock(&self.shared.violations).clear();
     }
 
-    /// What a careful reviewer would object to, even if PagerDuty would not: unknown query
+    /// Problems that a careful reviewer would object to, even if PagerDuty would not: unknown query
     /// parameters and body fields, bodies on GET, wrong hosts, refused credentials, and the like.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {

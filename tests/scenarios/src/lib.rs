@@ -227,7 +227,7 @@ impl World {
         self.summary(name).status
     }
 
-    /// What the engine shows of a credential.
+    /// Summary of a credential, as the engine shows it.
     pub fn summary(&self, name: &str) -> CredentialSummary {
         self.store.summary(name).expect("it is there")
     }

@@ -94,7 +94,7 @@ pub(super) async fn connection(
     finished.map_err(|error| Failure::connecting(&error, path))
 }
 
-/// Another account than before is kept only if somebody wants it so.
+/// Another account than before is stored only if the user confirms it.
 pub(super) fn confirmed(
     mut connection: NewConnection,
     args: &Browser,
@@ -162,7 +162,7 @@ async fn way(args: &Browser) -> Result<(Way, Url), Failure> {
     Ok((Way::Pasted, redirect))
 }
 
-/// What is asked for, before anything is opened.
+/// Lists the permissions that will be requested, before the browser opens.
 fn shown(authorization: &Authorization, replaces: bool) -> String {
     let mut text = "\nThe service will ask you to grant\n".to_owned();
     text.push_str(&rights_text(&authorization.rights));
@@ -287,7 +287,7 @@ fn page(name: &str, connection: Option<&NewConnection>) -> Page {
     Page::connected(name, account, &rights)
 }
 
-/// What a person reads while it goes on. Programs read the report and the events.
+/// Prints progress for people. Programs read the report and the events instead.
 fn tell(format: Report, text: &str) {
     if format == Report::Text {
         output::stderr(text);

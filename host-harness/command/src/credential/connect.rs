@@ -110,7 +110,7 @@ pub(super) async fn extend(setup: &Setup, args: ExtendArgs) -> Result<Exit, Fail
     made.make(setup, order, &args.browser).await
 }
 
-/// What the four ways share.
+/// Context that all ways to connect share.
 struct Made<'a> {
     world: &'a World<'a>,
     plugin: &'a Plugin,

@@ -14,14 +14,15 @@ use crate::output;
 use crate::setup::Setup;
 use crate::store;
 
-/// What an engine would run the fallbacks by; people read it.
+/// Reports ended credentials on the terminal, where an engine would run fallbacks.
 pub(crate) struct ToldOnTerminal;
 
 #[async_trait]
 impl CredentialEvents for ToldOnTerminal {
     async fn needs_reconnect(&self, event: &CredentialEnded) {
         let workflows = names(&event.dependants);
-        // Who runs the command reads why in its own error. Others do not.
+        // If no workflow uses the credential, only the user of the command is concerned, and the
+        // command's own error states the reason.
         if workflows.is_empty() {
             tracing::info!(credential = event.credential, "{}", event.reason);
         } else {
@@ -85,7 +86,7 @@ fn dependants_text(summary: &CredentialSummary) -> String {
     text
 }
 
-/// What was done, and what could not be done.
+/// Describes the result of a disconnection, including revocations that failed.
 fn ended_text(name: &str, ended: &Disconnection) -> String {
     let mut text = format!("Disconnected {name}. Its secrets were wiped from the store.\n");
     for revoked in &ended.revoked {

@@ -15,7 +15,7 @@ use crate::exit::Failure;
 /// The variable that holds an app's client secret, where an engine or CI brings it.
 const CLIENT_SECRET: &str = "WORKFLOW_NODE_CLIENT_SECRET";
 
-/// What was given for a form, read as far as nobody has to be asked.
+/// Values for a form from the command line, before any prompt.
 pub(super) struct Given {
     fields: Vec<String>,
     sources: BTreeMap<String, Source>,
@@ -88,8 +88,8 @@ fn client_secret_field(credential_type: &CredentialType) -> Option<&str> {
     credential_type.grant.client_secret_field()
 }
 
-/// `--field K=V`, each as its schema wants it, over what was there; required fields that were not
-/// given take their default.
+/// Fields from `--field K=V`, each parsed according to its schema, merged over the existing ones.
+/// Required fields without a value take their default.
 fn fields(
     credential_type: &CredentialType,
     given: &[String],
@@ -134,7 +134,7 @@ fn fields(
     Ok(all)
 }
 
-/// A value as its field wants it.
+/// Parses a value as its field requires.
 fn typed(field: &Field, text: &str) -> Result<Value, String> {
     let kind = field.main_type().unwrap_or("string");
     match kind {

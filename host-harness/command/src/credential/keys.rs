@@ -146,7 +146,7 @@ pub(super) fn import(setup: &Setup, args: &ImportArgs) -> Result<Exit, Failure> 
     Ok(Exit::Success)
 }
 
-/// What seals a file, or opens it.
+/// Key that seals or opens a file.
 fn seal_key(args: &SealArgs, is_new: bool) -> Result<StoreKey, Failure> {
     if let Some(file) = &args.seal_key_file {
         return Ok(StoreKey::from_key_file(file)?);

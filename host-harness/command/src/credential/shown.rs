@@ -224,7 +224,7 @@ pub(super) fn identity_text(identity: &Identity) -> String {
     key_texts(&members)
 }
 
-/// Rights as a list, each with what it is for.
+/// List of permissions, each with its purpose.
 pub(super) fn rights_text(rights: &[Right]) -> String {
     rights.iter().map(|right| point(&right_words(right))).collect()
 }
@@ -253,7 +253,7 @@ fn right_words(right: &Right) -> String {
 /// More actions that will not work are not read; `--format json` has them all.
 const BLOCKED: usize = 20;
 
-/// What was granted and what was not, after connecting.
+/// Permissions that were granted and that are missing, after connecting.
 pub(super) fn outcome_text(connection: &NewConnection) -> String {
     let mut text = String::new();
     if !connection.granted.is_empty() {

@@ -1,4 +1,4 @@
-//! What the pages share: which page is about what, and where a thing is linked to.
+//! Links that the pages share: the page of each object, and its anchor.
 
 use std::collections::BTreeMap;
 

@@ -116,7 +116,7 @@ pub(super) fn field_rows(members: &Members<'_>, way: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// What a field holds, and all that is needed to fill it in.
+/// Type of a field, and everything needed to fill it in.
 fn holds(field: &Field) -> String {
     let values: Vec<String> = texts(&field.values).iter().map(|value| code(value)).collect();
     let mut holds = match (values.as_slice(), field.is_list) {

@@ -91,7 +91,7 @@ pub(super) fn parameters(schema: &Value, shared: &Map<String, Value>) -> String 
     format!("\n{}", table(&["Parameter", "Type", "Description"], &field_rows(&members, "")))
 }
 
-/// What a record looks like, as far as the schema says anything.
+/// Structure of a record, as far as the schema describes it.
 pub(super) fn record(book: &Book<'_>, label: &str, schema: &Value) -> String {
     let shared = &book.description.node.schemas;
     let mut links = Vec::new();

@@ -10,7 +10,8 @@ use super::{Named, example_command};
 use crate::groups::Group;
 use crate::words::{effect, idempotency};
 
-/// What a name stands for. Where it stands for several things, the others are members of the first.
+/// Document of the object with a name. If several objects have the name, the others are members of the
+/// first.
 pub(super) fn named(plugin: &Plugin, named: &Named<'_>, path: &str) -> Value {
     let documents = [
         ("action", named.action.map(|action| action_document(plugin, action, path))),
@@ -104,7 +105,7 @@ pub(super) async fn plugin(plugin: &Plugin) -> Value {
         "size": plugin.surface().size,
         "approved": approval.is_ok(),
         "disabled": approval.as_ref().is_err_and(Error::is_disabled),
-        // What an operator has not granted.
+        // Permissions that the operator withheld.
         "withheld": approval.as_ref().ok().map(|approval| &approval.withheld),
         "imports": plugin.surface().imports,
         "exports": plugin.surface().exports,

@@ -38,7 +38,7 @@ pub(crate) async fn run(setup: &Setup, args: &InspectArgs) -> Result<Exit, Failu
     Ok(Exit::Success)
 }
 
-/// What a name stands for. A trigger may be called as a resource is.
+/// Objects with a name. A trigger and a resource may have the same name.
 pub(crate) struct Named<'a> {
     group: Option<Group<'a>>,
     action: Option<&'a Action>,

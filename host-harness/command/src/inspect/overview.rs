@@ -193,7 +193,7 @@ fn secrets_text(node: &Node) -> String {
     format!("\nSecrets hidden from the plugin\n{table}")
 }
 
-/// Every group with what it is and its operations.
+/// Every group with its description and its operations.
 fn groups_text(node: &Node, groups: &[Group<'_>]) -> String {
     let effects: Vec<String> = EFFECTS
         .iter()

@@ -26,8 +26,8 @@ pub(crate) fn stdout(text: &str) -> Result<(), Failure> {
     write(harmless(text).as_bytes())
 }
 
-/// Writes one JSON document and ends the line. Escapes in strings stand for the same characters,
-/// so the document stays what it was.
+/// Writes one JSON document and ends the line. Escapes in strings represent the same characters, so the
+/// value of the document does not change.
 pub(crate) fn stdout_json(document: &str) -> Result<(), Failure> {
     let mut text = json::harmless(document).into_owned();
     text.push('\n');

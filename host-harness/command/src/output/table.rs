@@ -62,7 +62,7 @@ fn table(headers: &[&str], rows: &[Vec<String>], width: Option<u16>) -> String {
         column.set_padding((0, 2));
     }
     for (number, column) in table.column_iter_mut().enumerate() {
-        // What is typed, and what is one word, is not broken.
+        // Never wrap names to type (the first column) or single words.
         let is_words =
             rows.iter().any(|row| row.get(number).is_some_and(|cell| cell.contains(' ')));
         if number == 0 || !is_words {

@@ -75,7 +75,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What is said on standard error after a run.
+/// Summary on standard error after a run.
 pub(crate) struct Summary<'a> {
     pub(crate) outcome: &'a Outcome,
     pub(crate) records: u64,

@@ -42,7 +42,7 @@ pub(crate) fn read_if_archive(path: &Path) -> Result<Option<(Bytes, Package)>, F
     if !Package::is_archive(&bytes) {
         return Ok(None);
     }
-    // What is larger is refused, and not read.
+    // Read at most the limit: a larger archive is rejected without reading all of it.
     file.take(LARGEST_ARCHIVE).read_to_end(&mut bytes).map_err(unreadable)?;
     let package = Package::read(&bytes).map_err(|error| refused(path, &error))?;
     Ok(Some((bytes.into(), package)))

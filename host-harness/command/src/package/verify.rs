@@ -1,4 +1,4 @@
-//! `harness verify`: what an operator knows about a package before approving it.
+//! `harness verify`: verifies a package and shows its contents to an operator, before approval.
 
 use serde_json::{Value, json};
 use workflow_node_host::FileApprovals;
@@ -58,7 +58,7 @@ pub(crate) async fn run(setup: &Setup, args: &VerifyArgs) -> Result<Exit, Failur
     Ok(Exit::Success)
 }
 
-/// What is in a package, for programs.
+/// Contents of a package as JSON.
 pub(super) fn contents(package: &Package) -> Value {
     let manifest = package.manifest();
     json!({
@@ -75,7 +75,7 @@ pub(super) fn contents(package: &Package) -> Value {
     })
 }
 
-/// What is in a package, for people. `none`: why there is no bill of materials, if that is known.
+/// Contents of a package as text. `none`: why there is no bill of materials, if that is known.
 pub(super) fn in_words(package: &Package, none: Option<&str>) -> String {
     let manifest = package.manifest();
     let number = |directory: &str, thing: &str| count(package.files_of(directory).count(), thing);
@@ -116,7 +116,7 @@ pub(super) fn in_words(package: &Package, none: Option<&str>) -> String {
     text
 }
 
-/// What the checks came to.
+/// Numbers of checks by result.
 struct Checks {
     passed: usize,
     failed: usize,

@@ -18,7 +18,7 @@ fn approvals(world: &World) -> PathBuf {
     world.path("data/approvals.json")
 }
 
-/// What was approved asked for less than the component does.
+/// Reduces the stored approval to less than the component requests.
 fn narrow_the_approval(world: &World) {
     let text = std::fs::read_to_string(approvals(world)).unwrap();
     let mut file: Value = serde_json::from_str(&text).unwrap();

@@ -13,7 +13,7 @@ fn a_release_is_compared_with_the_one_before() {
     assert_eq!(report["step"], "major");
     assert_eq!(report["needs_approval"], true);
     let changes = report["changes"].as_array().unwrap();
-    // What an operator has to approve again is first.
+    // Changes that an operator must approve come first.
     assert_eq!(changes[0]["rule"], "permission-added");
     assert!(changes.iter().any(|one| one["rule"] == "node-renamed" && one["step"] == "major"));
 

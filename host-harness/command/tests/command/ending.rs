@@ -48,7 +48,7 @@ fn status(world: &World) -> Value {
     shown["status"].clone()
 }
 
-/// What the service was asked to revoke.
+/// Bodies of the revocation requests that the service received.
 fn revoked(world: &World) -> Vec<String> {
     world
         .simulator

@@ -323,7 +323,7 @@ fn requests_can_be_paced() {
     run("2/3", &[]).expect(0);
     assert!(started.elapsed() > std::time::Duration::from_secs(3));
     assert_eq!(world.simulator.requests().len(), 3);
-    // What the pace cannot hold in the time allowed is not begun.
+    // A run that cannot finish within its timeout at this rate limit does not start.
     world.simulator.clear_requests();
     for more in [&[][..], &["--continue-on-fail"]] {
         let refused = run("2/3600", more).expect(1);

@@ -235,7 +235,7 @@ impl Running {
     }
 }
 
-/// What a command has said.
+/// Output of a command.
 pub(crate) struct Output {
     command: String,
     status: Option<i32>,

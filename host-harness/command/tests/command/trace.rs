@@ -46,7 +46,7 @@ fn a_trace_is_shown_as_a_page_that_loads_nothing() {
     for shown in ["/services", "service.list", "retries", "waiting to send again", "Input"] {
         assert!(page.contains(shown), "{shown}");
     }
-    // What a service or a user has written is text.
+    // Text from the service or the user is escaped.
     assert!(page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&"));
     for outside in ["<script", "<link", "<img", "url(http", "@import", "src="] {
         assert!(!page.contains(outside), "{outside}");

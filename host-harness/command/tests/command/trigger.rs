@@ -45,7 +45,7 @@ impl Listening {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// What it printed, and what it said.
+    /// Returns its standard output and standard error after it exits with a code.
     fn end(mut self, code: i32) -> (Vec<Value>, String) {
         self.stderr.read_to_string(&mut self.said).unwrap();
         let output = self.child.wait_with_output().unwrap();

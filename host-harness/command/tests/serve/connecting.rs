@@ -151,7 +151,7 @@ fn a_secret_is_typed_on_a_page_that_names_who_asks() {
     assert_eq!(other.send("POST", &link, Some(&good)).status, 403, "another browser's form");
     let forged = form("x", &[("api_token", &key)]);
     assert_eq!(browser.send("POST", &link, Some(&forged)).status, 403, "no page's form");
-    // What is wrong can be corrected.
+    // An invalid form can be corrected and sent again.
     let short = form(&token_of(&page.body), &[("api_token", "x")]);
     let again = browser.send("POST", &link, Some(&short));
     assert_eq!(again.status, 422, "{again:?}");

@@ -183,7 +183,7 @@ fn every_operation_answers_as_its_document_says() {
         check(&contract.document, operation, &what, &answer);
         assert!(answer.status < 300, "{what}: {answer:?}");
 
-        // What a client may get wrong.
+        // Invalid requests.
         if operation.get("security").is_none() {
             let answer = contract.nobody.send(method, &good, &[], b"");
             check(&contract.document, operation, &what, &answer);

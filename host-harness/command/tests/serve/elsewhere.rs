@@ -117,7 +117,7 @@ fn no_token_sets_a_reference() {
         json!({"name": name, "plugin": "pagerduty", "type": "api-token", "secrets": secrets,
                "fields": {"from_email": "ada@example.com"}})
     };
-    // What looks like a reference is the secret itself.
+    // A value in the form of a reference is stored as the secret itself.
     let key_file = format!("file:{}", world.path("key").display());
     client.post("/v1/credentials", &named("sly", json!({"api_token": key_file}))).expect(201);
     world.simulator.clear_requests();

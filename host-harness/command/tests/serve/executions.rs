@@ -1,4 +1,4 @@
-//! Running actions: collected, streamed, detached, repeated, cancelled, over restarts and kills.
+//! Running actions: collected, streamed, detached, repeated, and canceled, across restarts and kills.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +11,7 @@ use crate::support::{EXECUTE, World, is_on_the_disk, read, until};
 
 const NOTES: &str = "/v1/plugins/pagerduty/actions/incident_note.create/execute";
 
-/// What a POST to a path waits at, before the service does anything.
+/// Holds every POST to a path before the service applies it.
 fn hold(world: &World, path: &str) -> Hold {
     let hold = Hold::new();
     world.simulator.fault(Fault::hold_before_apply(&hold).method("POST").path(path).always());
@@ -329,7 +329,7 @@ fn kill_in_the_middle(world: &World, token: &str, path: &str, call: &Value, hold
     release(world, hold);
 }
 
-/// What a request holds, and how often it was sent.
+/// Number of requests for each value of a member of the body.
 fn sent(world: &World, path: &str, member: &str) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for request in world.simulator.requests() {
@@ -368,7 +368,8 @@ fn a_killed_server_leaves_exactly_the_incidents_that_were_asked_for() {
     let result = client.post(EXECUTE, &call).expect(200);
     assert_eq!((&result["finished"], &result["failed"]), (&json!(200), &json!(0)), "{result:.400}");
     assert_eq!(world.simulator.us().incident_count(), before + 200);
-    // What was answered before was not sent again: only what was in flight was, twice at most.
+    // Requests that were answered before the crash are not repeated. Requests in flight are sent at most
+    // twice.
     let sent = sent(&world, "/incidents", "/incident/title");
     assert_eq!(sent.len(), 200);
     let again = sent.values().filter(|times| **times > 1).count();
@@ -447,7 +448,7 @@ fn an_interrupted_execution_belongs_to_its_tenant_and_to_the_destinations_of_its
     let stranger = server.client(&eve);
     assert_eq!(stranger.get("/v1/executions/run-1").error(404), "not-found");
     assert_eq!(stranger.post(EXECUTE, &call).expect(200)["failed"], 0);
-    // What the token may not reach any more is not reached through a journal.
+    // A journal grants no access that the token has lost.
     let count = world.simulator.us().incident_count();
     let refused = server.client(&token).post(EXECUTE, &call);
     assert!(refused.status != 200 || refused.json()["failed"] == 3, "{refused:?}");
@@ -505,7 +506,7 @@ fn a_full_queue_is_answered_with_the_time_to_wait() {
     );
     let metrics = client.get("/metrics").body;
     assert!(metrics.contains("harness_executions_queued 1"), "{metrics}");
-    // One that waits is cancelled without having sent anything, and may run later.
+    // A queued execution is canceled before it sends anything, and may run later.
     assert_eq!(client.delete("/v1/executions/run-2").expect(200)["status"], "cancelled");
     release(&world, &hold);
     until("room", || client.post(EXECUTE, &world.incidents("run-3", 1)).status == 200);
@@ -579,7 +580,7 @@ fn a_detached_execution_goes_on_by_itself_after_a_restart() {
     until("the end of the execution", || {
         client.get("/v1/executions/run-1").expect(200)["status"] == "finished"
     });
-    // What a token may not do any more is not done by itself either.
+    // The server does not resume an execution of a revoked token.
     assert_eq!(client.get("/v1/executions/run-2").expect(200)["status"], "interrupted");
     let result = client.get("/v1/executions/run-1").expect(200);
     assert_eq!((&result["finished"], &result["failed"]), (&json!(30), &json!(0)));

@@ -1,4 +1,4 @@
-//! What an engine builds its forms from.
+//! Lists from which an engine builds its forms.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What an operator does: compares a configuration with what is stored, removes data, backs it up,
-//! renews certificates, and watches traces and metrics.
+//! Tasks of an operator: comparing a configuration with the stored data, removing data, backups,
+//! renewing certificates, traces, and metrics.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, EXECUTE, World, is_on_the_disk, plugin, read, request, until};
 
-/// What `harness config diff` finds: its exit code, and the kinds and names of the differences.
+/// Result of `harness config diff`: its exit code, and the kinds and names of the differences.
 fn diff(world: &World, config: &str) -> (i32, Vec<(String, String)>) {
     let output = world
         .command(&["config", "diff", "--config", config, "--format", "json"])
@@ -202,7 +202,7 @@ fn all_data_of_a_tenant_a_user_or_a_time_is_removed_without_a_trace() {
     for text in ["acme-corp", "ben-k"] {
         assert!(!is_on_the_disk(&world, text), "a trace of {text} is left");
     }
-    // What is left works.
+    // The remaining data still works.
     let token = world.token("left", &["--tenant", "other-inc", "--as", "eve-m", "--role", "run"]);
     let server = world.serve(&[]);
     let mut call = world.incidents("after", 1);
@@ -263,7 +263,7 @@ fn a_backup_is_made_while_the_server_runs_and_put_back() {
     let items = client.get("/v1/executions/before/items").expect(200);
     assert_eq!(items["items"][0]["output"][0]["title"], "Incident 0");
     assert_eq!(client.get("/v1/executions/after").error(404), "not-found");
-    // What was running is not sent again by itself.
+    // An execution that was running is not resumed automatically.
     assert_eq!(client.get("/v1/executions/during").expect(200)["status"], "interrupted");
     assert_eq!(world.simulator.us().incident_count(), count);
     assert_eq!(client.post(EXECUTE, &world.incidents("new", 1)).expect(200)["failed"], 0);

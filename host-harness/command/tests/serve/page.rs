@@ -361,7 +361,8 @@ fn a_page_shows_and_does_what_the_policy_allows_and_no_more() {
     assert_eq!(refused.status, 403);
     let plugin = reader.get("/page/plugins/pagerduty").body;
     assert!(plugin.contains("Approved") && !plugin.contains("Withheld"), "{plugin}");
-    // What was approved is for those who may approve; narrower rights are named.
+    // Only people who may approve plugins see the approved permissions. Restricted permissions are
+    // named.
     let narrow = [
         "--role",
         "run",
@@ -550,8 +551,8 @@ fn the_page_works_over_a_unix_socket_behind_a_proxy() {
     assert_eq!(send("GET", "/", &rebound, "").status, 403);
 }
 
-/// What a browser finds wrong with a page: controls without a name, IDs that are used twice, and text
-/// with too little contrast.
+/// Accessibility problems that a browser finds in a page: controls without a name, duplicate IDs, and
+/// text with too little contrast.
 pub(crate) fn audit(browser: &webdriver::Browser) -> Value {
     browser.run(include_str!("accessible.js"))
 }

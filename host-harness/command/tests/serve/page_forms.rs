@@ -132,7 +132,7 @@ fn choices_rows_and_variants_change_the_form_and_keep_what_was_entered() {
         listed.body
     );
     assert!(listed.body.contains("value=\"Kept\""));
-    // What was chosen stays when another field lists its choices.
+    // A choice is preserved when another field loads its choices.
     let picked = json!([service.id, service.name]).to_string();
     let next = visitor
         .change(CREATE, &with(&fields, &[("o/service_id", &picked), ("do", "load:/assignee_ids")]));
@@ -407,7 +407,7 @@ fn a_person_fills_in_a_form_and_watches_the_run_in_a_browser() {
     }
 }
 
-/// What a browser would send of a form that nobody has changed.
+/// Fields that a browser would send for an unchanged form.
 fn sent(page: &str) -> Vec<(String, String)> {
     let form =
         page.split("<form class=\"sheet\" id=\"form\"").nth(1).expect("the page has the form");

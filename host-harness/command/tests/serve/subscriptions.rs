@@ -14,7 +14,7 @@ use sha2::Sha256;
 
 use crate::support::{Client, EXECUTE, Served, World, is_on_the_disk, until};
 
-/// What an engine has received: a path, a signature, and a body.
+/// A delivery that an engine received: a path, a signature, and a body.
 type Received = (String, String, Vec<u8>);
 
 /// An engine that receives events.
@@ -156,7 +156,7 @@ fn events_are_signed_sent_in_order_and_shared_by_one_webhook() {
     assert!(event["dedup_key"].is_string() && event["received_at"].is_number(), "{event}");
     assert!(event["event"].to_string().contains("Incident 0"), "{event}");
 
-    // What the engine has not accepted survives a crash, and keeps its number.
+    // Events that the engine has not accepted survive a crash, and keep their numbers.
     engine.answer.store(503, Ordering::SeqCst);
     happen(&world, &client, "second", 2);
     until("a refusal", || {

@@ -11,7 +11,7 @@ use pagerduty_simulator::Simulator;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What a client waits for at most.
+/// Timeout of clients.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A simulator, a data directory with the approved plugin and credentials, and tokens.
@@ -257,7 +257,7 @@ pub(crate) struct Client {
     token: Option<String>,
 }
 
-/// What a server has answered.
+/// Response of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -377,7 +377,7 @@ pub(crate) fn request(
 /// Reads an answer to its end.
 pub(crate) fn read(stream: &mut impl Read) -> Answer {
     let mut bytes = Vec::new();
-    // What came before a reset counts.
+    // A reset does not discard the data that arrived before it.
     let _reset = stream.read_to_end(&mut bytes).is_err();
     let end = bytes.windows(4).position(|part| part == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&bytes)));

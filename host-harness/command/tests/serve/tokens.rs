@@ -1,4 +1,4 @@
-//! What a token may do, and that it ends.
+//! Permissions of tokens, their expiration, and their revocation.
 
 use serde_json::json;
 

@@ -377,7 +377,7 @@ async fn inline(
             return Err(ApiError::new(status, "invalid-input", message)
                 .next("Connect the account, and name the credential."));
         }
-        // What must be filled in and has a default need not be said.
+        // Required fields with a default may be omitted.
         let mut fields = one.fields.clone();
         for field in Form::of_credential_type(described).fields {
             if let Some(default) = field.default.filter(|_| field.is_required && !field.is_secret) {
@@ -408,8 +408,8 @@ fn inline_name(secrets: &BTreeMap<String, Secret>) -> String {
 }
 
 impl Target {
-    /// What the server needs to repeat a detached call by itself. One that brings credentials cannot be
-    /// repeated.
+    /// Data that the server needs to repeat a detached call. `None` for a call with inline credentials,
+    /// which cannot be repeated.
     fn saved(&self, caller: &Caller, call: &Call) -> Option<SavedCall> {
         let order = &call.order;
         order.inline_credentials.is_empty().then(|| SavedCall {

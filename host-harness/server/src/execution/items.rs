@@ -16,7 +16,7 @@ const AHEAD: usize = 64;
 pub(crate) struct Items {
     source: Source,
     pub(crate) count: u64,
-    /// What is done to each item before it runs.
+    /// Changes each item before it runs.
     fill: Option<Fill>,
 }
 
@@ -34,7 +34,7 @@ impl Items {
         Self { source: Source::List(items), count, fill: None }
     }
 
-    /// Changes each item before it runs. What is checked and kept stays as it is.
+    /// Changes each item before it runs. The items that are checked and stored do not change.
     pub(crate) fn filled(mut self, fill: Fill) -> Self {
         self.fill = Some(fill);
         self

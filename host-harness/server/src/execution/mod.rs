@@ -452,8 +452,8 @@ impl Executions {
         self.with_store(move |store| store.call(&key)).await
     }
 
-    /// Goes on with an execution that was interrupted, if that sends nothing twice. Otherwise it stays
-    /// as it is.
+    /// Resumes an interrupted execution if that sends no request twice. Otherwise its state does not
+    /// change.
     async fn again(
         &self,
         stored: Stored,

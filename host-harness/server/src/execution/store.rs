@@ -498,12 +498,12 @@ fn of_result<'a>(key: &'a Key, item: &'a str) -> [&'a str; 4] {
     ["result", &key.tenant, &key.id, item]
 }
 
-/// What the seal of a part of a call belongs to.
+/// Context that the seal of a part of a call is bound to.
 fn of_call<'a>(key: &'a Key, part: &'a str) -> [&'a str; 4] {
     ["call", &key.tenant, &key.id, part]
 }
 
-/// What the seal of an execution's error belongs to.
+/// Context that the seal of an execution's error is bound to.
 fn of_error(key: &Key) -> [&str; 3] {
     ["error", &key.tenant, &key.id]
 }

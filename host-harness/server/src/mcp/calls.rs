@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::limits::ServerLimits;
 
-/// What two calls have in common that are the same call: the token, and the fingerprint.
+/// Identity of a call: the token and the fingerprint. Two calls with the same values are the same call.
 type Same = (String, [u8; 32]);
 
-/// An execution that was begun for a call, and since when its stream is broken.
+/// An execution that was started for a call, and the time at which its stream broke.
 struct Broken {
     execution: String,
     since: Instant,

@@ -30,7 +30,7 @@ const NAMES: usize = 20;
 /// Name of the elicitation in a call.
 const REQUEST: &str = "connect";
 
-/// What the model does after the user has declined to open the link.
+/// Instruction to the model after the user declined to open the link.
 const DECLINED: &str = "Ask the user whether to connect an account. Then repeat the call.";
 
 /// Whether the user has agreed to open the link, from a client's responses to elicitations.

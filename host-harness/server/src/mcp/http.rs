@@ -71,7 +71,7 @@ async fn serve(
     Ok(response.map(|body| Body::new(WatchedBody { body, watch })))
 }
 
-/// A body that reports what it sends, and that it is gone.
+/// A body that reports the data it sends, and its end.
 struct WatchedBody {
     body: BoxBody<Bytes, Infallible>,
     watch: Watch,

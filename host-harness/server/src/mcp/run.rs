@@ -122,8 +122,8 @@ impl Run<'_> {
             let same = (caller.token.clone(), job.request.fingerprint);
             delivery.hold(Open { same, execution: id.clone() });
         }
-        // A call that may change something continues when its stream breaks, so that a repeated call finds
-        // its result. A call that only reads is cancelled with its last client.
+        // A call that may change something continues when its stream breaks, so that a repeated call
+        // finds its result. A call that only reads is canceled with its last client.
         let started = state.executions.start(job, None, !reads).await?;
         let stored = match started {
             Started::Ended(stored) => *stored,
@@ -143,7 +143,7 @@ impl Run<'_> {
         action.is_some_and(|action| action.effect == Effect::Read)
     }
 
-    /// The client has cancelled the call, or its stream broke: over HTTP, these look the same.
+    /// The client canceled the call, or its stream broke: over HTTP, these look the same.
     async fn cancelled(&self, id: &str) -> Result<Stored, ApiError> {
         let by = self.caller.policy.principal();
         match self.delivery {

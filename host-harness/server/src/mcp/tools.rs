@@ -83,8 +83,8 @@ pub(super) fn all(state: &State, caller: &Caller) -> Vec<Tool> {
     tools
 }
 
-/// What an action's effect and idempotency mean to a client. `keyed` is not idempotent here: only calls
-/// with the same execution ID are.
+/// Maps an action's effect and idempotency to tool annotations. `keyed` does not count as idempotent:
+/// only calls with the same execution ID are.
 fn annotations_of(action: &Action) -> ToolAnnotations {
     let is_idempotent = matches!(action.idempotency, Idempotency::Safe | Idempotency::Idempotent);
     ToolAnnotations::with_title(action.title.clone())

@@ -45,7 +45,7 @@ impl Client {
         Self(api)
     }
 
-    /// Sends a request, and returns the response as it is.
+    /// Sends a request, and returns the response unchanged.
     pub(super) async fn send(
         &self,
         caller: &Caller,

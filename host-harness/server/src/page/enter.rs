@@ -181,7 +181,7 @@ pub(super) async fn leave(State(page): State<Page>, posted: Posted) -> Response 
     response
 }
 
-/// What a person without a session sees.
+/// Page for a person without a session.
 fn welcome() -> Response {
     let content = html! {
         p { "You are not signed in." }

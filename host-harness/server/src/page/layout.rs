@@ -1,6 +1,5 @@
-//! What all pages look like: the frame, its headers, and its assets. Every value goes through the
-//! escaping of the templates. Browsers load the style and the script from this server alone, and run
-//! nothing that is written into a page.
+//! Layout that all pages share: the frame, its headers, and its assets. The templates escape every
+//! value. Browsers load the style and the script from this server only, and run no inline scripts.
 
 use std::sync::LazyLock;
 

@@ -35,7 +35,7 @@ pub use session::{PageLinks, ProxyIdentity, ProxyRange};
 use crate::state::Shared;
 use client::Client;
 
-/// What all pages share.
+/// State that all pages share.
 #[derive(Clone)]
 pub(crate) struct Page {
     pub(crate) state: Shared,

@@ -1,4 +1,4 @@
-//! A plugin: what it requests, what was approved of it, and its actions.
+//! A plugin: requested permissions, its approval, and its actions.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,7 @@ pub(super) async fn show(
     page(&session, Part::Overview, &bounded(&node.display_name), &content)
 }
 
-/// What was approved, for those who may approve; for others, whether it was.
+/// The approval for people who may approve plugins; for others, only whether the plugin is approved.
 async fn approval(session: &Session, plugin: &Plugin) -> Markup {
     let checked = plugin.check_approval().await;
     let may_approve = session.caller.policy.roles.contains(&Role::Approve);

@@ -270,7 +270,7 @@ async fn stored(of: &Page, session: &Session, id: &str) -> Result<Seen, ApiError
     Ok(seen)
 }
 
-/// What the page knows of an execution: what it has watched, or what the store holds.
+/// State of an execution, from the page's own record if it watched the execution, or from the store.
 async fn known(of: &Page, session: &Session, id: &str) -> Result<Seen, ApiError> {
     let key = (session.caller.policy.principal(), id.to_owned());
     match of.runs.get(&key) {
@@ -345,7 +345,7 @@ fn state(status: &Value, seen: &Seen) -> Markup {
     }
 }
 
-/// The text by which a person knows a record.
+/// Text by which a person recognizes a record.
 fn label(record: &Value) -> String {
     let names = ["title", "name", "summary", "display_name", "label", "email", "id"];
     let found = names.iter().find_map(|name| record[*name].as_str());
@@ -440,8 +440,8 @@ fn request(one: &RequestMade) -> Markup {
     }
 }
 
-/// What has changed since the page was made, as lines of JSON: where to, and the HTML to append or to
-/// put in place.
+/// Streams changes since the page was rendered, as lines of JSON. Each names the target element and the
+/// HTML to append to it or to replace it with.
 pub(super) async fn stream(
     State(of): State<Page>,
     session: Session,
@@ -481,7 +481,7 @@ impl Watched {
             match &self.run {
                 Some(run) => {
                     let mut changed = run.changed.subscribe();
-                    // What does not change is looked at again soon: requests are made meanwhile.
+                    // Looks again soon even if nothing changed: requests are sent in the meantime.
                     let _has_changed = tokio::time::timeout(LOOK, changed.changed()).await.is_ok();
                     // Records that come at once are sent together.
                     tokio::time::sleep(Duration::from_millis(50)).await;

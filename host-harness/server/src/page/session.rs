@@ -154,7 +154,7 @@ impl ProxyIdentity {
 /// The session of a browser.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    /// What the person may do: the policy of a token, or that of the proxy's user.
+    /// Permissions of the person: the policy of a token, or that of the proxy's user.
     pub(crate) caller: Caller,
     /// The text of the cookie.
     secret: String,
@@ -168,14 +168,14 @@ impl Session {
         hash("session", &self.secret)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Proves that a form was on a page of this session. Only who knows the cookie can write it.
+    /// Proves that a form was on a page of this session. Computing it requires the cookie.
     pub(crate) fn form_token(&self) -> String {
         STANDARD.encode(hash("form", &self.secret))
     }
 }
 
-/// A link or a session as the database knows it. Both are random and long, so that a fast hash is as
-/// good as a slow one.
+/// Hash under which the database stores a link or a session. Both are long and random, so a fast hash is
+/// as good as a slow one.
 fn hash(what: &str, secret: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in ["harness page, 1", what, secret] {

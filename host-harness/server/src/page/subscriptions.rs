@@ -196,7 +196,7 @@ fn shown(session: &Session, event: &Value, again: Option<&str>) -> Markup {
     }
 }
 
-/// What became of an event.
+/// Status of an event: waiting, set aside, or accepted.
 fn place(number: u64, one: &Subscription, waiting: &[Value], aside: &[Value]) -> &'static str {
     let is_in = |list: &[Value]| list.iter().any(|event| event["number"] == number);
     let is_behind = |list: &[Value], all: u64| {

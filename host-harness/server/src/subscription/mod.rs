@@ -232,7 +232,7 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Why a subscription is not allowed any more, by its token's policy as it is now.
+    /// Why the current policy of its token no longer allows a subscription.
     async fn refusal(&self, of: &StoredSubscription) -> Result<Option<String>, ApiError> {
         let name = of.source.clone();
         let source = self.with_store(move |store| store.source_of(&name)).await?;
@@ -413,7 +413,7 @@ impl Subscriptions {
         match self.triggers(&source).set_up(&plugin, new, &self.end).await {
             Ok(_) => Ok(source),
             Err(error) => {
-                // What the service may have created is removed, now or later.
+                // Removes the webhook that the service may have created, now or later.
                 self.remove_source(&source.name).await;
                 Err(error.into())
             }
@@ -660,7 +660,7 @@ impl Subscriptions {
     }
 }
 
-/// Why a subscription is not allowed any more, by its token's policy as it is now. Blocks.
+/// Why the current policy of its token no longer allows a subscription. Blocks.
 fn judge(
     tokens: &Tokens,
     policies: &Policies,
@@ -691,7 +691,7 @@ fn judge(
     Ok(Some(refusal))
 }
 
-/// What a policy does not allow of a subscription any more.
+/// Why a policy no longer allows a subscription. `None` if it does.
 fn problem(
     policy: &Policy,
     of: &StoredSubscription,

@@ -563,7 +563,7 @@ impl SubscriptionStore {
 fn source(row: &Row<'_>) -> rusqlite::Result<Source> {
     let destinations: Option<String> = row.get(6)?;
     let destinations = destinations.map(|all| {
-        // What cannot be read allows nothing.
+        // A destination that cannot be parsed allows nothing.
         all.split_whitespace().filter_map(|one| one.parse().ok()).collect()
     });
     Ok(Source {

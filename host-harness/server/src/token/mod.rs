@@ -222,7 +222,7 @@ impl Tokens {
         Ok(all.filter_map(|record| usable(record, policies).ok()).collect())
     }
 
-    /// What the token of an ID is allowed now: for the session of a person who has entered with it.
+    /// Current permissions of the token with an ID, for the session of a person who signed in with it.
     pub(crate) fn caller_of(
         &self,
         id: &str,
@@ -240,7 +240,7 @@ impl Tokens {
     }
 }
 
-/// What a token is allowed now.
+/// Current permissions of a token, or the reason why it is refused.
 fn usable(record: TokenRecord, policies: &Policies) -> Result<Caller, Refusal> {
     if record.revoked_at.is_some() {
         return Err(Refusal::Revoked);

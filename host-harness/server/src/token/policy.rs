@@ -1,4 +1,4 @@
-//! What a token may do.
+//! Permissions of a token.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,8 @@ impl Role {
     }
 }
 
-/// What a token may do, and as which user. If a set is absent, everything is allowed; an empty set
-/// allows nothing.
+/// Permissions of a token, and the user that it acts as. If a set is absent, everything is allowed; an
+/// empty set allows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -47,7 +47,7 @@ pub struct Policy {
     /// User that the token acts as. Default: the local user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// What the token may do.
+    /// Roles of the token.
     pub roles: BTreeSet<Role>,
     /// Names of the plugins that the token may use.
     #[serde(skip_serializing_if = "Option::is_none")]

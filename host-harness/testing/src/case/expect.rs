@@ -8,7 +8,7 @@ use crate::fault::Sent;
 use crate::message::Request;
 use crate::recording::json_difference;
 
-/// What a snapshot holds.
+/// Content of a snapshot.
 pub(crate) fn snapshot(ran: &Ran) -> Value {
     let mut whole = json!({ "items": ran.items.iter().map(|item| &item.json).collect::<Vec<_>>() });
     if let Some(stopped) = &ran.stopped {

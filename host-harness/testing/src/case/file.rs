@@ -78,7 +78,7 @@ pub struct Case {
     pub name: String,
     /// The file.
     pub path: PathBuf,
-    /// What the case shows.
+    /// Title of the case.
     pub title: Option<String>,
     /// Action.
     pub action: String,

@@ -46,9 +46,9 @@ pub enum Status {
 /// A problem with a case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
-    /// What differs.
+    /// Description of the difference.
     pub message: String,
-    /// What to do.
+    /// Action to take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -65,7 +65,7 @@ pub struct CaseResult {
     pub fault: Option<(String, u64)>,
     /// The file.
     pub path: PathBuf,
-    /// What the case shows.
+    /// Title of the case.
     pub title: Option<String>,
     /// Action.
     pub action: String,

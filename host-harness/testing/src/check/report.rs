@@ -32,7 +32,7 @@ pub struct CheckResult {
     pub judged: usize,
     /// The findings.
     pub findings: Vec<Finding>,
-    /// What could not be judged.
+    /// Objects that could not be judged.
     pub not_judged: Vec<NotJudged>,
     /// How long the check took, in milliseconds.
     pub milliseconds: u64,

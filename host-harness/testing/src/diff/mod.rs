@@ -50,13 +50,13 @@ pub struct Change {
     pub step: Step,
     /// The action, parameter, or other part of the description.
     pub subject: String,
-    /// What changed.
+    /// Description of the change.
     pub message: String,
     /// Whether an operator has to approve the release again.
     pub needs_approval: bool,
 }
 
-/// What a release changes.
+/// Changes between two releases.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Difference {

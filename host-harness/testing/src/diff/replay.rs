@@ -89,7 +89,7 @@ impl Difference {
     }
 }
 
-/// What two builds do differently in a case.
+/// Changes in behavior between two builds in a case.
 fn changes(was: &Ran, is: &Ran) -> Vec<(&'static str, Step, String)> {
     let mut changes = Vec::new();
     if let Some((step, message)) = request(&was.sent, &is.sent) {

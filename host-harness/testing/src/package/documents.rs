@@ -1,4 +1,5 @@
-//! What a package says about its node, for those who do not run it: catalogs, forms of other engines.
+//! Documents about a node in its package, for readers that do not run it, such as catalogs and the forms
+//! of other engines.
 
 use std::collections::{BTreeMap, BTreeSet};
 

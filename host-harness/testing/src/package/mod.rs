@@ -78,7 +78,7 @@ pub enum PackageError {
     /// A file is missing or was added.
     #[error("`{0}` was {1} after the package was signed")]
     Files(String, &'static str),
-    /// What the package says about the node is not what the component says.
+    /// The package's description of the node differs from the component's.
     #[error("`{0}` is not what the component describes")]
     Described(String),
     /// It cannot be written.
@@ -92,7 +92,7 @@ impl PackageError {
     }
 }
 
-/// What is signed.
+/// Signed manifest of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -106,9 +106,9 @@ pub struct Manifest {
     pub component: Digest,
     /// The author's key.
     pub key: PublicKey,
-    /// What wrote the package.
+    /// Name and version of the program that wrote the package.
     pub written_by: String,
-    /// Every other file.
+    /// All other files of the package, by name.
     pub files: BTreeMap<String, FileEntry>,
 }
 
@@ -164,7 +164,7 @@ pub fn sign(
     let own = [(MANIFEST, text.as_slice()), (SIGNATURE, signature.as_slice())];
     let others = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let archive = archive::write(own.into_iter().chain(others))?;
-    // What nobody could read is not written.
+    // Never return an archive that cannot be read back.
     Package::read(&archive)?;
     Ok(archive)
 }
@@ -220,7 +220,7 @@ impl Package {
         Ok(Self { manifest, files })
     }
 
-    /// What was signed.
+    /// The signed manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

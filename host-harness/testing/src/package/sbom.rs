@@ -23,7 +23,7 @@ pub enum SbomError {
     Cargo {
         /// The manifest.
         manifest: String,
-        /// What cargo says.
+        /// Error message of cargo.
         message: String,
     },
     /// The project builds something else.
@@ -116,7 +116,7 @@ pub fn of_cargo(manifest: &Path, component: &Path) -> Result<String, SbomError> 
     Ok(text)
 }
 
-/// What `cargo metadata` prints, as far as it matters.
+/// Output of `cargo metadata`, limited to the members in use.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<CargoPackage>,
@@ -188,7 +188,7 @@ impl Metadata {
         members.into_iter().find(|one| one.targets.iter().any(is_it))
     }
 
-    /// What a package depends on while it runs, by ID.
+    /// IDs of a package's normal dependencies. Dependencies of builds and tests are not included.
     fn normal(&self, id: &str) -> Vec<&str> {
         let node = self.resolve.nodes.iter().find(|node| node.id == id);
         let all = node.map(|node| node.deps.as_slice()).unwrap_or_default();

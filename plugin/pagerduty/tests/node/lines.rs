@@ -1,5 +1,5 @@
-//! How much of the node is written by hand. The facts about PagerDuty's API are imported, and the forms
-//! are derived from them; this count shows whether it stays that way.
+//! Number of handwritten lines of the node. The facts about PagerDuty's API are imported, and the forms
+//! are derived from them. This count shows whether that remains so.
 
 use std::path::{Path, PathBuf};
 

@@ -199,7 +199,7 @@ fn object_schema(parameters: &[&Param], references: &[Reference]) -> Value {
     members.build()
 }
 
-/// What each value of the discriminating member allows: members of other values are refused.
+/// Subschemas, one per group of values of the discriminator. Each rejects the members of other values.
 fn variants(by: &str, parameters: &[&Param]) -> Vec<Value> {
     let mut variants = Vec::new();
     let mut groups: Vec<&[&str]> = Vec::new();

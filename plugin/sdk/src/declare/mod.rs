@@ -126,7 +126,7 @@ pub fn check(action: &Action, parameters: &serde_json::Value) -> Result<(), crat
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Example {
-    /// What the example shows.
+    /// Short description of the example.
     pub title: &'static str,
     /// An object of parameters.
     pub parameters: Literal,

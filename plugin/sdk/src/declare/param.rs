@@ -108,8 +108,8 @@ pub struct Param {
     /// Whether sending it has an effect each time, for example notifies people. Such a parameter is
     /// never taken from a record ([`Place::Record`]).
     pub is_step: bool,
-    /// What the value is the ID of: a [`Reference`](super::Reference) of the node. Forms then offer
-    /// choices, and the parameter also accepts a name or a URL.
+    /// Name of the [`Reference`](super::Reference) of the node that the value identifies. Forms then
+    /// offer choices, and the parameter also accepts a name or a URL.
     pub reference: Option<&'static str>,
     /// The sibling member that determines what the value is the ID of.
     pub decided_by: Option<&'static str>,

@@ -162,7 +162,7 @@ fn append_members(url: &mut String, param: &str, value: &Value) -> Result<(), Er
     Ok(())
 }
 
-/// A value as it is sent in the body: members of objects are placed as they are declared.
+/// A value in the form in which it is sent in the body. Members of objects are placed as declared.
 fn built(kind: &Kind, value: &Value) -> Value {
     match (kind, value) {
         (Kind::Object(members), Value::Object(given)) => element(members, given),

@@ -62,7 +62,7 @@ fn run(hooks: Hooks, call: Call) -> Result<Vec<Outcome>, Error> {
     Ok(outcomes)
 }
 
-/// How the engine wants a call to be run.
+/// Execution options that the engine set for a call.
 #[derive(Clone, Copy)]
 struct Mode {
     continue_on_fail: bool,

@@ -163,7 +163,7 @@ pub trait Plugin {
     }
 }
 
-/// What a reference given as text looks like.
+/// Form of a reference that was passed as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
     /// An ID.

@@ -102,7 +102,7 @@ fn is_failure(one: &Value, failures: &Failures) -> bool {
         }
 }
 
-/// What has failed, and the reason.
+/// Describes a failed element: its ID and the reason for the failure.
 fn described(one: &Value, failures: &Failures) -> String {
     let mut words = reason(one, failures.reason);
     if let Some(result) = failures.result.and_then(|member| one.get(member)?.as_str())

@@ -325,7 +325,7 @@ impl Host {
         self.0.borrow().given_up
     }
 
-    /// What was emitted before the calls returned, by item.
+    /// Output that was emitted before the calls returned, each with the number of its item.
     pub fn emitted(&self) -> Vec<(u32, OutputItem)> {
         self.0.borrow().emitted.clone()
     }

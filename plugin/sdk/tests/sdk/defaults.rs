@@ -1,4 +1,4 @@
-//! What a plugin need not write, and what it must not forget.
+//! Parts of a plugin that have defaults, and parts that are required.
 
 use serde_json::json;
 use workflow_node_sdk::declare::{Action, BaseUrl, Node, Resource, Run, Slot, Trigger};

@@ -1,4 +1,4 @@
-//! What a node says about itself.
+//! Documents with which a node describes itself.
 
 use serde_json::Value;
 use workflow_node_sdk::node;

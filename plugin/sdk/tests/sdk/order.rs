@@ -7,7 +7,7 @@ use crate::plugin::{call, host};
 
 #[test]
 fn writes_to_one_object_keep_item_order_and_others_do_not_wait() {
-    // What was started last ends first, so that nothing but the rule keeps the order.
+    // The host completes the latest request first, so only the node's rule can preserve the order.
     let host = host(|_| Ok(answer(200, "{}"))).last_first();
     let items: Vec<Value> = (0..12)
         .map(|item| json!({"thing_id": format!("P{}", item % 3), "name": item.to_string()}))

@@ -30,7 +30,7 @@ impl Drop for Place {
     }
 }
 
-/// What of a parameter a call needs.
+/// The parts of a parameter that a call needs, without texts and defaults.
 fn bare_param(param: &Param) -> Param {
     let members = |list: &'static [&'static Param]| -> &'static [&'static Param] {
         let bare: Vec<&'static Param> =
@@ -48,7 +48,7 @@ fn bare_param(param: &Param) -> Param {
     bare
 }
 
-/// What of the slots a call needs.
+/// The parts of the slots that a call needs, without texts.
 fn bare_slots() -> Vec<Slot> {
     let bare =
         |slot: &Slot| Slot::new(slot.name, "", slot.credential_types).base_urls(slot.base_urls);

@@ -448,7 +448,7 @@ fn a_listing_by_cursor_without_progress_ends_with_an_error() {
 fn one_page_without_a_new_record_does_not_end_the_listing() {
     let host = host(|request| {
         let offset = query(request, "offset").unwrap_or(0);
-        // What has arrived meanwhile has pushed the first page to the second place.
+        // Records that arrived in the meantime pushed the first page to the second position.
         let from = if offset == 0 { 0 } else { offset - 100 };
         let records: Vec<_> = (from..from + 100).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
         let body = format!(r#"{{"records":[{}],"more":{}}}"#, records.join(","), from < 100);

@@ -321,7 +321,7 @@ pub(crate) fn host(answer: impl FnMut(&Request) -> Result<Response, SendError> +
     Host::answering(answer).connected::<Things>("main", "key", json!({}))
 }
 
-/// What became of an item.
+/// Outcome of an item: its records or its error.
 pub(crate) type Outcome = Result<Vec<String>, Error>;
 
 /// Calls an action, one item per parameters.

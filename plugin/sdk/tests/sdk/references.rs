@@ -92,7 +92,7 @@ fn an_unknown_id_in_a_filter_is_an_error_and_not_an_empty_list() {
     }
     let lookups = |host: &Host, id: &str| paths(host).iter().filter(|path| **path == id).count();
     assert_eq!(lookups(&host, "/things/P1"), 0, "the name was looked up, and has this ID");
-    // What exists, and what this credential must not see, is an empty list.
+    // A list filtered by an object that exists but is hidden from this credential is empty.
     let host = things();
     let items = [json!({"thing_ids": ["P2", "P8"]}), json!({"thing_ids": ["P2"]}), json!({})];
     for outcome in call(&host, "filtered.list", &items, &json!({"concurrency": 1})) {

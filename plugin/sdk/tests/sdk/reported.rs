@@ -1,4 +1,4 @@
-//! What a successful answer reports, and what it is called.
+//! Failures that a successful response reports, and the errors they become.
 
 use serde_json::{Value, json};
 use workflow_node_sdk::error::{Error, ErrorKind};

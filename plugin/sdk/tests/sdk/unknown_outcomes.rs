@@ -1,4 +1,4 @@
-//! What a lost answer means: a read may be repeated, a write only if it carries a key.
+//! Lost responses: a read may be retried, a write only with an idempotency key.
 
 use serde_json::{Value, json};
 use workflow_node_sdk::ErrorKind;

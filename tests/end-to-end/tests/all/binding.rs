@@ -25,7 +25,7 @@ const ITEMS: usize = 2_000;
 const TOKEN: &str = "canary-token-for-the-header";
 const KEY: &str = "canary-key-for-the-body";
 
-/// What left this machine.
+/// A request that left this machine.
 #[derive(Clone, Debug)]
 struct Sent {
     url: String,

@@ -8,11 +8,12 @@ use pagerduty_simulator::{Fault, FaultAction, NewIncident, RecordedRequest, Simu
 use serde_json::{Value, json};
 use workflow_node_host::Outcome;
 
-/// What PagerDuty takes with one request.
+/// Maximum number of incidents that PagerDuty accepts in one request.
 const AT_ONCE: usize = 250;
 const MANY: usize = 600;
 
-/// No rates, and a connection for each request, so that one which is cut takes no other with it.
+/// A world without rate limits and with one connection per request, so that a broken connection affects
+/// no other request.
 async fn world() -> World {
     let simulator = Simulator::builder().without_rate_limits().http1_only();
     World::with(simulator, |host| host.rate_limit(Vec::new())).await

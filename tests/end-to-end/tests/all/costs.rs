@@ -1,7 +1,7 @@
-//! What calls cost, in counts that are the same on every machine: fuel that the guest burns, bytes
-//! that are copied between host and guest, and memory that the guest grows by. A separate host
-//! answers at once, in the order of the requests. A count that grows by more than a fifth over the
-//! committed baseline fails.
+//! Costs of calls, in counts that are the same on every machine: fuel that the guest consumes, bytes
+//! that are copied between host and guest, and memory growth of the guest. A separate host responds
+//! immediately, in the order of the requests. A count that exceeds the committed baseline by more than a
+//! fifth fails.
 //!
 //! `UPDATE_COSTS=1 cargo test -p end-to-end --test all costs` updates the baseline.
 
@@ -161,7 +161,7 @@ struct Instance {
     initial: usize,
 }
 
-/// What a call has cost.
+/// Costs of a call.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     fuel: u64,

@@ -1,5 +1,5 @@
-//! What an engine does with the library beyond running actions: links the imports beside its own,
-//! brings its own credentials.
+//! Uses of the library by an engine beyond running actions: it links its own imports as well, and
+//! provides its own credentials.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -155,7 +155,7 @@ async fn the_key_of_an_event_orchestration_is_a_handle() {
     let record = values(&outcome, 0).remove(0);
     let handle = record.pointer("/parameters/routing_key").unwrap();
     assert!(handle.as_str().unwrap().starts_with("secret:"), "{record}");
-    // What it really is, by a request past the host.
+    // The actual key, read from the simulator without the host.
     let kept = watched.world.us().kept("/event_orchestrations/PEVENTORCHEST1/integrations");
     let key = kept[0]["parameters"]["routing_key"].as_str().unwrap().to_owned();
     assert!(watched.leaks(&key).await.is_empty());

@@ -86,7 +86,8 @@ async fn an_exception_is_the_first_thing_that_its_error_says(plugin: &Plugin, ex
     assert!(error.to_string().contains(&expected), "{error}\n{:?}", error.crash());
 }
 
-/// What the language offers beside the contract is refused, and the refusal can be caught.
+/// Features of the language's runtime outside the contract are refused, and the guest can catch the
+/// error.
 async fn its_runtime_leads_nowhere(plugin: &Plugin) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! What is refused before anything of it runs, and what needs an approval.
+//! Components that are refused before any of their code runs, and approvals.
 
 use std::sync::Arc;
 
@@ -178,7 +178,7 @@ async fn an_approval_in_a_file_holds_for_the_digest_and_for_no_more_than_was_gra
     let plugin = minimal(file(), false).await;
     plugin.approve(None).await.unwrap();
     run(&minimal(file(), false).await).await.unwrap();
-    // A grant that was cut down by hand grants less than the component asks for.
+    // An edited approval file that grants less than the component requests.
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("https://example.com", "https://other.example.com"))
         .unwrap();

@@ -168,7 +168,7 @@ async fn items_that_pacing_cannot_send_in_the_time_allowed_are_not_begun() {
     }
     assert!(refused.needed_time().unwrap() > Duration::from_secs(300));
     assert_eq!(world.simulator.requests().len(), 0);
-    // What one request may serve many of is not counted so.
+    // Items that can share a request do not count as one request each.
     let incidents: Vec<Value> = (0..200).map(|_| json!({"incident_id": "PNONE12"})).collect();
     let mut execution = world.execution("user", "incident.acknowledge", &incidents);
     if let Some(limits) = &mut execution.context.limits {

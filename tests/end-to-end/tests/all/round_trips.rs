@@ -1,4 +1,4 @@
-//! What `get` returns, `update` takes: for every pair of them, through the real component.
+//! Output of `get` is valid input of `update`: for every pair of them, through the real component.
 
 use end_to_end::World;
 use pagerduty_simulator::Simulator;
@@ -9,9 +9,9 @@ use workflow_node_host::Plugin;
 struct Pair {
     update: String,
     get: String,
-    /// What names the object in the path.
+    /// Path parameters that identify the object.
     path: Map<String, Value>,
-    /// What the update's example changes.
+    /// Changes in the example of the update.
     change: Map<String, Value>,
 }
 

@@ -1,4 +1,4 @@
-//! What was granted decides which actions run, for every action of the node.
+//! Granted scopes determine which actions run, for every action of the node.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -102,8 +102,8 @@ async fn o9_with_rights_to_read_every_reading_action_runs_and_every_other_lacks_
         }
     }
     assert!(read >= 400 && refused >= 400, "{read} {refused}");
-    // What is asked for with POST needs a right to write, though it changes nothing: figures, and
-    // the preview of a schedule.
+    // Analytics and the preview of a schedule are read with POST. They need a write scope although they
+    // change nothing.
     assert_eq!(Vec::from_iter(reads_by_writing), READS_BY_WRITING);
     // Every use leaves an entry, allowed or not; the response to an invented token is not a use.
     let events = audit.credential_events();

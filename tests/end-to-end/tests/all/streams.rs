@@ -39,7 +39,7 @@ async fn start(world: &World, execution: Execution, list: Vec<Value>) -> Executi
     world.plugin.stream_items(execution, items(list), Arc::new(Silent)).await.expect("it begins")
 }
 
-/// What a stream told: per item its records and its error, in the order in which items finished.
+/// Events of a stream: for each item its records and its error, in the order in which items finished.
 #[derive(Default)]
 struct Told {
     items: Vec<(u32, Vec<Value>, Option<ItemError>)>,
@@ -265,7 +265,7 @@ async fn items_that_cannot_be_read_end_the_execution_after_those_before_them() {
 /// The records of an item, and its ends.
 type ReceivedItem = (Vec<Value>, Vec<Option<ItemError>>);
 
-/// What an observer received: per item its records, and its end.
+/// Calls to an observer: for each item its records and its end.
 #[derive(Default)]
 struct Received {
     items: std::sync::Mutex<std::collections::BTreeMap<u32, ReceivedItem>>,

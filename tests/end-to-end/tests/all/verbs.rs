@@ -54,7 +54,7 @@ async fn an_incident_is_acknowledged_snoozed_reopened_and_resolved_with_a_note()
     assert_eq!(now().status, Status::Resolved);
     let notes: Vec<String> = now().notes.into_iter().map(|note| note.content).collect();
     assert_eq!(notes, ["Resolution Note: A new disk."]);
-    // What was resolved stays so.
+    // A resolved incident remains resolved.
     let outcome = world.run("incident.reopen", &[on(&id)]).await;
     let refused = error(&outcome, 0);
     assert_eq!((refused.kind.as_str(), refused.code.as_deref()), ("conflict", Some("1001")));

@@ -1,5 +1,5 @@
-//! Writes happen at most once, whatever becomes of the answer: every action that writes and cannot be
-//! repeated, each with its own example; and those that can, because of a key or of what they do.
+//! Writes happen at most once, even if the response is lost. Covers every write action that cannot be
+//! repeated, each with its own example, and those that can, because of a key or their effect.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -70,7 +70,7 @@ async fn run_with(world: &World, action: &str, example: &Value, fault: Fault) ->
     outcome
 }
 
-/// What is wrong with an outcome that must be unknown.
+/// Problems of an outcome that must be unknown.
 fn problems(world: &World, names: &BTreeSet<String>, outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
     let sent = writes(world).len();

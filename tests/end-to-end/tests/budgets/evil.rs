@@ -39,7 +39,7 @@ pub(crate) struct Evil {
     pub(crate) credentials: Arc<MemoryCredentials>,
 }
 
-/// What an attack has done.
+/// Effects of an attack.
 pub(crate) struct Harm {
     pub(crate) outcome: Outcome,
     /// MiB of heap at the peak.

@@ -38,7 +38,7 @@ async fn a_component_that_uses_a_proposal_is_refused_by_its_name() {
             "{proposal}: {message}"
         );
     }
-    // What toolchains emit is not refused for its features.
+    // Features that toolchains emit are accepted.
     for module in [
         "(memory 1) (func (param v128) (result v128) local.get 0 v128.not)",
         "(table 1 funcref) (func (result i32 i32) i32.const 1 i32.const 2)",

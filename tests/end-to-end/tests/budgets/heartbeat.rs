@@ -1,5 +1,5 @@
-//! What else the executor does while guests do their worst: a task that beats every 5 ms on a runtime
-//! of two threads, and honest guests beside busy ones.
+//! Responsiveness of the executor while guests misbehave: a task that runs every 5 ms on a runtime with
+//! two threads, and honest guests next to busy ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::server::{answer, serve, silent};
 const MIB: usize = 1 << 20;
 /// The task never waits longer.
 const BOUND: Duration = Duration::from_millis(50);
-/// What a guest passes at once, up to `Limits::host_call`, is copied by wasmtime in one go on the
-/// executor's thread: in an unoptimized build, megabytes take longer.
+/// Bound while wasmtime copies an argument of a guest, up to `Limits::host_call`, in one step on the
+/// executor's thread. In an unoptimized build, copying megabytes takes longer.
 const COPIED: Duration = Duration::from_millis(300);
-/// On a machine that others use, too, a thread may wait for a processor. A guest that stalls the
-/// executor does so each time.
+/// On a shared machine, a thread may wait for a processor. A guest that stalls the executor does so in
+/// every attempt.
 const ATTEMPTS: usize = 5;
 
 /// The longest time between two beats while `work` runs.

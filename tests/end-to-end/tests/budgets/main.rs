@@ -1,5 +1,5 @@
-//! What foreign code and data can make the host hold, and for how long they can stall it: bounds on
-//! memory, time, and records, while guests and services do their worst.
+//! Limits on the resources that foreign code and data can use: bounds on memory, time, and number of
+//! records, while guests and services misbehave.
 //!
 //! A separate process, because the bounds are those of a process. Tests that measure run one after
 //! the other.

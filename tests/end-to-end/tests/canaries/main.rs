@@ -102,7 +102,7 @@ async fn no_secret_stands_anywhere_but_in_the_sealed_store() {
             let test = CallContext::default().timeout(patience(fault.as_ref()));
             let tested = world.plugin.test_credential(&name, test).await;
             told.push_str(&format!("{tested:?}"));
-            // What was renewed meanwhile is as secret as what was there before.
+            // Secrets that were renewed in the meantime must not leak either.
             for secret in world.secrets() {
                 if !secrets.contains(&secret) {
                     secrets.push(secret);

@@ -209,7 +209,7 @@ impl World {
         }
     }
 
-    /// What a way to fail has ended is connected again, so that the next one has something to do.
+    /// Reconnects credentials that a fault has ended, so that the next fault finds them connected.
     pub(crate) async fn reconnect_what_is_dead(&self) {
         self.manager().settle().await;
         for name in ["user", "app"] {
@@ -259,7 +259,7 @@ impl World {
                 all.push((format!("{name}.{field}"), secret.expose().to_owned()));
             }
         }
-        // What has travelled to the token endpoint, however it was answered.
+        // Secrets that were sent to the token endpoint, regardless of its response.
         for request in self.simulator.token_requests() {
             for field in ["code", "code_verifier", "client_secret", "refresh_token", "token"] {
                 let Some(secret) = request.field(field) else { continue };
@@ -285,7 +285,7 @@ impl World {
         self.manager().refreshed(&request, revision).await
     }
 
-    /// What somebody sees who comes back from the service.
+    /// Pages for a browser that returns from the service.
     pub(crate) fn pages(&self) -> String {
         let rights = ["See everything.".to_owned()];
         Page::connected("user", "example", &rights).html()

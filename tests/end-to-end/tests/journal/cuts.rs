@@ -17,7 +17,7 @@ use workflow_node_host::{
 
 use crate::tap::{Bench, Sent, cuts, execution, modes, told};
 
-/// What is recorded.
+/// Call that is recorded.
 enum Scenario {
     List(&'static str, Vec<Value>),
     /// With another plugin, whose credential is `token`.
@@ -161,7 +161,7 @@ async fn every_cut(
     }
 }
 
-/// What was written with these contents.
+/// Number of writes that contain this text.
 fn count(sent: &[Sent], content: &str) -> usize {
     let writes = sent.iter().filter(|sent| sent.method == "POST");
     writes.filter(|sent| sent.body.to_string().contains(content)).count()

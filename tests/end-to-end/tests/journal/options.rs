@@ -1,4 +1,4 @@
-//! What a journal keeps, and how much.
+//! Options of journals: size limit, stored output, and retention.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,7 +33,7 @@ async fn an_execution_that_was_dropped_goes_on_in_another_host_and_sends_no_note
         let outcome = loop {
             match bench.plugin.resume(&journals, &name(), Resume::default()).await {
                 Ok(outcome) => break outcome,
-                // What was being written when it was dropped is still being written.
+                // The dropped execution is still finishing its last write.
                 Err(error) if matches!(error.journal(), Some(JournalError::InUse(_))) => {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }

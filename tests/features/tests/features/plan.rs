@@ -8,7 +8,7 @@ use std::process::Command;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What one command compiles.
+/// Units that a command compiles.
 pub(crate) struct Plan {
     /// The command, for messages.
     pub(crate) command: String,

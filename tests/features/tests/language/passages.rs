@@ -1,7 +1,7 @@
 //! Extracts the text for people from a file: paragraphs of Markdown, documentation comments, string
 //! literals, and values of JSON and TOML files.
 
-/// What a file contains.
+/// Kind of text in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Markdown,

@@ -13,7 +13,7 @@ pub(crate) struct Retired {
     unless_after: &'static [&'static str],
     /// Words after the phrase that make it acceptable.
     unless_before: &'static [&'static str],
-    /// What to write instead.
+    /// Suggested replacement.
     pub(crate) suggestion: &'static str,
 }
 

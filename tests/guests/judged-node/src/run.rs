@@ -10,7 +10,7 @@ use crate::breaks;
 
 pub(crate) const API: &str = "https://api.judged.example";
 
-/// What an action returns that deletes.
+/// Output of actions that delete.
 const DELETED: &str = r#"{"id":"deleted","size":0}"#;
 
 type Outcome = Result<Vec<OutputItem>, Error>;
@@ -61,7 +61,7 @@ impl Item {
         self.attempts += 1;
         let mut query = self.cursor.as_ref().map(|cursor| format!("?cursor={cursor}"));
         if breaks("cases") && self.method == "GET" {
-            // What only who knows the service can tell to be wrong.
+            // A fault that only a test case with knowledge of the service can detect.
             query = Some(query.unwrap_or_else(|| "?old=1".to_owned()));
         }
         http::submit(&http::Request {

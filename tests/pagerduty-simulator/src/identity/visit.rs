@@ -32,7 +32,7 @@ pub(crate) fn arrive(desk: &mut Desk<'_>, query: &str) -> Reply {
     }
 }
 
-/// A user wants to choose again.
+/// Shows the account chooser again at the user's request.
 pub(crate) fn choose(desk: &mut Desk<'_>, query: &str) -> Reply {
     let (id, found) = open(desk, &Form::read(query.as_bytes()));
     found.map_or_else(pages::over, |one| pages::chooser(desk.accounts, &one.asked, &id))

@@ -11,11 +11,11 @@ const READ_ONLY: [&str; 5] = ["id", "self", "html_url", "summary", "type"];
 /// The findings about one body.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// What PagerDuty refuses.
+    /// Errors for which PagerDuty rejects the request.
     pub(crate) errors: Vec<String>,
     /// The code of the first error, if it has a specific one.
     pub(crate) code: Option<u32>,
-    /// What PagerDuty ignores silently, and an author would want to know.
+    /// Members that PagerDuty silently ignores, for the author of the request.
     pub(crate) ignored: Vec<String>,
 }
 

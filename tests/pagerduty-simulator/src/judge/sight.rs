@@ -7,7 +7,7 @@ use crate::errors::Refusal;
 /// The roles that see everything.
 const SEES_ALL: [&str; 2] = ["admin", "owner"];
 
-/// What a user can see.
+/// Objects that a user can see.
 pub(crate) struct Sight {
     /// IDs of the private teams that the user does not belong to.
     hidden: Vec<String>,
@@ -21,7 +21,8 @@ impl Sight {
 }
 
 impl Call<'_> {
-    /// What the key's owner can see. The user that an account key acts for restricts nothing.
+    /// Objects that the owner of the key can see. The user that an account key acts for restricts
+    /// nothing.
     pub(crate) fn sight(&self) -> Sight {
         let owner = self.key.user.as_deref().and_then(|id| self.state.user(id));
         let hidden = match owner {

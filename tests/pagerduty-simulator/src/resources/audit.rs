@@ -1,4 +1,4 @@
-//! What was changed and by whom, newest first.
+//! Audit records: changes and their actors, newest first.
 
 use serde_json::Value;
 

@@ -276,7 +276,7 @@ impl Dispatcher {
         next
     }
 
-    /// What to send now; none if the subscription accepts nothing anymore.
+    /// The next request to send; `None` if the subscription accepts no deliveries anymore.
     fn order(&self, place: usize) -> Option<(WebhookDelivery, Vec<(String, String)>)> {
         let now = self.clock.instant();
         let inner = self.inner();

@@ -1,4 +1,4 @@
-//! What is accepted and what is refused, from the credential to the body.
+//! Accepted and rejected requests, from the credential to the body.
 
 use pagerduty_simulator::{Origin, Simulator, TokenKind};
 use serde_json::{Value, json};

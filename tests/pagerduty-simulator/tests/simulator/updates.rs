@@ -36,7 +36,8 @@ async fn send(
     }
 }
 
-/// What stays the same if nothing is changed: neither times nor the completeness of references.
+/// The parts of a value that remain the same if nothing is changed, without times and details of
+/// references.
 fn lasting(value: Value) -> Value {
     match value {
         Value::Object(members) => members

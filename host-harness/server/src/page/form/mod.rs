@@ -26,7 +26,7 @@ pub(super) use render::{Choices, Shown};
 /// Rows of one list that a form offers at most.
 const MOST_ROWS: usize = 100;
 
-/// What a person has entered so far.
+/// Values that a person has entered so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entered {
     values: BTreeMap<String, Vec<String>>,
@@ -80,7 +80,7 @@ impl Entered {
         self.all(kind, at).first().map_or("", String::as_str)
     }
 
-    /// What was typed, without spaces around it.
+    /// Entered text, without surrounding whitespace.
     pub(super) fn text(&self, at: &str) -> &str {
         self.first('p', at).trim()
     }
@@ -187,7 +187,7 @@ enum Kind {
     List,
     /// JSON text.
     Json,
-    /// JSON text, or any other text as it is.
+    /// JSON text, or any other text unchanged.
     Any,
 }
 
@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(parameters, json!({"urgency": "high"}), "a default is what the form shows");
         let places: Vec<&str> = problems.iter().map(|(at, _)| at.as_str()).collect();
         assert_eq!(places, ["/title"]);
-        // What is begun must be complete.
+        // A partly filled-in object must be complete.
         let (_, problems) = read(&[
             ("p/title", "t"),
             ("p/urgency", "\"low\""),

@@ -69,7 +69,7 @@ impl Reader<'_> {
                 Some(default) => {
                     members.insert(field.name.clone(), default.clone());
                 }
-                // What cannot be read has a message already.
+                // A value that cannot be parsed already has a message.
                 None if self.problems.iter().any(|(known, _)| *known == place) => {}
                 None => self.problems.push((place, "Fill in this field.".to_owned())),
             },

@@ -65,7 +65,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// What is wrong with a form, with links to its fields.
+    /// Summary of a form's errors, with links to the fields.
     pub(in crate::page) fn summary(&self, form: &Form) -> Markup {
         if self.problems.is_empty() {
             return html! {};
@@ -342,7 +342,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// What is in a field: what was entered, or the default of a field that must be filled in.
+    /// Content of a field: the entered text, or the default of a required field.
     fn value(&self, field: &Field, at: &str) -> String {
         let typed = self.entered.all('p', at).join("\n");
         match &field.default {

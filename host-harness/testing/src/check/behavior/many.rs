@@ -48,7 +48,7 @@ pub(super) async fn judge(bench: &Bench, results: &mut Results<'_>, known: &[Kno
         }
         match &one.marked {
             None => order.skip(name, "no parameter distinguishes its items"),
-            // What it returns says nothing about its request; whether it fails does.
+            // The output does not depend on the request, but whether the call fails does.
             Some(_) if !one.returns_answer => match refused(bench, one).await {
                 Ok(problem) => order.judge(name, problem),
                 Err(reason) => order.skip(name, reason),

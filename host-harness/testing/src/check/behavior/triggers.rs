@@ -300,8 +300,7 @@ impl Judging<'_> {
         None
     }
 
-    /// Judges the events of a delivery, and what becomes of it when it is sent again, forged, or
-    /// malformed.
+    /// Judges the events of a delivery, and the results of sending it again, forged, or malformed.
     async fn judged(&self, sender: &Sender<'_>, text: &str, events: &[Value]) -> Option<String> {
         if let Some(problem) = self.misfit(events) {
             return Some(problem);
@@ -512,7 +511,7 @@ impl Signing {
     }
 }
 
-/// What became of a delivery.
+/// Failure to process a delivery, with the reason.
 enum Outcome {
     /// The node cannot read it.
     Unreadable(String),

@@ -1,4 +1,4 @@
-//! What was approved, withheld, or disabled, and rebuilds that ask for more.
+//! Approved, withheld, and disabled permissions, and rebuilds that request more.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -178,7 +178,7 @@ async fn withheld_permissions_are_refused_with_the_option_that_withholds_them() 
     let error = manager.begin(&plugin, order, &Actor::user("ada")).await.unwrap_err();
     assert!(error.to_string().contains("--without-scope account:read"), "{error}");
 
-    // What was never asked for cannot be withheld: it would be a slip of the pen.
+    // A permission that was never requested cannot be withheld: its name must be a typo.
     let withheld =
         Withheld { actions: ["hostile.reqest".to_owned()].into(), ..Withheld::default() };
     assert!(plugin.approve_without(withheld, None).await.unwrap_err().is_invalid_input());

@@ -289,7 +289,7 @@ async fn users_of_a_credential_share_neither_connections_nor_a_pace() {
         let others = all.iter().filter(|(other, _)| other == connection);
         assert!(others.into_iter().all(|(_, other)| other == token), "{all:?}");
     }
-    // What the service says to Ada is not said to Bob.
+    // A rate limit of Ada's does not apply to Bob.
     run("ada", "/limited", 500).await;
     let (record, elapsed) = run("bob", "/", 5_000).await;
     assert_eq!(record["status"], 200, "{record}");

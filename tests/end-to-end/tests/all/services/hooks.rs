@@ -87,7 +87,7 @@ async fn the_host_generates_the_secret_and_only_the_service_receives_it() {
     assert!(!state.to_string().contains(&secret), "{state}");
     let told = format!("{}{:?}", hooked.world.observed.text(), hooked.world.audit.events());
     assert!(!told.contains(&secret));
-    // What is signed with it is accepted, and nothing else.
+    // Only deliveries that are signed with the secret are accepted.
     let body = r#"{"thing":1}"#;
     assert_eq!(hooked.deliver("1", body, &signature(&secret, body)).await, 202);
     assert_eq!(hooked.deliver("2", r#"{"thing":2}"#, &signature(&secret, body)).await, 403);

@@ -1,4 +1,4 @@
-//! What ordinary services need, through a component that is built with the SDK, over TLS.
+//! Features that common services require, through a component that is built with the SDK, over TLS.
 
 mod bodies;
 mod credentials;

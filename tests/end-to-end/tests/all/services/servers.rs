@@ -242,7 +242,7 @@ async fn a_choice_is_one_origin_of_the_public_internet_within_what_the_plugin_de
     let refused = world.plugin.approve_with(stranger, Withheld::default(), None).await.unwrap_err();
     assert!(refused.to_string().contains("no server `other`. It has: own"), "{refused}");
     choose("https://git.corp.test:8443", false).await.unwrap();
-    // What was granted before stays, after all that was refused.
+    // Earlier permissions are unchanged after all refused requests.
     let approval = world.plugin.approval().await.unwrap();
     assert_eq!(approval.servers.in_words(), ["own: https://git.corp.test:8443"]);
 }

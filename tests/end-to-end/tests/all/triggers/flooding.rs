@@ -1,5 +1,5 @@
-//! What a plugin's trigger, and visitors of its callback URL, can make the host hold, send, and wait
-//! for.
+//! Limits on the memory, requests, and time that a plugin's trigger and clients of its callback URL can
+//! use.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! What is polled: nothing is missed, nothing comes twice, over restarts and page boundaries.
+//! Polling triggers: no event is missed or repeated, across restarts and page boundaries.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ async fn new_incidents_are_found_once_whatever_their_time() {
     let mut engine = Engine::new(&world).await;
     let parameters = json!({"changes": "new"});
     engine.set_up(engine.poller("new", "incident.changed", parameters)).await;
-    // What was there before is not new.
+    // Existing records are not new.
     assert_eq!(engine.poll("new").await, 0);
     let mut found = 0;
     // 130 in the same seconds: more than a page, and each poll begins where the last one ended.
