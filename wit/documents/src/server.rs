@@ -19,7 +19,7 @@ document! {
         required {
             /// Name of the server, to which origins refer as `https://{name}`.
             name: String,
-            /// What the server is, for the person who chooses.
+            /// Description of the server, for the person who chooses its origin.
             description: String,
             /// The origins that may be chosen.
             within: Vec<ServerPattern>,

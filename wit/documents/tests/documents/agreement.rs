@@ -1,5 +1,5 @@
-//! What a schema allows parses, and is written again as it was; what is unknown is kept in open
-//! objects and refused in closed ones.
+//! Documents that a schema allows parse and serialize without changes. Open objects keep unknown
+//! members; closed objects reject them.
 
 use serde_json::{Map, Value, json};
 use workflow_node_documents::{

@@ -1,5 +1,5 @@
-//! What the builders write is valid, with the least and with everything set. Everything that a
-//! schema defines has a method.
+//! Documents written by the builders are valid, both with the fewest members and with every member
+//! set. Every member that a schema defines has a method.
 
 use serde_json::{Value, json};
 use workflow_node_documents::{
