@@ -38,7 +38,7 @@ pub struct CallContext {
     pub allow: Option<Vec<OriginPattern>>,
     /// Maximum duration of the call, for an execution of all its items. `None`: as the limits say.
     pub timeout: Option<Duration>,
-    /// What the call may use. `None`: the limits of the host.
+    /// Limits of the call. `None`: the limits of the host.
     pub limits: Option<Limits>,
     /// Cancels the call.
     pub cancellation: CancellationToken,
@@ -262,7 +262,7 @@ impl OutputRecord {
     }
 }
 
-/// What a record counts, in bytes.
+/// Size of a record for the limits, in bytes.
 pub(crate) fn weight(output: &OutputItem) -> usize {
     output.json.len() + output.port.len() + RECORD_OVERHEAD
 }
@@ -306,9 +306,9 @@ names! {
 #[error("{message}")]
 #[non_exhaustive]
 pub struct ItemError {
-    /// What an engine decides by.
+    /// Kind of the error. The engine decides by it, for example whether to retry.
     pub kind: ItemErrorKind,
-    /// What failed, why, and what to do next.
+    /// Description of the failure, its cause, and the next step.
     pub message: String,
     /// The service's own error code.
     pub code: Option<String>,
@@ -352,7 +352,8 @@ impl ItemError {
 }
 
 impl ItemError {
-    /// What a guest reports, within the limits. Takes time with its size.
+    /// Converts an error that a guest reports and shortens it to the limits. Takes time with its
+    /// size.
     pub(crate) fn of_guest(error: GuestError, limits: &Limits) -> Self {
         let kind = match error.kind {
             ErrorKind::InvalidInput => ItemErrorKind::InvalidInput,
@@ -405,7 +406,7 @@ pub(crate) fn shortened(mut text: String, most: usize) -> String {
     text
 }
 
-/// What an error that a guest reports counts, in bytes.
+/// Size of an error that a guest reports, for the limits, in bytes.
 pub(crate) fn weight_of_error(error: &ItemError, detail: usize) -> usize {
     let code = error.code.as_ref().map_or(0, String::len);
     error.message.len() + code + detail + RECORD_OVERHEAD
@@ -414,7 +415,8 @@ pub(crate) fn weight_of_error(error: &ItemError, detail: usize) -> usize {
 /// Result of one item.
 #[derive(Clone, Debug)]
 pub struct ItemOutcome {
-    /// What it yields, in order. With an error: what it had emitted before, which stands.
+    /// Records that the item yields, in order. With an error: the records emitted before the error,
+    /// which remain valid.
     pub output: Vec<OutputRecord>,
     /// Why it failed.
     pub error: Option<ItemError>,
@@ -448,7 +450,7 @@ pub struct Outcome {
     pub journal: JournalStatus,
 }
 
-/// What an [`ExecutionStream`](crate::ExecutionStream) yields.
+/// Event that an [`ExecutionStream`](crate::ExecutionStream) yields.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExecutionEvent {

@@ -66,7 +66,7 @@ pub struct Host {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// What all plugins of a host share.
+/// State that all plugins of a host share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<CallState>,
@@ -157,12 +157,12 @@ impl Host {
         HostBuilder::default()
     }
 
-    /// What one call may use, unless its execution says otherwise.
+    /// Limits of one call, unless its execution sets others.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
     }
 
-    /// What all that this host runs and loads may use together.
+    /// Combined limits of everything that this host runs and loads.
     pub fn process_limits(&self) -> &ProcessLimits {
         &self.shared.process_limits
     }

@@ -79,9 +79,9 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     Ok(surface)
 }
 
-/// What components may use, for the validator and the engine alike: what the toolchains emit that are
-/// supported (rustc and clang for wasm32-wasip2, TinyGo, componentize-js, componentize-py). Every
-/// further proposal is code of wasmtime that foreign input reaches.
+/// WebAssembly features that components may use, for both the validator and the engine: those that
+/// the supported toolchains emit (rustc and clang for wasm32-wasip2, TinyGo, componentize-js,
+/// componentize-py). Every additional proposal exposes more code of wasmtime to untrusted input.
 pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::MUTABLE_GLOBAL)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)

@@ -235,7 +235,7 @@ impl Scanner<'_> {
         start..self.at
     }
 
-    /// What a string says; `None` if it holds half of a surrogate pair.
+    /// Text of a string; `None` if it contains an unpaired surrogate.
     fn text(&self, range: Range<usize>) -> Option<std::borrow::Cow<'_, str>> {
         let quoted = &self.json[range];
         match quoted.contains('\\') {

@@ -20,11 +20,11 @@ pub struct FileApprovals(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     writing: Mutex<()>,
-    /// What the file held when it was read last.
+    /// Contents of the file when it was last read.
     read: Mutex<Option<(Version, Contents)>>,
 }
 
-/// What a file holds.
+/// Contents of a file.
 #[derive(Clone, Debug, Default)]
 struct Contents {
     approvals: Vec<Arc<Approval>>,
@@ -162,7 +162,7 @@ impl Inner {
         let File::<Approval> { approvals, disabled, author_keys } = serde_json::from_slice(&text)?;
         let mut approvals: Vec<Arc<Approval>> = approvals.into_iter().map(Arc::new).collect();
         if let Some((_, known)) = &*last {
-            // What has not changed stays the same `Arc`.
+            // An approval that has not changed keeps its `Arc`.
             for approval in &mut approvals {
                 if let Some(same) = known.approvals.iter().find(|one| one == &approval) {
                     *approval = same.clone();

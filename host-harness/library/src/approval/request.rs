@@ -46,7 +46,7 @@ pub struct GrantRequest {
     pub idempotency: BTreeMap<Idempotency, BTreeSet<String>>,
 }
 
-/// What a credential type asks for.
+/// Permissions that a credential type requests.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CredentialGrant {
     /// Origins that the credential may be sent to.
@@ -66,7 +66,7 @@ pub struct CredentialGrant {
     /// Fields of the form that are secret: stored sealed, and kept from the plugin.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secret_fields: BTreeSet<String>,
-    /// What the service allows one credential.
+    /// Rate limit of the service for one credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
 }
@@ -103,7 +103,7 @@ impl CredentialGrant {
 }
 
 impl GrantRequest {
-    /// What a description asks for.
+    /// Permissions that a description requests.
     pub(crate) fn of(description: &Description) -> Self {
         let node = &description.node;
         let credentials = description

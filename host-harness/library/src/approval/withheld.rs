@@ -1,4 +1,4 @@
-//! What an operator does not grant of what a plugin asks for.
+//! Requested permissions that an operator does not grant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::GrantRequest;
 use crate::description::{Delivery, Description, Effect};
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
 
-/// What an operator withholds. The rest of what the plugin asks for is granted.
+/// Permissions that an operator withholds. The rest of the plugin's request is granted.
 ///
-/// Effects and actions are the plugin's own words about itself: withholding them binds an honest
-/// plugin. Origins and scopes bind any.
+/// Effects and actions are declared by the plugin itself, so withholding them restricts only an
+/// honest plugin. Origins and scopes restrict any plugin.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withheld {

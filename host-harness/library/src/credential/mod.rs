@@ -41,7 +41,7 @@ pub struct Credential {
     pub fields: Map<String, Value>,
     /// The form's secrets and the grant's tokens, by name (`access_token`).
     pub secrets: BTreeMap<String, Secret>,
-    /// What `configure` returned when it was connected.
+    /// Configuration that `configure` returned when it was connected.
     pub configuration: Configuration,
     /// `None` where the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
@@ -67,8 +67,8 @@ pub struct CredentialRequest {
     pub actor: Principal,
     /// The workflow.
     pub workflow: Option<String>,
-    /// What the approved component describes; the host sets it. A source that renews tokens reads
-    /// there how its service wants that done.
+    /// Description by the approved component; set by the host. A source that renews tokens finds
+    /// the method of its service there.
     pub description: Option<Arc<Description>>,
     /// The operator's list of origins for this use; `None` does not narrow.
     pub allow: Option<Vec<crate::origin::OriginPattern>>,
@@ -244,7 +244,7 @@ impl CredentialSource for MemoryCredentials {
     }
 }
 
-/// What a user has filled in for a new credential.
+/// Values that a user has entered for a new credential.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialForm {
     /// The fields without secrets.

@@ -28,7 +28,7 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// where nobody (or not this user) has connected under it, and when the store fails.
     async fn open(&self, key: &ConnectionKey) -> Result<Stored, CredentialError>;
 
-    /// What belongs to a name. Opens no secret.
+    /// Head of a credential: the data of its name. Opens no secret.
     ///
     /// # Errors
     ///

@@ -47,7 +47,7 @@ impl std::str::FromStr for Mode {
     }
 }
 
-/// What belongs to a credential's name: it is the same for everybody who connects under it.
+/// Data of a credential's name. It is the same for everybody who connects under it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
     /// The tenant that it belongs to. No other sees it.
@@ -185,7 +185,7 @@ pub enum Health {
 pub struct ConnectionParts {
     /// The form's fields without secrets. They are stored in clear.
     pub fields: Map<String, Value>,
-    /// What `configure` returned.
+    /// Configuration that `configure` returned.
     pub configuration: Configuration,
     /// The scopes that were requested; `None` where the grant has no scopes.
     pub asked_scopes: Option<Vec<String>>,
@@ -214,10 +214,10 @@ impl ConnectionParts {
     }
 }
 
-/// What is known about one connection, without its secrets.
+/// Data of one connection, without its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
-    /// What was entered and granted.
+    /// Form values and grant.
     pub parts: ConnectionParts,
     /// Whether it works.
     pub health: Health,
@@ -232,9 +232,9 @@ pub struct Connection {
 /// A connection with its secrets.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// What belongs to the name.
+    /// Data of the name.
     pub head: Head,
-    /// What is not secret.
+    /// Data that is not secret.
     pub connection: Connection,
     /// The form's secrets and the grant's tokens, by name (`access_token`, `refresh_token`).
     pub secrets: BTreeMap<String, Secret>,
@@ -268,7 +268,7 @@ pub enum Claim {
     Held(Lease),
 }
 
-/// What the holder of a lease changes of it.
+/// Change that the holder of a lease makes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseChange {
     /// Holds it for so many milliseconds from now.
@@ -284,12 +284,12 @@ pub enum LeaseChange {
     },
 }
 
-/// What is written down when a refresh has brought new tokens, or when a person connects again.
+/// Data to store when a refresh has returned new tokens, or when a person connects again.
 #[derive(Clone, Debug)]
 pub struct Renewal {
     /// All secrets from now on.
     pub secrets: BTreeMap<String, Secret>,
-    /// What was granted, where the service said so.
+    /// Granted scopes, if the service reported them.
     pub granted_scopes: Option<Vec<String>>,
     /// When the access token ends. Milliseconds since 1970.
     pub expires_at: Option<u64>,
@@ -300,11 +300,11 @@ pub struct Renewal {
 /// A credential, or one more connection of it, that is to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
-    /// What belongs to the name.
+    /// Data of the name.
     pub head: Head,
     /// With [`Mode::PerUser`] whose connection this is.
     pub user: Option<User>,
-    /// What was entered and granted.
+    /// Form values and grant.
     pub parts: ConnectionParts,
     /// The form's secrets and the grant's tokens, by name. They are stored sealed.
     pub secrets: BTreeMap<String, Secret>,

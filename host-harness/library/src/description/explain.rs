@@ -64,9 +64,9 @@ fn explain(
     }
 }
 
-/// What a value was meant to be that fits no branch.
+/// Likely intent of a value that matches no branch.
 enum Meant<'a> {
-    /// This branch, with what is wrong.
+    /// This branch, with its validation errors.
     Branch(&'a [ValidationError<'static>]),
     /// Any of the branches, which this member distinguishes; its value matches none of them.
     Value {

@@ -16,7 +16,7 @@ use crate::limits::{ProcessLimits, exceeded};
 pub struct FieldProblem {
     /// RFC 6901; empty for the whole of it.
     pub pointer: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct Validator {
     bounds: Option<(Value, usize)>,
 }
 
-/// What checking the schemas of a description has cost so far.
+/// Accumulated cost of checking the schemas of a description.
 #[derive(Debug, Default)]
 pub(crate) struct Work(usize);
 
-/// What a regular expression costs to compile, in bytes of schema.
+/// Cost of compiling a regular expression, in bytes of schema.
 const PATTERN_WORK: usize = 32 * 1024;
-/// What following a reference costs, in bytes of schema.
+/// Cost of following a reference, in bytes of schema.
 const EXPANSION_WORK: usize = 16;
 /// Largest compiled regular expression, in bytes.
 const PATTERN_SIZE: usize = 256 * 1024;

@@ -27,7 +27,7 @@ use crate::transport::{
 /// No answer of a token endpoint is larger.
 const RESPONSE_LIMIT: usize = 1 << 20;
 
-/// What a request to an endpoint is for.
+/// Purpose of a request to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Token,

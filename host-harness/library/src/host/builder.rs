@@ -69,7 +69,7 @@ impl HostBuilder {
         self
     }
 
-    /// What one call may use, unless the execution says otherwise.
+    /// Limits of one call, unless the execution sets others.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -83,7 +83,7 @@ impl HostBuilder {
         self
     }
 
-    /// What all that this host runs and loads may use together. Default:
+    /// Combined limits of everything that this host runs and loads. Default:
     /// [`ProcessLimits::default`].
     #[must_use]
     pub fn process_limits(mut self, limits: ProcessLimits) -> Self {

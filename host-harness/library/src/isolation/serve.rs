@@ -22,7 +22,7 @@ const NOT_TAKEN: u64 = 256 * 1024;
 /// other work of the executor.
 const TICKETS: u64 = 16;
 
-/// What a call returned.
+/// Result of a finished call.
 pub(crate) struct Finished {
     pub(crate) returned: Returned,
     /// Linear memory of the instance: now, and when it was made.

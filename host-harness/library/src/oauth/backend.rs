@@ -15,7 +15,7 @@ use crate::credential::{
 use crate::egress::Endpoints;
 use crate::secret::Secret;
 
-/// What access, connection, and renewal share. None of them changes anything of it but the store.
+/// State that access, connection, and renewal share. They modify nothing in it except the store.
 pub(crate) struct Backend {
     pub(crate) store: Arc<dyn CredentialStore>,
     pub(crate) endpoints: Endpoints,
@@ -31,8 +31,8 @@ pub(crate) struct NoEvents;
 
 impl CredentialEvents for NoEvents {}
 
-/// What a token endpoint is asked when a credential is connected. An enum and not a closure, so that
-/// engines can spawn what asks.
+/// Request to a token endpoint when a credential is connected. An enum and not a closure, so that
+/// engines can spawn the task that sends the request.
 #[derive(Clone, Copy)]
 pub(super) enum TokenQuestion<'a> {
     /// Tokens for an authorization code.

@@ -14,7 +14,7 @@ pub(crate) struct Callback {
     state: Secret,
 }
 
-/// What a callback says, once its state was found to be ours.
+/// Result of a callback whose state is one that this host issued.
 pub(crate) enum CallbackResult {
     Code(Secret),
     /// The service's error, by its name.
@@ -72,7 +72,7 @@ impl Callback {
         only(&self.url, "iss")
     }
 
-    /// What it says.
+    /// Result that the callback carries.
     ///
     /// # Errors
     ///

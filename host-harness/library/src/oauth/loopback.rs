@@ -68,7 +68,7 @@ impl Loopback {
         Ok(Self { listener, redirect })
     }
 
-    /// What to send the service as redirect URL.
+    /// Redirect URL to send to the service.
     pub fn redirect_url(&self) -> &Url {
         &self.redirect
     }

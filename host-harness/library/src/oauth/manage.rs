@@ -145,7 +145,7 @@ impl CredentialManager {
         }))
     }
 
-    /// What supplies credentials to executions.
+    /// Access control that supplies credentials to executions.
     pub(crate) fn access(&self) -> Access {
         self.0.access.clone()
     }

@@ -1,4 +1,4 @@
-//! What is to be connected, checked as far as it can be before anybody is asked anything.
+//! Order to connect a credential, validated as far as possible before anybody is asked anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::egress::EndpointCaller;
 use crate::plugin::Plugin;
 use crate::principal::{Principal, User};
 
-/// What is to be connected.
+/// Order to connect a credential.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOrder {
     /// Its name, for good.
@@ -76,7 +76,7 @@ pub(crate) struct Draft {
     pub(crate) references: BTreeMap<String, SecretReference>,
     pub(crate) configuration: crate::description::Configuration,
     pub(crate) asked: Vec<String>,
-    /// What is to be replaced.
+    /// Existing connection to replace.
     pub(crate) before: Option<Stored>,
 }
 
@@ -213,7 +213,7 @@ impl Connector {
             (Err(error), _) => return Err(error.into()),
         };
         let mut form = order.form.clone();
-        // What was given replaces a reference of the same name.
+        // A value given directly replaces a reference of the same name.
         let mut references = order.references.clone();
         references.retain(|name, _| !form.secrets.contains_key(name));
         if !references.is_empty() {

@@ -12,7 +12,7 @@ use crate::near;
 pub struct Right {
     /// Its name at the service.
     pub scope: String,
-    /// What it allows.
+    /// Description of the access that it allows.
     pub description: String,
     /// Whether it only reads, where that is known.
     pub access: Option<Access>,
@@ -20,17 +20,17 @@ pub struct Right {
     pub actions: Vec<String>,
 }
 
-/// What is to be asked for.
+/// Scopes to request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AskFor {
-    /// What the form says.
+    /// Scopes given by the form.
     #[default]
     Form,
     /// Reading, or reading and changing.
     Access(Access),
     /// These scopes.
     Scopes(Vec<String>),
-    /// What these actions and triggers need.
+    /// Scopes that these actions and triggers need.
     Actions(Vec<String>),
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn is_granted(
     })
 }
 
-/// What an action needs and was not granted.
+/// Scopes that an action needs and that were not granted.
 pub(crate) fn lacking(
     description: &Description,
     credential_type: &CredentialType,

@@ -36,7 +36,7 @@ type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// What a service issues to a device.
+/// Codes that a service issues to a device.
 pub(crate) type DeviceCodes = oauth2::StandardDeviceAuthorizationResponse;
 
 /// A person is waited for so long at most, whatever the service says.
@@ -348,8 +348,8 @@ fn denied(reason: impl ToString) -> Refusal {
     Refusal { kind: RefusalKind::Denied, reason: reason.to_string(), retry_after: None }
 }
 
-/// What a service may say in an error, as a person may read it: it is foreign text, and may give
-/// back what it was sent.
+/// Error of a service in a form that is safe to display. Its text is untrusted and may repeat data
+/// that was sent to the service.
 fn refused(error: &str, status: Option<u16>) -> Refusal {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
     let known = !error.is_empty() && error.len() <= 60 && error.chars().all(word);

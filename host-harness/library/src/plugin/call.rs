@@ -324,7 +324,7 @@ impl Instance {
         let state = store.data_mut();
         context.number_tickets_after(state.node.last_ticket());
         state.node = context;
-        // What it wrote during the last call explains nothing of this one.
+        // Output of the last call does not explain a failure of this one.
         drop(state.written.take());
         store.set_hostcall_fuel(host_call);
         let (returned, ended) =

@@ -23,7 +23,7 @@ const FUNCTIONS: (usize, usize) = (20, 200);
 /// part begins is not in the shown part.
 const HELD: usize = 4;
 
-/// What a guest left behind when it was stopped.
+/// State of a guest when it was stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Crash {
@@ -186,8 +186,8 @@ fn is_runtime(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
 }
 
-/// What a guest said when it gave up: the message of a panic or of an exception that nothing
-/// caught, or else the last line.
+/// Message of a guest that gave up: that of a panic or an uncaught exception, or else the last
+/// line.
 fn own_words(output: &str) -> Option<String> {
     let lines: Vec<&str> = output.lines().filter(|line| !says_nothing(line)).collect();
     // Python: a traceback, and the exception on the first line that is not indented. The runtime of

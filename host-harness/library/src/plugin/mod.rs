@@ -67,7 +67,7 @@ pub struct Plugin {
     /// The approval that was found to grant all of it.
     checked: Arc<Mutex<Option<Arc<Approval>>>>,
     forms: Arc<Forms>,
-    /// What every execution may do at most.
+    /// Policy of every execution.
     policy: Arc<Policy>,
 }
 
@@ -108,17 +108,17 @@ impl Plugin {
         self.digest
     }
 
-    /// What it imports and exports.
+    /// Imports and exports of the component.
     pub fn surface(&self) -> &Surface {
         &self.surface
     }
 
-    /// What it says about itself.
+    /// Description that the plugin returned.
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// What it asks an operator for.
+    /// Permissions that the plugin requests from an operator.
     pub fn grant_request(&self) -> &GrantRequest {
         &self.request
     }
@@ -204,8 +204,8 @@ impl Plugin {
         Ok(self.shared.approvals.record(approval).await.map_err(Cause::from)?)
     }
 
-    /// What this component asks for beyond the latest approval of its node: `None` when there is no
-    /// approval at all.
+    /// Permissions that this component requests beyond the latest approval of its node: `None` if
+    /// there is no approval at all.
     ///
     /// # Errors
     ///
@@ -243,8 +243,8 @@ impl Plugin {
             );
             let latest =
                 self.shared.approvals.latest(&self.request.node).await.map_err(Cause::from)?;
-            // What was withheld from the last build is withheld from this one, as far as it still
-            // asks for it.
+            // Permissions withheld from the last build are withheld from this one, as far as it
+            // still requests them.
             let latest = latest.as_deref();
             let mut withheld = latest.map(|latest| latest.withheld.clone()).unwrap_or_default();
             withheld.restrict(&self.request);
@@ -306,13 +306,13 @@ impl Plugin {
         Ok(approval)
     }
 
-    /// What follows from the fields of a credential: where it may be sent, and for OAuth the
-    /// endpoints and scopes.
+    /// Configuration derived from the fields of a credential: where it may be sent, and for OAuth
+    /// the endpoints and scopes.
     ///
     /// # Errors
     ///
-    /// When the plugin is not approved, a field is wrong, or the plugin answers outside of what it
-    /// describes.
+    /// When the plugin is not approved, a field is invalid, or the result of the plugin is outside
+    /// its description.
     pub async fn configure(
         &self,
         credential_type: &str,
@@ -564,8 +564,8 @@ impl Plugin {
         Ok(items.iter().map(|item| form.problems(item)).collect())
     }
 
-    /// What follows from the schema of the parameters of an action or a trigger; found out once, and
-    /// again when other forms have taken its place.
+    /// Compiled form of the parameters of an action or a trigger. Compiled on first use, and again
+    /// after other forms have evicted it.
     fn form(&self, of: &FormOf) -> Result<Arc<CompiledForm>, Error> {
         if let Some(known) = self.forms.get(of) {
             return Ok(known);

@@ -40,7 +40,7 @@ impl Default for Resume {
     }
 }
 
-/// What a replay has found.
+/// Result of a replay.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Replay {

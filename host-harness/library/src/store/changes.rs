@@ -1,4 +1,5 @@
-//! What is written: credentials kept, renewed, changed and removed. Each method is one transaction.
+//! Writes to the store: credentials are added, renewed, changed, and removed. Each method is one
+//! transaction.
 
 use std::collections::BTreeMap;
 

@@ -22,11 +22,11 @@ pub enum StoreError {
     /// The file system refuses.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// What was tried.
+        /// Operation that failed.
         doing: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// Others than the owner may read or write a file that is to be private.
@@ -80,7 +80,7 @@ pub enum StoreError {
     WrongKey {
         /// The file.
         path: PathBuf,
-        /// What it was opened with.
+        /// Kind of key that was used.
         kind: KeyKind,
     },
     /// A key was given for a store with a passphrase, or the other way round.
@@ -90,9 +90,9 @@ pub enum StoreError {
     WrongKeyKind {
         /// The file.
         path: PathBuf,
-        /// What it takes.
+        /// Kind of key that the store requires.
         expected: KeyKind,
-        /// What was given.
+        /// Kind of key that was given.
         given: KeyKind,
     },
     /// The passphrase for a new store is too short.
@@ -206,7 +206,7 @@ pub enum StoreError {
     OtherKind {
         /// The name.
         name: String,
-        /// What it is.
+        /// Its properties.
         is: String,
     },
     /// A user where there is none, or none where each has their own.
@@ -240,10 +240,10 @@ pub enum StoreError {
     Database {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// Error of SQLite.
         source: Source,
     },
-    /// What cannot be brought into the form that is stored.
+    /// A credential that cannot be serialized for the store.
     #[error("cannot write the credential: {reason}")]
     Unwritable {
         /// Why.

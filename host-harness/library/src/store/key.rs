@@ -1,4 +1,4 @@
-//! What opens a store: a key, or a passphrase that a key is derived from.
+//! Keys that open a store: a random key, or a passphrase that a key is derived from.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -23,7 +23,8 @@ use crate::secret::Secret;
 pub enum StoreKey {
     /// 32 random bytes.
     Key(Zeroizing<[u8; 32]>),
-    /// What a person types. A key is derived from it by Argon2id at a [`PassphraseCost`].
+    /// Passphrase that a person types. A key is derived from it by Argon2id at a
+    /// [`PassphraseCost`].
     Passphrase(Secret),
 }
 
@@ -33,7 +34,7 @@ pub enum StoreKey {
 pub enum KeyKind {
     /// 32 random bytes.
     Key,
-    /// What a person types.
+    /// Passphrase that a person types.
     Passphrase,
 }
 
@@ -46,8 +47,8 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// What it costs to derive a key from a passphrase, and so to try one. Chosen when a store is made
-/// and kept in it.
+/// Cost of deriving a key from a passphrase, and so of guessing one. Chosen when a store is
+/// created, and stored in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassphraseCost {
     /// Memory in KiB.

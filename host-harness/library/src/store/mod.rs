@@ -71,8 +71,8 @@ pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    /// What the file is read with, and the sealed form of its key, by which it is seen whether
-    /// another process has changed the key meanwhile.
+    /// Keys that the file is read with, and the sealed form of its key. The sealed form shows
+    /// whether another process has changed the key in the meantime.
     opened: Mutex<Arc<(Opened, Vec<u8>)>>,
     database: Mutex<Database>,
     clock: Box<dyn Clock>,
@@ -169,11 +169,11 @@ impl SqliteStore {
         })
     }
 
-    /// What belongs to a name.
+    /// Head of a credential: the data of its name.
     ///
     /// # Errors
     ///
-    /// When it is not there, was changed outside of the store, or when the store cannot be read.
+    /// When it does not exist, was changed outside of the store, or the store cannot be read.
     pub fn head(&self, credential: impl Into<CredentialId>) -> Result<Head, StoreError> {
         let id = credential.into();
         self.reading(|database, opened| self.head_row(database, &id)?.head(opened))
@@ -351,7 +351,7 @@ impl SqliteStore {
         let transaction = database
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| self.failed(error))?;
-        // What is sealed with a key that is no longer the store's could never be opened again.
+        // Data sealed with a key that is no longer the store's could never be opened again.
         if !Header::is_current(&transaction, &opened.1).map_err(|error| self.failed(error))? {
             return Err(StoreError::KeyChanged { path: self.0.path.clone() });
         }

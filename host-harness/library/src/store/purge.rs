@@ -7,20 +7,22 @@ use super::schema::Opened;
 use super::{SqliteStore, StoreError, write};
 use crate::principal::{Tenant, User};
 
-/// What is to be removed from a store. Where a part is `None`, it does not narrow.
+/// Selection of data to remove from a store. A part that is `None` does not narrow the selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Purge {
-    /// Of this tenant alone.
+    /// Only data of this tenant.
     pub tenant: Option<Tenant>,
-    /// Of this user alone: what the user owns or has connected.
+    /// Only data of this user: credentials that the user owns or has connected, and the user's
+    /// subscriptions.
     pub user: Option<User>,
-    /// What services have delivered, and which workflows have used credentials, before this time, in
-    /// milliseconds since 1970. Credentials and subscriptions stay then.
+    /// Only deliveries, events, and records of credential use from before this time, in
+    /// milliseconds since 1970. Keeps credentials and subscriptions. With a `user`, it also keeps
+    /// the records of credential use.
     pub before: Option<u64>,
 }
 
-/// What was removed from a store.
+/// Numbers of records removed from a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Purged {

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use super::{AnswerRoom, TransportError, TransportErrorKind};
 use crate::error::chain;
 
-/// What the transport asks for.
+/// Content encodings that the transport requests.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";
 
 /// Bytes that are decoded at once. Deflate makes up to a thousand times as many of them, and what is

@@ -131,7 +131,7 @@ names! {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct TransportError {
-    /// What kind.
+    /// Kind of the error.
     pub kind: TransportErrorKind,
     /// Cause and next step.
     pub message: String,

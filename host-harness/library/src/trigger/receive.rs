@@ -62,7 +62,7 @@ pub struct Incoming {
     pub body: Bytes,
 }
 
-/// What the service is answered.
+/// Response to the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
@@ -359,7 +359,7 @@ fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
     Ok(Answer { status, headers, body: reply.body, reason: Reason::Plugin })
 }
 
-/// What a plugin sees of a delivery.
+/// A delivery as the plugin sees it.
 fn delivered(webhook: &Webhook, incoming: Incoming, received_at: u64) -> Delivered {
     let signature = webhook.signature.as_ref().map(|rule| rule.header.as_str());
     let is_dropped = |name: &str| {

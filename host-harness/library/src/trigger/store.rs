@@ -35,7 +35,7 @@ pub enum TriggerStoreError {
     Full {
         /// The name.
         name: String,
-        /// What is full, and the limit.
+        /// Name of the limit that is reached, and its value.
         reason: String,
     },
     /// The store failed. The source of this error is what it reported.
@@ -74,7 +74,7 @@ names! {
 pub struct Pending {
     /// Its number in the store.
     pub number: u64,
-    /// What was delivered.
+    /// Contents of the delivery.
     pub delivered: Delivered,
     /// How often the plugin has failed at it.
     pub failures: u32,
@@ -213,7 +213,7 @@ pub trait TriggerStore: Send + Sync + 'static {
 ///
 /// # Errors
 ///
-/// What is full, and the limit.
+/// Name of the limit that is reached, and its value.
 pub(crate) fn events_waiting(
     events: usize,
     bytes: usize,

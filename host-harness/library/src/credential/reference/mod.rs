@@ -28,7 +28,7 @@ pub enum SecretReference {
     File(PathBuf),
     /// An environment variable of this process.
     Env(String),
-    /// What a program writes to standard output: its name, and its arguments.
+    /// Standard output of a program: its name, and its arguments.
     Exec(Vec<String>),
 }
 

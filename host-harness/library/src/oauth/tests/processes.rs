@@ -83,8 +83,8 @@ async fn o13_four_processes_of_64_tasks_cause_exactly_one_refresh() {
     assert_eq!(world.secret("refresh_token"), "refresh-token-0001-canary");
 }
 
-/// What must hold after a process was killed at a point: how often the service was asked by then,
-/// and whether the next process can go on by itself.
+/// Expectations after a process was killed at a point: the number of requests to the service by
+/// then, and whether the next process can continue without a person.
 struct Point {
     name: &'static str,
     asked: usize,
