@@ -1,5 +1,5 @@
-//! Who did what with which credential: one event per request, sent or refused, and one per use,
-//! connection and end of a credential.
+//! Audit log: which user did what with which credential. One event per request, sent or refused,
+//! and one per use, connection, and end of a credential.
 
 mod entry;
 mod log;
@@ -119,7 +119,7 @@ pub trait AuditSink: Send + Sync + 'static {
     /// Takes one event.
     async fn record(&self, event: &AuditEvent);
 
-    /// Takes what happened to a credential. Default: a `tracing` event of the target
+    /// Receives an event of a credential. Default: a `tracing` event of the target
     /// `workflow_node::audit`.
     async fn credential(&self, event: &CredentialEvent) {
         let CredentialEvent { time, credential, operation, node, action, plugin, .. } = event;

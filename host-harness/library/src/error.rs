@@ -54,13 +54,13 @@ impl std::error::Error for Error {
     }
 }
 
-/// The kind of an [`Error`]: what an engine decides by.
+/// The kind of an [`Error`]. Engines decide by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A file cannot be read.
     Unreadable,
-    /// Not a component, or one that imports what it may not, is too large, or describes itself
+    /// Not a component, or one that has forbidden imports, is too large, or describes itself
     /// incorrectly.
     PluginRefused,
     /// The guest trapped, ran too long, or used too much.

@@ -74,7 +74,7 @@ impl CallContext {
         self
     }
 
-    /// Sets what the call may use.
+    /// Sets the limits of the call.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
@@ -268,7 +268,7 @@ pub(crate) fn weight(output: &OutputItem) -> usize {
 }
 
 names! {
-    /// The kind of an [`ItemError`]: what an engine decides by. The contract's `error-kind`.
+    /// The kind of an [`ItemError`]. Engines decide by it. The contract's `error-kind`.
     pub enum ItemErrorKind {
         /// The parameters are invalid, or the service says so.
         InvalidInput = "invalid-input",
@@ -286,7 +286,7 @@ names! {
         Unavailable = "unavailable",
         /// The time ran out. Nothing was changed.
         Timeout = "timeout",
-        /// A change was sent, and nobody knows whether the service made it.
+        /// A change was sent, and it is unknown whether the service made it.
         OutcomeUnknown = "outcome-unknown",
         /// A rule of the host forbids a request.
         DeniedByHost = "denied-by-host",
@@ -396,7 +396,7 @@ impl ItemError {
     }
 }
 
-/// A foreign text, cut off after so many bytes.
+/// Untrusted text, cut off after so many bytes.
 pub(crate) fn shortened(mut text: String, most: usize) -> String {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
@@ -436,7 +436,7 @@ pub struct Outcome {
     pub id: String,
     /// Per item, in order. Every item is here, also when the plugin was stopped.
     pub items: Vec<ItemOutcome>,
-    /// Why the plugin was stopped, if it was. What it had emitted stands.
+    /// Why the plugin was stopped, if it was. Records emitted before that remain valid.
     pub stopped: Option<Error>,
     /// How many requests were judged.
     pub requests: u64,
@@ -462,9 +462,9 @@ pub enum ExecutionEvent {
         /// The record.
         record: OutputRecord,
     },
-    /// An item is finished, and all of its records have come. With an error: what it yielded before
-    /// stands. Items finish in any order, each as soon as it has ended if the node reports it
-    /// (`context.finish-item`; the SDK does), otherwise when its portion ends.
+    /// An item is finished, and all of its records have come. With an error: records that it
+    /// yielded before remain valid. Items finish in any order, each as soon as it has ended if the
+    /// node reports it (`context.finish-item`; the SDK does), otherwise when its portion ends.
     ItemFinished {
         /// Position of the item, counted from 0.
         item: u32,
@@ -528,7 +528,7 @@ pub enum LogLevel {
     Trace,
     /// For finding a defect.
     Debug,
-    /// For knowing what happens.
+    /// Progress of the call.
     Info,
     /// Something is unusual, and the call goes on.
     Warn,
@@ -627,7 +627,7 @@ fn text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
-/// Receives what happens while a call runs. Every method has a default that does nothing.
+/// Receives events while a call runs. Every method has a default that does nothing.
 ///
 /// The results of an execution arrive here completely: each record of an item once and in order,
 /// then the end of the item.
@@ -638,8 +638,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (item, records);
     }
 
-    /// An item has finished, after all of its [`output`](Self::output). With an error: what it
-    /// output before remains valid. Called once for each item that was started or is invalid, in any
+    /// An item has finished, after all of its [`output`](Self::output). With an error: earlier
+    /// output remains valid. Called once for each item that was started or is invalid, in any
     /// order.
     async fn item_finished(&self, item: u32, error: Option<&ItemError>) {
         let _ = (item, error);
@@ -692,7 +692,7 @@ impl Observer for Silent {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OptionsRequest {
-    /// The form, the field, and what the form holds so far.
+    /// The form, the field, and the current contents of the form.
     pub query: OptionsQuery,
     /// Names of credentials, by slot.
     pub credentials: BTreeMap<String, String>,

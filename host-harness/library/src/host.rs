@@ -133,7 +133,7 @@ impl Shared {
         self.computing.get_or_init(permits).clone()
     }
 
-    /// A component that was compiled before, with what it says about itself. Takes time.
+    /// A component that was compiled before, with its description. Takes time.
     fn cached(&self, digest: &Digest) -> Option<(Component, Surface, Description)> {
         let (component, documents) = self.cache.as_ref()?.load(&self.engine, digest)?;
         let description = read_cached(digest, &documents)?;

@@ -1,5 +1,5 @@
-//! Looks at a component before anything of it runs: what it imports, what it exports, and whether
-//! it is one at all.
+//! Inspects a component before any of it runs: its imports, its exports, and whether it is a
+//! component at all.
 
 use std::collections::BTreeSet;
 
@@ -93,7 +93,7 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Proposals by the names that people know them by, with what each needs.
+/// Proposals by their common names, with the features that each needs.
 const PROPOSALS: &[(&str, WasmFeatures)] = &[
     ("threads", WasmFeatures::THREADS),
     ("memory64", WasmFeatures::MEMORY64),

@@ -20,7 +20,7 @@ pub struct LimitDescription {
     pub value: Vec<u64>,
     /// The numbers of a host that sets nothing.
     pub default: Vec<u64>,
-    /// Why the default is what it is.
+    /// Reason for the default.
     pub reason: &'static str,
 }
 

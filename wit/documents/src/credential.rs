@@ -93,7 +93,7 @@ document! {
     /// Identity of a credential, as confirmed by real requests.
     open struct Identity {
         required {
-            /// One sentence for people: what was proved, and what was not.
+            /// One sentence for people: what the test confirmed, and what it did not.
             summary: String,
         }
         optional {

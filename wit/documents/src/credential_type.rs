@@ -21,7 +21,8 @@ document! {
 }
 
 document! {
-    /// A type of credential: what users enter, and where the host writes it.
+    /// A type of credential: the form that users fill in, and the places where the host writes the
+    /// credential.
     open struct CredentialType {
         required {
             /// Name of the credential type, in lower case.

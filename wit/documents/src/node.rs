@@ -189,7 +189,7 @@ names! {
         Update = "update",
         /// It removes something.
         Delete = "delete",
-        /// It does something else, or what it does depends on its parameters.
+        /// It does something else, or its effect depends on its parameters.
         Execute = "execute",
     }
 }

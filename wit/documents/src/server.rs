@@ -96,7 +96,7 @@ impl FromStr for ServerPattern {
             Some(host) => (host, true),
             None => (rest, false),
         };
-        // `*` or `*:8443`: whatever host, with the port of this one.
+        // `*` or `*:8443`: any host, with the port of this one.
         let any = host.strip_prefix('*').filter(|rest| !rest.starts_with('.'));
         let named = match any {
             Some(port) => ["https://any", port].concat(),
@@ -153,8 +153,8 @@ impl CredentialType {
         }
     }
 
-    /// The credential type as it is for a credential with these fields: each reference to a server is
-    /// the one origin that the fields name.
+    /// The credential type for a credential with these fields: each reference to a server is
+    /// replaced by the origin that the fields name.
     ///
     /// # Errors
     ///

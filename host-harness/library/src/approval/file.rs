@@ -82,7 +82,7 @@ impl FileApprovals {
         &self.0.path
     }
 
-    /// All approvals, oldest first, and what is disabled.
+    /// All approvals, oldest first, and the disabled plugins.
     ///
     /// # Errors
     ///
@@ -181,8 +181,8 @@ impl Inner {
     /// Changes the file.
     fn change<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> Result<T, ApprovalsError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another process may write at the same time. The file itself is replaced, so that a lock on
-        // it would be a lock on what was.
+        // Another process may write at the same time. The file itself is replaced, so a lock on it
+        // would apply to the old file.
         let lock = self.lock().map_err(|error| self.error(error))?;
         let mut contents = self.read()?;
         let value = change(&mut contents);

@@ -179,7 +179,7 @@ pub trait Approvals: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Disables plugins: their executions end soon, and no other begins. Approvals stay as they are.
+    /// Disables plugins: their executions end soon, and no new ones start. Approvals are unchanged.
     ///
     /// # Errors
     ///

@@ -40,8 +40,8 @@ pub struct GrantRequest {
     /// `None` in an approval that did not record them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<BTreeMap<String, BTreeMap<String, String>>>,
-    /// Names of its actions by what repeating them does; empty in an approval that did not record
-    /// them.
+    /// Names of its actions by the effect of repeating them; empty in an approval that did not
+    /// record them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub idempotency: BTreeMap<Idempotency, BTreeSet<String>>,
 }

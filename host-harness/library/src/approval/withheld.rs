@@ -51,7 +51,7 @@ impl Withheld {
         }
     }
 
-    /// Leaves out what a plugin does not ask for.
+    /// Removes everything that a plugin does not request.
     pub fn restrict(&mut self, request: &GrantRequest) {
         let one = |point: Self| point.check(request).is_ok();
         self.origins
@@ -80,8 +80,8 @@ impl Withheld {
         origins.chain(effects).chain(actions).chain(scopes).collect()
     }
 
-    /// Whether what is withheld was asked for at all: a slip of the pen would grant what was meant to
-    /// be withheld.
+    /// Checks that everything withheld was requested: a typo would otherwise grant the permission
+    /// that it should withhold.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Withheld {
     ///
     /// # Errors
     ///
-    /// Why not, and what would allow it.
+    /// The reason that it may not run, and the change that would allow it.
     pub(crate) fn check_run(&self, description: &Description, name: &str) -> Result<(), String> {
         if self.actions.contains(name) {
             return Err(refused(&format!("`{name}`"), &format!("--without-action {name}")));

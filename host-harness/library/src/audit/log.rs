@@ -56,7 +56,7 @@ impl AuditLog {
         self.deliver(Entry::Request(event)).await;
     }
 
-    /// Records what happened to a credential, and waits until the sink has taken it.
+    /// Records an event of a credential, and waits until the sink has taken it.
     pub(crate) async fn credential(&self, event: CredentialEvent) {
         self.deliver(Entry::Credential(event)).await;
     }

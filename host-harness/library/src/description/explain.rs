@@ -1,5 +1,5 @@
-//! Explains what is wrong with a value in words that a person understands: a choice between several
-//! schemas is reported as the problems of the one that was meant.
+//! Explains the problems of a value in plain words: for a choice between several schemas, it
+//! reports the problems of the one that was probably intended.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};

@@ -1,5 +1,5 @@
-//! JSON Schema, for the contract's documents and for the schemas that plugins bring. Those are
-//! foreign input: no reference is fetched, and patterns run on an engine that cannot backtrack.
+//! JSON Schema, for the contract's documents and for the schemas of plugins. The latter are
+//! untrusted input: no reference is fetched, and patterns run on an engine that cannot backtrack.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -133,7 +133,7 @@ impl Validator {
         Some(FieldProblem { pointer: String::new(), message })
     }
 
-    /// Whether nothing is wrong with a value; quicker than asking what is.
+    /// Whether a value is valid; faster than listing the problems.
     pub(crate) fn is_valid(&self, value: &Value) -> bool {
         self.refusal(value).is_none() && self.compiled.is_valid(value)
     }

@@ -255,7 +255,7 @@ fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
     range.start + by..range.end + by
 }
 
-/// The encodings of a secret that are looked for as they are.
+/// The encodings of a secret that are searched for literally.
 fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
     let mut all: Vec<String> = vec![secret.to_owned(), secret.chars().rev().collect()];

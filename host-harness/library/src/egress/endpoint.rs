@@ -79,7 +79,7 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Sends one request and gives the answer, whatever its status below 500 is.
+    /// Sends one request and returns the response, for any status below 500.
     pub(crate) async fn send(
         &self,
         caller: &EndpointCaller,

@@ -247,7 +247,7 @@ impl Handles {
             Err(Unreplaced::Edit(EditError::NotJson)) if is_success => {
                 return Err(wrong("the response may contain a secret, but is not JSON".into()));
             }
-            // The status says what failed; the text could hold the secret anywhere.
+            // The status describes the failure; the text could hold the secret anywhere.
             Err(Unreplaced::Edit(EditError::NotJson)) => {
                 return Ok(Some(WITHHELD.as_bytes().to_vec()));
             }

@@ -303,7 +303,8 @@ impl Session {
                 self.pacing.pacer(&slot.pace, origin, credential.rate_limit.as_ref(), now)
             }));
         }
-        // Which of several slots and origins is used, only the plugin knows: at least the fastest.
+        // Only the plugin determines which of several slots and origins it uses: at least the
+        // fastest.
         let all = pacers.iter().map(|pacer| (pacer.time_for(requests, now), pacer));
         let ((time, alone), pacer) = all.min_by_key(|(times, _)| *times)?;
         (!time.is_zero()).then(|| (time, alone, pacer.in_words()))

@@ -1,4 +1,4 @@
-//! Builds a host: what it runs on, and which services it uses.
+//! Builds a host: its runtime, and the services that it uses.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -76,7 +76,8 @@ impl HostBuilder {
         self
     }
 
-    /// Limits deliveries, events, and what is stored of them. Default: [`TriggerLimits::default`].
+    /// Limits deliveries, events, and the data stored for them. Default:
+    /// [`TriggerLimits::default`].
     #[must_use]
     pub fn trigger_limits(mut self, limits: TriggerLimits) -> Self {
         self.trigger_limits = limits;

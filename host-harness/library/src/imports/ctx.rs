@@ -48,7 +48,7 @@ pub(crate) struct Traces {
     pub(crate) emitted: Emitted,
     /// Items that ended before the call returned, by position, and the errors of those that failed.
     pub(crate) ended: BTreeMap<u32, Option<ItemError>>,
-    /// Digests of what each item has emitted, by position, where the call was recorded.
+    /// Digests of the records that each item has emitted, by position, if the call was recorded.
     pub(crate) digests: HashMap<u32, DigestParts>,
     /// Why a recorded call did not go on.
     pub(crate) broken: Option<Break>,
@@ -76,7 +76,7 @@ pub struct WorkflowNodeCtx {
     broken: Option<Break>,
     /// Whether the guest runs in a worker: then it sees a new time only where it asks for it.
     is_remote: bool,
-    /// Calls of `emit`, and digests of what each item has emitted.
+    /// Calls of `emit`, and digests of the records that each item has emitted.
     emits: u64,
     emitted_digests: HashMap<u32, DigestParts>,
     cancellation: CancellationToken,
@@ -429,7 +429,8 @@ impl WorkflowNodeCtx {
         journal.push(record).map_err(|error| wasmtime::Error::msg(error.reason()))
     }
 
-    /// The guest waits now: for further answers, if it has not taken those that it was told of.
+    /// The guest waits now: for further answers, if it has not taken those that were reported to
+    /// it.
     fn hoard(&self) -> Option<Hoard> {
         let session = self.session.as_ref().filter(|_| !self.answers.is_empty())?;
         session.held.hoard(true);
@@ -650,7 +651,7 @@ impl WorkflowNodeCtx {
     }
 }
 
-/// Bytes of chance: SHA-256 over seed and counter, the same forever, whatever library changes its
+/// Random bytes: SHA-256 over seed and counter. The same forever, even if a library changes its
 /// generator.
 pub(crate) fn draw(seed: u64, drawn: &mut u64, length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length + 32);

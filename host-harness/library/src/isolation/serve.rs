@@ -124,7 +124,7 @@ fn unexpected() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the worker sent an unexpected message")
 }
 
-/// Does what an import does, and says what the worker is answered.
+/// Carries out an import call, and returns the answer to the worker.
 async fn answer(
     message: FromWorker,
     context: &mut WorkflowNodeCtx,

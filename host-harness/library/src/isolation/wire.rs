@@ -136,7 +136,7 @@ impl From<Requested> for Request {
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum FromWorker {
     Compiled(Result<Surface, String>),
-    /// The document and what is wrong with it.
+    /// The document and its problem.
     Checked(Result<(), (String, String)>),
     Loaded(Result<(), String>),
 

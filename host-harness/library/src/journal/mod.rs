@@ -1,9 +1,9 @@
-//! The journal of an execution: all that a guest was told, so that the execution can be continued
-//! after a restart, and replayed without a network.
+//! The journal of an execution: all input of a guest, so that the execution can be continued after
+//! a restart, and replayed without a network.
 //!
-//! A guest is a pure function of its component, its call, and what the host answers. A journal holds
-//! the call, the answers, and the order in which the guest saw them. It is written ahead: an intent is
-//! durable before its request leaves. docs/journal.md describes the guarantees.
+//! A guest is a pure function of its component, its call, and the answers of the host. A journal
+//! holds the call, the answers, and the order in which the guest saw them. It is written ahead: an
+//! intent is durable before its request is sent. docs/journal.md describes the guarantees.
 //!
 //! [`Journals`] begins, reads, and removes journals; a [`JournalStore`] keeps their bytes, which are
 //! sealed. `Recorder` writes one, [`Recording`] is one that was read, and `Script` answers a guest from

@@ -342,7 +342,7 @@ fn entry(record: &Record) -> Value {
     }
 }
 
-/// Digest of an item, whatever the order of its members.
+/// Digest of an item, independent of the order of its members.
 pub(crate) fn item_digest(item: &Value) -> [u8; 32] {
     fn write(value: &Value, text: &mut String) {
         match value {

@@ -42,7 +42,7 @@ pub(super) enum TokenQuestion<'a> {
 }
 
 impl Backend {
-    /// Workflows that have named a credential. Empty if the store does not know them.
+    /// Workflows that have named a credential. Empty if the store does not have it.
     pub(super) async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
         let CredentialId { tenant, name } = credential.into();
         let listed = self.store.list().await.unwrap_or_default();
@@ -121,7 +121,7 @@ impl Backend {
         }
     }
 
-    /// Full jitter over growing steps, or what the service asks for.
+    /// Full jitter over growing steps, or the pause that the service asks for.
     pub(super) fn pause(&self, attempt: u32, refusal: &Refusal) -> Duration {
         let Timing { first_pause, longest_pause, .. } = self.timing;
         let step = first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(8));

@@ -1,5 +1,5 @@
-//! The answer to an authorization request (RFC 6749 section 4.1.2, RFC 9207): foreign text, read
-//! once.
+//! The response to an authorization request (RFC 6749 section 4.1.2, RFC 9207): untrusted text,
+//! read once.
 
 use url::Url;
 

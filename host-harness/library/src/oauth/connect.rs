@@ -140,7 +140,7 @@ impl Connector {
             .approved(plugin.digest(), &described.name, &authorize, None)
             .await
             .map_err(ConnectError::Refused)?;
-        // The browser goes there, which knows no mapped origins.
+        // The browser goes there, and mapped origins do not apply to a browser.
         if !authorize.origin.is_https() {
             let problem = "the authorization endpoint is not an https URL".to_owned();
             return Err(ConnectError::Refused(problem));

@@ -43,8 +43,9 @@ pub struct ConnectOrder {
     /// The form. An engine may fill in the app's client id and secret itself, so that a user only
     /// presses Connect.
     pub form: CredentialForm,
-    /// Where the host reads secrets of the form that are kept elsewhere. They are read once now, to
-    /// check them, and not stored. For operators: never pass on what a user of an engine has sent.
+    /// References to secrets of the form that are stored elsewhere. They are read once now, to
+    /// check them, and not stored. For operators: never pass on references from a user of an
+    /// engine.
     pub references: BTreeMap<String, SecretReference>,
     /// Which rights to ask for.
     pub ask: AskFor,
@@ -69,7 +70,7 @@ impl ConnectOrder {
     }
 }
 
-/// A form that was checked, and what follows from it.
+/// A checked form, with the values derived from it.
 pub(crate) struct Draft {
     pub(crate) form: CredentialForm,
     /// Secrets of the form that are kept elsewhere.
@@ -144,7 +145,7 @@ impl Connector {
         let has_covering = asked.iter().any(|scope| covers(scope).is_some());
         let mut all: BTreeSet<String> = asked.into_iter().collect();
         if has_covering && !lacking.is_empty() {
-            // An app of this kind knows only rights that stand for all others.
+            // An app of this kind has only rights that stand for all others.
             let everything = described
                 .scopes
                 .iter()

@@ -1,5 +1,5 @@
-//! A connection that works but is not stored yet: what was granted and what is missing, its
-//! account, and whether to store or discard it.
+//! A connection that works but is not stored yet: its granted and missing permissions, its account,
+//! and whether to store or discard it.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub struct NewConnection {
 }
 
 impl NewConnection {
-    /// Somebody has seen that this is another account or user than before, and wants it so.
+    /// Confirms that the account or user may differ from the previous one.
     pub fn confirm_other_account(&mut self) {
         self.confirmed = true;
     }
@@ -151,7 +151,7 @@ impl Connector {
         self.backend.store.set_identity(key, stored.connection.revision, identity).await
     }
 
-    /// Puts together what is to be kept, and what a person has to know about it.
+    /// Assembles the connection to store, and the information to show the person.
     pub(crate) async fn connection(
         &self,
         plugin: &Plugin,

@@ -1,4 +1,5 @@
-//! Scopes in words: what they allow, for which actions, and what lacks where not all was granted.
+//! Scopes in words: the access that they allow, the actions that need them, and the effect of
+//! missing ones.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +55,7 @@ pub(crate) fn needed<'a>(
         .collect()
 }
 
-/// Whether `scope` is among what was granted, by its name or by one that covers it.
+/// Whether `scope` was granted, by its name or by one that covers it.
 pub(crate) fn is_granted(
     credential_type: &CredentialType,
     granted: &[String],
@@ -110,7 +111,8 @@ pub(crate) fn in_words(
     scopes.iter().map(right).collect()
 }
 
-/// The actions and triggers that cannot be run with what was granted, each with what it lacks.
+/// The actions and triggers that cannot run with the granted scopes, each with the scopes that it
+/// lacks.
 pub(crate) fn blocked(
     description: &Description,
     credential_type: &CredentialType,

@@ -379,7 +379,7 @@ impl<'a> Run<'a> {
         Ok(outcomes)
     }
 
-    /// One outcome for each item of a portion, and what is recorded of it.
+    /// One outcome for each item of a portion, and its record.
     fn put_together(
         &mut self,
         first: u32,

@@ -155,7 +155,7 @@ impl Plugin {
         self.description.trigger(name).ok_or_else(|| unknown("trigger", name, known()))
     }
 
-    /// Records that an operator grants what this component asks for.
+    /// Records that an operator grants the permissions that this component requests.
     ///
     /// # Errors
     ///
@@ -164,7 +164,8 @@ impl Plugin {
         self.approve_without(Withheld::default(), approved_by).await
     }
 
-    /// Records that an operator grants what this component asks for, less what is withheld.
+    /// Records that an operator grants the permissions that this component requests, less the
+    /// withheld ones.
     ///
     /// # Errors
     ///
@@ -178,8 +179,9 @@ impl Plugin {
         self.approve_with(Servers::default(), withheld, approved_by).await
     }
 
-    /// Records that an operator grants what this component asks for, less what is withheld, with the
-    /// origins that the operator has chosen for its servers. Other origins need another approval.
+    /// Records that an operator grants the permissions that this component requests, less the
+    /// withheld ones, with the origins that the operator has chosen for its servers. Other origins
+    /// need another approval.
     ///
     /// # Errors
     ///
@@ -224,7 +226,7 @@ impl Plugin {
         self.approval().await.map(drop)
     }
 
-    /// The approval of this component, with what is withheld.
+    /// The approval of this component, with the withheld permissions.
     ///
     /// # Errors
     ///
@@ -384,8 +386,9 @@ impl Plugin {
             .map_err(|error| Error::refused_by("a document of it cannot be read", error))
     }
 
-    /// Makes a credential of what a user has entered into the form of a credential type, for an
-    /// engine that stores credentials itself. Sends nothing; [`Plugin::test_credential`] tests it.
+    /// Creates a credential from the values that a user has entered into the form of a credential
+    /// type, for an engine that stores credentials itself. Sends nothing;
+    /// [`Plugin::test_credential`] tests it.
     ///
     /// # Errors
     ///
@@ -646,7 +649,7 @@ impl Plugin {
         Ok(self.session(execution, Some(&action.slots), observer).await?.context)
     }
 
-    /// Makes an instance and drops it: what every call costs before the guest runs. For
+    /// Creates an instance and drops it: the cost of every call before the guest runs. For
     /// measurements and to warm up.
     ///
     /// # Errors

@@ -378,7 +378,7 @@ impl Plugin {
     }
 }
 
-/// A credential type as it is for a credential with these fields, whose servers must be those that the
+/// The credential type for a credential with these fields, whose servers must be those that the
 /// operator has chosen.
 pub(super) fn at_servers(
     described: &CredentialType,

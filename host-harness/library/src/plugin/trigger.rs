@@ -41,7 +41,7 @@ pub(crate) struct Polled {
     pub(crate) more: bool,
 }
 
-/// The outer error: it could not be asked. The inner one: what it answered.
+/// The outer error: the plugin could not be asked. The inner one: its own error.
 pub(crate) type Answered<T> = Result<Result<T, ItemError>, Error>;
 
 impl Plugin {

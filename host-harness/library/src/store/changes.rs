@@ -178,7 +178,7 @@ impl SqliteStore {
         .map(|_| ())
     }
 
-    /// Changes what belongs to a name. Another mode wipes the secrets of every connection.
+    /// Changes the head of a credential. Another mode wipes the secrets of every connection.
     ///
     /// # Errors
     ///

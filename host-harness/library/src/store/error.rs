@@ -1,5 +1,4 @@
-//! Why the store cannot do something, and what to do about it. No text here holds a secret, a key
-//! or SQL.
+//! Errors of the store: the reason and the next step. No text here holds a secret, a key, or SQL.
 
 use std::path::{Path, PathBuf};
 
@@ -101,7 +100,7 @@ pub enum StoreError {
         /// How long it has to be.
         minimum: usize,
     },
-    /// The cost for a new passphrase is outside of what Argon2id takes.
+    /// The cost for a new passphrase is outside the range that Argon2id supports.
     #[error(
         "{memory_kib} KiB, {iterations} iterations, {parallelism} lanes are not a valid cost for \
          Argon2id"
@@ -229,7 +228,7 @@ pub enum StoreError {
     /// A file that cannot be imported.
     #[error("cannot read the export: {reason}")]
     Import {
-        /// Why, and what to do.
+        /// The reason and the next step.
         reason: String,
     },
     /// The system gives no random bytes.

@@ -124,7 +124,7 @@ impl StoreKey {
         Self::read_text(text, || "the text".to_owned())
     }
 
-    /// A key from a file that holds what [`from_text`](Self::from_text) takes.
+    /// Reads a key from a file in the format of [`from_text`](Self::from_text).
     ///
     /// # Errors
     ///
@@ -142,8 +142,8 @@ impl StoreKey {
         Self::read_text(text, origin)
     }
 
-    /// Makes a new random key and a file that holds it, readable by its owner alone. Directories
-    /// that are missing are made. A file that is there already is left as it is.
+    /// Creates a new random key and a file that holds it, readable only by its owner. Missing
+    /// directories are created. An existing file is left unchanged.
     ///
     /// # Errors
     ///

@@ -8,9 +8,9 @@
 //! other fields. Changed or swapped rows are therefore detected. Restoring an older copy of the
 //! file or of one whole row, and deleting a row, are not detected.
 //!
-//! In clear stand names, descriptions, owners, nodes, types, fields, configurations, scopes, what
-//! the service says about whose an account is, workflows, and times. The file is for its owner
-//! alone (mode 0600); processes may share it.
+//! The following is stored in plain text: names, descriptions, owners, nodes, types, fields,
+//! configurations, scopes, account information from the service, workflows, and times. Only the
+//! owner of the file can read it (mode 0600); processes may share it.
 //!
 //! ```
 //! # use workflow_node_host::store::{SqliteStore, StoreKey};
@@ -309,16 +309,16 @@ impl SqliteStore {
         self.0.clock.unix_milliseconds()
     }
 
-    /// The key that seals journals: it follows from the store's data key, and stays the same as long as
-    /// the store's key is not changed. After [`SqliteStore::change_key`], earlier journals cannot be
-    /// opened any more.
+    /// The key that seals journals. It is derived from the store's data key, and stays the same
+    /// until the store's key is changed. After [`SqliteStore::change_key`], earlier journals can no
+    /// longer be opened.
     pub fn journal_key(&self) -> JournalKey {
         JournalKey::new(*self.opened().0.data_key.derive("workflow-node store: journals, 1"))
     }
 
-    /// A key for data that an engine keeps beside the store. `purpose` names what the key is for, and
-    /// keys of different purposes tell nothing about each other. The key follows from the store's data
-    /// key, as [`journal_key`](Self::journal_key) does.
+    /// A key for data that an engine keeps outside the store. `purpose` names the use of the key,
+    /// and keys of different purposes reveal nothing about each other. The key is derived from the
+    /// store's data key, as [`journal_key`](Self::journal_key) is.
     pub fn derived_key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let purpose = format!("workflow-node store: data of an engine, 1: {purpose}");
         self.opened().0.data_key.derive(&purpose)

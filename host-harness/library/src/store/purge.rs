@@ -1,4 +1,4 @@
-//! Removes everything that belongs to a tenant or a user, and what was received before a time.
+//! Removes all data of a tenant or a user, and data received before a time.
 
 use rusqlite::{Connection as Database, params};
 
@@ -56,7 +56,7 @@ impl SqliteStore {
                     let parameters = params![tenant, user, signed(before)];
                     purged.received += database.execute(&delete, parameters).map_err(failed)?;
                 }
-                // Nobody knows which user's workflow it was.
+                // The records do not contain the user of a workflow.
                 if user.is_none() {
                     self.forget_uses(database, opened, tenant, before)?;
                 }
@@ -97,7 +97,7 @@ impl SqliteStore {
             }
             Ok(purged)
         })?;
-        // Pages that are free now are given back; what they held was overwritten before.
+        // Returns free pages to the file system; their contents were overwritten before.
         self.database().execute_batch("VACUUM").map_err(|error| self.failed(error))?;
         Ok(purged)
     }

@@ -1,5 +1,5 @@
-//! The rows of a credential: of its name, and of each connection. What they hold, and what their
-//! seals are bound to.
+//! The rows of a credential: of its name, and of each connection. Defines their contents, and the
+//! data that their seals are bound to.
 
 use rusqlite::Row;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The database: how it is opened, what is in it, and the header that says what opens it.
+//! The database: how it is opened, its tables, and the header with the keys that open it.
 //!
 //! It keeps SQLite's rollback journal. A write-ahead log would let readers and writers go side by
 //! side, but needs a shared memory file beside the database and does not work on network file

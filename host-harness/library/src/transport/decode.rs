@@ -19,7 +19,7 @@ pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";
 /// decoded is charged afterward.
 const PIECE: usize = 512;
 
-/// Where decoded bytes go: refuses what is above the limit.
+/// Receives decoded bytes, and refuses those above the limit.
 struct Bounded {
     bytes: Vec<u8>,
     limit: usize,

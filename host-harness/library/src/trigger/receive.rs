@@ -21,7 +21,7 @@ const LONGEST_ID: usize = 200;
 /// How long a plugin may take to answer, where its service does not say.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Headers that a plugin does not see: credentials, and what is about the connection.
+/// Headers that are hidden from a plugin: credentials, and headers of the connection.
 const DROPPED: &[&str] = &[
     "authorization",
     "connection",
@@ -274,7 +274,7 @@ impl Triggers {
         })
     }
 
-    /// For services that want to read something in the answer.
+    /// For services that expect a value in the response.
     async fn answered_by_plugin(
         &self,
         plugin: &Plugin,

@@ -87,7 +87,7 @@ impl From<&str> for SubscriptionKey {
     }
 }
 
-/// A subscription as it is kept, without its secrets.
+/// A stored subscription, without its secrets.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Subscription {
     /// Its name.
@@ -138,7 +138,7 @@ pub enum Status {
     Active,
     /// The service has switched it off.
     Disabled,
-    /// The service does not know it.
+    /// The service does not have it.
     Missing,
 }
 

@@ -1,4 +1,4 @@
-//! Keys and seals: what opens, and what does not.
+//! Keys and seals: which of them open, and which do not.
 
 use super::*;
 

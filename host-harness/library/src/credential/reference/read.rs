@@ -1,5 +1,5 @@
-//! Reads a secret where a reference says, within bounds of bytes and time. Messages name what to do and
-//! never contain what was read.
+//! Reads a secret by reference, within limits of bytes and time. Messages name the next step and
+//! never contain the value.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// How often a program is asked whether it has ended, once its output has.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Why a secret cannot be read where its reference says: what failed, and what to do.
+/// Error of reading a secret by reference: the reason and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the secret from {from}: {problem}")]
 pub struct ReferenceError {

@@ -18,8 +18,8 @@ const MOST_FIELDS: usize = 50_000;
 /// A larger bound of a number bounds nothing.
 const UNBOUNDED: i64 = 1_000_000_000;
 
-/// A form, or a record: what can be filled in, or read, in the order in which a person sees it. All
-/// references of its schema are resolved.
+/// A form to fill in, or a record to read, with fields in display order. All references of its
+/// schema are resolved.
 ///
 /// ```
 /// use serde_json::{Map, json};
@@ -266,7 +266,7 @@ impl Form {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Parameters in the order of the form. What it does not have comes last.
+    /// Parameters in the order of the form. Those that are not in the form come last.
     pub fn in_order(&self, parameters: &Value) -> Value {
         let Some(members) = parameters.as_object() else {
             return parameters.clone();

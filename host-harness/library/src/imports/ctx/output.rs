@@ -135,7 +135,7 @@ impl WorkflowNodeCtx {
         self.relieve().await
     }
 
-    /// The engine has taken what the guest emitted so far, and the guest sees the time.
+    /// The engine has taken the records emitted so far, and the guest sees the time.
     pub(crate) fn taken(&mut self) -> wasmtime::Result<()> {
         if let Some(script) = &mut self.script {
             if let Some(seen) = script.emitted(self.emits) {

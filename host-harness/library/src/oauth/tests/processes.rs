@@ -94,7 +94,7 @@ struct Point {
 const POINTS: [Point; 5] = [
     // It has the lease, and has sent nothing.
     Point { name: "claimed", asked: 0, goes_on: true },
-    // It is noted that it sends, and nothing has left. Nobody can know that afterwards.
+    // The intent to send is recorded, and nothing was sent. The next process cannot determine that.
     Point { name: "sending", asked: 0, goes_on: false },
     // The service has rotated the token, and nothing is written down.
     Point { name: "answered", asked: 1, goes_on: false },
@@ -177,7 +177,7 @@ async fn o14_a_process_that_sleeps_while_it_holds_the_lease_does_not_spend_the_t
     assert!(error.contains("refresh-outcome-unknown"), "{error}");
     signal("-CONT");
     let (_, lines) = output(child).await;
-    // It knows the outcome, and writes it down: no newer token is there.
+    // The process sees the outcome and records it: no newer token is there.
     assert_eq!(lines, ["got access-token-0001-canary"]);
     assert_eq!(service.asked(), 1);
     assert_eq!(world.status(), "connected");
