@@ -1,5 +1,5 @@
-//! Who did what with which credential: one event per request, sent or refused, and one per use,
-//! connection and end of a credential.
+//! Audit log: which user did what with which credential. One event per request, sent or refused,
+//! and one per use, connection, and end of a credential.
 
 mod entry;
 mod log;
@@ -40,7 +40,7 @@ pub struct AuditEvent {
     pub origin: String,
     /// The path with `{}` for every segment that may be an id.
     pub path: String,
-    /// What the host decided.
+    /// Decision of the host.
     pub verdict: Verdict,
     /// Why, where it was refused or failed.
     pub reason: Option<String>,
@@ -53,7 +53,7 @@ pub struct AuditEvent {
 }
 
 names! {
-    /// What the host decided about a request.
+    /// Decision of the host about a request.
     pub enum Verdict {
         /// It was sent, and answered.
         Answered = "answered",
@@ -71,7 +71,7 @@ pub struct CredentialEvent {
     pub time: u64,
     /// Its name.
     pub credential: String,
-    /// What was done, or was to be done.
+    /// Operation that was carried out or attempted.
     pub operation: CredentialOperation,
     /// Name of the node.
     pub node: String,
@@ -88,7 +88,7 @@ pub struct CredentialEvent {
 }
 
 names! {
-    /// What is done with a credential.
+    /// Operation on a credential.
     pub enum CredentialOperation {
         /// It fills a slot of an execution.
         Use = "use",
@@ -119,7 +119,7 @@ pub trait AuditSink: Send + Sync + 'static {
     /// Takes one event.
     async fn record(&self, event: &AuditEvent);
 
-    /// Takes what happened to a credential. Default: a `tracing` event of the target
+    /// Receives an event of a credential. Default: a `tracing` event of the target
     /// `workflow_node::audit`.
     async fn credential(&self, event: &CredentialEvent) {
         let CredentialEvent { time, credential, operation, node, action, plugin, .. } = event;
@@ -170,12 +170,12 @@ impl AuditSink for TracingAudit {
 pub struct MemoryAudit(Mutex<Vec<AuditEvent>>, Mutex<Vec<CredentialEvent>>);
 
 impl MemoryAudit {
-    /// What was recorded.
+    /// Recorded events.
     pub fn events(&self) -> Vec<AuditEvent> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// What was recorded of credentials.
+    /// Recorded events of credentials.
     pub fn credential_events(&self) -> Vec<CredentialEvent> {
         self.1.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }

@@ -1,4 +1,4 @@
-//! Budgets in bytes for what guests make the host hold.
+//! Budgets in bytes for the data that guests make the host hold.
 //!
 //! A request charges its size when the guest submits it, or is refused. It never waits, so a guest
 //! cannot deadlock itself. A response charges its size while it is read. If the budget is
@@ -85,7 +85,7 @@ impl ByteBudget {
         Charge::new(self.clone(), 0)
     }
 
-    /// Notes whether the guest waits without having taken the answers that it was told of.
+    /// Notes whether the guest waits without having taken the answers that were reported to it.
     pub(crate) fn hoard(&self, is_hoarded: bool) {
         self.state().is_hoarded = is_hoarded;
         if is_hoarded {
@@ -206,7 +206,7 @@ impl Charge {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Gives back what is above `bytes`.
+    /// Releases everything above `bytes`.
     pub(crate) fn shrink_to(&self, bytes: usize) {
         let before = self.bytes.fetch_min(bytes, Ordering::Relaxed);
         let less = before.saturating_sub(bytes);

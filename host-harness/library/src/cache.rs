@@ -22,8 +22,8 @@ pub(crate) struct Cache {
     directory: PathBuf,
 }
 
-/// What is kept beside the machine code. In the file, the documents follow a line that says how
-/// long each of them is, so that they are read as they are.
+/// Documents stored alongside the machine code. In the file, they follow a line that holds their
+/// lengths, so that each one is read back verbatim.
 pub(crate) struct Documents {
     pub(crate) surface: Surface,
     pub(crate) node: String,

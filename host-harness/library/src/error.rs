@@ -54,13 +54,13 @@ impl std::error::Error for Error {
     }
 }
 
-/// The kind of an [`Error`]: what an engine decides by.
+/// The kind of an [`Error`]. Engines decide by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A file cannot be read.
     Unreadable,
-    /// Not a component, or one that imports what it may not, is too large, or describes itself
+    /// Not a component, or one that has forbidden imports, is too large, or describes itself
     /// incorrectly.
     PluginRefused,
     /// The guest trapped, ran too long, or used too much.
@@ -148,7 +148,7 @@ impl Serialize for ErrorKind {
     }
 }
 
-/// What went wrong, with what belongs to it. Not public: it grows.
+/// Cause of an error, with its details. Not public, because it grows.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
     #[error("Cannot read `{path}`")]
@@ -337,7 +337,7 @@ impl Error {
         matches!(*self.0, Cause::TriggerStore(TriggerStoreError::Full { .. }))
     }
 
-    /// What was asked for does not exist or does not fit; nothing was sent.
+    /// Whether the input is invalid, or names something that does not exist. Nothing was sent.
     pub fn is_invalid_input(&self) -> bool {
         matches!(
             *self.0,
@@ -354,7 +354,7 @@ impl Error {
         )
     }
 
-    /// What is wrong with the execution's journal, where that is the reason.
+    /// The problem with the execution's journal, if that is the cause.
     pub fn journal(&self) -> Option<&JournalError> {
         match &*self.0 {
             Cause::Journal(error) => Some(error),
@@ -378,8 +378,7 @@ impl Error {
         }
     }
 
-    /// What a plugin left behind that was stopped, where it left anything: its output and the
-    /// functions that were running.
+    /// Output and running functions of a plugin that was stopped, if there are any.
     pub fn crash(&self) -> Option<&Crash> {
         match &*self.0 {
             Cause::Crashed { crash, .. } => Some(crash),
@@ -387,7 +386,7 @@ impl Error {
         }
     }
 
-    /// What a plugin answered, where that is the reason.
+    /// Error that a plugin returned, if that is the cause.
     pub fn item(&self) -> Option<&ItemError> {
         match &*self.0 {
             Cause::Rejected(_, error) => Some(error),

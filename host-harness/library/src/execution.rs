@@ -38,7 +38,7 @@ pub struct CallContext {
     pub allow: Option<Vec<OriginPattern>>,
     /// Maximum duration of the call, for an execution of all its items. `None`: as the limits say.
     pub timeout: Option<Duration>,
-    /// What the call may use. `None`: the limits of the host.
+    /// Limits of the call. `None`: the limits of the host.
     pub limits: Option<Limits>,
     /// Cancels the call.
     pub cancellation: CancellationToken,
@@ -74,7 +74,7 @@ impl CallContext {
         self
     }
 
-    /// Sets what the call may use.
+    /// Sets the limits of the call.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
@@ -262,13 +262,13 @@ impl OutputRecord {
     }
 }
 
-/// What a record counts, in bytes.
+/// Size of a record for the limits, in bytes.
 pub(crate) fn weight(output: &OutputItem) -> usize {
     output.json.len() + output.port.len() + RECORD_OVERHEAD
 }
 
 names! {
-    /// The kind of an [`ItemError`]: what an engine decides by. The contract's `error-kind`.
+    /// The kind of an [`ItemError`]. Engines decide by it. The contract's `error-kind`.
     pub enum ItemErrorKind {
         /// The parameters are invalid, or the service says so.
         InvalidInput = "invalid-input",
@@ -286,7 +286,7 @@ names! {
         Unavailable = "unavailable",
         /// The time ran out. Nothing was changed.
         Timeout = "timeout",
-        /// A change was sent, and nobody knows whether the service made it.
+        /// A change was sent, and it is unknown whether the service made it.
         OutcomeUnknown = "outcome-unknown",
         /// A rule of the host forbids a request.
         DeniedByHost = "denied-by-host",
@@ -306,9 +306,9 @@ names! {
 #[error("{message}")]
 #[non_exhaustive]
 pub struct ItemError {
-    /// What an engine decides by.
+    /// Kind of the error. The engine decides by it, for example whether to retry.
     pub kind: ItemErrorKind,
-    /// What failed, why, and what to do next.
+    /// Description of the failure, its cause, and the next step.
     pub message: String,
     /// The service's own error code.
     pub code: Option<String>,
@@ -352,7 +352,8 @@ impl ItemError {
 }
 
 impl ItemError {
-    /// What a guest reports, within the limits. Takes time with its size.
+    /// Converts an error that a guest reports and shortens it to the limits. Takes time with its
+    /// size.
     pub(crate) fn of_guest(error: GuestError, limits: &Limits) -> Self {
         let kind = match error.kind {
             ErrorKind::InvalidInput => ItemErrorKind::InvalidInput,
@@ -395,7 +396,7 @@ impl ItemError {
     }
 }
 
-/// A foreign text, cut off after so many bytes.
+/// Untrusted text, cut off after so many bytes.
 pub(crate) fn shortened(mut text: String, most: usize) -> String {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
@@ -405,7 +406,7 @@ pub(crate) fn shortened(mut text: String, most: usize) -> String {
     text
 }
 
-/// What an error that a guest reports counts, in bytes.
+/// Size of an error that a guest reports, for the limits, in bytes.
 pub(crate) fn weight_of_error(error: &ItemError, detail: usize) -> usize {
     let code = error.code.as_ref().map_or(0, String::len);
     error.message.len() + code + detail + RECORD_OVERHEAD
@@ -414,7 +415,8 @@ pub(crate) fn weight_of_error(error: &ItemError, detail: usize) -> usize {
 /// Result of one item.
 #[derive(Clone, Debug)]
 pub struct ItemOutcome {
-    /// What it yields, in order. With an error: what it had emitted before, which stands.
+    /// Records that the item yields, in order. With an error: the records emitted before the error,
+    /// which remain valid.
     pub output: Vec<OutputRecord>,
     /// Why it failed.
     pub error: Option<ItemError>,
@@ -434,7 +436,7 @@ pub struct Outcome {
     pub id: String,
     /// Per item, in order. Every item is here, also when the plugin was stopped.
     pub items: Vec<ItemOutcome>,
-    /// Why the plugin was stopped, if it was. What it had emitted stands.
+    /// Why the plugin was stopped, if it was. Records emitted before that remain valid.
     pub stopped: Option<Error>,
     /// How many requests were judged.
     pub requests: u64,
@@ -448,7 +450,7 @@ pub struct Outcome {
     pub journal: JournalStatus,
 }
 
-/// What an [`ExecutionStream`](crate::ExecutionStream) yields.
+/// Event that an [`ExecutionStream`](crate::ExecutionStream) yields.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExecutionEvent {
@@ -460,9 +462,9 @@ pub enum ExecutionEvent {
         /// The record.
         record: OutputRecord,
     },
-    /// An item is finished, and all of its records have come. With an error: what it yielded before
-    /// stands. Items finish in any order, each as soon as it has ended if the node reports it
-    /// (`context.finish-item`; the SDK does), otherwise when its portion ends.
+    /// An item is finished, and all of its records have come. With an error: records that it
+    /// yielded before remain valid. Items finish in any order, each as soon as it has ended if the
+    /// node reports it (`context.finish-item`; the SDK does), otherwise when its portion ends.
     ItemFinished {
         /// Position of the item, counted from 0.
         item: u32,
@@ -526,7 +528,7 @@ pub enum LogLevel {
     Trace,
     /// For finding a defect.
     Debug,
-    /// For knowing what happens.
+    /// Progress of the call.
     Info,
     /// Something is unusual, and the call goes on.
     Warn,
@@ -625,7 +627,7 @@ fn text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
-/// Receives what happens while a call runs. Every method has a default that does nothing.
+/// Receives events while a call runs. Every method has a default that does nothing.
 ///
 /// The results of an execution arrive here completely: each record of an item once and in order,
 /// then the end of the item.
@@ -636,8 +638,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (item, records);
     }
 
-    /// An item has finished, after all of its [`output`](Self::output). With an error: what it
-    /// output before remains valid. Called once for each item that was started or is invalid, in any
+    /// An item has finished, after all of its [`output`](Self::output). With an error: earlier
+    /// output remains valid. Called once for each item that was started or is invalid, in any
     /// order.
     async fn item_finished(&self, item: u32, error: Option<&ItemError>) {
         let _ = (item, error);
@@ -690,7 +692,7 @@ impl Observer for Silent {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OptionsRequest {
-    /// The form, the field, and what the form holds so far.
+    /// The form, the field, and the current contents of the form.
     pub query: OptionsQuery,
     /// Names of credentials, by slot.
     pub credentials: BTreeMap<String, String>,

@@ -66,7 +66,7 @@ pub struct Host {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// What all plugins of a host share.
+/// State that all plugins of a host share.
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<CallState>,
@@ -133,7 +133,7 @@ impl Shared {
         self.computing.get_or_init(permits).clone()
     }
 
-    /// A component that was compiled before, with what it says about itself. Takes time.
+    /// A component that was compiled before, with its description. Takes time.
     fn cached(&self, digest: &Digest) -> Option<(Component, Surface, Description)> {
         let (component, documents) = self.cache.as_ref()?.load(&self.engine, digest)?;
         let description = read_cached(digest, &documents)?;
@@ -157,12 +157,12 @@ impl Host {
         HostBuilder::default()
     }
 
-    /// What one call may use, unless its execution says otherwise.
+    /// Limits of one call, unless its execution sets others.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
     }
 
-    /// What all that this host runs and loads may use together.
+    /// Combined limits of everything that this host runs and loads.
     pub fn process_limits(&self) -> &ProcessLimits {
         &self.shared.process_limits
     }

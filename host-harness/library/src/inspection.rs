@@ -1,5 +1,5 @@
-//! Looks at a component before anything of it runs: what it imports, what it exports, and whether
-//! it is one at all.
+//! Inspects a component before any of it runs: its imports, its exports, and whether it is a
+//! component at all.
 
 use std::collections::BTreeSet;
 
@@ -79,9 +79,9 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Surface, Error> {
     Ok(surface)
 }
 
-/// What components may use, for the validator and the engine alike: what the toolchains emit that are
-/// supported (rustc and clang for wasm32-wasip2, TinyGo, componentize-js, componentize-py). Every
-/// further proposal is code of wasmtime that foreign input reaches.
+/// WebAssembly features that components may use, for both the validator and the engine: those that
+/// the supported toolchains emit (rustc and clang for wasm32-wasip2, TinyGo, componentize-js,
+/// componentize-py). Every additional proposal exposes more code of wasmtime to untrusted input.
 pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::MUTABLE_GLOBAL)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -93,7 +93,7 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Proposals by the names that people know them by, with what each needs.
+/// Proposals by their common names, with the features that each needs.
 const PROPOSALS: &[(&str, WasmFeatures)] = &[
     ("threads", WasmFeatures::THREADS),
     ("memory64", WasmFeatures::MEMORY64),

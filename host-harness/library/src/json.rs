@@ -65,7 +65,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// Places in JSON: a tree of pointers (RFC 6901) in which `*` stands for every element or member.
-/// `T` is what is known of a place.
+/// `T` is the data of a place.
 #[derive(Clone, Debug)]
 pub(crate) struct Places<T> {
     named: Vec<(String, Places<T>)>,
@@ -235,7 +235,7 @@ impl Scanner<'_> {
         start..self.at
     }
 
-    /// What a string says; `None` if it holds half of a surrogate pair.
+    /// Text of a string; `None` if it contains an unpaired surrogate.
     fn text(&self, range: Range<usize>) -> Option<std::borrow::Cow<'_, str>> {
         let quoted = &self.json[range];
         match quoted.contains('\\') {

@@ -1,4 +1,4 @@
-//! What foreign code and data may use: every limit once, with its unit, its default, and its reason.
+//! Limits of foreign code and data: every limit once, with its unit, its default, and its reason.
 //!
 //! [`Limits`] hold for one call of a guest, [`ProcessLimits`] for everything that a host runs. The
 //! message that stops or refuses something names the limit and its value.
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct LimitDescription {
     /// Name of the limit, which messages use.
     pub name: &'static str,
-    /// What the limit bounds.
+    /// Description of the quantity that is limited.
     pub what: &'static str,
     /// Unit of each number.
     pub unit: &'static str,
@@ -20,7 +20,7 @@ pub struct LimitDescription {
     pub value: Vec<u64>,
     /// The numbers of a host that sets nothing.
     pub default: Vec<u64>,
-    /// Why the default is what it is.
+    /// Reason for the default.
     pub reason: &'static str,
 }
 
@@ -449,13 +449,13 @@ limits! {
     }
 }
 
-/// What a value in a JSON document costs beside its text, in bytes.
+/// Cost of a value in a JSON document in addition to its text, in bytes.
 pub(crate) const VALUE_OVERHEAD: usize = 320;
 
-/// What a record or an error costs beside its text, in bytes.
+/// Cost of a record or an error in addition to its text, in bytes.
 pub(crate) const RECORD_OVERHEAD: usize = 128;
 
-/// What searching for a secret costs, in bytes for each byte of the secret.
+/// Cost of searching for a secret, in bytes for each byte of the secret.
 pub(crate) const SEARCH_OVERHEAD: usize = 2_500;
 
 /// The longest `User-Agent` that a plugin may send, in bytes. It has room for a product, its version,

@@ -1,4 +1,5 @@
-//! Which of the known names somebody may have meant. Knows nothing of what they name.
+//! Suggests known names that are similar to a misspelled one. Independent of the things that they
+//! name.
 
 /// So many names are read at a glance.
 const NAMES: usize = 6;

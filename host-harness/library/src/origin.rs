@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// What a URL parser makes of the text of an entry.
+    /// Origin of an entry's text, according to a URL parser.
     fn as_url(text: &str) -> Option<Origin> {
         let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         Origin::of(&Url::parse(&text).ok()?)

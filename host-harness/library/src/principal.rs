@@ -1,5 +1,5 @@
-//! Who acts: a user of a tenant. Whatever belongs to a person is kept under both, so that no two
-//! people and no two tenants ever share it.
+//! A principal: a user of a tenant. Personal data is stored under both, so that no two people and
+//! no two tenants ever share it.
 
 use std::fmt;
 
@@ -72,9 +72,9 @@ macro_rules! name {
 }
 
 name! {
-    /// A tenant of an engine: everything that its users share. Credentials, subscriptions, and
-    /// whatever follows from them are never visible to another tenant. An engine without tenants
-    /// uses the default one, `default`.
+    /// A tenant of an engine: everything that its users share. Credentials, subscriptions, and data
+    /// derived from them are never visible to another tenant. An engine without tenants uses the
+    /// default one, `default`.
     Tenant, "default"
 }
 

@@ -1,4 +1,4 @@
-//! Replaces secrets in what is kept for people, such as recordings.
+//! Replaces secrets in text that is stored for people, such as recordings.
 
 use crate::egress::EchoFilter;
 use crate::secret::Secret;

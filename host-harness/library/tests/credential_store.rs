@@ -1,4 +1,5 @@
-//! The default credential store, seen from outside: what it answers, and the bytes in its files.
+//! The default credential store, tested from outside: its results and errors, and the bytes in its
+//! files.
 #![cfg(feature = "store")]
 
 #[path = "credential_store/answers.rs"]

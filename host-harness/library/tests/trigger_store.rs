@@ -1,5 +1,5 @@
-//! Stores of subscriptions, seen through their trait: the one in memory and the one in a file keep
-//! to the same rules. Then what only a file can get wrong.
+//! Stores of subscriptions, tested through their trait: the one in memory and the one in a file
+//! follow the same rules. The last tests cover failures of the file store only.
 #![cfg(feature = "store")]
 
 use std::path::PathBuf;

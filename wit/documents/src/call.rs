@@ -4,7 +4,7 @@
 use crate::members::document;
 
 document! {
-    /// How the engine wants a call of `node.execute` to run.
+    /// How `node.execute` should run a call, as requested by the engine.
     #[derive(Default)]
     open struct CallOptions {
         number {

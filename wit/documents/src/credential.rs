@@ -8,7 +8,7 @@ use crate::members::document;
 use crate::text::names;
 
 document! {
-    /// What follows from the fields of a credential: where it may be sent.
+    /// Configuration derived from the fields of a credential: where the credential may be sent.
     closed struct Configuration {
         required {
             /// The origins that the credential is for.
@@ -55,7 +55,7 @@ document! {
 }
 
 document! {
-    /// What a service has granted: passed to `configure` once there is a token.
+    /// Grant of a service, passed to `configure` once there is a token.
     #[derive(Default)]
     open struct TokenGrant {
         preset {
@@ -90,10 +90,10 @@ impl TokenGrant {
 }
 
 document! {
-    /// What real requests have proved about a credential.
+    /// Identity of a credential, as confirmed by real requests.
     open struct Identity {
         required {
-            /// One sentence for people: what was proved, and what was not.
+            /// One sentence for people: what the test confirmed, and what it did not.
             summary: String,
         }
         optional {
@@ -109,7 +109,7 @@ document! {
         list {
             /// Abilities of the account.
             abilities: String,
-            /// What a person should know.
+            /// Warnings for the person who connects the credential.
             warnings: String,
         }
     }

@@ -21,14 +21,15 @@ document! {
 }
 
 document! {
-    /// A type of credential: what users enter, and where the host writes it.
+    /// A type of credential: the form that users fill in, and the places where the host writes the
+    /// credential.
     open struct CredentialType {
         required {
             /// Name of the credential type, in lower case.
             name: String,
             /// Name of the credential type for people.
             display_name: String,
-            /// What the credential is.
+            /// Description of the credential.
             description: String,
             /// The form: the schema of an object whose secrets are strings marked `writeOnly`.
             fields: Schema,
@@ -111,7 +112,7 @@ document! {
         required {
             /// Name of the scope, where `{field}` stands for a field of the form.
             name: String,
-            /// What the scope allows.
+            /// Description of the access that the scope allows.
             description: String,
         }
         optional {
@@ -124,7 +125,7 @@ document! {
 }
 
 names! {
-    /// What a scope allows.
+    /// Kind of access that a scope allows.
     pub enum Access {
         /// Reading.
         Read = "read",
@@ -165,13 +166,13 @@ impl Scope {
 #[serde(try_from = "AnyPlacement", into = "AnyPlacement")]
 #[non_exhaustive]
 pub struct Placement {
-    /// What is written to.
+    /// Part of the request that the value is written to.
     pub kind: PlacementKind,
-    /// What is written, where `{field}` stands for a field of the form or a token.
+    /// Value to write, where `{field}` stands for a field of the form or a token.
     pub value: String,
-    /// How the value is encoded before it is written; `None` for not at all.
+    /// Encoding of the value; `None` writes it unencoded.
     pub encoding: Option<PlacementEncoding>,
-    /// What is written before the encoded value; empty for nothing.
+    /// Text written before the encoded value; may be empty.
     pub prefix: String,
     /// Methods of the requests; empty for every method.
     pub methods: Vec<String>,
@@ -189,7 +190,7 @@ names! {
     }
 }
 
-/// What a placement writes to.
+/// Part of a request that a placement writes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlacementKind {

@@ -1,4 +1,4 @@
-//! What all documents have in common.
+//! Shared behavior of all documents.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -125,7 +125,7 @@ document! {
         required {
             /// Name of the parameter.
             name: String,
-            /// What the parameter does, for a person who approves it.
+            /// Effect of the parameter, for the person who approves it.
             description: String,
             /// The values that it may have.
             values: Vec<String>,

@@ -58,9 +58,9 @@ impl IsDefault for Schemas {
 /// Defines an object of a document: the struct, `new`, a setter for each other member, and
 /// `Serialize` and `Deserialize`.
 ///
-/// An `open` object keeps members that it does not know, as JSON text. A `closed` one refuses them.
-/// serde's `flatten` would do the former, but it buffers: raw JSON and numbers of arbitrary
-/// precision do not survive that.
+/// An `open` object keeps unknown members as JSON text. A `closed` one rejects them. serde's
+/// `flatten` could keep them, but it buffers: raw JSON and numbers of arbitrary precision would be
+/// lost.
 ///
 /// | section | in JSON | in `new` | setter takes |
 /// | --- | --- | --- | --- |

@@ -17,7 +17,7 @@ document! {
             name: String,
             /// Name of the node for people.
             display_name: String,
-            /// What the node is for.
+            /// Purpose of the node.
             description: String,
             /// Every origin that the node may ever send requests to.
             origins: Vec<OriginPattern>,
@@ -44,7 +44,7 @@ document! {
             aliases: String,
             /// Where requests and responses hold secrets that the plugin must not see.
             secrets: SecretPosition,
-            /// What the actions are about, in the author's order; empty if they are not grouped.
+            /// Groups of the actions, in the author's order. Empty if the actions are not grouped.
             resources: Resource,
             /// Servers whose origins the operator chooses.
             servers: Server,
@@ -71,7 +71,7 @@ impl Node {
 }
 
 document! {
-    /// What some actions are about: a group in a menu.
+    /// Resource that some actions operate on: a group in a menu.
     open struct Resource {
         required {
             /// Name of the resource, in lower case.
@@ -80,7 +80,7 @@ document! {
             title: String,
         }
         optional {
-            /// What the resource is.
+            /// Description of the resource.
             description: String,
         }
     }
@@ -92,7 +92,7 @@ document! {
         required {
             /// The credential types that fit.
             credential_types: Vec<String>,
-            /// What the credential is used for.
+            /// Purpose of the credential.
             description: String,
         }
     }
@@ -121,11 +121,11 @@ document! {
             name: String,
             /// Title in a menu.
             title: String,
-            /// What the action does.
+            /// Description of the action.
             description: String,
-            /// What the action does to the service.
+            /// Effect of the action on the service.
             effect: Effect,
-            /// What repeating the action does.
+            /// Effect of repeating the action.
             idempotency: Idempotency,
             /// Schema of the parameters of one item.
             parameters: Schema,
@@ -143,7 +143,7 @@ document! {
             resource: String,
             /// Page with further information; https.
             documentation_url: String,
-            /// What a long list guarantees: how far it reaches, and whether records may be
+            /// Guarantee of a long list: how many records it can reach, and whether records may be
             /// repeated or missed.
             guarantee: String,
         }
@@ -179,7 +179,7 @@ impl Action {
 }
 
 names! {
-    /// What an action does to the service.
+    /// Effect of an action on the service.
     pub enum Effect {
         /// It changes nothing.
         Read = "read",
@@ -189,13 +189,13 @@ names! {
         Update = "update",
         /// It removes something.
         Delete = "delete",
-        /// It does something else, or what it does depends on its parameters.
+        /// It does something else, or its effect depends on its parameters.
         Execute = "execute",
     }
 }
 
 names! {
-    /// What repeating an action does.
+    /// Effect of repeating an action.
     pub enum Idempotency {
         /// It changes nothing, however often it runs.
         Safe = "safe",
@@ -212,7 +212,7 @@ document! {
     /// Parameters that run.
     open struct Example {
         required {
-            /// What the example shows.
+            /// Description of the example.
             title: String,
             /// The parameters, an object.
             parameters: Json,
@@ -231,7 +231,7 @@ document! {
         required {
             /// Name of the secret.
             name: String,
-            /// What the secret is.
+            /// Description of the secret.
             description: String,
         }
         optional {

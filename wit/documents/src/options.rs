@@ -30,7 +30,7 @@ document! {
             limit: u64,
         }
         object {
-            /// What the form holds so far.
+            /// Current contents of the form.
             parameters,
         }
     }
@@ -116,7 +116,7 @@ document! {
         required {
             /// The value that the parameter is set to.
             value: Value,
-            /// What a form shows.
+            /// Label to display in a form.
             label: String,
         }
         optional {

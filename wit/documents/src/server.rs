@@ -19,7 +19,7 @@ document! {
         required {
             /// Name of the server, to which origins refer as `https://{name}`.
             name: String,
-            /// What the server is, for the person who chooses.
+            /// Description of the server, for the person who chooses its origin.
             description: String,
             /// The origins that may be chosen.
             within: Vec<ServerPattern>,
@@ -96,7 +96,7 @@ impl FromStr for ServerPattern {
             Some(host) => (host, true),
             None => (rest, false),
         };
-        // `*` or `*:8443`: whatever host, with the port of this one.
+        // `*` or `*:8443`: any host, with the port of this one.
         let any = host.strip_prefix('*').filter(|rest| !rest.starts_with('.'));
         let named = match any {
             Some(port) => ["https://any", port].concat(),
@@ -153,8 +153,8 @@ impl CredentialType {
         }
     }
 
-    /// The credential type as it is for a credential with these fields: each reference to a server is
-    /// the one origin that the fields name.
+    /// The credential type for a credential with these fields: each reference to a server is
+    /// replaced by the origin that the fields name.
     ///
     /// # Errors
     ///

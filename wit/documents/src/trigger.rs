@@ -27,7 +27,7 @@ document! {
             name: String,
             /// Title in a menu.
             title: String,
-            /// What starts the workflow.
+            /// Description of the event that starts the workflow.
             description: String,
             /// Schema of the parameters.
             parameters: Schema,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{Approval, Approvals, ApprovalsError, Disabled, PluginName};
 use crate::digest::Digest;
 
-/// Approvals that fail if they do not answer within `wait`. What is not known to be approved does not
-/// run.
+/// Approvals that fail if they do not respond within `wait`. A component without a confirmed
+/// approval does not run.
 pub(crate) struct BoundedApprovals {
     approvals: Arc<dyn Approvals>,
     wait: Duration,

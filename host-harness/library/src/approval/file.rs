@@ -20,11 +20,11 @@ pub struct FileApprovals(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     writing: Mutex<()>,
-    /// What the file held when it was read last.
+    /// Contents of the file when it was last read.
     read: Mutex<Option<(Version, Contents)>>,
 }
 
-/// What a file holds.
+/// Contents of a file.
 #[derive(Clone, Debug, Default)]
 struct Contents {
     approvals: Vec<Arc<Approval>>,
@@ -82,7 +82,7 @@ impl FileApprovals {
         &self.0.path
     }
 
-    /// All approvals, oldest first, and what is disabled.
+    /// All approvals, oldest first, and the disabled plugins.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl Inner {
         let File::<Approval> { approvals, disabled, author_keys } = serde_json::from_slice(&text)?;
         let mut approvals: Vec<Arc<Approval>> = approvals.into_iter().map(Arc::new).collect();
         if let Some((_, known)) = &*last {
-            // What has not changed stays the same `Arc`.
+            // An approval that has not changed keeps its `Arc`.
             for approval in &mut approvals {
                 if let Some(same) = known.approvals.iter().find(|one| one == &approval) {
                     *approval = same.clone();
@@ -181,8 +181,8 @@ impl Inner {
     /// Changes the file.
     fn change<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> Result<T, ApprovalsError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another process may write at the same time. The file itself is replaced, so that a lock on
-        // it would be a lock on what was.
+        // Another process may write at the same time. The file itself is replaced, so a lock on it
+        // would apply to the old file.
         let lock = self.lock().map_err(|error| self.error(error))?;
         let mut contents = self.read()?;
         let value = change(&mut contents);

@@ -1,5 +1,5 @@
-//! What a request asks for beyond an earlier one, in words. Rights count, and so does everything that
-//! protects a person: whatever is dropped or laxer is growth.
+//! Permissions that a request adds to an earlier one, in words. Rights count, and so does
+//! everything that protects a person: a protection that is removed or relaxed is growth.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ use crate::description::{
 use crate::origin::OriginPattern;
 
 impl GrantRequest {
-    /// What this asks for that `granted` does not hold, in words; empty when it did not grow.
+    /// Permissions in this request that `granted` does not hold, in words; empty if it did not
+    /// grow.
     pub fn growth_over(&self, granted: &Self) -> Vec<String> {
         let mut growth = Vec::new();
         let new_origins = |asked: &[OriginPattern], had: &[OriginPattern]| -> Vec<String> {
@@ -140,7 +141,7 @@ fn repeatable(claim: Idempotency) -> u8 {
     }
 }
 
-/// What a credential type asks for beyond an earlier one, other than places and scopes.
+/// Permissions that a credential type adds to an earlier version, other than places and scopes.
 fn credential_growth(name: &str, asked: &CredentialGrant, had: &CredentialGrant) -> Vec<String> {
     let mut growth = Vec::new();
     for field in had.secret_fields.difference(&asked.secret_fields) {

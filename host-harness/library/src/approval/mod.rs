@@ -1,5 +1,5 @@
-//! What a plugin asks for, and what an operator has granted. Declaring grants nothing: nothing
-//! runs before an approval for exactly this component.
+//! Permissions that a plugin requests, and permissions that an operator has granted. Declaring
+//! permissions grants nothing: nothing runs before an approval for exactly this component.
 //!
 //! | | where |
 //! | --- | --- |
@@ -38,9 +38,10 @@ use crate::digest::{Digest, DigestError};
 pub struct Approval {
     /// The component.
     pub digest: Digest,
-    /// What the component asked for when it was shown. It was granted, less what is withheld.
+    /// Permissions that the component requested when it was reviewed. They were granted, except
+    /// those in `withheld`.
     pub grant: GrantRequest,
-    /// What of it was not granted.
+    /// Requested permissions that were not granted.
     #[serde(default, skip_serializing_if = "Withheld::is_empty")]
     pub withheld: Withheld,
     /// The origins of its servers.
@@ -178,7 +179,7 @@ pub trait Approvals: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Disables plugins: their executions end soon, and no other begins. Approvals stay as they are.
+    /// Disables plugins: their executions end soon, and no new ones start. Approvals are unchanged.
     ///
     /// # Errors
     ///

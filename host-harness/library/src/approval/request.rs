@@ -40,13 +40,13 @@ pub struct GrantRequest {
     /// `None` in an approval that did not record them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<BTreeMap<String, BTreeMap<String, String>>>,
-    /// Names of its actions by what repeating them does; empty in an approval that did not record
-    /// them.
+    /// Names of its actions by the effect of repeating them; empty in an approval that did not
+    /// record them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub idempotency: BTreeMap<Idempotency, BTreeSet<String>>,
 }
 
-/// What a credential type asks for.
+/// Permissions that a credential type requests.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CredentialGrant {
     /// Origins that the credential may be sent to.
@@ -66,7 +66,7 @@ pub struct CredentialGrant {
     /// Fields of the form that are secret: stored sealed, and kept from the plugin.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secret_fields: BTreeSet<String>,
-    /// What the service allows one credential.
+    /// Rate limit of the service for one credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
 }
@@ -103,7 +103,7 @@ impl CredentialGrant {
 }
 
 impl GrantRequest {
-    /// What a description asks for.
+    /// Permissions that a description requests.
     pub(crate) fn of(description: &Description) -> Self {
         let node = &description.node;
         let credentials = description

@@ -43,7 +43,7 @@ impl Servers {
         self
     }
 
-    /// Takes back what was chosen for a server.
+    /// Removes the origin chosen for a server.
     #[must_use]
     pub fn without(mut self, server: &str) -> Self {
         self.0.remove(server);
@@ -55,7 +55,7 @@ impl Servers {
         self.0.iter().map(|(name, origins)| (name.as_str(), origins.as_slice()))
     }
 
-    /// Leaves out what another build of the plugin does not ask for.
+    /// Removes the servers that another build of the plugin does not request.
     pub fn restrict(&mut self, request: &GrantRequest) {
         for (name, origins) in &mut self.0 {
             origins.retain(|one| check(request, name, one).is_ok());

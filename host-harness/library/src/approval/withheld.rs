@@ -1,4 +1,4 @@
-//! What an operator does not grant of what a plugin asks for.
+//! Requested permissions that an operator does not grant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::GrantRequest;
 use crate::description::{Delivery, Description, Effect};
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
 
-/// What an operator withholds. The rest of what the plugin asks for is granted.
+/// Permissions that an operator withholds. The rest of the plugin's request is granted.
 ///
-/// Effects and actions are the plugin's own words about itself: withholding them binds an honest
-/// plugin. Origins and scopes bind any.
+/// Effects and actions are declared by the plugin itself, so withholding them restricts only an
+/// honest plugin. Origins and scopes restrict any plugin.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withheld {
@@ -51,7 +51,7 @@ impl Withheld {
         }
     }
 
-    /// Leaves out what a plugin does not ask for.
+    /// Removes everything that a plugin does not request.
     pub fn restrict(&mut self, request: &GrantRequest) {
         let one = |point: Self| point.check(request).is_ok();
         self.origins
@@ -80,8 +80,8 @@ impl Withheld {
         origins.chain(effects).chain(actions).chain(scopes).collect()
     }
 
-    /// Whether what is withheld was asked for at all: a slip of the pen would grant what was meant to
-    /// be withheld.
+    /// Checks that everything withheld was requested: a typo would otherwise grant the permission
+    /// that it should withhold.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Withheld {
     ///
     /// # Errors
     ///
-    /// Why not, and what would allow it.
+    /// The reason that it may not run, and the change that would allow it.
     pub(crate) fn check_run(&self, description: &Description, name: &str) -> Result<(), String> {
         if self.actions.contains(name) {
             return Err(refused(&format!("`{name}`"), &format!("--without-action {name}")));

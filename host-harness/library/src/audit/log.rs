@@ -56,7 +56,7 @@ impl AuditLog {
         self.deliver(Entry::Request(event)).await;
     }
 
-    /// Records what happened to a credential, and waits until the sink has taken it.
+    /// Records an event of a credential, and waits until the sink has taken it.
     pub(crate) async fn credential(&self, event: CredentialEvent) {
         self.deliver(Entry::Credential(event)).await;
     }
@@ -214,7 +214,8 @@ mod tests {
         assert!(took >= Duration::from_millis(200), "{took:?}");
         assert!(took < Duration::from_secs(2), "{took:?}");
         assert_eq!(gate.taken(), 0);
-        // What was held is written once the sink answers, and is waited for again.
+        // Pending events are written once the sink responds, and recording waits for the sink
+        // again.
         gate.open();
         while gate.taken() < 50 {
             tokio::time::sleep(Duration::from_millis(5)).await;

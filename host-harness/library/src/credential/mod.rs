@@ -41,7 +41,7 @@ pub struct Credential {
     pub fields: Map<String, Value>,
     /// The form's secrets and the grant's tokens, by name (`access_token`).
     pub secrets: BTreeMap<String, Secret>,
-    /// What `configure` returned when it was connected.
+    /// Configuration that `configure` returned when it was connected.
     pub configuration: Configuration,
     /// `None` where the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
@@ -49,8 +49,9 @@ pub struct Credential {
     pub revision: u64,
 }
 
-/// Who asks for a credential, and for what. An engine decides by it whether the credential may be
-/// used; the host passes on what the engine said when it started the execution.
+/// The caller and purpose of a credential request. An engine uses it to decide whether the
+/// credential may be used; the host passes on the values that the engine gave when it started the
+/// execution.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialRequest {
     /// The credential's name.
@@ -67,12 +68,13 @@ pub struct CredentialRequest {
     pub actor: Principal,
     /// The workflow.
     pub workflow: Option<String>,
-    /// What the approved component describes; the host sets it. A source that renews tokens reads
-    /// there how its service wants that done.
+    /// Description by the approved component; set by the host. A source that renews tokens finds
+    /// the method of its service there.
     pub description: Option<Arc<Description>>,
     /// The operator's list of origins for this use; `None` does not narrow.
     pub allow: Option<Vec<crate::origin::OriginPattern>>,
-    /// Nothing may be sent, as in a dry run: what would have to be renewed is given as it is.
+    /// Nothing may be sent, as in a dry run. A credential that would have to be renewed is returned
+    /// without renewal.
     pub offline: bool,
 }
 
@@ -115,7 +117,7 @@ pub enum CredentialError {
         /// The scopes that were not granted.
         lacking: Vec<String>,
     },
-    /// Its service cannot be asked just now; what is stored is untouched.
+    /// Its service is currently unavailable; the stored credential is unchanged.
     #[error("the token of credential `{name}` cannot be refreshed now: {reason}")]
     Unavailable {
         /// Its name.
@@ -146,13 +148,14 @@ pub enum CredentialError {
         name: String,
         /// Name of the secret.
         secret: String,
-        /// Why, and what to do.
+        /// The reason and the next step.
         reason: String,
     },
     /// It cannot be refreshed.
     #[error("credential `{0}` cannot be refreshed")]
     NotRefreshable(String),
-    /// The store or source of credentials failed. The source of this error is what it reported.
+    /// The store or source of credentials failed. The source of this error is the error that it
+    /// reported.
     #[error("the credential store failed")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -244,7 +247,7 @@ impl CredentialSource for MemoryCredentials {
     }
 }
 
-/// What a user has filled in for a new credential.
+/// Values that a user has entered for a new credential.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialForm {
     /// The fields without secrets.

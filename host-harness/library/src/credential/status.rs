@@ -31,7 +31,7 @@ pub enum CredentialStatus {
     RefreshOutcomeUnknown {
         /// When the refresh was sent. Milliseconds since 1970.
         since: u64,
-        /// What that means and what to do.
+        /// Consequence and next step.
         reason: String,
     },
     /// It was disconnected, or nobody has connected it yet.
@@ -60,8 +60,8 @@ impl CredentialStatus {
 const NOTICE: u64 = 7 * 24 * 3_600_000;
 
 impl Connection {
-    /// What is to be told at this time. `renews`: whether the host can get a new access token
-    /// without a person.
+    /// Status to report at this time. `renews`: whether the host can get a new access token without
+    /// a person.
     pub fn status(&self, now: u64, renews: bool) -> CredentialStatus {
         match &self.health {
             Health::Disconnected => CredentialStatus::Disconnected,
@@ -121,7 +121,7 @@ pub(crate) fn ended() -> String {
     "its access token has expired, and the service issued no refresh token".to_owned()
 }
 
-/// What can be said about a credential without its secrets.
+/// Summary of a credential without its secrets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CredentialSummary {
     /// The tenant that it belongs to.
@@ -150,11 +150,11 @@ pub struct CredentialSummary {
     /// Secrets of the form that are kept elsewhere, and where the host reads them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub references: BTreeMap<String, SecretReference>,
-    /// What `configure` returned; `None` where nobody has connected yet.
+    /// Configuration that `configure` returned; `None` if nobody has connected yet.
     pub configuration: Option<Configuration>,
-    /// What was asked for; `None` where the grant has no scopes.
+    /// Requested scopes; `None` if the grant has no scopes.
     pub asked_scopes: Option<Vec<String>>,
-    /// What was granted; `None` where the grant has no scopes.
+    /// Granted scopes; `None` if the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
     /// See [`ConnectionParts::identity`](super::ConnectionParts::identity).
     pub identity: Map<String, Value>,
@@ -198,10 +198,11 @@ mod tests {
         let told = |health, expires_at, lifetime, renews| {
             connection(health, expires_at, lifetime).status(now, renews).as_str()
         };
-        // What the host renews by itself never worries anybody.
+        // A credential that the host renews by itself never causes a warning.
         assert_eq!(told(Health::Connected, Some(now + 1), Some(DAY), true), "connected");
         assert_eq!(told(Health::Connected, Some(now - 1), Some(DAY), true), "connected");
-        // What it cannot renew is announced in time, and told when it has ended.
+        // A credential that it cannot renew is reported before it expires, and again once it has
+        // expired.
         assert_eq!(told(Health::Connected, Some(now + 30 * DAY), None, false), "connected");
         assert_eq!(told(Health::Connected, Some(now + 6 * DAY), None, false), "expiring");
         assert_eq!(told(Health::Connected, Some(now + DAY / 2), Some(DAY), false), "connected");

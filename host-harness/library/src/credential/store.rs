@@ -1,6 +1,7 @@
 //! The credential store as a trait. An engine can implement it; the default is
-//! `store::SqliteStore`. A store keeps credentials, grants leases, and returns summaries. It knows
-//! no service, sends nothing, and refreshes nothing; the module `oauth` implements the life cycle.
+//! `store::SqliteStore`. A store keeps credentials, grants leases, and returns summaries. It is
+//! independent of services, sends nothing, and refreshes nothing; the module `oauth` implements the
+//! life cycle.
 
 use async_trait::async_trait;
 
@@ -28,7 +29,7 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// where nobody (or not this user) has connected under it, and when the store fails.
     async fn open(&self, key: &ConnectionKey) -> Result<Stored, CredentialError>;
 
-    /// What belongs to a name. Opens no secret.
+    /// Head of a credential: the data of its name. Opens no secret.
     ///
     /// # Errors
     ///
@@ -58,8 +59,8 @@ pub trait CredentialStore: Send + Sync + 'static {
         replacing: Option<u64>,
     ) -> Result<u64, CredentialError>;
 
-    /// Writes new tokens down, before anybody uses them. Returns the new revision; the connection
-    /// counts as connected, and nothing is under way any more.
+    /// Stores new tokens before anybody uses them. Returns the new revision. The connection is then
+    /// connected, and no refresh is in progress.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ pub trait CredentialStore: Send + Sync + 'static {
         identity: serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), CredentialError>;
 
-    /// Changes what belongs to a name.
+    /// Changes the head of a credential.
     ///
     /// # Errors
     ///

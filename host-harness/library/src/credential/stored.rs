@@ -47,7 +47,7 @@ impl std::str::FromStr for Mode {
     }
 }
 
-/// What belongs to a credential's name: it is the same for everybody who connects under it.
+/// Data of a credential's name. It is the same for everybody who connects under it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
     /// The tenant that it belongs to. No other sees it.
@@ -150,8 +150,8 @@ impl fmt::Display for ConnectionKey {
     }
 }
 
-/// Health of a connection as it is stored. [`CredentialStatus`](super::CredentialStatus) is what is
-/// reported.
+/// Stored health of a connection. [`CredentialStatus`](super::CredentialStatus) is the reported
+/// status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Health {
@@ -163,8 +163,8 @@ pub enum Health {
         /// Why, for people. Stored in clear.
         reason: String,
     },
-    /// A refresh was sent and its answer never came: the service may have replaced the refresh
-    /// token, and nobody knows by what.
+    /// A refresh was sent and its response was lost: the service may have replaced the refresh
+    /// token with an unknown one.
     RefreshOutcomeUnknown {
         /// When it was sent, in milliseconds since 1970.
         sent_at: u64,
@@ -179,19 +179,18 @@ pub enum Health {
     Disconnected,
 }
 
-/// The parts of a connection that are not secret: what a person has entered, and what the service has
-/// granted.
+/// The parts of a connection that are not secret: the form values and the grant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConnectionParts {
     /// The form's fields without secrets. They are stored in clear.
     pub fields: Map<String, Value>,
-    /// What `configure` returned.
+    /// Configuration that `configure` returned.
     pub configuration: Configuration,
     /// The scopes that were requested; `None` where the grant has no scopes.
     pub asked_scopes: Option<Vec<String>>,
     /// The scopes that were granted; `None` where the grant has no scopes.
     pub granted_scopes: Option<Vec<String>>,
-    /// The account at the service: the ID token's described claims, or what a test has found.
+    /// The account at the service: the ID token's described claims, or the result of a test.
     pub identity: Map<String, Value>,
     /// When the access token expires, if the service said so. Milliseconds since 1970.
     pub expires_at: Option<u64>,
@@ -214,10 +213,10 @@ impl ConnectionParts {
     }
 }
 
-/// What is known about one connection, without its secrets.
+/// Data of one connection, without its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connection {
-    /// What was entered and granted.
+    /// Form values and grant.
     pub parts: ConnectionParts,
     /// Whether it works.
     pub health: Health,
@@ -232,9 +231,9 @@ pub struct Connection {
 /// A connection with its secrets.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// What belongs to the name.
+    /// Data of the name.
     pub head: Head,
-    /// What is not secret.
+    /// Data that is not secret.
     pub connection: Connection,
     /// The form's secrets and the grant's tokens, by name (`access_token`, `refresh_token`).
     pub secrets: BTreeMap<String, Secret>,
@@ -246,12 +245,12 @@ pub struct Stored {
 /// the store, so that processes see each other's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Lease {
-    /// Raised by every new holder: what an earlier one does with its lease is refused.
+    /// Incremented by every new holder. Operations of an earlier holder with its lease are refused.
     pub fence: u64,
     /// Milliseconds since 1970; in the past when nobody holds it.
     pub until: u64,
-    /// Set before a refresh leaves, and unset once its answer is kept: what is found set when the
-    /// lease has run out is a refresh whose answer was lost. Milliseconds since 1970.
+    /// Set before a refresh is sent, and cleared once its response is stored. If it is still set
+    /// when the lease has expired, the response to the refresh was lost. Milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<u64>,
     /// The service has refused: nobody tries again before. Milliseconds since 1970.
@@ -268,7 +267,7 @@ pub enum Claim {
     Held(Lease),
 }
 
-/// What the holder of a lease changes of it.
+/// Change that the holder of a lease makes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseChange {
     /// Holds it for so many milliseconds from now.
@@ -284,12 +283,12 @@ pub enum LeaseChange {
     },
 }
 
-/// What is written down when a refresh has brought new tokens, or when a person connects again.
+/// Data to store when a refresh has returned new tokens, or when a person connects again.
 #[derive(Clone, Debug)]
 pub struct Renewal {
     /// All secrets from now on.
     pub secrets: BTreeMap<String, Secret>,
-    /// What was granted, where the service said so.
+    /// Granted scopes, if the service reported them.
     pub granted_scopes: Option<Vec<String>>,
     /// When the access token ends. Milliseconds since 1970.
     pub expires_at: Option<u64>,
@@ -300,17 +299,17 @@ pub struct Renewal {
 /// A credential, or one more connection of it, that is to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
-    /// What belongs to the name.
+    /// Data of the name.
     pub head: Head,
     /// With [`Mode::PerUser`] whose connection this is.
     pub user: Option<User>,
-    /// What was entered and granted.
+    /// Form values and grant.
     pub parts: ConnectionParts,
     /// The form's secrets and the grant's tokens, by name. They are stored sealed.
     pub secrets: BTreeMap<String, Secret>,
 }
 
-/// A change of what belongs to the name.
+/// A change of a credential's head.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HeadChange {
     /// Another description.
@@ -324,12 +323,12 @@ pub enum HeadChange {
     Owner(Option<User>),
 }
 
-/// When a credential was last used, and by what.
+/// The last use of a credential: its time and its caller.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LastUse {
     /// Milliseconds since 1970, exact to a minute.
     pub at: u64,
-    /// The node and action, the workflow and the actor, as far as they are known.
+    /// The node and action, the workflow, and the user, where available.
     pub by: String,
 }
 

@@ -43,7 +43,7 @@ const HOSTS: &[&str] = &[
     "webmessageuri",
 ];
 
-/// What all readers of a name have in common: percent-encoding undone, without anything but letters
+/// Canonical form of a name that all parsers of the name share: percent-decoded, reduced to letters
 /// and digits, in lower case.
 fn canonical(name: &str) -> String {
     let mut text = name.to_owned();

@@ -40,7 +40,7 @@ const NAMED: [&str; 2] = ["properties", "patternProperties"];
 /// Keywords that hold schemas by name, for the same value.
 const SAME_NAMED: [&str; 2] = ["dependentSchemas", "dependencies"];
 
-/// What a document that holds a schema costs.
+/// Cost of a document that holds a schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     /// Schemas when every reference is followed.
@@ -243,7 +243,7 @@ fn each(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     }
 }
 
-/// What a reference within a document leads to.
+/// Target of a reference within a document.
 fn referred<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = reference.strip_prefix('#')?;
     match pointer.contains('%') {
@@ -286,7 +286,7 @@ impl Steps<'_> {
         }
         let Value::Object(members) = schema else { return self.take(1) };
         self.take(1 + members.len())?;
-        // What was evaluated is found out by evaluating it again.
+        // The validator finds out what was evaluated by evaluating it again.
         let again = ["unevaluatedItems", "unevaluatedProperties"];
         let times = 1 + usize::from(again.iter().any(|keyword| members.contains_key(*keyword)));
         for (keyword, inner) in members {

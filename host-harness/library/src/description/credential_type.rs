@@ -1,4 +1,4 @@
-//! What the schema of credential types cannot say.
+//! Checks of credential types that their schema cannot express.
 
 use serde_json::Map;
 use url::Url;
@@ -86,11 +86,11 @@ pub(super) fn check(described: &CredentialType, limits: &ProcessLimits) -> Resul
     Ok(())
 }
 
-/// Whether a configuration stays inside what its credential type describes.
+/// Checks that a configuration stays within the description of its credential type.
 ///
 /// # Errors
 ///
-/// What does not.
+/// The part of the configuration that does not.
 pub(crate) fn check_configuration(
     described: &CredentialType,
     configuration: &Configuration,

@@ -1,5 +1,5 @@
-//! Explains what is wrong with a value in words that a person understands: a choice between several
-//! schemas is reported as the problems of the one that was meant.
+//! Explains the problems of a value in plain words: for a choice between several schemas, it
+//! reports the problems of the one that was probably intended.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
@@ -64,9 +64,9 @@ fn explain(
     }
 }
 
-/// What a value was meant to be that fits no branch.
+/// Likely intent of a value that matches no branch.
 enum Meant<'a> {
-    /// This branch, with what is wrong.
+    /// This branch, with its validation errors.
     Branch(&'a [ValidationError<'static>]),
     /// Any of the branches, which this member distinguishes; its value matches none of them.
     Value {

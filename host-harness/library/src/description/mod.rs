@@ -1,4 +1,4 @@
-//! What a plugin says about itself, checked against the contract's JSON Schemas.
+//! Description of a plugin, checked against the contract's JSON Schemas.
 
 mod authorize;
 mod complexity;
@@ -50,7 +50,7 @@ pub struct Description {
 pub struct DescriptionError {
     /// Which document.
     pub document: Cow<'static, str>,
-    /// What is wrong with it.
+    /// Description of the problem.
     pub problem: String,
 }
 
@@ -118,8 +118,8 @@ impl Description {
         Ok(Self { node, credential_types: by_name, triggers })
     }
 
-    /// What a schema cannot say: names are unique, references lead somewhere, secrets are placed
-    /// within the credential's own origins.
+    /// Checks that a schema cannot express: names are unique, references resolve, and secrets are
+    /// placed within the credential's own origins.
     fn check(&self, limits: &ProcessLimits) -> Result<(), DescriptionError> {
         let wrong = |document: &'static str| {
             move |problem| DescriptionError { document: document.into(), problem }

@@ -1,5 +1,5 @@
-//! JSON Schema, for the contract's documents and for the schemas that plugins bring. Those are
-//! foreign input: no reference is fetched, and patterns run on an engine that cannot backtrack.
+//! JSON Schema, for the contract's documents and for the schemas of plugins. The latter are
+//! untrusted input: no reference is fetched, and patterns run on an engine that cannot backtrack.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::limits::{ProcessLimits, exceeded};
 pub struct FieldProblem {
     /// RFC 6901; empty for the whole of it.
     pub pointer: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct Validator {
     bounds: Option<(Value, usize)>,
 }
 
-/// What checking the schemas of a description has cost so far.
+/// Accumulated cost of checking the schemas of a description.
 #[derive(Debug, Default)]
 pub(crate) struct Work(usize);
 
-/// What a regular expression costs to compile, in bytes of schema.
+/// Cost of compiling a regular expression, in bytes of schema.
 const PATTERN_WORK: usize = 32 * 1024;
-/// What following a reference costs, in bytes of schema.
+/// Cost of following a reference, in bytes of schema.
 const EXPANSION_WORK: usize = 16;
 /// Largest compiled regular expression, in bytes.
 const PATTERN_SIZE: usize = 256 * 1024;
@@ -133,7 +133,7 @@ impl Validator {
         Some(FieldProblem { pointer: String::new(), message })
     }
 
-    /// Whether nothing is wrong with a value; quicker than asking what is.
+    /// Whether a value is valid; faster than listing the problems.
     pub(crate) fn is_valid(&self, value: &Value) -> bool {
         self.refusal(value).is_none() && self.compiled.is_valid(value)
     }

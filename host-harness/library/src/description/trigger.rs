@@ -1,4 +1,4 @@
-//! What the schema of triggers cannot say.
+//! Checks of triggers that their schema cannot express.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::schema::file_mark;
 use super::{Checks, Node, Trigger, refused_file};
 
-/// What a schema cannot say: names are unique, slots and secrets exist, examples fit.
+/// Checks that a schema cannot express: names are unique, slots and secrets exist, examples fit.
 pub(super) fn check(
     triggers: &[Trigger],
     node: &Node,

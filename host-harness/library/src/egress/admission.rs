@@ -12,7 +12,7 @@ use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::budget::{Charge, Exhausted};
 use crate::limits::{Limits, exceeded};
 
-/// What a request costs beside its texts, in bytes.
+/// Cost of a request in addition to its texts, in bytes.
 const OVERHEAD: usize = 1_024;
 
 /// Longest name that is kept of a request: method, slot, idempotency key.
@@ -53,7 +53,7 @@ impl Session {
         Admission::Refused(request, refused)
     }
 
-    /// What a request makes the host hold.
+    /// Memory that a request occupies in the host, in bytes.
     fn size(&self, request: &Request) -> usize {
         let headers: usize =
             request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();

@@ -21,7 +21,7 @@ pub(crate) struct Destination {
     pub(crate) private: bool,
 }
 
-/// What an operator has approved for a plugin.
+/// Destinations that an operator has approved for a plugin.
 pub(crate) enum Approved<'a> {
     /// Origins, for the plugin's requests.
     Origins(&'a [OriginPattern]),
@@ -29,11 +29,11 @@ pub(crate) enum Approved<'a> {
     Endpoints(&'a BTreeSet<String>),
 }
 
-/// The rules that a destination is judged by.
+/// Rules for checking a destination.
 pub(crate) struct Rules<'a> {
     pub(crate) plugin: &'a Digest,
     pub(crate) approved: Approved<'a>,
-    /// What of it the operator withholds.
+    /// Part of the approval that the operator withholds.
     pub(crate) withheld: &'a Withheld,
     /// The operator's list for this use; `None` does not narrow.
     pub(crate) operator: Option<&'a [OriginPattern]>,

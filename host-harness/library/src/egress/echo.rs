@@ -40,7 +40,7 @@ const WINDOW: usize = 64 * 1024;
 /// No character of a secret takes more bytes in an encoding that is looked for.
 const LONGEST_ESCAPE: usize = 40;
 
-/// What ECMAScript's `encodeURIComponent` leaves alone.
+/// Characters that ECMAScript's `encodeURIComponent` does not encode.
 const COMPONENT: &AsciiSet =
     &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
 
@@ -255,7 +255,7 @@ fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
     range.start + by..range.end + by
 }
 
-/// The encodings of a secret that are looked for as they are.
+/// The encodings of a secret that are searched for literally.
 fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
     let mut all: Vec<String> = vec![secret.to_owned(), secret.chars().rev().collect()];
@@ -324,7 +324,7 @@ fn encodings(secret: &str) -> Vec<Vec<u8>> {
     }
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         for offset in 0..3_usize {
-            // What is encoded before and after the secret touches the characters at its ends.
+            // Bytes encoded before and after the secret change the characters at its ends.
             let mut padded = vec![0; offset];
             padded.extend_from_slice(bytes);
             let encoded = engine.encode(&padded);
@@ -501,7 +501,7 @@ mod tests {
             let whole = [before.as_slice(), secret.as_bytes(), after.as_slice()].concat();
             let cleaned = clean(secret, &STANDARD.encode(&whole));
             prop_assert!(cleaned.contains(REMOVED));
-            // What is left at the ends is less than one character of the secret on each side.
+            // The rest at each end is less than one character of the secret.
             let core = STANDARD.encode(&whole);
             prop_assert!(cleaned.len() < core.len() + REMOVED.len());
         }

@@ -27,7 +27,7 @@ use crate::transport::{
 /// No answer of a token endpoint is larger.
 const RESPONSE_LIMIT: usize = 1 << 20;
 
-/// What a request to an endpoint is for.
+/// Purpose of a request to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Token,
@@ -79,7 +79,7 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Sends one request and gives the answer, whatever its status below 500 is.
+    /// Sends one request and returns the response, for any status below 500.
     pub(crate) async fn send(
         &self,
         caller: &EndpointCaller,

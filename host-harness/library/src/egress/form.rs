@@ -1,5 +1,5 @@
-//! Bodies of the type `application/x-www-form-urlencoded`: finds, adds, and replaces fields. It does
-//! not know which ones may be written.
+//! Bodies of the type `application/x-www-form-urlencoded`: finds, adds, and replaces fields.
+//! Callers decide which ones may be written.
 
 use std::borrow::Cow;
 

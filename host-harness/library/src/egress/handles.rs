@@ -243,11 +243,11 @@ impl Handles {
         });
         let replaced = match replaced {
             Ok(replaced) => replaced,
-            // What cannot be read cannot be searched for secrets.
+            // A body that cannot be parsed cannot be searched for secrets.
             Err(Unreplaced::Edit(EditError::NotJson)) if is_success => {
                 return Err(wrong("the response may contain a secret, but is not JSON".into()));
             }
-            // The status says what failed; the text could hold the secret anywhere.
+            // The status describes the failure; the text could hold the secret anywhere.
             Err(Unreplaced::Edit(EditError::NotJson)) => {
                 return Ok(Some(WITHHELD.as_bytes().to_vec()));
             }
@@ -328,7 +328,7 @@ impl Handles {
                     && place.path.matches(judged.url.path())
             })
             .collect();
-        // What a handle begins with needs no escapes in JSON; in a form it has them.
+        // The prefix of a handle needs no escapes in JSON, but in a form it does.
         let is_form = form::is_form(&judged.headers);
         let may_hold = is_form || memchr::memmem::find(body, PREFIX.as_bytes()).is_some();
         if placed.is_empty() || !may_hold {

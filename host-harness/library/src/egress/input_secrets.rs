@@ -158,7 +158,7 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// What a reference leads to: the form's own definitions go before those of the node.
+    /// Target of a reference: the form's own definitions take precedence over those of the node.
     fn referred(&self, reference: &str) -> Option<&'a Value> {
         let pointer = reference.strip_prefix('#')?;
         let shared = || self.shared.get(pointer.strip_prefix("/$defs/")?);

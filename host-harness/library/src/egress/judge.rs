@@ -119,8 +119,8 @@ fn judge_user_agent(headers: &mut HeaderMap, own: &HeaderValue) -> Result<(), St
     }
 }
 
-/// The credential type of the plugin that writes this header, whatever the request and however the
-/// header is spelled.
+/// The credential type of the plugin that writes this header, for any request and any spelling of
+/// the header.
 fn placed_by<'a>(name: &str, placed: &'a BTreeMap<String, CredentialType>) -> Option<&'a str> {
     let asked = canonical(name);
     placed.iter().find_map(|(name, credential_type)| {

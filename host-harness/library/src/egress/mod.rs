@@ -1,5 +1,5 @@
-//! The one way out: every byte that a plugin causes to be sent passes [`Session::send`], and what
-//! the host sends for itself, to get and revoke tokens, passes [`Endpoints::send`].
+//! The only way to the network: every request of a plugin passes [`Session::send`], and the host's
+//! own requests, to get and revoke tokens, pass [`Endpoints::send`].
 //!
 //! | step | where |
 //! | --- | --- |

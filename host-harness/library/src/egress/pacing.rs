@@ -126,7 +126,7 @@ struct State {
     paused: HashMap<Operation, Duration>,
 }
 
-/// What a request does, as far as a service limits it.
+/// Operation of a request, for the rate limits of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
     /// It has a separate limit, at this index.
@@ -190,7 +190,7 @@ impl Pacer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a request does. The first limit that covers it counts.
+    /// Operation of a request. The first limit that covers it counts.
     pub(crate) fn operation(&self, method: &str, path: &str) -> Operation {
         match self.operations.iter().position(|limit| limit.covers(method, path)) {
             Some(at) => Operation::Limited(at),
@@ -398,7 +398,7 @@ mod tests {
         let create = pacer.operation("POST", "/things");
         assert_eq!(pacer.claim(&create, at(3_000)), Some(at(5_000)));
         assert_eq!(pacer.claim(&create, at(8_000)), None);
-        // What is over says nothing any more.
+        // A pause that has ended no longer has any effect.
         pacer.pause(&list, at(20_000), at(1_000));
         assert_eq!(pacer.claim(&create, at(20_000)), None);
     }

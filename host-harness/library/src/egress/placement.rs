@@ -143,7 +143,7 @@ fn write(
     Ok(())
 }
 
-/// What a placement writes, or why it cannot.
+/// Value that a placement writes, or the reason that it cannot.
 fn written(
     placement: &Placement,
     fields: &Map<String, Value>,

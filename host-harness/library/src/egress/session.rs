@@ -42,11 +42,11 @@ use crate::transport::{SentMark, Transport};
 /// Bytes that are read or searched on the executor's own thread.
 const BRIEF: usize = 16 * 1024;
 
-/// What one plugin may do, as approved.
+/// Policy of one plugin, as approved.
 pub(crate) struct Policy {
     pub(crate) plugin: Digest,
     pub(crate) node: String,
-    /// What its requests send unless it sets its own.
+    /// `User-Agent` of its requests unless it sets another one.
     pub(crate) user_agent: HeaderValue,
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) credential_types: BTreeMap<String, CredentialType>,
@@ -78,7 +78,7 @@ impl Policy {
 /// Everything that a request of one execution needs.
 pub(crate) struct Session {
     pub(crate) policy: Arc<Policy>,
-    /// What was granted, less what is withheld.
+    /// Approval by the operator: the granted permissions, less the withheld ones.
     pub(crate) approval: Arc<Approval>,
     /// Where an operator says that the plugin is disabled.
     pub(crate) approvals: Arc<dyn Approvals>,
@@ -102,7 +102,7 @@ pub(crate) struct Session {
     pub(crate) requests: AtomicU32,
     /// Requests beyond the budget.
     pub(crate) over_budget: AtomicU32,
-    /// What requests and answers make the host hold.
+    /// Memory that requests and responses occupy in the host.
     pub(crate) held: Arc<ByteBudget>,
     pub(crate) heavy: Offload,
     pub(crate) process_limits: ProcessLimits,
@@ -303,7 +303,8 @@ impl Session {
                 self.pacing.pacer(&slot.pace, origin, credential.rate_limit.as_ref(), now)
             }));
         }
-        // Which of several slots and origins is used, only the plugin knows: at least the fastest.
+        // Only the plugin determines which of several slots and origins it uses: at least the
+        // fastest.
         let all = pacers.iter().map(|pacer| (pacer.time_for(requests, now), pacer));
         let ((time, alone), pacer) = all.min_by_key(|(times, _)| *times)?;
         (!time.is_zero()).then(|| (time, alone, pacer.in_words()))
@@ -412,7 +413,7 @@ impl Session {
     }
 }
 
-/// What an answer makes the host hold.
+/// Memory that a response occupies in the host, in bytes.
 fn size(response: &Response) -> usize {
     let heads = response.headers.iter().map(|(name, value)| name.len() + value.len());
     response.body.len() + heads.sum::<usize>()

@@ -59,7 +59,7 @@ pub(crate) fn hidden(credential: &Credential, credential_type: &CredentialType) 
 /// A slot of a running execution. Its credential is replaced when it is refreshed.
 pub(crate) struct SlotState {
     pub(super) request: CredentialRequest,
-    /// Whether the credential came with the execution: then no source knows it.
+    /// Whether the credential came with the execution: then no source has it.
     pub(super) is_inline: bool,
     pub(super) pace: PaceKey,
     pub(super) current: RwLock<Arc<SlotCredential>>,

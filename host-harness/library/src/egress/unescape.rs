@@ -69,7 +69,7 @@ impl Map {
         }
     }
 
-    /// What a place of the text came from.
+    /// Source range of a range of the text.
     pub(super) fn source(&self, place: Range<usize>) -> Range<usize> {
         let at = |offset: usize| {
             let after = self.parts.partition_point(|(text, _)| text.end <= offset);

@@ -13,7 +13,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 /// share a credential are paused no longer than this.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// After a refusal by a rate limit there is a wait of at least this, whatever the service says.
+/// Minimum wait after a refusal by a rate limit, even if the service states a shorter one.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 
 /// No service is taken to ask for a longer wait than this, in seconds.

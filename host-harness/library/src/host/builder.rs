@@ -1,4 +1,4 @@
-//! Builds a host: what it runs on, and which services it uses.
+//! Builds a host: its runtime, and the services that it uses.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -69,21 +69,22 @@ impl HostBuilder {
         self
     }
 
-    /// What one call may use, unless the execution says otherwise.
+    /// Limits of one call, unless the execution sets others.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Limits deliveries, events, and what is stored of them. Default: [`TriggerLimits::default`].
+    /// Limits deliveries, events, and the data stored for them. Default:
+    /// [`TriggerLimits::default`].
     #[must_use]
     pub fn trigger_limits(mut self, limits: TriggerLimits) -> Self {
         self.trigger_limits = limits;
         self
     }
 
-    /// What all that this host runs and loads may use together. Default:
+    /// Combined limits of everything that this host runs and loads. Default:
     /// [`ProcessLimits::default`].
     #[must_use]
     pub fn process_limits(mut self, limits: ProcessLimits) -> Self {

@@ -1,4 +1,4 @@
-//! The functions that a guest calls. Each checks what it is given: a guest is foreign code.
+//! The functions that a guest calls. Each validates its arguments: a guest is untrusted code.
 
 use std::time::Duration;
 

@@ -42,13 +42,13 @@ type Finished = (u64, Option<Answered>);
 /// Output that was emitted before the call returned, by item.
 pub(crate) type Emitted = BTreeMap<u32, Vec<OutputRecord>>;
 
-/// What a call leaves behind.
+/// Traces of a call.
 #[derive(Default)]
 pub(crate) struct Traces {
     pub(crate) emitted: Emitted,
     /// Items that ended before the call returned, by position, and the errors of those that failed.
     pub(crate) ended: BTreeMap<u32, Option<ItemError>>,
-    /// Digests of what each item has emitted, by position, where the call was recorded.
+    /// Digests of the records that each item has emitted, by position, if the call was recorded.
     pub(crate) digests: HashMap<u32, DigestParts>,
     /// Why a recorded call did not go on.
     pub(crate) broken: Option<Break>,
@@ -66,17 +66,17 @@ pub struct WorkflowNodeCtx {
     pub(super) observer: Arc<dyn Observer>,
     /// Where this call is recorded.
     journal: Option<Arc<Recorder>>,
-    /// What answers the guest, as far as the call was recorded before.
+    /// Recorded answers for the guest, if the call was recorded before.
     script: Option<Script>,
-    /// What the guest was told when the call was recorded, and has to be told again before anything
-    /// else: tickets, and the answers of those that are requests.
+    /// Completions that were reported to the guest when the call was recorded, and must be reported
+    /// again before any others: tickets, and the answers of those that are requests.
     told: NamedQueue,
     told_answers: HashMap<u64, Answered>,
     /// Why the recorded call does not go on.
     broken: Option<Break>,
     /// Whether the guest runs in a worker: then it sees a new time only where it asks for it.
     is_remote: bool,
-    /// Calls of `emit`, and digests of what each item has emitted.
+    /// Calls of `emit`, and digests of the records that each item has emitted.
     emits: u64,
     emitted_digests: HashMap<u32, DigestParts>,
     cancellation: CancellationToken,
@@ -118,7 +118,7 @@ pub struct WorkflowNodeCtx {
     time: GuestTime,
 }
 
-/// What a context is made of.
+/// Parts of a context.
 pub(crate) struct Parts {
     pub(crate) session: Option<Arc<Session>>,
     pub(crate) principal: Option<Principal>,
@@ -142,7 +142,7 @@ pub(crate) struct Parts {
     pub(crate) computing: Arc<Semaphore>,
 }
 
-/// What part of an execution a call is; `None` where it is all of it.
+/// Part of an execution that a call covers; `None` if the call covers all of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     /// Items that calls before it have finished.
@@ -406,7 +406,7 @@ impl WorkflowNodeCtx {
         self.unbroken(returned).map_err(|error| error.to_string())
     }
 
-    /// What the call leaves behind.
+    /// Traces of the call. Leaves none behind.
     pub(crate) fn take_traces(&mut self) -> Traces {
         Traces {
             emitted: std::mem::take(&mut self.emitted),
@@ -422,14 +422,15 @@ impl WorkflowNodeCtx {
         let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) else {
             return Ok(());
         };
-        // What the guest was told is of no use where it cannot be told the answers.
+        // The order of completions is useless if the answers cannot be replayed.
         if !journal.keeps_contents() {
             return Ok(());
         }
         journal.push(record).map_err(|error| wasmtime::Error::msg(error.reason()))
     }
 
-    /// The guest waits now: for further answers, if it has not taken those that it was told of.
+    /// The guest waits now: for further answers, if it has not taken those that were reported to
+    /// it.
     fn hoard(&self) -> Option<Hoard> {
         let session = self.session.as_ref().filter(|_| !self.answers.is_empty())?;
         session.held.hoard(true);
@@ -554,7 +555,7 @@ impl WorkflowNodeCtx {
         }
     }
 
-    /// What the guest sees of time.
+    /// Time as the guest sees it.
     pub(crate) fn seen(&self) -> Seen {
         Seen { now: self.now, cancelled: self.cancelled, deadline: self.deadline }
     }
@@ -573,8 +574,8 @@ impl WorkflowNodeCtx {
         self.script.is_some()
     }
 
-    /// What a worker answers a guest without asking the host: the seed, the idempotency key of
-    /// each item, and the credentials as the guest sees them.
+    /// Values that a worker returns to a guest without asking the host: the seed, the idempotency
+    /// key of each item, and the credentials as the guest sees them.
     pub(crate) fn known(&self) -> (u64, Vec<String>, &BTreeMap<String, CredentialView>) {
         let items = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
         let keys = (0..items).map(|item| self.idempotency_key(item)).collect();
@@ -650,7 +651,7 @@ impl WorkflowNodeCtx {
     }
 }
 
-/// Bytes of chance: SHA-256 over seed and counter, the same forever, whatever library changes its
+/// Random bytes: SHA-256 over seed and counter. The same forever, even if a library changes its
 /// generator.
 pub(crate) fn draw(seed: u64, drawn: &mut u64, length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length + 32);
@@ -718,7 +719,7 @@ impl WorkflowNodeCtx {
         &self.ends
     }
 
-    /// What the call sends with; `None` in a pure call.
+    /// Session that the call sends requests with; `None` in a pure call.
     pub(crate) fn session(&self) -> Option<&Arc<Session>> {
         self.session.as_ref()
     }

@@ -49,7 +49,7 @@ pub trait WorkflowNodeView: Send {
     fn workflow_node(&mut self) -> WorkflowNodeCtxView<'_>;
 }
 
-/// What the imports work with.
+/// State that the imports work with.
 pub struct WorkflowNodeCtxView<'a> {
     /// The context of the running call.
     pub ctx: &'a mut WorkflowNodeCtx,

@@ -1,4 +1,4 @@
-//! What a guest writes to standard output and standard error. Its end explains a crash.
+//! Standard output and standard error of a guest. The last part explains a crash.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,4 +1,4 @@
-//! What a worker gives up before it reads anything foreign.
+//! Confinement of a worker: privileges that it drops before it reads any untrusted input.
 //!
 //! Each layer holds alone, and each is missing on some systems: user and network namespaces where
 //! the system lets everybody make them, Landlock since Linux 5.13, resource limits and the list of
@@ -25,7 +25,7 @@ const PROCESSOR_TIME: u64 = 600;
 /// Open descriptors: the socket, the code, and what wasmtime opens for a moment.
 const DESCRIPTORS: u64 = 32;
 
-/// What a worker does.
+/// Role of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Validates and compiles components, and checks their documents. Runs no guest code.

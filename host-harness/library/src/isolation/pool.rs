@@ -227,7 +227,7 @@ impl Lease {
     pub(crate) fn give_back(mut self) {
         let Some(worker) = self.worker.take() else { return };
         let mut frame = Vec::new();
-        // What the guest's memory held ends with the execution.
+        // The contents of the guest's memory do not outlive the execution.
         let reset = wire::encode(&wire::ToWorker::Reset, &mut frame)
             .and_then(|()| io::Write::write_all(&mut &worker.stream, &frame));
         if reset.is_ok() {

@@ -22,7 +22,7 @@ const NOT_TAKEN: u64 = 256 * 1024;
 /// other work of the executor.
 const TICKETS: u64 = 16;
 
-/// What a call returned.
+/// Result of a finished call.
 pub(crate) struct Finished {
     pub(crate) returned: Returned,
     /// Linear memory of the instance: now, and when it was made.
@@ -124,7 +124,7 @@ fn unexpected() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the worker sent an unexpected message")
 }
 
-/// Does what an import does, and says what the worker is answered.
+/// Carries out an import call, and returns the answer to the worker.
 async fn answer(
     message: FromWorker,
     context: &mut WorkflowNodeCtx,

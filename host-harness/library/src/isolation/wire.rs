@@ -20,7 +20,7 @@ use crate::plugin::{GuestResult, Invocation, Returned, Stopping};
 
 /// Bytes of a frame's length.
 pub(super) const PREFIX: usize = 4;
-/// What a frame may hold beside the data that [`crate::Limits::host_call`] bounds.
+/// Bytes that a frame may hold in addition to the data that [`crate::Limits::host_call`] bounds.
 pub(super) const OVERHEAD: usize = 1024 * 1024;
 
 /// From the host to a worker.
@@ -136,7 +136,7 @@ impl From<Requested> for Request {
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum FromWorker {
     Compiled(Result<Surface, String>),
-    /// The document and what is wrong with it.
+    /// The document and its problem.
     Checked(Result<(), (String, String)>),
     Loaded(Result<(), String>),
 

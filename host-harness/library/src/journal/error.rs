@@ -31,7 +31,7 @@ pub enum JournalError {
     /// The bytes are not a journal.
     #[error("Cannot read the journal: the file is not a journal")]
     NotAJournal,
-    /// It was written in a format that this version does not know.
+    /// It was written in a format that this version does not support.
     #[error(
         "Cannot read the journal: its format {0} is unknown to this version. Use a newer version"
     )]

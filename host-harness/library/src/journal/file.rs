@@ -28,7 +28,7 @@ impl FileJournals {
         Self(Place::Directory(path.into()))
     }
 
-    /// Keeps one journal, in this file, whatever its name: for a command that records one execution.
+    /// Keeps one journal of any name in this file: for a command that records one execution.
     pub fn single(path: impl Into<PathBuf>) -> Self {
         Self(Place::Single(path.into()))
     }

@@ -168,7 +168,7 @@ fn binding(id: &[u8; ID], number: u64) -> Vec<u8> {
     [RECORD_LABEL, id, &number.to_le_bytes()].concat()
 }
 
-/// What the bytes of a journal hold.
+/// Contents of a journal.
 pub(super) struct Contents {
     pub(super) name: JournalName,
     pub(super) records: Vec<Record>,

@@ -1,9 +1,9 @@
-//! The journal of an execution: all that a guest was told, so that the execution can be continued
-//! after a restart, and replayed without a network.
+//! The journal of an execution: all input of a guest, so that the execution can be continued after
+//! a restart, and replayed without a network.
 //!
-//! A guest is a pure function of its component, its call, and what the host answers. A journal holds
-//! the call, the answers, and the order in which the guest saw them. It is written ahead: an intent is
-//! durable before its request leaves. docs/journal.md describes the guarantees.
+//! A guest is a pure function of its component, its call, and the answers of the host. A journal
+//! holds the call, the answers, and the order in which the guest saw them. It is written ahead: an
+//! intent is durable before its request is sent. docs/journal.md describes the guarantees.
 //!
 //! [`Journals`] begins, reads, and removes journals; a [`JournalStore`] keeps their bytes, which are
 //! sealed. `Recorder` writes one, [`Recording`] is one that was read, and `Script` answers a guest from
@@ -39,7 +39,7 @@ use record::{Record, Start};
 /// How often expired journals are looked for, at most.
 const SWEEP: Duration = Duration::from_secs(3_600);
 
-/// What an execution does when its journal reaches [`JournalLimits::bytes`].
+/// Behavior of an execution when its journal reaches [`JournalLimits::bytes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AtLimit {
@@ -51,7 +51,7 @@ pub enum AtLimit {
     Continue,
 }
 
-/// What a journal keeps.
+/// Options of a journal.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct JournalOptions {
@@ -59,7 +59,7 @@ pub struct JournalOptions {
     /// digests only: it cannot be replayed, and of an execution that was interrupted, the items that
     /// were under way are run again only if none of their requests was unsafe to repeat. Default: true.
     pub store_output: bool,
-    /// What happens at the limit of bytes. Default: the execution is stopped.
+    /// Behavior at the limit of bytes. Default: the execution is stopped.
     pub at_limit: AtLimit,
 }
 

@@ -1,4 +1,4 @@
-//! What a journal is called.
+//! Name of a journal.
 
 use std::fmt;
 use std::str::FromStr;

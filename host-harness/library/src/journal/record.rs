@@ -14,7 +14,7 @@ use crate::execution::Execution;
 use crate::limits::Limits;
 use crate::principal::Principal;
 
-/// What a guest sees of time. It changes only while the guest waits.
+/// Time as a guest sees it. It changes only while the guest waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Seen {
     pub(crate) now: u64,
@@ -41,7 +41,7 @@ pub(crate) enum Record {
     RequestDigest { ticket: u64, digest: [u8; 32] },
     /// A request is about to leave.
     Intent { ticket: u64, repeatable: bool },
-    /// What a request was answered. Its body follows the record.
+    /// Response to a request. Its body follows the record.
     Answer { ticket: u64, answer: Result<Response, SendError> },
     /// The same where contents are not kept.
     AnswerDigest { ticket: u64, status: Option<u16>, maybe_sent: bool, digest: [u8; 32] },
@@ -74,11 +74,11 @@ pub(crate) struct Portion {
     pub(crate) called: bool,
     /// Whether a new instance was made for it.
     pub(crate) fresh: bool,
-    /// What `context.random` follows from.
+    /// Seed of `context.random`.
     pub(crate) seed: u64,
-    /// What the guest sees of time when it begins.
+    /// Time as the guest sees it when it starts.
     pub(crate) seen: Seen,
-    /// What the guest sees of the credentials in the slots.
+    /// Credentials in the slots, as the guest sees them.
     pub(crate) credentials: Vec<(String, CredentialView)>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct ItemEnd {
     pub(crate) http_status: Option<u16>,
 }
 
-/// What is run.
+/// Kind of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {

@@ -155,7 +155,7 @@ impl Recorder {
         }
     }
 
-    /// What a request was answered, as the guest will see it.
+    /// Records the response to a request, as the guest will see it.
     pub(crate) async fn answer(
         &self,
         ticket: u64,

@@ -31,7 +31,7 @@ pub struct Recording {
 #[derive(Clone, Debug)]
 pub(crate) struct RecordedPortion {
     pub(crate) portion: Portion,
-    /// What happened during the call.
+    /// Records of the call.
     records: Range<usize>,
     pub(crate) end: Option<RecordedEnd>,
 }
@@ -246,7 +246,7 @@ impl Recording {
         })
     }
 
-    /// What answers the guest during a call.
+    /// Script that answers the guest during a call.
     pub(crate) fn script(&self, portion: &RecordedPortion, is_offline: bool) -> Script {
         let stopped = portion.end.as_ref().and_then(|end| end.stopped.clone());
         let mut script =
@@ -342,7 +342,7 @@ fn entry(record: &Record) -> Value {
     }
 }
 
-/// Digest of an item, whatever the order of its members.
+/// Digest of an item, independent of the order of its members.
 pub(crate) fn item_digest(item: &Value) -> [u8; 32] {
     fn write(value: &Value, text: &mut String) {
         match value {

@@ -14,7 +14,7 @@ type Named = Option<(u64, Option<Answer>)>;
 /// Tickets that were named, and what the guest saw of time then.
 pub(crate) type NamedQueue = VecDeque<(Option<u64>, Seen)>;
 
-/// What the guest was told during one call.
+/// Recorded input of the guest during one call.
 #[derive(Debug)]
 pub(crate) struct Script {
     requests: HashMap<u64, Requested>,
@@ -30,7 +30,7 @@ pub(crate) struct Script {
     is_offline: bool,
     most_requests: u32,
 
-    /// What the guest has begun, and was not told of.
+    /// Operations that the guest has started and whose completion was not reported to it.
     open: BTreeMap<u64, Open>,
     /// Requests that the guest has made.
     made: u32,
@@ -49,7 +49,7 @@ enum Open {
     Timer(u64),
 }
 
-/// What becomes of a ticket when the journal ends and the execution goes on.
+/// State of a ticket when the journal ends and the execution continues.
 pub(crate) enum Rest {
     /// The answer is in the journal.
     Answered(Answer),
@@ -63,7 +63,7 @@ pub(crate) enum Rest {
 
 /// Next input of the guest.
 pub(crate) enum Told<T> {
-    /// What it was told when the journal was written.
+    /// Input recorded in the journal.
     Recorded(T, Seen),
     /// The journal ends here.
     Ends,
@@ -206,7 +206,7 @@ impl Script {
         self.ends("it waits for an answer").map(|()| Told::Ends)
     }
 
-    /// What the guest sees of time after so many calls of `emit`.
+    /// Time as the guest sees it after so many calls of `emit`.
     pub(crate) fn emitted(&mut self, emits: u64) -> Option<Seen> {
         self.seen.remove(&emits)
     }
@@ -247,8 +247,8 @@ impl Script {
         self.made
     }
 
-    /// What becomes of the open tickets, and what the guest has still to be told of before anything
-    /// else: a host may have been ahead of a guest in a worker.
+    /// State of the open tickets, and the completions that must be reported to the guest before any
+    /// others: a host may have been ahead of a guest in a worker.
     pub(crate) fn into_rest(mut self) -> (Vec<(u64, Rest)>, NamedQueue) {
         let open = std::mem::take(&mut self.open);
         let rest = open.into_iter().map(|(ticket, open)| {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::name::JournalName;
 
-/// Keeps the bytes of journals. What it is given is sealed.
+/// Stores the bytes of journals. The bytes are already sealed.
 #[async_trait]
 pub trait JournalStore: Send + Sync + 'static {
     /// Creates an empty journal and opens it for writing.

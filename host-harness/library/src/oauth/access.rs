@@ -27,7 +27,7 @@ pub(crate) struct Access {
     seen: Arc<Seen>,
 }
 
-/// What was last seen of credentials.
+/// Most recently observed state of credentials.
 #[derive(Default)]
 struct Seen {
     /// Connections that the service has refused and that are not noted as working again.
@@ -349,7 +349,7 @@ impl CredentialSource for Access {
 /// Bits of a revision that count what is stored; those above count what was read by reference.
 const STORED: u32 = 32;
 
-/// What the store counts of a revision that was given out.
+/// Part of a supplied revision that counts changes in the store.
 fn stored_revision(revision: u64) -> u64 {
     revision & ((1 << STORED) - 1)
 }

@@ -32,7 +32,7 @@ struct Claims<'a> {
 ///
 /// # Errors
 ///
-/// What is wrong with the key, without any of it.
+/// Description of the problem with the key, without any part of the key.
 pub(super) fn assertion(
     key: &Secret,
     key_id: Option<&str>,

@@ -15,7 +15,7 @@ use crate::credential::{
 use crate::egress::Endpoints;
 use crate::secret::Secret;
 
-/// What access, connection, and renewal share. None of them changes anything of it but the store.
+/// State that access, connection, and renewal share. They modify nothing in it except the store.
 pub(crate) struct Backend {
     pub(crate) store: Arc<dyn CredentialStore>,
     pub(crate) endpoints: Endpoints,
@@ -31,8 +31,8 @@ pub(crate) struct NoEvents;
 
 impl CredentialEvents for NoEvents {}
 
-/// What a token endpoint is asked when a credential is connected. An enum and not a closure, so that
-/// engines can spawn what asks.
+/// Request to a token endpoint when a credential is connected. An enum and not a closure, so that
+/// engines can spawn the task that sends the request.
 #[derive(Clone, Copy)]
 pub(super) enum TokenQuestion<'a> {
     /// Tokens for an authorization code.
@@ -42,7 +42,7 @@ pub(super) enum TokenQuestion<'a> {
 }
 
 impl Backend {
-    /// Workflows that have named a credential. Empty if the store does not know them.
+    /// Workflows that have named a credential. Empty if the store does not have it.
     pub(super) async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
         let CredentialId { tenant, name } = credential.into();
         let listed = self.store.list().await.unwrap_or_default();
@@ -121,7 +121,7 @@ impl Backend {
         }
     }
 
-    /// Full jitter over growing steps, or what the service asks for.
+    /// Full jitter over growing steps, or the pause that the service asks for.
     pub(super) fn pause(&self, attempt: u32, refusal: &Refusal) -> Duration {
         let Timing { first_pause, longest_pause, .. } = self.timing;
         let step = first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(8));

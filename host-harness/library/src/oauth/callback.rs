@@ -1,5 +1,5 @@
-//! The answer to an authorization request (RFC 6749 section 4.1.2, RFC 9207): foreign text, read
-//! once.
+//! The response to an authorization request (RFC 6749 section 4.1.2, RFC 9207): untrusted text,
+//! read once.
 
 use url::Url;
 
@@ -14,7 +14,7 @@ pub(crate) struct Callback {
     state: Secret,
 }
 
-/// What a callback says, once its state was found to be ours.
+/// Result of a callback whose state is one that this host issued.
 pub(crate) enum CallbackResult {
     Code(Secret),
     /// The service's error, by its name.
@@ -72,7 +72,7 @@ impl Callback {
         only(&self.url, "iss")
     }
 
-    /// What it says.
+    /// Result that the callback carries.
     ///
     /// # Errors
     ///

@@ -27,20 +27,20 @@ use crate::secret::Secret;
 pub struct Authorization {
     /// Where to send the person's browser.
     pub url: Url,
-    /// What names this authorization; the callback carries it.
+    /// Identifier of this authorization; the callback carries it.
     pub state: String,
-    /// What is asked for, in words.
+    /// Requested permissions.
     pub rights: Vec<Right>,
-    /// Of these, what the connection that is to be replaced does not have yet.
+    /// Requested permissions that the connection to be replaced does not have yet.
     pub added: Vec<String>,
-    /// What a person should know before going on.
+    /// Warnings to show before the person continues.
     pub warnings: Vec<String>,
 }
 
 /// The service is asked at least so often whether the person has entered the code.
 const LONGEST_POLL: Duration = Duration::from_secs(60);
 
-/// What a person does on any device to connect a credential (RFC 8628 section 3.2).
+/// Steps for a person to connect a credential on any device (RFC 8628 section 3.2).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeviceAuthorization {
@@ -52,12 +52,12 @@ pub struct DeviceAuthorization {
     pub complete_url: Option<Url>,
     /// How long the code is accepted.
     pub expires_in: Duration,
-    /// What is asked for, in words.
+    /// Requested permissions.
     pub rights: Vec<Right>,
 }
 
 impl DeviceAuthorization {
-    /// What a person may be shown of what the service has issued, which is foreign text.
+    /// Displayable part of the codes that the service issued. Their text is untrusted.
     fn of(codes: &DeviceCodes, rights: Vec<Right>) -> Result<Self, ConnectError> {
         /// Bytes of an address.
         const ADDRESS: usize = 2_048;
@@ -87,7 +87,7 @@ impl DeviceAuthorization {
     }
 }
 
-/// What an authorization needs to be finished.
+/// Data needed to finish an authorization.
 pub(super) struct Pending {
     pub(super) plugin: Plugin,
     pub(super) order: ConnectOrder,
@@ -140,7 +140,7 @@ impl Connector {
             .approved(plugin.digest(), &described.name, &authorize, None)
             .await
             .map_err(ConnectError::Refused)?;
-        // The browser goes there, which knows no mapped origins.
+        // The browser goes there, and mapped origins do not apply to a browser.
         if !authorize.origin.is_https() {
             let problem = "the authorization endpoint is not an https URL".to_owned();
             return Err(ConnectError::Refused(problem));

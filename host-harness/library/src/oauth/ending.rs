@@ -17,12 +17,12 @@ use crate::credential::{
 use crate::error::chain;
 use crate::plugin::Plugin;
 
-/// What became of a token when its credential was disconnected.
+/// Result of revoking a token when its credential was disconnected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Revoked {
     /// `access_token` or `refresh_token`.
     pub token: String,
-    /// Why the service did not take it back; `None` where it says that it did.
+    /// Why the service did not revoke it; `None` if the service confirmed the revocation.
     pub failed: Option<String>,
 }
 

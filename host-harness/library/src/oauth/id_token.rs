@@ -12,12 +12,12 @@ const LONGEST: usize = 64 * 1024;
 /// How far clocks may be apart, in seconds.
 const CLOCKS: u64 = 300;
 
-/// What an ID token is held against.
+/// Expected claims of an ID token.
 pub(crate) struct Expected<'a> {
     /// Who may have issued it; empty for anybody.
     pub(crate) issuers: &'a [String],
     pub(crate) client_id: &'a str,
-    /// What was sent; an answer that has one has this one.
+    /// Nonce that was sent. A `nonce` claim in the response must match it.
     pub(crate) nonce: Option<&'a str>,
     /// Seconds since 1970.
     pub(crate) now: u64,

@@ -11,7 +11,7 @@ use url::Url;
 use super::callback::LONGEST;
 use super::page::{self, Page};
 
-/// How long one connection may take to say what it wants.
+/// Maximum time for one connection to send its request.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a person may take at the service.
 pub const WAITING: Duration = Duration::from_secs(120);
@@ -68,13 +68,13 @@ impl Loopback {
         Ok(Self { listener, redirect })
     }
 
-    /// What to send the service as redirect URL.
+    /// Redirect URL to send to the service.
     pub fn redirect_url(&self) -> &Url {
         &self.redirect
     }
 
-    /// Waits for the callback. Whatever else connects is answered and let go; what is slow is cut
-    /// off.
+    /// Waits for the callback. Any other connection receives a response and is closed; a slow one
+    /// is cut off.
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ pub struct Timing {
     pub attempts: u32,
     /// The pause after the first attempt; the next ones double it.
     pub first_pause: Duration,
-    /// No pause is longer, whatever the service asks for.
+    /// Maximum pause, even if the service asks for a longer one.
     pub longest_pause: Duration,
     /// How long nobody asks again after the service has refused for good.
     pub after_refusal: Duration,
@@ -65,7 +65,7 @@ impl Default for Timing {
     }
 }
 
-/// Who wants something done to a credential, as the engine knows them.
+/// The user who requests an operation on a credential, as identified by the engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actor {
     /// Who it is. Nobody reaches anything of another tenant.
@@ -115,8 +115,8 @@ pub trait CredentialEvents: Send + Sync + 'static {
         let _ = event;
     }
 
-    /// It was found that only a person can make it work again: the service has refused it, or what
-    /// would renew it. One that was only refused is still tried at its next use.
+    /// The credential cannot work again without a person: the service has rejected it, or the token
+    /// that would renew it. One that was only rejected is still tried at its next use.
     async fn needs_reconnect(&self, event: &CredentialEnded) {
         let _ = event;
     }
@@ -145,7 +145,7 @@ impl CredentialManager {
         }))
     }
 
-    /// What supplies credentials to executions.
+    /// Access control that supplies credentials to executions.
     pub(crate) fn access(&self) -> Access {
         self.0.access.clone()
     }
@@ -166,8 +166,8 @@ impl CredentialManager {
         self.0.renewer.settle().await;
     }
 
-    /// Changes what belongs to a credential's name. Another mode wipes the secrets of all its
-    /// connections: each has to be connected again.
+    /// Changes the head of a credential. Another mode wipes the secrets of all its connections:
+    /// each has to be connected again.
     ///
     /// # Errors
     ///
@@ -189,12 +189,12 @@ impl CredentialManager {
         self.0.backend.store.change(&id, change).await
     }
 
-    /// Workflows that have named a credential. Empty if the store does not know them.
+    /// Workflows that have named a credential. Empty if the store does not have it.
     pub async fn dependants(&self, credential: impl Into<CredentialId>) -> Vec<Dependant> {
         self.0.backend.dependants(credential).await
     }
 
-    /// Begins an authorization: what to show the person, and where to send them.
+    /// Begins an authorization. Returns the text to show the person, and the URL to open.
     ///
     /// # Errors
     ///
@@ -350,8 +350,8 @@ impl CredentialManager {
         self.0.connector.keep(connection, by).await
     }
 
-    /// Lets a connection go that shall not be kept: asks the service to revoke what it has just
-    /// given, where there is a way.
+    /// Discards a connection that is not to be kept. Asks the service to revoke the tokens that it
+    /// has just issued, if it supports that.
     pub async fn discard(&self, connection: NewConnection) {
         self.0.connector.discard(connection).await
     }

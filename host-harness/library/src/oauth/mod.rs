@@ -109,7 +109,7 @@ pub enum ConnectError {
     OtherType {
         /// Its name.
         name: String,
-        /// What it is.
+        /// Its credential type.
         is: String,
     },
     /// No redirect URL was given.

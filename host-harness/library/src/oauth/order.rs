@@ -1,4 +1,4 @@
-//! What is to be connected, checked as far as it can be before anybody is asked anything.
+//! Order to connect a credential, validated as far as possible before anybody is asked anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::egress::EndpointCaller;
 use crate::plugin::Plugin;
 use crate::principal::{Principal, User};
 
-/// What is to be connected.
+/// Order to connect a credential.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectOrder {
     /// Its name, for good.
@@ -43,8 +43,9 @@ pub struct ConnectOrder {
     /// The form. An engine may fill in the app's client id and secret itself, so that a user only
     /// presses Connect.
     pub form: CredentialForm,
-    /// Where the host reads secrets of the form that are kept elsewhere. They are read once now, to
-    /// check them, and not stored. For operators: never pass on what a user of an engine has sent.
+    /// References to secrets of the form that are stored elsewhere. They are read once now, to
+    /// check them, and not stored. For operators: never pass on references from a user of an
+    /// engine.
     pub references: BTreeMap<String, SecretReference>,
     /// Which rights to ask for.
     pub ask: AskFor,
@@ -69,14 +70,14 @@ impl ConnectOrder {
     }
 }
 
-/// A form that was checked, and what follows from it.
+/// A checked form, with the values derived from it.
 pub(crate) struct Draft {
     pub(crate) form: CredentialForm,
     /// Secrets of the form that are kept elsewhere.
     pub(crate) references: BTreeMap<String, SecretReference>,
     pub(crate) configuration: crate::description::Configuration,
     pub(crate) asked: Vec<String>,
-    /// What is to be replaced.
+    /// Existing connection to replace.
     pub(crate) before: Option<Stored>,
 }
 
@@ -144,7 +145,7 @@ impl Connector {
         let has_covering = asked.iter().any(|scope| covers(scope).is_some());
         let mut all: BTreeSet<String> = asked.into_iter().collect();
         if has_covering && !lacking.is_empty() {
-            // An app of this kind knows only rights that stand for all others.
+            // An app of this kind has only rights that stand for all others.
             let everything = described
                 .scopes
                 .iter()
@@ -213,7 +214,7 @@ impl Connector {
             (Err(error), _) => return Err(error.into()),
         };
         let mut form = order.form.clone();
-        // What was given replaces a reference of the same name.
+        // A value given directly replaces a reference of the same name.
         let mut references = order.references.clone();
         references.retain(|name, _| !form.secrets.contains_key(name));
         if !references.is_empty() {

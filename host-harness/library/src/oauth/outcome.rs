@@ -1,5 +1,5 @@
-//! A connection that works but is not stored yet: what was granted and what is missing, its
-//! account, and whether to store or discard it.
+//! A connection that works but is not stored yet: its granted and missing permissions, its account,
+//! and whether to store or discard it.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ use crate::description::{CredentialType, Grant};
 use crate::plugin::Plugin;
 use crate::principal::Principal;
 
-/// One thing by which the account is another than before.
+/// Difference between the previous account and the new one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The claim.
     pub what: String,
-    /// What it was.
+    /// Previous value.
     pub was: String,
-    /// What it is now.
+    /// New value.
     pub is: String,
 }
 
@@ -42,16 +42,16 @@ pub struct NewConnection {
     plugin: Plugin,
     /// The account at the service.
     pub identity: Map<String, Value>,
-    /// What was granted, in words; empty where the grant has no scopes.
+    /// Granted permissions; empty if the grant has no scopes.
     pub granted: Vec<Right>,
-    /// What was asked for and not granted.
+    /// Permissions that were requested and not granted.
     pub missing: Vec<Right>,
-    /// Actions that will not work, each with what it lacks.
+    /// Actions that will not work, each with the permissions that it lacks.
     pub blocked: Vec<(String, Vec<String>)>,
     /// How the account or user differs from the one from before. Unless this is empty, it is kept
     /// only once somebody has confirmed it.
     pub other_account: Vec<Difference>,
-    /// What a person should know.
+    /// Warnings for the person who connects.
     pub warnings: Vec<String>,
     confirmed: bool,
     /// Who has connected it, and alone can keep it.
@@ -59,7 +59,7 @@ pub struct NewConnection {
 }
 
 impl NewConnection {
-    /// Somebody has seen that this is another account or user than before, and wants it so.
+    /// Confirms that the account or user may differ from the previous one.
     pub fn confirm_other_account(&mut self) {
         self.confirmed = true;
     }
@@ -151,7 +151,7 @@ impl Connector {
         self.backend.store.set_identity(key, stored.connection.revision, identity).await
     }
 
-    /// Puts together what is to be kept, and what a person has to know about it.
+    /// Assembles the connection to store, and the information to show the person.
     pub(crate) async fn connection(
         &self,
         plugin: &Plugin,
@@ -221,7 +221,7 @@ impl Connector {
             .unwrap_or_default();
         let replacing = before.as_ref().map(|before| before.connection.revision);
         let is_oauth = granted.is_some();
-        // What a test has found out about a secret says nothing about the next one.
+        // Test results for the old secret do not apply to the new one.
         let credential = NewCredential {
             head: Head {
                 tenant: by.principal.tenant.clone(),

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-/// What the page says.
+/// Contents of the page.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// One line.

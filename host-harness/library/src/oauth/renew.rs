@@ -374,7 +374,7 @@ fn grace(credential_type: &CredentialType) -> Option<Duration> {
     credential_type.grant.refresh_grace_ms().map(Duration::from_millis)
 }
 
-/// What is written down of new tokens. The old refresh token stays where no new one came.
+/// Changes to store for new tokens. Keeps the old refresh token if the service issued no new one.
 pub(crate) fn renewal(stored: &Stored, tokens: Tokens, now: u64) -> Renewal {
     let mut secrets = stored.secrets.clone();
     secrets.insert("access_token".to_owned(), tokens.access_token);

@@ -1,4 +1,5 @@
-//! Scopes in words: what they allow, for which actions, and what lacks where not all was granted.
+//! Scopes in words: the access that they allow, the actions that need them, and the effect of
+//! missing ones.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::near;
 pub struct Right {
     /// Its name at the service.
     pub scope: String,
-    /// What it allows.
+    /// Description of the access that it allows.
     pub description: String,
     /// Whether it only reads, where that is known.
     pub access: Option<Access>,
@@ -20,17 +21,17 @@ pub struct Right {
     pub actions: Vec<String>,
 }
 
-/// What is to be asked for.
+/// Scopes to request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AskFor {
-    /// What the form says.
+    /// Scopes given by the form.
     #[default]
     Form,
     /// Reading, or reading and changing.
     Access(Access),
     /// These scopes.
     Scopes(Vec<String>),
-    /// What these actions and triggers need.
+    /// Scopes that these actions and triggers need.
     Actions(Vec<String>),
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn needed<'a>(
         .collect()
 }
 
-/// Whether `scope` is among what was granted, by its name or by one that covers it.
+/// Whether `scope` was granted, by its name or by one that covers it.
 pub(crate) fn is_granted(
     credential_type: &CredentialType,
     granted: &[String],
@@ -72,7 +73,7 @@ pub(crate) fn is_granted(
     })
 }
 
-/// What an action needs and was not granted.
+/// Scopes that an action needs and that were not granted.
 pub(crate) fn lacking(
     description: &Description,
     credential_type: &CredentialType,
@@ -110,7 +111,8 @@ pub(crate) fn in_words(
     scopes.iter().map(right).collect()
 }
 
-/// The actions and triggers that cannot be run with what was granted, each with what it lacks.
+/// The actions and triggers that cannot run with the granted scopes, each with the scopes that it
+/// lacks.
 pub(crate) fn blocked(
     description: &Description,
     credential_type: &CredentialType,

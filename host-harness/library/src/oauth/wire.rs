@@ -36,10 +36,10 @@ type Client = oauth2::Client<
     EndpointSet,
 >;
 
-/// What a service issues to a device.
+/// Codes that a service issues to a device.
 pub(crate) type DeviceCodes = oauth2::StandardDeviceAuthorizationResponse;
 
-/// A person is waited for so long at most, whatever the service says.
+/// Maximum wait for a person, even if the service allows a longer one.
 pub(crate) const LONGEST_DEVICE_CODE: Duration = Duration::from_secs(30 * 60);
 
 /// New tokens.
@@ -63,7 +63,7 @@ pub(crate) struct Refusal {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusalKind {
-    /// A rule of this host forbids it, or what is stored does not suffice.
+    /// A rule of this host forbids it, or the stored data is not sufficient.
     Denied,
     /// Nothing left this machine.
     NotSent,
@@ -187,7 +187,7 @@ impl Wire<'_> {
         }
     }
 
-    /// Revokes a token (RFC 7009). That the service does not know it is success.
+    /// Revokes a token (RFC 7009). A token that the service does not recognize counts as revoked.
     pub(crate) async fn revoke(&self, name: &str, token: &Secret) -> Result<(), Refusal> {
         let url = self.configuration.oauth.as_ref().and_then(|oauth| oauth.revoke_url.clone());
         let url = url.ok_or_else(|| denied("the service does not support revocation"))?;
@@ -348,8 +348,8 @@ fn denied(reason: impl ToString) -> Refusal {
     Refusal { kind: RefusalKind::Denied, reason: reason.to_string(), retry_after: None }
 }
 
-/// What a service may say in an error, as a person may read it: it is foreign text, and may give
-/// back what it was sent.
+/// Error of a service in a form that is safe to display. Its text is untrusted and may repeat data
+/// that was sent to the service.
 fn refused(error: &str, status: Option<u16>) -> Refusal {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
     let known = !error.is_empty() && error.len() <= 60 && error.chars().all(word);

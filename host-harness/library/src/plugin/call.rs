@@ -22,7 +22,7 @@ use crate::json::Measure;
 use crate::limits::{ProcessLimits, exceeded};
 use crate::offload::Stop;
 
-/// After the deadline or a cancellation a guest has so long to return what it has.
+/// Time for a guest to return its results after the deadline or a cancellation.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A context that can send nothing, for `describe` and `configure`. The guest may return so many
@@ -101,7 +101,7 @@ impl MemoryLimit {
         self.refused
     }
 
-    /// Why a call was stopped: for want of memory, where that was refused.
+    /// Why a call was stopped: lack of memory, if memory was refused.
     pub(crate) fn explain(&self, cause: String) -> String {
         if !self.refused {
             return cause;
@@ -324,7 +324,7 @@ impl Instance {
         let state = store.data_mut();
         context.number_tickets_after(state.node.last_ticket());
         state.node = context;
-        // What it wrote during the last call explains nothing of this one.
+        // Output of the last call does not explain a failure of this one.
         drop(state.written.take());
         store.set_hostcall_fuel(host_call);
         let (returned, ended) =
@@ -335,7 +335,7 @@ impl Instance {
         }
     }
 
-    /// Linear memory above what the instance began with, in bytes.
+    /// Growth of linear memory since the instance was created, in bytes.
     pub(super) fn memory_growth(&self) -> usize {
         match self {
             Self::Local(local) => local.store.data().memory.total - local.initial,
@@ -389,7 +389,7 @@ fn over(context: &WorkflowNodeCtx) -> impl Future<Output = String> + use<> {
 }
 
 /// The result of a call, unless its plugin was disabled meanwhile: a guest may return before
-/// anybody has looked.
+/// anybody has checked.
 fn unless_disabled<T>(
     context: &WorkflowNodeCtx,
     result: Result<T, Stopping>,

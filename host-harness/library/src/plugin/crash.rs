@@ -1,6 +1,6 @@
-//! Explains why a guest was stopped: the panic message, what it wrote, and which functions ran.
+//! Explains why a guest was stopped: the panic message, its output, and the functions that ran.
 //!
-//! All of it is foreign text. It is bounded and escaped, and credentials are taken out of it.
+//! All of it is untrusted text. It is bounded and escaped, and credentials are removed.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::WasmBacktrace;
@@ -23,11 +23,11 @@ const FUNCTIONS: (usize, usize) = (20, 200);
 /// part begins is not in the shown part.
 const HELD: usize = 4;
 
-/// What a guest left behind when it was stopped.
+/// State of a guest when it was stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Crash {
-    /// The end of what the guest wrote to standard output and standard error: at most
+    /// The last part of the guest's standard output and standard error: at most
     /// [`Limits::guest_output`] bytes. Text of the plugin, with control characters escaped and
     /// credentials removed.
     pub output: String,
@@ -36,11 +36,11 @@ pub struct Crash {
     pub functions: Vec<String>,
 }
 
-/// Why a guest was stopped, as the process that ran it knows.
+/// Why a guest was stopped, as reported by the process that ran it.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Stop {
     cause: String,
-    /// The guest ended itself, and knows why better than its host does.
+    /// The guest ended itself, and its own message is better than that of its host.
     is_own: bool,
     functions: Vec<String>,
     output: Vec<u8>,
@@ -79,7 +79,7 @@ impl Stop {
 
     /// With what the guest has written, and the memory that it was refused.
     pub(crate) fn explained(mut self, memory: &MemoryLimit, written: &Written) -> Self {
-        // A guest that gets no memory knows only that.
+        // A guest that is refused memory cannot report any other reason.
         self.is_own &= !memory.was_refused();
         self.cause = memory.explain(self.cause);
         self.output = written.take();
@@ -186,8 +186,8 @@ fn is_runtime(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
 }
 
-/// What a guest said when it gave up: the message of a panic or of an exception that nothing
-/// caught, or else the last line.
+/// Message of a guest that gave up: that of a panic or an uncaught exception, or else the last
+/// line.
 fn own_words(output: &str) -> Option<String> {
     let lines: Vec<&str> = output.lines().filter(|line| !says_nothing(line)).collect();
     // Python: a traceback, and the exception on the first line that is not indented. The runtime of
@@ -208,7 +208,7 @@ fn own_words(output: &str) -> Option<String> {
     last.iter().rfind(|line| !line.trim().is_empty()).map(|line| (*line).to_owned())
 }
 
-/// Lines that runtimes write below the reason, whatever it is.
+/// Lines that runtimes write below the reason, for any reason.
 fn says_nothing(line: &str) -> bool {
     line.starts_with("note: run with `RUST_BACKTRACE")
         || line.starts_with("Redirecting call to abort() to mozalloc_abort")

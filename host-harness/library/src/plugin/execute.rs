@@ -139,11 +139,11 @@ pub(super) struct Run<'a> {
     pub(super) recorded_items: usize,
     /// Whether its journal says that it has ended.
     has_ended: bool,
-    /// What is recorded of the next call, as far as it is known.
+    /// Record of the next call, as far as it is known.
     portion_record: Option<PortionRecord>,
 }
 
-/// What a run calls.
+/// Target that a run calls.
 struct Target {
     version: u32,
     ports: BTreeSet<String>,
@@ -379,7 +379,7 @@ impl<'a> Run<'a> {
         Ok(outcomes)
     }
 
-    /// One outcome for each item of a portion, and what is recorded of it.
+    /// One outcome for each item of a portion, and its record.
     fn put_together(
         &mut self,
         first: u32,
@@ -430,8 +430,8 @@ impl<'a> Run<'a> {
         (outcomes, ends)
     }
 
-    /// What is wrong with each item. Takes time with items and form, but no longer than the call
-    /// would have.
+    /// Problems with each item. The time grows with the items and the form, but does not exceed the
+    /// time that the call would have.
     fn problems(
         &self,
         items: Vec<Value>,

@@ -1,4 +1,4 @@
-//! What follows from the schema of the parameters of an action or a trigger.
+//! Forms compiled from the parameter schemas of actions and triggers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

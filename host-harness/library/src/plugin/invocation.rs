@@ -41,10 +41,10 @@ pub(crate) enum Invocation {
     Poll(Subscription, Option<String>),
 }
 
-/// What `execute` returns.
+/// Results that `execute` returns.
 pub(crate) type GuestResults = Result<Vec<Result<Vec<OutputItem>, Error>>, Error>;
 
-/// What an export has returned.
+/// Return value of an export.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) enum Returned {
     Nothing,

@@ -67,7 +67,7 @@ pub struct Plugin {
     /// The approval that was found to grant all of it.
     checked: Arc<Mutex<Option<Arc<Approval>>>>,
     forms: Arc<Forms>,
-    /// What every execution may do at most.
+    /// Policy of every execution.
     policy: Arc<Policy>,
 }
 
@@ -108,17 +108,17 @@ impl Plugin {
         self.digest
     }
 
-    /// What it imports and exports.
+    /// Imports and exports of the component.
     pub fn surface(&self) -> &Surface {
         &self.surface
     }
 
-    /// What it says about itself.
+    /// Description that the plugin returned.
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// What it asks an operator for.
+    /// Permissions that the plugin requests from an operator.
     pub fn grant_request(&self) -> &GrantRequest {
         &self.request
     }
@@ -155,7 +155,7 @@ impl Plugin {
         self.description.trigger(name).ok_or_else(|| unknown("trigger", name, known()))
     }
 
-    /// Records that an operator grants what this component asks for.
+    /// Records that an operator grants the permissions that this component requests.
     ///
     /// # Errors
     ///
@@ -164,7 +164,8 @@ impl Plugin {
         self.approve_without(Withheld::default(), approved_by).await
     }
 
-    /// Records that an operator grants what this component asks for, less what is withheld.
+    /// Records that an operator grants the permissions that this component requests, less the
+    /// withheld ones.
     ///
     /// # Errors
     ///
@@ -178,8 +179,9 @@ impl Plugin {
         self.approve_with(Servers::default(), withheld, approved_by).await
     }
 
-    /// Records that an operator grants what this component asks for, less what is withheld, with the
-    /// origins that the operator has chosen for its servers. Other origins need another approval.
+    /// Records that an operator grants the permissions that this component requests, less the
+    /// withheld ones, with the origins that the operator has chosen for its servers. Other origins
+    /// need another approval.
     ///
     /// # Errors
     ///
@@ -204,8 +206,8 @@ impl Plugin {
         Ok(self.shared.approvals.record(approval).await.map_err(Cause::from)?)
     }
 
-    /// What this component asks for beyond the latest approval of its node: `None` when there is no
-    /// approval at all.
+    /// Permissions that this component requests beyond the latest approval of its node: `None` if
+    /// there is no approval at all.
     ///
     /// # Errors
     ///
@@ -224,7 +226,7 @@ impl Plugin {
         self.approval().await.map(drop)
     }
 
-    /// The approval of this component, with what is withheld.
+    /// The approval of this component, with the withheld permissions.
     ///
     /// # Errors
     ///
@@ -243,8 +245,8 @@ impl Plugin {
             );
             let latest =
                 self.shared.approvals.latest(&self.request.node).await.map_err(Cause::from)?;
-            // What was withheld from the last build is withheld from this one, as far as it still
-            // asks for it.
+            // Permissions withheld from the last build are withheld from this one, as far as it
+            // still requests them.
             let latest = latest.as_deref();
             let mut withheld = latest.map(|latest| latest.withheld.clone()).unwrap_or_default();
             withheld.restrict(&self.request);
@@ -306,13 +308,13 @@ impl Plugin {
         Ok(approval)
     }
 
-    /// What follows from the fields of a credential: where it may be sent, and for OAuth the
-    /// endpoints and scopes.
+    /// Configuration derived from the fields of a credential: where it may be sent, and for OAuth
+    /// the endpoints and scopes.
     ///
     /// # Errors
     ///
-    /// When the plugin is not approved, a field is wrong, or the plugin answers outside of what it
-    /// describes.
+    /// When the plugin is not approved, a field is invalid, or the result of the plugin is outside
+    /// its description.
     pub async fn configure(
         &self,
         credential_type: &str,
@@ -384,8 +386,9 @@ impl Plugin {
             .map_err(|error| Error::refused_by("a document of it cannot be read", error))
     }
 
-    /// Makes a credential of what a user has entered into the form of a credential type, for an
-    /// engine that stores credentials itself. Sends nothing; [`Plugin::test_credential`] tests it.
+    /// Creates a credential from the values that a user has entered into the form of a credential
+    /// type, for an engine that stores credentials itself. Sends nothing;
+    /// [`Plugin::test_credential`] tests it.
     ///
     /// # Errors
     ///
@@ -564,8 +567,8 @@ impl Plugin {
         Ok(items.iter().map(|item| form.problems(item)).collect())
     }
 
-    /// What follows from the schema of the parameters of an action or a trigger; found out once, and
-    /// again when other forms have taken its place.
+    /// Compiled form of the parameters of an action or a trigger. Compiled on first use, and again
+    /// after other forms have evicted it.
     fn form(&self, of: &FormOf) -> Result<Arc<CompiledForm>, Error> {
         if let Some(known) = self.forms.get(of) {
             return Ok(known);
@@ -646,7 +649,7 @@ impl Plugin {
         Ok(self.session(execution, Some(&action.slots), observer).await?.context)
     }
 
-    /// Makes an instance and drops it: what every call costs before the guest runs. For
+    /// Creates an instance and drops it: the cost of every call before the guest runs. For
     /// measurements and to warm up.
     ///
     /// # Errors

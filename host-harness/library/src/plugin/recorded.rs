@@ -23,13 +23,13 @@ use crate::journal::{JournalError, JournalName, Journals, Recorder, Recording};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Resume {
-    /// Receives what happens. Earlier activity is reported again: output is emitted again from the
-    /// first item on.
+    /// Receives events of the execution. Earlier activity is reported again: output is emitted
+    /// again from the first item on.
     pub observer: Arc<dyn Observer>,
     /// Ends it from outside.
     pub cancellation: CancellationToken,
-    /// The items that the execution was run with: needed where the journal keeps digests only, and
-    /// otherwise compared with what it keeps.
+    /// The items that the execution was run with. Required if the journal keeps only digests;
+    /// otherwise they are compared with the journal.
     pub items: Option<Vec<Value>>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Resume {
     }
 }
 
-/// What a replay has found.
+/// Result of a replay.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Replay {
@@ -262,7 +262,7 @@ impl Plugin {
         Ok((recording, recorder))
     }
 
-    /// A run of what was recorded.
+    /// A run of a recording.
     async fn run_of(
         &self,
         recording: &Recording,

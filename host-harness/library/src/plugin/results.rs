@@ -1,5 +1,5 @@
-//! What a guest returns, before anything of it is kept: one result per item, known ports, JSON, within
-//! the limits.
+//! Checks of the results that a guest returns, before anything of them is kept: one result per
+//! item, known ports, valid JSON, within the limits.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::execution::{ItemError, OutputRecord, weight, weight_of_error};
 use crate::json::Measure;
 use crate::limits::{Limits, RECORD_OVERHEAD, too_much_output};
 
-/// What a guest returns for an item.
+/// Result that a guest returns for an item.
 pub(crate) type GuestResult = Result<Vec<OutputItem>, GuestError>;
 
 /// Result of each item.

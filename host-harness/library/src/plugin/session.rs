@@ -1,4 +1,4 @@
-//! What one execution works with: its slots filled, its limits, its way out.
+//! State of one execution: its filled slots, its limits, and its network access.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::principal::Principal;
 
 type Slots = BTreeMap<String, SlotUse>;
 
-/// What fills a slot of an execution.
+/// Source of the credential that fills a slot of an execution.
 #[derive(Clone, Copy)]
 enum Given<'a> {
     /// The credential of this name, from the host's source.
@@ -37,7 +37,7 @@ enum Given<'a> {
     Inline(&'a Credential),
 }
 
-/// What fills the slots of an execution.
+/// Sources of the credentials that fill the slots of an execution.
 fn given(execution: &Execution) -> impl Iterator<Item = (&str, Given<'_>)> {
     let stored = execution.credentials.iter();
     let stored = stored.map(|(slot, name)| (slot.as_str(), Given::Stored(name)));
@@ -204,8 +204,9 @@ impl Plugin {
         action.map(|action| action.output.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// What idempotency keys follow from, beside the item: an execution that is repeated by the same
-    /// principal with the same credentials has the same ones, and nobody else can make them.
+    /// Value that idempotency keys are derived from, in addition to the item. An execution that the
+    /// same principal repeats with the same credentials has the same keys, and nobody else can
+    /// derive them.
     fn repetition(&self, execution: &Execution, id: &str) -> String {
         let Principal { tenant, user } = &execution.context.actor;
         let node = &self.description.node.name;
@@ -318,8 +319,8 @@ impl Plugin {
                 )));
             }
         }
-        // What was stored is checked again: the description may have become narrower since, and an
-        // operator may have chosen other servers.
+        // A stored configuration is checked again: the description may have become narrower since,
+        // and an operator may have chosen other servers.
         let credential_type =
             &at_servers(credential_type, &credential.fields, approval).map_err(unusable)?;
         crate::description::check_configuration(credential_type, &credential.configuration)
@@ -377,7 +378,7 @@ impl Plugin {
     }
 }
 
-/// A credential type as it is for a credential with these fields, whose servers must be those that the
+/// The credential type for a credential with these fields, whose servers must be those that the
 /// operator has chosen.
 pub(super) fn at_servers(
     described: &CredentialType,
@@ -399,7 +400,7 @@ pub(super) fn at_servers(
 /// Bytes of secrets whose filter is built on the executor's own thread.
 const BRIEF_SECRETS: usize = 256;
 
-/// What part of an execution a session is for.
+/// Part of an execution that a session is for.
 pub(super) struct Part<'a> {
     /// The execution's ID.
     pub(super) id: String,
@@ -411,7 +412,7 @@ pub(super) struct Part<'a> {
     pub(super) former: Option<&'a Session>,
     /// Where it is recorded.
     pub(super) journal: Option<Arc<Recorder>>,
-    /// What it was when it was recorded.
+    /// Recording of this part, if it is replayed.
     pub(super) recorded: Option<Recorded>,
 }
 
@@ -431,8 +432,8 @@ pub(super) fn positions(of: impl Iterator<Item = usize>) -> Result<Vec<u32>, Err
     of.map(|position| u32::try_from(position).map_err(Error::internal)).collect()
 }
 
-/// What `random` begins with: the same each time that the same items are run under the same ID, and
-/// another for each part.
+/// Seed of `random`: the same whenever the same items run under the same ID, and a different one
+/// for each part.
 pub(super) fn seed(execution: &str, first_item: u32) -> u64 {
     let digest = match first_item {
         0 => Digest::of(execution.as_bytes()),

@@ -31,7 +31,7 @@ pub(super) const WAITING: usize = 64;
 const PORTION_TIME: Duration = Duration::from_secs(1);
 
 impl Plugin {
-    /// Runs an action over the items of an execution, and returns what happens as a stream: each
+    /// Runs an action over the items of an execution, and returns a stream of its events: each
     /// record, the end of each item, and the end of the execution. See [`Plugin::stream_items`].
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::secret::Secret;
 
 pub(crate) use contract::{Health, Received, Reply};
 
-/// What a call of a trigger works with.
+/// Input of a trigger call.
 pub(crate) struct TriggerCall<'a> {
     pub(crate) trigger: &'a Trigger,
     pub(crate) parameters: &'a Value,
@@ -34,18 +34,18 @@ pub(crate) struct TriggerCall<'a> {
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-/// What a poll has found, as the guest gave it.
+/// Results of a poll, as the guest returned them.
 pub(crate) struct Polled {
     pub(crate) events: Vec<contract::Event>,
     pub(crate) cursor: Value,
     pub(crate) more: bool,
 }
 
-/// The outer error: it could not be asked. The inner one: what it answered.
+/// The outer error: the plugin could not be asked. The inner one: its own error.
 pub(crate) type Answered<T> = Result<Result<T, ItemError>, Error>;
 
 impl Plugin {
-    /// What is wrong with the parameters of a trigger.
+    /// Problems with the parameters of a trigger.
     ///
     /// # Errors
     ///

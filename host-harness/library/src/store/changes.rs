@@ -1,4 +1,5 @@
-//! What is written: credentials kept, renewed, changed and removed. Each method is one transaction.
+//! Writes to the store: credentials are added, renewed, changed, and removed. Each method is one
+//! transaction.
 
 use std::collections::BTreeMap;
 
@@ -177,7 +178,7 @@ impl SqliteStore {
         .map(|_| ())
     }
 
-    /// Changes what belongs to a name. Another mode wipes the secrets of every connection.
+    /// Changes the head of a credential. Another mode wipes the secrets of every connection.
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! Why the store cannot do something, and what to do about it. No text here holds a secret, a key
-//! or SQL.
+//! Errors of the store: the reason and the next step. No text here holds a secret, a key, or SQL.
 
 use std::path::{Path, PathBuf};
 
@@ -22,11 +21,11 @@ pub enum StoreError {
     /// The file system refuses.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// What was tried.
+        /// Operation that failed.
         doing: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// Others than the owner may read or write a file that is to be private.
@@ -80,7 +79,7 @@ pub enum StoreError {
     WrongKey {
         /// The file.
         path: PathBuf,
-        /// What it was opened with.
+        /// Kind of key that was used.
         kind: KeyKind,
     },
     /// A key was given for a store with a passphrase, or the other way round.
@@ -90,9 +89,9 @@ pub enum StoreError {
     WrongKeyKind {
         /// The file.
         path: PathBuf,
-        /// What it takes.
+        /// Kind of key that the store requires.
         expected: KeyKind,
-        /// What was given.
+        /// Kind of key that was given.
         given: KeyKind,
     },
     /// The passphrase for a new store is too short.
@@ -101,7 +100,7 @@ pub enum StoreError {
         /// How long it has to be.
         minimum: usize,
     },
-    /// The cost for a new passphrase is outside of what Argon2id takes.
+    /// The cost for a new passphrase is outside the range that Argon2id supports.
     #[error(
         "{memory_kib} KiB, {iterations} iterations, {parallelism} lanes are not a valid cost for \
          Argon2id"
@@ -206,7 +205,7 @@ pub enum StoreError {
     OtherKind {
         /// The name.
         name: String,
-        /// What it is.
+        /// Its properties.
         is: String,
     },
     /// A user where there is none, or none where each has their own.
@@ -229,7 +228,7 @@ pub enum StoreError {
     /// A file that cannot be imported.
     #[error("cannot read the export: {reason}")]
     Import {
-        /// Why, and what to do.
+        /// The reason and the next step.
         reason: String,
     },
     /// The system gives no random bytes.
@@ -240,10 +239,10 @@ pub enum StoreError {
     Database {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// Error of SQLite.
         source: Source,
     },
-    /// What cannot be brought into the form that is stored.
+    /// A credential that cannot be serialized for the store.
     #[error("cannot write the credential: {reason}")]
     Unwritable {
         /// Why.

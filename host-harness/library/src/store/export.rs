@@ -172,7 +172,7 @@ impl SqliteStore {
         seal(&entries, key, cost)
     }
 
-    /// Keeps what a sealed file holds. A name that is taken is left as it is and told.
+    /// Stores the contents of a sealed file. An existing name is left unchanged and reported.
     ///
     /// # Errors
     ///

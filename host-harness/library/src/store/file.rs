@@ -1,5 +1,5 @@
-//! Files that only their owner may read. On other systems than Unix they get what their directory
-//! gives them.
+//! Files that only their owner may read. On systems other than Unix they inherit the permissions of
+//! their directory.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;

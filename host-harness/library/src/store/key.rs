@@ -1,4 +1,4 @@
-//! What opens a store: a key, or a passphrase that a key is derived from.
+//! Keys that open a store: a random key, or a passphrase that a key is derived from.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -23,7 +23,8 @@ use crate::secret::Secret;
 pub enum StoreKey {
     /// 32 random bytes.
     Key(Zeroizing<[u8; 32]>),
-    /// What a person types. A key is derived from it by Argon2id at a [`PassphraseCost`].
+    /// Passphrase that a person types. A key is derived from it by Argon2id at a
+    /// [`PassphraseCost`].
     Passphrase(Secret),
 }
 
@@ -33,7 +34,7 @@ pub enum StoreKey {
 pub enum KeyKind {
     /// 32 random bytes.
     Key,
-    /// What a person types.
+    /// Passphrase that a person types.
     Passphrase,
 }
 
@@ -46,8 +47,8 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// What it costs to derive a key from a passphrase, and so to try one. Chosen when a store is made
-/// and kept in it.
+/// Cost of deriving a key from a passphrase, and so of guessing one. Chosen when a store is
+/// created, and stored in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassphraseCost {
     /// Memory in KiB.
@@ -123,7 +124,7 @@ impl StoreKey {
         Self::read_text(text, || "the text".to_owned())
     }
 
-    /// A key from a file that holds what [`from_text`](Self::from_text) takes.
+    /// Reads a key from a file in the format of [`from_text`](Self::from_text).
     ///
     /// # Errors
     ///
@@ -141,8 +142,8 @@ impl StoreKey {
         Self::read_text(text, origin)
     }
 
-    /// Makes a new random key and a file that holds it, readable by its owner alone. Directories
-    /// that are missing are made. A file that is there already is left as it is.
+    /// Creates a new random key and a file that holds it, readable only by its owner. Missing
+    /// directories are created. An existing file is left unchanged.
     ///
     /// # Errors
     ///

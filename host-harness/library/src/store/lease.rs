@@ -1,4 +1,4 @@
-//! Leases and uses: what changes of a connection without anybody connecting anything.
+//! Leases and uses: changes to a connection that do not require a new connection.
 
 use super::record::{UseState, signed};
 use super::{SqliteStore, StoreError, dependant_binding, write};

@@ -62,7 +62,7 @@ impl Old {
     }
 }
 
-/// Does it. A store that another process has brought up to date meanwhile is left as it is.
+/// Migrates the store. A store that another process has migrated in the meantime is left unchanged.
 pub(super) fn bring_up_to_date(
     database: &mut Database,
     path: &Path,
@@ -117,7 +117,7 @@ fn from_format_2(database: &Database, path: &Path, opened: &Opened) -> Result<()
             opened.data_key.check_nothing(&old.seal, &old.binding_of_format_2(&opened.id)).is_ok();
         let mut head = old.clone();
         if is_whole {
-            // A seal that did not open stays as it is, so that it never opens.
+            // A seal that did not open is left unchanged, so that it never opens.
             if old.mode == Mode::Private.to_string() {
                 head.owner = Some(owner(old.owner.as_deref()).to_string());
             }

@@ -8,9 +8,9 @@
 //! other fields. Changed or swapped rows are therefore detected. Restoring an older copy of the
 //! file or of one whole row, and deleting a row, are not detected.
 //!
-//! In clear stand names, descriptions, owners, nodes, types, fields, configurations, scopes, what
-//! the service says about whose an account is, workflows, and times. The file is for its owner
-//! alone (mode 0600); processes may share it.
+//! The following is stored in plain text: names, descriptions, owners, nodes, types, fields,
+//! configurations, scopes, account information from the service, workflows, and times. Only the
+//! owner of the file can read it (mode 0600); processes may share it.
 //!
 //! ```
 //! # use workflow_node_host::store::{SqliteStore, StoreKey};
@@ -71,8 +71,8 @@ pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    /// What the file is read with, and the sealed form of its key, by which it is seen whether
-    /// another process has changed the key meanwhile.
+    /// Keys that the file is read with, and the sealed form of its key. The sealed form shows
+    /// whether another process has changed the key in the meantime.
     opened: Mutex<Arc<(Opened, Vec<u8>)>>,
     database: Mutex<Database>,
     clock: Box<dyn Clock>,
@@ -169,11 +169,11 @@ impl SqliteStore {
         })
     }
 
-    /// What belongs to a name.
+    /// Head of a credential: the data of its name.
     ///
     /// # Errors
     ///
-    /// When it is not there, was changed outside of the store, or when the store cannot be read.
+    /// When it does not exist, was changed outside of the store, or the store cannot be read.
     pub fn head(&self, credential: impl Into<CredentialId>) -> Result<Head, StoreError> {
         let id = credential.into();
         self.reading(|database, opened| self.head_row(database, &id)?.head(opened))
@@ -309,16 +309,16 @@ impl SqliteStore {
         self.0.clock.unix_milliseconds()
     }
 
-    /// The key that seals journals: it follows from the store's data key, and stays the same as long as
-    /// the store's key is not changed. After [`SqliteStore::change_key`], earlier journals cannot be
-    /// opened any more.
+    /// The key that seals journals. It is derived from the store's data key, and stays the same
+    /// until the store's key is changed. After [`SqliteStore::change_key`], earlier journals can no
+    /// longer be opened.
     pub fn journal_key(&self) -> JournalKey {
         JournalKey::new(*self.opened().0.data_key.derive("workflow-node store: journals, 1"))
     }
 
-    /// A key for data that an engine keeps beside the store. `purpose` names what the key is for, and
-    /// keys of different purposes tell nothing about each other. The key follows from the store's data
-    /// key, as [`journal_key`](Self::journal_key) does.
+    /// A key for data that an engine keeps outside the store. `purpose` names the use of the key,
+    /// and keys of different purposes reveal nothing about each other. The key is derived from the
+    /// store's data key, as [`journal_key`](Self::journal_key) is.
     pub fn derived_key(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let purpose = format!("workflow-node store: data of an engine, 1: {purpose}");
         self.opened().0.data_key.derive(&purpose)
@@ -351,7 +351,7 @@ impl SqliteStore {
         let transaction = database
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| self.failed(error))?;
-        // What is sealed with a key that is no longer the store's could never be opened again.
+        // Data sealed with a key that is no longer the store's could never be opened again.
         if !Header::is_current(&transaction, &opened.1).map_err(|error| self.failed(error))? {
             return Err(StoreError::KeyChanged { path: self.0.path.clone() });
         }

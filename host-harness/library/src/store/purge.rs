@@ -1,4 +1,4 @@
-//! Removes everything that belongs to a tenant or a user, and what was received before a time.
+//! Removes all data of a tenant or a user, and data received before a time.
 
 use rusqlite::{Connection as Database, params};
 
@@ -7,20 +7,22 @@ use super::schema::Opened;
 use super::{SqliteStore, StoreError, write};
 use crate::principal::{Tenant, User};
 
-/// What is to be removed from a store. Where a part is `None`, it does not narrow.
+/// Selection of data to remove from a store. A part that is `None` does not narrow the selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Purge {
-    /// Of this tenant alone.
+    /// Only data of this tenant.
     pub tenant: Option<Tenant>,
-    /// Of this user alone: what the user owns or has connected.
+    /// Only data of this user: credentials that the user owns or has connected, and the user's
+    /// subscriptions.
     pub user: Option<User>,
-    /// What services have delivered, and which workflows have used credentials, before this time, in
-    /// milliseconds since 1970. Credentials and subscriptions stay then.
+    /// Only deliveries, events, and records of credential use from before this time, in
+    /// milliseconds since 1970. Keeps credentials and subscriptions. With a `user`, it also keeps
+    /// the records of credential use.
     pub before: Option<u64>,
 }
 
-/// What was removed from a store.
+/// Numbers of records removed from a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Purged {
@@ -54,7 +56,7 @@ impl SqliteStore {
                     let parameters = params![tenant, user, signed(before)];
                     purged.received += database.execute(&delete, parameters).map_err(failed)?;
                 }
-                // Nobody knows which user's workflow it was.
+                // The records do not contain the user of a workflow.
                 if user.is_none() {
                     self.forget_uses(database, opened, tenant, before)?;
                 }
@@ -95,7 +97,7 @@ impl SqliteStore {
             }
             Ok(purged)
         })?;
-        // Pages that are free now are given back; what they held was overwritten before.
+        // Returns free pages to the file system; their contents were overwritten before.
         self.database().execute_batch("VACUUM").map_err(|error| self.failed(error))?;
         Ok(purged)
     }

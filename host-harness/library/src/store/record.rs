@@ -1,5 +1,5 @@
-//! The rows of a credential: of its name, and of each connection. What they hold, and what their
-//! seals are bound to.
+//! The rows of a credential: of its name, and of each connection. Defines their contents, and the
+//! data that their seals are bound to.
 
 use rusqlite::Row;
 use serde::Serialize;
@@ -21,8 +21,7 @@ use std::collections::BTreeMap;
 pub(super) const HEAD: &str = "h.tenant, h.name, h.id, h.description, h.owner, h.mode, h.allowed_actions, \
      h.node, h.credential_type, h.created_at, h.seal";
 
-/// What belongs to a name, as it stands. JSON stays text, because seals are bound to that very
-/// text.
+/// Head of a credential as stored. JSON stays text, because seals are bound to that exact text.
 #[derive(Clone)]
 pub(super) struct HeadRow {
     pub(super) tenant: String,
@@ -145,12 +144,12 @@ pub(super) struct ConnectionRow {
     pub(super) updated_at: i64,
     pub(super) revision: i64,
     pub(super) sealed_secrets: Vec<u8>,
-    /// What changes without anybody connecting anything: [`UseState`].
+    /// State that changes without a new connection: [`UseState`].
     pub(super) course: String,
     pub(super) course_seal: Vec<u8>,
 }
 
-/// What happens to a connection from day to day. Sealed apart, so that noting a use does not
+/// State of a connection that its use changes. Sealed separately, so that recording a use does not
 /// touch the secrets.
 #[derive(Clone, Debug, Default, serde::Deserialize, Serialize)]
 pub(super) struct UseState {
@@ -202,9 +201,10 @@ impl ConnectionRow {
         })
     }
 
-    /// What the secrets' seal is bound to: the store, the row, and all that decides who gets the
-    /// secrets, for what, and where they are sent. So a row does not open once it is given another
-    /// tenant, name, owner, mode, node or audience, or the secrets of another row or revision.
+    /// Data that the secrets' seal is bound to: the store, the row, and everything that decides who
+    /// gets the secrets, for what purpose, and where they are sent. A row therefore does not open
+    /// if it is given another tenant, name, owner, mode, node, or audience, or the secrets of
+    /// another row or revision.
     fn binding(&self, head: &HeadRow, store: &[u8]) -> Binding {
         let begun = Binding::new(Purpose::Connection)
             .with(store)
@@ -292,7 +292,7 @@ impl ConnectionRow {
         parsed(&self.course).ok_or_else(|| head.tampered())
     }
 
-    /// What the row says. It counts only once the secrets' seal has been checked.
+    /// Connection in the row. Trust it only after the secrets' seal has been checked.
     pub(super) fn connection(&self, head: &HeadRow) -> Result<Connection, StoreError> {
         let tampered = || head.tampered();
         Ok(Connection {

@@ -1,4 +1,4 @@
-//! The database: how it is opened, what is in it, and the header that says what opens it.
+//! The database: how it is opened, its tables, and the header with the keys that open it.
 //!
 //! It keeps SQLite's rollback journal. A write-ahead log would let readers and writers go side by
 //! side, but needs a shared memory file beside the database and does not work on network file
@@ -41,8 +41,8 @@ CREATE TABLE store (
 ) STRICT;
 ";
 
-/// What is kept: a row for each name, one for each connection under it, one for each workflow that
-/// has named it. Every row is sealed as a whole; see `record`.
+/// Tables of the store: a row for each name, one for each connection under it, and one for each
+/// workflow that has named it. Every row is sealed as a whole; see `record`.
 pub(super) const TABLES: &str = "
 CREATE TABLE head (
     tenant TEXT NOT NULL,
@@ -92,7 +92,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let configured = || {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
-        // What a manipulated schema could do is nothing more than be wrong.
+        // With these settings, a manipulated schema can be wrong but cannot do anything else.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.pragma_update(None, "foreign_keys", true)?;

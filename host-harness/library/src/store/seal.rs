@@ -18,8 +18,8 @@ use crate::secret::Secret;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// What a seal is for. It is the first thing that a seal is bound to, so that what was sealed for
-/// one purpose does not open for another, now or in a later format.
+/// Purpose of a seal. A seal is bound to its purpose first, so that data sealed for one purpose
+/// does not open for another, now or in a later format.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     /// The store's data key, under a key.
@@ -28,7 +28,7 @@ pub(super) enum Purpose {
     DataKeyUnderPassphrase,
     /// A credential's secrets, as format 1 had them. Read when a store is brought up to date.
     SecretsOfFormat1,
-    /// What belongs to a credential's name.
+    /// The head of a credential: the data of its name.
     Head,
     /// The same, as format 2 had it. Read when a store is brought up to date.
     HeadOfFormat2,
@@ -36,7 +36,7 @@ pub(super) enum Purpose {
     Connection,
     /// The same, as format 2 had them.
     ConnectionOfFormat2,
-    /// What happens to a connection from day to day.
+    /// The state of a connection that its use changes.
     UseState,
     /// A workflow that has named a credential.
     Dependant,
@@ -67,8 +67,8 @@ impl Purpose {
     }
 }
 
-/// What a seal is bound to: every part with its length before it, so that no two lists of parts
-/// look alike.
+/// Data that a seal is bound to. Each part is preceded by its length, so that no two lists of parts
+/// have the same encoding.
 pub(super) struct Binding(Vec<u8>);
 
 impl Binding {

@@ -1,4 +1,4 @@
-//! Rows into tables. Knows SQL and nothing of what the rows mean.
+//! Writes rows into tables. Depends only on SQL, not on the meaning of the rows.
 
 use rusqlite::{Connection as Database, OptionalExtension as _, params};
 

@@ -172,9 +172,9 @@ impl HttpTransport {
         if let Some(leased) = self.pools.ready(key) {
             return Ok(leased);
         }
-        // While nobody knows whether the origin speaks HTTP/2, one connection is opened at a time:
-        // a burst of two hundred requests must not open two hundred connections to find out that
-        // one would do.
+        // Until it is known whether the origin supports HTTP/2, one connection is opened at a time:
+        // a burst of two hundred requests must not open two hundred connections when one would
+        // suffice.
         let opening = self.pools.opening(key);
         let _turn = if opening.protocol() == Protocol::Http1 {
             None
@@ -229,7 +229,8 @@ impl HttpTransport {
     }
 }
 
-/// The request as the connection wants it: HTTP/1.1 has a path and `Host`, HTTP/2 the whole URI.
+/// The request in the form that the connection needs: HTTP/1.1 has a path and `Host`, HTTP/2 the
+/// whole URI.
 fn on_the_wire(
     request: &TransportRequest,
     origin: &Origin,

@@ -71,9 +71,9 @@ impl Resolver for SystemResolver {
 /// `--connect-to`), and the second's address is not judged: the operator has named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectTo {
-    /// What requests name.
+    /// Origin that requests name.
     pub from: Origin,
-    /// Where they go.
+    /// Origin that they are sent to.
     pub to: Origin,
 }
 
@@ -92,9 +92,9 @@ pub enum ConnectToError {
     /// From https to http or the reverse.
     #[error("cannot map {from} to {to}: both must be https, or both must be http")]
     Scheme {
-        /// What requests name.
+        /// Origin that requests name.
         from: Origin,
-        /// Where they would go.
+        /// Origin that they would be sent to.
         to: Origin,
     },
 }
@@ -116,7 +116,7 @@ impl std::str::FromStr for ConnectTo {
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// What was opened.
+/// Opened connection.
 pub(super) struct Opened {
     pub(super) stream: Box<dyn Stream>,
     pub(super) is_http2: bool,

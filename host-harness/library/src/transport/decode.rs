@@ -12,14 +12,14 @@ use hyper::body::Incoming;
 use super::{AnswerRoom, TransportError, TransportErrorKind};
 use crate::error::chain;
 
-/// What the transport asks for.
+/// Content encodings that the transport requests.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";
 
 /// Bytes that are decoded at once. Deflate makes up to a thousand times as many of them, and what is
 /// decoded is charged afterward.
 const PIECE: usize = 512;
 
-/// Where decoded bytes go: refuses what is above the limit.
+/// Receives decoded bytes, and refuses those above the limit.
 struct Bounded {
     bytes: Vec<u8>,
     limit: usize,

@@ -1,6 +1,6 @@
-//! Sends one request over the network. Nothing here knows credentials or plugins; whether a
-//! request may be sent has been decided before. Only the address is judged here, because only here
-//! it is known.
+//! Sends one request over the network. Does not depend on credentials or plugins; whether a request
+//! may be sent has been decided before. Only the address is checked here, because it is not
+//! available earlier.
 
 mod address;
 mod client;
@@ -131,7 +131,7 @@ names! {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct TransportError {
-    /// What kind.
+    /// Kind of the error.
     pub kind: TransportErrorKind,
     /// Cause and next step.
     pub message: String,

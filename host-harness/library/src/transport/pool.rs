@@ -35,7 +35,7 @@ pub(super) struct PoolKey {
     pub(super) private: bool,
 }
 
-/// What is known of an origin's protocol.
+/// Known protocol of an origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Protocol {
     #[default]

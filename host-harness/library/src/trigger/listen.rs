@@ -229,7 +229,7 @@ impl Listener {
     }
 }
 
-/// Closes a connection so that the client can read the response, whatever it is still sending.
+/// Closes a connection so that the client can read the response, even if it is still sending.
 async fn linger(mut stream: Pin<Box<TimeoutStream<TcpStream>>>) {
     if stream.shutdown().await.is_err() {
         return;

@@ -167,8 +167,7 @@ impl Triggers {
         Ok(status)
     }
 
-    /// Sets up again what is kept: repairs a subscription that the service has switched off or
-    /// lost.
+    /// Sets up a stored subscription again: repairs one that the service has disabled or lost.
     ///
     /// # Errors
     ///

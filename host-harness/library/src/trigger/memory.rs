@@ -31,7 +31,7 @@ struct One {
     deliveries: VecDeque<(Pending, bool)>,
     events: VecDeque<TriggerEvent>,
     seen: HashSet<String>,
-    /// What was seen, oldest first.
+    /// Event marks, oldest first.
     seen_in_order: VecDeque<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Triggers: what starts a workflow. The host sets a subscription up at the service, receives its
-//! deliveries or polls, and hands events on; the plugin only says how.
+//! Triggers: events that start a workflow. The host sets up a subscription at the service, receives
+//! its deliveries or polls, and passes events to the engine. The plugin only describes how.
 //!
 //! | step | where |
 //! | --- | --- |

@@ -21,7 +21,7 @@ const LONGEST_ID: usize = 200;
 /// How long a plugin may take to answer, where its service does not say.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Headers that a plugin does not see: credentials, and what is about the connection.
+/// Headers that are hidden from a plugin: credentials, and headers of the connection.
 const DROPPED: &[&str] = &[
     "authorization",
     "connection",
@@ -62,7 +62,7 @@ pub struct Incoming {
     pub body: Bytes,
 }
 
-/// What the service is answered.
+/// Response to the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
@@ -274,7 +274,7 @@ impl Triggers {
         })
     }
 
-    /// For services that want to read something in the answer.
+    /// For services that expect a value in the response.
     async fn answered_by_plugin(
         &self,
         plugin: &Plugin,
@@ -359,7 +359,7 @@ fn answer(reply: TriggerReply, body_limit: usize) -> Result<Answer, Error> {
     Ok(Answer { status, headers, body: reply.body, reason: Reason::Plugin })
 }
 
-/// What a plugin sees of a delivery.
+/// A delivery as the plugin sees it.
 fn delivered(webhook: &Webhook, incoming: Incoming, received_at: u64) -> Delivered {
     let signature = webhook.signature.as_ref().map(|rule| rule.header.as_str());
     let is_dropped = |name: &str| {

@@ -42,7 +42,7 @@ pub trait EventSink: Send + Sync + 'static {
     }
 }
 
-/// What happens to a subscription that is run.
+/// Activity of a running subscription.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum SubscriptionActivity {
@@ -68,7 +68,7 @@ pub enum SubscriptionActivity {
     },
     /// Something failed, and is tried again after a pause.
     Failed {
-        /// What was tried.
+        /// Operation that failed.
         what: &'static str,
         /// Why it failed.
         reason: String,
@@ -123,7 +123,8 @@ impl Triggers {
         tokio::select! {
             () = cancellation.cancelled() => {}
             error = plugin.is_disabled() => return Err(error),
-            // What was begun is ended first: a call of the plugin hears of the cancellation itself.
+            // Operations in progress finish first. A call of the plugin sees the cancellation
+            // itself.
             ((), ()) = async { tokio::join!(source, run.hands_on()) } => {}
         }
         Ok(())

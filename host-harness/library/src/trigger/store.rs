@@ -35,10 +35,10 @@ pub enum TriggerStoreError {
     Full {
         /// The name.
         name: String,
-        /// What is full, and the limit.
+        /// Name of the limit that is reached, and its value.
         reason: String,
     },
-    /// The store failed. The source of this error is what it reported.
+    /// The store failed. The source of this error is the error that it reported.
     #[error("the store of subscriptions failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -74,7 +74,7 @@ names! {
 pub struct Pending {
     /// Its number in the store.
     pub number: u64,
-    /// What was delivered.
+    /// Contents of the delivery.
     pub delivered: Delivered,
     /// How often the plugin has failed at it.
     pub failures: u32,
@@ -97,8 +97,8 @@ pub trait TriggerStore: Send + Sync + 'static {
     /// [`TriggerStoreError::Unknown`], and when the store fails.
     async fn open(&self, name: &str) -> Result<StoredSubscription, TriggerStoreError>;
 
-    /// Keeps a new one (`replacing` is `None`), or changes the one that has this revision; its
-    /// cursor stays as it is. Returns the revision.
+    /// Stores a new one (`replacing` is `None`), or changes the one that has this revision; its
+    /// cursor is unchanged. Returns the revision.
     ///
     /// # Errors
     ///
@@ -209,11 +209,11 @@ pub trait TriggerStore: Send + Sync + 'static {
     async fn taken(&self, name: &str, number: u64) -> Result<(), TriggerStoreError>;
 }
 
-/// Whether there is room for events beside those that wait.
+/// Checks that there is room for events in addition to those that wait.
 ///
 /// # Errors
 ///
-/// What is full, and the limit.
+/// Name of the limit that is reached, and its value.
 pub(crate) fn events_waiting(
     events: usize,
     bytes: usize,
@@ -230,7 +230,7 @@ pub(crate) fn events_waiting(
     Ok(())
 }
 
-/// Whether a delivery of this size fits beside those that wait.
+/// Checks that a delivery of this size fits in addition to those that wait.
 pub(crate) fn delivery_fits(
     waiting: usize,
     bytes: usize,

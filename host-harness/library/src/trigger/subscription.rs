@@ -1,4 +1,4 @@
-//! What is kept of a subscription, of what was delivered, and of events.
+//! Stored data of subscriptions, deliveries, and events.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::principal::Principal;
 use crate::secret::Secret;
 
-/// What a workflow wants to hear of.
+/// Subscription that a workflow requests.
 #[derive(Clone, Debug, Default)]
 pub struct NewSubscription {
     /// Its name, unique in the store.
@@ -87,7 +87,7 @@ impl From<&str> for SubscriptionKey {
     }
 }
 
-/// A subscription as it is kept, without its secrets.
+/// A stored subscription, without its secrets.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Subscription {
     /// Its name.
@@ -106,7 +106,7 @@ pub struct Subscription {
     pub actor: Principal,
     /// The workflow.
     pub workflow: Option<String>,
-    /// What the plugin's last `setup` returned, without the handle of the secret.
+    /// State that the plugin's last `setup` returned, without the handle of the secret.
     pub state: Option<Value>,
     /// Where the next poll goes on.
     pub cursor: Option<Value>,
@@ -138,7 +138,7 @@ pub enum Status {
     Active,
     /// The service has switched it off.
     Disabled,
-    /// The service does not know it.
+    /// The service does not have it.
     Missing,
 }
 
@@ -173,7 +173,7 @@ pub struct StoredSubscription {
     pub previous: Option<(Secret, u64)>,
 }
 
-/// What was delivered.
+/// Contents of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
     /// The request's method.

@@ -1,4 +1,4 @@
-//! What the store answers.
+//! Results and errors of the store.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What changes of a credential: modes, users, leases, keys.
+//! Changes to credentials: modes, users, leases, keys.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The files: who may read them, and what is refused.
+//! The files: their permissions, and the files that are refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

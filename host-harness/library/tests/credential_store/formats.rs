@@ -20,7 +20,7 @@ fn a_store_of_format_1_is_brought_up_to_date_when_it_is_opened() {
     for (bytes, key) in [(WITH_KEY, with_key), (WITH_PASSPHRASE, passphrase("correct horse"))] {
         let fixture = Fixture::new();
         let path = old(&fixture, bytes);
-        // Twice: once to bring it up to date, once as it is then.
+        // Twice: once to migrate it, and once after the migration.
         for _ in 0..2 {
             let store = SqliteStore::open(&path, key.clone()).unwrap();
             assert_eq!(token(&store, "work"), "newer-token-of-format-1");

@@ -1,4 +1,4 @@
-//! Keys and seals: what opens, and what does not.
+//! Keys and seals: which of them open, and which do not.
 
 use super::*;
 
@@ -251,7 +251,7 @@ fn no_changed_byte_of_the_file_changes_what_is_answered() {
             Ok(one) => one.contains("changed outside the store"),
             Err(_) => true,
         });
-        // What is not told as changed is what it was.
+        // A record that is not reported as changed is unchanged.
         for one in told.into_iter().flatten() {
             let is_known = whole.contains(&one) || one.contains("changed outside the store");
             assert!(is_known, "byte {index}: {one}");

@@ -1,5 +1,5 @@
-//! What a schema allows parses, and is written again as it was; what is unknown is kept in open
-//! objects and refused in closed ones.
+//! Documents that a schema allows parse and serialize without changes. Open objects keep unknown
+//! members; closed objects reject them.
 
 use serde_json::{Map, Value, json};
 use workflow_node_documents::{
@@ -44,7 +44,8 @@ fn documents<D: Document>(mut with: impl FnMut(&mut Choices)) -> Vec<Value> {
     documents
 }
 
-/// A document without what says nothing: `null`, empty lists and objects, and defaults.
+/// A document without members that carry no information: `null`, empty lists and objects, and
+/// defaults.
 fn essence(value: &Value) -> Value {
     match value {
         Value::Object(members) => members
@@ -201,7 +202,7 @@ fn a_new_kind_is_refused_by_its_name() {
     assert!(error.contains("queue"), "{error}");
 }
 
-/// The readers for components agree with the others, also about what they refuse.
+/// The readers for components agree with the others, including on the documents that they reject.
 #[test]
 fn a_parsed_document_is_read_like_its_text() {
     fn check<D: Document + PartialEq + std::fmt::Debug>(read: fn(Value) -> Option<D>) {

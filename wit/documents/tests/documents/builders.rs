@@ -1,5 +1,5 @@
-//! What the builders write is valid, with the least and with everything set. Everything that a
-//! schema defines has a method.
+//! Documents written by the builders are valid, both with the fewest members and with every member
+//! set. Every member that a schema defines has a method.
 
 use serde_json::{Value, json};
 use workflow_node_documents::{
@@ -19,8 +19,8 @@ fn api() -> OriginPattern {
     "https://api.example.com".parse().unwrap()
 }
 
-/// The documents are valid, read back as they are, and together have every member that their schema
-/// defines.
+/// The documents are valid, parse back to the same value, and together have every member that their
+/// schema defines.
 fn check<D: Document + PartialEq + std::fmt::Debug>(documents: &[D]) -> Vec<Value> {
     let written: Vec<Value> = documents.iter().map(assert_valid).collect();
     for document in documents {

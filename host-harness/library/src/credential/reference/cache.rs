@@ -1,5 +1,5 @@
-//! What was last read by reference: read again after a while, and when a service refuses it. Tasks that
-//! want the same secret wait for one read.
+//! Cache of secrets read by reference. A secret is read again after a while, and when a service
+//! rejects it. Tasks that need the same secret wait for one read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

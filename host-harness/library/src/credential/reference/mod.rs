@@ -18,9 +18,9 @@ pub use read::ReferenceError;
 
 /// Where the host reads a secret.
 ///
-/// As text: `file:PATH`, `env:NAME`, or `exec:ARGUMENTS` with the program and its arguments as a JSON
-/// array of strings. No shell is involved. What is read must be UTF-8; one line end at its end is not
-/// part of the secret.
+/// As text: `file:PATH`, `env:NAME`, or `exec:ARGUMENTS` with the program and its arguments as a
+/// JSON array of strings. No shell is involved. The value must be UTF-8; one trailing line break is
+/// not part of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretReference {
@@ -28,7 +28,7 @@ pub enum SecretReference {
     File(PathBuf),
     /// An environment variable of this process.
     Env(String),
-    /// What a program writes to standard output: its name, and its arguments.
+    /// Standard output of a program: its name, and its arguments.
     Exec(Vec<String>),
 }
 
@@ -49,7 +49,7 @@ const KEY_VARIABLES: &str = "WORKFLOW_NODE_KEY";
 const MARK: &str = "\0reference:";
 
 impl SecretReference {
-    /// Checks what a reference names, without reading it.
+    /// Checks that the target of a reference is valid, without reading it.
     ///
     /// # Errors
     ///

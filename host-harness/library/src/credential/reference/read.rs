@@ -1,5 +1,5 @@
-//! Reads a secret where a reference says, within bounds of bytes and time. Messages name what to do and
-//! never contain what was read.
+//! Reads a secret by reference, within limits of bytes and time. Messages name the next step and
+//! never contain the value.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// How often a program is asked whether it has ended, once its output has.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Why a secret cannot be read where its reference says: what failed, and what to do.
+/// Error of reading a secret by reference: the reason and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the secret from {from}: {problem}")]
 pub struct ReferenceError {
@@ -57,7 +57,7 @@ impl SecretReference {
     }
 }
 
-/// What was read, as a secret.
+/// Converts the bytes that were read to a secret.
 fn secret(bytes: Zeroizing<Vec<u8>>, limits: &ReferenceLimits) -> Result<Secret, String> {
     if bytes.len() > limits.bytes {
         return Err(format!(
@@ -98,8 +98,8 @@ fn in_time<R: Read>(
     receiver.recv_timeout(limits.time).map_or(Ok(None), |read| read.map(Some))
 }
 
-/// What a program writes to standard output. What it writes to standard error is not kept, because it
-/// may contain the secret.
+/// Standard output of a program. Its standard error is discarded, because it may contain the
+/// secret.
 fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u8>>, String> {
     let until = Instant::now() + limits.time;
     let (program, rest) = arguments.split_first().ok_or("it names no program. Name one")?;
@@ -110,7 +110,7 @@ fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u
             command.env_remove(name);
         }
     }
-    // What it starts ends with it.
+    // Processes that the program starts end with it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn().map_err(|error| {

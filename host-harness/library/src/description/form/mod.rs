@@ -18,8 +18,8 @@ const MOST_FIELDS: usize = 50_000;
 /// A larger bound of a number bounds nothing.
 const UNBOUNDED: i64 = 1_000_000_000;
 
-/// A form, or a record: what can be filled in, or read, in the order in which a person sees it. All
-/// references of its schema are resolved.
+/// A form to fill in, or a record to read, with fields in display order. All references of its
+/// schema are resolved.
 ///
 /// ```
 /// use serde_json::{Map, json};
@@ -43,15 +43,15 @@ const UNBOUNDED: i64 = 1_000_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Form {
-    /// What it is called. Empty where the schema says nothing.
+    /// Title. Empty if the schema has none.
     pub title: String,
-    /// What it is for. Empty where the schema says nothing.
+    /// Description. Empty if the schema has none.
     pub description: String,
     /// Its type in words, for example `object` or `string or null`.
     pub type_in_words: String,
     /// Its fields, in order.
     pub fields: Vec<Field>,
-    /// What it can be instead: exactly one of these, in addition to `fields`.
+    /// Alternatives: exactly one of these applies, in addition to `fields`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
     /// The field whose value decides which variant it is.
@@ -70,7 +70,7 @@ pub struct Field {
     pub name: String,
     /// Label. Empty where the schema says nothing.
     pub title: String,
-    /// What the field means. Empty where the schema says nothing.
+    /// Description of the field. Empty if the schema has none.
     pub description: String,
     /// The type in words, without its values: `string`, `list of integer`.
     pub type_in_words: String,
@@ -84,7 +84,7 @@ pub struct Field {
     pub format: Option<String>,
     /// Whether it must be filled in.
     pub is_required: bool,
-    /// What the field is where it is left out.
+    /// Value of the field if it is omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
     /// All values that it, or each of its elements, can have. Empty: it is not limited to a list.
@@ -112,7 +112,7 @@ pub struct Field {
     /// Fields of the object that it is, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
-    /// What the object can be instead: exactly one of these, in addition to `fields`.
+    /// Alternatives of the object: exactly one of these applies, in addition to `fields`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<Variant>,
     /// The field of the variants whose value decides which of them it is.
@@ -126,7 +126,7 @@ pub struct Field {
 pub struct Variant {
     /// Label. Empty where the schema says nothing.
     pub title: String,
-    /// What it is for. Empty where the schema says nothing.
+    /// Description. Empty if the schema has none.
     pub description: String,
     /// Its type in words.
     pub type_in_words: String,
@@ -192,7 +192,7 @@ impl Field {
         }
     }
 
-    /// What a bound of its size counts.
+    /// Unit in which a bound on its size is counted.
     fn counted(&self) -> &'static str {
         let is = |name: &str| self.types.iter().any(|one| one == name);
         match () {
@@ -266,7 +266,7 @@ impl Form {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Parameters in the order of the form. What it does not have comes last.
+    /// Parameters in the order of the form. Those that are not in the form come last.
     pub fn in_order(&self, parameters: &Value) -> Value {
         let Some(members) = parameters.as_object() else {
             return parameters.clone();

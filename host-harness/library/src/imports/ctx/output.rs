@@ -1,4 +1,4 @@
-//! What a guest reports of items before its call returns: output, and how they ended.
+//! Output and results of items that a guest reports before its call returns.
 
 use super::{BRIEF, WorkflowNodeCtx};
 use crate::bindings::workflow::node::types::OutputItem;
@@ -111,8 +111,8 @@ impl WorkflowNodeCtx {
             let parts = self.emitted_digests.entry(item).or_default();
             records.iter().for_each(|record| record.add_to(parts));
         }
-        // What the engine has received, a resumed execution yields again: what it follows from is
-        // written first.
+        // A resumed execution must yield again the records that the engine has received, so the
+        // journal records that lead to them are written first.
         if let Some(journal) = self.journal.as_ref().filter(|_| self.script.is_none()) {
             journal.flush(false).await.map_err(|error| wasmtime::Error::msg(error.reason()))?;
         }
@@ -135,7 +135,7 @@ impl WorkflowNodeCtx {
         self.relieve().await
     }
 
-    /// The engine has taken what the guest emitted so far, and the guest sees the time.
+    /// The engine has taken the records emitted so far, and the guest sees the time.
     pub(crate) fn taken(&mut self) -> wasmtime::Result<()> {
         if let Some(script) = &mut self.script {
             if let Some(seen) = script.emitted(self.emits) {

@@ -1,4 +1,4 @@
-//! What runs in a worker process: compiling, or one guest after the other.
+//! Code that runs in a worker process: compiles components, or runs one guest after another.
 //!
 //! The worker trusts its host and nobody else. It owns no state that outlives it: the host may kill
 //! it at any moment.

@@ -1,4 +1,4 @@
-//! What leaves for an endpoint, and what does not: O18, O20, O21.
+//! Requests that are sent to an endpoint, and requests that are refused: O18, O20, O21.
 
 use std::collections::BTreeSet;
 

@@ -83,8 +83,8 @@ async fn o13_four_processes_of_64_tasks_cause_exactly_one_refresh() {
     assert_eq!(world.secret("refresh_token"), "refresh-token-0001-canary");
 }
 
-/// What must hold after a process was killed at a point: how often the service was asked by then,
-/// and whether the next process can go on by itself.
+/// Expectations after a process was killed at a point: the number of requests to the service by
+/// then, and whether the next process can continue without a person.
 struct Point {
     name: &'static str,
     asked: usize,
@@ -94,7 +94,7 @@ struct Point {
 const POINTS: [Point; 5] = [
     // It has the lease, and has sent nothing.
     Point { name: "claimed", asked: 0, goes_on: true },
-    // It is noted that it sends, and nothing has left. Nobody can know that afterwards.
+    // The intent to send is recorded, and nothing was sent. The next process cannot determine that.
     Point { name: "sending", asked: 0, goes_on: false },
     // The service has rotated the token, and nothing is written down.
     Point { name: "answered", asked: 1, goes_on: false },
@@ -177,7 +177,7 @@ async fn o14_a_process_that_sleeps_while_it_holds_the_lease_does_not_spend_the_t
     assert!(error.contains("refresh-outcome-unknown"), "{error}");
     signal("-CONT");
     let (_, lines) = output(child).await;
-    // It knows the outcome, and writes it down: no newer token is there.
+    // The process sees the outcome and records it: no newer token is there.
     assert_eq!(lines, ["got access-token-0001-canary"]);
     assert_eq!(service.asked(), 1);
     assert_eq!(world.status(), "connected");

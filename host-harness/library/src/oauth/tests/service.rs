@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the service does with one request instead of answering it.
+/// Behavior of the service for one request, in place of its normal response.
 #[derive(Clone, Debug)]
 pub(super) enum Whim {
     /// Answers this status and body, and does nothing.

@@ -94,7 +94,7 @@ impl Instance {
         }
     }
 
-    /// Linear memory above what the instance began with, in bytes.
+    /// Growth of linear memory since the instance was created, in bytes.
     pub(crate) fn memory_growth(&self) -> usize {
         self.memory - self.initial
     }

@@ -44,7 +44,7 @@ impl Run<'_> {
         };
         let before = u64::from(self.next);
         let first = positions.first().copied().unwrap_or_default();
-        // What is in the journal whole needs nothing else.
+        // A call that is in the journal completely needs no network.
         let is_offline =
             self.is_offline || recorded.is_some_and(|(_, recorded)| recorded.end.is_some());
         let is_recorded = recorded.is_some();
@@ -190,7 +190,7 @@ impl Run<'_> {
         let stopped = |problem: String| Error::from(Cause::Stopped(problem));
         match checked.and_then(|checked| checked.map_err(stopped)) {
             Ok((results, bytes)) => {
-                // What an engine has taken counts no more.
+                // Output that the engine has taken no longer counts.
                 self.output_bytes = if self.observer.keeps_output() { bytes } else { 0 };
                 Results::PerItem(results)
             }

@@ -160,12 +160,12 @@ impl Run<'_> {
         self.journal.as_ref().map_or(JournalStatus::None, |journal| journal.recorder.status())
     }
 
-    /// What a recorded execution calls the guest with again. One outcome for each item of the
-    /// portions that were recorded.
+    /// Calls the guest again with the recorded input. Returns one outcome for each item of the
+    /// recorded portions.
     ///
     /// # Errors
     ///
-    /// If the guest does something else than it did.
+    /// When the guest does not behave as recorded.
     pub(in crate::plugin) async fn recorded(
         &mut self,
         recording: &Recording,
@@ -328,7 +328,7 @@ impl Run<'_> {
     }
 }
 
-/// What is recorded of items that do not fit the action.
+/// Record of items that do not fit the action.
 pub(super) fn invalid(
     first: u32,
     problems: &[Vec<FieldProblem>],
@@ -350,7 +350,7 @@ pub(super) fn kind_of(name: &str) -> ItemErrorKind {
     serde_json::from_value(Value::from(name)).unwrap_or(ItemErrorKind::Internal)
 }
 
-/// What is recorded of an item.
+/// Record of an item.
 pub(super) fn item_end(mut parts: Parts, error: Option<&ItemError>) -> ItemEnd {
     if let Some(error) = error {
         error.add_to(&mut parts);

@@ -74,7 +74,7 @@ CREATE TABLE seen (
 CREATE INDEX seen_by_time ON seen (seen_at);
 ";
 
-/// What goes wrong in one of the store's transactions.
+/// Error of one of the store's transactions.
 enum Failure {
     Store(StoreError),
     Trigger(TriggerStoreError),

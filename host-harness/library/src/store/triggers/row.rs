@@ -1,4 +1,4 @@
-//! The row of a subscription: what of it is sealed, and what the seal is bound to.
+//! The row of a subscription: its sealed part, and the data that the seal is bound to.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -264,7 +264,7 @@ pub(in crate::store) fn from_format_2(
         let key = SubscriptionKey { name: old.name.clone(), principal: by.clone() };
         let mut row =
             SubscriptionRow { name: key.to_string(), actor: by.user.to_string(), ..old.clone() };
-        // A seal that did not open stays as it is, so that it never opens.
+        // A seal that did not open is left unchanged, so that it never opens.
         if let Ok(secrets) = opened.data_key.open_secrets(&old.sealed, &binding) {
             let keep = row.with(secrets)?;
             row.seal(&keep, opened)?;
