@@ -23,8 +23,18 @@ fn described() -> String {
     let poll = r#"{"kind":"poll","interval_ms":60000}"#;
     format!(
         r#"{{"triggers":[{},{}]}}"#,
-        trigger("thing.changed", "When a thing changes", "Starts a workflow for every change.", webhook),
-        trigger("thing.added", "When a thing is added", "Starts a workflow for every new thing.", poll)
+        trigger(
+            "thing.changed",
+            "When a thing changes",
+            "Starts a workflow for every change.",
+            webhook
+        ),
+        trigger(
+            "thing.added",
+            "When a thing is added",
+            "Starts a workflow for every new thing.",
+            poll
+        )
     )
 }
 
