@@ -379,8 +379,8 @@ class Subscription:
     plugin: str
     trigger: str
     status: str
-    """State at the service: `active`, `unfinished`, `disabled`, or `missing`. `sample`: it exists only
-    at the server, and shows what events look like."""
+    """State at the service: `active`, `unfinished`, `disabled`, or `missing`. `sample`: it exists
+    only at the server, and shows what events look like."""
     pushed: bool
     """Whether the server sends events. Otherwise, `events` returns them."""
     workflow: str | None
