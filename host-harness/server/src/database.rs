@@ -190,6 +190,19 @@ ALTER TABLE source ADD COLUMN destinations TEXT;
 ALTER TABLE subscription ADD COLUMN token TEXT NOT NULL DEFAULT '';
 ";
 
+/// All tables, each with the format that introduced it in its present form.
+const TABLES: [(i64, &str); 9] = [
+    (1, TOKENS),
+    (2, EXECUTIONS),
+    (3, CONNECTIONS),
+    (4, SUBSCRIPTIONS),
+    (5, PAGE),
+    (5, RECENT_EVENTS),
+    (6, SECRETS),
+    (6, CALLS),
+    (6, APPLIED),
+];
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -266,62 +279,18 @@ impl Database {
         writer.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let found: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match found {
-            FORMAT => {}
-            0 => {
-                for tables in [
-                    TOKENS,
-                    EXECUTIONS,
-                    CONNECTIONS,
-                    SUBSCRIPTIONS,
-                    SECRETS,
-                    CALLS,
-                    APPLIED,
-                    PAGE,
-                    RECENT_EVENTS,
-                ] {
-                    change.execute_batch(tables)?;
-                }
-            }
+        if !(0..=FORMAT).contains(&found) {
+            return Err(DatabaseError::Format { path, found });
+        }
+        if found == 1 {
             // Its results were not sealed.
-            1 => {
-                change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-                for tables in [
-                    EXECUTIONS,
-                    CONNECTIONS,
-                    SUBSCRIPTIONS,
-                    SECRETS,
-                    CALLS,
-                    APPLIED,
-                    PAGE,
-                    RECENT_EVENTS,
-                ] {
-                    change.execute_batch(tables)?;
-                }
-            }
-            2 => {
-                for tables in
-                    [CONNECTIONS, SUBSCRIPTIONS, SECRETS, CALLS, APPLIED, PAGE, RECENT_EVENTS]
-                {
-                    change.execute_batch(tables)?;
-                }
-            }
-            3 => {
-                for tables in [SUBSCRIPTIONS, SECRETS, CALLS, APPLIED, PAGE, RECENT_EVENTS] {
-                    change.execute_batch(tables)?;
-                }
-            }
-            4 => {
-                for tables in [FROM_5, SECRETS, CALLS, APPLIED, PAGE, RECENT_EVENTS] {
-                    change.execute_batch(tables)?;
-                }
-            }
-            5 => {
-                for tables in [FROM_5, SECRETS, CALLS, APPLIED] {
-                    change.execute_batch(tables)?;
-                }
-            }
-            found => return Err(DatabaseError::Format { path, found }),
+            change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
+        }
+        if (4..=5).contains(&found) {
+            change.execute_batch(FROM_5)?;
+        }
+        for (_, tables) in TABLES.iter().filter(|(since, _)| found < *since) {
+            change.execute_batch(tables)?;
         }
         change.pragma_update(None, "user_version", FORMAT)?;
         change.commit()?;
@@ -443,43 +412,57 @@ pub(crate) fn now() -> u64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_of_the_fourth_format_has_the_columns_of_a_new_one() {
+    /// The columns of all tables, after a database was opened.
+    fn columns(directory: &Path) -> Vec<String> {
+        let database = Database::open(directory).unwrap();
+        let all = "SELECT m.name || '.' || c.name FROM sqlite_master m \
+                   JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY 1";
+        let read = database.read(|all_tables| {
+            let mut query = all_tables.prepare(all)?;
+            query.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()
+        });
+        read.unwrap()
+    }
+
+    /// A file of an earlier format, from the second on, with these rows.
+    fn earlier(format: i64, rows: &str) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
-        let old = connect(&directory.path().join("server.db")).unwrap();
-        let before_6 = |tables: &str| {
+        let old = connect(&directory.path().join(DATABASE)).unwrap();
+        for (_, tables) in TABLES.iter().filter(|(since, _)| *since <= format) {
             let tables = tables.replace(",\n    destinations TEXT", "");
-            tables.replace("    token TEXT NOT NULL DEFAULT '',\n", "")
-        };
-        for tables in [TOKENS, EXECUTIONS, CONNECTIONS, SUBSCRIPTIONS] {
-            old.execute_batch(&before_6(tables)).unwrap();
+            let tables = tables.replace("    token TEXT NOT NULL DEFAULT '',\n", "");
+            old.execute_batch(&tables).unwrap();
         }
-        old.execute_batch(
-            "INSERT INTO source VALUES ('s', 'acme', 'ada', 'pagerduty', 'hook');
-             INSERT INTO subscription VALUES ('acme', 'ada', '1', 's', 'pagerduty', 'event', NULL,
-             NULL, 0, x'00', NULL, 0, 1, 0);
-             PRAGMA user_version = 4;",
-        )
-        .unwrap();
-        drop(old);
-        let columns = |directory: &Path| {
-            let database = Database::open(directory).unwrap();
-            let all = "SELECT m.name || '.' || c.name FROM sqlite_master m \
-                       JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY 1";
-            let read = database.read(|all_tables| {
-                let mut query = all_tables.prepare(all)?;
-                query.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()
-            });
-            read.unwrap()
-        };
+        old.execute_batch(rows).unwrap();
+        old.pragma_update(None, "user_version", format).unwrap();
+        directory
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_format_has_the_columns_of_a_new_one() {
         let new = tempfile::tempdir().unwrap();
-        assert_eq!(columns(directory.path()), columns(new.path()));
-        let database = Database::open(directory.path()).unwrap();
-        let kept = "SELECT token, (SELECT destinations FROM source) FROM subscription";
-        let kept: (String, Option<String>) = database
-            .read(|all| all.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))))
-            .unwrap();
-        assert_eq!(kept, (String::new(), None));
+        let new = columns(new.path());
+        for format in 2..FORMAT {
+            assert_eq!(columns(earlier(format, "").path()), new, "format {format}");
+        }
+    }
+
+    #[test]
+    fn subscriptions_of_an_earlier_format_are_kept() {
+        for format in 4..FORMAT {
+            let directory = earlier(
+                format,
+                "INSERT INTO source VALUES ('s', 'acme', 'ada', 'pagerduty', 'hook');
+                 INSERT INTO subscription VALUES ('acme', 'ada', '1', 's', 'pagerduty', 'event', NULL,
+                 NULL, 0, x'00', NULL, 0, 1, 0);",
+            );
+            let database = Database::open(directory.path()).unwrap();
+            let kept = "SELECT token, (SELECT destinations FROM source) FROM subscription";
+            let kept: (String, Option<String>) = database
+                .read(|all| all.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))))
+                .unwrap();
+            assert_eq!(kept, (String::new(), None), "format {format}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod error;
 mod execution;
 mod guard;
 mod hooks;
+mod html;
 mod limits;
 mod listen;
 mod mcp;

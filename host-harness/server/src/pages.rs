@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -25,6 +25,7 @@ use crate::connection::{
     missing_secrets, random_text,
 };
 use crate::error::ApiError;
+use crate::html::document;
 use crate::page::is_visitor;
 use crate::state::{Shared, State as Server};
 
@@ -33,12 +34,13 @@ const STYLE: &str = include_str!("page.css");
 const COOKIE: &str = "__Host-harness-connect";
 
 /// Permits only the style of the page.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!(
+    let policy = format!(
         "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; frame-ancestors 'none'; \
          base-uri 'none'"
-    )
+    );
+    HeaderValue::from_str(&policy).expect("base64 fits in a header")
 });
 
 /// A page with the headers of every page.
@@ -53,37 +55,9 @@ fn page_to(
     content: &Markup,
     next: Option<&Url>,
 ) -> Response {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                @if let Some(next) = next {
-                    meta http-equiv="refresh" content=(format!("0; url={next}"));
-                }
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main { h1 class=(kind) { (title) } (content) } }
-        }
-    };
-    let mut response = (status, page.into_string()).into_response();
-    let headers = response.headers_mut();
-    let fixed = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        // With `no-referrer`, browsers send `Origin: null` with the form, which the guard refuses.
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if let Ok(policy) = HeaderValue::from_str(&POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    let style = html! { style { (PreEscaped(STYLE)) } };
+    let body = html! { main { h1 class=(kind) { (title) } (content) } };
+    document(status, &POLICY, title, next.map(Url::as_str), &style, &body)
 }
 
 fn gone() -> Response {

@@ -75,7 +75,7 @@ pub(super) fn contents(package: &Package) -> Value {
     })
 }
 
-/// Contents of a package as text. `none`: why there is no bill of materials, if that is known.
+/// Contents of a package as text. `none`: the reason for a missing bill of materials, if it is known.
 pub(super) fn in_words(package: &Package, none: Option<&str>) -> String {
     let manifest = package.manifest();
     let number = |directory: &str, thing: &str| count(package.files_of(directory).count(), thing);

@@ -19,7 +19,7 @@ pub(super) async fn connect(
     for one in declared {
         let manager = host.credentials().map_err(|_| {
             let message =
-                "The configuration declares credentials, and there is no credential store";
+                "The configuration declares credentials, but the server has no credential store";
             Failure::new(Exit::Credential, "no-key", message)
                 .next("name the key of the store: `key` in the configuration file")
         })?;

@@ -60,7 +60,7 @@ impl Session {
         let mut limited = 0;
         let request = charge.bytes();
         loop {
-            // The response to an earlier attempt is no longer in memory.
+            // The response to an earlier attempt was already dropped.
             charge.shrink_to(request);
             let turn = self.turn(paced, deadline, sent).await?;
             let wire = self.wire(judged, credential.as_ref(), sent, charge).await?;

@@ -20,7 +20,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// When there is no such action or trigger.
+    /// If the plugin has no such action or trigger.
     pub fn raw_secrets(&self, name: &str, parameters: &Value) -> Result<Vec<String>, Error> {
         let mut places = self.secret_places(name, parameters)?;
         let text = |pointer: &str| parameters.pointer(pointer).and_then(Value::as_str);
@@ -33,7 +33,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// When there is no such action or trigger.
+    /// If the plugin has no such action or trigger.
     pub fn secret_places(&self, name: &str, parameters: &Value) -> Result<Vec<String>, Error> {
         let form = self.form_of(name)?;
         let mut found = Vec::new();
@@ -47,7 +47,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// When there is no such action or trigger.
+    /// If the plugin has no such action or trigger.
     pub fn takes_secrets(&self, name: &str) -> Result<bool, Error> {
         Ok(!self.form_of(name)?.secrets.is_empty())
     }

@@ -206,8 +206,8 @@ impl Plugin {
         Ok(self.shared.approvals.record(approval).await.map_err(Cause::from)?)
     }
 
-    /// Permissions that this component requests beyond the latest approval of its node: `None` if
-    /// there is no approval at all.
+    /// Permissions that this component requests beyond the latest approval of its node. `None` if
+    /// its node was never approved.
     ///
     /// # Errors
     ///
@@ -533,7 +533,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// When there is no such action.
+    /// If the plugin has no such action.
     pub fn action_form(&self, action: &str) -> Result<Form, Error> {
         Ok(Form::of_action(self.action(action)?, &self.description.node.schemas))
     }
@@ -560,7 +560,7 @@ impl Plugin {
     ///
     /// # Errors
     ///
-    /// When there is no such action.
+    /// If the plugin has no such action.
     pub fn validate(&self, action: &str, items: &[Value]) -> Result<Vec<Vec<FieldProblem>>, Error> {
         let action = self.action(action)?;
         let form = self.form(&FormOf::Action(action.name.clone()))?;

@@ -4,13 +4,14 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
 
 use super::session::Session;
 use crate::error::ApiError;
+use crate::html::document;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -116,47 +117,23 @@ fn framed(
     content: &Markup,
     next: Option<&str>,
 ) -> Response {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                @if let Some(next) = next {
-                    meta http-equiv="refresh" content=(format!("0; url={next}"));
-                }
-                title { (title) " · harness" }
-                link rel="stylesheet" href=(STYLESHEET.path());
-                script src=(JAVASCRIPT.path()) defer {}
-            }
-            body {
-                a.skip href="#main" { "Skip to content" }
-                header.top {
-                    a.brand href="/" { "harness" }
-                    @if let Some(nav) = nav { (nav) }
-                }
-                main id="main" tabindex="-1" {
-                    h1 { (title) }
-                    (content)
-                }
-            }
+    let assets = html! {
+        link rel="stylesheet" href=(STYLESHEET.path());
+        script src=(JAVASCRIPT.path()) defer {}
+    };
+    let body = html! {
+        a.skip href="#main" { "Skip to content" }
+        header.top {
+            a.brand href="/" { "harness" }
+            @if let Some(nav) = nav { (nav) }
+        }
+        main id="main" tabindex="-1" {
+            h1 { (title) }
+            (content)
         }
     };
-    let mut response = (status, page.into_string()).into_response();
-    let headers = response.headers_mut();
-    let fixed = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        // With `no-referrer`, browsers send `Origin: null` with forms, which the guard refuses.
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    let policy = HeaderValue::from_static(POLICY);
+    document(status, &policy, &format!("{title} · harness"), next, &assets, &body)
 }
 
 /// The hidden field that proves that a form was on a page of this session.

@@ -86,10 +86,10 @@ async fn an_unknown_id_next_to_a_known_one_in_a_filter_is_an_error() {
         ("service.list", "team_ids", team),
         ("maintenance_window.list", "service_ids", first),
     ] {
-        let outcome = world.run(action, &[json!({filter: [known, "PXXXXX9"]})]).await;
+        let outcome = world.run(action, &[json!({filter: [known, "PABSENT"]})]).await;
         let error = error(&outcome, 0);
         assert_eq!(error.kind, ItemErrorKind::InvalidInput, "{action}: {error}");
-        let place = format!("{filter}/1: `PXXXXX9` is neither the ID nor the name of a ");
+        let place = format!("{filter}/1: `PABSENT` is neither the ID nor the name of a ");
         assert!(error.message.starts_with(&place), "{action}: {error}");
     }
     // A service without incidents is known all the same.
