@@ -114,11 +114,15 @@ impl Browser {
         String::from_utf8(answer).map_err(io::Error::other)
     }
 
-    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+    fn answer(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.exchange(method, path, &body).unwrap();
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        let value = answer["value"].clone();
+        answer["value"].clone()
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let value = self.answer(method, path, body);
         assert_eq!(value.get("error"), None, "{method} {path} {body}: {value:#}");
         value
     }
@@ -148,34 +152,46 @@ impl Browser {
         }
     }
 
-    fn element(&self, css: &str) -> String {
-        let found = json!({"using": "css selector", "value": css});
-        let found = self.command("POST", "/element", &found);
-        format!("/element/{}", found[ELEMENT].as_str().unwrap())
+    /// Runs a command on an element. Waits for the element, because a click may return before the
+    /// next page has loaded; until then, the previous page answers, or a part of the next one.
+    fn on(&self, css: &str, method: &str, name: &str, body: &Value) -> Value {
+        let session = format!("/session/{}", self.session);
+        let find = json!({"using": "css selector", "value": css});
+        let patience = Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut value = self.answer("POST", &format!("{session}/element"), &find);
+            if let Some(element) = value[ELEMENT].as_str() {
+                value = self.answer(method, &format!("{session}/element/{element}{name}"), body);
+            }
+            match value.get("error").and_then(Value::as_str) {
+                None => return value,
+                Some("no such element" | "stale element reference") => {}
+                Some(error) => panic!("{error} on {css}: {value:#}"),
+            }
+            assert!(Instant::now() < patience, "{css} is not on {}: {value:#}", self.url());
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The visible text of an element.
     pub(crate) fn text(&self, css: &str) -> String {
-        let path = format!("{}/text", self.element(css));
-        self.command("GET", &path, &Value::Null).as_str().unwrap().to_owned()
+        self.on(css, "GET", "/text", &Value::Null).as_str().unwrap().to_owned()
     }
 
     /// The computed style of an element.
     pub(crate) fn style(&self, css: &str, property: &str) -> String {
-        let path = format!("{}/css/{property}", self.element(css));
-        self.command("GET", &path, &Value::Null).as_str().unwrap().to_owned()
+        let name = format!("/css/{property}");
+        self.on(css, "GET", &name, &Value::Null).as_str().unwrap().to_owned()
     }
 
     pub(crate) fn click(&self, css: &str) {
-        let path = format!("{}/click", self.element(css));
-        self.command("POST", &path, &json!({}));
+        self.on(css, "POST", "/click", &json!({}));
     }
 
     /// Types into an element, as a person does. `\u{e004}` is the tab key, `\u{e007}` the enter key.
     #[allow(dead_code)] // The tests of the server use it.
     pub(crate) fn keys(&self, css: &str, text: &str) {
-        let path = format!("{}/value", self.element(css));
-        self.command("POST", &path, &json!({"text": text}));
+        self.on(css, "POST", "/value", &json!({"text": text}));
     }
 
     /// Types into the element that has the focus.
