@@ -33,9 +33,14 @@ class Curl(unittest.TestCase):
                     "credentials": {"rest": account},
                     "items": [{"title": TITLE, "service_id": server.service}],
                 }
-                requests += [f"url = {json.dumps(execute)}", f"data = {json.dumps(json.dumps(call))}"]
-                requests += ['header = "Content-Type: application/json"', f'output = "{account}.json"']
-                requests += [f'header = "Authorization: Bearer {server.token}"', "compressed", "next"]
+                requests += [
+                    f"url = {json.dumps(execute)}",
+                    f"data = {json.dumps(json.dumps(call))}",
+                    f'header = "Authorization: Bearer {server.token}"',
+                    'header = "Content-Type: application/json"',
+                    f'output = "{account}.json"',
+                    "next",
+                ]
             requests.append(f'url = "http://127.0.0.1:{silent.getsockname()[1]}/"')
             # Not an argument, so that others on the machine cannot see the token.
             command = ["curl", "--silent", "--show-error", "--config", "-"]

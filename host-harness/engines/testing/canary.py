@@ -1,8 +1,9 @@
 """Shows that a client holds no secret of the service: in its memory, its traffic, or its files.
 
 The scanner is `end-to-end-scanner`, the one of the host's own tests: it knows the encodings, and
-decodes chunks, gzip, and SQLite. Each search has controls, so that it cannot pass by finding nothing:
-what the client may hold must be found, and the simulator must hold every secret that is looked for.
+decodes chunks, gzip, and SQLite. Each search has controls, so that it cannot pass by finding
+nothing: what the client may hold must be found, and the simulator must hold every secret that is
+looked for.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def problems(
         places["memory"] = found["memory"]
         # The simulator holds all of them: they are the right ones, and can be found.
         known = scan(secrets, processes=[server.simulator_pid])["memory"]
-        wrong += [f"The simulator does not hold the {name}" for name in secrets if name not in known]
+        unknown = [name for name in secrets if name not in known]
+        wrong += [f"The simulator does not hold the {name}" for name in unknown]
     for place, names in places.items():
         wrong += [
             f"The {name} is in the {place}, as {', '.join(encodings)}"
