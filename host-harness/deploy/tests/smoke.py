@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Whether a built `harness` works: it approves the PagerDuty node, stores a credential, and its server
-creates an incident at the simulator.
+"""Whether a built `harness` works: it approves the PagerDuty node, stores a credential, and its
+server creates an incident at the simulator.
 
     smoke.py BINARY [RUNNER...]
 
-RUNNER is the command that runs the binary where this machine cannot, such as qemu-aarch64-static. Needs
-what ../../engines/testing/harness_server.py needs, except HARNESS. WORKFLOW_NODE_ISOLATION chooses the
-isolation of plugins.
+RUNNER is the command that runs the binary where this machine cannot, such as qemu-aarch64-static.
+Needs what ../../engines/testing/harness_server.py needs, except HARNESS. WORKFLOW_NODE_ISOLATION
+chooses the isolation of plugins.
 """
 
 import json
@@ -31,7 +31,7 @@ def main() -> int:
         command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         command.chmod(0o755)
         os.environ["HARNESS"] = str(command)
-        # Compiled components of other binaries are of no use, and this one's are of no use to others.
+        # Compiled components of other binaries are of no use, and its own are of no use to others.
         os.environ["XDG_CACHE_HOME"] = directory
         with HarnessServer() as server:
             title = "Created by the smoke test"

@@ -1,4 +1,7 @@
-"""The installer, with releases whose `harness` is a script. Run: python3 -m unittest discover -s DIR"""
+"""The installer, with releases whose `harness` is a script.
+
+Run: python3 -m unittest discover -s DIR
+"""
 
 import functools
 import hashlib
@@ -136,7 +139,8 @@ class Installer(unittest.TestCase):
         self.assert_refused("cargo install", machine="Darwin/arm64")
 
     def test_refuses_plain_http_and_unknown_options(self) -> None:
-        for release in ["http://releases.example", "http://127.0.0.1:1@releases.example", "ftp://x"]:
+        refused = ["http://releases.example", "http://127.0.0.1:1@releases.example", "ftp://x"]
+        for release in refused:
             self.assert_refused("Cannot use", release=release)
         self.assert_refused("usage:", "--from", "x")
 

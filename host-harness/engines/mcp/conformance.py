@@ -1,8 +1,8 @@
 """Runs the scenarios of the official conformance suite that apply to a server of tools.
 
-The other scenarios call tools, prompts, and resources with fixed names that only a server written for
-the suite has. Single checks that the suite reports as not testable for this reason are listed, and do
-not count as failed.
+The other scenarios call tools, prompts, and resources with fixed names that only a server written
+for the suite has. Single checks that the suite reports as not testable for this reason are listed,
+and do not count as failed.
 """
 
 import http.client
@@ -35,7 +35,8 @@ def proxy(server: HarnessServer) -> ThreadingHTTPServer:
         def forward(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             connection = http.client.HTTPConnection(address)
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            skipped = {"skip_host": True, "skip_accept_encoding": True}
+            connection.putrequest(self.command, self.path, **skipped)
             for name, value in self.headers.items():
                 connection.putheader(name, value)
             connection.putheader("Authorization", f"Bearer {server.token}")

@@ -14,8 +14,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testing"))
+import canary
 from broken_proxy import BrokenProxy
-from harness_server import HarnessServer, holders
+from harness_server import HarnessServer
 
 # Both ways in which a client begins: `server/discover` (2026-07-28), and `initialize`.
 MODES = ["auto", "legacy"]
@@ -202,33 +203,47 @@ import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-async def main(url, token, service):
+async def main(url, token, service, title):
     headers = {"Authorization": "Bearer " + token}
+    kept = []
     async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
         async with Client(streamable_http_client(url + "/mcp", http_client=http)) as client:
             action = {"plugin": "pagerduty", "action": "incident.create"}
-            await client.call_tool("describe_action", action)
-            parameters = {"title": "canary", "service_id": service}
-            ran = await client.call_tool("run_action", {**action, "parameters": parameters})
-            print("error" if ran.is_error else "done", flush=True)
+            kept.append(await client.call_tool("describe_action", action))
+            for account in ["work", "team"]:
+                call = {"parameters": {"title": title, "service_id": service}}
+                call["credentials"] = {"rest": account}
+                kept.append(await client.call_tool("run_action", {**action, **call}))
+            open("kept.txt", "w").write(repr(kept))
+            print("error" if any(one.is_error for one in kept) else "done", flush=True)
             sys.stdin.readline()
 
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def test_no_memory_and_no_traffic_of_a_client_holds_the_secret_of_the_service(
-    server: HarnessServer,
+def test_no_memory_traffic_or_file_of_a_client_holds_a_secret_of_the_service(
+    tmp_path: Path,
 ) -> None:
-    with BrokenProxy(server.url) as proxy:
-        command = [sys.executable, "-c", PROGRAM, proxy.url, server.writer, server.service]
+    title = "A canary over MCP"
+    with HarnessServer() as server, BrokenProxy(server.url) as proxy:
+        server.connect_user("team")
+        effects = ["--effect", "read", "--effect", "create"]
+        token = server.create_token("canary", "--role", "run", *effects)
+        command = [sys.executable, "-c", PROGRAM, proxy.url, token, server.service, title]
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as client:
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, text=True, cwd=tmp_path
+        ) as client:
             assert client.stdout.readline() == "done\n"
-            # The client holds its token, so a secret would be found.
-            assert holders(client.pid, server.writer)
-            assert not holders(client.pid, server.secret)
+            held = {"token": token, "title": title}
+            problems = canary.problems(
+                server,
+                processes=[client.pid],
+                streams=proxy.streams,
+                files=tmp_path,
+                held={"memory": held, "traffic": held, "files": {"title": title}},
+            )
             client.communicate("")
-    assert server.writer.encode() in proxy.traffic
-    assert b"canary" in proxy.traffic
-    assert server.secret.encode() not in proxy.traffic
+        assert problems == []
+        assert titles(server).count(title) == 2

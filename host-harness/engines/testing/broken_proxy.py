@@ -25,7 +25,12 @@ class BrokenProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
-        self.traffic = bytearray()
+        self.streams: list[bytearray] = []
+
+    @property
+    def traffic(self) -> bytes:
+        """All that has passed, one direction of a connection after the other."""
+        return b"\0".join(self.streams)
 
     def __enter__(self) -> "BrokenProxy":
         threading.Thread(target=self._accept, daemon=True).start()
@@ -61,9 +66,11 @@ class BrokenProxy:
     def _forward(
         self, source: socket.socket, sink: socket.socket, limit: int | None = None
     ) -> None:
+        stream = bytearray()
+        self.streams.append(stream)
         with suppress(OSError):
             while part := source.recv(1 << 16):
-                self.traffic += part
+                stream += part
                 if limit is not None and len(part) >= limit:
                     sink.sendall(part[:limit])
                     # A reset, not an orderly end.

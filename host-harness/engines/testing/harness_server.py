@@ -6,6 +6,7 @@ when the server is ready, and ends when its standard input is closed. It needs n
 
     HARNESS             the command (default: target/debug/harness)
     PAGERDUTY_SIMULATOR the simulator (default: target/debug/pagerduty-simulator)
+    SCANNER             the scanner of canary.py (default: target/debug/end-to-end-scanner)
     PAGERDUTY_COMPONENT the component (default: the one that `cargo run -p component-build` builds)
 """
 
@@ -14,26 +15,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+import canary
+from binaries import TARGET, binary, existing
+from broken_proxy import BrokenProxy
+
 COMPONENT = "component/wasm32-wasip2/component/pagerduty.wasm"
-
-
-def _file(variable: str, default: Path) -> Path:
-    path = Path(os.environ.get(variable, default))
-    if not path.is_file():
-        raise SystemExit(f"There is no {path}. Build it, or set {variable}")
-    return path
 
 
 class HarnessServer:
@@ -54,8 +53,8 @@ class HarnessServer:
         tables of the configuration file."""
         self._latency, self._limits, self._policies = latency, limits or {}, policies
         self._directory = Path(tempfile.mkdtemp(prefix="harness-server-"))
-        self._harness = _file("HARNESS", TARGET / "debug/harness")
-        self._component = _file("PAGERDUTY_COMPONENT", TARGET / COMPONENT)
+        self._harness = binary("HARNESS", "harness")
+        self._component = existing("PAGERDUTY_COMPONENT", TARGET / COMPONENT)
         self._processes: list[subprocess.Popen[str]] = []
         self.url = ""
 
@@ -82,8 +81,9 @@ class HarnessServer:
         for process in reversed(self._processes):
             process.kill()
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
         self._processes.clear()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -93,7 +93,7 @@ class HarnessServer:
         with log:
             process = subprocess.Popen(
                 command, env=self.env, text=True, stdout=subprocess.PIPE, stderr=log,
-                stdin=subprocess.DEVNULL, cwd=self._directory,
+                stdin=subprocess.PIPE, cwd=self._directory,
             )
         self._processes.append(process)
         assert process.stdout is not None
@@ -103,10 +103,12 @@ class HarnessServer:
         return process, line
 
     def _start_simulator(self) -> None:
-        simulator = _file("PAGERDUTY_SIMULATOR", TARGET / "debug/pagerduty-simulator")
+        simulator = binary("PAGERDUTY_SIMULATOR", "pagerduty-simulator")
         authority = self._directory / "simulator-ca.pem"
         options = ["--ca-file", str(authority), "--latency", self._latency]
-        _, line = self._spawn(str(simulator), "--print-json", "--rate-limit", "100000", *options)
+        self._simulator, line = self._spawn(
+            str(simulator), "--print-json", "--rate-limit", "100000", *options
+        )
         self.simulator: dict[str, Any] = json.loads(line)
         self.secret: str = self.simulator["us"]["keys"]["account"]
         self.service: str = self.simulator["us"]["services"][0]["id"]
@@ -142,6 +144,68 @@ class HarnessServer:
             "credential", "add", name, "--plugin", str(self._component), "--type", "api-token",
             "--field", "from_email=ada@example.com", "--secret", f"api_token=@{secret}",
         )
+
+    def connect_user(self, name: str) -> None:
+        """Connects an account with OAuth, as a person who gives consent in a browser."""
+        app = self.simulator["apps"][0]
+        secret = self._directory / "client-secret"
+        secret.write_text(app["client_secret"])
+        origin = self.simulator["origins"]["identity"]
+        options = ["--type", "oauth2", "--field", f"client_id={app['client_id']}"]
+        options += ["--client-secret", f"@{secret}", "--access", "read-write", "--mode", "shared"]
+        options += ["--no-browser", "--yes", "--ca-file", self.simulator["ca_file"]]
+        for mapping in self.simulator["connect_to"]:
+            options += ["--connect-to", mapping]
+        command = [str(self._harness), "credential", "connect", name]
+        connecting = subprocess.Popen(
+            [*command, "--plugin", str(self._component), *options], env=self.env, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            cwd=self._directory,
+        )
+        with connecting:
+            assert connecting.stdout is not None
+            printed = ""
+            while not (url := re.search(r"https://\S+/oauth/authorize\?\S+", printed)):
+                line = connecting.stdout.readline()
+                if not line:
+                    raise RuntimeError(f"harness credential connect: {printed}")
+                printed += line
+            context = ssl.create_default_context(cafile=self.simulator["ca_file"])
+            browser = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+
+            def page(path: str, **form: str) -> str:
+                body = urllib.parse.urlencode(form).encode() if form else None
+                with browser.open(origin + path, body) as response:
+                    return str(response.read().decode())
+
+            query = urllib.parse.urlsplit(url[0]).query
+            chooser = page(f"/oauth/authorize?{query}")
+            field = re.search(r'name="interaction" value="([^"]+)"', chooser)
+            assert field is not None
+            user = self.simulator["us"]["users"][0]["id"]
+            page("/oauth/authorize/account", interaction=field[1], user=user)
+            page("/oauth/authorize/consent", interaction=field[1], decision="allow")
+            printed += connecting.stdout.read()
+        if connecting.returncode != 0:
+            raise RuntimeError(f"harness credential connect: {printed}")
+
+    def secrets(self) -> dict[str, str]:
+        """All secrets of the service that the server holds or has held, each with its kind and a
+        number: API keys, OAuth tokens, client secrets, and secrets that sign webhooks."""
+        assert self._simulator.stdin is not None
+        assert self._simulator.stdout is not None
+        self._simulator.stdin.write("secrets\n")
+        self._simulator.stdin.flush()
+        issued = json.loads(self._simulator.stdout.readline())
+        issued.append({"kind": "API key", "value": self.secret})
+        client_secret = self.simulator["apps"][0]["client_secret"]
+        issued.append({"kind": "client secret", "value": client_secret})
+        return {f"{one['kind']} {number}": one["value"] for number, one in enumerate(issued)}
+
+    @property
+    def simulator_pid(self) -> int:
+        """The process of the service."""
+        return self._simulator.pid
 
     def create_token(self, name: str, *options: str) -> str:
         """Creates a token of the server."""
@@ -201,38 +265,23 @@ class HarnessServer:
                 return found
 
 
-def holders(pid: int, secret: str) -> bool:
-    """Whether the memory of a process holds a text, as UTF-8 or as UTF-16."""
-    needles = (secret.encode(), secret.encode("utf-16-le"))
-    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
-        for line in maps:
-            bounds, permissions = line.split()[:2]
-            if "r" not in permissions or line.rstrip().endswith(("[vvar]", "[vsyscall]")):
-                continue
-            start, end = (int(bound, 16) for bound in bounds.split("-"))
-            try:
-                memory.seek(start)
-                rest, tail = end - start, b""
-                while rest > 0 and (part := memory.read(min(rest, 1 << 24))):
-                    rest -= len(part)
-                    if any(needle in tail + part for needle in needles):
-                        return True
-                    tail = part[-2 * len(secret) :]
-            except (OSError, ValueError, OverflowError):
-                continue  # The process has unmapped it, or it cannot be read.
-    return False
-
-
 def main() -> None:
     """Runs a server until the standard input is closed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--latency", default="0ms", help="delay of each response of the service")
     parser.add_argument("--limit", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--record", action="store_true", help="record the traffic of `url`")
     arguments = parser.parse_args()
     limits = {name: int(value) for name, value in (one.split("=") for one in arguments.limit)}
-    with HarnessServer(latency=arguments.latency, limits=limits) as server:
+    with HarnessServer(latency=arguments.latency, limits=limits) as server, ExitStack() as stack:
+        recorders: list[BrokenProxy] = []
+
+        def record(url: str) -> str:
+            recorders.append(stack.enter_context(BrokenProxy(url)))
+            return recorders[-1].url
+
         ready = {
-            "url": server.url,
+            "url": record(server.url) if arguments.record else server.url,
             "token": server.token,
             "service": server.service,
             "secret": server.secret,
@@ -248,8 +297,19 @@ def main() -> None:
                 answer = server.service_api(command.get("method", "GET"), command["path"])
             elif command["do"] == "token":
                 answer = server.create_token(command["name"], *command["options"])
-            elif command["do"] == "holds":
-                answer = holders(command["pid"], command["text"])
+            elif command["do"] == "connect-user":
+                server.connect_user(command["name"])
+            elif command["do"] == "record":
+                # What the server sends to the client.
+                answer = record(command["url"])
+            elif command["do"] == "canary":
+                answer = canary.problems(
+                    server,
+                    processes=[command["pid"]],
+                    streams=[bytes(one) for recorder in recorders for one in recorder.streams],
+                    files=Path(command["files"]),
+                    held=command["held"],
+                )
             elif command["do"] == "restart":
                 server.stop(signal.SIGKILL)
                 server.start()

@@ -1,8 +1,8 @@
 """Checks a running server against its own OpenAPI document with schemathesis.
 
-Every operation is called with values at the limits of its schemas and with random values, valid and
-invalid, and in sequences that its links describe. No response may have a status of 500 or above, and
-each response must be one that the document describes.
+Every operation is called with values at the limits of its schemas and with random values, valid
+and invalid, and in sequences that its links describe. No response may have a status of 500 or
+above, and each response must be one that the document describes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def configuration(server: HarnessServer, token: str) -> str:
 
 [[operations]]
 include-method = "DELETE"
-parameters = {{ "path.credential" = "spare", "path.subscription" = "spare", "path.secret" = "spare" }}
+[operations.parameters]
+"path.credential" = "spare"
+"path.subscription" = "spare"
+"path.secret" = "spare"
 
 # Without waiting: an event may never come.
 [[operations]]
@@ -86,7 +89,8 @@ fail-on = ["missing_auth", "method_not_allowed", "unsupported_regex", "unresolva
 def main(examples: str) -> int:
     """Runs schemathesis, and returns its exit code."""
     with HarnessServer() as server, tempfile.TemporaryDirectory() as directory:
-        roles = [part for role in ("run", "connect", "approve", "monitor") for part in ("--role", role)]
+        names = ("run", "connect", "approve", "monitor")
+        roles = [part for name in names for part in ("--role", name)]
         token = server.create_token("contract", *roles, "--raw-secrets")
         config = Path(directory, "schemathesis.toml")
         config.write_text(configuration(server, token))

@@ -18,6 +18,17 @@ pub fn encodings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("lower-case percent", percent.to_lowercase()),
         ("json escapes", secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
     ];
+    // Some writers of JSON escape only what means something in HTML.
+    for (name, upper) in
+        [("json escapes of marks", false), ("upper-case json escapes of marks", true)]
+    {
+        let escape = |unit: u16| match char::from_u32(unit.into()) {
+            Some(c) if c.is_ascii_alphanumeric() => c.to_string(),
+            _ if upper => format!("\\u{unit:04X}"),
+            _ => format!("\\u{unit:04x}"),
+        };
+        all.push((name, secret.encode_utf16().map(escape).collect()));
+    }
     let form = |set| percent_encoding::utf8_percent_encode(secret, set).to_string();
     all.push(("percent, of what is not alphanumeric", form(percent_encoding::NON_ALPHANUMERIC)));
     let html = |c: char| format!("&#{};", u32::from(c));
@@ -53,6 +64,7 @@ pub fn leaks<'a>(secrets: &'a [(String, String)], bytes: &[u8]) -> Vec<(&'a str,
 pub struct Scanner<'a> {
     names: Vec<(&'a str, &'static str)>,
     automaton: AhoCorasick,
+    longest: usize,
 }
 
 impl<'a> Scanner<'a> {
@@ -66,7 +78,14 @@ impl<'a> Scanner<'a> {
                 needles.push(needle);
             }
         }
-        Self { names, automaton: AhoCorasick::new(needles).expect("secrets are short") }
+        let longest = needles.iter().map(Vec::len).max().unwrap_or_default();
+        Self { names, automaton: AhoCorasick::new(needles).expect("secrets are short"), longest }
+    }
+
+    /// The size of the longest encoding of a secret, in bytes. What is searched in parts must overlap
+    /// by as much.
+    pub fn longest(&self) -> usize {
+        self.longest
     }
 
     /// Which of the secrets some bytes contain, and their encodings.

@@ -11,6 +11,7 @@ use clap::Parser;
 use jiff::{SignedDuration, Timestamp, Unit};
 use pagerduty_simulator::{Account, App, Keys, Origins, RecordedRequest, Simulator};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 /// A PagerDuty simulator on this machine, for experiments and tests. It uses no other network.
 #[derive(Debug, Parser)]
@@ -40,7 +41,8 @@ struct Arguments {
     /// Also deliver webhooks to receivers with a certificate of this authority, a file in PEM
     #[arg(long, value_name = "PATH")]
     webhook_ca: Vec<PathBuf>,
-    /// Print one line of JSON for programs instead of text for people
+    /// Print one line of JSON for programs instead of text for people. For each line `secrets` on
+    /// standard input, print a line with all tokens and signing secrets that were issued so far
     #[arg(long)]
     print_json: bool,
 }
@@ -72,10 +74,20 @@ async fn main() -> io::Result<()> {
     simulator.identity().configure(|settings| settings.access_lifetime = lifetime);
     if arguments.print_json {
         println!("{}", machine_readable(&simulator));
+        let mut questions = questions();
+        loop {
+            tokio::select! {
+                () = ended.as_mut() => break,
+                Some(()) = questions.recv() => {
+                    // The reader may have gone; the servers continue.
+                    let _read_or_not = writeln!(io::stdout(), "{}", issued(&simulator));
+                }
+            }
+        }
     } else {
         println!("{}", welcome(&simulator));
+        ended.as_mut().await;
     }
-    ended.as_mut().await;
     if io::stdout().is_terminal() {
         println!();
     }
@@ -104,6 +116,28 @@ fn ended() -> io::Result<impl Future<Output = ()>> {
             interrupt.recv().await;
         })
     }
+}
+
+/// Lines `secrets` of the standard input, until it ends.
+fn questions() -> mpsc::UnboundedReceiver<()> {
+    let (ask, questions) = mpsc::unbounded_channel();
+    // Not the runtime's: a read of the standard input would keep it from ending.
+    std::thread::spawn(move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            if line == "secrets" && ask.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    questions
+}
+
+/// The secrets that were issued, each with its kind.
+fn issued(simulator: &Simulator) -> Value {
+    let tokens = simulator.identity().issued_tokens().into_iter();
+    let webhooks = simulator.issued_webhook_secrets().into_iter();
+    let all = tokens.chain(webhooks.map(|secret| ("webhook secret", secret)));
+    all.map(|(kind, value)| json!({"kind": kind, "value": value})).collect()
 }
 
 /// Parses `50ms`, `1.5s`, or `2m`.

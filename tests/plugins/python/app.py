@@ -18,7 +18,7 @@ from wit_world.imports.types import Error, ErrorKind, OutputItem
 
 ORIGIN = "https://api.pagerduty.com"
 
-# ---- The documents: what the node says about itself. ------------------------------------------------
+# ---- The documents: what the node says about itself. ---------------------------------------------
 
 
 def text(title: str, description: str, **more) -> dict:
@@ -130,7 +130,8 @@ NODE = {
             "name": "exception.throw",
             "version": 1,
             "title": "Throw an exception",
-            "description": "Shows how an exception that nothing catches is reported. For tests of the host.",
+            "description": "Shows how an exception that nothing catches is reported. For tests of"
+            " the host.",
             "slots": {},
             "effect": "read",
             "idempotency": "safe",
@@ -144,7 +145,8 @@ NODE = {
             "name": "outside.reach",
             "version": 1,
             "title": "Reach the outside",
-            "description": "Tries what the language offers beside workflow:node. All of it is refused.",
+            "description": "Tries what the language offers beside workflow:node. All of it is"
+            " refused.",
             "slots": {},
             "effect": "read",
             "idempotency": "safe",
@@ -188,7 +190,7 @@ CREDENTIAL_TYPES = {
     ]
 }
 
-# ---- The requests: what each action sends, and what it returns of the answer. ------------------------
+# ---- The requests: what each action sends, and what it returns of the answer. --------------------
 
 
 @dataclass
@@ -264,7 +266,7 @@ def start(action: Action, item: dict) -> int:
     )
 
 
-# ---- Errors: engines act on their kind. --------------------------------------------------------------
+# ---- Errors: engines act on their kind. ----------------------------------------------------------
 
 STATUSES = {
     400: ErrorKind.INVALID_INPUT,
@@ -326,10 +328,12 @@ def outcome(action: Action, item: dict, ticket: int) -> Result[list[OutputItem],
     return Ok([OutputItem("main", json.dumps(record)) for record in records])
 
 
-# ---- Execution: many items at a time, and one result per item, in their order. -----------------------
+# ---- Execution: many items at a time, and one result per item, in their order. -------------------
 
 
-def execute(action: Action, items: list[dict], options: dict) -> list[Result[list[OutputItem], Error]]:
+def execute(
+    action: Action, items: list[dict], options: dict
+) -> list[Result[list[OutputItem], Error]]:
     # Writes are sent one after the other, in the order of the items.
     most = 1 if action.is_write else options.get("concurrency", len(items))
     results: list[Result | None] = [None] * len(items)
@@ -381,7 +385,7 @@ def probe(action: str, item: dict) -> Result[list[OutputItem], Error]:
     return Ok([])
 
 
-# ---- The exports of the component. -------------------------------------------------------------------
+# ---- The exports of the component. ---------------------------------------------------------------
 
 
 class Node(wit_world.exports.Node):

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -9,12 +10,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { convert } from '../convert/convert.mjs';
-import { startServer } from '../tests/support.mjs';
+import { startServer, until } from '../tests/support.mjs';
 import { openBrowser } from './editor.mjs';
-import { signIn, startN8n } from './n8n.mjs';
+import { freePorts, signIn, startN8n } from './n8n.mjs';
 
 const { N8N_BINARY, N8N_HOME, SCREENSHOTS = join(N8N_HOME, 'screenshots'), PAGERDUTY_MAP } = process.env;
-const PORT = 15678;
+const [port, broker, brokerOfCommand] = await freePorts(3);
 let server;
 let n8n;
 let api;
@@ -22,12 +23,14 @@ let credential;
 
 before(async () => {
 	await mkdir(SCREENSHOTS, { recursive: true });
-	server = await startServer();
-	const origin = `http://127.0.0.1:${PORT}`;
-	const options = ['--role', 'run', '--role', 'connect', '--deliver-to', origin];
+	server = await startServer('--record');
+	const origin = `http://127.0.0.1:${port}`;
+	// The server delivers events through a proxy that records them.
+	const deliveries = await server.ask({ do: 'record', url: origin });
+	const options = ['--role', 'run', '--role', 'connect', '--deliver-to', deliveries];
 	server.token = await server.ask({ do: 'token', name: 'n8n', options });
-	const env = { WEBHOOK_URL: `${origin}/` };
-	n8n = await startN8n({ binary: N8N_BINARY, home: N8N_HOME, port: PORT, env });
+	const env = { WEBHOOK_URL: `${deliveries}/`, N8N_EDITOR_BASE_URL: `${origin}/` };
+	n8n = await startN8n({ binary: N8N_BINARY, home: N8N_HOME, port, broker, env });
 	api = await signIn(n8n.url);
 	const data = { url: server.url, token: server.token };
 	const saved = await api.send('POST', '/rest/credentials', {
@@ -38,7 +41,7 @@ before(async () => {
 	credential = { id: saved.id, name: 'Harness' };
 });
 after(async () => {
-	n8n?.close();
+	await n8n?.close();
 	await server?.close();
 });
 
@@ -85,7 +88,7 @@ async function execute(workflow) {
 	const env = {
 		...process.env,
 		N8N_USER_FOLDER: N8N_HOME,
-		N8N_RUNNERS_BROKER_PORT: String(PORT + 2),
+		N8N_RUNNERS_BROKER_PORT: String(brokerOfCommand),
 		N8N_DIAGNOSTICS_ENABLED: 'false',
 	};
 	const started = Date.now();
@@ -282,72 +285,76 @@ test("n8n's MCP Client runs an action without the package", async () => {
 	assert.equal((await incidents('Over MCP from n8n')).length, 1);
 });
 
-test('an event at the service starts an active workflow', async () => {
-	const parameters = {
-		plugin: { __rl: true, mode: 'name', value: 'pagerduty' },
-		trigger: { __rl: true, mode: 'name', value: 'event' },
-		account: { __rl: true, mode: 'name', value: 'work' },
-		mode: 'json',
-		json: '{"events": ["incident.triggered"]}',
-	};
-	const { id, versionId } = await api.send('POST', '/rest/workflows', {
-		name: 'Triggered',
-		nodes: [
-			{
-				id: 'trigger',
-				name: 'Workflow Node Trigger',
-				type: 'n8n-nodes-workflow-node.workflowNodeTrigger',
-				typeVersion: 1,
-				position: [0, 0],
-				webhookId: '7f3f0e6e-2f5c-4a3b-9a59-0a5c8f4f6d11',
-				parameters,
-				credentials: { workflowNodeApi: credential },
+/** A workflow that an event of an account starts. */
+const triggered = (name, account, next) => ({
+	name,
+	nodes: [
+		{
+			id: 'trigger',
+			name: 'Workflow Node Trigger',
+			type: 'n8n-nodes-workflow-node.workflowNodeTrigger',
+			typeVersion: 1,
+			position: [0, 0],
+			webhookId: randomUUID(),
+			parameters: {
+				plugin: { __rl: true, mode: 'name', value: 'pagerduty' },
+				trigger: { __rl: true, mode: 'name', value: 'event' },
+				account: { __rl: true, mode: 'name', value: account },
+				mode: 'json',
+				json: '{"events": ["incident.triggered"]}',
 			},
-			{
-				id: 'next',
-				name: 'Next',
-				type: 'n8n-nodes-base.noOp',
-				typeVersion: 1,
-				position: [200, 0],
-				parameters: {},
-			},
-		],
-		connections: {
-			'Workflow Node Trigger': { main: [[{ node: 'Next', type: 'main', index: 0 }]] },
+			credentials: { workflowNodeApi: credential },
 		},
-		settings: { executionOrder: 'v1' },
+		{ id: 'next', name: 'Next', typeVersion: 1, position: [200, 0], ...next },
+	],
+	connections: {
+		'Workflow Node Trigger': { main: [[{ node: 'Next', type: 'main', index: 0 }]] },
+	},
+	settings: { executionOrder: 'v1' },
+});
+
+const headers = () => ({ authorization: `Bearer ${server.token}` });
+
+/** Waits until the server has as many subscriptions. */
+const subscriptions = (count) =>
+	until(`${count} subscriptions`, async () => {
+		const response = await fetch(`${server.url}/v1/subscriptions`, { headers: headers() });
+		return (await response.json()).subscriptions.length === count;
 	});
-	const headers = { authorization: `Bearer ${server.token}` };
-	const until = async (count) => {
-		for (let attempt = 0; attempt < 150; attempt++) {
-			const response = await fetch(`${server.url}/v1/subscriptions`, { headers });
-			const { subscriptions } = await response.json();
-			if (subscriptions.length === count) return;
-			await new Promise((resolve) => setTimeout(resolve, 200));
-		}
-		assert.fail(`there are not ${count} subscriptions`);
-	};
+
+/** Creates an incident, without n8n. */
+const open = async (title) => {
+	const response = await fetch(`${server.url}/v1/plugins/pagerduty/actions/incident.create/execute`, {
+		method: 'POST',
+		headers: { ...headers(), 'content-type': 'application/json' },
+		body: JSON.stringify({
+			credentials: { rest: 'work' },
+			items: [{ title, service_id: server.service }],
+		}),
+	});
+	assert.equal((await response.json()).items[0].status, 'ok');
+};
+
+/** Waits until an execution of a workflow has ended, and returns it with its data. */
+const ended = async (workflow, mode) => {
+	const query = encodeURIComponent(JSON.stringify({ workflowId: workflow }));
+	const found = await until(`an execution in the mode ${mode}`, async () => {
+		const { results } = await api.send('GET', `/rest/executions?filter=${query}`);
+		return results.find((one) => one.mode === mode && one.stoppedAt);
+	});
+	const { data, status } = await api.send('GET', `/rest/executions/${found.id}`);
+	assert.equal(status, 'success', data);
+	return data;
+};
+
+test('an event at the service starts an active workflow', async () => {
+	const noOp = { type: 'n8n-nodes-base.noOp', parameters: {} };
+	const { id, versionId } = await api.send('POST', '/rest/workflows', triggered('Triggered', 'work', noOp));
 	// n8n activates and deactivates a moment after it has answered.
 	await api.send('POST', `/rest/workflows/${id}/activate`, { versionId });
-	await until(1);
-	const call = {
-		credentials: { rest: 'work' },
-		items: [{ title: 'Starts a workflow', service_id: server.service }],
-	};
-	await fetch(`${server.url}/v1/plugins/pagerduty/actions/incident.create/execute`, {
-		method: 'POST',
-		headers: { ...headers, 'content-type': 'application/json' },
-		body: JSON.stringify(call),
-	});
-	const query = encodeURIComponent(JSON.stringify({ workflowId: id }));
-	let results = [];
-	for (let attempt = 0; attempt < 100 && results[0]?.status !== 'success'; attempt++) {
-		await new Promise((resolve) => setTimeout(resolve, 200));
-		({ results } = await api.send('GET', `/rest/executions?filter=${query}`));
-	}
-	assert.deepEqual(results.map(({ status }) => status), ['success']);
-	const { data } = await api.send('GET', `/rest/executions/${results[0].id}`);
-	assert.ok(data.includes('"Starts a workflow"'));
+	await subscriptions(1);
+	await open('Starts a workflow');
+	assert.ok((await ended(id, 'webhook')).includes('"Starts a workflow"'));
 
 	// A person who listens for a test event shares the webhook of the active workflow.
 	const webhooks = async () => {
@@ -362,31 +369,47 @@ test('an event at the service starts an active workflow', async () => {
 		assert.equal(waitingForWebhook, true);
 	};
 	await listen();
-	await until(2);
+	await subscriptions(2);
 	assert.equal(await webhooks(), before);
 	await api.send('DELETE', `/rest/test-webhook/${id}`);
-	await until(1);
+	await subscriptions(1);
 	await api.send('POST', `/rest/workflows/${id}/deactivate`, {});
-	await until(0);
+	await subscriptions(0);
 
 	// Without an active workflow, the test event is the last one that came.
 	const without = await webhooks();
 	await listen();
-	let tested;
-	for (let attempt = 0; attempt < 150 && tested?.status !== 'success'; attempt++) {
-		await new Promise((resolve) => setTimeout(resolve, 200));
-		({ results } = await api.send('GET', `/rest/executions?filter=${query}`));
-		tested = results.find(({ mode }) => mode === 'manual');
-	}
-	assert.equal(tested?.status, 'success');
-	const shown = await api.send('GET', `/rest/executions/${tested.id}`);
-	assert.ok(shown.data.includes('"Starts a workflow"'));
+	assert.ok((await ended(id, 'manual')).includes('"Starts a workflow"'));
 	assert.equal(await webhooks(), without);
-	await until(0);
+	await subscriptions(0);
 });
 
-test('the memory of n8n does not hold the secret of the service', async () => {
-	// n8n holds the token of the server, so the secret would be found.
-	assert.equal(await server.ask({ do: 'holds', pid: n8n.pid, text: server.token }), true);
-	assert.equal(await server.ask({ do: 'holds', pid: n8n.pid, text: server.secret }), false);
+test('no memory, traffic, or file of n8n holds a secret of the service', async () => {
+	const title = 'A canary from n8n';
+	await server.ask({ do: 'connect-user', name: 'team' });
+	const note = ours({
+		plugin: { __rl: true, mode: 'name', value: 'pagerduty' },
+		action: { __rl: true, mode: 'name', value: 'incident_note.create' },
+		account: { __rl: true, mode: 'name', value: 'team' },
+		mode: 'json',
+		json: JSON.stringify({ incident_id: 'QINCIDENT00001', content: title }),
+	});
+	const workflow = triggered('Canary', 'team', note);
+	const { id, versionId } = await api.send('POST', '/rest/workflows', workflow);
+	await api.send('POST', `/rest/workflows/${id}/activate`, { versionId });
+	await subscriptions(1);
+	await open(title);
+	assert.ok((await ended(id, 'webhook')).includes(`"${title}"`));
+	const notes = await server.ask({ do: 'service', path: '/incidents/QINCIDENT00001/notes' });
+	assert.equal(notes.notes.filter(({ content }) => content === title).length, 1);
+	const held = { token: server.token, title };
+	const problems = await server.ask({
+		do: 'canary',
+		pid: n8n.pid,
+		files: N8N_HOME,
+		held: { memory: held, traffic: held, files: { title } },
+	});
+	assert.deepEqual(problems, []);
+	await api.send('POST', `/rest/workflows/${id}/deactivate`, {});
+	await subscriptions(0);
 });

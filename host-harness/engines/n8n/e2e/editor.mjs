@@ -2,9 +2,26 @@
 
 import { chromium } from 'playwright-core';
 
+import { PATIENCE_MS, until } from '../tests/support.mjs';
+
+/** Whether the workflow in the editor has a value. Runs in the browser. */
+function isInWorkflow(value) {
+	const { $pinia } = document.querySelector('#app').__vue_app__.config.globalProperties;
+	const stores = Object.entries($pinia.state.value).filter(([name]) => /workflow/i.test(name));
+	const seen = new Set();
+	const isIn = (one) => {
+		if (one === value) return true;
+		if (typeof one !== 'object' || one === null || seen.has(one)) return false;
+		seen.add(one);
+		return Object.values(one).some(isIn);
+	};
+	return stores.some(([, store]) => isIn(store));
+}
+
 /** Opens a browser in which the owner is signed in. */
 export async function openBrowser(n8n, api) {
 	const browser = await chromium.launch({
+		timeout: PATIENCE_MS,
 		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
 		args: [
 			'--no-sandbox',
@@ -21,7 +38,7 @@ export async function openBrowser(n8n, api) {
 	const [name, value] = api.cookie().split(/=(.*)/s);
 	await context.addCookies([{ name, value, domain: '127.0.0.1', path: '/' }]);
 	const page = await context.newPage();
-	page.setDefaultTimeout(120_000);
+	page.setDefaultTimeout(PATIENCE_MS);
 	const at = (id) => page.locator(`[data-test-id=${JSON.stringify(id)}]`);
 
 	return {
@@ -31,14 +48,16 @@ export async function openBrowser(n8n, api) {
 
 		async openNode(workflow, node) {
 			await page.goto(`${n8n.url}/workflow/${workflow}`);
-			await at('canvas-node').filter({ hasText: node }).dblclick();
-			await at('node-parameters').waitFor();
+			// The canvas ignores clicks until it has been drawn.
+			await until('the parameters of the node', async () => {
+				const isOpen = await at('node-parameters').isVisible();
+				if (!isOpen) await at('canvas-node').filter({ hasText: node }).dblclick();
+				return isOpen;
+			});
 			// The expressions of the form are shown with the values of the first item.
-			const previous = at('ndv-input-panel').getByText('Execute previous nodes');
-			if (await previous.count()) {
-				await previous.first().click();
-				await at('ndv-input-panel').getByText(/\d+ items?/).first().waitFor();
-			}
+			const input = at('ndv-input-panel');
+			await input.getByText('Execute previous nodes').first().click();
+			await input.getByText(/\d+ items?/).first().waitFor();
 		},
 
 		/** Opens the list of a parameter, and returns its entries. */
@@ -65,8 +84,8 @@ export async function openBrowser(n8n, api) {
 			await page.keyboard.press('Control+A');
 			await page.keyboard.insertText(expression);
 			await page.keyboard.press('Escape');
-			// The editor saves what is typed a moment later.
-			await page.waitForTimeout(1000);
+			// The editor takes over what is typed a moment later.
+			await page.waitForFunction(isInWorkflow, `=${expression}`);
 		},
 
 		/** Runs the node, and waits for its output. */

@@ -1,14 +1,18 @@
 // A real n8n with the package, and what its REST API and its editor can do.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
+
+import { until } from '../tests/support.mjs';
 
 const PASSWORD = 'Only-for-tests-1';
 const EMAIL = 'owner@example.com';
 
-/** Starts n8n. `home`: where it keeps its data and the installed package. */
-export async function startN8n({ binary, home, port, env = {} }) {
+/** Starts n8n. `home`: where it keeps its data and the installed package. `broker`: another port. */
+export async function startN8n({ binary, home, port, broker, env = {} }) {
 	const log = createWriteStream(join(home, 'n8n.log'));
 	const child = spawn(process.execPath, [binary, 'start'], {
 		env: {
@@ -16,7 +20,7 @@ export async function startN8n({ binary, home, port, env = {} }) {
 			N8N_USER_FOLDER: home,
 			N8N_PORT: String(port),
 			N8N_LISTEN_ADDRESS: '127.0.0.1',
-			N8N_RUNNERS_BROKER_PORT: String(port + 1),
+			N8N_RUNNERS_BROKER_PORT: String(broker),
 			N8N_SECURE_COOKIE: 'false',
 			N8N_DIAGNOSTICS_ENABLED: 'false',
 			N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
@@ -42,7 +46,24 @@ export async function startN8n({ binary, home, port, env = {} }) {
 		child.on('exit', (code) => reject(new Error(`n8n has ended with ${code}:\n${text}`)));
 	});
 	const url = `http://127.0.0.1:${port}`;
-	return { url, pid: child.pid, startMs: Date.now() - started, close: () => child.kill() };
+	const close = async () => {
+		const ended = new Promise((resolve) => child.on('exit', resolve));
+		child.kill();
+		// n8n waits for what runs before it ends.
+		const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
+		await ended;
+		clearTimeout(late);
+	};
+	return { url, pid: child.pid, startMs: Date.now() - started, close };
+}
+
+/** As many ports that are free. */
+export async function freePorts(count) {
+	const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+	await Promise.all(servers.map((server) => once(server, 'listening')));
+	const ports = servers.map((server) => server.address().port);
+	await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+	return ports;
 }
 
 /** A client of the REST API that the editor uses, as the owner. */
@@ -63,14 +84,15 @@ export async function signIn(url) {
 	};
 	const owner = { email: EMAIL, password: PASSWORD, firstName: 'Ada', lastName: 'Test' };
 	// The REST API is there a moment after the editor.
-	for (let attempt = 0; ; attempt++) {
-		try {
-			await send('POST', '/rest/owner/setup', owner);
-			break;
-		} catch (error) {
-			if (attempt === 20) throw error;
-			await new Promise((resolve) => setTimeout(resolve, 500));
-		}
-	}
+	let refused;
+	const isSetUp = () =>
+		send('POST', '/rest/owner/setup', owner).then(
+			() => true,
+			(error) => {
+				refused = error;
+				return false;
+			},
+		);
+	await until(() => `the owner: ${refused}`, isSetUp);
 	return { send, cookie: () => cookie, browserId };
 }

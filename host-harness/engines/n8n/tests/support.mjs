@@ -9,6 +9,20 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(import.meta.url);
 const TESTING = process.env.ENGINES_TESTING ?? fileURLToPath(new URL('../../testing', import.meta.url));
 
+/** What takes longer has failed, also on a machine that is busy with other work. */
+export const PATIENCE_MS = 300_000;
+
+/** Waits for something that must become true, and returns it. */
+export async function until(what, holds) {
+	const end = Date.now() + PATIENCE_MS;
+	for (;;) {
+		const held = await holds();
+		if (held) return held;
+		if (Date.now() > end) throw new Error(`not in time: ${typeof what === 'function' ? what() : what}`);
+		await new Promise((resolve) => setTimeout(resolve, 100));
+	}
+}
+
 /** The compiled node. */
 export function load(path, name) {
 	return new (require(`../dist/${path}`)[name])();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { call, editor, engine, hooks, load, startServer, startWebhook } from './support.mjs';
+import { call, editor, engine, hooks, load, startServer, startWebhook, until } from './support.mjs';
 
 const trigger = load('nodes/WorkflowNodeTrigger/WorkflowNodeTrigger.node.js', 'WorkflowNodeTrigger');
 const action = load('nodes/WorkflowNode/WorkflowNode.node.js', 'WorkflowNode');
@@ -43,14 +43,6 @@ const open = async (title) =>
 		engine(server, call('incident.create', { title, service_id: server.service })),
 	);
 
-async function until(holds) {
-	for (let attempt = 0; attempt < 600; attempt++) {
-		if (await holds()) return;
-		await new Promise((resolve) => setTimeout(resolve, 50));
-	}
-	assert.fail('not in time');
-}
-
 const subscriptions = async () => {
 	const headers = { authorization: `Bearer ${server.token}` };
 	return (await (await fetch(`${server.url}/v1/subscriptions`, { headers })).json()).subscriptions;
@@ -71,17 +63,17 @@ test('an event at the service starts the workflow once', async () => {
 	assert.equal(await create.call(listening()), true);
 	assert.ok(state.secret);
 	await open('Triggered 1');
-	await until(() => webhook.executions.length === 1);
+	await until('the execution', () => webhook.executions.length === 1);
 	assert.ok(JSON.stringify(webhook.executions[0]).includes('Triggered 1'));
 
 	// The response is lost, and the server sends the event again.
 	webhook.refuse = 503;
 	await open('Triggered 2');
-	await until(() => webhook.statuses.includes(503));
+	await until('the refusal', () => webhook.statuses.includes(503));
 	webhook.refuse = undefined;
-	await until(() => webhook.statuses.at(-1) === 200);
+	await until('the repetition', () => webhook.statuses.at(-1) === 200);
 	assert.equal(webhook.executions.length, 2);
-	await until(async () => (await subscriptions())[0].waiting === 0);
+	await until('an empty queue', async () => (await subscriptions())[0].waiting === 0);
 });
 
 test('a request that the server has not signed is refused', async () => {
@@ -117,7 +109,7 @@ test('activating again keeps the subscription, and a lost secret is replaced', a
 	assert.notEqual(state.secret, secret);
 	const before = webhook.executions.length;
 	await open('Triggered 3');
-	await until(() => webhook.executions.length === before + 1);
+	await until('the execution', () => webhook.executions.length === before + 1);
 });
 
 const webhooks = async () =>
@@ -150,7 +142,7 @@ async function listenForTest(holds) {
 test('a test listener shares the webhook of the active workflow', async () => {
 	await listenForTest(async (test) => {
 		await open('For the test as well');
-		await until(() => test.executions.length === 1);
+		await until('the execution', () => test.executions.length === 1);
 		assert.ok(JSON.stringify(test.executions[0]).includes('For the test as well'));
 	});
 });
@@ -166,7 +158,7 @@ test('deactivating removes the subscription and the webhook at the service', asy
 
 test('a test listener without an active workflow receives the last event', async () => {
 	await listenForTest(async (test) => {
-		await until(() => test.executions.length === 1);
+		await until('the execution', () => test.executions.length === 1);
 		assert.ok(JSON.stringify(test.executions[0]).includes('For the test as well'));
 	});
 });

@@ -5,13 +5,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { flowOf, openEditor, startNodeRed, startServer } from './support.mjs';
+import { flowOf, openEditor, startNodeRed, startServer, until } from './support.mjs';
 
 let server;
 let red;
 
 before(async () => {
-	server = await startServer();
+	server = await startServer('--record');
 	red = await startNodeRed();
 });
 after(async () => {
@@ -153,8 +153,47 @@ test('a person sets up the node in the edit dialog', async () => {
 	assert.equal(body[0].service.id, server.simulator.us.services.find((one) => one.name === 'Checkout').id);
 });
 
-test('the memory of Node-RED does not hold the secret of the service', async () => {
-	// Node-RED holds the token of the server, so the secret would be found.
-	assert.equal(await server.ask({ do: 'holds', pid: red.pid, text: server.token }), true);
-	assert.equal(await server.ask({ do: 'holds', pid: red.pid, text: server.secret }), false);
+test('no memory, traffic, or file of Node-RED holds a secret of the service', async () => {
+	const title = 'A canary from Node-RED';
+	await server.ask({ do: 'connect-user', name: 'team' });
+	const flow = flowOf(server, {
+		action: 'incident.create',
+		account: 'team',
+		fields: [field('title', title), field('service_id', server.service)],
+	});
+	const on = (id, type, more) => flow.push({ id, type, z: 'tab', x: 100, y: 100, wires: [], ...more });
+	on('trigger', 'workflow-node-trigger', {
+		server: 'server',
+		plugin: 'pagerduty',
+		trigger: 'event',
+		account: 'team',
+		fields: [field('events', '["incident.triggered"]', 'json')],
+		wires: [['collect']],
+	});
+	const set = (p, pt, to, tot) => [{ t: 'set', p, pt, to, tot }];
+	on('collect', 'change', { rules: set('event', 'flow', 'payload', 'msg') });
+	on('ask', 'http in', { url: '/event', method: 'get', wires: [['show']] });
+	on('show', 'change', { rules: set('payload', 'msg', 'event', 'flow'), wires: [['shown']] });
+	on('shown', 'http response', {});
+	await red.deploy(flow);
+	const subscribed = async () => {
+		const headers = { authorization: `Bearer ${server.token}` };
+		const response = await fetch(`${server.url}/v1/subscriptions`, { headers });
+		return (await response.json()).subscriptions;
+	};
+	await until('the subscription', async () => (await subscribed()).length === 1);
+	const { status, body } = await run({});
+	assert.equal(status, 200, JSON.stringify(body));
+	await until('the event', async () => (await (await fetch(`${red.url}/event`)).text()).includes(title));
+	assert.deepEqual(await titles(title), [title]);
+	const held = { token: server.token, title };
+	const problems = await server.ask({
+		do: 'canary',
+		pid: red.pid,
+		files: red.home,
+		held: { memory: held, traffic: held, files: { title } },
+	});
+	assert.deepEqual(problems, []);
+	await red.deploy(flowOf(server, { action: 'service.list' }));
+	await until('no subscription', async () => (await subscribed()).length === 0);
 });

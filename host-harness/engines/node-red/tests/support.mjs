@@ -10,6 +10,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
+/** What takes longer has failed, also on a machine that is busy with other work. */
+const PATIENCE_MS = 180_000;
+
 const require = createRequire(import.meta.url);
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const TESTING = process.env.ENGINES_TESTING ?? fileURLToPath(new URL('../../testing', import.meta.url));
@@ -82,6 +85,7 @@ export async function startNodeRed() {
 	const url = `http://127.0.0.1:${port}`;
 	return {
 		url,
+		home,
 		pid: child.pid,
 		log: () => log,
 		async deploy(flows) {
@@ -93,7 +97,7 @@ export async function startNodeRed() {
 				body: JSON.stringify(flows),
 			});
 			if (!response.ok) throw new Error(await response.text());
-			while (starts() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+			await until('the start of the flows', () => starts() > before);
 		},
 		async flows() {
 			return await (await fetch(`${url}/flows`)).json();
@@ -149,9 +153,19 @@ export function flowOf(server, node) {
 	];
 }
 
+/** Waits for something that must become true, with patience for a machine that is busy. */
+export async function until(what, holds) {
+	const end = Date.now() + PATIENCE_MS;
+	while (!(await holds())) {
+		if (Date.now() > end) throw new Error(`not in time: ${what}`);
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	}
+}
+
 /** Opens the edit dialog of a node in a browser. */
 export async function openEditor(red, id) {
 	const browser = await chromium.launch({
+		timeout: PATIENCE_MS,
 		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
 		args: [
 			'--no-sandbox',
@@ -164,7 +178,7 @@ export async function openEditor(red, id) {
 		],
 	});
 	const page = await browser.newPage({ viewport: { width: 1400, height: 950 } });
-	page.setDefaultTimeout(30_000);
+	page.setDefaultTimeout(PATIENCE_MS);
 	await page.goto(`${red.url}/#flow/tab`);
 	await page.evaluate(async (id) => {
 		while (!globalThis.RED?.nodes?.node?.(id)) await new Promise((done) => setTimeout(done, 100));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { flowOf, openEditor, startNodeRed, startServer } from './support.mjs';
+import { flowOf, openEditor, startNodeRed, startServer, until } from './support.mjs';
 
 let server;
 let red;
@@ -57,14 +57,6 @@ const subscriptions = async () => {
 	const headers = { authorization: `Bearer ${server.token}` };
 	return (await (await fetch(`${server.url}/v1/subscriptions`, { headers })).json()).subscriptions;
 };
-
-async function until(what, holds) {
-	for (let attempt = 0; attempt < 600; attempt++) {
-		if (await holds()) return;
-		await new Promise((resolve) => setTimeout(resolve, 50));
-	}
-	assert.fail(`not in time: ${what}`);
-}
 
 test('events at the service become messages, also after a restart of the server', async () => {
 	await red.deploy(flows());

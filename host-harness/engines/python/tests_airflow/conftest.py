@@ -12,6 +12,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "testing"))
+from broken_proxy import BrokenProxy
 from harness_server import HarnessServer
 
 Airflow = Callable[..., str]
@@ -24,13 +25,25 @@ def server() -> Iterator[HarnessServer]:
 
 
 @pytest.fixture(scope="session")
-def airflow(server: HarnessServer, tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+def proxy(server: HarnessServer) -> Iterator[BrokenProxy]:
+    """Records the traffic between Airflow and the server."""
+    with BrokenProxy(server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Airflow keeps its files."""
+    return tmp_path_factory.mktemp("airflow")
+
+
+@pytest.fixture(scope="session")
+def airflow(server: HarnessServer, proxy: BrokenProxy, home: Path) -> Airflow:
     """Runs the command `airflow`, which must succeed, and returns what it prints."""
-    home = tmp_path_factory.mktemp("airflow")
     dags = home / "dags"
     for folder in (HERE.parent / "examples", HERE / "dags"):
         shutil.copytree(folder, dags, dirs_exist_ok=True)
-    connection = {"conn_type": "workflow_node", "host": server.url, "password": server.token}
+    connection = {"conn_type": "workflow_node", "host": proxy.url, "password": server.token}
     env = os.environ | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),

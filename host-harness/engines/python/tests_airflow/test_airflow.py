@@ -3,7 +3,10 @@
 import json
 import threading
 import time
+from pathlib import Path
 
+import canary
+from broken_proxy import BrokenProxy
 from conftest import Airflow
 from harness_server import HarnessServer
 from workflow_node import Client
@@ -69,3 +72,22 @@ def test_a_sensor_waits_in_the_triggerer(airflow: Airflow, server: HarnessServer
     resolver.join(timeout=5)
     assert "DEFERRED" in printed
     assert "state=success" in printed
+
+
+def test_no_traffic_and_no_file_of_airflow_holds_a_secret_of_the_service(
+    airflow: Airflow, server: HarnessServer, proxy: BrokenProxy, home: Path
+) -> None:
+    server.connect_user("team")
+    airflow("dags", "test", "incident", "--conf", json.dumps({"service": server.service}))
+    title = "Nightly import failed"
+    opened = [one["id"] for one in server.incidents() if one["title"].startswith(title)]
+    problems = canary.problems(
+        server,
+        streams=proxy.streams,
+        files=home,
+        held={
+            "traffic": {"token": server.token, "title": title},
+            "files": {"record": opened[-1]},
+        },
+    )
+    assert problems == []

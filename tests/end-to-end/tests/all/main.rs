@@ -20,6 +20,7 @@ mod portability;
 mod ranges;
 mod rights;
 mod round_trips;
+mod scanner;
 mod scopes;
 mod secrets;
 mod services;

@@ -210,6 +210,17 @@ impl<'a> Identity<'a> {
         })
     }
 
+    /// Every token that was ever issued, with its kind: `access token` or `refresh token`. Contains
+    /// those that were used, have expired, or were revoked.
+    #[must_use]
+    pub fn issued_tokens(&self) -> Vec<(&'static str, String)> {
+        self.at_desk(|desk| {
+            let (access, refresh) = desk.memory.ledger.issued();
+            let access = access.map(|token| ("access token", token.clone()));
+            access.chain(refresh.map(|token| ("refresh token", token.clone()))).collect()
+        })
+    }
+
     fn revoke_where(&self, wanted: impl Fn(&Family) -> bool) -> usize {
         self.at_desk(|desk| {
             let families = desk.memory.ledger.families().iter().enumerate();

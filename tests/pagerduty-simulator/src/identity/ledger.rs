@@ -162,6 +162,11 @@ impl Ledger {
         value
     }
 
+    /// Every access token, and every refresh token, that was ever issued.
+    pub(crate) fn issued(&self) -> (impl Iterator<Item = &String>, impl Iterator<Item = &String>) {
+        (self.by_access.keys(), self.by_refresh.keys())
+    }
+
     pub(crate) fn find(&self, token: &str) -> Option<Place> {
         let access = self.by_access.get(token).copied().map(Place::Access);
         access.or_else(|| self.by_refresh.get(token).copied().map(Place::Refresh))

@@ -74,6 +74,7 @@ impl Dispatcher {
             known.secrets.clear();
         }
         known.secrets.insert(0, secret.clone());
+        inner.issued.push(secret.clone());
         Some(secret)
     }
 }
@@ -83,6 +84,12 @@ impl Simulator {
     #[must_use]
     pub fn webhook_deliveries(&self) -> Vec<WebhookDelivery> {
         self.dispatcher().inner().deliveries.clone()
+    }
+
+    /// Every signing secret that a subscription has ever had, in order of creation.
+    #[must_use]
+    pub fn issued_webhook_secrets(&self) -> Vec<String> {
+        self.dispatcher().inner().issued.clone()
     }
 
     /// Removes the webhooks that are no longer pending.

@@ -98,6 +98,8 @@ pub(crate) struct Outgoing {
 #[derive(Default)]
 struct Inner {
     subscribers: HashMap<Key, Subscriber>,
+    /// Every signing secret that a subscription has ever had.
+    issued: Vec<String>,
     deliveries: Vec<WebhookDelivery>,
     queues: HashMap<Queue, VecDeque<usize>>,
     running: HashSet<Queue>,
@@ -167,6 +169,7 @@ impl Dispatcher {
             Some(known) => known.target = target,
             None => {
                 let secrets = vec![target.secret.clone()];
+                inner.issued.push(target.secret.clone());
                 let new = Subscriber { target, secrets, drops: 0, disabled_until: None };
                 inner.subscribers.insert((region, id.to_owned()), new);
             }

@@ -1,6 +1,6 @@
 //! Running the simulator as a command.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
@@ -21,6 +21,7 @@ fn started(arguments: &[&str]) -> (Running, BufReader<ChildStdout>, tempfile::Te
         .args(arguments)
         .arg("--ca-file")
         .arg(directory.path().join("ca.pem"))
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -81,4 +82,30 @@ fn the_command_omits_examples_on_request() {
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
     assert!(line.contains("ada@example.com") && !line.contains("PSERVICE000001"), "{line}");
+}
+
+#[test]
+fn the_command_prints_the_secrets_that_it_has_issued_when_asked() {
+    let (mut running, mut output, _directory) = started(&["--print-json"]);
+    let mut input = running.0.stdin.take().unwrap();
+    let mut next = || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+    next();
+    for _ in 0..2 {
+        writeln!(input, "something else\nsecrets").unwrap();
+        // Those of its examples.
+        let issued = next();
+        let all = issued.as_array().unwrap();
+        assert!(
+            !all.is_empty() && all.iter().all(|one| one["kind"] == "webhook secret"),
+            "{issued}"
+        );
+    }
+    // It goes on without the input.
+    drop(input);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(running.0.try_wait().unwrap().is_none());
 }

@@ -33,6 +33,13 @@ async fn every_refresh_rotates_both_tokens() {
         let grant = identity.grants().pop().unwrap();
         assert_eq!(grant.refresh_tokens, [third["refresh_token"].as_str().unwrap()]);
         assert_eq!(grant.access_tokens.len(), 3);
+        let issued = identity.issued_tokens();
+        for token in [&first, &second, &third] {
+            for kind in ["access", "refresh"] {
+                let value = token[format!("{kind}_token")].as_str().unwrap().to_owned();
+                assert!(issued.iter().any(|(_, one)| *one == value), "{kind}");
+            }
+        }
     }
     assert_eq!(identity.refresh_count(), 6);
     let sent = simulator.token_requests();

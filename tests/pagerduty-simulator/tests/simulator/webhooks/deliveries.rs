@@ -20,6 +20,7 @@ async fn a_delivery_has_its_headers_its_signature_and_one_event() {
     let made = world.post("/webhook_subscriptions", body).await["webhook_subscription"].clone();
     let secret = made["delivery_method"]["secret"].as_str().unwrap();
     assert_eq!(secret.len(), 64);
+    assert!(world.simulator.issued_webhook_secrets().iter().any(|one| one == secret));
     assert_eq!(made["delivery_method"]["custom_headers"][0]["value"], "<redacted>");
     let path = format!("/webhook_subscriptions/{}", made["id"].as_str().unwrap());
     let read = world.get(&path).await["webhook_subscription"].clone();
