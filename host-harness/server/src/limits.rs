@@ -209,6 +209,9 @@ limits! {
         kept_events: usize = 1_000, "events",
             "Latest events of all subscriptions that are kept in memory for the page.",
             "Each takes up to 32 KiB, and 2 KiB on average.";
+        page_items: usize = 1_000, "items",
+            "Items that a person can paste into a form of the page for one run.",
+            "A paste of this size can still be read through. Programs use the API.";
         page_session_ms: u64 = 8 * 3_600_000, "milliseconds",
             "How long a person stays signed in to the page.",
             "A working day.";

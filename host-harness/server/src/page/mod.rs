@@ -17,6 +17,7 @@ mod client;
 mod credentials;
 mod enter;
 mod form;
+mod items;
 mod layout;
 mod overview;
 mod plugins;

@@ -364,7 +364,7 @@ fn line_of(line: &Value) -> Markup {
         return html! {
             details.record {
                 summary {
-                    (label(record))
+                    (label(record)) " " span.dim { "Item " (item) }
                     @if let Some(port) = line["port"].as_str() { " " (chip("", port)) }
                 }
                 pre { (bounded(&pretty)) }
