@@ -235,8 +235,15 @@ limits! {
         certificate_ms: u64 = 10_000, "milliseconds",
             "How often the files of the TLS certificate are read again.",
             "A renewed certificate is in use long before the old one ends.";
+        audit_retention_ms: u64 = 90 * 24 * 3_600_000, "milliseconds",
+            "How long entries of the audit record are kept in the database. The log has them as well.",
+            "A quarter, in which most incidents are noticed.";
+        audit_entries: usize = 500_000, "entries",
+            "Entries of the audit record that are kept in the database. Beyond it, the oldest are removed.",
+            "About 100 MiB.";
         drain_ms: u64 = 30_000, "milliseconds",
-            "How long a server that shuts down waits for executions. Then it cancels them.",
+            "How long a server that shuts down waits for executions, and for requests of detached ones that \
+             are in flight. Then it interrupts or cancels them.",
             "As long as Kubernetes waits before it kills a container.";
     }
 }
