@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use workflow_node_host::store::Purge as StorePurge;
-use workflow_node_server::Database;
 use workflow_node_server::data::{self, Purge};
+use workflow_node_server::{AuditEntry, AuditQuery, Database, read_audit};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::Report;
@@ -17,6 +17,15 @@ use crate::store;
 
 #[derive(Subcommand)]
 pub(crate) enum DataCommand {
+    /// Show who has asked the server for what, also while the server runs
+    #[command(after_help = "Examples:
+  harness data audit --since 2026-01-31
+  harness --tenant acme data audit --actor ada --since 2026-01-31T12:00:00Z --format jsonl
+
+Without --tenant and --actor, it shows all tenants. The server keeps entries for 90 days, and at most \
+500,000 (limits audit_retention_ms and audit_entries). Its log holds the same, and each request of a \
+plugin as well.")]
+    Audit(AuditArgs),
     /// Remove all data of a tenant or a user, or what ended before a time
     #[command(after_help = "Examples:
   harness data purge --tenant acme --yes            everything of a tenant
@@ -31,9 +40,9 @@ and logs are not changed.")]
     #[command(after_help = "Example:
   harness data backup --to backups/2026-01-31
 
-The copy holds tokens (as hashes), executions and results, subscriptions, events, credentials, \
-approvals, and installed plugins. It does not hold the key of the credential store: keep a copy of \
-the key in another place. It does not hold journals either.")]
+The copy holds tokens (as hashes), executions with results and journals, subscriptions, events, \
+credentials, the audit record, approvals, and installed plugins. It does not hold the key of the \
+credential store: keep a copy of the key in another place.")]
     Backup {
         /// Directory for the copy. It must be empty, or not exist
         #[arg(long, value_name = "DIR")]
@@ -46,8 +55,9 @@ the key in another place. It does not hold journals either.")]
     #[command(after_help = "Example:
   harness data restore --from backups/2026-01-31 --replace
 
-Executions that had not ended when the backup was made are interrupted, and do not go on by \
-themselves.")]
+Executions that had not ended when the backup was made may have gone on since then. They go on from \
+their journals without changing anything at services: an item whose outcome is not in the backup ends \
+as outcome-unknown.")]
     Restore {
         /// Directory of the backup
         #[arg(long, value_name = "DIR")]
@@ -59,6 +69,32 @@ themselves.")]
         #[arg(long, value_enum, default_value = "text")]
         format: Report,
     },
+}
+
+/// How `data audit` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lines {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object on each line
+    Jsonl,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditArgs {
+    /// Only entries from this date or time on, e.g. 2026-01-31 or 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only entries before this date or time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only entries of this user of the tenant
+    #[arg(long, value_name = "USER")]
+    actor: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Lines,
 }
 
 #[derive(Args)]
@@ -83,6 +119,10 @@ impl DataCommand {
         match self {
             Self::Purge(args) => args.format,
             Self::Backup { format, .. } | Self::Restore { format, .. } => *format,
+            Self::Audit(args) => match args.format {
+                Lines::Text => Report::Text,
+                Lines::Jsonl => Report::Json,
+            },
         }
     }
 }
@@ -90,6 +130,7 @@ impl DataCommand {
 pub(crate) fn run(setup: &Setup, command: DataCommand) -> Result<Exit, Failure> {
     match command {
         DataCommand::Purge(args) => purge(setup, &args),
+        DataCommand::Audit(args) => audit(setup, &args),
         DataCommand::Backup { to, format } => {
             let backup = data::back_up(&setup.data, &to)?;
             match format {
@@ -171,6 +212,7 @@ fn purge(setup: &Setup, args: &PurgeArgs) -> Result<Exit, Failure> {
             "connections": server.connections,
             "secrets": server.secrets,
             "tokens": server.tokens,
+            "audit": server.audit,
             "credentials": purged.credentials,
         }))?,
         Report::Text => {
@@ -183,6 +225,7 @@ fn purge(setup: &Setup, args: &PurgeArgs) -> Result<Exit, Failure> {
                 (server.connections, "pending connection"),
                 (server.secrets, "secret"),
                 (server.tokens, "token"),
+                (server.audit, "audit entry"),
                 (purged.credentials, "credential"),
             ] {
                 output::stdout(&format!("  {count:>6} {name}\n"))?;
@@ -190,6 +233,47 @@ fn purge(setup: &Setup, args: &PurgeArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Success)
+}
+
+fn audit(setup: &Setup, args: &AuditArgs) -> Result<Exit, Failure> {
+    if !setup.data.join("server.db").exists() {
+        let message = format!("No server has used the data directory {}", setup.data.display());
+        return Err(Failure::input("no-server", message).next("name it with --data-dir"));
+    }
+    let mut query = AuditQuery::default();
+    query.since = args.since.as_deref().map(time).transpose()?;
+    query.until = args.until.as_deref().map(time).transpose()?;
+    query.tenant =
+        (setup.names_tenant || args.actor.is_some()).then(|| setup.principal.tenant.to_string());
+    query.actor.clone_from(&args.actor);
+    let mut lines = output::JsonLines::default();
+    read_audit::<Failure>(&Database::open(&setup.data)?, &query, |entry| match args.format {
+        Lines::Text => output::stdout(&in_words(&entry)),
+        Lines::Jsonl => {
+            lines.push(&entry)?;
+            if lines.are_many() { lines.write() } else { Ok(()) }
+        }
+    })?;
+    if !lines.is_empty() {
+        lines.write()?;
+    }
+    Ok(Exit::Success)
+}
+
+/// An entry of the audit record as a line for people.
+fn in_words(entry: &AuditEntry) -> String {
+    let at = i64::try_from(entry.at).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+    let at = at.unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let who = match (&entry.tenant, &entry.actor) {
+        (Some(tenant), Some(actor)) => format!("{tenant}/{actor}"),
+        _ => "nobody".to_owned(),
+    };
+    let token = entry.token_name.as_ref().map(|name| format!(" (token {name})"));
+    let session = entry.session.as_ref().map(|session| format!(" (session {session})"));
+    let execution = entry.execution.as_ref().map(|id| format!(" {id}"));
+    let parts = [token, session].into_iter().flatten().collect::<String>();
+    let what = output::one_line(&format!("{}{}", entry.what, execution.unwrap_or_default()));
+    format!("{at}  {who}{parts}  {}  {what}  {}\n", entry.kind, entry.result)
 }
 
 /// Milliseconds since 1970.

@@ -13,6 +13,7 @@ use workflow_node_documents::OptionsQuery;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Error as GuestError, ErrorKind, OutputItem};
 use crate::credential::Credential;
+use crate::egress::SendGate;
 use crate::error::Error;
 use crate::journal::record::Parts;
 use crate::journal::{JournalStatus, Journals};
@@ -45,6 +46,10 @@ pub struct CallContext {
     /// Records executions and the loading of choices. `None`: the journals of the host record
     /// executions, if it has any. See [`crate::journal`].
     pub journal: Option<Journals>,
+    /// Holds back the requests of the call before the host ends.
+    pub gate: SendGate,
+    /// See [`Resume::reads_only`](crate::Resume::reads_only).
+    pub(crate) reads_only: bool,
 }
 
 impl CallContext {
@@ -88,6 +93,13 @@ impl CallContext {
         self
     }
 
+    /// Sets the gate that holds back the requests of the call. One gate can hold back several calls.
+    #[must_use]
+    pub fn gate(mut self, gate: SendGate) -> Self {
+        self.gate = gate;
+        self
+    }
+
     /// Sets the token that cancels the call. One token can cancel several calls.
     #[must_use]
     pub fn cancellation(mut self, token: CancellationToken) -> Self {
@@ -96,7 +108,7 @@ impl CallContext {
     }
 }
 
-/// A clone has a separate cancellation token: canceling one call does not cancel its copies. To
+/// A clone has a separate cancellation token and gate: canceling one call does not cancel its copies. To
 /// cancel several calls together, set the same token on each.
 impl Clone for CallContext {
     fn clone(&self) -> Self {
@@ -108,6 +120,8 @@ impl Clone for CallContext {
             limits: self.limits.clone(),
             cancellation: CancellationToken::new(),
             journal: self.journal.clone(),
+            gate: SendGate::new(),
+            reads_only: self.reads_only,
         }
     }
 }

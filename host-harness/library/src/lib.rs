@@ -48,6 +48,7 @@ pub use approval::{
 };
 pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
+pub use egress::SendGate;
 pub use error::{Error, ErrorKind, chain};
 pub use execution::{
     CallContext, Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, ItemErrorKind,

@@ -22,9 +22,9 @@ const CREDENTIALS: &str = "credentials.db";
 const MANIFEST: &str = "backup.json";
 /// Files that a backup contains in addition to the databases, if they exist.
 const FILES: [&str; 1] = ["approvals.json"];
-/// Directories of a backup. Journals are not included: an execution that resumes from an old journal
-/// would repeat requests that it sent after the backup.
-const DIRECTORIES: [&str; 1] = ["plugins"];
+/// Directories of a backup. Journals are copied after the databases, so that they hold at least what the
+/// databases do.
+const DIRECTORIES: [&str; 2] = ["plugins", JOURNALS];
 
 /// Data to remove. A member that is `None` does not restrict the selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,12 +57,22 @@ pub struct Purged {
     pub secrets: usize,
     /// Tokens with a separate policy.
     pub tokens: usize,
+    /// Entries of the audit record.
+    pub audit: usize,
 }
 
 impl std::ops::AddAssign for Purged {
     fn add_assign(&mut self, other: Self) {
-        let Self { executions, journals, events, subscriptions, connections, secrets, tokens } =
-            other;
+        let Self {
+            executions,
+            journals,
+            events,
+            subscriptions,
+            connections,
+            secrets,
+            tokens,
+            audit,
+        } = other;
         self.executions += executions;
         self.journals += journals;
         self.events += events;
@@ -70,6 +80,7 @@ impl std::ops::AddAssign for Purged {
         self.connections += connections;
         self.secrets += secrets;
         self.tokens += tokens;
+        self.audit += audit;
     }
 }
 
@@ -98,6 +109,7 @@ pub fn purge(database: &Database, what: &Purge) -> Result<Purged, DatabaseError>
         purged.events = delete("event", "stored_at")?;
         delete("recent_event", "stored_at")?;
         purged.connections = delete("connection", "expires_at")?;
+        purged.audit = delete("audit", "at")?;
         if before.is_none() {
             purged.subscriptions = delete("subscription", "created_at")?;
             delete("source", "0")?;
@@ -181,7 +193,7 @@ fn file_error(path: &Path) -> impl Fn(io::Error) -> DatabaseError + '_ {
 }
 
 /// Copies the data of a server into a new directory, also while the server runs: the databases as they
-/// are at one moment each, approvals, and installed plugins. Keys and journals are not part of it.
+/// are at one moment each, approvals, installed plugins, and journals. Keys are not part of it.
 ///
 /// # Errors
 ///
@@ -210,8 +222,15 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Backup, DatabaseError> {
         )));
     }
     for name in others(data)? {
-        copy_file(&data.join(&name), &to.join(&name))?;
-        files.insert(name.clone(), digest_of(&to.join(&name))?);
+        match copy_file(&data.join(&name), &to.join(&name)) {
+            // A journal is removed when its execution ends.
+            Err(DatabaseError::File { source, .. })
+                if is_journal(&name) && source.kind() == io::ErrorKind::NotFound => {}
+            copied => {
+                copied?;
+                files.insert(name.clone(), digest_of(&to.join(&name))?);
+            }
+        }
     }
     let backup = Backup { version: env!("CARGO_PKG_VERSION").to_owned(), created_at: now(), files };
     let text = serde_json::to_vec_pretty(&backup);
@@ -223,7 +242,8 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Backup, DatabaseError> {
 }
 
 /// Puts a backup back into a data directory that no server uses. What the backup holds replaces what is
-/// there; executions that had not ended are interrupted, and none of them goes on by itself.
+/// there. Executions that had not ended are interrupted; what they may have sent since then is not sent
+/// again.
 ///
 /// # Errors
 ///
@@ -286,23 +306,42 @@ pub fn restore(data: &Path, from: &Path, replace: bool) -> Result<Backup, Databa
         }
         std::fs::rename(copy, place).map_err(file_error(place))?;
     }
-    let journals = data.join(JOURNALS);
-    match std::fs::remove_dir_all(&journals) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&journals)(error)),
-        _ => Ok(backup),
-    }
+    remove_other_journals(data, &backup)?;
+    Ok(backup)
 }
 
-/// Executions of a restored database do not go on: what they have sent since the backup is not known.
-fn end_executions(path: &Path) -> Result<(), DatabaseError> {
-    let database = Connection::open(path)?;
-    let format: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if format >= 6 {
-        database.execute("DELETE FROM call", [])?;
+/// Removes the journals that are not in a backup.
+fn remove_other_journals(data: &Path, backup: &Backup) -> Result<(), DatabaseError> {
+    let directory = data.join(JOURNALS);
+    let entries = match std::fs::read_dir(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(file_error(&directory))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(file_error(&directory))?;
+        let name = entry.file_name();
+        let is_restored = name
+            .to_str()
+            .is_some_and(|name| backup.files.contains_key(&format!("{JOURNALS}/{name}")));
+        if !is_restored {
+            std::fs::remove_file(entry.path()).map_err(file_error(&entry.path()))?;
+        }
     }
+    Ok(())
+}
+
+fn is_journal(name: &str) -> bool {
+    Path::new(name).starts_with(JOURNALS)
+}
+
+/// Marks the executions of a restored database that had not ended: they may have gone on after the backup,
+/// so they send nothing that may have been sent.
+fn end_executions(path: &Path) -> Result<(), DatabaseError> {
+    let mut database = Connection::open(path)?;
+    crate::database::upgrade(&mut database, path)?;
     database.execute(
-        "UPDATE execution SET status = 'interrupted', ended_at = ?1, \
-         started = started OR status = 'running' WHERE status IN ('queued', 'running')",
+        "UPDATE execution SET status = 'interrupted', ended_at = coalesce(ended_at, ?1), started = 1, \
+         restored = 1 WHERE status IN ('queued', 'running', 'interrupted')",
         [signed(now())],
     )?;
     Ok(())

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 /// The file, in the data directory.
 pub(crate) const DATABASE: &str = "server.db";
 /// The format of the file; see `PRAGMA user_version`.
-const FORMAT: i64 = 6;
+const FORMAT: i64 = 7;
 
 const TOKENS: &str = "
 CREATE TABLE token (
@@ -48,6 +48,7 @@ CREATE TABLE execution (
     error BLOB,
     created_at INTEGER NOT NULL,
     ended_at INTEGER,
+    restored INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX execution_list ON execution (tenant, actor, created_at, id);
@@ -184,6 +185,29 @@ CREATE TABLE applied (
 ) STRICT;
 ";
 
+/// Who has asked the server for what.
+const AUDIT: &str = "
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    tenant TEXT,
+    actor TEXT,
+    token TEXT,
+    token_name TEXT,
+    session TEXT,
+    what TEXT NOT NULL,
+    execution TEXT,
+    result TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+";
+
+/// Column that format 7 added to a table of formats 2 to 6.
+const FROM_6: &str = "
+ALTER TABLE execution ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;
+";
+
 /// Columns that format 6 added to the tables of formats 4 and 5.
 const FROM_5: &str = "
 ALTER TABLE source ADD COLUMN destinations TEXT;
@@ -191,7 +215,7 @@ ALTER TABLE subscription ADD COLUMN token TEXT NOT NULL DEFAULT '';
 ";
 
 /// All tables, each with the format that introduced it in its present form.
-const TABLES: [(i64, &str); 9] = [
+const TABLES: [(i64, &str); 10] = [
     (1, TOKENS),
     (2, EXECUTIONS),
     (3, CONNECTIONS),
@@ -201,6 +225,7 @@ const TABLES: [(i64, &str); 9] = [
     (6, SECRETS),
     (6, CALLS),
     (6, APPLIED),
+    (7, AUDIT),
 ];
 
 /// Why the database cannot be used.
@@ -277,23 +302,7 @@ impl Database {
         writer.pragma_update(None, "synchronous", "FULL")?;
         // Overwrite deleted data.
         writer.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-        let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let found: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if !(0..=FORMAT).contains(&found) {
-            return Err(DatabaseError::Format { path, found });
-        }
-        if found == 1 {
-            // Its results were not sealed.
-            change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
-        }
-        if (4..=5).contains(&found) {
-            change.execute_batch(FROM_5)?;
-        }
-        for (_, tables) in TABLES.iter().filter(|(since, _)| found < *since) {
-            change.execute_batch(tables)?;
-        }
-        change.pragma_update(None, "user_version", FORMAT)?;
-        change.commit()?;
+        upgrade(&mut writer, &path)?;
         let reader = connect(&path)?;
         reader.pragma_update(None, "query_only", true)?;
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
@@ -365,6 +374,30 @@ impl Database {
     }
 }
 
+/// Brings a file to the present format.
+pub(crate) fn upgrade(database: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
+    let change = database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = change.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if !(0..=FORMAT).contains(&found) {
+        return Err(DatabaseError::Format { path: path.to_owned(), found });
+    }
+    if found == 1 {
+        // Its results were not sealed.
+        change.execute_batch("DROP TABLE result; DROP TABLE execution;")?;
+    }
+    if (2..=6).contains(&found) {
+        change.execute_batch(FROM_6)?;
+    }
+    if (4..=5).contains(&found) {
+        change.execute_batch(FROM_5)?;
+    }
+    for (_, tables) in TABLES.iter().filter(|(since, _)| found < *since) {
+        change.execute_batch(tables)?;
+    }
+    change.pragma_update(None, "user_version", FORMAT)?;
+    Ok(change.commit()?)
+}
+
 /// Reserves a data directory for one server.
 pub(crate) fn lock(directory: &Path) -> Result<ServerLock, DatabaseError> {
     let path = directory.join("server.lock");
@@ -429,8 +462,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let old = connect(&directory.path().join(DATABASE)).unwrap();
         for (_, tables) in TABLES.iter().filter(|(since, _)| *since <= format) {
-            let tables = tables.replace(",\n    destinations TEXT", "");
-            let tables = tables.replace("    token TEXT NOT NULL DEFAULT '',\n", "");
+            let tables = match format {
+                ..6 => tables.replace(",\n    destinations TEXT", ""),
+                _ => (*tables).to_owned(),
+            };
+            let tables = tables.replace("    restored INTEGER NOT NULL DEFAULT 0,\n", "");
+            let tables = match format {
+                ..6 => tables.replace("    token TEXT NOT NULL DEFAULT '',\n", ""),
+                _ => tables,
+            };
             old.execute_batch(&tables).unwrap();
         }
         old.execute_batch(rows).unwrap();
@@ -452,9 +492,11 @@ mod tests {
         for format in 4..FORMAT {
             let directory = earlier(
                 format,
-                "INSERT INTO source VALUES ('s', 'acme', 'ada', 'pagerduty', 'hook');
-                 INSERT INTO subscription VALUES ('acme', 'ada', '1', 's', 'pagerduty', 'event', NULL,
-                 NULL, 0, x'00', NULL, 0, 1, 0);",
+                "INSERT INTO source (name, tenant, actor, plugin, hook)
+                 VALUES ('s', 'acme', 'ada', 'pagerduty', 'hook');
+                 INSERT INTO subscription (tenant, actor, id, source, plugin, trigger, is_private,
+                 secret, created_at, next_number, last_event)
+                 VALUES ('acme', 'ada', '1', 's', 'pagerduty', 'event', 0, x'00', 0, 1, 0);",
             );
             let database = Database::open(directory.path()).unwrap();
             let kept = "SELECT token, (SELECT destinations FROM source) FROM subscription";
@@ -462,6 +504,24 @@ mod tests {
                 .read(|all| all.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))))
                 .unwrap();
             assert_eq!(kept, (String::new(), None), "format {format}");
+        }
+    }
+
+    #[test]
+    fn executions_of_an_earlier_format_are_kept() {
+        for format in 2..FORMAT {
+            let directory = earlier(
+                format,
+                "INSERT INTO execution (tenant, id, actor, plugin, digest, action, fingerprint,
+                 repeatable, status, started, items, told, finished, failed, bytes, created_at)
+                 VALUES ('acme', '1', 'ada', 'p', 'd', 'a', x'00', 0, 'finished', 1, 1, 1, 1, 0, 0, 0);",
+            );
+            let database = Database::open(directory.path()).unwrap();
+            let kept = "SELECT id, restored FROM execution";
+            let kept: (String, bool) = database
+                .read(|all| all.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?))))
+                .unwrap();
+            assert_eq!(kept, ("1".to_owned(), false), "format {format}");
         }
     }
 

@@ -13,6 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use url::Url;
 
 use crate::api::extract::Found;
+use crate::audit::AuditEntry;
 use crate::error::{ApiError, shown};
 use crate::page::is_page;
 use crate::state::Shared;
@@ -199,6 +200,17 @@ pub(crate) async fn guard(
     span.record("http.response.status_code", status);
     state.metrics.request(method.as_str(), &route, status, since.elapsed());
     let quiet = matches!(route.as_str(), "/healthz" | "/readyz");
+    if !(quiet && status == 200) {
+        let kind = if is_page { "page" } else { "api" };
+        let asked = if caller.is_some() { &path } else { &route };
+        let entry = AuditEntry {
+            session: session.clone(),
+            what: format!("{method} {asked}"),
+            result: status.to_string(),
+            ..AuditEntry::of(kind, caller.as_ref())
+        };
+        state.audit.add(entry);
+    }
     match &caller {
         _ if quiet && status == 200 => {}
         Some(Caller { token, name, policy, .. }) => tracing::info!(
@@ -227,6 +239,8 @@ fn find(state: &Shared, headers: &HeaderMap) -> Result<Option<Caller>, ApiError>
         Ok(caller) => Ok(Some(caller)),
         Err(reason) => {
             tracing::warn!(target: "workflow_node::audit", %reason, "token refused");
+            let result = reason.to_string();
+            state.audit.add(AuditEntry { result, ..AuditEntry::of("token-refused", None) });
             Ok(None)
         }
     }

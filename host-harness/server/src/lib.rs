@@ -26,6 +26,7 @@
 #![deny(missing_docs)]
 
 mod api;
+mod audit;
 mod config;
 mod connection;
 pub mod data;
@@ -52,6 +53,7 @@ mod telemetry;
 mod tls;
 mod token;
 
+pub use audit::{AuditEntry, AuditQuery, read_audit};
 pub use config::{ApprovalConfig, Config, ConfigError, CredentialConfig, PageConfig, PluginConfig};
 pub use database::{Database, DatabaseError};
 pub use limits::ServerLimits;

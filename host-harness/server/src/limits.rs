@@ -209,6 +209,9 @@ limits! {
         kept_events: usize = 1_000, "events",
             "Latest events of all subscriptions that are kept in memory for the page.",
             "Each takes up to 32 KiB, and 2 KiB on average.";
+        page_items: usize = 1_000, "items",
+            "Items that a person can paste into a form of the page for one run.",
+            "A paste of this size can still be read through. Programs use the API.";
         page_session_ms: u64 = 8 * 3_600_000, "milliseconds",
             "How long a person stays signed in to the page.",
             "A working day.";
@@ -232,8 +235,15 @@ limits! {
         certificate_ms: u64 = 10_000, "milliseconds",
             "How often the files of the TLS certificate are read again.",
             "A renewed certificate is in use long before the old one ends.";
+        audit_retention_ms: u64 = 90 * 24 * 3_600_000, "milliseconds",
+            "How long entries of the audit record are kept in the database. The log has them as well.",
+            "A quarter, in which most incidents are noticed.";
+        audit_entries: usize = 500_000, "entries",
+            "Entries of the audit record that are kept in the database. Beyond it, the oldest are removed.",
+            "About 100 MiB.";
         drain_ms: u64 = 30_000, "milliseconds",
-            "How long a server that shuts down waits for executions. Then it cancels them.",
+            "How long a server that shuts down waits for executions, and for requests of detached ones that \
+             are in flight. Then it interrupts or cancels them.",
             "As long as Kubernetes waits before it kills a container.";
     }
 }

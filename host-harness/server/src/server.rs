@@ -15,8 +15,9 @@ use url::{Position, Url};
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
 use workflow_node_host::{Host, Plugin};
 
+use crate::audit::Audit;
 use crate::connection::PendingConnections;
-use crate::database::{Database, DatabaseError, ServerLock};
+use crate::database::{Database, DatabaseError, ServerLock, now};
 use crate::drift::Applied;
 use crate::error::ApiError;
 use crate::execution::{Executions, Kept};
@@ -24,7 +25,7 @@ use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::listen::{Connections, Listener};
 use crate::metrics::Metrics;
-use crate::page::{ProxyIdentity, Sessions};
+use crate::page::{ProxyIdentity, Runs, Sessions};
 use crate::seal::ServerKeys;
 use crate::secrets::Secrets;
 use crate::state::{Shared, State};
@@ -266,8 +267,10 @@ impl ServerBuilder {
             Some(keys) => Kept::sealed(keys, &self.database, &limits),
             None => Kept::outcomes(),
         };
-        let executions =
-            Executions::new(self.database.clone(), kept, limits.clone(), metrics.clone())?;
+        let stop_audit = CancellationToken::new();
+        let (audit, auditing) = Audit::new(self.database.clone(), stop_audit.clone());
+        let (database, told) = (self.database.clone(), audit.clone());
+        let executions = Executions::new(database, kept, limits.clone(), metrics.clone(), told)?;
         let executions = Arc::new(executions);
         let pending = self.keys.as_ref().map(|keys| {
             let (database, limits) = (self.database.clone(), limits.clone());
@@ -301,7 +304,7 @@ impl ServerBuilder {
         let state = Arc::new(State {
             host: self.host.clone(),
             plugins,
-            tokens: Tokens::new(self.database),
+            tokens: Tokens::new(self.database.clone()),
             policies: self.policies,
             sessions: sessions.clone(),
             executions: executions.clone(),
@@ -310,6 +313,7 @@ impl ServerBuilder {
             secrets,
             limits: limits.clone(),
             metrics: metrics.clone(),
+            audit,
             origins: Origins::new(self.hosts, public_url),
             document: Bytes::from(document),
         });
@@ -317,7 +321,8 @@ impl ServerBuilder {
         let stop = CancellationToken::new();
         let api = router.with_state(state.clone());
         let mcp = crate::mcp::router(&state, &stop).with_state(state.clone());
-        let page = crate::page::router(state.clone(), api.clone());
+        let runs = Runs::default();
+        let page = crate::page::router(state.clone(), api.clone(), runs.clone());
         let router = api.merge(mcp).merge(page).layer(guard);
         let open = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         let connections = Connections { router, limits, metrics, open, stop: stop.clone() };
@@ -332,7 +337,13 @@ impl ServerBuilder {
         let accepting = accepting.collect();
         let mut background = vec![
             tokio::spawn(crate::resume::resume(state.clone())),
-            tokio::spawn(prune(executions.clone(), pending, subscriptions.clone(), sessions)),
+            tokio::spawn(prune(
+                executions.clone(),
+                pending,
+                subscriptions.clone(),
+                (sessions, runs),
+                (self.database, state.limits.clone()),
+            )),
         ];
         background.extend(tls.map(|tls| tokio::spawn(tls.watch(certificate))));
         Ok(Server {
@@ -344,6 +355,7 @@ impl ServerBuilder {
             stop,
             accepting,
             background,
+            auditing: (stop_audit, auditing),
             subscriptions,
             _lock: lock,
         })
@@ -358,9 +370,17 @@ async fn prune(
     executions: Arc<Executions>,
     connections: Option<PendingConnections>,
     subscriptions: Option<Arc<Subscriptions>>,
-    sessions: Sessions,
+    (sessions, runs): (Sessions, Runs),
+    (database, limits): (Database, ServerLimits),
 ) {
     loop {
+        runs.prune(now().saturating_sub(limits.retention_ms));
+        let (of_audit, limits) = (database.clone(), limits.clone());
+        match tokio::task::spawn_blocking(move || crate::audit::prune(&of_audit, &limits)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "old entries of the audit record stay"),
+            Err(error) => tracing::error!(%error, "old entries of the audit record stay"),
+        }
         let of_page = sessions.clone();
         match tokio::task::spawn_blocking(move || of_page.prune()).await {
             Ok(Ok(())) => {}
@@ -397,6 +417,8 @@ pub struct Server {
     accepting: Vec<JoinHandle<()>>,
     /// Background tasks, which run until the server is shut down.
     background: Vec<JoinHandle<()>>,
+    /// Stops and awaits the task that writes the audit record.
+    auditing: (CancellationToken, JoinHandle<()>),
     subscriptions: Option<Arc<Subscriptions>>,
     _lock: ServerLock,
 }
@@ -445,7 +467,9 @@ impl Server {
     }
 
     /// Shuts the server down: it takes no further executions, waits for those that run within
-    /// [`ServerLimits::drain_ms`], cancels the rest, and closes its connections.
+    /// [`ServerLimits::drain_ms`], interrupts the rest, and closes its connections. Detached executions with
+    /// a journal are interrupted when their requests in flight are answered; they go on when the
+    /// server starts again.
     pub async fn shut_down(self) {
         self.executions.drain().await;
         self.stop.cancel();
@@ -466,6 +490,11 @@ impl Server {
             if closed.is_err() {
                 tracing::warn!("connections are closed: clients did not read their responses");
             }
+        }
+        let (stop, written) = self.auditing;
+        stop.cancel();
+        if let Err(error) = written.await {
+            tracing::error!(%error, "the audit record was not written to its end");
         }
     }
 }

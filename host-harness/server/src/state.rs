@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::DropGuard;
 use workflow_node_host::{CancellationToken, Host, Plugin};
 
+use crate::audit::Audit;
 use crate::connection::PendingConnections;
 use crate::error::ApiError;
 use crate::execution::Executions;
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) secrets: Option<Secrets>,
     pub(crate) limits: ServerLimits,
     pub(crate) metrics: Metrics,
+    pub(crate) audit: Audit,
     pub(crate) origins: Origins,
     /// The OpenAPI document.
     pub(crate) document: Bytes,

@@ -185,6 +185,7 @@ fn all_data_of_a_tenant_a_user_or_a_time_is_removed_without_a_trace() {
     ] {
         assert_eq!(removed[what], count, "{what}: {removed}");
     }
+    assert!(removed["audit"].as_u64().unwrap() > 5, "{removed}");
     assert!(!is_on_the_disk(&world, "ada-l"), "a trace of the user is left");
     assert!(is_on_the_disk(&world, "ben-k"), "another user of the tenant stays");
 
@@ -229,6 +230,8 @@ fn a_backup_is_made_while_the_server_runs_and_put_back() {
     for file in ["server.db", "credentials.db", "approvals.json"] {
         assert!(report["files"].get(file).is_some(), "{file}: {report}");
     }
+    let files = report["files"].as_object().unwrap();
+    assert_eq!(files.keys().filter(|name| name.starts_with("executions/")).count(), 1);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -263,8 +266,13 @@ fn a_backup_is_made_while_the_server_runs_and_put_back() {
     let items = client.get("/v1/executions/before/items").expect(200);
     assert_eq!(items["items"][0]["output"][0]["title"], "Incident 0");
     assert_eq!(client.get("/v1/executions/after").error(404), "not-found");
-    // An execution that was running is not resumed automatically.
-    assert_eq!(client.get("/v1/executions/during").expect(200)["status"], "interrupted");
+    // An execution that was running sends nothing that it may have sent since the backup.
+    until("the end", || client.get("/v1/executions/during").expect(200)["status"] == "finished");
+    let items = client.get("/v1/executions/during/items").expect(200);
+    for item in items["items"].as_array().unwrap() {
+        assert_eq!(item["error"]["kind"], "outcome-unknown", "{item}");
+    }
+    assert_eq!(client.post(EXECUTE, &world.incidents("during", 2)).expect(200)["failed"], 2);
     assert_eq!(world.simulator.us().incident_count(), count);
     assert_eq!(client.post(EXECUTE, &world.incidents("new", 1)).expect(200)["failed"], 0);
     drop(server);
@@ -480,4 +488,133 @@ fn metrics_count_events_and_deliveries() {
     assert_eq!(value("harness_events_set_aside"), 0);
     let received = "harness_deliveries_received_total{plugin=\"pagerduty\",outcome=\"kept\"}";
     assert!(value(received) >= 1, "{}", client.get("/metrics").body);
+}
+
+#[test]
+fn a_restored_execution_keeps_recorded_results_and_sends_no_change_again() {
+    let world = World::new();
+    let token = world.full_token();
+    let server = world.serve(&[]);
+    let created = server.client(&token).post(EXECUTE, &world.incidents("incident", 1)).expect(200);
+    let incident = created["items"][0]["output"][0]["id"].as_str().unwrap().to_owned();
+    let notes = "/v1/plugins/pagerduty/actions/incident_note.create/execute";
+    let path = format!("/incidents/{incident}/notes");
+    let note = |number| json!({"incident_id": incident, "content": format!("Note {number}")});
+    let call = |id: &str, count: usize| {
+        json!({
+            "execution_id": id, "credentials": {"rest": "work"},
+            "items": (0..count).map(note).collect::<Vec<_>>(),
+            "options": {"concurrency": 1, "continue_on_fail": true},
+        })
+    };
+    let hold = pagerduty_simulator::Hold::new();
+    let fault = pagerduty_simulator::Fault::hold_before_apply(&hold).method("POST").path(&path);
+    world.simulator.fault(fault.after(3).always());
+    let client = server.client(&token);
+    client.post(&format!("{notes}?detach"), &call("during", 8)).expect(202);
+    until("a request", || hold.arrived() > 0);
+    let backup = world.path("backup");
+    let to = backup.to_str().unwrap();
+    world.harness(&["data", "backup", "--to", to]);
+    world.simulator.clear_faults();
+    hold.release();
+    // It goes on after the backup, and sends every note.
+    until("the end", || client.get("/v1/executions/during").expect(200)["status"] == "finished");
+    drop(server);
+    world.harness(&["data", "restore", "--from", to, "--replace"]);
+    world.simulator.clear_requests();
+    let server = world.serve(&[]);
+    let client = server.client(&token);
+    until("the end", || client.get("/v1/executions/during").expect(200)["status"] == "finished");
+    let items = client.get("/v1/executions/during/items").expect(200);
+    let items = items["items"].as_array().unwrap();
+    let kinds: Vec<&str> = items
+        .iter()
+        .map(|item| item["error"]["kind"].as_str().unwrap_or(item["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(kinds[..3], ["ok", "ok", "ok"], "{items:?}");
+    assert!(kinds[3..].iter().all(|kind| *kind == "outcome-unknown"), "{items:?}");
+    // Another server, or a kill, changes nothing.
+    server.kill();
+    let server = world.serve(&[]);
+    let again = server.client(&token).post(notes, &call("during", 8)).expect(200);
+    assert_eq!(again["items"].as_array().unwrap(), items);
+    let posts = world.simulator.requests().into_iter().filter(|one| one.method == "POST").count();
+    assert_eq!(posts, 0, "no note is sent twice");
+    // A new call sends as usual.
+    assert_eq!(server.client(&token).post(notes, &call("new", 1)).expect(200)["failed"], 0);
+}
+
+#[test]
+fn the_audit_record_names_who_asked_for_what_and_is_read_while_the_server_runs() {
+    let world = World::new();
+    let (ada, eve) = (["--tenant", "acme", "--as", "ada"], ["--tenant", "other", "--as", "eve"]);
+    world.connect(&ada, "work-ada");
+    let token = world.token("engine", &[&ada[..], &["--role", "run"]].concat());
+    let other = world.token("other", &[&eve[..], &["--role", "run"]].concat());
+    let mut server = world.serve(&[]);
+    let mut call = world.incidents("audited", 1);
+    call["credentials"] = json!({"rest": "work-ada"});
+    server.client(&token).post(EXECUTE, &call).expect(200);
+    server.client(&other).get("/v1/executions").expect(200);
+    assert_eq!(server.anybody().get("/v1/executions/secret-name").status, 401);
+    assert_eq!(server.client("wnt_0000_0000").get("/v1/executions").status, 401);
+    let read = |args: &[&str]| -> Vec<Value> {
+        let all = [&["data", "audit", "--format", "jsonl"], args].concat();
+        let text = world.harness(&all);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let mut all = Vec::new();
+    until("the entries", || {
+        all = read(&[]);
+        all.iter().any(|one| one["kind"] == "token-refused")
+    });
+    let request = all.iter().find(|one| one["what"] == format!("POST {EXECUTE}")).unwrap();
+    for (name, value) in [
+        ("kind", "api"),
+        ("tenant", "acme"),
+        ("actor", "ada"),
+        ("token_name", "engine"),
+        ("result", "200"),
+    ] {
+        assert_eq!(request[name], value, "{request}");
+    }
+    let execution = all.iter().find(|one| one["kind"] == "execution").unwrap();
+    for (name, value) in [
+        ("actor", "ada"),
+        ("execution", "audited"),
+        ("what", "pagerduty incident.create"),
+        ("result", "finished"),
+    ] {
+        assert_eq!(execution[name], value, "{execution}");
+    }
+    let is_unknown =
+        |one: &&Value| one["what"].as_str().unwrap().starts_with("GET /v1/executions/{");
+    let unknown = all.iter().find(is_unknown).unwrap();
+    assert!(unknown["tenant"].is_null() && unknown["result"] == "401", "{unknown}");
+    assert!(
+        !is_on_the_disk(&world, "secret-name"),
+        "what nobody is known to have sent is not kept"
+    );
+    let of = |args: &[&str]| {
+        let all = [&["data", "audit"], args].concat();
+        world.harness(&all)
+    };
+    assert!(of(&["--since", "2100-01-01"]).is_empty());
+    assert!(of(&["--until", "2020-01-01"]).is_empty());
+    let text = of(&["--tenant", "other"]);
+    assert!(text.contains("other/eve") && !text.contains("ada"), "{text}");
+    let text = of(&["--tenant", "acme", "--actor", "ada", "--since", "2026-01-31"]);
+    assert!(text.contains("acme/ada (token engine)") && !text.contains("eve"), "{text}");
+    // The last requests before the end are kept, and old ones are not.
+    server.client(&token).get("/v1/executions/audited").expect(200);
+    server.signal("TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert!(of(&[]).contains("GET /v1/executions/audited"));
+    let config =
+        world.file("serve.toml", "listen = ['127.0.0.1:0']\n[limits]\naudit_retention_ms = 1\n");
+    let server = world.serve(&["--config", &config]);
+    until("the removal", || !of(&[]).contains("audited"));
+    drop(server);
+    assert!(!is_on_the_disk(&world, "wnt_0000"));
 }

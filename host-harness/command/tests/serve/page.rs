@@ -444,7 +444,11 @@ fn an_account_is_connected_tested_and_disconnected_on_the_page() {
     let done = visitor.post(link, &form);
     assert!(done.body.contains("is connected"), "{done:?}");
     assert!(done.body.contains("href=\"/page/credentials\""), "the way back: {done:?}");
-    assert!(visitor.get("/").body.contains("alerts"));
+    let overview = visitor.get("/").body;
+    assert!(overview.contains("alerts"));
+    let row = overview.split("alerts").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains("PagerDuty") && !row.contains("pagerduty"), "titles, not names: {row}");
+    assert!(!row.contains("api-token"), "titles, not names: {row}");
     let tested = visitor.change("/page/credentials/alerts/test", &[]);
     assert_eq!(tested.status, 200);
     assert!(tested.body.contains("“alerts” works"), "{}", tested.body);

@@ -117,6 +117,50 @@ fn a_form_is_filled_in_checked_and_run_and_shows_its_result() {
 }
 
 #[test]
+fn several_items_are_pasted_and_run_over_the_fields_of_the_form() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
+    assert!(visitor.get(CREATE).body.contains("name=\"items\""));
+    let service = world.service();
+    // The form lacks the title, which each item has.
+    let shared = [("p/service_id", service.as_str()), ("slot:rest", "work"), ("p/title", "")];
+    let wrong = "{\"title\": \"Pasted 1\"}\n{\"urgency\": \"urgent\"}";
+    world.simulator.clear_requests();
+    let refused = visitor.change(CREATE, &with(&shared, &[("items", wrong), ("do", "check")]));
+    assert_eq!(refused.status, 422);
+    for text in ["Item 2", "urgency", "Pasted 1"] {
+        assert!(refused.body.contains(text), "{text}: {}", refused.body);
+    }
+    assert!(!refused.body.contains("Item 1:") && !refused.body.contains("Item 1,"));
+    let refused = visitor.change(CREATE, &with(&shared, &[("items", wrong), ("do", "run")]));
+    assert!(refused.status == 422 && refused.body.contains("Item 2"), "{refused:?}");
+    let broken = visitor.change(CREATE, &with(&shared, &[("items", "[{]"), ("do", "run")]));
+    assert!(broken.status == 422 && broken.body.contains("JSON list"), "{broken:?}");
+    let many = "{}\n".repeat(1_001);
+    let many = visitor.change(CREATE, &with(&shared, &[("items", many.as_str()), ("do", "run")]));
+    assert!(many.status == 422 && many.body.contains("page_items"), "{many:?}");
+    assert_eq!(world.simulator.requests().len(), 0);
+
+    let items = json!([
+        {"title": "Pasted 1"},
+        {"title": "Pasted 2", "service_id": "PNOSUCH"},
+        {"title": "Pasted 3"},
+    ]);
+    let items = items.to_string();
+    let run = with(&shared, &[("items", items.as_str()), ("goes_on", "true"), ("do", "run")]);
+    let at = location(&visitor.change(CREATE, &run));
+    let page = ended(&mut visitor, &at);
+    for text in ["Pasted 1", "Pasted 3", "Item 2 failed", "3 of 3"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert_eq!(location(&visitor.change(CREATE, &run)), at, "a second click runs nothing");
+    let created = world.simulator.us().incidents();
+    let created = created.iter().filter(|one| one.title.starts_with("Pasted")).count();
+    assert_eq!(created, 2);
+}
+
+#[test]
 fn choices_rows_and_variants_change_the_form_and_keep_what_was_entered() {
     let world = World::new();
     let server = world.serve(&[]);

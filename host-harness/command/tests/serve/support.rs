@@ -222,6 +222,14 @@ impl Served {
         assert!(killed.success());
     }
 
+    /// Sends a signal to the process group of a server that was started as its leader.
+    #[cfg(unix)]
+    pub(crate) fn signal_group(&self, name: &str) {
+        let group = format!("-{}", self.child.id());
+        let killed = Command::new("kill").args(["-s", name, "--", &group]).status().unwrap();
+        assert!(killed.success());
+    }
+
     /// Kills the server, as a crash would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -16,6 +16,7 @@ use super::admission::{Admission, no_room};
 use super::destination::{Approved, Rules};
 use super::echo::{EchoFilter, EchoFilters};
 use super::ending::Ending;
+use super::gate::{Passing, SendGate};
 use super::handles::{Handles, Holder, Placed};
 use super::judge::{HeaderRules, Judged, judge, printable, refusal};
 use super::pacing::Pacing;
@@ -115,6 +116,9 @@ pub(crate) struct Session {
     pub(crate) deadline: Arc<Deadline>,
     /// Judge, show, and send nothing.
     pub(crate) dry_run: bool,
+    pub(crate) gate: SendGate,
+    /// Send only what changes nothing at the service.
+    pub(crate) reads_only: bool,
 }
 
 /// Result of a request, and the budget that it holds until the guest takes it.
@@ -152,6 +156,11 @@ impl Session {
         let started = self.clock.monotonic();
         let time = self.clock.unix_milliseconds();
         let shown = Exchange::begin(&request, time, self.observer.wants_bodies());
+        // Until the answer is in the journal.
+        let _passing = match self.gate.pass() {
+            Some(passing) => Some(passing),
+            None => Box::pin(self.held_back()).await,
+        };
         let slot = request.credential.clone();
         let timeout = request.timeout.map(Duration::from_millis);
         let end = self.deadline.moment();
@@ -195,6 +204,15 @@ impl Session {
         Answered { result, room }
     }
 
+    /// Waits until the execution is dropped, cancelled, or ended: the gate is closed. In the last two
+    /// cases, the request fails without being sent.
+    async fn held_back(&self) -> Option<Passing> {
+        tokio::select! {
+            () = self.cancellation.cancelled() => None,
+            _ = self.ending.ended() => None,
+        }
+    }
+
     #[allow(clippy::too_many_arguments)] // Each is independent of the others.
     async fn run(
         &self,
@@ -232,14 +250,25 @@ impl Session {
             }
             return Err(refusal(SendErrorKind::Cancelled, "a dry run sends nothing"));
         }
-        if let Some(journal) = &self.journal {
-            let is_read = matches!(judged.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-            if let Err(error) = journal.intent(ticket, judged.repeatable, is_read).await {
-                let reason = error.reason();
-                self.ending.end(reason.clone());
-                let message = format!("{reason}; the request was not sent");
-                return Err(refusal(SendErrorKind::Cancelled, message));
-            }
+        let is_read = matches!(judged.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        if self.reads_only && !is_read {
+            return Err(SendError {
+                kind: SendErrorKind::Cancelled,
+                message:
+                    "the execution resumes from a backup, and the request may have been received \
+                          after the backup was made; it was not sent again"
+                        .into(),
+                maybe_sent: true,
+                retry_after: None,
+            });
+        }
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.intent(ticket, judged.repeatable, is_read).await
+        {
+            let reason = error.reason();
+            self.ending.end(reason.clone());
+            let message = format!("{reason}; the request was not sent");
+            return Err(refusal(SendErrorKind::Cancelled, message));
         }
         // Boxed, as `run` is: a future that is moved into another is stored twice, and each task of a
         // request would be copied whole when it is spawned.

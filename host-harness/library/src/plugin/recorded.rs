@@ -12,6 +12,7 @@ use super::Plugin;
 use super::execute::{End, Finished, Run, report};
 use super::stream::{ExecutionStream, WAITING, drive};
 use crate::deadline::Deadline;
+use crate::egress::SendGate;
 use crate::error::{Cause, Error};
 use crate::execution::{
     Execution, ExecutionEvent, FormOf, ItemError, ItemOutcome, Observer, Outcome, Silent,
@@ -28,15 +29,22 @@ pub struct Resume {
     pub observer: Arc<dyn Observer>,
     /// Ends it from outside.
     pub cancellation: CancellationToken,
+    /// Holds back its requests before the host ends.
+    pub gate: SendGate,
     /// The items that the execution was run with. Required if the journal keeps only digests;
     /// otherwise they are compared with the journal.
     pub items: Option<Vec<Value>>,
+    /// Sends only requests that change nothing (`GET`, `HEAD`, `OPTIONS`): for a journal that comes
+    /// from a backup, after which the execution may have gone on. Any other request whose answer is
+    /// not in the journal fails as one that may have been received, which a node reports as
+    /// `outcome-unknown`. Idempotency keys do not help here: services forget them. Default: false.
+    pub reads_only: bool,
 }
 
 impl Default for Resume {
     fn default() -> Self {
         let (observer, cancellation) = (Arc::new(Silent), CancellationToken::new());
-        Self { observer, cancellation, items: None }
+        Self { observer, cancellation, gate: SendGate::new(), items: None, reads_only: false }
     }
 }
 
@@ -75,8 +83,9 @@ impl Plugin {
         match journals.read(&name).await {
             Ok(recording) => {
                 recording.matches(&execution)?;
-                let cancellation = execution.context.cancellation;
-                let resume = Resume { observer, cancellation, items: Some(execution.items) };
+                let (cancellation, gate) = (execution.context.cancellation, execution.context.gate);
+                let items = Some(execution.items);
+                let resume = Resume { observer, cancellation, gate, items, reads_only: false };
                 self.resume(&journals, &name, resume).await
             }
             Err(JournalError::Missing(_)) => self.execute_observed(execution, observer).await,
@@ -119,6 +128,8 @@ impl Plugin {
         }
         let mut execution = recording.execution();
         execution.context.cancellation = resume.cancellation;
+        execution.context.gate = resume.gate;
+        execution.context.reads_only = resume.reads_only;
         let mut run = self.run_of(&recording, execution, resume.observer).await?;
         run.go_on_with(journals, recording.start().clone(), recorder);
         let outcomes = self.tell_again(&mut run, &recording).await?;
@@ -169,6 +180,8 @@ impl Plugin {
         }
         let mut execution = recording.execution();
         execution.context.cancellation = resume.cancellation;
+        execution.context.gate = resume.gate;
+        execution.context.reads_only = resume.reads_only;
         let journal = (journals.clone(), recording, recorder);
         let (sender, events) = mpsc::channel(WAITING);
         let plugin = self.clone();

@@ -137,6 +137,8 @@ impl Plugin {
             deadline: deadline.clone(),
             limits: limits.clone(),
             dry_run: execution.dry_run,
+            gate: execution.context.gate.clone(),
+            reads_only: execution.context.reads_only,
         });
         let first = positions.first().copied().unwrap_or_default();
         let (mut seed, mut script) = (seed(&id, first), None);

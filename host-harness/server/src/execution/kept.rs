@@ -53,6 +53,11 @@ impl Kept {
         Self { sealer: None, journals: None }
     }
 
+    /// Whether an execution is recorded.
+    pub(super) fn has_journal(&self, job: &Job) -> bool {
+        self.journals.is_some() && job.execution.inline_credentials.is_empty()
+    }
+
     /// How a repeated call continues an interrupted execution.
     pub(super) async fn find(&self, job: &Job) -> Resumption {
         if !job.execution.inline_credentials.is_empty() {

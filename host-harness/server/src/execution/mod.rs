@@ -18,9 +18,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
-use workflow_node_host::{CancellationToken, Execution, Plugin, Principal};
+use workflow_node_host::{CancellationToken, Execution, Plugin, Principal, SendGate};
 
 pub(crate) use items::{Fingerprint, Items, Spool};
 pub(crate) use kept::{JOURNALS, Kept};
@@ -29,6 +30,7 @@ pub(crate) use result::{ExecutionStatus, ItemElement, ItemLine, StatusLine, reas
 pub(crate) use saved::{Interrupted, SavedCall};
 pub(crate) use store::{Key, Request, Stored};
 
+use crate::audit::Audit;
 use crate::database::{Database, DatabaseError, now};
 use crate::error::ApiError;
 use crate::limits::ServerLimits;
@@ -47,6 +49,7 @@ pub(crate) struct Executions {
     requests: RequestLog,
     limits: ServerLimits,
     metrics: Metrics,
+    audit: Audit,
     tasks: TaskTracker,
     draining: AtomicBool,
 }
@@ -56,12 +59,37 @@ pub(crate) struct Executions {
 struct Live {
     request: (String, [u8; 32]),
     cancellation: CancellationToken,
+    /// Holds back its requests before it is interrupted.
+    gate: SendGate,
+    /// Interrupts it: it goes on from its journal.
+    interruption: CancellationToken,
+    /// It has a journal from which it resumes.
+    has_journal: AtomicBool,
+    /// The server repeats its call by itself when it starts again.
+    is_kept: AtomicBool,
     /// Connections that wait for it.
     attached: AtomicUsize,
     /// It continues without attached connections.
     detached: AtomicBool,
     outcome: OnceLock<Result<Stored, Arc<ApiError>>>,
     ended: CancellationToken,
+}
+
+impl Live {
+    fn resumes_by_itself(&self) -> bool {
+        self.detached.load(Ordering::Acquire)
+            && self.has_journal.load(Ordering::Acquire)
+            && self.is_kept.load(Ordering::Acquire)
+    }
+
+    /// Interrupts it when its requests in flight are answered, or at a time.
+    async fn interrupt(&self, at: Instant) {
+        self.gate.close();
+        if tokio::time::timeout_at(at, self.gate.settled()).await.is_err() {
+            tracing::warn!("an execution is interrupted while a request is in flight");
+        }
+        self.interruption.cancel();
+    }
 }
 
 /// A connection attached to an execution. When the last one is dropped, the execution is canceled,
@@ -157,6 +185,7 @@ impl Executions {
         kept: Kept,
         limits: ServerLimits,
         metrics: Metrics,
+        audit: Audit,
     ) -> Result<Self, DatabaseError> {
         let store = ExecutionStore::new(database, kept.sealer.clone());
         let interrupted = store.interrupt_all()?;
@@ -171,6 +200,7 @@ impl Executions {
             requests: RequestLog::new(&limits),
             limits,
             metrics,
+            audit,
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         })
@@ -221,6 +251,10 @@ impl Executions {
                         let live = Arc::new(Live {
                             request: of_request,
                             cancellation: CancellationToken::new(),
+                            gate: SendGate::new(),
+                            interruption: CancellationToken::new(),
+                            has_journal: AtomicBool::new(false),
+                            is_kept: AtomicBool::new(false),
                             attached: AtomicUsize::new(0),
                             detached: AtomicBool::new(detach),
                             outcome: OnceLock::new(),
@@ -333,6 +367,7 @@ impl Executions {
     pub(crate) async fn prune(&self) -> Result<usize, ApiError> {
         let before = now().saturating_sub(self.limits.retention_ms);
         let most = self.limits.kept_bytes_per_tenant;
+        self.requests.prune(before);
         self.kept.prune().await;
         self.with_store(move |store| store.prune(before, most)).await
     }
@@ -341,20 +376,37 @@ impl Executions {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Stops accepting executions, waits for running ones, and cancels those that take too long.
+    /// Stops accepting executions. Those that the server resumes by itself are interrupted when their
+    /// requests in flight are answered. The others are waited for; then those with a journal are
+    /// interrupted, and those without one are cancelled.
     pub(crate) async fn drain(&self) {
         {
             let _all = self.locked();
             self.draining.store(true, Ordering::Release);
         }
         self.tasks.close();
-        let time = ServerLimits::time(self.limits.drain_ms);
-        if tokio::time::timeout(time, self.tasks.wait()).await.is_ok() {
+        let end = Instant::now() + ServerLimits::time(self.limits.drain_ms);
+        let all = || self.locked().values().cloned().collect::<Vec<Arc<Live>>>();
+        // What goes on by itself need not be waited for.
+        let by_themselves: Vec<_> =
+            all().into_iter().filter(|live| live.resumes_by_itself()).collect();
+        let interrupted = by_themselves.iter().map(|live| live.interrupt(end));
+        let interrupted = futures_util::future::join_all(interrupted);
+        let waited = tokio::time::timeout_at(end, self.tasks.wait());
+        if tokio::join!(interrupted, waited).1.is_ok() {
             return;
         }
-        let left: Vec<Arc<Live>> = self.locked().values().cloned().collect();
-        tracing::warn!(executions = left.len(), "executions are cancelled: the server shuts down");
-        left.iter().for_each(|live| live.cancellation.cancel());
+        let left = all();
+        tracing::warn!(
+            executions = left.len(),
+            "executions are interrupted or cancelled: the server shuts down"
+        );
+        for live in &left {
+            match live.has_journal.load(Ordering::Acquire) {
+                true => live.interruption.cancel(),
+                false => live.cancellation.cancel(),
+            }
+        }
         if tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.is_err() {
             tracing::error!("executions did not end; they are reported as interrupted");
         }
@@ -387,7 +439,10 @@ async fn begin(
     // If the client has disconnected, the attachment has canceled it.
     drop(told.send(begun));
     if let Some(beginning) = begins {
-        if !executions.keep_call(&mut job).await {
+        let live = &registered.live;
+        live.has_journal.store(executions.kept.has_journal(&job), Ordering::Release);
+        live.is_kept.store(job.is_by_itself, Ordering::Release);
+        if !executions.keep_call(&mut job, live).await {
             return;
         }
         run::run(&registered, job, beginning, ticket, lines).await;
@@ -400,13 +455,17 @@ enum Beginning {
     /// From its first item on.
     FromStart,
     /// It resumes from its journal, which contains this many of its items.
-    Resumed(usize),
+    Resumed {
+        items: usize,
+        /// The journal comes from a backup: no change is sent.
+        reads_only: bool,
+    },
 }
 
 impl Executions {
     /// Keeps the call of a detached execution. Without it, the execution goes on, and has to be repeated
     /// by its client after a crash. Returns whether the items are still there.
-    async fn keep_call(&self, job: &mut Job) -> bool {
+    async fn keep_call(&self, job: &mut Job, live: &Live) -> bool {
         let Some(call) = job.saved.take().filter(|_| self.kept.sealer.is_some()) else {
             return true;
         };
@@ -425,7 +484,7 @@ impl Executions {
             Ok((items, kept)) => {
                 job.items = items;
                 match kept {
-                    Ok(true) => {}
+                    Ok(true) => live.is_kept.store(true, Ordering::Release),
                     Ok(false) => tracing::info!(
                         execution = job.request.key.id,
                         "the call is too large to be repeated by the server (limit `call_bytes`)"
@@ -461,11 +520,16 @@ impl Executions {
     ) -> Result<Result<Beginning, Box<Stored>>, ApiError> {
         let key = stored.key.clone();
         let beginning = match self.kept.find(job).await {
-            Resumption::Journal(items) => Beginning::Resumed(items),
+            Resumption::Journal(items) => Beginning::Resumed { items, reads_only: stored.restored },
+            // It may have begun after the backup.
+            Resumption::NotBegun | Resumption::Lost(_) if stored.restored => {
+                return Ok(Err(Box::new(stored)));
+            }
             Resumption::NotBegun => Beginning::FromStart,
+            // Nothing of it was sent.
+            Resumption::Lost(_) if !stored.started => Beginning::FromStart,
             Resumption::Lost(reason) => {
-                let may = job.request.repeatable || !stored.started;
-                let again = may && !job.is_by_itself;
+                let again = job.request.repeatable && !job.is_by_itself;
                 tracing::info!(execution = key.id, reason, again, "the execution is not resumed");
                 if !again {
                     return Ok(Err(Box::new(stored)));
@@ -490,6 +554,23 @@ fn queue_full(limits: &ServerLimits) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "queue-full", message)
         .next("Retry after the time in `Retry-After`, with the same execution ID.")
         .retry_after(ServerLimits::time(limits.retry_after_ms))
+}
+
+/// Why an attached execution ends before its items do.
+fn interrupted_by_end(limits: &ServerLimits) -> ApiError {
+    let message = "The server shuts down, and has interrupted the execution. Items without a result are \
+                   not lost: the execution goes on from its journal.";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", message)
+        .next("Repeat the call with the same execution ID when the server runs again.")
+        .retry_after(ServerLimits::time(limits.retry_after_ms))
+}
+
+/// Why an execution without a journal is cancelled.
+fn cancelled_by_end() -> ApiError {
+    let message =
+        "The server has shut down, and the execution has no journal from which it could go on.";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", message)
+        .next("Items that are `cancelled` were not begun. Run them with another execution ID.")
 }
 
 fn shutting_down(limits: &ServerLimits) -> ApiError {

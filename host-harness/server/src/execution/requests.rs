@@ -89,6 +89,15 @@ impl RequestLog {
         }
     }
 
+    /// Removes the requests of executions that have made none since a time in milliseconds since 1970.
+    pub(super) fn prune(&self, before: u64) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let Logged { executions, order, held } = &mut *logged;
+        executions.retain(|_, made| made.list.last().is_some_and(|last| last.at >= before));
+        order.retain(|key| executions.contains_key(key));
+        *held = executions.values().map(|made| made.list.len()).sum();
+    }
+
     pub(crate) fn of(&self, key: &Key) -> RequestsMade {
         let logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.executions.get(key).cloned().unwrap_or_default()

@@ -16,9 +16,10 @@ use workflow_node_host::{
 use super::queue::Ticket;
 use super::result::{ExecutionStatus, ItemElement, ItemLine, RecordLine, StatusLine, status_of};
 use super::store::{Ending, ItemResult, Key, Status, Stored};
-use super::{Beginning, Executions, Job, Registered, kept};
+use super::{Beginning, Executions, Job, Registered, cancelled_by_end, interrupted_by_end, kept};
+use crate::audit::AuditEntry;
 use crate::database::now;
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, ErrorDetail};
 use crate::limits::ServerLimits;
 
 /// Results that arrive within this time are stored together.
@@ -87,6 +88,7 @@ pub(super) async fn run(
             tokio::select! {
                 biased;
                 () = live.cancellation.cancelled() => break None,
+                () = live.interruption.cancelled() => break None,
                 turn = &mut waiting => break turn,
                 () = tokio::time::sleep(ServerLimits::time(executions.limits.heartbeat_ms)) => {
                     run.send_status().await;
@@ -99,6 +101,7 @@ pub(super) async fn run(
     metrics.running.inc();
     let execution = job.execution.clone();
     let ended = match &turn {
+        None if live.interruption.is_cancelled() => Err(interrupted_by_end(&executions.limits)),
         None if run.is_resumed => Ok(run.interrupted(None)),
         None => Ok(Ending { status: Status::Cancelled, sent: false, told: 0, error: None }),
         Some(_) => run.execute(registered, job, beginning).await,
@@ -117,15 +120,24 @@ pub(super) async fn run(
         plugin = request.plugin, action = request.action, status = status.name(),
         items = run.status.item_count, failed = run.status.failed, "execution"
     );
+    executions.audit.add(AuditEntry {
+        tenant: Some(request.key.tenant.clone()),
+        actor: Some(request.actor.clone()),
+        what: format!("{} {}", request.plugin, request.action),
+        execution: Some(request.key.id.clone()),
+        result: status.name().to_owned(),
+        ..AuditEntry::of("execution", None)
+    });
     // It is set once.
     drop(live.outcome.set(outcome));
 }
 
 impl Run<'_> {
-    /// Its status if it could not continue: unchanged.
+    /// Its end if it could not continue, and can be resumed.
     fn interrupted(&self, error: Option<&ApiError>) -> Ending {
         let error = error.map(|error| error.detail.clone());
-        Ending { status: Status::Interrupted, sent: true, told: 0, error }
+        let sent = self.is_resumed || self.status.status == Status::Running;
+        Ending { status: Status::Interrupted, sent, told: 0, error }
     }
 
     /// Calls the plugin, or resumes from the journal.
@@ -137,12 +149,14 @@ impl Run<'_> {
     ) -> Result<ExecutionStream, ApiError> {
         let kept = &self.executions.kept;
         let items = job.items.stream();
-        if let (Beginning::Resumed(recorded), Some(journals), Some(name)) =
+        if let (Beginning::Resumed { items: recorded, reads_only }, Some(journals), Some(name)) =
             (beginning, &kept.journals, kept::name(&execution))
         {
             let mut resume = Resume::default();
             resume.observer = self.executions.requests.observer(&self.key);
             resume.cancellation = execution.context.cancellation;
+            resume.gate = execution.context.gate;
+            resume.reads_only = reads_only;
             let items = items.skip(recorded);
             return Ok(job.plugin.resume_stream(journals, &name, items, resume).await?);
         }
@@ -163,13 +177,15 @@ impl Run<'_> {
         let key = self.key.clone();
         self.executions.with_store(move |store| store.start(&key)).await?;
         self.status.status = Status::Running;
-        let execution = job.execution.context.clone().cancellation(cancellation.clone());
+        let gate = registered.live.gate.clone();
+        let execution = job.execution.context.clone().cancellation(cancellation.clone()).gate(gate);
         let execution = job.execution.clone().context(execution);
         let mut events = match self.events(job, execution, beginning).await {
             Err(error) if self.is_resumed => return Ok(self.interrupted(Some(&error))),
             events => events?,
         };
         let heartbeat = ServerLimits::time(self.executions.limits.heartbeat_ms);
+        let interruption = &registered.live.interruption;
         let mut beat = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let end = loop {
@@ -177,6 +193,12 @@ impl Run<'_> {
                 biased;
                 () = tokio::time::sleep_until(self.flush_at), if !self.batch.is_empty() => {
                     self.flush().await?;
+                }
+                () = interruption.cancelled() => {
+                    // Dropped before its end, it can be resumed.
+                    drop(events);
+                    self.flush().await?;
+                    return Err(interrupted_by_end(&self.executions.limits));
                 }
                 _ = beat.tick(), if self.lines.is_some() => self.send_status().await,
                 event = events.next() => match event {
@@ -196,15 +218,24 @@ impl Run<'_> {
             }
         };
         self.flush().await?;
-        self.ending(end, cancellation.is_cancelled())
+        let by_server = self.executions.is_draining()
+            && !registered.live.has_journal.load(std::sync::atomic::Ordering::Acquire);
+        let cancelled =
+            cancellation.is_cancelled().then(|| by_server.then(|| cancelled_by_end().detail));
+        self.ending(end, cancelled)
     }
 
     /// How the execution has ended; an error if nothing ran.
-    fn ending(&self, end: ExecutionEnd, was_cancelled: bool) -> Result<Ending, ApiError> {
+    /// `cancelled`: whether it was cancelled, with the reason if the server has done so.
+    fn ending(
+        &self,
+        end: ExecutionEnd,
+        cancelled: Option<Option<ErrorDetail>>,
+    ) -> Result<Ending, ApiError> {
         let (told, sent) = (end.items, end.requests > 0 || self.is_resumed);
         if let Some(stopped) = end.stopped {
-            if was_cancelled {
-                return Ok(Ending { status: Status::Cancelled, sent, told, error: None });
+            if let Some(error) = cancelled {
+                return Ok(Ending { status: Status::Cancelled, sent, told, error });
             }
             let error = ApiError::from(stopped);
             if !sent && told == 0 {
@@ -215,11 +246,10 @@ impl Run<'_> {
         }
         // A cancellation after the last item had succeeded has no effect.
         let succeeded = self.status.finished - self.status.failed;
-        let status = match was_cancelled && succeeded < self.status.item_count {
-            true => Status::Cancelled,
-            false => Status::Finished,
-        };
-        Ok(Ending { status, sent, told, error: None })
+        match cancelled.filter(|_| succeeded < self.status.item_count) {
+            Some(error) => Ok(Ending { status: Status::Cancelled, sent, told, error }),
+            None => Ok(Ending { status: Status::Finished, sent, told, error: None }),
+        }
     }
 
     async fn finish(
@@ -285,11 +315,12 @@ impl Run<'_> {
         ended: Result<Ending, ApiError>,
     ) -> (Status, Result<Stored, Arc<ApiError>>) {
         let is_detached = registered.live.detached.load(std::sync::atomic::Ordering::Acquire);
+        let is_interrupted = registered.live.interruption.is_cancelled();
         let key = self.key.clone();
         let (ending, failure) = match ended {
             Ok(ending) => (ending, None),
             // The server failed in the middle, and the journal has no end: it can be resumed.
-            Err(error) if self.status.finished > 0 || self.is_resumed => {
+            Err(error) if self.status.finished > 0 || self.is_resumed || is_interrupted => {
                 (self.interrupted(Some(&error)), Some(error))
             }
             // Nothing ran. Waiting clients receive the reason and may use the ID again.
@@ -315,6 +346,8 @@ impl Run<'_> {
             .await;
         let outcome = match (failure, stored) {
             (Some(error), Ok(None)) => Err(Arc::new(error)),
+            // The client repeats the call at the next server.
+            (Some(error), Ok(Some(_))) if is_interrupted => Err(Arc::new(error)),
             (_, Ok(Some(stored))) => Ok(stored),
             (_, Ok(None)) => Err(Arc::new(ApiError::internal(&"an execution was not stored"))),
             (_, Err(error)) => Err(Arc::new(error)),

@@ -102,6 +102,8 @@ pub(crate) struct Stored {
     pub(crate) error: Option<ErrorDetail>,
     pub(crate) created_at: u64,
     pub(crate) ended_at: Option<u64>,
+    /// It comes from a backup, and may have sent more than it has recorded.
+    pub(super) restored: bool,
 }
 
 /// Result of beginning an execution.
@@ -147,7 +149,7 @@ pub(crate) struct ExecutionStore {
 
 const COLUMNS: &str = "SELECT tenant, id, actor, plugin, action, workflow, fingerprint, repeatable, \
                        status, started, items, told, finished, failed, error_name, error, \
-                       created_at, ended_at FROM execution";
+                       created_at, ended_at, restored FROM execution";
 
 /// Counts the results that an execution had when it was interrupted.
 const COUNT: &str = "finished = (SELECT count(*) FROM result \
@@ -199,6 +201,7 @@ impl ExecutionStore {
                     return Ok(Begun::Interrupted(Box::new(stored)));
                 }
                 let again = stored.status != Status::Finished
+                    && !stored.restored
                     && (stored.repeatable || !stored.started);
                 if !again {
                     return Ok(Begun::Ended(Box::new(stored)));
@@ -543,6 +546,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         error: None,
         created_at: number(16)?,
         ended_at: row.get::<_, Option<i64>>(17)?.map(i64::unsigned_abs),
+        restored: row.get(18)?,
     })
 }
 

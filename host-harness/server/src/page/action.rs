@@ -14,6 +14,7 @@ use super::client::path;
 use super::credentials;
 use super::enter::Posted;
 use super::form::{Choices, Entered, Picked, Read, Shown, field_at, has_secrets};
+use super::items::{self, Pasted};
 use super::layout::{Part, bounded, failed, problem, redirect, token, with_status};
 use super::overview::member;
 use super::plugins::effect_mark;
@@ -155,6 +156,7 @@ async fn respond(of: &Page, session: &Session, plugin: &str, name: &str, sheet: 
                 (shown.summary(&form))
                 (slots(of, session, &node.name, &action, &sheet.entered).await)
                 (shown.form(&form))
+                (items::form(&sheet.entered, of.state.limits.page_items))
                 div.run {
                     @if may_run {
                         button class=(if is_delete { "danger" } else { "" }) type="submit" name="do" value="run" {
@@ -346,8 +348,28 @@ async fn run_or_check(
     is_run: bool,
     sheet: &mut Sheet,
 ) -> Option<Response> {
-    let Read { parameters, problems } = Read::of(form, &sheet.entered);
+    let mut read = Read::of(form, &sheet.entered);
+    let limits = &of.state.limits;
+    let pasted = match Pasted::of(&sheet.entered, limits) {
+        Ok(pasted) => pasted,
+        Err(problem) => {
+            sheet.problems.push((String::new(), problem));
+            return None;
+        }
+    };
+    let is_one = pasted.is_none();
+    if !is_one {
+        read = read.without_missing();
+    }
+    let Read { parameters, problems } = read;
     sheet.problems = problems;
+    let items = match pasted {
+        None => vec![Value::Object(parameters)],
+        Some(pasted) => pasted.over(&parameters, limits).unwrap_or_else(|problem| {
+            sheet.problems.push((String::new(), problem));
+            Vec::new()
+        }),
+    };
     let credentials = chosen(posted);
     for (slot, used) in &action.slots {
         if used.required && !credentials.contains_key(slot) {
@@ -360,38 +382,58 @@ async fn run_or_check(
     }
     if !is_run {
         let (own, name) = (of.state.plugin(caller, plugin).ok()?.clone(), action.name.clone());
-        let items = [Value::Object(parameters)];
         let checked = tokio::task::spawn_blocking(move || own.validate(&name, &items)).await;
         match checked.map_err(|error| ApiError::internal(&error)).and_then(|all| Ok(all?)) {
             Ok(problems) => {
-                let all = problems.into_iter().flatten();
-                sheet.problems = all.map(|one| (one.pointer, one.message)).collect();
+                sheet.problems = match is_one {
+                    true => {
+                        let all = problems.into_iter().flatten();
+                        all.map(|one| (one.pointer, one.message)).collect()
+                    }
+                    false => {
+                        items::in_words(problems.iter().enumerate().flat_map(|(item, all)| {
+                            all.iter()
+                                .map(move |one| (item, one.pointer.as_str(), one.message.as_str()))
+                        }))
+                    }
+                };
                 sheet.is_good = sheet.problems.is_empty();
             }
             Err(error) => sheet.error = Some(error),
         }
         return None;
     }
-    let mut call = json!({"credentials": credentials, "items": [parameters]});
+    let mut call = json!({"credentials": credentials, "items": items});
+    if items::goes_on(&sheet.entered) {
+        call["options"] = json!({"continue_on_fail": true});
+    }
     let id = execution_id(&sheet.run, &call);
     call["execution_id"] = id.as_str().into();
     call["workflow"] = "the page".into();
     match super::runs::begin(of, &posted.session, plugin, &action.name, &id, &call).await {
         Ok(()) => Some(redirect(&path(["page", "executions", &id]))),
         Err(error) => {
-            let of_item = |pointer: &str| pointer.strip_prefix("/items/0").map(str::to_owned);
-            sheet.problems = error
-                .detail
-                .problems
-                .iter()
-                .map(|one| (of_item(&one.pointer).unwrap_or_default(), one.message.clone()))
-                .collect();
+            let all = error.detail.problems.iter().map(|one| {
+                let (item, pointer) = of_item(&one.pointer).unwrap_or_default();
+                (item, pointer, one.message.as_str())
+            });
+            sheet.problems = match is_one {
+                true => all.map(|(_, at, message)| (at.to_owned(), message.to_owned())).collect(),
+                false => items::in_words(all),
+            };
             if sheet.problems.is_empty() {
                 sheet.error = Some(error);
             }
             None
         }
     }
+}
+
+/// The item that a place in a call belongs to, and the place in it.
+fn of_item(pointer: &str) -> Option<(usize, &str)> {
+    let rest = pointer.strip_prefix("/items/")?;
+    let end = rest.find('/').unwrap_or(rest.len());
+    Some((rest[..end].parse().ok()?, &rest[end..]))
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub(super) async fn list(of: &Page, session: &Session) -> Markup {
                         @if may_connect { th scope="col" { span.hidden { "Change" } } }
                     } }
                     tbody {
-                        @for one in &list { (row(session, one, may_connect)) }
+                        @for one in &list { (row(of, session, one, may_connect)) }
                     }
                 }
             }
@@ -91,7 +91,20 @@ pub(super) async fn list(of: &Page, session: &Session) -> Markup {
     }
 }
 
-fn row(session: &Session, one: &Credential, may_connect: bool) -> Markup {
+/// What a credential is for, by the titles of its plugin and type; by their names if the server does not
+/// have the plugin.
+fn kind_of(of: &Page, one: &Credential) -> Markup {
+    let plugin = of.state.plugins.get(&one.plugin);
+    let title = plugin.map_or(&one.plugin, |plugin| &plugin.description().node.display_name);
+    let described = plugin.and_then(|plugin| plugin.credential_type(&one.credential_type).ok());
+    let of_type = described.map_or(&one.credential_type, |described| &described.display_name);
+    html! {
+        @if !of_type.starts_with(title.as_str()) { (bounded(title)) span.dim { " · " } }
+        (bounded(of_type))
+    }
+}
+
+fn row(of: &Page, session: &Session, one: &Credential, may_connect: bool) -> Markup {
     let (kind, words) = status(&one.status);
     let at = |what: &str| path(["page", "credentials", &one.name, what]);
     html! {
@@ -101,7 +114,7 @@ fn row(session: &Session, one: &Credential, may_connect: bool) -> Markup {
                 @if !one.description.is_empty() { div.dim { (bounded(&one.description)) } }
             }
             td {
-                (bounded(&one.plugin)) span.dim { " · " (bounded(&one.credential_type)) }
+                (kind_of(of, one))
                 @let account = account(&one.identity);
                 @if !account.is_empty() { div.dim { (bounded(&account)) } }
             }

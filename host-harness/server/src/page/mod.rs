@@ -17,6 +17,7 @@ mod client;
 mod credentials;
 mod enter;
 mod form;
+mod items;
 mod layout;
 mod overview;
 mod plugins;
@@ -29,6 +30,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub(crate) use enter::is_visitor;
+pub(crate) use runs::Runs;
 pub(crate) use session::Sessions;
 pub use session::{PageLinks, ProxyIdentity, ProxyRange};
 
@@ -40,7 +42,7 @@ use client::Client;
 pub(crate) struct Page {
     pub(crate) state: Shared,
     pub(crate) client: Client,
-    runs: runs::Runs,
+    runs: Runs,
 }
 
 /// Whether a route belongs to the page.
@@ -48,8 +50,8 @@ pub(crate) fn is_page(route: &str) -> bool {
     route == "/" || ["/page/", "/enter/"].iter().any(|prefix| route.starts_with(prefix))
 }
 
-/// The routes of the page. `api`: those of the API.
-pub(crate) fn router(state: Shared, api: Router) -> Router {
+/// The routes of the page. `api`: those of the API. `runs`: where it keeps what people have begun.
+pub(crate) fn router(state: Shared, api: Router, runs: Runs) -> Router {
     Router::new()
         .route("/", get(overview::show))
         .route("/enter/{link}", get(enter::show).post(enter::confirm))
@@ -70,5 +72,5 @@ pub(crate) fn router(state: Shared, api: Router) -> Router {
         .route("/page/credentials/{credential}/reconnect", post(credentials::reconnect))
         .route("/page/credentials/{credential}/test", post(credentials::test))
         .route("/page/credentials/{credential}/disconnect", post(credentials::disconnect))
-        .with_state(Page { client: Client::new(api), state, runs: runs::Runs::default() })
+        .with_state(Page { client: Client::new(api), state, runs })
 }

@@ -22,6 +22,7 @@ use super::enter::{Posted, button};
 use super::layout::{Part, bounded, chip, failed, page, problem, redirect};
 use super::session::Session;
 use super::words::{count, when};
+use crate::database::now;
 use crate::error::ApiError;
 use crate::execution::{ExecutionStatus, RequestMade, RequestsMade};
 use crate::limits::ServerLimits;
@@ -48,6 +49,8 @@ struct Seen {
 
 #[derive(Debug)]
 struct Run {
+    /// Milliseconds since 1970.
+    begun: u64,
     seen: Mutex<Seen>,
     changed: watch::Sender<u64>,
 }
@@ -67,7 +70,7 @@ type Key = (Principal, String);
 
 /// The executions that were begun on the page, as long as they are kept in memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Runs(Arc<Mutex<Kept>>);
+pub(crate) struct Runs(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -78,7 +81,8 @@ struct Kept {
 
 impl Runs {
     fn begin(&self, key: Key, limits: &ServerLimits) -> Arc<Run> {
-        let run = Arc::new(Run { seen: Mutex::default(), changed: watch::Sender::new(0) });
+        let (seen, changed) = (Mutex::default(), watch::Sender::new(0));
+        let run = Arc::new(Run { begun: now(), seen, changed });
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.runs.insert(key.clone(), run.clone()).is_none() {
             kept.order.push_back(key);
@@ -89,6 +93,14 @@ impl Runs {
             }
         }
         run
+    }
+
+    /// Removes what ended, and was begun before a time in milliseconds since 1970.
+    pub(crate) fn prune(&self, before: u64) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.runs.retain(|_, run| run.begun >= before || !run.seen().is_ended);
+        let Kept { runs, order } = &mut *kept;
+        order.retain(|key| runs.contains_key(key));
     }
 
     fn get(&self, key: &Key) -> Option<Arc<Run>> {
@@ -364,7 +376,7 @@ fn line_of(line: &Value) -> Markup {
         return html! {
             details.record {
                 summary {
-                    (label(record))
+                    (label(record)) " " span.dim { "Item " (item) }
                     @if let Some(port) = line["port"].as_str() { " " (chip("", port)) }
                 }
                 pre { (bounded(&pretty)) }
@@ -578,6 +590,16 @@ mod tests {
         runs.begin(key("3"), &limits);
         assert!(runs.get(&key("1")).is_none() && runs.get(&key("3")).is_some());
         assert!(runs.get(&(Principal::of("other", "ada"), "3".to_owned())).is_none());
+        runs.get(&key("2")).unwrap().update(|seen| seen.is_ended = true);
+        runs.prune(now() - 1_000);
+        assert!(runs.get(&key("2")).is_some());
+        runs.prune(now() + 1_000);
+        assert!(runs.get(&key("2")).is_none(), "it has expired");
+        assert!(runs.get(&key("3")).is_some(), "it runs");
+        for id in ["4", "5", "6"] {
+            runs.begin(key(id), &limits);
+        }
+        assert!(runs.get(&key("3")).is_none() && runs.get(&key("6")).is_some());
     }
 
     #[test]

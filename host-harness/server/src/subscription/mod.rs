@@ -652,6 +652,7 @@ impl Subscriptions {
     /// Removes events that were not accepted in time, and retries removing sources.
     pub(crate) async fn prune(self: &Arc<Self>) -> Result<(), ApiError> {
         let before = now().saturating_sub(self.limits.event_retention_ms);
+        self.recent.prune(before);
         let removed = self.with_store(move |store| store.prune(before)).await?;
         if removed > 0 {
             tracing::warn!(removed, "events were removed that no engine had taken");

@@ -73,6 +73,22 @@ impl RecentEvents {
         logged.events.get(key).into_iter().flatten().rev().cloned().collect()
     }
 
+    /// Removes the events that came before a time in milliseconds since 1970.
+    pub(super) fn prune(&self, before: u64) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let Logged { events, order } = &mut *logged;
+        // The first of a subscription in the order is its oldest event.
+        order.retain(|key| {
+            let Some(list) = events.get_mut(key) else { return false };
+            let is_old = list.front().is_some_and(|event| event.received_at < before);
+            if is_old {
+                list.pop_front();
+            }
+            !is_old
+        });
+        events.retain(|_, list| !list.is_empty());
+    }
+
     pub(super) fn forget(&self, key: &Key) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.events.remove(key);
@@ -101,7 +117,13 @@ mod tests {
         recent.add(&key("b"), 2, 0, "{}");
         assert_eq!((numbers("a"), numbers("b")), (vec![3], vec![2, 1]));
         assert!(recent.of(&key("b"))[1].text.ends_with("é …"));
+        recent.add(&key("a"), 4, 1_000, "{}");
+        recent.prune(500);
+        assert_eq!((numbers("a"), numbers("b")), (vec![4], vec![]));
+        recent.add(&key("b"), 3, 1_000, "{}");
+        recent.add(&key("b"), 4, 1_000, "{}");
+        assert_eq!((numbers("a"), numbers("b")), (vec![4], vec![4, 3]));
         recent.forget(&key("b"));
-        assert_eq!((numbers("a"), numbers("b")), (vec![3], vec![]));
+        assert_eq!((numbers("a"), numbers("b")), (vec![4], vec![]));
     }
 }

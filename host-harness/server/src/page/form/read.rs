@@ -6,6 +6,9 @@ use workflow_node_host::description::{Field, Form, Variant};
 
 use super::{Entered, Kind, below, has_variants, is_nullable, kind};
 
+/// The problem of a required field that is empty.
+const MISSING: &str = "Fill in this field.";
+
 /// Parameters, and what is missing or cannot be read.
 #[derive(Debug, Default)]
 pub(in crate::page) struct Read {
@@ -20,6 +23,12 @@ impl Read {
         let Form { fields, variants, discriminator, .. } = form;
         let parameters = reader.members(fields, variants, discriminator.as_deref(), "");
         Self { parameters, problems: reader.problems }
+    }
+
+    /// Without the problems of fields that are empty, which items may fill in.
+    pub(in crate::page) fn without_missing(mut self) -> Self {
+        self.problems.retain(|(_, problem)| problem != MISSING);
+        self
     }
 }
 
@@ -71,7 +80,7 @@ impl Reader<'_> {
                 }
                 // A value that cannot be parsed already has a message.
                 None if self.problems.iter().any(|(known, _)| *known == place) => {}
-                None => self.problems.push((place, "Fill in this field.".to_owned())),
+                None => self.problems.push((place, MISSING.to_owned())),
             },
             None => {}
         }
