@@ -197,7 +197,6 @@ impl Run<'_> {
                 () = interruption.cancelled() => {
                     // Dropped before its end, it can be resumed.
                     drop(events);
-                    self.flush().await?;
                     return Err(interrupted_by_end(&self.executions.limits));
                 }
                 _ = beat.tick(), if self.lines.is_some() => self.send_status().await,
@@ -217,7 +216,6 @@ impl Run<'_> {
                 },
             }
         };
-        self.flush().await?;
         let by_server = self.executions.is_draining()
             && !registered.live.has_journal.load(std::sync::atomic::Ordering::Acquire);
         let cancelled =
@@ -316,7 +314,7 @@ impl Run<'_> {
     ) -> (Status, Result<Stored, Arc<ApiError>>) {
         let is_detached = registered.live.detached.load(std::sync::atomic::Ordering::Acquire);
         let is_interrupted = registered.live.interruption.is_cancelled();
-        let key = self.key.clone();
+        let (key, last) = (self.key.clone(), std::mem::take(&mut self.batch));
         let (ending, failure) = match ended {
             Ok(ending) => (ending, None),
             // The server failed in the middle, and the journal has no end: it can be resumed.
@@ -340,7 +338,7 @@ impl Run<'_> {
                     store.forget(&key)?;
                     return Ok(None);
                 }
-                store.end(&key, &ending)?;
+                store.end(&key, &last, &ending)?;
                 store.get(&by, &key.id)
             })
             .await;

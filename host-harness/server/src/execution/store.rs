@@ -254,33 +254,45 @@ impl ExecutionStore {
 
     /// Stores results of items.
     pub(crate) fn record(&self, key: &Key, results: &[ItemResult]) -> Result<(), DatabaseError> {
-        self.database.write(|change| {
-            let mut insert = change.prepare_cached(
-                "INSERT OR REPLACE INTO result (tenant, id, item, error_kind, http_status, body) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            let mut bytes = 0;
-            for result in results {
-                let item = result.item.to_string();
-                let body = self.sealed(&of_result(key, &item), &result.body)?;
-                bytes += body.as_ref().map_or(0, Vec::len);
-                let kind = result.error.as_ref().map(|(kind, _)| kind.as_str());
-                let status = result.error.as_ref().and_then(|(_, status)| *status);
-                let item = signed(result.item);
-                insert.execute(params![key.tenant, key.id, item, kind, status, body])?;
-            }
-            let failed = results.iter().filter(|result| result.error.is_some()).count();
-            change.execute(
-                "UPDATE execution SET finished = finished + ?3, failed = failed + ?4, \
-                 bytes = bytes + ?5 WHERE tenant = ?1 AND id = ?2",
-                params![key.tenant, key.id, count(results.len()), count(failed), count(bytes)],
-            )?;
-            Ok(())
-        })
+        self.database.write(|change| self.insert(change, key, results))
     }
 
-    /// Records how an execution has ended.
-    pub(crate) fn end(&self, key: &Key, ending: &Ending) -> Result<(), DatabaseError> {
+    fn insert(
+        &self,
+        change: &rusqlite::Transaction<'_>,
+        key: &Key,
+        results: &[ItemResult],
+    ) -> Result<(), DatabaseError> {
+        let mut insert = change.prepare_cached(
+            "INSERT OR REPLACE INTO result (tenant, id, item, error_kind, http_status, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let mut bytes = 0;
+        for result in results {
+            let item = result.item.to_string();
+            let body = self.sealed(&of_result(key, &item), &result.body)?;
+            bytes += body.as_ref().map_or(0, Vec::len);
+            let kind = result.error.as_ref().map(|(kind, _)| kind.as_str());
+            let status = result.error.as_ref().and_then(|(_, status)| *status);
+            let item = signed(result.item);
+            insert.execute(params![key.tenant, key.id, item, kind, status, body])?;
+        }
+        let failed = results.iter().filter(|result| result.error.is_some()).count();
+        change.execute(
+            "UPDATE execution SET finished = finished + ?3, failed = failed + ?4, \
+             bytes = bytes + ?5 WHERE tenant = ?1 AND id = ?2",
+            params![key.tenant, key.id, count(results.len()), count(failed), count(bytes)],
+        )?;
+        Ok(())
+    }
+
+    /// Stores the last results of items, and records how the execution has ended.
+    pub(crate) fn end(
+        &self,
+        key: &Key,
+        last: &[ItemResult],
+        ending: &Ending,
+    ) -> Result<(), DatabaseError> {
         let error = ending.error.as_ref().map(serde_json::to_string).transpose();
         let error = error.map_err(|error| DatabaseError::Refused(error.to_string()))?;
         let name = ending.error.as_ref().map(|error| error.name.as_ref());
@@ -297,6 +309,9 @@ impl ExecutionStore {
              ended_at = ?7, started = ?8{count} WHERE tenant = ?1 AND id = ?2"
         );
         self.database.write(|change| {
+            if !last.is_empty() {
+                self.insert(change, key, last)?;
+            }
             change.execute(
                 &end,
                 params![
@@ -579,7 +594,7 @@ mod tests {
         assert!(matches!(begin(&first), Begun::New));
         store.start(&first.key).unwrap();
         let finished = Ending { status: Status::Finished, sent: true, told: 2, error: None };
-        store.end(&first.key, &finished).unwrap();
+        store.end(&first.key, &[], &finished).unwrap();
         assert!(matches!(begin(&first), Begun::Ended(_)));
         assert!(matches!(begin(&request("acme", "ada", 2, false)), Begun::Conflict));
         assert!(matches!(begin(&request("acme", "bob", 1, false)), Begun::Conflict));
@@ -604,7 +619,7 @@ mod tests {
             let request = request(tenant, "ada", 1, repeatable);
             assert!(matches!(store.begin(&request).unwrap(), Begun::New));
             let stopped = Ending { status: Status::Stopped, sent, told: 0, error: None };
-            store.end(&request.key, &stopped).unwrap();
+            store.end(&request.key, &[], &stopped).unwrap();
             let begun = store.begin(&request).unwrap();
             assert_eq!(matches!(begun, Begun::New), again, "{tenant}: {begun:?}");
         }
@@ -660,7 +675,7 @@ mod tests {
                 ItemResult { item: 1, error: failed, body: r#"{"canary": 1}"#.to_owned() },
             ];
             store.record(&request.key, &results).unwrap();
-            store.end(&request.key, &ending("canary")).unwrap();
+            store.end(&request.key, &[], &ending("canary")).unwrap();
             for entry in std::fs::read_dir(directory.path()).unwrap() {
                 let bytes = std::fs::read(entry.unwrap().path()).unwrap();
                 assert!(!bytes.windows(6).any(|part| part == b"canary"), "a result is on the disk");
@@ -703,7 +718,7 @@ mod tests {
             let body = format!("\"{}\"", "x".repeat(1_000));
             store.record(&request.key, &[ItemResult { item: 0, error: None, body }]).unwrap();
             let ending = Ending { status: Status::Finished, sent: true, told: 1, error: None };
-            store.end(&request.key, &ending).unwrap();
+            store.end(&request.key, &[], &ending).unwrap();
             keys.push(request.key);
         }
         store.prune(0, 1_500).unwrap();
@@ -722,11 +737,12 @@ mod tests {
         let failed = Some((ItemErrorKind::Forbidden, Some(403)));
         let results = [ItemResult { item: 0, error: failed, body: "{}".into() }];
         store.record(&request.key, &results).unwrap();
-        let ending = Ending { status: Status::Finished, sent: true, told: 1, error: None };
-        store.end(&request.key, &ending).unwrap();
+        let last = [ItemResult { item: 1, error: None, body: "{}".into() }];
+        let ending = Ending { status: Status::Finished, sent: true, told: 2, error: None };
+        store.end(&request.key, &last, &ending).unwrap();
         let stored = store.get(&Principal::of("acme", "ada"), "run-1").unwrap().unwrap();
-        assert_eq!((stored.finished, stored.failed), (1, 1));
-        assert_eq!(store.results(&request.key, 0, 10).unwrap().len(), 1);
+        assert_eq!((stored.finished, stored.failed), (2, 1));
+        assert_eq!(store.results(&request.key, 0, 10).unwrap().len(), 2);
         assert_eq!(store.prune(now() + 1, usize::MAX).unwrap(), 1);
         assert!(store.results(&request.key, 0, 10).unwrap().is_empty());
     }
