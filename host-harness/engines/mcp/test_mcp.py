@@ -13,7 +13,8 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testing"))
+TESTING = Path(__file__).resolve().parents[1] / "testing"
+sys.path.insert(0, str(TESTING))
 import canary
 from broken_proxy import BrokenProxy
 from harness_server import HarnessServer
@@ -43,15 +44,18 @@ async def over_http(server: HarnessServer, token: str, **options) -> AsyncIterat
 
 
 @asynccontextmanager
-async def over_stdio(server: HarnessServer, *arguments: str, **options) -> AsyncIterator[Client]:
+async def over_stdio(
+    server: HarnessServer, *arguments: str, record: Path | None = None, **options
+) -> AsyncIterator[Client]:
+    """`record`: the directory for what passes between the client and the command."""
     network = ["--ca-file", server.simulator["ca_file"]]
     for mapping in server.simulator["connect_to"]:
         network += ["--connect-to", mapping]
-    command = StdioServerParameters(
-        command=str(server._harness),
-        args=["mcp", "--plugin", str(server._component), *network, *arguments],
-        env=server.env,
-    )
+    command = [str(server._harness), "mcp", "--plugin", str(server._component)]
+    if record is not None:
+        command = [sys.executable, str(TESTING / "recorder.py"), str(record), *command]
+    program, *rest = [*command, *network, *arguments]
+    command = StdioServerParameters(command=program, args=rest, env=server.env)
     async with Client(command, **options) as client:
         yield client
 
@@ -246,4 +250,25 @@ def test_no_memory_traffic_or_file_of_a_client_holds_a_secret_of_the_service(
             )
             client.communicate("")
         assert problems == []
+        assert titles(server).count(title) == 2
+
+
+def test_no_traffic_over_stdio_holds_a_secret_of_the_service(tmp_path: Path) -> None:
+    title = "A canary over stdio"
+
+    async def run(server: HarnessServer) -> None:
+        effects = ["--effect", "read", "--effect", "create"]
+        async with over_stdio(server, *effects, record=tmp_path) as client:
+            for account in ["work", "team"]:
+                call = {**incident(server, title), "credentials": {"rest": account}}
+                ran = await client.call_tool("run_action", call)
+                assert not ran.is_error, ran
+
+    with HarnessServer() as server:
+        server.connect_user("team")
+        asyncio.run(run(server))
+        streams = [(tmp_path / name).read_bytes() for name in ("sent", "received")]
+        assert all(title.encode() in stream for stream in streams)
+        held = {"traffic": {"title": title}}
+        assert canary.problems(server, streams=streams, held=held) == []
         assert titles(server).count(title) == 2

@@ -29,7 +29,7 @@ before(async () => {
 	const deliveries = await server.ask({ do: 'record', url: origin });
 	const options = ['--role', 'run', '--role', 'connect', '--deliver-to', deliveries];
 	server.token = await server.ask({ do: 'token', name: 'n8n', options });
-	const env = { WEBHOOK_URL: `${deliveries}/`, N8N_EDITOR_BASE_URL: `${origin}/` };
+	const env = { WEBHOOK_URL: `${deliveries}/` };
 	n8n = await startN8n({ binary: N8N_BINARY, home: N8N_HOME, port, broker, env });
 	api = await signIn(n8n.url);
 	const data = { url: server.url, token: server.token };
@@ -315,12 +315,15 @@ const triggered = (name, account, next) => ({
 
 const headers = () => ({ authorization: `Bearer ${server.token}` });
 
+/** The number of subscriptions of the server. */
+const countSubscriptions = async () => {
+	const response = await fetch(`${server.url}/v1/subscriptions`, { headers: headers() });
+	return (await response.json()).subscriptions.length;
+};
+
 /** Waits until the server has as many subscriptions. */
 const subscriptions = (count) =>
-	until(`${count} subscriptions`, async () => {
-		const response = await fetch(`${server.url}/v1/subscriptions`, { headers: headers() });
-		return (await response.json()).subscriptions.length === count;
-	});
+	until(`${count} subscriptions`, async () => (await countSubscriptions()) === count);
 
 /** Creates an incident, without n8n. */
 const open = async (title) => {
@@ -394,10 +397,11 @@ test('no memory, traffic, or file of n8n holds a secret of the service', async (
 		mode: 'json',
 		json: JSON.stringify({ incident_id: 'QINCIDENT00001', content: title }),
 	});
+	const before = await countSubscriptions();
 	const workflow = triggered('Canary', 'team', note);
 	const { id, versionId } = await api.send('POST', '/rest/workflows', workflow);
 	await api.send('POST', `/rest/workflows/${id}/activate`, { versionId });
-	await subscriptions(1);
+	await subscriptions(before + 1);
 	await open(title);
 	assert.ok((await ended(id, 'webhook')).includes(`"${title}"`));
 	const notes = await server.ask({ do: 'service', path: '/incidents/QINCIDENT00001/notes' });
@@ -411,5 +415,5 @@ test('no memory, traffic, or file of n8n holds a secret of the service', async (
 	});
 	assert.deepEqual(problems, []);
 	await api.send('POST', `/rest/workflows/${id}/deactivate`, {});
-	await subscriptions(0);
+	await subscriptions(before);
 });
