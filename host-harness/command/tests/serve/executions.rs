@@ -645,7 +645,7 @@ fn a_request_that_is_not_answered_in_time_does_not_keep_a_server_from_ending() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_that_waits_is_told_to_repeat_its_call_when_the_server_ends() {
+fn a_waiting_client_receives_an_error_that_asks_to_repeat_its_call_when_the_server_ends() {
     let world = World::new();
     let config = world.file("serve.toml", "listen = ['127.0.0.1:0']\n[limits]\ndrain_ms = 200\n");
     let token = world.full_token();
