@@ -504,8 +504,7 @@ fn a_full_queue_is_answered_with_the_time_to_wait() {
         (refused.error(429), refused.header("retry-after")),
         ("queue-full".into(), Some("3"))
     );
-    let metrics = client.get("/metrics").body;
-    assert!(metrics.contains("harness_executions_queued 1"), "{metrics}");
+    until("the metric", || client.get("/metrics").body.contains("harness_executions_queued 1"));
     // A queued execution is canceled before it sends anything, and may run later.
     assert_eq!(client.delete("/v1/executions/run-2").expect(200)["status"], "cancelled");
     release(&world, &hold);
