@@ -49,7 +49,7 @@ impl ConfigCommand {
 
 pub(crate) async fn run(setup: &Setup, command: ConfigCommand) -> Result<Exit, Failure> {
     let ConfigCommand::Diff(args) = command;
-    let config = Config::read(&args.config)?;
+    let config = Config::read_with(Some(&args.config), std::env::vars_os())?;
     let store = opened(setup, &config)?;
     let mut all = Vec::new();
     plugins(setup, &config, &mut all).await?;

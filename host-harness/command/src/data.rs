@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use workflow_node_host::store::Purge as StorePurge;
-use workflow_node_server::data::{self, Purge};
+use workflow_node_server::data::{self, Purge, Stopped};
 use workflow_node_server::{AuditEntry, AuditQuery, Database, read_audit};
 
 use crate::exit::{Exit, Failure};
@@ -192,17 +192,18 @@ fn purge(setup: &Setup, args: &PurgeArgs) -> Result<Exit, Failure> {
     of_server.actor.clone_from(&args.actor);
     of_server.before = before;
     // The clients of `harness mcp` have a separate database.
-    let mut server = data::Purged::default();
-    for directory in [setup.data.clone(), setup.data.join(crate::mcp::DIRECTORY)] {
-        if directory.join("server.db").exists() {
-            server += data::purge(&Database::open(&directory)?, &of_server)?;
-        }
-    }
+    let directories = [setup.data.clone(), setup.data.join(crate::mcp::DIRECTORY)];
+    let there = directories.iter().filter(|directory| directory.join("server.db").exists());
+    let databases = there.map(Database::open).collect::<Result<Vec<_>, _>>()?;
+    // No server starts before everything is removed.
+    let stopped = Stopped::lock(databases)?;
+    let server = stopped.purge(&of_server)?;
     let mut of_store = StorePurge::default();
     of_store.tenant = tenant.map(Into::into);
     of_store.user = args.actor.clone().map(Into::into);
     of_store.before = before;
     let purged = credentials.map(|store| store.purge(&of_store)).transpose()?.unwrap_or_default();
+    drop(stopped);
     match args.format {
         Report::Json => output::stdout_report(&json!({
             "executions": server.executions,

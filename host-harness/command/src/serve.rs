@@ -33,6 +33,9 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:7410";
   harness serve --config serve.toml
   harness serve --config serve.toml --listen 0.0.0.0:8443 --tls-certificate cert.pem --tls-key key.pem
 
+A variable of the environment sets a member of the configuration file: WORKFLOW_NODE_SERVE_PUBLIC_URL,
+WORKFLOW_NODE_SERVE_LIMITS__RUNNING. Options come before variables, and variables before the file.
+
 The server prints its addresses on standard output and logs on standard error. SIGTERM and Ctrl-C
 shut it down: it waits for running executions. Create a token for each engine: harness token create.
 People use the page at the server's address. Make a link that lets one in: harness token page")]
@@ -85,10 +88,7 @@ pub(crate) async fn run(setup: &Setup, args: ServeArgs) -> Result<Exit, Failure>
     }
     // Heard from the beginning, so that a signal during the start is not lost.
     let signals = Signals::listen()?;
-    let mut config = match &args.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
+    let mut config = Config::read_with(args.config.as_ref(), std::env::vars_os())?;
     if !args.listen.is_empty() {
         config.listen = args.listen;
     }

@@ -2,6 +2,7 @@
 //! Git.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -145,18 +146,76 @@ pub enum ConfigError {
     },
 }
 
+/// Sets a member of a table, or of a table in it.
+fn set(table: &mut toml::Table, member: &str, text: &str) -> Result<(), String> {
+    if let Some((outer, inner)) = member.split_once("__") {
+        let entry = table.entry(outer).or_insert_with(|| toml::Table::new().into());
+        let Some(table) = entry.as_table_mut() else {
+            return Err(format!("`{outer}` is not a table"));
+        };
+        return set(table, inner, text);
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
+    let parsed = parsed.ok().filter(|all| all.len() == 1).and_then(|mut all| all.remove("value"));
+    table.insert(member.to_owned(), parsed.unwrap_or_else(|| text.into()));
+    Ok(())
+}
+
 impl Config {
+    /// The beginning of the names of variables.
+    pub const VARIABLE: &str = "WORKFLOW_NODE_SERVE_";
+
     /// Reads a file.
     ///
     /// # Errors
     ///
     /// If it cannot be read, has an unknown member, or contains a contradictory policy.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
+        Self::read_with(Some(path), [])
+    }
+
+    /// Reads a file, if there is one, and variables of the environment, which replace its members. The name of
+    /// a variable is [`Self::VARIABLE`] and the member in upper case, with two underscores before a member
+    /// of a table: `WORKFLOW_NODE_SERVE_LIMITS__RUNNING`. Its value is a TOML value, or a text
+    /// without quotes. Other variables are ignored. Without a file, paths are relative to the current directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::read`].
+    pub fn read_with<P: AsRef<Path>>(
+        path: Option<P>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let file = path.as_ref().map(AsRef::as_ref);
+        let path = file.unwrap_or(Path::new("(none)"));
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = file.map(std::fs::read_to_string).transpose().map_err(failed)?;
+        let text = text.unwrap_or_default();
         let invalid = |problem| ConfigError::Invalid { path: path.to_owned(), problem };
+        // An error of the file alone names its line.
         let mut config: Self = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        let mut table: Option<toml::Table> = None;
+        let mut names = Vec::new();
+        for (name, value) in variables {
+            let Some(name) = name.to_str() else { continue };
+            let Some(member) = name.strip_prefix(Self::VARIABLE) else { continue };
+            let refused = |problem: String| invalid(format!("the variable {name}: {problem}"));
+            let value = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
+            let table = match &mut table {
+                Some(table) => table,
+                None => {
+                    table.insert(toml::from_str(&text).map_err(|error| invalid(error.to_string()))?)
+                }
+            };
+            set(table, &member.to_ascii_lowercase(), value).map_err(refused)?;
+            names.push(name.to_owned());
+        }
+        if let Some(table) = table {
+            config = table.try_into().map_err(|error: toml::de::Error| {
+                let names = names.join(", ");
+                invalid(format!("with the variables {names}: {}", error.to_string().trim_end()))
+            })?;
+        }
         for (name, policy) in &config.policies {
             if let Some(problem) = policy.problem() {
                 return Err(invalid(format!("the policy `{name}`: {problem}")));
@@ -220,6 +279,48 @@ mod tests {
         assert!(!config.plugins[0].approval.as_ref().unwrap().withheld.is_empty());
         assert!(config.policies["n8n"].allows_name("incident.create"));
         assert_eq!(config.limits.running, 8);
+    }
+
+    #[test]
+    fn variables_of_the_environment_replace_members_of_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("serve.toml");
+        let text =
+            "listen = ['127.0.0.1:1']\nhosts = ['a.example']\n[limits]\nrunning = 8\nqueued = 9\n";
+        std::fs::write(&path, text).unwrap();
+        let read = |path: Option<&Path>, all: &[(&str, &str)]| {
+            let all = all.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            Config::read_with(path, all.collect::<Vec<_>>()).map_err(|error| error.to_string())
+        };
+        let config = read(
+            Some(&path),
+            &[
+                ("WORKFLOW_NODE_SERVE_LISTEN", "['127.0.0.1:2', '127.0.0.1:3']"),
+                ("WORKFLOW_NODE_SERVE_PUBLIC_URL", "https://harness.example.com"),
+                ("WORKFLOW_NODE_SERVE_LIMITS__RUNNING", "4"),
+                ("WORKFLOW_NODE_SERVE_TLS__CERTIFICATE", "cert.pem"),
+                ("WORKFLOW_NODE_SERVE_TLS__KEY", "key.pem"),
+                ("WORKFLOW_NODE_SERVE_STORE_OUTPUT", "false"),
+                ("WORKFLOW_NODE_DATA", "elsewhere"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.listen.len(), 2);
+        assert_eq!(config.hosts, ["a.example"]);
+        assert_eq!((config.limits.running, config.limits.queued), (4, 9));
+        assert_eq!(config.public_url.unwrap().host_str(), Some("harness.example.com"));
+        assert_eq!(config.store_output, Some(false));
+        assert!(config.tls.unwrap().certificate.starts_with(directory.path()));
+        let alone = read(None, &[("WORKFLOW_NODE_SERVE_LISTEN", "['127.0.0.1:2']")]).unwrap();
+        assert_eq!(alone.listen.len(), 1);
+        for (name, value, words) in [
+            ("WORKFLOW_NODE_SERVE_LISENT", "x", "lisent"),
+            ("WORKFLOW_NODE_SERVE_LIMITS__RUNNING", "many", "WORKFLOW_NODE_SERVE_LIMITS__RUNNING"),
+            ("WORKFLOW_NODE_SERVE_HOSTS__A", "1", "`hosts` is not a table"),
+        ] {
+            let problem = read(Some(&path), &[(name, value)]).unwrap_err();
+            assert!(problem.contains(words), "{problem}");
+        }
     }
 
     #[test]

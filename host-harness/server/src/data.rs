@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use workflow_node_host::Principal;
 use workflow_node_host::journal::JournalName;
 
-use crate::database::{DATABASE, Database, DatabaseError, now};
+use crate::database::{DATABASE, Database, DatabaseError, ServerLock, now};
 use crate::execution::JOURNALS;
 use crate::token::{PolicySource, Tokens, signed};
 
@@ -84,14 +84,39 @@ impl std::ops::AddAssign for Purged {
     }
 }
 
-/// Removes data from a server's database and its journals, and leaves no trace of it in the files. The
-/// server must not run.
-///
-/// # Errors
-///
-/// When a server uses the data directory, or a file cannot be written.
-pub fn purge(database: &Database, what: &Purge) -> Result<Purged, DatabaseError> {
-    let _lock = database.lock()?;
+/// Databases whose servers do not run, and cannot start as long as it exists.
+#[derive(Debug)]
+pub struct Stopped(Vec<(Database, ServerLock)>);
+
+impl Stopped {
+    /// Locks the data directories of databases.
+    ///
+    /// # Errors
+    ///
+    /// When a server uses one of them. No directory is locked then.
+    pub fn lock(databases: impl IntoIterator<Item = Database>) -> Result<Self, DatabaseError> {
+        let locked = databases.into_iter().map(|database| {
+            let lock = database.lock()?;
+            Ok((database, lock))
+        });
+        locked.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Removes data from the databases and their journals, and leaves no trace of it in the files.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn purge(&self, what: &Purge) -> Result<Purged, DatabaseError> {
+        let mut purged = Purged::default();
+        for (database, _) in &self.0 {
+            purged += purge(database, what)?;
+        }
+        Ok(purged)
+    }
+}
+
+fn purge(database: &Database, what: &Purge) -> Result<Purged, DatabaseError> {
     let (tenant, actor) = (what.tenant.as_deref(), what.actor.as_deref());
     let before = what.before.map(signed);
     let of = "(?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR actor = ?2)";
@@ -435,4 +460,24 @@ fn digest_of(path: &Path) -> Result<String, DatabaseError> {
         Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     };
     digest().map_err(file_error(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_removed_while_one_of_several_servers_runs() {
+        let [one, two] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let databases = || [&one, &two].map(|path| Database::open(path.path()).unwrap());
+        let running = databases()[1].lock().unwrap();
+        let refused = Stopped::lock(databases());
+        assert!(matches!(refused, Err(DatabaseError::InUse { path }) if path == two.path()));
+        drop(running);
+        let stopped = Stopped::lock(databases()).unwrap();
+        assert!(databases()[0].lock().is_err(), "a server cannot start now");
+        assert_eq!(stopped.purge(&Purge::default()).unwrap(), Purged::default());
+        drop(stopped);
+        assert!(databases()[0].lock().is_ok());
+    }
 }

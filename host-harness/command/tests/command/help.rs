@@ -50,6 +50,7 @@ fn every_command_has_help() {
         &["config", "diff"],
         &["data"],
         &["data", "purge"],
+        &["data", "audit"],
         &["data", "backup"],
         &["data", "restore"],
         &["completions"],

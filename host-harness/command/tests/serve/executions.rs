@@ -504,8 +504,7 @@ fn a_full_queue_is_answered_with_the_time_to_wait() {
         (refused.error(429), refused.header("retry-after")),
         ("queue-full".into(), Some("3"))
     );
-    let metrics = client.get("/metrics").body;
-    assert!(metrics.contains("harness_executions_queued 1"), "{metrics}");
+    until("the metric", || client.get("/metrics").body.contains("harness_executions_queued 1"));
     // A queued execution is canceled before it sends anything, and may run later.
     assert_eq!(client.delete("/v1/executions/run-2").expect(200)["status"], "cancelled");
     release(&world, &hold);
@@ -645,7 +644,7 @@ fn a_request_that_is_not_answered_in_time_does_not_keep_a_server_from_ending() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_that_waits_is_told_to_repeat_its_call_when_the_server_ends() {
+fn a_waiting_client_receives_an_error_that_asks_to_repeat_its_call_when_the_server_ends() {
     let world = World::new();
     let config = world.file("serve.toml", "listen = ['127.0.0.1:0']\n[limits]\ndrain_ms = 200\n");
     let token = world.full_token();

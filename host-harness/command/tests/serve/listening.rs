@@ -35,6 +35,31 @@ fn pages_of_other_sites_and_other_names_are_refused() {
 }
 
 #[test]
+fn variables_of_the_environment_configure_a_server() {
+    let world = World::new();
+    let config = world.file("serve.toml", "listen = ['127.0.0.1:0']\nhosts = ['file.example']\n");
+    let mut command = world.serving(&["serve", "--plugin", plugin(), "--config", &config]);
+    command.env("WORKFLOW_NODE_SERVE_HOSTS", "['variable.example']");
+    command.env("WORKFLOW_NODE_SERVE_LIMITS__SMALL_BODY", "100");
+    let server = world.start(command);
+    let client = server.client(&world.full_token());
+    let get = |host: &str| client.send("GET", "/v1/health", &[("host", host)], b"").status;
+    assert_eq!((get("variable.example"), get("file.example")), (200, 403));
+    let options = "/v1/plugins/pagerduty/actions/incident.create/options";
+    let large = serde_json::json!({"parameter": "x".repeat(200)});
+    assert_eq!(client.post(options, &large).error(413), "body-too-large");
+    drop(server);
+    let wrong = world
+        .command(&["serve", "--plugin", plugin(), "--config", &config])
+        .env("WORKFLOW_NODE_SERVE_LIMITS__RUNING", "1")
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&wrong.stderr);
+    assert!(error.contains("WORKFLOW_NODE_SERVE_LIMITS__RUNING"), "{error}");
+}
+
+#[test]
 fn headers_and_bodies_have_limits() {
     let world = World::new();
     let config = world.file(

@@ -112,6 +112,7 @@ fn a_form_is_filled_in_checked_and_run_and_shows_its_result() {
     assert_ne!(location(&visitor.change(CREATE, &with(&other, &[("do", "run")]))), at);
     let list = visitor.get("/page/executions").body;
     assert!(list.contains(&at) && list.contains("the page"), "{list}");
+    assert!(list.contains(">Create an incident</a>"), "the title of the action: {list}");
     let key = world.simulator.us().keys().account.clone();
     assert!(!page.contains(&key), "no credential is shown");
 }
@@ -357,7 +358,9 @@ fn events_are_listed_and_those_that_were_set_aside_are_sent_again() {
     let to = Some(format!("{origin}/hook"));
     subscribe(&world, &server, "On-call <alerts>", &["--deliver-to", &origin], to);
     let mut visitor = Visitor::entered(&world, &server, "ada", &RUN);
-    assert!(visitor.get("/page/subscriptions").body.contains("On-call &lt;alerts&gt;"));
+    let list = visitor.get("/page/subscriptions").body;
+    assert!(list.contains("On-call &lt;alerts&gt;"), "{list}");
+    assert!(list.contains("PagerDuty: ") && !list.contains(": event<"), "titles: {list}");
     happen(&world, &server, "first");
     let page = shows(&mut visitor, "Send 1 event again");
     for text in ["On-call &lt;alerts&gt;", "Event 1", "refused: ", "Incident 0", " · set aside"] {

@@ -436,15 +436,18 @@ async fn begin(
         Ok(Err(ended)) => (None, Ok(Some(ended))),
         Err(error) => (None, Err(error)),
     };
-    // If the client has disconnected, the attachment has canceled it.
-    drop(told.send(begun));
-    if let Some(beginning) = begins {
+    if begins.is_some() {
         let live = &registered.live;
         live.has_journal.store(executions.kept.has_journal(&job), Ordering::Release);
         live.is_kept.store(job.is_by_itself, Ordering::Release);
+        // Before the client is answered: from then on, the execution survives a crash.
         if !executions.keep_call(&mut job, live).await {
             return;
         }
+    }
+    // If the client has disconnected, the attachment has canceled it.
+    drop(told.send(begun));
+    if let Some(beginning) = begins {
         run::run(&registered, job, beginning, ticket, lines).await;
     }
 }

@@ -18,6 +18,7 @@ use super::layout::{
 };
 use super::overview::member;
 use super::session::Session;
+use super::titles;
 use crate::error::ApiError;
 use crate::token::Role;
 
@@ -91,15 +92,12 @@ pub(super) async fn list(of: &Page, session: &Session) -> Markup {
     }
 }
 
-/// What a credential is for, by the titles of its plugin and type; by their names if the server does not
-/// have the plugin.
+/// What a credential is for, by the titles of its plugin and type.
 fn kind_of(of: &Page, one: &Credential) -> Markup {
-    let plugin = of.state.plugins.get(&one.plugin);
-    let title = plugin.map_or(&one.plugin, |plugin| &plugin.description().node.display_name);
-    let described = plugin.and_then(|plugin| plugin.credential_type(&one.credential_type).ok());
-    let of_type = described.map_or(&one.credential_type, |described| &described.display_name);
+    let title = titles::plugin(of, &one.plugin);
+    let of_type = titles::credential_type(of, &one.plugin, &one.credential_type);
     html! {
-        @if !of_type.starts_with(title.as_str()) { (bounded(title)) span.dim { " · " } }
+        @if !of_type.starts_with(title) { (bounded(title)) span.dim { " · " } }
         (bounded(of_type))
     }
 }

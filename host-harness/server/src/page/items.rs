@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_list_of_objects_or_too_many_is_refused() {
+    fn items_that_are_not_objects_and_too_many_items_are_refused() {
         for (text, words) in [
             ("[1]", "JSON list of objects"),
             ("{\"a\": 1}\n7", "line 2"),

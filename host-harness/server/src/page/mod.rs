@@ -24,6 +24,7 @@ mod plugins;
 mod runs;
 mod session;
 mod subscriptions;
+mod titles;
 mod words;
 
 use axum::Router;

@@ -21,6 +21,7 @@ use super::client::{path, with_query};
 use super::enter::{Posted, button};
 use super::layout::{Part, bounded, chip, failed, page, problem, redirect};
 use super::session::Session;
+use super::titles;
 use super::words::{count, when};
 use crate::database::now;
 use crate::error::ApiError;
@@ -218,7 +219,7 @@ pub(super) async fn list(of: &Page, session: &Session, most: usize) -> Markup {
                         @for one in &rows {
                             @let (kind, state) = words(text(one, "status"), number(one, "failed"));
                             tr {
-                                th scope="row" { a href=(path(["page", "executions", text(one, "execution_id")])) { (bounded(text(one, "action"))) } }
+                                th scope="row" { a href=(path(["page", "executions", text(one, "execution_id")])) { (bounded(titles::action(of, text(one, "plugin"), text(one, "action")))) } }
                                 td.dim { (when(number(one, "created_at"))) }
                                 td { (chip(kind, state)) }
                                 td.dim { (items(one)) }
@@ -307,8 +308,7 @@ pub(super) async fn show(
     let requests = of.state.executions.requests(&session.caller.policy.principal(), &id);
     let at = path(["page", "executions", &id]);
     let (plugin, action) = (text(&status, "plugin"), text(&status, "action"));
-    let known = of.state.plugins.get(plugin).and_then(|one| one.description().node.action(action));
-    let title = known.map_or_else(|| bounded(action), |one| bounded(&one.title));
+    let title = bounded(titles::action(&of, plugin, action));
     let is_over = is_over(&status);
     let stream = (!is_over).then(|| path(["page", "executions", &id, "stream"]));
     let content = html! {

@@ -14,6 +14,7 @@ use super::enter::{Posted, button};
 use super::layout::{Part, bounded, chip, failed, page, redirect, token};
 use super::overview::member;
 use super::session::Session;
+use super::titles;
 use super::words::{count, when};
 use crate::error::ApiError;
 use crate::subscription::Key;
@@ -73,7 +74,7 @@ pub(super) async fn list(of: &Page, session: &Session, most: usize) -> Markup {
                                 th scope="row" {
                                     a href=(path(["page", "subscriptions", &one.id])) { (bounded(one.workflow.as_deref().unwrap_or(&one.id))) }
                                 }
-                                td { (bounded(&one.plugin)) ": " (bounded(&one.trigger)) }
+                                td { (bounded(titles::plugin(of, &one.plugin))) ": " (bounded(titles::trigger(of, &one.plugin, &one.trigger))) }
                                 td { (chip(kind, status)) }
                                 td { (counted(one)) }
                             }
@@ -137,7 +138,7 @@ pub(super) async fn show(
         section aria-labelledby="state" {
             div.head { h2 id="state" { "State" } (chip(kind, status)) }
             dl.facts {
-                dt { "Trigger" } dd { (bounded(&one.plugin)) ": " (bounded(&one.trigger)) }
+                dt { "Trigger" } dd { (bounded(titles::plugin(&of, &one.plugin))) ": " (bounded(titles::trigger(&of, &one.plugin, &one.trigger))) }
                 dt { "Events are" } dd { @if one.pushed { "sent to the workflow" } @else { "pulled by the workflow" } }
                 dt { "Created" } dd { (when(one.created_at)) }
                 dt { "ID" } dd { code { (bounded(&one.id)) } }
