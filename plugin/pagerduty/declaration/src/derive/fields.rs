@@ -47,7 +47,7 @@ pub(super) struct Maker<'a> {
     /// Whether omitting a field leaves it unchanged.
     pub(super) is_update: bool,
     pub(super) problems: &'a RefCell<Vec<String>>,
-    /// Fields whose title is only their name.
+    /// Fields that have no description of their own.
     pub(super) wordless: &'a RefCell<Vec<String>>,
     /// Fields that no form shows, with the reason.
     pub(super) hidden: &'a RefCell<BTreeMap<(String, String), String>>,
@@ -82,6 +82,7 @@ impl Maker<'_> {
                 step: all.step || words.step,
                 hidden: all.hidden.or(words.hidden),
                 required: all.required.or(words.required),
+                nullable: all.nullable.or(words.nullable),
                 send: all.send.or(words.send),
                 kind: all.kind.or(words.kind),
                 fixed: all.fixed.or(words.fixed),
@@ -209,7 +210,7 @@ impl Maker<'_> {
         };
         let mut param = self.described(kind, &name, words, place).at(place_in_body);
         param.is_required = words.required.unwrap_or_else(|| field.must_be_sent());
-        param.is_nullable = field.nullable;
+        param.is_nullable = words.nullable.unwrap_or(field.nullable);
         param.is_step = words.step;
         param.max = limit(if field.is_list() { field.max_items } else { field.max_length });
         param.min = match (&param.kind, field.not_blank) {
@@ -248,17 +249,11 @@ impl Maker<'_> {
 
     /// Builds a parameter with its words.
     pub(super) fn described(&self, kind: Kind, name: &str, words: &Words, place: &str) -> Param {
-        let title = match &words.title {
-            Some(title) => title.clone(),
-            None => {
-                self.wordless.borrow_mut().push(format!("{}: {place}", self.action));
-                titled(name)
-            }
-        };
-        let description = match &words.description {
-            Some(description) => description.clone(),
-            None => format!("{}.", titled(name)),
-        };
+        let title = words.title.clone().unwrap_or_else(|| titled(name));
+        let description = words.description.clone().unwrap_or_else(|| {
+            self.wordless.borrow_mut().push(format!("{}: {place}", self.action));
+            format!("{title}.")
+        });
         let record = self.action.split('.').next().unwrap_or_default();
         let record = record.replace("_v3", "").replace('_', " ");
         let description = description.replace("{record}", &record);

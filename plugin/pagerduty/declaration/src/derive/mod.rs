@@ -30,7 +30,7 @@ pub struct Derived {
     pub resources: &'static [Resource],
     /// Contradictions with the facts or within the overlay. A node with problems is not built.
     pub problems: Vec<String>,
-    /// Fields whose title is only their name.
+    /// Fields that have no description of their own.
     pub wordless: Vec<String>,
     /// The operation of each action.
     pub operations: BTreeMap<String, String>,
