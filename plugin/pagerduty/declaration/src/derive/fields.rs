@@ -37,6 +37,8 @@ pub(crate) fn keep_texts(texts: &[String]) -> &'static [&'static str] {
 /// The context in which the parameters of one operation are built.
 pub(super) struct Maker<'a> {
     pub(super) action: &'a str,
+    /// The kind of record, in words.
+    pub(super) noun: String,
     /// The words of the action, its resource, and all resources, in this order.
     pub(super) words: [&'a BTreeMap<String, Words>; 3],
     /// The words that were used, each with its level.
@@ -254,9 +256,7 @@ impl Maker<'_> {
             self.wordless.borrow_mut().push(format!("{}: {place}", self.action));
             format!("{title}.")
         });
-        let record = self.action.split('.').next().unwrap_or_default();
-        let record = record.replace("_v3", "").replace('_', " ");
-        let description = description.replace("{record}", &record);
+        let description = description.replace("{record}", &self.noun);
         let mut param =
             Param::new(kind, keep_text(name), keep_text(&title), keep_text(&description));
         param.suggestions = keep_texts(&words.suggests);

@@ -69,8 +69,11 @@ pub fn derive(overlay: &Path) -> Derived {
                 problems.borrow_mut().push(problem);
                 continue;
             }
+            let record = words.name.split('.').next().unwrap_or_default();
+            let noun = resource.nouns.get(record).map(|noun| standard::split(noun).0.to_owned());
             let maker = Maker {
                 action: &words.name,
+                noun: noun.unwrap_or_else(|| record.replace('_', " ")),
                 words: [&words.fields, &resource.fields, &common.fields],
                 used: &used,
                 results: &common.results,

@@ -132,12 +132,18 @@ fn of_title(title: &str) -> String {
     }
 }
 
-/// The plural of a noun with its article: `a note on an incident` is `the notes on an incident`.
-fn plural(noun: &str) -> String {
+/// A noun without its article, in front of the object that it belongs to: `note` and ` on an
+/// incident` for `a note on an incident`.
+pub(super) fn split(noun: &str) -> (&str, &str) {
     let noun = noun.strip_prefix("an ").or_else(|| noun.strip_prefix("a ")).unwrap_or(noun);
     let places = [" of ", " on ", " that "];
-    let split = places.iter().filter_map(|place| noun.find(place)).min();
-    let (head, rest) = noun.split_at(split.unwrap_or(noun.len()));
+    let place = places.iter().filter_map(|place| noun.find(place)).min();
+    noun.split_at(place.unwrap_or(noun.len()))
+}
+
+/// The plural of a noun with its article: `a note on an incident` is `the notes on an incident`.
+fn plural(noun: &str) -> String {
+    let (head, rest) = split(noun);
     let plural = match head.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o'])) {
         Some(stem) => format!("{stem}ies"),
         None if head.ends_with(['s', 'x']) => format!("{head}es"),
