@@ -460,3 +460,64 @@ fn a_rate_limit_between_two_pages_does_not_end_a_list_as_complete() {
     let error = call(&host, "user.list", &json!({"all": true})).unwrap_err();
     assert_eq!(error.kind, ErrorKind::RateLimited);
 }
+
+#[test]
+fn one_end_of_a_time_range_is_completed_by_the_other() {
+    let none = json!({"incidents": [], "change_events": [], "log_entries": [], "records": [],
+        "paused_incident_reporting_counts": {"paused_count": 1}, "more": false});
+    for action in [
+        "incident.list",
+        "change_event.list",
+        "log_entry.list",
+        "audit_record.list",
+        "paused_incident.counts",
+    ] {
+        for (end, value) in [("since", "2025-12-01"), ("until", "2026-01-15T00:00:00+01:00")] {
+            for all in [false, true] {
+                let body = none.to_string();
+                let host = Host::answering(move |_| Ok(answer(200, &body)));
+                let host = connected(host.at(1_770_000_000), json!({"region": "us"}));
+                let mut parameters = json!({end: value});
+                if all && action != "paused_incident.counts" {
+                    parameters["all"] = json!(true);
+                }
+                call(&host, action, &parameters)
+                    .unwrap_or_else(|error| panic!("{action}: {error:?}"));
+                for request in host.requests() {
+                    let has = |name: &str| request.url.contains(&format!("{name}="));
+                    // The oldest incident shows where a range without a start begins.
+                    let is_probe = has("date_range") && request.url.ends_with("limit=1");
+                    let is_complete = has("since") && has("until");
+                    assert!(is_complete || is_probe, "{action}: {}", request.url);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_list_clears_a_list_and_does_not_filter() {
+    let sent = sent(
+        "event_orchestration.update",
+        &json!({"event_orchestration_id": "P0ORCHE", "object": {"name": "n"}}),
+    );
+    assert_eq!(sent["orchestration"], json!({"name": "n"}));
+    let policy = json!({"escalation_policy_id": "P0POLIC", "team_ids": []});
+    assert_eq!(
+        self::sent("escalation_policy.update", &policy)["escalation_policy"]["teams"],
+        json!([])
+    );
+    let host = answering(&json!({"incidents": [{"id": "Q1"}], "more": false}));
+    call(&host, "incident.list", &json!({"service_ids": []})).unwrap();
+    assert!(!host.requests()[0].url.contains("service_ids"), "{}", host.requests()[0].url);
+    // Nobody is not an assignee, and no incident is not a bulk change.
+    for (action, parameters) in [
+        ("incident.update", json!({"incident_id": "Q1", "assignee_ids": []})),
+        ("incident.update_many", json!({"incidents": []})),
+        ("incident.merge", json!({"incident_id": "Q1", "source_incident_ids": []})),
+        ("incident_alert.update_many", json!({"incident_id": "Q1", "alerts": []})),
+    ] {
+        let error = call(&self::host(&[]), action, &parameters).expect_err(action);
+        assert_eq!(error.kind, ErrorKind::InvalidInput, "{action}");
+    }
+}
