@@ -6,7 +6,7 @@ use workflow_node_sdk::declare::Kind;
 use workflow_node_sdk::error::ErrorKind;
 use workflow_node_sdk::testing::{Host, answer};
 
-use crate::support::{body, call, connected, host, only_request};
+use crate::support::{call, connected, host, sent};
 
 /// The URLs of the requests of an action; every response is this one.
 fn urls(action: &str, parameters: &Value, body: &Value) -> Vec<String> {
@@ -151,18 +151,13 @@ fn references_in_a_record_keep_their_id_and_their_type() {
     // With an object in full in place of a reference, as `include` returns it.
     let service = json!({"id": "PSVC001", "type": "service", "name": "s",
         "escalation_policy": {"id": "P0POLIC", "type": "escalation_policy", "name": "p", "num_loops": 2}});
-    let body = self::sent("service.update", &json!({"service_id": "PSVC001", "object": service}));
+    let body = crate::support::sent(
+        "service.update",
+        &json!({"service_id": "PSVC001", "object": service}),
+    );
     let reference = &body["service"]["escalation_policy"];
     assert_eq!(reference["id"], "P0POLIC");
     assert_eq!(reference["type"], "escalation_policy_reference");
-}
-
-/// The body that an action sends.
-fn sent(action: &str, parameters: &Value) -> Value {
-    let host = Host::answering(|_| Ok(answer(200, "{}")));
-    let host = connected(host, json!({"region": "us"}));
-    let _ = call(&host, action, parameters);
-    body(&only_request(&host))
 }
 
 #[test]

@@ -7,21 +7,12 @@ use workflow_node_sdk::error::ErrorKind;
 use workflow_node_sdk::testing::{Host, answer};
 
 use crate::oracle::least_parameters;
-use crate::support::{body, call, connected, host};
+use crate::support::{body, call, connected, host, sent};
 
 /// A host that answers every request with this body.
 fn answering(body: &Value) -> Host {
     let body = body.to_string();
     connected(Host::answering(move |_| Ok(answer(200, &body))), json!({"region": "us"}))
-}
-
-/// The body that an action sends.
-fn sent(action: &str, parameters: &Value) -> Value {
-    let host = answering(&json!({}));
-    let outcome = call(&host, action, parameters);
-    let requests = host.requests();
-    let request = requests.iter().find(|request| request.body.is_some());
-    body(request.unwrap_or_else(|| panic!("{action}: {outcome:?}")))
 }
 
 #[test]
@@ -504,7 +495,7 @@ fn an_empty_list_clears_a_list_and_does_not_filter() {
     assert_eq!(sent["orchestration"], json!({"name": "n"}));
     let policy = json!({"escalation_policy_id": "P0POLIC", "team_ids": []});
     assert_eq!(
-        self::sent("escalation_policy.update", &policy)["escalation_policy"]["teams"],
+        crate::support::sent("escalation_policy.update", &policy)["escalation_policy"]["teams"],
         json!([])
     );
     let host = answering(&json!({"incidents": [{"id": "Q1"}], "more": false}));
