@@ -28,9 +28,6 @@ pub(crate) fn error(response: &Response, action: &Action, credential: &Credentia
         None => format!("PagerDuty answered {}", response.status),
     };
     for reason in &read.reasons {
-        if Some(reason) == read.message.as_ref() {
-            continue;
-        }
         message.push_str(if message.ends_with(['.', ':', '!']) { " " } else { ": " });
         message.push_str(reason);
     }
@@ -109,7 +106,52 @@ fn kind(status: u16, code: Option<&str>, read: &Reasons) -> ErrorKind {
     }
 }
 
+/// Length in bytes up to which a body without structure counts as a message.
+const LONGEST_TEXT: usize = 300;
+
+/// The members that contain texts, in the order in which they are read.
+const TEXTS: [&str; 5] = ["message", "error_description", "title", "detail", "errors"];
+
 impl Reasons {
+    /// Adds an error: an object, a text, or a list of them.
+    fn add(&mut self, error: &Value) {
+        match error {
+            Value::Object(members) => self.add_members(members),
+            other => texts(other).into_iter().for_each(|text| self.add_text(text)),
+        }
+    }
+
+    fn add_members(&mut self, members: &Map<String, Value>) {
+        let code = match members.get("code") {
+            Some(Value::Number(code)) => Some(code.as_str().to_owned()),
+            Some(Value::String(code)) => Some(code.clone()),
+            _ => None,
+        };
+        self.code = self.code.take().or(code);
+        for name in TEXTS {
+            texts(members.get(name).unwrap_or(&Value::Null))
+                .into_iter()
+                .for_each(|text| self.add_text(text));
+        }
+        match members.get("required_scopes") {
+            Some(Value::String(scopes)) => self.required_scopes.extend(words(scopes)),
+            Some(other) => self.required_scopes.extend(texts(other)),
+            None => {}
+        }
+    }
+
+    /// The first text is the message; the others are its reasons.
+    fn add_text(&mut self, text: String) {
+        let is_known = self.message.as_ref() == Some(&text) || self.reasons.contains(&text);
+        if is_known || text.trim_ascii().is_empty() {
+            return;
+        }
+        match &self.message {
+            None => self.message = Some(text),
+            Some(_) => self.reasons.push(text),
+        }
+    }
+
     fn says(&self, part: &str) -> bool {
         self.message.iter().chain(&self.reasons).any(|text| text::contains(text, part))
     }
@@ -188,42 +230,24 @@ fn ability(action: &Action) -> Option<&'static str> {
     }
 }
 
-/// Reads every error shape that PagerDuty is known to return.
+/// Reads every error shape that PagerDuty is known to return, and those of proxies in front of it.
 fn read(body: &[u8]) -> Reasons {
-    let Some(body) = json::object(body) else {
-        return Reasons::default();
-    };
-    match body.get("error") {
-        Some(Value::Object(error)) => read_object(error),
-        Some(Value::String(message)) => {
-            Reasons { message: Some(message.clone()), ..Reasons::default() }
+    let mut read = Reasons::default();
+    match json::value(body) {
+        Some(Value::Object(members)) => {
+            members.get("error").into_iter().for_each(|error| read.add(error));
+            // The Events API, and texts next to the envelope.
+            read.add_members(&members);
         }
-        Some(list @ Value::Array(_)) => {
-            let mut reasons = texts(list);
-            let message = (!reasons.is_empty()).then(|| reasons.remove(0));
-            Reasons { message, reasons, ..Reasons::default() }
+        Some(other) => read.add(&other),
+        None => {
+            let text = std::str::from_utf8(body).unwrap_or_default().trim_ascii();
+            if text.len() <= LONGEST_TEXT && !text.starts_with(['<', '{', '[']) {
+                read.reasons.extend((!text.is_empty()).then(|| text.to_owned()));
+            }
         }
-        // The Events API, and bodies without an envelope.
-        _ => read_object(&body),
     }
-}
-
-fn read_object(error: &Map<String, Value>) -> Reasons {
-    let code = match error.get("code") {
-        Some(Value::Number(code)) => Some(code.as_str().to_owned()),
-        Some(Value::String(code)) => Some(code.clone()),
-        _ => None,
-    };
-    Reasons {
-        message: error.get("message").and_then(Value::as_str).map(str::to_owned),
-        code,
-        reasons: error.get("errors").map(texts).unwrap_or_default(),
-        required_scopes: match error.get("required_scopes") {
-            Some(Value::String(scopes)) => words(scopes),
-            Some(other) => texts(other),
-            None => Vec::new(),
-        },
-    }
+    read
 }
 
 /// Splits text at spaces or commas.
@@ -305,8 +329,34 @@ mod tests {
             ),
             ("<html>Bad gateway</html>", None, None, &[]),
             ("", None, None, &[]),
-            ("[1,2]", None, None, &[]),
             (r#"{"error":null}"#, None, None, &[]),
+            (r#"{"error":{"message":["first","second"]}}"#, Some("first"), None, &["second"]),
+            (r#"{"error":{"errors":["only"]}}"#, Some("only"), None, &[]),
+            (r#"{"error":{},"message":"m"}"#, Some("m"), None, &[]),
+            (
+                r#"{"error":"Not Found","message":"No route"}"#,
+                Some("Not Found"),
+                None,
+                &["No route"],
+            ),
+            (
+                r#"{"error":"invalid_request","error_description":"missing scope"}"#,
+                Some("invalid_request"),
+                None,
+                &["missing scope"],
+            ),
+            (r#"{"errors":"one text"}"#, Some("one text"), None, &[]),
+            (
+                r#"{"error":{"message":"m","errors":[{"rule_id":"R1","messages":["too long"]}]}}"#,
+                Some("m"),
+                None,
+                &["rule_id: R1", "messages: too long"],
+            ),
+            (r#"{"title":"t","status":400,"detail":"d"}"#, Some("t"), None, &["d"]),
+            (r#"["first","second"]"#, Some("first"), None, &["second"]),
+            (r#""a text""#, Some("a text"), None, &[]),
+            ("no healthy upstream", None, None, &["no healthy upstream"]),
+            (r#"{"error":{"message":"#, None, None, &[]),
         ];
         for (body, message, code, reasons) in cases {
             let read = read(body.as_bytes());

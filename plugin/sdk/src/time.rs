@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Option<i64> {
         Some(second) => number(second.split(['.', ',']).next()?)?,
     };
     let is_real = (1..=12).contains(&month)
-        && (1..=31).contains(&day)
+        && (1..=length(year, month)).contains(&day)
         && hour < 24
         && minute < 60
         && second <= 60;
@@ -120,6 +120,12 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// Number of days in a month.
+fn length(year: i64, month: i64) -> i64 {
+    let next = if month == 12 { days(year + 1, 1, 1) } else { days(year, month + 1, 1) };
+    next - days(year, month, 1)
+}
+
 fn number(digits: &str) -> Option<i64> {
     let is_number = (1..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     if is_number { digits.parse().ok() } else { None }
@@ -191,6 +197,10 @@ mod tests {
             "yesterday",
             "2026-06-01T12:00:00X",
             "2026-13-01T00:00:00Z",
+            "2026-02-30",
+            "2026-02-29T12:00:00Z",
+            "2026-11-31T00:00:00+02:00",
+            "2026-01-00",
             "x-y-zT1:2:3Z",
             "T",
             "2026-06-01T1é:00Z",

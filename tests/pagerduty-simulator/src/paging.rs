@@ -72,7 +72,7 @@ impl Page {
                 "total": all.len(),
             }),
             Paging::Cursor => json!({
-                "limit": if self.limit == usize::MAX { LARGEST_PAGE } else { self.limit },
+                "limit": self.limit,
                 "next_cursor": last.filter(|_| more),
                 "more": more,
             }),

@@ -49,7 +49,7 @@ enum Command {
         /// The OpenAPI document of the REST API (JSON).
         file: PathBuf,
     },
-    /// List the fields whose title is only their name.
+    /// List the fields that have no description of their own.
     Words,
 }
 

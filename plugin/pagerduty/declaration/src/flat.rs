@@ -14,14 +14,8 @@ use crate::derive::{keep_text, keep_texts, overlay, read};
 struct Forms {
     /// Fields that several forms have.
     shared: BTreeMap<String, Field>,
-    form: Vec<Form>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    title: String,
-    fields: Vec<Entry>,
+    /// The fields of each form, by its title.
+    form: BTreeMap<String, Vec<Entry>>,
 }
 
 #[derive(Deserialize)]
@@ -57,19 +51,19 @@ fn forms() -> &'static [Simple] {
     static FORMS: OnceLock<Vec<Simple>> = OnceLock::new();
     FORMS.get_or_init(|| {
         let forms: Forms = read(&overlay().join("flat.toml"));
-        forms.form.iter().map(|form| simple(form, &forms.shared)).collect()
+        forms.form.iter().map(|(title, fields)| simple(title, fields, &forms.shared)).collect()
     })
 }
 
-fn simple(form: &Form, shared: &BTreeMap<String, Field>) -> Simple {
-    let fields = form.fields.iter().map(|entry| match entry {
+fn simple(title: &str, fields: &[Entry], shared: &BTreeMap<String, Field>) -> Simple {
+    let fields = fields.iter().map(|entry| match entry {
         Entry::Own(own) => field(&own.name, own),
         Entry::Shared(name) => match shared.get(name) {
             Some(shared) => field(name, shared),
-            None => panic!("flat.toml: `{}`: there is no shared field `{name}`", form.title),
+            None => panic!("flat.toml: `{title}`: there is no shared field `{name}`"),
         },
     });
-    Simple::new(keep_text(&form.title), fields.collect::<Vec<_>>().leak())
+    Simple::new(keep_text(title), fields.collect::<Vec<_>>().leak())
 }
 
 fn field(name: &str, field: &Field) -> SimpleField {

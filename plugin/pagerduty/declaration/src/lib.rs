@@ -90,7 +90,7 @@ fn declared(resources: &'static [Resource]) -> Node {
     .aliases(&["PD", "paging", "alerting", "on-call schedules", "incident response", "AIOps"])
     .origins(ORIGINS)
     .slots(SLOTS)
-    .schemas(records::SHARED)
+    .schemas(records::shared())
     .secrets(secrets::secrets)
     .references(references::ALL)
     .resources(resources)

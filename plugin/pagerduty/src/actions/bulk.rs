@@ -1,7 +1,5 @@
-//! Bulk changes of incidents. PagerDuty changes up to 250 with one request, and refuses all of them
+//! Bulk changes of incidents and alerts. PagerDuty changes up to 250 with one request, and refuses all of them
 //! if one cannot be changed. Nothing was changed then, and each one is changed separately.
-
-use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::declare::Idempotency;
@@ -14,70 +12,84 @@ use super::parameters;
 
 /// Maximum number of incidents per request.
 const AT_ONCE: usize = 250;
+/// The action that changes the incidents of one item.
+const UPDATE_MANY: &str = "incident.update_many";
 /// How many requests run concurrently.
 const UNDER_WAY: usize = 8;
 
 /// The change of one incident, as sent in the body.
 struct Change {
-    /// The task whose outcome it is.
+    /// Position of the outcome.
     place: usize,
+    /// The task that asks for it.
+    task: usize,
     incident: String,
     from: Option<String>,
     body: Map<String, Value>,
+    /// Additional fields of the request, next to its incidents.
+    additional: Map<String, Value>,
 }
 
-/// Runs a change of one incident per task, with as few requests as possible. Changes of the same
-/// incident keep their order.
+/// Runs a change of one incident per task, with as few requests as possible.
 pub(crate) async fn run(tasks: Vec<Task>) -> Vec<Outcome> {
+    let changes = tasks.iter().enumerate().map(|(place, task)| change(place, task)).collect();
+    let total = tasks.len();
+    all(&tasks, changes, |done| {
+        if total > 1 {
+            context::progress(done as u64, Some(total as u64), "");
+        }
+    })
+    .await
+}
+
+/// Carries out changes. Changes of the same incident keep their order.
+async fn all(
+    tasks: &[Task],
+    changes: Vec<Result<Change, Error>>,
+    progress: impl Fn(usize),
+) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
-    outcomes.resize_with(tasks.len(), || None);
-    let mut changes = Vec::with_capacity(tasks.len());
-    for (place, task) in tasks.iter().enumerate() {
-        match change(place, task) {
-            Ok(change) => changes.push(change),
+    outcomes.resize_with(changes.len(), || None);
+    let mut left = Vec::with_capacity(changes.len());
+    for (place, change) in changes.into_iter().enumerate() {
+        match change {
+            Ok(change) => left.push(change),
             Err(error) => outcomes[place] = Some(Err(error)),
         }
     }
-    let total = changes.len();
-    let outcomes = RefCell::new(outcomes);
+    let mut done = 0;
     // A repeated incident waits for the next round.
-    while !changes.is_empty() {
-        let (round, later) = first_of_each(changes);
-        changes = later;
-        let mut done = 0;
+    while !left.is_empty() {
+        let (round, later) = first_of_each(left);
+        left = later;
         each_bounded(
             parts(round),
             UNDER_WAY,
-            |_, part| at_once(&tasks, part),
+            |_, part| at_once(tasks, part),
             |_, results| {
                 done += results.len();
                 for (place, outcome) in results {
-                    outcomes.borrow_mut()[place] = Some(outcome);
+                    outcomes[place] = Some(outcome);
                 }
-                if total > 1 {
-                    context::progress(done as u64, Some(total as u64), "");
-                }
+                progress(done);
             },
         )
         .await;
     }
     let missing = || Err(Error::new(ErrorKind::Internal, "it was given no outcome"));
-    outcomes.into_inner().into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
 }
 
 /// The change in the declared request of a task.
 fn change(place: usize, task: &Task) -> Result<Change, Error> {
     let request = task.request()?;
     let mut body = request.body.as_ref().and_then(json::object).unwrap_or_default();
-    let Some(Value::Object(body)) = body.remove("incident") else {
+    let Some(Value::Object(change)) = body.remove("incident") else {
         return Err(Error::new(ErrorKind::Internal, "the declared request changes no incident"));
     };
-    Ok(Change {
-        place,
-        incident: task.text("incident_id").unwrap_or_default().to_owned(),
-        from: task.text("from").map(str::to_owned),
-        body,
-    })
+    let incident = task.text("incident_id").unwrap_or_default().to_owned();
+    let from = task.text("from").map(str::to_owned);
+    Ok(Change { place, task: place, incident, from, body: change, additional: body })
 }
 
 fn first_of_each(changes: Vec<Change>) -> (Vec<Change>, Vec<Change>) {
@@ -104,6 +116,7 @@ fn parts(changes: Vec<Change>) -> Vec<Vec<Change>> {
             !alone
                 && part.len() < AT_ONCE
                 && part[0].from == change.from
+                && part[0].additional == change.additional
                 && !part[0].body.contains_key("service")
         });
         match open {
@@ -117,14 +130,8 @@ fn parts(changes: Vec<Change>) -> Vec<Vec<Change>> {
 /// Changes a group with one request; if PagerDuty refuses it, each incident separately.
 async fn at_once(tasks: &[Task], part: Vec<Change>) -> Vec<(usize, Outcome)> {
     if part.len() > 1 {
-        let task = &tasks[part[0].place];
-        let mut incidents = Vec::with_capacity(part.len());
-        for change in &part {
-            let mut body = change.body.clone();
-            body.insert("id".to_owned(), change.incident.as_str().into());
-            incidents.push(Value::Object(body));
-        }
-        match send_many(task, part[0].from.as_deref(), incidents).await {
+        let task = &tasks[part[0].task];
+        match send_many(task, &part).await {
             Ok(records) => {
                 return part
                     .iter()
@@ -141,7 +148,7 @@ async fn at_once(tasks: &[Task], part: Vec<Change>) -> Vec<(usize, Outcome)> {
     each_bounded(
         part,
         UNDER_WAY,
-        |_, change| async move { (change.place, alone(&tasks[change.place], &change).await) },
+        |_, change| async move { (change.place, alone(&tasks[change.task], &change).await) },
         |_, result| results.push(result),
     )
     .await;
@@ -163,33 +170,33 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// The records of a bulk request, unchanged, by ID.
-async fn send_many(
-    task: &Task,
-    from: Option<&str>,
-    incidents: Vec<Value>,
-) -> Result<Vec<(String, String)>, Error> {
-    let repeatable =
-        incidents.iter().all(|one| one.as_object().is_some_and(|one| is_repeatable(task, one)));
-    let mut body = json::Object::new();
-    body.set("incidents", Value::Array(incidents));
+async fn send_many(task: &Task, part: &[Change]) -> Result<Vec<(String, String)>, Error> {
+    let repeatable = part.iter().all(|change| is_repeatable(task, &change.body));
+    let incidents = part.iter().map(|change| {
+        let mut body = change.body.clone();
+        body.insert("id".to_owned(), change.incident.as_str().into());
+        Value::Object(body)
+    });
+    let mut body = part[0].additional.clone();
+    body.insert("incidents".to_owned(), incidents.collect());
     let url = [task.credential.base_url("rest")?, "/incidents"].concat();
     let mut request = Request::new("PUT", url).header("content-type", "application/json");
-    if let Some(from) = from {
+    if let Some(from) = &part[0].from {
         request = request.header("from", from);
     }
-    request.body = Some(json::text(&body.build()).into_bytes());
+    request.body = Some(json::text(&Value::Object(body)).into_bytes());
     request.idempotency_key = repeatable.then(|| context::idempotency_key(task.item));
     let response = task.send(request).await?;
-    task.understood(repeatable, records(&response))
+    task.understood(repeatable, records(&response, "incidents"))
 }
 
-/// The incidents of a response, unchanged, by ID.
-fn records(response: &Response) -> Result<Vec<(String, String)>, Error> {
+/// The records in a list of a response, unchanged, by ID.
+fn records(response: &Response, member: &str) -> Result<Vec<(String, String)>, Error> {
     let members = response.members()?;
     let records = members
-        .get("incidents")
+        .get(member)
         .and_then(json::elements)
-        .ok_or_else(|| response.unexpected("has no list `incidents`"))?;
+        .ok_or_else(|| response.unexpected(&["has no list `", member, "`"].concat()))?;
     let mut found = Vec::with_capacity(records.len());
     for record in records {
         let id = json::members(record.as_bytes())
@@ -212,6 +219,10 @@ fn found(task: &Task, records: &[(String, String)], incident: &str) -> Outcome {
 
 /// Changes one incident. An incident that is already in the requested state is not a failure.
 async fn alone(task: &Task, change: &Change) -> Outcome {
+    if task.action.name == UPDATE_MANY {
+        let records = send_many(task, std::slice::from_ref(change)).await?;
+        return found(task, &records, &change.incident);
+    }
     let error = match change_alone(task, change).await {
         Err(error) => error,
         result => return result,
@@ -246,51 +257,40 @@ pub(super) async fn update_many(task: Task) -> Outcome {
     let Some(Value::Array(incidents)) = body.remove("incidents") else {
         return Err(Error::invalid("/incidents", "must be a list"));
     };
-    let from = task.text("from").map(str::to_owned);
-    let mut results: Vec<Option<Outcome>> = Vec::new();
-    results.resize_with(incidents.len(), || None);
-    let mut left: Vec<(usize, Value)> = incidents.into_iter().enumerate().collect();
-    while !left.is_empty() {
-        // One request must not repeat an incident.
-        let mut seen = Map::new();
-        let (mut round, mut later) = (Vec::new(), Vec::new());
-        for (place, one) in left {
-            let id = one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let is_first = seen.insert(id, Value::Null).is_none();
-            if is_first { round.push((place, one)) } else { later.push((place, one)) }
-        }
-        left = later;
-        let mut chunks = Vec::new();
-        while !round.is_empty() {
-            let rest = round.split_off(round.len().min(AT_ONCE));
-            chunks.push(std::mem::replace(&mut round, rest));
-        }
-        let (task, from) = (&task, from.as_deref());
-        each_bounded(
-            chunks,
-            UNDER_WAY,
-            |_, chunk| many(task, from, chunk),
-            |_, outcomes| {
-                for (place, outcome) in outcomes {
-                    results[place] = Some(outcome);
-                }
-            },
-        )
-        .await;
-    }
+    let change = |(place, incident): (usize, Value)| {
+        let Value::Object(mut change) = incident else {
+            return Err(Error::invalid(format!("/incidents/{place}"), "must be an object"));
+        };
+        let id = change.remove("id").and_then(|id| id.as_str().map(str::to_owned));
+        let (from, additional) = (task.text("from").map(str::to_owned), body.clone());
+        Ok(Change {
+            place,
+            task: 0,
+            incident: id.unwrap_or_default(),
+            from,
+            body: change,
+            additional,
+        })
+    };
+    let changes = incidents.into_iter().enumerate().map(change).collect();
+    let results = all(std::slice::from_ref(&task), changes, |_| {}).await;
     let mut outputs: Vec<OutputItem> = Vec::new();
     let mut failed: Vec<(usize, Error)> = Vec::new();
     for (place, result) in results.into_iter().enumerate() {
         match result {
-            Some(Ok(records)) => outputs.extend(records),
-            Some(Err(error)) => failed.push((place, error)),
-            None => {}
+            Ok(records) => outputs.extend(records),
+            Err(error) => failed.push((place, error)),
         }
     }
     if failed.is_empty() {
         return Ok(outputs);
     }
     context::emit(task.item, &outputs);
+    Err(of_some(failed, outputs.len()))
+}
+
+/// The error if some changes failed; it lists all of them.
+fn of_some(mut failed: Vec<(usize, Error)>, succeeded: usize) -> Error {
     let mut errors = Vec::with_capacity(failed.len());
     for (place, error) in &failed {
         let mut one = json::Object::new();
@@ -305,39 +305,45 @@ pub(super) async fn update_many(task: Task) -> Outcome {
     let (place, first) = failed.swap_remove(0);
     let message = format!(
         "{count} of {} incidents were not changed; the others were. First error (number {}): {}",
-        count + outputs.len(),
+        count + succeeded,
         place + 1,
         first.message
     );
-    Err(Error { message, ..first }.with_detail("errors", Value::Array(errors)))
+    Error { message, ..first }.with_detail("errors", Value::Array(errors))
 }
 
-async fn many(
-    task: &Task,
-    from: Option<&str>,
-    chunk: Vec<(usize, Value)>,
-) -> Vec<(usize, Outcome)> {
-    let bodies: Vec<Value> = chunk.iter().map(|(_, one)| one.clone()).collect();
-    let id = |one: &Value| one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    match send_many(task, from, bodies).await {
-        Ok(records) => {
-            chunk.iter().map(|(place, one)| (*place, found(task, &records, &id(one)))).collect()
+/// Changes the alerts of an incident in order, with as few requests as possible. Changed alerts are
+/// emitted even if a later request was refused.
+pub(super) async fn update_alerts(task: Task) -> Outcome {
+    let request = task.request()?;
+    let repeatable = request.is_repeatable();
+    let mut body = request.body.as_ref().and_then(json::object).unwrap_or_default();
+    let Some(Value::Array(alerts)) = body.remove("alerts") else {
+        return Err(Error::invalid("/alerts", "must be a list"));
+    };
+    let mut outputs: Vec<OutputItem> = Vec::new();
+    for part in alerts.chunks(AT_ONCE) {
+        body.insert("alerts".to_owned(), Value::Array(part.to_vec()));
+        let mut request = request.clone();
+        request.body = Some(json::text(&Value::Object(body.clone())).into_bytes());
+        let changed = match task.send(request).await {
+            Ok(response) => task.understood(repeatable, records(&response, "alerts")),
+            Err(error) => Err(error),
+        };
+        match changed {
+            Ok(records) => outputs.extend(records.iter().map(|(_, record)| task.output(record))),
+            Err(mut error) if !outputs.is_empty() => {
+                context::emit(task.item, &outputs);
+                let counts = format!(
+                    " The first {} of {} alerts were changed.",
+                    outputs.len(),
+                    alerts.len()
+                );
+                error.message.push_str(&counts);
+                return Err(error);
+            }
+            Err(error) => return Err(error),
         }
-        Err(error) if is_refusal(&error) && chunk.len() > 1 => {
-            let mut results = Vec::with_capacity(chunk.len());
-            each_bounded(
-                chunk,
-                UNDER_WAY,
-                |_, (place, one)| async move {
-                    let records = send_many(task, from, vec![one.clone()]).await;
-                    let outcome = records.and_then(|records| found(task, &records, &id(&one)));
-                    (place, outcome)
-                },
-                |_, result| results.push(result),
-            )
-            .await;
-            results
-        }
-        Err(error) => chunk.iter().map(|(place, _)| (*place, Err(error.clone()))).collect(),
     }
+    Ok(outputs)
 }

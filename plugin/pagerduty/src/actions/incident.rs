@@ -1,12 +1,12 @@
 //! Opening and finding incidents.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use workflow_node_sdk::error::{Error, ErrorKind};
 use workflow_node_sdk::http::Request;
 use workflow_node_sdk::node::{Outcome, Task};
 use workflow_node_sdk::{context, json, percent};
 
-use super::parameters;
+use super::{parameters, passed};
 use crate::{answers, ids};
 
 /// Creates an incident. If PagerDuty refuses it because the execution's idempotency key is in use,
@@ -54,10 +54,10 @@ pub(super) async fn find(task: Task) -> Outcome {
         (Some(number), None, None) => ids::by_number(number, &task.credential).await?,
         (None, Some(key), None) => by_key(&task, key).await?,
         (None, None, Some(url)) => {
-            let path = url.split(['?', '#']).next().unwrap_or_default();
-            let mut segments =
-                path.split('/').skip_while(|segment| *segment != "incidents").skip(1);
-            let Some(id) = segments.next().filter(|id| !id.is_empty()) else {
+            // `/incidents/ID` is in the path or, on older pages, after a hash.
+            let mut segments = url.split(['/', '#', '?']).skip_while(|one| *one != "incidents");
+            let id = segments.nth(1).filter(|id| !id.is_empty() && !id.contains('='));
+            let Some(id) = id else {
                 return Err(Error::invalid("/url", "is not the URL of an incident"));
             };
             let get = task.other("incident.get", parameters([("incident_id", id.into())]))?;
@@ -104,9 +104,7 @@ pub(super) async fn set_custom_fields(task: Task) -> Outcome {
     if values.is_empty() {
         return Err(Error::invalid("/fields", "must name at least one field"));
     }
-    let incident = task.parameters.get("incident_id").cloned().unwrap_or_default();
-    let mut set = Map::new();
-    set.insert("incident_id".to_owned(), incident);
+    let mut set = passed(&task, &["incident_id"]);
     set.insert("custom_fields".to_owned(), Value::Array(values));
     task.other("incident_field_value.set", set)?.run_declared().await
 }

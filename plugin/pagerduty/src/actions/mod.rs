@@ -9,7 +9,7 @@ mod times;
 
 use serde_json::{Map, Value};
 use workflow_node_sdk::error::{Error, ErrorKind};
-use workflow_node_sdk::node::{Batch, Custom, Outcome, Task, main};
+use workflow_node_sdk::node::{Batch, Custom, Outcome, Task};
 use workflow_node_sdk::{context, json};
 
 /// The code of an action that is declared to have custom code.
@@ -20,6 +20,7 @@ pub(crate) fn custom(action: &str) -> Option<Custom> {
         "incident.find" => |task| Box::pin(incident::find(task)),
         "incident.set_custom_fields" => |task| Box::pin(incident::set_custom_fields(task)),
         "incident.update_many" => |task| Box::pin(bulk::update_many(task)),
+        "incident_alert.update_many" => |task| Box::pin(bulk::update_alerts(task)),
         "incident.add_responders" => |task| Box::pin(responders::add(task)),
         "incident_responder.request" | "incident_responder.cancel" => {
             |task| Box::pin(responders::declared(task))
@@ -29,7 +30,6 @@ pub(crate) fn custom(action: &str) -> Option<Custom> {
         "schedule_override.create" => |task| Box::pin(times::create_override(task)),
         "schedule_override.create_many" => |task| Box::pin(times::create_overrides(task)),
         "maintenance_window.start" => |task| Box::pin(times::start_maintenance(task)),
-        "tag.entities" => |task| Box::pin(tagged(task)),
         _ => return None,
     };
     Some(code)
@@ -61,6 +61,14 @@ fn parameters<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value>
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Parameters of a task that another action accepts as well: these, and additional fields.
+fn passed(task: &Task, names: &[&str]) -> Map<String, Value> {
+    let names = names.iter().chain(&["additional_fields"]);
+    names
+        .filter_map(|name| Some(((*name).to_owned(), task.parameters.get(*name)?.clone())))
+        .collect()
+}
+
 /// The user with an email address. PagerDuty searches names and addresses alike.
 async fn find_user(task: Task) -> Outcome {
     let email = task.text("email").unwrap_or_default();
@@ -75,34 +83,6 @@ async fn find_user(task: Task) -> Outcome {
         None => {
             let message = ["No user has the email address ", email, "."].concat();
             Err(Error::new(ErrorKind::NotFound, message))
-        }
-    }
-}
-
-/// Objects with a tag: the member is named after the requested type.
-async fn tagged(task: Task) -> Outcome {
-    let kind = task.text("entity_type").unwrap_or_default().to_owned();
-    let wanted = match task.flag("all") {
-        true => usize::MAX,
-        false => task.parameters.get("limit").and_then(Value::as_u64).unwrap_or(100) as usize,
-    };
-    let first = task.request()?;
-    let mut outputs = Vec::new();
-    loop {
-        let mut request = first.clone();
-        let size = (wanted - outputs.len()).min(100);
-        workflow_node_sdk::percent::append_query(&mut request.url, "limit", &size.to_string());
-        if !outputs.is_empty() {
-            let offset = outputs.len().to_string();
-            workflow_node_sdk::percent::append_query(&mut request.url, "offset", &offset);
-        }
-        let response = task.send(request).await?;
-        let members = response.members()?;
-        let records = members.get(&kind).and_then(json::elements).unwrap_or_default();
-        let count = records.len();
-        outputs.extend(records.into_iter().take(size).map(|record| main(record.to_owned())));
-        if members.get("more") != Some("true") || count == 0 || outputs.len() >= wanted {
-            return Ok(outputs);
         }
     }
 }

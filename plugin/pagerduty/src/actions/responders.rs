@@ -5,7 +5,7 @@ use workflow_node_sdk::error::{Error, ErrorKind};
 use workflow_node_sdk::json;
 use workflow_node_sdk::node::{Outcome, Task};
 
-use super::parameters;
+use super::{parameters, passed};
 
 /// Adds users and escalation policies as targets of their type.
 pub(super) async fn add(task: Task) -> Outcome {
@@ -23,12 +23,8 @@ pub(super) async fn add(task: Task) -> Outcome {
     if targets.is_empty() {
         return Err(Error::invalid("", "Set user_ids or escalation_policy_ids."));
     }
-    let mut request = parameters([("responder_request_targets", Value::Array(targets))]);
-    for name in ["incident_id", "message", "requester_id"] {
-        if let Some(value) = task.parameters.get(name) {
-            request.insert(name.to_owned(), value.clone());
-        }
-    }
+    let mut request = passed(&task, &["incident_id", "message", "requester_id"]);
+    request.insert("responder_request_targets".to_owned(), Value::Array(targets));
     declared(task.other("incident_responder.request", request)?).await
 }
 

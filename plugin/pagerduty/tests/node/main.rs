@@ -1,6 +1,7 @@
 //! The node as a host sees it: calls, their requests, and the results of responses.
 
 mod api;
+mod api_facts;
 mod credentials;
 mod documents;
 mod errors;
@@ -17,3 +18,4 @@ mod oracle;
 mod order;
 mod readme;
 mod support;
+mod variants;

@@ -63,3 +63,12 @@ pub(crate) fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 pub(crate) fn body(request: &Request) -> Value {
     serde_json::from_slice(request.body.as_deref().expect("it has a body")).unwrap()
 }
+
+/// The body that an action sends. The result of the response is not tested here.
+pub(crate) fn sent(action: &str, parameters: &Value) -> Value {
+    let host = connected(Host::answering(|_| Ok(answer(200, "{}"))), json!({"region": "us"}));
+    let outcome = call(&host, action, parameters);
+    let requests = host.requests();
+    let request = requests.iter().find(|request| request.body.is_some());
+    body(request.unwrap_or_else(|| panic!("{action}: {outcome:?}")))
+}

@@ -46,6 +46,8 @@ impl Query {
                 None if find(&format!("{name}[]")).is_some() => {
                     errors.push(format!("{name} is a list and must be written {name}[]"));
                 }
+                // Some lists return a cursor and do not declare the parameter that takes it.
+                None if name == "cursor" && operation.paging == Paging::Cursor => {}
                 None => violations.push(format!("unknown query parameter {name}")),
             }
         }
@@ -130,14 +132,11 @@ impl Query {
         let default = declared.and_then(|field| field.default.as_ref()?.as_u64());
         let mark =
             |name: &str| self.one(name).filter(|text| !text.is_empty()).map(place).transpose();
-        // A list without a limit is returned in full.
-        let unlimited = declared.is_none() && operation.paging == Paging::Cursor;
-        let usual = if unlimited { usize::MAX } else { 25 };
         Ok(Page {
             style: operation.paging,
             limit: number("limit")
                 .or(default.and_then(|number| usize::try_from(number).ok()))
-                .unwrap_or(usual),
+                .unwrap_or(25),
             offset: number("offset").unwrap_or(0),
             total: self.flag("total"),
             after: mark("cursor")?.or(mark("after")?),

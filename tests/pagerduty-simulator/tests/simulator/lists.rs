@@ -5,7 +5,7 @@ use std::time::Duration;
 use pagerduty_simulator::{NewIncident, Simulator, Status, Urgency};
 use serde_json::{Value, json};
 
-use crate::client::get;
+use crate::client::{ask, get};
 
 async fn simulator() -> Simulator {
     Simulator::builder().without_rate_limits().start().await.unwrap()
@@ -208,4 +208,32 @@ async fn ids_are_identical_in_every_run_and_keys_are_not() {
     assert_ne!(one.us().keys().routing, one.eu().keys().routing);
     assert_eq!(one.us().keys().routing.len(), 32);
     assert!(one.us().keys().account.len() >= 20);
+}
+
+#[tokio::test]
+async fn a_list_that_declares_no_cursor_is_paged_by_one_nevertheless() {
+    let simulator =
+        Simulator::builder().examples(true).without_rate_limits().start().await.unwrap();
+    let open = get(&simulator, "/incidents?statuses[]=triggered").send().await;
+    let incident = open.ids("incidents").remove(0);
+    for number in 0..30 {
+        let service = json!({"business_service": {"name": format!("Number {number}")}});
+        let made = ask(&simulator, "POST", "/business_services").json(&service).send().await.json();
+        let id = made["business_service"]["id"].as_str().unwrap();
+        let path = format!("/incidents/{incident}/business_services/{id}/impacts");
+        let impacted = json!({"relation": "impacted"});
+        assert_eq!(ask(&simulator, "PUT", &path).json(&impacted).send().await.status, 200);
+    }
+    let path = format!("/incidents/{incident}/business_services/impacts");
+    let first = get(&simulator, &path).send().await;
+    let mut seen = first.ids("services");
+    assert_eq!(seen.len(), 25);
+    let cursor = first.json()["next_cursor"].as_str().unwrap().to_owned();
+    let second = get(&simulator, &format!("{path}?cursor={cursor}")).send().await;
+    assert_eq!(second.json()["next_cursor"], Value::Null);
+    seen.extend(second.ids("services"));
+    seen.sort();
+    seen.dedup();
+    assert!(seen.len() >= 30, "{}", seen.len());
+    assert_eq!(simulator.violations(), [""; 0]);
 }

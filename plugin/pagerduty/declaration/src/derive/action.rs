@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use pagerduty_facts::{Basic, FromHeader, Operation, Paging as Pages};
+use pagerduty_facts::{Basic, Field, FromHeader, Operation, Paging as Pages};
 use workflow_node_sdk::declare::{
     Action, Answer, Cursor, Effect, Example, Failures, Idempotency, Kind, Literal, Offset, Paging,
     Param, Place, Run,
 };
 
 use super::fields::{
-    Around, Maker, basic, keep, keep_text, keep_texts, named_kind, singular, template,
+    Around, Maker, basic, keep, keep_text, keep_texts, named_kind, singular, template, titled,
 };
 use super::{ranges, words};
 use crate::paging::{CLASSIC, CURSOR, DELETED, DONE};
@@ -60,7 +60,7 @@ pub(super) fn action(
         own.push(&parameters::FROM);
         action.acts_as_user = true;
         action.parameters = own.leak();
-        action.route.answer = given_answer(words).unwrap_or(Answer::Whole);
+        action.route.answer = given_answer(words, None).unwrap_or(Answer::Whole);
     }
     if let Some(key) = &words.key {
         action = action.keyed(keep_text(key));
@@ -100,7 +100,7 @@ fn of_operation(
         action.is_early_access = true;
         action.route.headers = keep([("x-early-access", keep_text(value))]);
     }
-    action.route.answer = given_answer(words).unwrap_or_else(|| answer(operation));
+    action.route.answer = given_answer(words, Some(operation)).unwrap_or_else(|| answer(operation));
     if !words.handles_failures {
         action.failures = failures(maker, operation);
     }
@@ -234,8 +234,8 @@ fn query(maker: &Maker<'_>, operation: &Operation) -> Vec<(String, &'static Para
                 if field.is_list() { Kind::List(keep(kind)) } else { kind }
             }
         };
-        if let Some(values) = &words.values {
-            let values = Kind::OneOf(keep_texts(values));
+        if let Some(values) = words.values.clone().or_else(|| sort_orders(field)) {
+            let values = Kind::OneOf(keep_texts(&values));
             kind = if field.is_list() { Kind::List(keep(values)) } else { values };
         }
         let mut param = maker.described(kind, &name, &words, &place);
@@ -253,6 +253,13 @@ fn query(maker: &Maker<'_>, operation: &Operation) -> Vec<(String, &'static Para
         params.push((place, keep(param)));
     }
     params
+}
+
+/// Each field of a joined list with both orders, unless the facts list them.
+fn sort_orders(field: &Field) -> Option<Vec<String>> {
+    let is_bare = field.joined && !field.values.iter().any(|value| value.contains(':'));
+    let orders = |value: &String| [format!("{value}:asc"), format!("{value}:desc")];
+    is_bare.then(|| field.values.iter().flat_map(orders).collect())
 }
 
 /// Parameters for the members of the body, within its envelope.
@@ -328,31 +335,25 @@ fn of_body(
 
 /// A parameter that is not a field of the operation.
 fn own(given: &words::Parameter, maker: &Maker<'_>) -> &'static Param {
-    let members: Vec<&'static Param> = given.members.iter().map(|one| own(one, maker)).collect();
     let kind = match &given.values {
         Some(values) => {
             let values = Kind::OneOf(keep_texts(values));
             if given.list { Kind::List(keep(values)) } else { values }
         }
-        None if !members.is_empty() => match given.list {
-            true => Kind::Objects(members.leak()),
-            false => Kind::Object(members.leak()),
-        },
         None if given.kind == "constant" => {
             Kind::Constant(given.default.as_ref().map_or(Literal::Null, json))
         }
         None => named_kind(&given.kind, given.list, given.minimum, given.maximum),
     };
-    let mut param = Param::new(
-        kind,
-        keep_text(&given.name),
-        keep_text(&given.title),
-        keep_text(&given.description),
-    );
+    let title = match given.title.as_str() {
+        "" => titled(&given.name),
+        title => title.to_owned(),
+    };
+    let mut param =
+        Param::new(kind, keep_text(&given.name), keep_text(&title), keep_text(&given.description));
     param.is_required = given.required;
     param.is_nullable = given.nullable;
     param.max = (given.max > 0).then_some(given.max);
-    param.suggestions = keep_texts(&given.suggests);
     if let Some(reference) = &given.reference {
         if !maker.references.contains(reference.as_str()) {
             panic!("{}: there is no reference `{reference}`", given.name);
@@ -398,11 +399,15 @@ fn name_of(segment: &'static str) -> Option<&'static str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-fn given_answer(words: &words::Action) -> Option<Answer> {
+fn given_answer(words: &words::Action, operation: Option<&Operation>) -> Option<Answer> {
     let text = words.answer.as_deref()?;
+    // A write returns what it changed at once.
+    let read = operation.filter(|one| one.method == "GET");
     Some(match text.split_once(':') {
         Some(("one", member)) => Answer::Object(keep_text(member)),
-        Some(("list", member)) => Answer::List(keep_text(member), &paging::ONE_PAGE),
+        Some(("list", member)) => {
+            Answer::List(keep_text(member), read.map_or(&paging::ONE_PAGE, pages))
+        }
         None if text == "whole" => Answer::Whole,
         None if text == "elements" => Answer::Elements,
         None if text == "deleted" => DELETED,

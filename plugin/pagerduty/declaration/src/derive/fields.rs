@@ -37,6 +37,8 @@ pub(crate) fn keep_texts(texts: &[String]) -> &'static [&'static str] {
 /// The context in which the parameters of one operation are built.
 pub(super) struct Maker<'a> {
     pub(super) action: &'a str,
+    /// The kind of record, in words.
+    pub(super) noun: String,
     /// The words of the action, its resource, and all resources, in this order.
     pub(super) words: [&'a BTreeMap<String, Words>; 3],
     /// The words that were used, each with its level.
@@ -47,7 +49,7 @@ pub(super) struct Maker<'a> {
     /// Whether omitting a field leaves it unchanged.
     pub(super) is_update: bool,
     pub(super) problems: &'a RefCell<Vec<String>>,
-    /// Fields whose title is only their name.
+    /// Fields that have no description of their own.
     pub(super) wordless: &'a RefCell<Vec<String>>,
     /// Fields that no form shows, with the reason.
     pub(super) hidden: &'a RefCell<BTreeMap<(String, String), String>>,
@@ -82,6 +84,7 @@ impl Maker<'_> {
                 step: all.step || words.step,
                 hidden: all.hidden.or(words.hidden),
                 required: all.required.or(words.required),
+                nullable: all.nullable.or(words.nullable),
                 send: all.send.or(words.send),
                 kind: all.kind.or(words.kind),
                 fixed: all.fixed.or(words.fixed),
@@ -209,7 +212,7 @@ impl Maker<'_> {
         };
         let mut param = self.described(kind, &name, words, place).at(place_in_body);
         param.is_required = words.required.unwrap_or_else(|| field.must_be_sent());
-        param.is_nullable = field.nullable;
+        param.is_nullable = words.nullable.unwrap_or(field.nullable);
         param.is_step = words.step;
         param.max = limit(if field.is_list() { field.max_items } else { field.max_length });
         param.min = match (&param.kind, field.not_blank) {
@@ -248,20 +251,12 @@ impl Maker<'_> {
 
     /// Builds a parameter with its words.
     pub(super) fn described(&self, kind: Kind, name: &str, words: &Words, place: &str) -> Param {
-        let title = match &words.title {
-            Some(title) => title.clone(),
-            None => {
-                self.wordless.borrow_mut().push(format!("{}: {place}", self.action));
-                titled(name)
-            }
-        };
-        let description = match &words.description {
-            Some(description) => description.clone(),
-            None => format!("{}.", titled(name)),
-        };
-        let record = self.action.split('.').next().unwrap_or_default();
-        let record = record.replace("_v3", "").replace('_', " ");
-        let description = description.replace("{record}", &record);
+        let title = words.title.clone().unwrap_or_else(|| titled(name));
+        let description = words.description.clone().unwrap_or_else(|| {
+            self.wordless.borrow_mut().push(format!("{}: {place}", self.action));
+            format!("{title}.")
+        });
+        let description = description.replace("{record}", &self.noun);
         let mut param =
             Param::new(kind, keep_text(name), keep_text(&title), keep_text(&description));
         param.suggestions = keep_texts(&words.suggests);

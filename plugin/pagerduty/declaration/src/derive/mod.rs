@@ -30,7 +30,7 @@ pub struct Derived {
     pub resources: &'static [Resource],
     /// Contradictions with the facts or within the overlay. A node with problems is not built.
     pub problems: Vec<String>,
-    /// Fields whose title is only their name.
+    /// Fields that have no description of their own.
     pub wordless: Vec<String>,
     /// The operation of each action.
     pub operations: BTreeMap<String, String>,
@@ -69,8 +69,11 @@ pub fn derive(overlay: &Path) -> Derived {
                 problems.borrow_mut().push(problem);
                 continue;
             }
+            let record = words.name.split('.').next().unwrap_or_default();
+            let noun = resource.nouns.get(record).map(|noun| standard::split(noun).0.to_owned());
             let maker = Maker {
                 action: &words.name,
+                noun: noun.unwrap_or_else(|| record.replace('_', " ")),
                 words: [&words.fields, &resource.fields, &common.fields],
                 used: &used,
                 results: &common.results,

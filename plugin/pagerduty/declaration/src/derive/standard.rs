@@ -39,6 +39,8 @@ fn members(group: &Action) -> Vec<Action> {
         let mut action = group.clone();
         action.name = format!("{record}.{verb}");
         action.request = request(verb, &group.request);
+        action.title = action.titles.remove(verb).unwrap_or_default();
+        action.description = action.descriptions.remove(verb).unwrap_or_default();
         action.examples.extend(action.example.remove(verb));
         if verb == "delete" {
             action.record = None;
@@ -73,7 +75,9 @@ fn complete(action: &mut Action, resource: &Resource, common: &BTreeMap<String, 
         Some((verb, if verb == "list" { plural(noun) } else { noun.clone() }))
     });
     if let Some((record, verb)) = action.name.split_once('.') {
-        let has_record = ["list", "get", "create", "update"].contains(&verb);
+        let own = format!("{{{record}_id}}");
+        let is_own = action.request.ends_with(&own) && !action.request.starts_with("DELETE");
+        let has_record = is_own || ["list", "get", "create", "update"].contains(&verb);
         if has_record && action.record.is_none() && records::is_shared(record) {
             action.record = Some(record.to_owned());
         }
@@ -82,14 +86,23 @@ fn complete(action: &mut Action, resource: &Resource, common: &BTreeMap<String, 
         }
     }
     action.early_access |= resource.early_access;
+    let writes = !action.request.starts_with("GET ");
+    let to_existing = action.request.contains('{') || action.request.starts_with("PUT ");
+    if action.check.is_empty() && writes && to_existing {
+        action.check.clone_from(&resource.check);
+    }
     if let Some((verb, what)) = noun {
         let (title, description) = sentences(verb, &what);
+        // A title of its own determines the description.
         if action.title.is_empty() {
             action.title = title;
+            if action.description.is_empty() {
+                action.description = description;
+            }
         }
-        if action.description.is_empty() {
-            action.description = description;
-        }
+    }
+    if action.description.is_empty() {
+        action.description = of_title(&action.title);
     }
     if action.examples.is_empty() {
         action.examples.extend(example(action, resource, common));
@@ -109,12 +122,28 @@ fn sentences(verb: &str, what: &str) -> (String, String) {
     (format!("{} {what}", verbs.0), format!("{} {what}.{}", verbs.1, verbs.2))
 }
 
-/// The plural of a noun with its article: `a note on an incident` is `the notes on an incident`.
-fn plural(noun: &str) -> String {
+/// The description that follows from a title: `Enable an add-on` is `Enables an add-on.`
+fn of_title(title: &str) -> String {
+    match title.split_once(' ') {
+        None => String::new(),
+        Some(("List" | "Get", what)) => format!("Returns {what}."),
+        Some((verb, what)) if verb.ends_with(['s', 'x', 'h']) => format!("{verb}es {what}."),
+        Some((verb, what)) => format!("{verb}s {what}."),
+    }
+}
+
+/// A noun without its article, in front of the object that it belongs to: `note` and ` on an
+/// incident` for `a note on an incident`.
+pub(super) fn split(noun: &str) -> (&str, &str) {
     let noun = noun.strip_prefix("an ").or_else(|| noun.strip_prefix("a ")).unwrap_or(noun);
     let places = [" of ", " on ", " that "];
-    let split = places.iter().filter_map(|place| noun.find(place)).min();
-    let (head, rest) = noun.split_at(split.unwrap_or(noun.len()));
+    let place = places.iter().filter_map(|place| noun.find(place)).min();
+    noun.split_at(place.unwrap_or(noun.len()))
+}
+
+/// The plural of a noun with its article: `a note on an incident` is `the notes on an incident`.
+fn plural(noun: &str) -> String {
+    let (head, rest) = split(noun);
     let plural = match head.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o'])) {
         Some(stem) => format!("{stem}ies"),
         None if head.ends_with(['s', 'x']) => format!("{head}es"),

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 /// Words that every resource shares, and the order of the resources.
 #[derive(Debug, Default, Deserialize)]
@@ -36,13 +37,16 @@ pub(super) struct Resource {
     /// The noun for each kind of record, with its article: `a post on a status page`.
     #[serde(default)]
     pub(super) nouns: BTreeMap<String, String>,
+    /// How to check whether a write to an existing object took effect.
+    #[serde(default)]
+    pub(super) check: String,
     /// Whether PagerDuty may still change its operations, if only their text states so.
     #[serde(default)]
     pub(super) early_access: bool,
     /// Words for fields of this resource, by their place; see [`Words`].
     #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
-    #[serde(rename = "action")]
+    #[serde(rename = "action", deserialize_with = "named")]
     pub(super) actions: Vec<Action>,
 }
 
@@ -82,6 +86,8 @@ pub(super) struct Words {
     pub(super) hidden: Option<String>,
     /// Whether this form requires it although the API does not.
     pub(super) required: Option<bool>,
+    /// Whether this form accepts null, if that differs from the API.
+    pub(super) nullable: Option<bool>,
     /// How each value is sent: JSON in which `$` is the value.
     pub(super) send: Option<String>,
     /// Another type than in the facts, if that makes the form simpler.
@@ -104,7 +110,7 @@ pub(super) struct Action {
     /// Title in a menu; empty if it follows from the noun of the record.
     #[serde(default)]
     pub(super) title: String,
-    /// Description; empty if it follows from the noun of the record.
+    /// Description; empty if it follows from the noun of the record or from the title.
     #[serde(default)]
     pub(super) description: String,
     /// PagerDuty's page about it, if that is not the API reference.
@@ -153,11 +159,17 @@ pub(super) struct Action {
     #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
     /// Parameters that are not fields of the operation; the node's code reads them.
-    #[serde(default, rename = "parameter")]
+    #[serde(default, rename = "parameter", deserialize_with = "named")]
     pub(super) parameters: Vec<Parameter>,
     /// Examples. Without any, the IDs in the path form the example.
     #[serde(default)]
     pub(super) examples: Vec<Example>,
+    /// Titles of verbs of a group that do not follow from the noun.
+    #[serde(default)]
+    pub(super) titles: BTreeMap<String, String>,
+    /// Descriptions of verbs of a group that do not follow from the noun or the title.
+    #[serde(default)]
+    pub(super) descriptions: BTreeMap<String, String>,
     /// The example of a verb of a group.
     #[serde(default)]
     pub(super) example: BTreeMap<String, Example>,
@@ -188,17 +200,12 @@ pub(super) struct Parameter {
     pub(super) nullable: bool,
     pub(super) reference: Option<String>,
     pub(super) default: Option<toml::Value>,
-    #[serde(default)]
-    pub(super) suggests: Vec<String>,
     /// Place in the request: `?name`, `body.pointer`, or nowhere.
     pub(super) at: Option<String>,
     /// How each value is sent in the body.
     pub(super) send: Option<String>,
     /// Media type, if it is a file.
     pub(super) file: Option<String>,
-    /// Members of an object, or of each object of a list.
-    #[serde(default, rename = "member")]
-    pub(super) members: Vec<Parameter>,
 }
 
 /// Example parameters that can be run.
@@ -215,8 +222,21 @@ pub(super) struct Example {
 /// # Panics
 ///
 /// Panics if it cannot be read, which fails the build.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> T {
     let text = std::fs::read_to_string(path)
         .unwrap_or_else(|error| panic!("Cannot read `{}`: {error}", path.display()));
     toml::from_str(&text).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()))
+}
+
+/// Tables in the order of the file, each with its key as its name.
+fn named<'de, D: Deserializer<'de>, T: DeserializeOwned>(input: D) -> Result<Vec<T>, D::Error> {
+    let tables = toml::Table::deserialize(input)?.into_iter();
+    let with_name = tables.map(|(name, mut value)| {
+        let wrong = format!("`{name}`");
+        if let Some(table) = value.as_table_mut() {
+            table.insert("name".to_owned(), name.into());
+        }
+        value.try_into().map_err(|error| D::Error::custom(format!("{wrong}: {error}")))
+    });
+    with_name.collect()
 }
