@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::approval::{ApprovalsError, Disabled, GrantRequest};
+use crate::causes::chain;
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
@@ -30,22 +31,6 @@ impl fmt::Display for Error {
             false => write!(formatter, "{}", self.0),
         }
     }
-}
-
-/// An error and the errors that caused it, on one line. A cause whose text the line already contains
-/// is left out: some crates print their causes themselves.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl std::error::Error for Error {

@@ -8,6 +8,7 @@ pub mod audit;
 mod bindings;
 mod budget;
 mod cache;
+mod causes;
 mod clock;
 pub mod credential;
 mod deadline;
@@ -46,10 +47,11 @@ pub use approval::{
     Approval, Approvals, ApprovalsError, CredentialGrant, Disabled, FileApprovals, GrantRequest,
     MemoryApprovals, PluginName, ServerOrigin, Servers, Withheld,
 };
+pub use causes::chain;
 pub use clock::{Clock, Sleep, SystemClock};
 pub use digest::{Digest, DigestError};
 pub use egress::SendGate;
-pub use error::{Error, ErrorKind, chain};
+pub use error::{Error, ErrorKind};
 pub use execution::{
     CallContext, Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, ItemErrorKind,
     ItemOutcome, LogLevel, Observer, OptionsRequest, Outcome, OutputRecord, Silent,

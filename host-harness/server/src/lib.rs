@@ -62,5 +62,5 @@ pub use seal::ServerKeys;
 pub use secrets::{SecretRecord, SecretValue, Secrets};
 pub use server::{Server, ServerBuilder, ServerError, openapi};
 pub use telemetry::{Telemetry, TelemetryError};
-pub use tls::TlsFiles;
+pub use tls::{TlsError, TlsFiles};
 pub use token::{Policies, Policy, PolicySource, Role, TokenRecord, Tokens};

@@ -102,9 +102,12 @@ impl<'de> Deserialize<'de> for Json {
 pub struct Schema(Json);
 
 /// Why a text or a value is not a schema.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a JSON Schema: {0}")]
-pub struct SchemaError(String);
+#[derive(Debug, thiserror::Error)]
+#[error("not a JSON Schema: {problem}")]
+pub struct SchemaError {
+    problem: &'static str,
+    source: Option<serde_json::Error>,
+}
 
 impl Schema {
     /// The schema that every value satisfies.
@@ -127,7 +130,7 @@ impl Schema {
         if json.starts_with(b"{tf") {
             Ok(Self(json))
         } else {
-            Err(SchemaError("it is neither an object nor a Boolean".to_owned()))
+            Err(SchemaError { problem: "it is neither an object nor a Boolean", source: None })
         }
     }
 }
@@ -164,9 +167,11 @@ impl FromStr for Schema {
     type Err = SchemaError;
 
     fn from_str(text: &str) -> Result<Self, SchemaError> {
-        Self::checked(
-            text.parse().map_err(|error: serde_json::Error| SchemaError(error.to_string()))?,
-        )
+        let json = text.parse().map_err(|error| SchemaError {
+            problem: "it is not JSON",
+            source: Some(error),
+        });
+        Self::checked(json?)
     }
 }
 

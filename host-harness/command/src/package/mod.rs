@@ -11,6 +11,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
+use workflow_node_host::chain;
 use workflow_node_testing::package::{LARGEST_ARCHIVE, Package, PackageError};
 
 pub(crate) use args::{PackageArgs, SignerArgs, VerifyArgs};
@@ -73,5 +74,5 @@ fn refused(path: &Path, error: &PackageError) -> Failure {
         PackageError::Unsigned => "ask its author for a package that `harness package` has signed",
         _ => "get it again from its author",
     };
-    Failure::new(Exit::Plugin, name, format!("{file} is refused: {error}")).next(next)
+    Failure::new(Exit::Plugin, name, format!("{file} is refused: {}", chain(error))).next(next)
 }

@@ -142,14 +142,14 @@ pub enum CredentialError {
         reason: String,
     },
     /// A secret of it is kept elsewhere and cannot be read there now.
-    #[error("the secret `{secret}` of credential `{name}`: {reason}")]
+    #[error("the secret `{secret}` of credential `{name}` is not available")]
     Unreadable {
         /// Its name.
         name: String,
         /// Name of the secret.
         secret: String,
         /// The reason and the next step.
-        reason: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It cannot be refreshed.
     #[error("credential `{0}` cannot be refreshed")]

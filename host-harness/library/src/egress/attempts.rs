@@ -21,7 +21,7 @@ use super::waiting::{
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::budget::Charge;
 use crate::credential::CredentialError;
-use crate::error::chain;
+use crate::causes::chain;
 use crate::offload::Stop;
 use crate::transport::{
     AnswerRoom, SentMark, TransportError, TransportErrorKind, TransportRequest, TransportResponse,

@@ -18,7 +18,7 @@ use crate::audit::{AuditLog, Caller, Entry, Verdict};
 use crate::clock::Clock;
 use crate::description::Configuration;
 use crate::digest::Digest;
-use crate::error::chain;
+use crate::causes::chain;
 use crate::origin::OriginPattern;
 use crate::transport::{
     SentMark, Transport, TransportErrorKind, TransportRequest, TransportResponse,

@@ -59,8 +59,9 @@ impl Recording {
         let unordered = || JournalError::OtherExecution("its records are out of order".into());
         let start = match records.first() {
             None => return Err(JournalError::NotBegun),
-            Some(Record::Started(start)) => serde_json::from_str::<Start>(start)
-                .map_err(|error| JournalError::OtherExecution(format!("its call: {error}")))?,
+            Some(Record::Started(start)) => {
+                serde_json::from_str::<Start>(start).map_err(JournalError::Call)?
+            }
             Some(_) => return Err(unordered()),
         };
         let (mut items, mut portions) = (Vec::new(), Vec::<RecordedPortion>::new());

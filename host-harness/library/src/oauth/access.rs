@@ -15,7 +15,7 @@ use crate::credential::{
     Health, LastUse, Mode, Stored, ended, outcome_unknown,
 };
 use crate::description::Grant;
-use crate::error::chain;
+use crate::causes::chain;
 use crate::principal::Principal;
 
 /// Decides who may use which credential, and supplies it. Owns what it has last seen and reported.

@@ -5,7 +5,7 @@ use super::wire::{Refusal, RefusalKind};
 use crate::credential::{
     ConnectionKey, CredentialError, Health, Lease, LeaseChange, Stored, outcome_unknown,
 };
-use crate::error::chain;
+use crate::causes::chain;
 
 impl Renewer {
     /// Handles a refresh without new tokens.

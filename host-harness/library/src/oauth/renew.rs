@@ -29,7 +29,7 @@ use crate::credential::{
 };
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
-use crate::error::chain;
+use crate::causes::chain;
 
 /// How often a process looks whether another one has finished.
 const LOOKING: Duration = Duration::from_millis(40);
@@ -293,7 +293,7 @@ impl Renewer {
         let filled = self.backend.references.fill(name, secrets, Freshness::Refused).await;
         let (secrets, _) = filled.map_err(|error| Refusal {
             kind: RefusalKind::NotSent,
-            reason: error.to_string(),
+            reason: chain(&error),
             retry_after: None,
         })?;
         let wire = Wire {

@@ -13,6 +13,7 @@ use crate::approval::Approval;
 use crate::audit::{Caller, CredentialEvent, CredentialOperation};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::budget::ByteBudget;
+use crate::causes::chain;
 use crate::credential::{Credential, CredentialError, CredentialRequest, check_size};
 use crate::deadline::Deadline;
 use crate::description::{CredentialType, SlotUse};
@@ -260,7 +261,7 @@ impl Plugin {
             plugin: Some(self.digest.to_string()),
             actor: request.actor.clone(),
             workflow: request.workflow.clone(),
-            refused: refused.map(ToString::to_string),
+            refused: refused.map(|error| chain(error)),
         };
         self.shared.audit.credential(event).await;
     }

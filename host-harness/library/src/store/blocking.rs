@@ -8,7 +8,7 @@ use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
     HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
-use crate::error::chain;
+use crate::causes::chain;
 
 impl SqliteStore {
     async fn on_blocking_thread<T: Send + 'static>(

@@ -214,7 +214,7 @@ impl SealingKey {
 
 /// Random bytes from the system.
 pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), StoreError> {
-    SysRng.try_fill_bytes(bytes).map_err(|error| StoreError::Random(error.to_string().into()))
+    SysRng.try_fill_bytes(bytes).map_err(|error| StoreError::Random(error.into()))
 }
 
 #[cfg(test)]

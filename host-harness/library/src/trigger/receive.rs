@@ -12,7 +12,8 @@ use super::signature::{SignatureError, verify};
 use super::store::{Acceptance, TriggerStoreError};
 use super::subscription::{Delivered, StoredSubscription};
 use crate::description::{AnsweredBy, Trigger, Webhook};
-use crate::error::{Cause, Error, chain};
+use crate::causes::chain;
+use crate::error::{Cause, Error};
 use crate::plugin::{Plugin, TriggerReply};
 use crate::secret::Secret;
 

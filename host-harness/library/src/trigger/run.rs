@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::manage::{Triggers, refused};
 use super::store::{Pending, TriggerStoreError};
 use super::subscription::{Status, TriggerEvent};
-use crate::error::{Cause, Error, chain};
+use crate::causes::chain;
+use crate::error::{Cause, Error};
 use crate::execution::{ItemError, ItemErrorKind};
 use crate::plugin::Plugin;
 

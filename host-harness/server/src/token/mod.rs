@@ -132,7 +132,7 @@ impl Tokens {
                     return refused(format!("Cannot create the token: {problem}"));
                 }
                 let text = serde_json::to_string(policy)
-                    .map_err(|error| DatabaseError::Refused(error.to_string()))?;
+                    .map_err(DatabaseError::unwritable)?;
                 (None, Some(text))
             }
         };

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
-use workflow_node_host::{Digest, Secret};
+use workflow_node_host::{Digest, Secret, chain};
 
 use super::{
     AuthorKey, COMPONENT, LARGEST_CONTENT, LONGEST_NAME, MOST_FILES, Package, PackageError,
@@ -224,6 +224,21 @@ fn a_small_archive_that_unpacks_to_a_large_one_is_not_unpacked() {
     let bomb = bomb.finish().unwrap();
     assert!(bomb.len() < 1 << 20);
     assert!(refusal(&bomb).starts_with("The unpacked archive is larger than"));
+}
+
+#[test]
+fn what_cannot_be_read_is_linked_and_printed_once() {
+    let mut truncated = SIGNED.clone();
+    truncated.truncate(SIGNED.len() / 2);
+    let Err(error) = Package::read(&truncated) else { panic!("half an archive was read") };
+    assert_eq!(error.to_string(), "The archive cannot be unpacked");
+    let cause = std::error::Error::source(&error).expect("the cause is linked");
+    assert!(cause.is::<std::io::Error>(), "{cause:?}");
+    assert_eq!(chain(&error), format!("The archive cannot be unpacked: {cause}"));
+
+    let error = sbom::check(b"{").unwrap_err();
+    let cause = std::error::Error::source(&error).expect("the cause is linked");
+    assert_eq!(chain(&error), format!("it cannot be read as CycloneDX (JSON): {cause}"));
 }
 
 #[test]
