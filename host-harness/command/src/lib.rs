@@ -28,6 +28,7 @@ mod interrupt;
 mod keyring;
 mod logging;
 mod mcp;
+mod members;
 mod new;
 mod options;
 mod output;
