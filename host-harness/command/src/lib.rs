@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod approve;
+mod archive;
 mod check;
 mod cli;
 mod completions;

@@ -53,11 +53,7 @@ impl<'a> Members<'a> {
 
     /// When a field may be given and when it must be, as sentences; none if that is always the same.
     /// `quoted` writes names and values.
-    pub(crate) fn conditions(
-        &self,
-        field: &Field,
-        quoted: impl Fn(&str) -> String,
-    ) -> Vec<String> {
+    pub(crate) fn conditions(&self, field: &Field, quoted: impl Fn(&str) -> String) -> Vec<String> {
         let is_common = self.fields.iter().any(|one| one.name == field.name);
         let may_have = |variant: &Variant| match is_common {
             true => !variant.excluded.contains(&field.name),

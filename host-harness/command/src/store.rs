@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use workflow_node_host::{ReferenceLimits, chain};
 use workflow_node_host::credential::SecretReference;
 use workflow_node_host::store::{KeyKind, LazyStore, SqliteStore, StoreKey};
 use workflow_node_host::trigger::{MemoryTriggers, TriggerStore};
+use workflow_node_host::{ReferenceLimits, chain};
 
 use crate::exit::{Exit, Failure};
 use crate::keyring;

@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 
 use crate::approval::{ApprovalsError, Disabled, GrantRequest};
 use crate::causes::chain;
+use crate::crash::Crash;
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
-use crate::execution::{ItemError, ItemErrorKind};
+use crate::item::{ItemError, ItemErrorKind};
 use crate::journal::JournalError;
 use crate::near;
-use crate::plugin::Crash;
-use crate::trigger::TriggerStoreError;
+use crate::offload::OffloadError;
+use crate::subscription::TriggerStoreError;
 
 /// Why the host could not do something. If an item of an execution fails, that is an
 /// [`ItemError`](crate::ItemError) instead.
@@ -204,6 +205,12 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 impl From<JournalError> for Error {
     fn from(error: JournalError) -> Self {
         Cause::Journal(error).into()
+    }
+}
+
+impl From<OffloadError> for Error {
+    fn from(error: OffloadError) -> Self {
+        Self::internal(error)
     }
 }
 

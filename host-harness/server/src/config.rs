@@ -13,7 +13,7 @@ use workflow_node_host::credential::{Mode, SecretReference};
 use workflow_node_host::{Digest, Withheld};
 
 use crate::limits::ServerLimits;
-use crate::page::ProxyIdentity;
+use crate::session::ProxyIdentity;
 use crate::tls::TlsFiles;
 use crate::token::Policies;
 
@@ -226,9 +226,8 @@ impl Config {
             let value = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
             let table = match &mut table {
                 Some(table) => table,
-                None => table.insert(
-                    toml::from_str(&text).map_err(|error| form(Vec::new(), error.into()))?,
-                ),
+                None => table
+                    .insert(toml::from_str(&text).map_err(|error| form(Vec::new(), error.into()))?),
             };
             set(table, &member.to_ascii_lowercase(), value).map_err(refused)?;
             names.push(name.to_owned());

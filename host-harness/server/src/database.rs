@@ -282,9 +282,7 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    pub(crate) fn unwritable(
-        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unwritable(error.into())
     }
 }

@@ -19,12 +19,12 @@ use workflow_node_host::description::{CredentialType, Field, Grant};
 use workflow_node_host::oauth::{Actor, ConnectError, CredentialManager, NewConnection, Right};
 use workflow_node_host::{Plugin, Principal, Secret, chain};
 
-use crate::api::extract::{is_media_type, whole};
 use crate::connection::{
     Clicked, Connection, ConnectionStore, PendingConnections, Progress, Returned, Wanted,
     missing_secrets, random_text,
 };
 use crate::error::ApiError;
+use crate::extract::{is_media_type, whole};
 use crate::html::document;
 use crate::page::is_visitor;
 use crate::state::{Shared, State as Server};

@@ -21,13 +21,14 @@ use crate::database::{Database, DatabaseError, ServerLock, now};
 use crate::drift::Applied;
 use crate::error::ApiError;
 use crate::execution::{Executions, Kept};
-use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::listen::{Connections, Listener};
 use crate::metrics::Metrics;
-use crate::page::{ProxyIdentity, Runs, Sessions};
+use crate::origins::Origins;
+use crate::page::Runs;
 use crate::seal::ServerKeys;
 use crate::secrets::Secrets;
+use crate::session::{ProxyIdentity, Sessions};
 use crate::state::{Shared, State};
 use crate::subscription::{
     MakeTransport, Parts as SubscriptionParts, SubscriptionStore, Subscriptions,
@@ -263,8 +264,7 @@ impl ServerBuilder {
         let digests =
             plugins.iter().map(|(name, plugin)| (name.clone(), plugin.digest().to_string()));
         let applied = Applied { policies: self.policies.clone(), plugins: digests.collect() };
-        let applied = serde_json::to_string(&applied)
-            .map_err(DatabaseError::unwritable)?;
+        let applied = serde_json::to_string(&applied).map_err(DatabaseError::unwritable)?;
         self.database.note_configuration(&applied)?;
         let metrics = Metrics::new();
         let limits = self.limits;
@@ -382,7 +382,9 @@ async fn prune(
         let (of_audit, limits) = (database.clone(), limits.clone());
         match tokio::task::spawn_blocking(move || crate::audit::prune(&of_audit, &limits)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(error = chain(&error), "old entries of the audit record stay"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = chain(&error), "old entries of the audit record stay")
+            }
             Err(error) => tracing::error!(%error, "old entries of the audit record stay"),
         }
         let of_page = sessions.clone();

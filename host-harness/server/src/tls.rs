@@ -49,10 +49,7 @@ impl TlsFiles {
     }
 
     /// Certified key from the files, and a digest of their contents.
-    fn certified(
-        &self,
-        provider: &CryptoProvider,
-    ) -> Result<(CertifiedKey, [u8; 32]), TlsError> {
+    fn certified(&self, provider: &CryptoProvider) -> Result<(CertifiedKey, [u8; 32]), TlsError> {
         let certificate = std::fs::read(&self.certificate);
         let certificate = certificate.map_err(|error| wrong(&self.certificate, error))?;
         let key = std::fs::read(&self.key).map_err(|error| wrong(&self.key, error))?;

@@ -25,7 +25,13 @@ pub struct FileError {
 impl FileError {
     /// An error about a whole file.
     pub fn new(path: &Path, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line: None, message: message.into(), next: None, source: None }
+        Self {
+            path: path.to_owned(),
+            line: None,
+            message: message.into(),
+            next: None,
+            source: None,
+        }
     }
 
     /// Adds what to do.
@@ -37,10 +43,7 @@ impl FileError {
 
     /// Links the error that caused it.
     #[must_use]
-    pub fn because(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }

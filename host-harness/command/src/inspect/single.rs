@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use workflow_node_host::Plugin;
-use workflow_node_host::description::{
-    Action, CredentialType, Form, Node, SlotUse, Trigger, Variant,
-};
+use workflow_node_host::description::{Action, CredentialType, Form, Node, SlotUse, Trigger};
 
 use super::overview::actions_table;
 use super::{Named, example_command};

@@ -73,7 +73,9 @@ fn registry(args: &RegistryArgs) -> Result<Registry, Failure> {
 fn failed(error: RegistryError) -> Failure {
     let message = chain(&error);
     match error {
-        RegistryError::Name(..) | RegistryError::Reference { .. } => Failure::input("registry", message),
+        RegistryError::Name(..) | RegistryError::Reference { .. } => {
+            Failure::input("registry", message)
+        }
         RegistryError::Certificates => Failure::input("ca-file", message),
         RegistryError::Other(..) | RegistryError::Package(_) => {
             Failure::new(Exit::Plugin, "package", message)

@@ -10,8 +10,9 @@ use workflow_node_testing::check;
 use workflow_node_testing::package::{self, CHECKS, COMPONENT, Package, REFERENCE, SBOM, sbom};
 
 use super::args::WriteArgs;
+use super::keys;
 use super::verify::contents;
-use super::{keys, read_if_archive, refused};
+use crate::archive::{read_if_archive, refused};
 use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::installed::Installed;
@@ -110,7 +111,9 @@ fn bill(args: &WriteArgs, component: &Path) -> Result<Bill, Failure> {
             let failure = Failure::input("sbom", message);
             Err(match args.manifest_path {
                 Some(_) => failure,
-                None => failure.next("repair the project, or pass a bill of materials: --sbom FILE"),
+                None => {
+                    failure.next("repair the project, or pass a bill of materials: --sbom FILE")
+                }
             })
         }
     }

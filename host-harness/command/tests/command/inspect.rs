@@ -119,11 +119,8 @@ fn a_member_states_when_it_may_be_given_as_on_the_reference_pages() {
         let page = std::fs::read_to_string(out.join(page)).unwrap();
         let (_, page) = page.split_once(&format!("\n`{action}`\n")).expect(action);
         let page = page.split("\n## ").next().unwrap_or_default().replace('`', "");
-        let conditions: Vec<&str> = page
-            .split("Only if ")
-            .skip(1)
-            .filter_map(|rest| rest.split(" |").next())
-            .collect();
+        let conditions: Vec<&str> =
+            page.split("Only if ").skip(1).filter_map(|rest| rest.split(" |").next()).collect();
         assert!(conditions.len() > 1, "{page}");
         for condition in conditions {
             assert!(shown.contains(&format!("Only if {condition}")), "{condition}\n{shown}");

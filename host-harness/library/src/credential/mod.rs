@@ -1,6 +1,7 @@
 //! Credentials as the host uses them, where it gets them from, and how they are kept.
 
 pub(crate) mod reference;
+pub(crate) mod rights;
 mod size;
 mod status;
 mod store;
@@ -77,6 +78,9 @@ pub struct CredentialRequest {
     /// without renewal.
     pub offline: bool,
 }
+
+/// The action under which a credential is proved.
+pub(crate) const TEST: &str = "credential.test";
 
 /// Why a credential cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -80,9 +80,7 @@ impl JournalKey {
 }
 
 fn fill_random(bytes: &mut [u8]) -> Result<(), JournalError> {
-    SysRng
-        .try_fill_bytes(bytes)
-        .map_err(|error| JournalError::Io(std::io::Error::other(error)))
+    SysRng.try_fill_bytes(bytes).map_err(|error| JournalError::Io(std::io::Error::other(error)))
 }
 
 fn cipher(key: &[u8; KEY]) -> XChaCha20Poly1305 {

@@ -10,11 +10,11 @@ use super::manage::{Actor, CredentialEnded, permit_management};
 use super::renew::caller;
 use super::wire::Wire;
 use crate::audit::CredentialOperation;
+use crate::causes::chain;
 use crate::credential::reference::Freshness;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, Dependant, Health, Stored,
 };
-use crate::causes::chain;
 use crate::plugin::Plugin;
 
 /// Result of revoking a token when its credential was disconnected.

@@ -174,7 +174,7 @@ impl SealingKey {
         let tag = self
             .cipher()
             .encrypt_in_place_detached(XNonce::from_slice(&nonce), &binding.0, &mut content)
-            .map_err(StoreError::unwritable)?;
+            .map_err(|_| StoreError::unwritable("it cannot be sealed"))?;
         Ok([&nonce[..], &content[..], &tag[..]].concat())
     }
 

@@ -79,9 +79,8 @@ impl Deliver {
                 .set_scheme(to.scheme())
                 .and_then(|()| url.set_host(to.host_str()).map_err(drop))
                 .and_then(|()| url.set_port(to.port()));
-            moved.map_err(|()| {
-                DeliverError::new(format!("`{url}` cannot be delivered to {to}"))
-            })?;
+            moved
+                .map_err(|()| DeliverError::new(format!("`{url}` cannot be delivered to {to}")))?;
         }
         let is_loopback = match url.host() {
             Some(url::Host::Ipv4(address)) => address.is_loopback(),

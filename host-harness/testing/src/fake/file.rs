@@ -268,8 +268,11 @@ impl Reader<'_> {
             ));
         }
         let template = path.parse::<PathTemplate>().map_err(|error| {
-            fail("invalid path".to_owned(), "write placeholders as whole segments, e.g. /items/{id}")
-                .because(error)
+            fail(
+                "invalid path".to_owned(),
+                "write placeholders as whole segments, e.g. /items/{id}",
+            )
+            .because(error)
         })?;
         let captures: Vec<(usize, String)> = path
             .split('/')

@@ -84,8 +84,7 @@ fn findings(of: impl Fn(&str) -> Vec<String>) -> Vec<String> {
 
 #[test]
 fn errors_do_not_print_their_sources() {
-    let found =
-        findings(|text| printed_sources(text).into_iter().map(str::to_owned).collect());
+    let found = findings(|text| printed_sources(text).into_iter().map(str::to_owned).collect());
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
