@@ -1,19 +1,21 @@
 //! Prints an error with the errors that caused it.
 
-/// An error and the errors that caused it, on one line. A cause whose text the line already contains
-/// is left out: some crates print their causes themselves.
+/// An error and the errors that caused it, on one line, each part once: some crates print their causes
+/// themselves, or repeat the message of an error in its cause.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut parts = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
+        let text = cause.to_string();
+        let is_repeated = parts.iter().any(|part| part.contains(&text));
+        match parts.last_mut() {
+            _ if is_repeated => {}
+            Some(last) if text.contains(&**last) => *last = text,
+            _ => parts.push(text),
         }
         source = cause.source();
     }
-    text
+    parts.join(": ")
 }
 
 #[cfg(test)]
@@ -43,5 +45,6 @@ mod tests {
         assert_eq!(chain(&One("Cannot read a.toml", None)), "Cannot read a.toml");
         assert_eq!(of("Cannot read a.toml", "not found"), "Cannot read a.toml: not found");
         assert_eq!(of("no response: reset", "reset"), "no response: reset");
+        assert_eq!(of("not a database", "code 26: not a database"), "code 26: not a database");
     }
 }

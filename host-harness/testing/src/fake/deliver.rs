@@ -157,7 +157,7 @@ mod tests {
         assert!(cause.is::<TransportError>(), "{cause:?}");
         assert_eq!(chain(&error), format!("no response: {cause}"));
 
-        let error = deliver.one(&delivery("hook")).await.expect_err("it is no URL");
+        let error = deliver.one(&delivery("hook")).await.expect_err("a path is not a URL");
         let cause = std::error::Error::source(&error).expect("the cause is linked").to_string();
         assert_eq!(chain(&error), format!("`hook` is not a URL: {cause}"));
     }

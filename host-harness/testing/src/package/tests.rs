@@ -227,7 +227,7 @@ fn a_small_archive_that_unpacks_to_a_large_one_is_not_unpacked() {
 }
 
 #[test]
-fn what_cannot_be_read_is_linked_and_printed_once() {
+fn the_cause_of_an_unreadable_archive_is_linked_and_printed_once() {
     let mut truncated = SIGNED.clone();
     truncated.truncate(SIGNED.len() / 2);
     let Err(error) = Package::read(&truncated) else { panic!("half an archive was read") };
