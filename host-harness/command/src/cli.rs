@@ -12,6 +12,7 @@ use crate::config::ConfigCommand;
 use crate::credential::args::CredentialCommand;
 use crate::data::DataCommand;
 use crate::diff::DiffArgs;
+use crate::docs::DocsArgs;
 use crate::fake::FakeArgs;
 use crate::flags::{Common, Format, Network, Report};
 use crate::mcp::McpArgs;
@@ -174,25 +175,6 @@ pub(crate) struct InspectArgs {
     /// Print the limits of plugins and of the host with unit, default, and reason
     #[arg(long, conflicts_with_all = ["plugin", "name"])]
     pub(crate) limits: bool,
-    /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Report,
-}
-
-#[derive(Args)]
-#[command(after_help = "Examples:
-  harness docs node.wasm --out docs/reference
-  harness docs node.wasm --out docs/reference --check     in CI: fails if a page is stale")]
-pub(crate) struct DocsArgs {
-    /// Component (.wasm file)
-    pub(crate) plugin: PathBuf,
-    /// Directory for the pages. Created if it does not exist. Stale generated pages are removed;
-    /// other files are not changed
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// Write nothing. List stale pages, and fail if there are any
-    #[arg(long)]
-    pub(crate) check: bool,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Report,

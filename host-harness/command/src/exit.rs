@@ -124,7 +124,7 @@ impl Failure {
 
     /// Why a file that an author has written cannot be used.
     pub(crate) fn file(error: &FileError) -> Self {
-        let mut failure = Self::input("file", error.to_string());
+        let mut failure = Self::input("file", chain(error));
         failure.next.clone_from(&error.next);
         failure
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use url::Url;
-use workflow_node_host::Origin;
+use workflow_node_host::{Origin, chain};
 use workflow_node_testing::fake::{Certificates, Deliver, EXAMPLE, Fake, SCHEMA, Served, Server};
 
 use crate::exit::{Exit, Failure, shell};
@@ -70,10 +70,10 @@ pub(crate) async fn run(args: FakeArgs) -> Result<Exit, Failure> {
     let deliver = Deliver::new(args.deliver_to.clone(), move |url, sent| {
         let line = match (is_text, sent) {
             (true, Ok(status)) => format!("webhook to {url}: {status}"),
-            (true, Err(error)) => format!("webhook to {url}: not delivered: {error}"),
+            (true, Err(error)) => format!("webhook to {url}: not delivered: {}", chain(error)),
             (false, Ok(status)) => json!({ "webhook": url, "status": status }).to_string(),
             (false, Err(error)) => {
-                json!({ "webhook": url, "status": null, "error": error.to_string() }).to_string()
+                json!({ "webhook": url, "status": null, "error": chain(error) }).to_string()
             }
         };
         // Nobody may be reading any more; the fake goes on.

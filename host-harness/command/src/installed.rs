@@ -55,7 +55,7 @@ impl Installed {
         if !named.is_file() {
             return self.installed(named).map(|component| (component, None));
         }
-        let Some((_, package)) = crate::package::read_if_archive(named)? else {
+        let Some((_, package)) = crate::archive::read_if_archive(named)? else {
             return Ok((named.to_owned(), None));
         };
         let digest = package.manifest().component;

@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod approve;
+mod archive;
 mod check;
 mod cli;
 mod completions;
@@ -28,6 +29,7 @@ mod interrupt;
 mod keyring;
 mod logging;
 mod mcp;
+mod members;
 mod new;
 mod options;
 mod output;

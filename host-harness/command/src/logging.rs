@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use workflow_node_host::chain;
 use workflow_node_server::Telemetry;
 
 use crate::exit::Failure;
@@ -58,7 +59,7 @@ pub(crate) fn serve(verbose: u8, format: LogFormat) -> Result<Option<Telemetry>,
         _ => "info,workflow_node=trace,workflow_node_host=trace,workflow_node_server=trace",
     };
     let telemetry = Telemetry::from_environment()
-        .map_err(|error| Failure::input("telemetry", error.to_string()))?;
+        .map_err(|error| Failure::input("telemetry", chain(&error)))?;
     let layer = tracing_subscriber::fmt::layer().with_ansi(false);
     let log = match format {
         LogFormat::Text => layer.with_writer(|| Harmless(io::stderr())).boxed(),

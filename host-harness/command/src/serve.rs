@@ -289,7 +289,9 @@ impl From<ConfigError> for Failure {
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let exit = match &error {
-            DatabaseError::Refused(_) | DatabaseError::InUse { .. } => Exit::Input,
+            DatabaseError::Refused(_)
+            | DatabaseError::Backup { .. }
+            | DatabaseError::InUse { .. } => Exit::Input,
             _ => Exit::Internal,
         };
         Self::new(exit, "server-database", chain(&error))

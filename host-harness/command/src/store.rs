@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use workflow_node_host::ReferenceLimits;
 use workflow_node_host::credential::SecretReference;
 use workflow_node_host::store::{KeyKind, LazyStore, SqliteStore, StoreKey};
 use workflow_node_host::trigger::{MemoryTriggers, TriggerStore};
+use workflow_node_host::{ReferenceLimits, chain};
 
 use crate::exit::{Exit, Failure};
 use crate::keyring;
@@ -92,7 +92,7 @@ fn referred(reference: &SecretReference) -> Result<StoreKey, Failure> {
     }
     let read = reference
         .read(&ReferenceLimits::default())
-        .map_err(|error| failed(format!("Cannot open the credential store: {error}")))?;
+        .map_err(|error| failed(format!("Cannot open the credential store: {}", chain(&error))))?;
     StoreKey::from_text(read.expose()).map_err(|error| {
         failed(error.to_string().replace("the text", "what --key-reference names"))
     })

@@ -6,14 +6,16 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::approval::{ApprovalsError, Disabled, GrantRequest};
+use crate::causes::chain;
+use crate::crash::Crash;
 use crate::credential::CredentialError;
 use crate::description::{DescriptionError, FieldProblem};
 use crate::digest::Digest;
-use crate::execution::{ItemError, ItemErrorKind};
+use crate::item::{ItemError, ItemErrorKind};
 use crate::journal::JournalError;
 use crate::near;
-use crate::plugin::Crash;
-use crate::trigger::TriggerStoreError;
+use crate::offload::OffloadError;
+use crate::subscription::TriggerStoreError;
 
 /// Why the host could not do something. If an item of an execution fails, that is an
 /// [`ItemError`](crate::ItemError) instead.
@@ -30,22 +32,6 @@ impl fmt::Display for Error {
             false => write!(formatter, "{}", self.0),
         }
     }
-}
-
-/// An error and the errors that caused it, on one line. A cause whose text the line already contains
-/// is left out: some crates print their causes themselves.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl std::error::Error for Error {
@@ -219,6 +205,12 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 impl From<JournalError> for Error {
     fn from(error: JournalError) -> Self {
         Cause::Journal(error).into()
+    }
+}
+
+impl From<OffloadError> for Error {
+    fn from(error: OffloadError) -> Self {
+        Self::internal(error)
     }
 }
 

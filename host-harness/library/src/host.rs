@@ -3,142 +3,45 @@
 mod builder;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, WasmFeatures};
-use wasmtime_wasi::{WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
+use wasmtime::component::Component;
 
-use crate::approval::{Approvals, GrantRequest};
-use crate::audit::AuditLog;
-use crate::budget::ByteBudget;
-use crate::cache::{Cache, Documents};
-use crate::clock::Clock;
-use crate::credential::CredentialSource;
+use crate::approval::GrantRequest;
+use crate::cache::Documents;
 use crate::description::Description;
 use crate::digest::Digest;
-use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::error::{Cause, Error};
-use crate::imports::{WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written};
-use crate::inspection::{FEATURES, Surface, inspect};
+use crate::guest::Linked;
+use crate::inspection::{Surface, inspect};
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
-use crate::journal::Journals;
-use crate::limits::{Limits, ProcessLimits, TriggerLimits};
+use crate::limits::{Limits, ProcessLimits};
 use crate::oauth::CredentialManager;
-use crate::offload::{Offload, Stop};
+use crate::offload::Stop;
 #[cfg(target_os = "linux")]
 use crate::plugin::Program;
-use crate::plugin::{Guest, Linked, Plugin};
-use crate::transport::Transport;
+use crate::plugin::{Guest, Plugin};
+use crate::shared::{CallState, Shared};
 use crate::trigger::Triggers;
 
 pub use builder::HostBuilder;
 #[cfg(feature = "memory-hook")]
 pub use builder::MemoryCreator;
 
-/// Stack of a guest, in bytes.
-const WASM_STACK: usize = 512 * 1024;
-/// Stack of a fiber: the guest's, and room for host functions at its edge.
-const ASYNC_STACK: usize = WASM_STACK + 1024 * 1024;
-
-/// How components are compiled and run, in whichever process.
-pub(crate) fn engine_config() -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_features(WasmFeatures::all(), false)
-        .wasm_features(FEATURES, true)
-        .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(ASYNC_STACK)
-        // Frames tell an author where a guest trapped. Core dumps, which would hold its memory,
-        // are not compiled in.
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
-    config
-}
-
 /// Loads plugins. Cheap to clone.
 #[derive(Clone)]
 pub struct Host {
-    pub(crate) shared: Arc<Shared>,
-}
-
-/// State that all plugins of a host share.
-pub(crate) struct Shared {
-    pub(crate) engine: Engine,
-    pub(crate) linker: Linker<CallState>,
-    cache: Option<Cache>,
-    pub(crate) limits: Limits,
-    pub(crate) trigger_limits: TriggerLimits,
-    pub(crate) process_limits: ProcessLimits,
-    pub(crate) held: Arc<ByteBudget>,
-    pub(crate) heavy: Offload,
-    /// Permits to compute for longer than a tick; made when the first guest runs.
-    computing: OnceLock<Arc<Semaphore>>,
-    pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) credentials: Arc<dyn CredentialSource>,
+    shared: Arc<Shared>,
     manager: Option<CredentialManager>,
     triggers: Option<Triggers>,
-    pub(crate) approvals: Arc<dyn Approvals>,
-    pub(crate) audit: AuditLog,
-    pub(crate) journals: Option<Journals>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) pacing: Arc<Pacing>,
-    pub(crate) handles: Arc<Handles>,
-    pub(crate) echoes: Arc<EchoFilters>,
-    pub(crate) development: bool,
-    /// Whether components that are not approved are compiled and run in this process.
-    loads_unapproved: bool,
-    #[cfg(target_os = "linux")]
-    pub(crate) workers: Option<Arc<Workers>>,
 }
 
-/// The state of a store for one call.
-pub(crate) struct CallState {
-    pub(crate) node: WorkflowNodeCtx,
-    pub(crate) wasi: WasiState,
-    pub(crate) written: Written,
-    pub(crate) memory: crate::plugin::MemoryLimit,
-}
-
-impl WorkflowNodeView for CallState {
-    fn workflow_node(&mut self) -> WorkflowNodeCtxView<'_> {
-        WorkflowNodeCtxView { ctx: &mut self.node }
-    }
-}
-
-impl WasiView for CallState {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.view()
-    }
-}
-
-impl WasiHttpView for CallState {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        self.wasi.http_view()
-    }
-}
-
-impl Shared {
-    /// Permits to compute for longer than a tick: one fewer than the executor has threads, so that
-    /// guests that compute leave one for everything else.
-    pub(crate) fn computing(&self) -> Arc<Semaphore> {
-        let permits = || {
-            let threads = Handle::try_current().map_or(1, |handle| handle.metrics().num_workers());
-            Arc::new(Semaphore::new(threads.saturating_sub(1).max(1)))
-        };
-        self.computing.get_or_init(permits).clone()
-    }
-
-    /// A component that was compiled before, with its description. Takes time.
-    fn cached(&self, digest: &Digest) -> Option<(Component, Surface, Description)> {
-        let (component, documents) = self.cache.as_ref()?.load(&self.engine, digest)?;
-        let description = read_cached(digest, &documents)?;
-        Some((component, documents.surface, description))
-    }
+/// A component that was compiled before, with its description. Takes time.
+fn cached(shared: &Shared, digest: &Digest) -> Option<(Component, Surface, Description)> {
+    let (component, documents) = shared.cache.as_ref()?.load(&shared.engine, digest)?;
+    let description = read_cached(digest, &documents)?;
+    Some((component, documents.surface, description))
 }
 
 /// The description in the cache, if this version can read it.
@@ -173,7 +76,7 @@ impl Host {
     ///
     /// When the host was built without a [credential store](HostBuilder::credential_store).
     pub fn credentials(&self) -> Result<&CredentialManager, Error> {
-        self.shared.manager.as_ref().ok_or_else(|| {
+        self.manager.as_ref().ok_or_else(|| {
             let problem = "Cannot manage credentials: this host was built without a credential \
                            store. Call `HostBuilder::credential_store`";
             Cause::Setup(problem.to_owned()).into()
@@ -186,7 +89,7 @@ impl Host {
     ///
     /// When the host was built without a [trigger store](HostBuilder::trigger_store).
     pub fn triggers(&self) -> Result<&Triggers, Error> {
-        self.shared.triggers.as_ref().ok_or_else(|| {
+        self.triggers.as_ref().ok_or_else(|| {
             let problem = "Cannot use triggers: this host was built without a trigger store. Call \
                            `HostBuilder::trigger_store`";
             Cause::Setup(problem.to_owned()).into()
@@ -241,7 +144,7 @@ impl Host {
         if self.shared.cache.is_some() {
             let shared = self.shared.clone();
             if let Some((component, surface, description)) =
-                heavy.run(move |_| shared.cached(&digest)).await?
+                heavy.run(move |_| cached(&shared, &digest)).await?
             {
                 let linked = self.link(&component, &surface)?;
                 return Ok(self.plugin(digest, surface, Guest::Local(linked), description));

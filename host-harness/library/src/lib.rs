@@ -8,14 +8,19 @@ pub mod audit;
 mod bindings;
 mod budget;
 mod cache;
+mod causes;
 mod clock;
+mod crash;
 pub mod credential;
 mod deadline;
 pub mod description;
 mod digest;
 mod egress;
+mod engine;
 mod error;
 mod execution;
+mod guest;
+mod handle;
 mod host;
 #[cfg(feature = "linker")]
 pub mod imports;
@@ -24,20 +29,28 @@ pub mod imports;
 mod imports;
 mod inspection;
 mod isolation;
+mod item;
 pub mod journal;
 mod json;
 mod limits;
 mod names;
 mod near;
 pub mod oauth;
+mod observer;
 mod offload;
 mod origin;
 mod plugin;
 mod principal;
 mod redaction;
+mod request;
+mod reserved;
+mod results;
 mod secret;
+mod shared;
 #[cfg(feature = "store")]
 pub mod store;
+mod subscription;
+mod text;
 mod ticker;
 pub mod transport;
 pub mod trigger;
@@ -46,13 +59,14 @@ pub use approval::{
     Approval, Approvals, ApprovalsError, CredentialGrant, Disabled, FileApprovals, GrantRequest,
     MemoryApprovals, PluginName, ServerOrigin, Servers, Withheld,
 };
+pub use causes::chain;
 pub use clock::{Clock, Sleep, SystemClock};
+pub use crash::Crash;
 pub use digest::{Digest, DigestError};
 pub use egress::SendGate;
-pub use error::{Error, ErrorKind, chain};
+pub use error::{Error, ErrorKind};
 pub use execution::{
-    CallContext, Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, ItemErrorKind,
-    ItemOutcome, LogLevel, Observer, OptionsRequest, Outcome, OutputRecord, Silent,
+    CallContext, Execution, ExecutionEnd, ExecutionEvent, ItemOutcome, OptionsRequest, Outcome,
 };
 #[cfg(feature = "memory-hook")]
 pub use host::MemoryCreator;
@@ -61,13 +75,15 @@ pub use inspection::Surface;
 #[cfg(target_os = "linux")]
 pub use isolation::worker;
 pub use isolation::{Isolation, WorkerCommand};
+pub use item::{ItemError, ItemErrorKind, OutputRecord};
 pub use limits::{
     ConnectionLimits, JournalLimits, LimitDescription, Limits, ProcessLimits, ReferenceLimits,
     TriggerLimits, WorkerLimits,
 };
 pub use near::near;
+pub use observer::{Exchange, LogLevel, Observer, Silent};
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
-pub use plugin::{Crash, ExecutionStream, Plugin, Replay, Resume};
+pub use plugin::{ExecutionStream, Plugin, Replay, Resume};
 pub use principal::{Principal, Tenant, User};
 pub use redaction::Redaction;
 pub use secret::Secret;

@@ -4,9 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
+use tokio::task::JoinError;
 
-use crate::error::Error;
+/// Why work was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OffloadError {
+    #[error("the host is ending")]
+    Ending(#[from] AcquireError),
+    #[error("work on untrusted data was interrupted")]
+    Interrupted(#[from] JoinError),
+}
 
 /// A turn at the host's threads for heavy work.
 #[derive(Clone)]
@@ -33,12 +41,9 @@ impl Offload {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Stop) -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let turn = async |semaphore: &Arc<Semaphore>| {
-            semaphore.clone().acquire_owned().await.map_err(Error::internal)
-        };
-        let own = turn(&self.own).await?;
-        let process = turn(&self.process).await?;
+    ) -> Result<T, OffloadError> {
+        let own = self.own.clone().acquire_owned().await?;
+        let process = self.process.clone().acquire_owned().await?;
         let stop = Stop::default();
         let _stops = StopsWhenDropped(stop.clone());
         let done = tokio::task::spawn_blocking(move || {
@@ -46,7 +51,7 @@ impl Offload {
             let _turns = (own, process);
             work(&stop)
         });
-        done.await.map_err(Error::internal)
+        Ok(done.await?)
     }
 }
 

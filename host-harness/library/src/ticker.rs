@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-use crate::error::{Cause, Error};
-
 /// How often the engine looks whether a guest has computed long enough.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
@@ -16,11 +14,11 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// # Errors
 ///
 /// When the thread cannot be started.
-pub(crate) fn start(engine: &Engine) -> Result<(), Error> {
+pub(crate) fn start(engine: &Engine) -> std::io::Result<()> {
     start_with(engine, Builder::new())
 }
 
-fn start_with(engine: &Engine, thread: Builder) -> Result<(), Error> {
+fn start_with(engine: &Engine, thread: Builder) -> std::io::Result<()> {
     let engine = engine.weak();
     let spawned = thread.name("workflow-node-tick".into()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
@@ -29,18 +27,20 @@ fn start_with(engine: &Engine, thread: Builder) -> Result<(), Error> {
             std::thread::sleep(TICK);
         }
     });
-    spawned.map(|_| ()).map_err(|error| Cause::Ticker(error).into())
+    spawned.map(|_| ())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Cause, Error};
 
     #[test]
     fn a_ticker_whose_thread_cannot_be_started_is_an_error_that_says_so() {
         // More than the address space holds.
         let thread = Builder::new().stack_size(1 << 60);
-        let error = start_with(&Engine::default(), thread).unwrap_err();
+        let error = start_with(&Engine::default(), thread).map_err(Cause::Ticker);
+        let error = Error::from(error.unwrap_err());
         let text = error.to_string();
         assert!(text.contains("Cannot start the thread that interrupts plugins"), "{text}");
     }

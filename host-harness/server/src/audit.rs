@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use workflow_node_host::Principal;
+use workflow_node_host::{Principal, chain};
 
 use crate::database::{Database, DatabaseError, now};
 use crate::limits::ServerLimits;
@@ -115,7 +115,8 @@ async fn write(database: Database, mut all: mpsc::Receiver<AuditEntry>, stop: Ca
             match written {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "entries of the audit record are in the log only")
+                    let error = chain(&error);
+                    tracing::error!(error, "entries of the audit record are in the log only")
                 }
                 Err(error) => {
                     tracing::error!(%error, "entries of the audit record are in the log only")

@@ -13,7 +13,7 @@ use workflow_node_host::credential::{Mode, SecretReference};
 use workflow_node_host::{Digest, Withheld};
 
 use crate::limits::ServerLimits;
-use crate::page::ProxyIdentity;
+use crate::session::ProxyIdentity;
 use crate::tls::TlsFiles;
 use crate::token::Policies;
 
@@ -144,6 +144,23 @@ pub enum ConfigError {
         /// Description of the problem.
         problem: String,
     },
+    /// The file, or a variable that replaces a member of it, cannot be read as a configuration.
+    #[error("Cannot use the configuration file {}{}", path.display(), with(.variables))]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// Variables of the environment that replace members.
+        variables: Vec<String>,
+        /// What is wrong, and where.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn with(variables: &[String]) -> String {
+    match variables {
+        [] => String::new(),
+        names => format!(" with the variables {}", names.join(", ")),
+    }
 }
 
 /// Sets a member of a table, or of a table in it.
@@ -193,7 +210,13 @@ impl Config {
         let text = text.unwrap_or_default();
         let invalid = |problem| ConfigError::Invalid { path: path.to_owned(), problem };
         // An error of the file alone names its line.
-        let mut config: Self = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        let form = |variables: Vec<String>, source| ConfigError::Form {
+            path: path.to_owned(),
+            variables,
+            source,
+        };
+        let mut config: Self =
+            toml::from_str(&text).map_err(|error| form(Vec::new(), error.into()))?;
         let mut table: Option<toml::Table> = None;
         let mut names = Vec::new();
         for (name, value) in variables {
@@ -203,18 +226,14 @@ impl Config {
             let value = value.to_str().ok_or_else(|| refused("it is not UTF-8".to_owned()))?;
             let table = match &mut table {
                 Some(table) => table,
-                None => {
-                    table.insert(toml::from_str(&text).map_err(|error| invalid(error.to_string()))?)
-                }
+                None => table
+                    .insert(toml::from_str(&text).map_err(|error| form(Vec::new(), error.into()))?),
             };
             set(table, &member.to_ascii_lowercase(), value).map_err(refused)?;
             names.push(name.to_owned());
         }
         if let Some(table) = table {
-            config = table.try_into().map_err(|error: toml::de::Error| {
-                let names = names.join(", ");
-                invalid(format!("with the variables {names}: {}", error.to_string().trim_end()))
-            })?;
+            config = table.try_into().map_err(|error| form(names, error.into()))?;
         }
         for (name, policy) in &config.policies {
             if let Some(problem) = policy.problem() {
@@ -231,7 +250,7 @@ impl Config {
                 let absolute = std::path::absolute(path).map_err(failed)?;
                 *file = absolute.with_file_name("").join(&*file);
             }
-            reference.check().map_err(|error| invalid(error.to_string()))?;
+            reference.check().map_err(|error| form(Vec::new(), error.into()))?;
         }
         let per_user = config.credentials.iter().find(|one| one.mode == Mode::PerUser);
         if let Some(CredentialConfig { name, .. }) = per_user {
@@ -254,13 +273,15 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use workflow_node_host::chain;
+
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("serve.toml");
         std::fs::write(&path, text).unwrap();
-        Config::read(&path).map_err(|error| error.to_string())
+        Config::read(&path).map_err(|error| chain(&error))
     }
 
     #[test]
@@ -290,7 +311,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let read = |path: Option<&Path>, all: &[(&str, &str)]| {
             let all = all.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-            Config::read_with(path, all.collect::<Vec<_>>()).map_err(|error| error.to_string())
+            Config::read_with(path, all.collect::<Vec<_>>()).map_err(|error| chain(&error))
         };
         let config = read(
             Some(&path),

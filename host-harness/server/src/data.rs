@@ -216,6 +216,8 @@ pub struct Backup {
     pub files: BTreeMap<String, String>,
 }
 
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
 fn file_error(path: &Path) -> impl Fn(io::Error) -> DatabaseError + '_ {
     move |source| DatabaseError::File { path: path.to_owned(), source }
 }
@@ -272,7 +274,7 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Backup, DatabaseError> {
     }
     let backup = Backup { version: env!("CARGO_PKG_VERSION").to_owned(), created_at: now(), files };
     let text = serde_json::to_vec_pretty(&backup);
-    let text = text.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+    let text = text.map_err(DatabaseError::unwritable)?;
     let path = to.join(MANIFEST);
     // Last: a backup without it is not complete.
     write_file(&path, &text).map_err(file_error(&path))?;
@@ -290,23 +292,22 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Backup, DatabaseError> {
 pub fn restore(data: &Path, from: &Path, replace: bool) -> Result<Backup, DatabaseError> {
     let path = from.join(MANIFEST);
     let text = std::fs::read(&path).map_err(file_error(&path))?;
-    let damaged = |problem: String| {
-        DatabaseError::Refused(format!(
-            "Cannot restore the backup {}: {problem}. Use another backup.",
-            from.display()
-        ))
+    let damaged = |problem: String, source: Option<Source>| DatabaseError::Backup {
+        path: from.to_owned(),
+        problem,
+        source,
     };
-    let backup: Backup =
-        serde_json::from_slice(&text).map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
+    let backup: Backup = serde_json::from_slice(&text)
+        .map_err(|error| damaged(format!("{MANIFEST} cannot be read"), Some(error.into())))?;
     for (name, expected) in &backup.files {
         let is_plain = Path::new(name)
             .components()
             .all(|part| matches!(part, std::path::Component::Normal(_)));
         if !is_plain {
-            return Err(damaged(format!("`{name}` is not the name of a file in it")));
+            return Err(damaged(format!("`{name}` is not the name of a file in it"), None));
         }
         if digest_of(&from.join(name))? != *expected {
-            return Err(damaged(format!("`{name}` was changed")));
+            return Err(damaged(format!("`{name}` was changed"), None));
         }
     }
     let there = backup.files.keys().find(|name| data.join(name).exists());
@@ -324,7 +325,14 @@ pub fn restore(data: &Path, from: &Path, replace: bool) -> Result<Backup, Databa
         let (copy, place) = (data.join(format!("{name}.restoring")), data.join(name));
         copy_file(&from.join(name), &copy)?;
         if name.ends_with(".db") {
-            check_database(&copy).map_err(|problem| damaged(format!("`{name}`: {problem}")))?;
+            match check_database(&copy) {
+                Ok(found) if found == "ok" => {}
+                Ok(found) => return Err(damaged(format!("`{name}`: {found}"), None)),
+                Err(error) => {
+                    let problem = format!("`{name}` cannot be read");
+                    return Err(damaged(problem, Some(error.into())));
+                }
+            }
         }
         if name == DATABASE {
             end_executions(&copy)?;
@@ -385,15 +393,10 @@ fn end_executions(path: &Path) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-fn check_database(path: &Path) -> Result<(), String> {
-    let open = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    let database = open.map_err(|error| error.to_string())?;
-    let found = database.pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0));
-    match found {
-        Ok(found) if found == "ok" => Ok(()),
-        Ok(found) => Err(found),
-        Err(error) => Err(error.to_string()),
-    }
+/// What SQLite finds in a database: `ok`, or the first damage.
+fn check_database(path: &Path) -> rusqlite::Result<String> {
+    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    database.pragma_query_value(None, "integrity_check", |row| row.get(0))
 }
 
 /// Copies a consistent snapshot of a database, regardless of concurrent writes.
@@ -477,7 +480,36 @@ fn digest_of(path: &Path) -> Result<String, DatabaseError> {
 
 #[cfg(test)]
 mod tests {
+    use workflow_node_host::chain;
+
     use super::*;
+
+    #[test]
+    fn a_damaged_backup_is_refused_with_its_cause_once() {
+        let [data, from] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        std::fs::write(from.path().join(MANIFEST), "{").unwrap();
+        let error = restore(data.path(), from.path(), false).unwrap_err();
+        let own = error.to_string();
+        let cause = std::error::Error::source(&error).expect("the cause is linked");
+        assert!(cause.is::<serde_json::Error>(), "{cause:?}");
+        let (whole, cause) = (chain(&error), cause.to_string());
+        assert_eq!(whole, format!("{own}: {cause}"));
+        assert_eq!(whole.matches(&cause).count(), 1, "{whole}");
+
+        let database = from.path().join(DATABASE);
+        std::fs::write(&database, "not a database, but long enough to have a header".repeat(99))
+            .unwrap();
+        let files = BTreeMap::from([(DATABASE.to_owned(), digest_of(&database).unwrap())]);
+        let backup = Backup { version: String::new(), created_at: 0, files };
+        let text = serde_json::to_string(&backup).unwrap();
+        std::fs::write(from.path().join(MANIFEST), text).unwrap();
+        let error = restore(data.path(), from.path(), false).unwrap_err();
+        let cause = std::error::Error::source(&error).expect("the cause is linked");
+        assert!(cause.is::<rusqlite::Error>(), "{cause:?}");
+        let whole = chain(&error);
+        assert!(whole.starts_with(&error.to_string()), "{whole}");
+        assert_eq!(whole.matches(&cause.to_string()).count(), 1, "{whole}");
+    }
 
     #[test]
     fn nothing_is_removed_while_one_of_several_servers_runs() {

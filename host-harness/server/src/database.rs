@@ -276,6 +276,25 @@ pub enum DatabaseError {
     /// A request cannot be stored.
     #[error("{0}")]
     Refused(String),
+    /// A record cannot be serialized or sealed.
+    #[error("Cannot write a record of the server's database")]
+    Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A backup cannot be restored.
+    #[error("Cannot restore the backup {}: {problem}. Use another backup", path.display())]
+    Backup {
+        /// Directory of the backup.
+        path: PathBuf,
+        /// Description of the problem.
+        problem: String,
+        /// The error that caused it.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl DatabaseError {
+    pub(crate) fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unwritable(error.into())
+    }
 }
 
 /// The server's database. Cheap to clone. Its methods block until data is written to disk.

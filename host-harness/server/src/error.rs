@@ -187,14 +187,14 @@ impl From<Error> for ApiError {
 impl ApiError {
     fn of_credential(credential: &CredentialError, error: &Error) -> Self {
         let unusable = |name: &'static str| {
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, name, error.to_string())
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, name, format!("{error:#}"))
         };
         match credential {
             CredentialError::Unknown(name) => Self::no_credential(name),
             CredentialError::Source(_) => Self::internal(&format_args!("{error:#}")),
             CredentialError::Unavailable { .. } | CredentialError::Unreadable { .. } => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::new(status, "credential-unavailable", error.to_string()).retry_after(RETRY)
+                Self::new(status, "credential-unavailable", format!("{error:#}")).retry_after(RETRY)
             }
             CredentialError::Reconnect { name, .. }
             | CredentialError::NotConnected { name, .. } => unusable("credential-not-connected")
@@ -206,7 +206,7 @@ impl ApiError {
 
 impl From<ConnectError> for ApiError {
     fn from(error: ConnectError) -> Self {
-        let message = error.to_string();
+        let message = chain(&error);
         let new =
             |status: StatusCode, name: &'static str| Self::new(status, name, message.as_str());
         match error {

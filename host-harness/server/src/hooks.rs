@@ -8,8 +8,8 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use workflow_node_host::trigger::{Answer, Incoming, SubscriptionKey};
 
-use crate::api::extract::whole;
 use crate::error::ApiError;
+use crate::extract::whole;
 use crate::state::{Shared, State as Server};
 use crate::subscription::{Source, Subscriptions};
 

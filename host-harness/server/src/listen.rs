@@ -18,9 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::guard::Peer;
 use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
+use crate::origins::Peer;
 
 /// A socket that clients connect to.
 pub(crate) enum Listener {

@@ -17,14 +17,14 @@ use url::Url;
 use workflow_node_host::credential::Mode;
 use workflow_node_host::description::{CredentialType, Field, Grant};
 use workflow_node_host::oauth::{Actor, ConnectError, CredentialManager, NewConnection, Right};
-use workflow_node_host::{Plugin, Principal, Secret};
+use workflow_node_host::{Plugin, Principal, Secret, chain};
 
-use crate::api::extract::{is_media_type, whole};
 use crate::connection::{
     Clicked, Connection, ConnectionStore, PendingConnections, Progress, Returned, Wanted,
     missing_secrets, random_text,
 };
 use crate::error::ApiError;
+use crate::extract::{is_media_type, whole};
 use crate::html::document;
 use crate::page::is_visitor;
 use crate::state::{Shared, State as Server};
@@ -175,17 +175,17 @@ impl Asked<'_> {
         let Self { wanted, plugin, principal, .. } = self;
         let order = match wanted.order(self.manager, plugin, principal).await {
             Ok(order) => order,
-            Err(error) => return failed(status_of(&error), &wanted.credential, &error.to_string()),
+            Err(error) => return failed(status_of(&error), &wanted.credential, &chain(&error)),
         };
         let described = match plugin.credential_type(&order.credential_type) {
             Ok(described) => described,
             Err(error) => {
-                return failed(StatusCode::CONFLICT, &wanted.credential, &error.to_string());
+                return failed(StatusCode::CONFLICT, &wanted.credential, &chain(&error));
             }
         };
         let rights = match self.manager.rights_of(plugin, &order).await {
             Ok(rights) => rights,
-            Err(error) => return failed(status_of(&error), &wanted.credential, &error.to_string()),
+            Err(error) => return failed(status_of(&error), &wanted.credential, &chain(&error)),
         };
         let service = &plugin.description().node.display_name;
         let title = match wanted.replacing {
@@ -335,7 +335,7 @@ async fn confirmed(
     let clicked = typed.connect(asked.manager, &asked.plugin, &asked.principal, Some(callback));
     let connection = match clicked.await {
         Err(error) => {
-            let mut response = asked.page(&link, &cookie, Some(&error.to_string())).await;
+            let mut response = asked.page(&link, &cookie, Some(&chain(&error))).await;
             *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
             return Ok(response);
         }
@@ -459,7 +459,7 @@ impl Asked<'_> {
 
     /// The connection failed.
     async fn end(&self, error: &ConnectError) -> Result<Response, ApiError> {
-        let (id, reason) = (self.connection.id.clone(), error.to_string());
+        let (id, reason) = (self.connection.id.clone(), chain(error));
         let end = {
             let reason = reason.clone();
             move |store: &ConnectionStore| store.end(&id, Progress::Failed, Some(&reason))

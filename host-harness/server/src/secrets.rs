@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use workflow_node_host::credential::SecretReference;
-use workflow_node_host::{Plugin, Principal, ProcessLimits, ReferenceLimits, Secret};
+use workflow_node_host::{Plugin, Principal, ProcessLimits, ReferenceLimits, Secret, chain};
 
 use crate::database::{Database, DatabaseError, now};
 use crate::error::{ApiError, Problem};
@@ -91,9 +91,9 @@ impl Secrets {
             SecretValue::Reference(reference) => Sealed::Reference(reference.clone()),
         };
         let text = serde_json::to_string(&sealed).map(zeroize::Zeroizing::new);
-        let text = text.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+        let text = text.map_err(DatabaseError::unwritable)?;
         let sealed = self.sealer.seal(&of_secret(of, name), text.as_bytes());
-        let sealed = sealed.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+        let sealed = sealed.map_err(DatabaseError::unwritable)?;
         self.database.write(|change| {
             change.execute(
                 "INSERT INTO secret (tenant, actor, name, value, created_at, updated_at) \
@@ -180,7 +180,7 @@ impl Secrets {
             Some(Sealed::Text(text)) => Ok(Some(Secret::new(text))),
             Some(Sealed::Reference(reference)) => {
                 let read = reference.read(&ReferenceLimits::default());
-                let secret = read.map_err(|error| unusable(error.to_string()))?;
+                let secret = read.map_err(|error| unusable(chain(&error)))?;
                 match problem_of_secret(&secret) {
                     None => Ok(Some(secret)),
                     Some(problem) => Err(unusable(problem)),

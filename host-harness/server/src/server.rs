@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::{Position, Url};
 use workflow_node_host::transport::{HttpTransport, HttpTransportBuilder};
-use workflow_node_host::{Host, Plugin};
+use workflow_node_host::{Host, Plugin, chain};
 
 use crate::audit::Audit;
 use crate::connection::PendingConnections;
@@ -21,18 +21,19 @@ use crate::database::{Database, DatabaseError, ServerLock, now};
 use crate::drift::Applied;
 use crate::error::ApiError;
 use crate::execution::{Executions, Kept};
-use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::listen::{Connections, Listener};
 use crate::metrics::Metrics;
-use crate::page::{ProxyIdentity, Runs, Sessions};
+use crate::origins::Origins;
+use crate::page::Runs;
 use crate::seal::ServerKeys;
 use crate::secrets::Secrets;
+use crate::session::{ProxyIdentity, Sessions};
 use crate::state::{Shared, State};
 use crate::subscription::{
     MakeTransport, Parts as SubscriptionParts, SubscriptionStore, Subscriptions,
 };
-use crate::tls::{Tls, TlsFiles};
+use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::token::{Policies, Policy, Tokens};
 
 /// Why a server cannot be started.
@@ -51,11 +52,17 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// The certificate or its key.
-    #[error("Cannot use the TLS certificate")]
-    Tls(#[source] std::io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The settings are not safe, or contradict each other.
     #[error("{0}")]
     Refused(String),
+    /// The description of the API cannot be written.
+    #[error("Cannot describe the API")]
+    Api(#[source] serde_json::Error),
+    /// A client on standard input does not speak MCP.
+    #[error("Cannot serve MCP on standard input")]
+    Mcp(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Builds a [`Server`].
@@ -229,7 +236,7 @@ impl ServerBuilder {
                 return Err(ServerError::Refused(message));
             }
         }
-        let tls = self.tls.map(TlsFiles::read).transpose().map_err(ServerError::Tls)?;
+        let tls = self.tls.map(TlsFiles::read).transpose()?;
         let acceptor = tls.as_ref().map(Tls::acceptor);
         let mut listeners = Vec::new();
         for address in self.addresses {
@@ -257,8 +264,7 @@ impl ServerBuilder {
         let digests =
             plugins.iter().map(|(name, plugin)| (name.clone(), plugin.digest().to_string()));
         let applied = Applied { policies: self.policies.clone(), plugins: digests.collect() };
-        let applied = serde_json::to_string(&applied)
-            .map_err(|error| ServerError::Refused(format!("A policy cannot be noted: {error}")))?;
+        let applied = serde_json::to_string(&applied).map_err(DatabaseError::unwritable)?;
         self.database.note_configuration(&applied)?;
         let metrics = Metrics::new();
         let limits = self.limits;
@@ -298,9 +304,7 @@ impl ServerBuilder {
         sessions.note_address(public_url.as_ref())?;
         let secrets = self.keys.as_ref().map(|keys| Secrets::new(self.database.clone(), keys));
         let (router, document) = crate::api::router();
-        let document = document.to_json().map_err(|error| {
-            ServerError::Refused(format!("The API cannot be described: {error}"))
-        })?;
+        let document = document.to_json().map_err(ServerError::Api)?;
         let state = Arc::new(State {
             host: self.host.clone(),
             plugins,
@@ -378,13 +382,15 @@ async fn prune(
         let (of_audit, limits) = (database.clone(), limits.clone());
         match tokio::task::spawn_blocking(move || crate::audit::prune(&of_audit, &limits)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "old entries of the audit record stay"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = chain(&error), "old entries of the audit record stay")
+            }
             Err(error) => tracing::error!(%error, "old entries of the audit record stay"),
         }
         let of_page = sessions.clone();
         match tokio::task::spawn_blocking(move || of_page.prune()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "old sessions stay"),
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "old sessions stay"),
             Err(error) => tracing::error!(%error, "old sessions stay"),
         }
         if let Some(subscriptions) = &subscriptions
@@ -461,9 +467,7 @@ impl Server {
             return Err(ServerError::Refused(format!("Cannot use the policy: {problem}")));
         }
         let served = crate::mcp::serve_stdio(self.state.clone(), policy).await;
-        served.map_err(|error| {
-            ServerError::Refused(format!("Cannot serve MCP on standard input: {error}"))
-        })
+        served.map_err(|error| ServerError::Mcp(error.into()))
     }
 
     /// Shuts the server down: it takes no further executions, waits for those that run within

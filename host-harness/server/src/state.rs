@@ -11,11 +11,11 @@ use crate::audit::Audit;
 use crate::connection::PendingConnections;
 use crate::error::ApiError;
 use crate::execution::Executions;
-use crate::guard::Origins;
 use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
-use crate::page::Sessions;
+use crate::origins::Origins;
 use crate::secrets::Secrets;
+use crate::session::Sessions;
 use crate::subscription::Subscriptions;
 use crate::token::{Caller, Policies, Tokens};
 

@@ -26,8 +26,8 @@ pub struct Telemetry(SdkTracerProvider);
 
 /// Why traces cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("Cannot send traces as the variables OTEL_* of the environment say: {0}")]
-pub struct TelemetryError(String);
+#[error("Cannot send traces as the variables OTEL_* of the environment say")]
+pub struct TelemetryError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl Telemetry {
     /// Reads the configuration from environment variables. `None` if they name no collector or disable
@@ -48,7 +48,7 @@ impl Telemetry {
         // The exporter's client brings no provider. One that the program has installed stays.
         drop(rustls::crypto::ring::default_provider().install_default());
         let exporter = SpanExporter::builder().with_http().build();
-        let exporter = exporter.map_err(|error| TelemetryError(error.to_string()))?;
+        let exporter = exporter.map_err(|error| TelemetryError(error.into()))?;
         let mut resource = Resource::builder();
         if variable("OTEL_SERVICE_NAME").is_none()
             && !variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|all| {

@@ -1,7 +1,6 @@
 //! TLS from files: the certificate is read again when its files change, without a restart.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
+use workflow_node_host::chain;
 use zeroize::Zeroizing;
 
 /// A certificate and its key, for TLS.
@@ -34,13 +34,13 @@ impl TlsFiles {
     }
 
     /// Reads the files.
-    pub(crate) fn read(self) -> io::Result<Tls> {
+    pub(crate) fn read(self) -> Result<Tls, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let (certified, digest) = self.certified(&provider)?;
         let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
         let mut config = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|error| wrong(&self.certificate, &error))?
+            .map_err(|error| wrong(&self.certificate, error))?
             .with_no_client_auth()
             .with_cert_resolver(current.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -49,24 +49,32 @@ impl TlsFiles {
     }
 
     /// Certified key from the files, and a digest of their contents.
-    fn certified(&self, provider: &CryptoProvider) -> io::Result<(CertifiedKey, [u8; 32])> {
+    fn certified(&self, provider: &CryptoProvider) -> Result<(CertifiedKey, [u8; 32]), TlsError> {
         let certificate = std::fs::read(&self.certificate);
-        let certificate = certificate.map_err(|error| wrong(&self.certificate, &error))?;
-        let key = std::fs::read(&self.key).map_err(|error| wrong(&self.key, &error))?;
+        let certificate = certificate.map_err(|error| wrong(&self.certificate, error))?;
+        let key = std::fs::read(&self.key).map_err(|error| wrong(&self.key, error))?;
         let key = Zeroizing::new(key);
         let digest = Sha256::new().chain_update(&certificate).chain_update([0]).chain_update(&key);
         let chain = CertificateDer::pem_slice_iter(&certificate)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| wrong(&self.certificate, &error))?;
-        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| wrong(&self.key, &error))?;
+            .map_err(|error| wrong(&self.certificate, error))?;
+        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| wrong(&self.key, error))?;
         let certified = CertifiedKey::from_der(chain, key, provider)
-            .map_err(|error| wrong(&self.certificate, &error))?;
+            .map_err(|error| wrong(&self.certificate, error))?;
         Ok((certified, digest.finalize().into()))
     }
 }
 
-fn wrong(path: &Path, error: &dyn fmt::Display) -> io::Error {
-    io::Error::other(format!("{}: {error}", path.display()))
+fn wrong(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
+    TlsError { path: path.to_owned(), source: error.into() }
+}
+
+/// Why a certificate or its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("Cannot use the TLS certificate or key {}", path.display())]
+pub struct TlsError {
+    path: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// A certificate in use.
@@ -90,7 +98,11 @@ impl Tls {
             tokio::time::sleep(every).await;
             let (files, provider) = (self.files.clone(), self.provider.clone());
             let read = tokio::task::spawn_blocking(move || files.certified(&provider)).await;
-            match read.map_err(io::Error::other).flatten() {
+            let read = match read {
+                Ok(read) => read.map_err(|error| chain(&error)),
+                Err(panicked) => Err(panicked.to_string()),
+            };
+            match read {
                 Ok((_, digest)) if digest == self.digest => {}
                 Ok((certified, digest)) => {
                     self.digest = digest;
@@ -98,7 +110,7 @@ impl Tls {
                         Arc::new(certified);
                     tracing::info!("a renewed TLS certificate is in use");
                 }
-                Err(error) => tracing::warn!(%error, "the TLS certificate cannot be read again"),
+                Err(error) => tracing::warn!(error, "the TLS certificate cannot be read again"),
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
 /// Why a file cannot be used.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("{}{}: {message}", path.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
 pub struct FileError {
     /// The file.
@@ -18,18 +18,33 @@ pub struct FileError {
     pub message: String,
     /// Action to take.
     pub next: Option<String>,
+    /// The error that caused it.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl FileError {
     /// An error about a whole file.
     pub fn new(path: &Path, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line: None, message: message.into(), next: None }
+        Self {
+            path: path.to_owned(),
+            line: None,
+            message: message.into(),
+            next: None,
+            source: None,
+        }
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
+        self
+    }
+
+    /// Links the error that caused it.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
         self
     }
 }
@@ -45,15 +60,14 @@ impl Source<'_> {
     pub(crate) fn parse<T: DeserializeOwned>(&self, next: &str) -> Result<T, FileError> {
         toml::from_str(self.text).map_err(|error| {
             let line = error.span().map(|span| self.line(&span));
-            let message = error.message().trim().to_owned();
-            FileError { path: self.path.to_owned(), line, message, next: Some(next.to_owned()) }
+            // Its whole text repeats the line and quotes it.
+            FileError { line, ..FileError::new(self.path, error.message().trim()).next(next) }
         })
     }
 
     /// An error at a position in the text.
     pub(crate) fn error(&self, span: &Range<usize>, message: impl Into<String>) -> FileError {
-        let line = Some(self.line(span));
-        FileError { path: self.path.to_owned(), line, message: message.into(), next: None }
+        FileError { line: Some(self.line(span)), ..FileError::new(self.path, message) }
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
@@ -65,7 +79,7 @@ impl Source<'_> {
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(path)
-        .map_err(|error| FileError::new(path, format!("Cannot read the file: {error}")))
+        .map_err(|error| FileError::new(path, "Cannot read the file").because(error))
 }
 
 /// A TOML value as JSON. Dates become text.
@@ -113,6 +127,18 @@ mod tests {
         for wrong in ["", "5", "s", "1d", "-1s", "1.2.3s", "1 s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_error_links_what_caused_it_and_prints_it_once() {
+        let missing = Path::new("missing/a.toml");
+        let error = read(missing).expect_err("the file is missing");
+        assert_eq!(error.to_string(), "missing/a.toml: Cannot read the file");
+        let cause = std::error::Error::source(&error).expect("the cause is linked");
+        let cause = cause.downcast_ref::<std::io::Error>().expect("it is an I/O error");
+        assert_eq!(cause.kind(), std::io::ErrorKind::NotFound);
+        let whole = format!("missing/a.toml: Cannot read the file: {cause}");
+        assert_eq!(workflow_node_host::chain(&error), whole);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Functions through which a running call asks its engine for something.
 
+use crate::bindings::workflow::node::types::OutputItem;
 use crate::host;
 
 pub use crate::bindings::workflow::node::context::{CredentialView, Level};
@@ -15,13 +16,13 @@ pub fn progress(done: u64, total: Option<u64>, message: &str) {
 }
 
 /// Emits output of an item before the call returns.
-pub fn emit(item: u32, outputs: &[crate::node::OutputItem]) {
+pub fn emit(item: u32, outputs: &[OutputItem]) {
     host::emit(item, outputs);
 }
 
 /// Reports that an item has ended before the call returns. Only [`crate::node`] does this, for
 /// every item if the engine asks for it.
-pub(crate) fn finish_item(item: u32, outcome: &crate::node::Outcome) {
+pub(crate) fn finish_item(item: u32, outcome: &host::Outcome) {
     host::finish_item(item, outcome);
 }
 

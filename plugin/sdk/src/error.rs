@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 pub use crate::bindings::workflow::node::types::{ErrorKind, FieldError};
-use crate::http::{Request, SendError, SendErrorKind};
 use crate::json;
 
 /// Why an item failed. Built with [`Error::new`] and the `with_` methods.

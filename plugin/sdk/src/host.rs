@@ -1,13 +1,18 @@
 //! The imports in one place, so that a native build can replace them with a test double.
 
+use crate::bindings::workflow::node::types::{Error, OutputItem};
+
+/// Output of an item.
+pub type Outcome = Result<Vec<OutputItem>, Error>;
+
 #[cfg(target_arch = "wasm32")]
 pub(crate) use wasm::*;
 #[cfg(target_arch = "wasm32")]
 mod wasm {
+    use super::{Outcome, OutputItem};
+    use crate::bindings::workflow::node::context::{CredentialView, Level};
+    use crate::bindings::workflow::node::http::{Request, Response, SendError};
     use crate::bindings::workflow::node::{completions, context as raw, http, timer};
-    use crate::context::{CredentialView, Level};
-    use crate::http::{Request, Response, SendError};
-    use crate::node::{Outcome, OutputItem};
 
     pub(crate) fn next() -> Option<u64> {
         completions::next()
@@ -57,16 +62,18 @@ mod wasm {
 }
 
 #[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
-pub(crate) use crate::testing::imports::*;
+pub(crate) mod native;
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
+pub(crate) use native::*;
 
 /// A native build that is not a test: build scripts read declarations and call no imports.
 #[cfg(all(not(feature = "testing"), not(target_arch = "wasm32")))]
 pub(crate) use absent::*;
 #[cfg(all(not(feature = "testing"), not(target_arch = "wasm32")))]
 mod absent {
-    use crate::context::{CredentialView, Level};
-    use crate::http::{Request, Response, SendError};
-    use crate::node::{Outcome, OutputItem};
+    use super::{Outcome, OutputItem};
+    use crate::bindings::workflow::node::context::{CredentialView, Level};
+    use crate::bindings::workflow::node::http::{Request, Response, SendError};
 
     fn absent() -> ! {
         panic!("there is no host: enable the feature `testing` of workflow-node-sdk")

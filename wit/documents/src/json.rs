@@ -3,13 +3,11 @@
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
-
-use crate::Extra;
 
 /// A JSON value, kept as the text that was read and parsed the first time that it is looked into.
 ///
@@ -37,7 +35,12 @@ impl Json {
         self.value.get_or_init(|| serde_json::from_str(self.text()).unwrap_or(fallback))
     }
 
-    fn starts_with(&self, symbols: &[u8]) -> bool {
+    /// The value of a text that is JSON.
+    pub(crate) fn of_text(text: Box<RawValue>) -> Self {
+        Self { text, value: OnceLock::new() }
+    }
+
+    pub(crate) fn starts_with(&self, symbols: &[u8]) -> bool {
         self.text().as_bytes().first().is_some_and(|first| symbols.contains(first))
     }
 }
@@ -102,11 +105,18 @@ impl<'de> Deserialize<'de> for Json {
 pub struct Schema(Json);
 
 /// Why a text or a value is not a schema.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a JSON Schema: {0}")]
-pub struct SchemaError(String);
+#[derive(Debug, thiserror::Error)]
+#[error("not a JSON Schema: {problem}")]
+pub struct SchemaError {
+    problem: &'static str,
+    source: Option<serde_json::Error>,
+}
 
 impl Schema {
+    pub(crate) fn into_json(self) -> Json {
+        self.0
+    }
+
     /// The schema that every value satisfies.
     pub fn anything() -> Self {
         Self(Json::from(true))
@@ -127,7 +137,7 @@ impl Schema {
         if json.starts_with(b"{tf") {
             Ok(Self(json))
         } else {
-            Err(SchemaError("it is neither an object nor a Boolean".to_owned()))
+            Err(SchemaError { problem: "it is neither an object nor a Boolean", source: None })
         }
     }
 }
@@ -164,9 +174,10 @@ impl FromStr for Schema {
     type Err = SchemaError;
 
     fn from_str(text: &str) -> Result<Self, SchemaError> {
-        Self::checked(
-            text.parse().map_err(|error: serde_json::Error| SchemaError(error.to_string()))?,
-        )
+        let json = text
+            .parse()
+            .map_err(|error| SchemaError { problem: "it is not JSON", source: Some(error) });
+        Self::checked(json?)
     }
 }
 
@@ -179,66 +190,5 @@ impl Serialize for Schema {
 impl<'de> Deserialize<'de> for Schema {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::checked(Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-/// Schemas by name, which the schemas of a node refer to as `#/$defs/NAME`. Kept as text until
-/// somebody looks into them; dereferences to the object of all of them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Schemas(Json);
-
-impl Schemas {
-    /// The text of the object.
-    pub fn text(&self) -> &str {
-        self.0.text()
-    }
-}
-
-impl Default for Schemas {
-    fn default() -> Self {
-        Self(Json::from(Map::new()))
-    }
-}
-
-impl Deref for Schemas {
-    type Target = Map<String, Value>;
-
-    fn deref(&self) -> &Map<String, Value> {
-        static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-        self.0.value().as_object().unwrap_or(&NONE)
-    }
-}
-
-impl fmt::Debug for Schemas {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl<N: Into<String>> FromIterator<(N, Schema)> for Schemas {
-    fn from_iter<I: IntoIterator<Item = (N, Schema)>>(schemas: I) -> Self {
-        let mut by_name = Extra::new();
-        for (name, schema) in schemas {
-            by_name.insert(name.into(), schema.0);
-        }
-        let Ok(text) = to_raw_value(&by_name) else { unreachable!("every schema can be written") };
-        Self(Json { text, value: OnceLock::new() })
-    }
-}
-
-impl Serialize for Schemas {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Schemas {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = Json::deserialize(deserializer)?;
-        if json.starts_with(b"{") {
-            Ok(Self(json))
-        } else {
-            Err(serde::de::Error::custom("the shared schemas are not an object"))
-        }
     }
 }

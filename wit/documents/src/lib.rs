@@ -14,6 +14,7 @@ mod node;
 mod options;
 mod origin;
 mod path_template;
+mod schemas;
 mod server;
 mod text;
 mod trigger;
@@ -33,7 +34,7 @@ pub use grant::{
     AuthorizationCode, AuthorizeParameter, ClientAuthentication, ClientCredentials,
     DeviceAuthorization, Grant, PkceMethod,
 };
-pub use json::{Json, Schema, SchemaError, Schemas};
+pub use json::{Json, Schema, SchemaError};
 pub use node::{
     Action, Effect, Example, ICON_LIMIT, Idempotency, Node, Resource, SecretPlacement,
     SecretPosition, Slot, SlotUse,
@@ -41,6 +42,7 @@ pub use node::{
 pub use options::{Choice, Options, OptionsQuery};
 pub use origin::{Origin, OriginError, OriginPattern, Scheme};
 pub use path_template::{PathTemplate, PathTemplateError};
+pub use schemas::Schemas;
 pub use server::{Server, ServerPattern, server_of_url, url_at};
 pub use trigger::{
     AnsweredBy, Delivery, Poll, Signature, SignatureEncoding, SignatureScheme, Trigger, Triggers,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::{Error, MapAccess};
 
-use crate::{AnsweredBy, Schema, Schemas};
+use crate::{Schema, Schemas};
 
 /// Reads the value of a member into its slot. A member that occurs twice is refused, because two
 /// readers could disagree about which one counts.
@@ -34,12 +34,6 @@ impl IsDefault for bool {
 impl IsDefault for u64 {
     fn is_default(&self) -> bool {
         *self == 0
-    }
-}
-
-impl IsDefault for AnsweredBy {
-    fn is_default(&self) -> bool {
-        *self == Self::Host
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::members::document;
+use crate::members::{IsDefault, document};
 use crate::text::names;
 use crate::{Example, Schema, SlotUse};
 
@@ -210,5 +210,11 @@ names! {
         Hex = "hex",
         /// Base64 (RFC 4648) with padding.
         Base64 = "base64",
+    }
+}
+
+impl IsDefault for AnsweredBy {
+    fn is_default(&self) -> bool {
+        *self == Self::Host
     }
 }

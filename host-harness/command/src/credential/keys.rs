@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::json;
+use workflow_node_host::chain;
 use workflow_node_host::store::{PassphraseCost, StoreKey};
 
 use super::args::{ExportArgs, ImportArgs, RotateKeyArgs, SealArgs};
@@ -28,7 +29,7 @@ pub(super) fn key_file(file: &Path) -> Result<Exit, Failure> {
 }
 
 fn make_key_file(file: &Path) -> Result<StoreKey, Failure> {
-    StoreKey::generate_key_file(file).map_err(|error| Failure::input("key-file", error.to_string()))
+    StoreKey::generate_key_file(file).map_err(|error| Failure::input("key-file", chain(&error)))
 }
 
 pub(super) fn rotate(setup: &Setup, args: &RotateKeyArgs) -> Result<Exit, Failure> {

@@ -4,8 +4,9 @@
 use workflow_node_host::description::{CredentialType, Form};
 
 use super::book::Book;
-use super::fields::{Members, field_rows};
+use super::fields::field_rows;
 use super::markdown::{code, fragment, points, table, text, url};
+use crate::members::Members;
 use crate::words::{any_of, count, grant, rate_limit};
 
 pub(super) fn page(book: &Book<'_>) -> String {

@@ -1,86 +1,11 @@
 //! Fields as rows of a table: their types, their constraints, and when they may be given.
 
 use serde_json::Value;
-use workflow_node_host::description::{Field, Form, Variant};
+use workflow_node_host::description::Field;
 
 use super::markdown::{code, text};
+use crate::members::Members;
 use crate::words::{accepts, any_of, texts};
-
-/// The fields of an object and its variants.
-pub(super) struct Members<'a> {
-    fields: &'a [Field],
-    variants: &'a [Variant],
-    discriminator: Option<&'a str>,
-}
-
-impl<'a> Members<'a> {
-    pub(super) fn of_form(form: &'a Form) -> Self {
-        Self {
-            fields: &form.fields,
-            variants: &form.variants,
-            discriminator: form.discriminator.as_deref(),
-        }
-    }
-
-    /// Those of an object, or of each object of a list.
-    fn of_field(field: &'a Field) -> Self {
-        Self {
-            fields: &field.fields,
-            variants: &field.variants,
-            discriminator: field.discriminator.as_deref(),
-        }
-    }
-
-    /// Fields without variants.
-    pub(super) fn of_fields(fields: &'a [Field]) -> Self {
-        Self { fields, variants: &[], discriminator: None }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.variants.is_empty()
-    }
-
-    /// The fields that all variants have, then those of single variants.
-    fn all(&self) -> Vec<&'a Field> {
-        let mut all: Vec<&Field> = self.fields.iter().collect();
-        for field in self.variants.iter().flat_map(|variant| &variant.fields) {
-            let is_new = all.iter().all(|one| one.name != field.name);
-            if is_new && self.discriminator != Some(&field.name) {
-                all.push(field);
-            }
-        }
-        all
-    }
-
-    /// The variants that satisfy a condition, in words; `None` if all of them or none does.
-    fn variants(&self, satisfies: impl Fn(&Variant) -> bool) -> Option<String> {
-        let chosen = self.variants.iter().filter(|variant| !variant.values.is_empty());
-        let (with, without): (Vec<&Variant>, Vec<&Variant>) =
-            chosen.partition(|one| satisfies(one));
-        let discriminator =
-            self.discriminator.filter(|_| !with.is_empty() && !without.is_empty())?;
-        let values: Vec<String> = with
-            .iter()
-            .flat_map(|variant| texts(&variant.values))
-            .map(|value| code(&value))
-            .collect();
-        Some(format!("if {} is {}", code(discriminator), any_of(&values)))
-    }
-
-    /// When a field may be given; `None` if always.
-    fn condition(&self, field: &Field) -> Option<String> {
-        let is_common = self.fields.iter().any(|one| one.name == field.name);
-        self.variants(|variant| match is_common {
-            true => !variant.excluded.contains(&field.name),
-            false => variant.fields.iter().any(|one| one.name == field.name),
-        })
-    }
-
-    /// When a field must be given although it is not always required.
-    fn requirement(&self, field: &Field) -> Option<String> {
-        self.variants(|variant| variant.required.contains(&field.name))
-    }
-}
 
 /// The rows of fields, below the field with this way.
 pub(super) fn field_rows(members: &Members<'_>, way: &str) -> Vec<Vec<String>> {
@@ -99,16 +24,7 @@ pub(super) fn field_rows(members: &Members<'_>, way: &str) -> Vec<Vec<String>> {
                 texts(&field.known_values).iter().map(|one| code(one)).collect();
             about.push(format!("Known values: {}.", known.join(", ")));
         }
-        let (condition, requirement) = (members.condition(field), members.requirement(field));
-        match (condition, requirement) {
-            (Some(condition), Some(requirement)) if condition == requirement => {
-                about.push(format!("Only {condition}, and required then."));
-            }
-            (condition, requirement) => {
-                about.extend(condition.map(|condition| format!("Only {condition}.")));
-                about.extend(requirement.map(|requirement| format!("Required {requirement}.")));
-            }
-        }
+        about.extend(members.conditions(field, code));
         rows.push(vec![code(&name), holds(field), about.join(" ")]);
         let below = if field.is_list { format!("{name}[].") } else { format!("{name}.") };
         rows.extend(field_rows(&Members::of_field(field), &below));

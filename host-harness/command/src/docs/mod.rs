@@ -12,18 +12,37 @@ mod triggers;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::json;
 use workflow_node_host::description::{Description, FieldProblem};
 
-use crate::cli::DocsArgs;
 use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::output;
 use crate::setup::Setup;
 use crate::words::count;
 use book::Book;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  harness docs node.wasm --out docs/reference
+  harness docs node.wasm --out docs/reference --check     in CI: fails if a page is stale")]
+pub(crate) struct DocsArgs {
+    /// Component (.wasm file)
+    pub(crate) plugin: PathBuf,
+    /// Directory for the pages. Created if it does not exist. Stale generated pages are removed;
+    /// other files are not changed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write nothing. List stale pages, and fail if there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Report,
+}
 
 /// The first line of every page: what bears it is ours to replace and to remove.
 const MARK: &str =

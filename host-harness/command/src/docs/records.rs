@@ -3,8 +3,9 @@
 use workflow_node_host::description::Form;
 
 use super::book::Book;
-use super::fields::{Members, field_rows, given};
+use super::fields::{field_rows, given};
 use super::markdown::{fragment, table, text};
+use crate::members::Members;
 
 pub(super) fn page(book: &Book<'_>) -> String {
     let mut page = format!(

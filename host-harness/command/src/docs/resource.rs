@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 use workflow_node_host::description::{Action, Effect, Example, Form, Idempotency, alternatives};
 
 use super::book::Book;
-use super::fields::{Members, field_rows, given};
+use super::fields::{field_rows, given};
 use super::markdown::{block, code, fragment, points, table, text, url};
 use crate::groups::Group;
+use crate::members::Members;
 use crate::words::{any_of, count, effect, effect_in_words, idempotency, idempotency_in_words};
 
 pub(super) fn page(book: &Book<'_>, group: &Group<'_>) -> String {

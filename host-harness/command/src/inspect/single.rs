@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use workflow_node_host::Plugin;
-use workflow_node_host::description::{
-    Action, CredentialType, Field, Form, Node, SlotUse, Trigger, Variant,
-};
+use workflow_node_host::description::{Action, CredentialType, Form, Node, SlotUse, Trigger};
 
 use super::overview::actions_table;
 use super::{Named, example_command};
 use crate::exit::shell;
 use crate::groups::Group;
+use crate::members::Members;
 use crate::output::{READING, key_texts, one_line, points, wide_table};
 use crate::words;
 
@@ -131,7 +130,8 @@ fn credential_type_text(credential_type: &CredentialType, path: &str) -> String 
     }
     let mut text = key_texts(&head);
     text.push_str("\nFields\n");
-    text.push_str(&fields_text(&Form::of_credential_type(credential_type).fields, 1));
+    let form = Form::of_credential_type(credential_type);
+    text.push_str(&fields_text(&Members::of_form(&form), 1));
     if !credential_type.scopes.is_empty() {
         let rows: Vec<Vec<String>> = credential_type
             .scopes
@@ -164,9 +164,11 @@ fn credentials(node: &Node, slots: &BTreeMap<String, SlotUse>) -> Vec<(String, S
 }
 
 fn parameters_text(parameters: &Value, shared: &Map<String, Value>) -> String {
-    match Form::new(parameters, shared).fields.as_slice() {
-        [] => "\nParameters\n  none\n".to_owned(),
-        fields => format!("\nParameters\n{}", fields_text(fields, 1)),
+    let form = Form::new(parameters, shared);
+    let members = Members::of_form(&form);
+    match members.is_empty() {
+        true => "\nParameters\n  none\n".to_owned(),
+        false => format!("\nParameters\n{}", fields_text(&members, 1)),
     }
 }
 
@@ -186,10 +188,10 @@ fn choices_text(of: &str, parameters: &Value, shared: &Map<String, Value>, path:
 }
 
 /// A field a paragraph, what is inside of it further to the right.
-fn fields_text(fields: &[Field], level: usize) -> String {
+fn fields_text(members: &Members<'_>, level: usize) -> String {
     let mut text = String::new();
     let (indentation, below) = ("  ".repeat(level), "  ".repeat(level + 2));
-    for field in fields {
+    for field in members.all() {
         let mut about = vec![words::field_type(field)];
         about.extend(field.facts());
         if field.options.is_some() {
@@ -205,24 +207,12 @@ fn fields_text(fields: &[Field], level: usize) -> String {
             let known = format!("Known values: {known}");
             text.push_str(&points(&known, &below, &below, READING));
         }
-        text.push_str(&fields_text(&field.fields, level + 2));
-        for variant in field.variants.iter().filter(|variant| !variant.fields.is_empty()) {
-            let heading = variant_heading(field, variant);
-            text.push_str(&points(&heading, &below, &format!("{below}  "), READING));
-            text.push_str(&fields_text(&variant.fields, level + 3));
+        for condition in members.conditions(field, str::to_owned) {
+            text.push_str(&points(&condition, &below, &below, READING));
         }
+        text.push_str(&fields_text(&Members::of_field(field), level + 2));
     }
     text
-}
-
-fn variant_heading(field: &Field, variant: &Variant) -> String {
-    match (&field.discriminator, variant.values.as_slice()) {
-        (Some(discriminator), [_, ..]) => {
-            format!("If {discriminator} is {}:", words::any_of(&words::texts(&variant.values)))
-        }
-        _ if variant.title.is_empty() => "Either, or:".to_owned(),
-        _ => format!("{}:", variant.title),
-    }
 }
 
 fn records_text(title: &str, schema: &Value, shared: &Map<String, Value>) -> String {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use workflow_node_host::chain;
 use workflow_node_testing::package::registry::{Registry, RegistryError};
 
 use super::args::{PullArgs, PushArgs, RegistryArgs};
@@ -70,9 +71,11 @@ fn registry(args: &RegistryArgs) -> Result<Registry, Failure> {
 }
 
 fn failed(error: RegistryError) -> Failure {
-    let message = error.to_string();
+    let message = chain(&error);
     match error {
-        RegistryError::Name(..) => Failure::input("registry", message),
+        RegistryError::Name(..) | RegistryError::Reference { .. } => {
+            Failure::input("registry", message)
+        }
         RegistryError::Certificates => Failure::input("ca-file", message),
         RegistryError::Other(..) | RegistryError::Package(_) => {
             Failure::new(Exit::Plugin, "package", message)

@@ -5,7 +5,7 @@ use workflow_node_host::{Approvals as _, FileApprovals, Plugin, chain};
 use workflow_node_testing::package::Package;
 
 use super::args::SignerArgs;
-use super::refused;
+use crate::archive::refused;
 use crate::exit::{Exit, Failure, shell};
 
 /// Who has signed what is to be approved.

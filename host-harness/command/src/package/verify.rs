@@ -5,8 +5,9 @@ use workflow_node_host::FileApprovals;
 use workflow_node_testing::package::{self, CHECKS, DESCRIPTION, Package, REFERENCE, SBOM};
 
 use super::args::VerifyArgs;
+use super::read;
 use super::signer::{self, pinned};
-use super::{read, refused};
+use crate::archive::refused;
 use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::output::{self, READING, count, wrapped};

@@ -5,12 +5,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use workflow_node_host::chain;
 use workflow_node_testing::check;
 use workflow_node_testing::package::{self, CHECKS, COMPONENT, Package, REFERENCE, SBOM, sbom};
 
 use super::args::WriteArgs;
+use super::keys;
 use super::verify::contents;
-use super::{keys, read_if_archive, refused};
+use crate::archive::{read_if_archive, refused};
 use crate::exit::{Exit, Failure, shell};
 use crate::flags::Report;
 use crate::installed::Installed;
@@ -49,7 +51,7 @@ pub(super) async fn run(setup: &Setup, args: WriteArgs) -> Result<Exit, Failure>
     files.insert(CHECKS.to_owned(), report);
     let node = &plugin.description().node;
     let archive = package::sign(&node.name, node.version, &files, &key);
-    let archive = archive.map_err(|error| Failure::input("package", error.to_string()))?;
+    let archive = archive.map_err(|error| Failure::input("package", chain(&error)))?;
     let name = format!("{}-{}.node.tar.gz", node.name, node.version);
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(name));
     let package = Package::read(&archive).map_err(|error| refused(&out, &error))?;
@@ -89,7 +91,7 @@ fn bill(args: &WriteArgs, component: &Path) -> Result<Bill, Failure> {
             Failure::input("sbom", format!("Cannot read bill of materials {name}: {error}"))
         })?;
         sbom::check(&text).map_err(|error| {
-            Failure::input("sbom", format!("Cannot use {name}: {error}"))
+            Failure::input("sbom", format!("Cannot use {name}: {}", chain(&error)))
                 .next("write it in CycloneDX, e.g. npm sbom --sbom-format cyclonedx")
         })?;
         return Ok(Bill::Of(text));
@@ -101,15 +103,18 @@ fn bill(args: &WriteArgs, component: &Path) -> Result<Bill, Failure> {
     };
     match sbom::of_cargo(&manifest, component) {
         Ok(text) => Ok(Bill::Of(text.into_bytes())),
-        Err(error) if args.manifest_path.is_some() => {
-            Err(Failure::input("sbom", format!("Cannot make a bill of materials: {error}")))
-        }
-        Err(error @ sbom::SbomError::OtherProject { .. }) => {
+        Err(error @ sbom::SbomError::OtherProject { .. }) if args.manifest_path.is_none() => {
             Ok(Bill::None(format!("{error}. {advice}")))
         }
         Err(error) => {
-            Err(Failure::input("sbom", format!("Cannot make a bill of materials: {error}"))
-                .next("repair the project, or pass a bill of materials: --sbom FILE"))
+            let message = format!("Cannot make a bill of materials: {}", chain(&error));
+            let failure = Failure::input("sbom", message);
+            Err(match args.manifest_path {
+                Some(_) => failure,
+                None => {
+                    failure.next("repair the project, or pass a bill of materials: --sbom FILE")
+                }
+            })
         }
     }
 }

@@ -106,6 +106,29 @@ fn forms_are_shown_with_all_that_is_inside_of_them() {
 }
 
 #[test]
+fn a_member_states_when_it_may_be_given_as_on_the_reference_pages() {
+    let world = World::new();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let out = world.path("reference");
+    world.harness(&["docs", world.plugin(), "--out", out.to_str().unwrap()]).expect(0);
+    for (action, page) in [
+        ("user_contact_method.create", "user.md"),
+        ("event_orchestration_cache_variable.create", "event_orchestration.md"),
+    ] {
+        let shown = words(&inspected(&world, action));
+        let page = std::fs::read_to_string(out.join(page)).unwrap();
+        let (_, page) = page.split_once(&format!("\n`{action}`\n")).expect(action);
+        let page = page.split("\n## ").next().unwrap_or_default().replace('`', "");
+        let conditions: Vec<&str> =
+            page.split("Only if ").skip(1).filter_map(|rest| rest.split(" |").next()).collect();
+        assert!(conditions.len() > 1, "{page}");
+        for condition in conditions {
+            assert!(shown.contains(&format!("Only if {condition}")), "{condition}\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn the_real_plugin_is_shown_with_all_that_it_can_do() {
     let world = World::new();
     let output = world.harness(&["inspect", world.plugin()]).expect(0);

@@ -87,7 +87,7 @@ mod tests {
     async fn approvals_that_do_not_answer_fail_and_name_the_limit() {
         let approvals = BoundedApprovals::new(Arc::new(Silent), Duration::from_millis(20));
         let error = approvals.approval(&Digest::of(b"")).await.unwrap_err();
-        let error = crate::error::chain(&error);
+        let error = crate::causes::chain(&error);
         assert!(error.contains("`approvals_wait`"), "{error}");
         assert!(approvals.latest("node").await.is_err());
     }

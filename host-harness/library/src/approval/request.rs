@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::description::input_secrets;
 use crate::description::{
     CredentialType, Delivery, Description, Effect, Grant, Idempotency, Placement, RateLimit,
     SecretPosition, Server,
 };
-use crate::egress::input_secrets;
 use crate::origin::OriginPattern;
 
 /// Everything that a plugin asks an operator for.

@@ -6,9 +6,9 @@ use url::Url;
 
 use super::{AuditEvent, Verdict};
 use crate::digest::Digest;
-use crate::egress::printable;
 use crate::origin::{Origin, OriginOfUrl as _};
 use crate::principal::Principal;
+use crate::text::printable;
 
 /// On whose behalf requests are made: an execution, or the host for a credential.
 #[derive(Clone, Debug)]

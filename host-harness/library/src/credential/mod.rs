@@ -1,6 +1,7 @@
 //! Credentials as the host uses them, where it gets them from, and how they are kept.
 
 pub(crate) mod reference;
+pub(crate) mod rights;
 mod size;
 mod status;
 mod store;
@@ -78,6 +79,9 @@ pub struct CredentialRequest {
     pub offline: bool,
 }
 
+/// The action under which a credential is proved.
+pub(crate) const TEST: &str = "credential.test";
+
 /// Why a credential cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -142,14 +146,14 @@ pub enum CredentialError {
         reason: String,
     },
     /// A secret of it is kept elsewhere and cannot be read there now.
-    #[error("the secret `{secret}` of credential `{name}`: {reason}")]
+    #[error("the secret `{secret}` of credential `{name}` is not available")]
     Unreadable {
         /// Its name.
         name: String,
         /// Name of the secret.
         secret: String,
         /// The reason and the next step.
-        reason: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It cannot be refreshed.
     #[error("credential `{0}` cannot be refreshed")]

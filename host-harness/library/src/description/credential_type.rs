@@ -6,9 +6,9 @@ use url::Url;
 use super::authorize;
 use super::schema::{Validator, file_mark};
 use super::{Configuration, CredentialType, Grant, PlacementKind, refused_file};
-use crate::egress::{is_hosts, overrides_method};
 use crate::limits::ProcessLimits;
 use crate::origin::{Origin, OriginOfUrl as _};
+use crate::reserved::{is_hosts, overrides_method};
 
 /// Checks that the form is a schema, and that every placement writes a secret of the form or the
 /// grant inside the credential type's origins.

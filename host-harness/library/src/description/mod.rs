@@ -6,6 +6,7 @@ mod credential_type;
 mod explain;
 mod form;
 mod icon;
+mod input_secrets;
 mod placements;
 pub(crate) mod schema;
 mod server;
@@ -21,6 +22,7 @@ use schema::{Validator, Work};
 use crate::limits::ProcessLimits;
 pub(crate) use credential_type::check_configuration;
 pub use form::{Bounds, Field, Form, OptionsCall, Variant, alternatives};
+pub(crate) use input_secrets::{InputSecret, input_secrets};
 pub use schema::FieldProblem;
 
 pub use workflow_node_documents::{
@@ -178,7 +180,7 @@ impl Description {
         let forms = node.actions.iter().map(|action| (&action.name, &action.parameters));
         let triggers = self.triggers.iter().map(|trigger| (&trigger.name, &trigger.parameters));
         for (name, parameters) in forms.chain(triggers) {
-            let secrets = crate::egress::input_secrets(&node.schemas, parameters)
+            let secrets = input_secrets(&node.schemas, parameters)
                 .map_err(|problem| format!("in the parameters of `{name}`: {problem}"))?;
             if let Some(stray) = secrets.iter().find(|secret| !known(&secret.name)) {
                 return Err(format!(

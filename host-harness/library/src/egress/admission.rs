@@ -5,18 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::judge::refusal;
 use super::session::Session;
 use crate::audit::{Entry, Verdict};
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::budget::{Charge, Exhausted};
 use crate::limits::{Limits, exceeded};
+use crate::request::{LONGEST_NAME, budget_is_used_up, cut, over_budget, refusal, trimmed};
 
 /// Cost of a request in addition to its texts, in bytes.
 const OVERHEAD: usize = 1_024;
-
-/// Longest name that is kept of a request: method, slot, idempotency key.
-const LONGEST_NAME: usize = 256;
 
 /// Result of admitting a request, before it is checked.
 pub(crate) enum Admission {
@@ -62,24 +59,6 @@ impl Session {
         let copies = if self.observer.wants_bodies() { 2 } else { 1 };
         OVERHEAD + request.url.len() + copies * (headers + body)
     }
-}
-
-fn budget_is_used_up(most: u32) -> String {
-    format!("the execution has reached the limit `requests` ({most})")
-}
-
-/// The error of a request beyond the budget of requests.
-pub(crate) fn over_budget(most: u32) -> SendError {
-    refusal(SendErrorKind::OverBudget, budget_is_used_up(most))
-}
-
-/// A request with names of a length that can be kept and shown.
-pub(crate) fn trimmed(mut request: Request) -> Request {
-    cut(&mut request.method, LONGEST_NAME);
-    for name in [&mut request.credential, &mut request.idempotency_key].into_iter().flatten() {
-        cut(name, LONGEST_NAME);
-    }
-    request
 }
 
 impl Drop for Session {
@@ -145,13 +124,5 @@ pub(super) fn no_room(exhausted: &Exhausted) -> SendError {
             SendErrorKind::OverBudget,
             format!("cannot hold the request: {exhausted}. {next}. It was not sent"),
         )
-    }
-}
-
-/// Cuts a text off at a character, and gives its memory back.
-fn cut(text: &mut String, most: usize) {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.shrink_to_fit();
     }
 }

@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::echo::EchoFilter;
-use super::judge::{Judged, refusal};
+use super::judge::Judged;
 use super::session::Session;
 use super::slot::SlotCredential;
 use super::waiting::milliseconds;
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::budget::Charge;
 use crate::offload::Stop;
+use crate::request::refusal;
 use crate::transport::TransportResponse;
 
 /// Headers of an answer that a guest does not see.

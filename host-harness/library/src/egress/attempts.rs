@@ -9,7 +9,7 @@ use http::HeaderName;
 use tokio::sync::SemaphorePermit;
 
 use super::admission::no_room;
-use super::judge::{Judged, refusal};
+use super::judge::Judged;
 use super::pacing::{Operation, Pacer, pool};
 use super::placement;
 use super::report::SendSummary;
@@ -20,9 +20,10 @@ use super::waiting::{
 };
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
 use crate::budget::Charge;
+use crate::causes::chain;
 use crate::credential::CredentialError;
-use crate::error::chain;
 use crate::offload::Stop;
+use crate::request::refusal;
 use crate::transport::{
     AnswerRoom, SentMark, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use super::headers::overrides_method;
-use super::judge::printable;
 use crate::approval::Withheld;
 use crate::digest::Digest;
 use crate::origin::{Origin, OriginOfUrl as _, OriginPattern};
+use crate::reserved::overrides_method;
+use crate::text::printable;
 use crate::transport::Transport;
 
 /// A URL that every parser reads the same way, and its origin.

@@ -11,14 +11,14 @@ use bytes::Bytes;
 use http::header::USER_AGENT;
 
 use super::destination::{Approved, Destination, Rules};
-use super::headers::user_agent;
+use super::judge::user_agent;
 use super::pacing::pool;
 use crate::approval::{Approvals, Withheld};
 use crate::audit::{AuditLog, Caller, Entry, Verdict};
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::description::Configuration;
 use crate::digest::Digest;
-use crate::error::chain;
 use crate::origin::OriginPattern;
 use crate::transport::{
     SentMark, Transport, TransportErrorKind, TransportRequest, TransportResponse,

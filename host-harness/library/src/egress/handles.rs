@@ -9,22 +9,19 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::form;
-use super::input_secrets::InputSecret;
-use super::judge::{Judged, refusal};
+use super::judge::Judged;
 use super::session::Policy;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
+use crate::description::InputSecret;
 use crate::description::SecretPosition;
 use crate::digest::Digest;
+use crate::handle::{DIGITS, PREFIX, holds_handle, looks_like_handle};
 use crate::json::{EditError, Places, replace_texts};
 use crate::limits::exceeded;
 use crate::offload::Stop;
 use crate::principal::Principal;
+use crate::request::refusal;
 use crate::secret::Secret;
-
-const PREFIX: &str = "secret:";
-
-/// How many hexadecimal digits follow the prefix.
-const DIGITS: usize = 32;
 
 /// The secrets behind handles. A handle is unguessable, and means something only to the holder that
 /// it was made for. It lives as long as the host, unless its holder has made too many since.
@@ -83,28 +80,6 @@ fn key(name: &str, secret: &Secret) -> [u8; 32] {
 
 /// Replacement for a response that could not be searched for the secrets that it may contain.
 const WITHHELD: &str = "[withheld: this response may contain a secret and is not JSON]";
-
-/// Whether a text is or was meant as a handle. What it stood for cannot be told when it is unknown,
-/// so it is never sent as it is.
-pub(crate) fn looks_like_handle(text: &str) -> bool {
-    text.starts_with(PREFIX) || holds_handle(text.as_bytes())
-}
-
-/// Whether bytes hold a whole handle, wherever it stands.
-pub(super) fn holds_handle(bytes: &[u8]) -> bool {
-    memchr::memmem::find_iter(bytes, PREFIX).any(|at| {
-        let digits = bytes[at + PREFIX.len()..].iter().take(DIGITS);
-        digits.filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() == DIGITS
-    })
-}
-
-/// The whole handles in some bytes.
-pub(crate) fn handles_in(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    memchr::memmem::find_iter(bytes, PREFIX).filter_map(|at| {
-        let handle = bytes.get(at..at + PREFIX.len() + DIGITS)?;
-        holds_handle(handle).then_some(handle).and_then(|handle| std::str::from_utf8(handle).ok())
-    })
-}
 
 /// A body in which secrets stand, and these.
 pub(super) struct Placed {
@@ -462,6 +437,7 @@ fn unescaped(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handle::handles_in;
 
     fn holder(plugin: &str, user: &str) -> Holder {
         Holder { plugin: Digest::of(plugin.as_bytes()), principal: Principal::user(user) }

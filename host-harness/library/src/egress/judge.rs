@@ -8,11 +8,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use super::destination::{Destination, Rules};
-use super::headers::{canonical, is_hosts};
 use crate::bindings::workflow::node::http::{Request, SendError, SendErrorKind};
 use crate::description::{CredentialType, PlacementKind};
 use crate::limits;
 use crate::origin::Origin;
+use crate::request::refusal;
+use crate::reserved::{canonical, is_hosts};
+use crate::text::printable;
 
 /// A request that may be sent as far as it can be told without a network.
 #[derive(Clone)]
@@ -24,11 +26,6 @@ pub(super) struct Judged {
     pub(super) body: Option<Bytes>,
     /// Whether sending it twice has the effect of sending it once.
     pub(super) repeatable: bool,
-}
-
-/// A request that got no answer and was not sent.
-pub(super) fn refusal(kind: SendErrorKind, message: impl Into<String>) -> SendError {
-    SendError { kind, message: message.into(), maybe_sent: false, retry_after: None }
 }
 
 /// The rules that headers are judged by.
@@ -135,7 +132,11 @@ fn placed_by<'a>(name: &str, placed: &'a BTreeMap<String, CredentialType>) -> Op
     })
 }
 
-/// Untrusted text, escaped for a message.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// The `User-Agent` of requests whose plugin sets none: this host, and the node with its version.
+pub(crate) fn user_agent(node: &str, version: Option<u32>) -> HeaderValue {
+    const HOST: &str = concat!("workflow-node-host/", env!("CARGO_PKG_VERSION"));
+    let version = version.map_or_else(String::new, |version| format!("/{version}"));
+    // A described name has nothing that a header cannot hold.
+    HeaderValue::from_str(&format!("{HOST} {node}{version}"))
+        .unwrap_or_else(|_| HeaderValue::from_static(HOST))
 }

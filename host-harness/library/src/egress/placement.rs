@@ -11,12 +11,13 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::form;
-use super::judge::{Judged, refusal};
+use super::judge::Judged;
 use super::slot::SlotCredential;
 use crate::bindings::workflow::node::http::{SendError, SendErrorKind};
 use crate::description::{Placement, PlacementEncoding, PlacementKind};
 use crate::json::{Added, EditError, add_member};
 use crate::limits::exceeded;
+use crate::request::refusal;
 use crate::secret::Secret;
 
 /// A request with its placements filled.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::session::Session;
 use crate::audit::{AuditEvent, Entry, Verdict};
 use crate::bindings::workflow::node::http::{Response, SendError, SendErrorKind};
-use crate::execution::Exchange;
+use crate::observer::Exchange;
 use crate::transport::SentMark;
 
 /// Progress and result of a request, for audit and journal.

@@ -18,7 +18,7 @@ use super::echo::{EchoFilter, EchoFilters};
 use super::ending::Ending;
 use super::gate::{Passing, SendGate};
 use super::handles::{Handles, Holder, Placed};
-use super::judge::{HeaderRules, Judged, judge, printable, refusal};
+use super::judge::{HeaderRules, Judged, judge};
 use super::pacing::Pacing;
 use super::placement::{self, Filled};
 use super::report::{Report, SendSummary};
@@ -32,12 +32,14 @@ use crate::credential::CredentialSource;
 use crate::deadline::Deadline;
 use crate::description::{CredentialType, SecretPosition};
 use crate::digest::Digest;
-use crate::execution::{Exchange, Observer};
 use crate::journal::Recorder;
 use crate::limits::{Limits, ProcessLimits, SEARCH_OVERHEAD};
+use crate::observer::{Exchange, Observer};
 use crate::offload::{Offload, Stop};
 use crate::origin::OriginPattern;
+use crate::request::refusal;
 use crate::secret::Secret;
+use crate::text::printable;
 use crate::transport::{SentMark, Transport};
 
 /// Bytes that are read or searched on the executor's own thread.

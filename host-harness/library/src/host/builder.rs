@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use super::{CallState, Host, Shared, engine_config};
+use super::Host;
 use crate::approval::{Approvals, BoundedApprovals, MemoryApprovals};
 use crate::audit::{AuditLog, AuditSink, TracingAudit};
 use crate::budget::ByteBudget;
@@ -16,8 +16,8 @@ use crate::credential::reference::References;
 use crate::credential::{CredentialSource, CredentialStore, MemoryCredentials};
 use crate::description::RateWindow;
 use crate::egress::{EchoFilters, Endpoints, Handles, Pacing};
+use crate::engine::engine_config;
 use crate::error::{Cause, Error};
-use crate::execution::{Observer, Silent};
 use crate::imports::{add_to_linker, add_wasi_to_linker};
 use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
@@ -25,7 +25,9 @@ use crate::isolation::Workers;
 use crate::journal::Journals;
 use crate::limits::{Limits, ProcessLimits, ReferenceLimits, TriggerLimits, WorkerLimits};
 use crate::oauth::{Backend, CredentialEvents, CredentialManager, NoEvents, Timing};
+use crate::observer::{Observer, Silent};
 use crate::offload::Offload;
+use crate::shared::{CallState, Shared};
 use crate::transport::{HttpTransport, Transport};
 use crate::trigger::{TriggerStore, Triggers};
 
@@ -280,7 +282,7 @@ impl HostBuilder {
                 .memory_guard_size(0);
         }
         let engine = Engine::new(&config).map_err(Error::internal)?;
-        crate::ticker::start(&engine)?;
+        crate::ticker::start(&engine).map_err(Cause::Ticker)?;
         let cache = self
             .cache
             .map(|directory| {
@@ -360,8 +362,6 @@ impl HostBuilder {
             process_limits: self.process_limits,
             transport,
             credentials,
-            manager,
-            triggers,
             approvals,
             audit,
             journals: self.journals,
@@ -373,7 +373,7 @@ impl HostBuilder {
             #[cfg(target_os = "linux")]
             workers,
         });
-        Ok(Host { shared })
+        Ok(Host { shared, manager, triggers })
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::WorkflowNodeCtxView;
 use crate::bindings::workflow::node::types::{Error as GuestError, Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
-use crate::egress::printable;
-use crate::execution::{LogLevel, weight};
+use crate::item::weight;
 use crate::limits::too_much_output;
+use crate::observer::LogLevel;
+use crate::text::printable;
 
 impl types::Host for WorkflowNodeCtxView<'_> {}
 

@@ -21,13 +21,15 @@ use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::budget::ByteBudget;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
+use crate::digest::Parts as DigestParts;
 use crate::digest::hex;
 use crate::egress::{Admission, Answered, Session};
-use crate::execution::{ItemError, Observer, OutputRecord};
+use crate::item::{ItemError, OutputRecord};
 use crate::journal::Recorder;
-use crate::journal::record::{Parts as DigestParts, Record, Seen};
+use crate::journal::record::{Record, Seen};
 use crate::journal::script::{Break, NamedQueue, Rest, Script, Told};
 use crate::limits::{Limits, exceeded};
+use crate::observer::Observer;
 use crate::principal::Principal;
 
 /// Bytes of records that are checked on the executor's own thread.

@@ -8,8 +8,8 @@ use std::os::fd::AsFd as _;
 use super::Lease;
 use super::wire::{self, Answer, FromWorker, Named, ToWorker};
 use crate::bindings::workflow::node::{completions, context, http, timer};
+use crate::guest::{Invocation, Returned, Stopping, held};
 use crate::imports::{WorkflowNodeCtx, WorkflowNodeCtxView};
-use crate::plugin::{Invocation, Returned, Stopping, held};
 
 /// Answers that are sent to a worker at once, as far as it has not asked for them: their bytes, and
 /// their number.

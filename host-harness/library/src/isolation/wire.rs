@@ -13,10 +13,11 @@ use serde_bytes::ByteBuf;
 use crate::bindings::workflow::node::context::{CredentialView, Level};
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::OutputItem;
+use crate::guest::{Invocation, Returned, Stopping};
 use crate::inspection::Surface;
 use crate::journal::record::Seen;
 use crate::limits::ProcessLimits;
-use crate::plugin::{GuestResult, Invocation, Returned, Stopping};
+use crate::results::GuestResult;
 
 /// Bytes of a frame's length.
 pub(super) const PREFIX: usize = 4;

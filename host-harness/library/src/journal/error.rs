@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::name::JournalName;
-use crate::error::chain;
+use crate::causes::chain;
 
 /// Why a journal cannot be written, read, resumed, or replayed.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,9 @@ pub enum JournalError {
     /// The items that the engine passed are not those of the execution.
     #[error("Cannot use the journal: {0}")]
     OtherExecution(String),
+    /// The call that it records is not one of this version.
+    #[error("Cannot use the journal: its call cannot be read")]
+    Call(#[source] serde_json::Error),
     /// It ends although the execution went on.
     #[error(
         "Cannot resume the execution: its journal is incomplete ({0}), and the execution went on \

@@ -80,9 +80,7 @@ impl JournalKey {
 }
 
 fn fill_random(bytes: &mut [u8]) -> Result<(), JournalError> {
-    SysRng
-        .try_fill_bytes(bytes)
-        .map_err(|error| JournalError::Io(std::io::Error::other(error.to_string())))
+    SysRng.try_fill_bytes(bytes).map_err(|error| JournalError::Io(std::io::Error::other(error)))
 }
 
 fn cipher(key: &[u8; KEY]) -> XChaCha20Poly1305 {
@@ -139,7 +137,8 @@ impl Sealer {
         buffer: &mut Vec<u8>,
     ) -> Result<usize, JournalError> {
         let broken = |what: &str| JournalError::Io(std::io::Error::other(what.to_owned()));
-        let mut content = record.encode().map_err(|error| broken(&error.to_string()))?;
+        let mut content =
+            record.encode().map_err(|error| JournalError::Io(std::io::Error::other(error)))?;
         let length = u32::try_from(content.len() + TAG).map_err(|_| broken("too large"))?;
         let mut nonce = [0; NONCE];
         nonce[..NONCE - 8].copy_from_slice(&self.nonce);

@@ -32,7 +32,7 @@ pub use recording::Recording;
 pub(crate) use recording::{RecordedPortion, item_digest};
 pub use store::{JournalStore, JournalWriter, MemoryJournals, StoredJournal};
 
-use crate::error::chain;
+use crate::causes::chain;
 use crate::limits::JournalLimits;
 use record::{Record, Start};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::record::Parts;
+use crate::digest::Parts;
 use crate::digest::hex;
 use crate::principal::Tenant;
 

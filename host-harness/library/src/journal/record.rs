@@ -1,16 +1,13 @@
 //! The records of a journal, and their encoding. Knows neither files nor keys.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
-use crate::digest::Digest;
-use crate::execution::Execution;
+use crate::digest::{Digest, Parts};
 use crate::limits::Limits;
 use crate::principal::Principal;
 
@@ -135,26 +132,6 @@ pub(crate) struct Start {
     pub(crate) started: u64,
 }
 
-impl Start {
-    /// The execution, without its items.
-    pub(crate) fn execution(&self) -> Execution {
-        let mut execution = Execution::new(self.action.clone()).id(self.id.clone());
-        execution.credentials = self.credentials.clone();
-        execution.continue_on_fail = self.continue_on_fail;
-        execution.concurrency = self.concurrency;
-        execution.dry_run = self.dry_run;
-        let context = &mut execution.context;
-        context.actor = self.actor.clone();
-        context.workflow = self.workflow.clone();
-        // An entry that this version cannot read allows nothing, as no entry would.
-        let allow = |allow: &Vec<String>| allow.iter().filter_map(|one| one.parse().ok()).collect();
-        context.allow = self.allow.as_ref().map(allow);
-        context.timeout = self.timeout_ms.map(Duration::from_millis);
-        context.limits = Some(self.limits.clone());
-        execution
-    }
-}
-
 impl Record {
     /// The record as bytes. They are wiped: they may hold a secret.
     pub(crate) fn encode(mut self) -> Result<Zeroizing<Vec<u8>>, postcard::Error> {
@@ -197,27 +174,6 @@ impl Record {
                 | Self::Ended { .. }
                 | Self::Resumed { .. }
         )
-    }
-}
-
-/// Digest of several parts, each with its length before it, so that no two lists look alike.
-#[derive(Clone, Default)]
-pub(crate) struct Parts(Sha256);
-
-impl Parts {
-    pub(crate) fn add(&mut self, part: impl AsRef<[u8]>) {
-        let part = part.as_ref();
-        self.0.update((part.len() as u64).to_le_bytes());
-        self.0.update(part);
-    }
-
-    pub(crate) fn with(mut self, part: impl AsRef<[u8]>) -> Self {
-        self.add(part);
-        self
-    }
-
-    pub(crate) fn digest(self) -> [u8; 32] {
-        self.0.finalize().into()
     }
 }
 

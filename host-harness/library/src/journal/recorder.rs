@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::RecordError;
 use super::frame::{OVERHEAD, Sealer};
-use super::record::{Parts, Record, request_digest};
+use super::record::{Record, request_digest};
 use super::store::JournalWriter;
 use super::{AtLimit, JournalOptions, JournalStatus, Journals};
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
-use crate::egress::handles_in;
+use crate::digest::Parts;
+use crate::handle::handles_in;
 use crate::limits::exceeded;
 use crate::secret::Secret;
 

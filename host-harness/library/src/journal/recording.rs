@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use super::error::JournalError;
 use super::frame::{self, JournalKey};
 use super::name::JournalName;
-use super::record::{ItemEnd, Kind, Parts, Portion, Record, Start};
+use super::record::{ItemEnd, Kind, Portion, Record, Start};
 use super::script::Script;
-use crate::digest::{Digest, hex};
-use crate::execution::Execution;
+use crate::digest::{Digest, Parts, hex};
 use crate::secret::Secret;
 
 /// A journal that was read: the call, what the guest received, and its result.
@@ -59,8 +58,9 @@ impl Recording {
         let unordered = || JournalError::OtherExecution("its records are out of order".into());
         let start = match records.first() {
             None => return Err(JournalError::NotBegun),
-            Some(Record::Started(start)) => serde_json::from_str::<Start>(start)
-                .map_err(|error| JournalError::OtherExecution(format!("its call: {error}")))?,
+            Some(Record::Started(start)) => {
+                serde_json::from_str::<Start>(start).map_err(JournalError::Call)?
+            }
             Some(_) => return Err(unordered()),
         };
         let (mut items, mut portions) = (Vec::new(), Vec::<RecordedPortion>::new());
@@ -128,11 +128,6 @@ impl Recording {
         self.start.plugin
     }
 
-    /// The execution that was run, without its items.
-    pub fn execution(&self) -> Execution {
-        self.start.execution()
-    }
-
     /// Number of items that the journal holds. A stream is resumed with the items after these.
     pub fn items(&self) -> usize {
         self.items.len()
@@ -169,33 +164,6 @@ impl Recording {
                 Err(JournalError::OtherExecution(message))
             }
         }
-    }
-
-    /// Whether an execution is the one that was recorded: the same action, items, credentials, and
-    /// principal. For an engine that repeats a call under the same execution ID.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::OtherExecution`], which names the first difference.
-    pub fn matches(&self, execution: &Execution) -> Result<(), JournalError> {
-        let start = &self.start;
-        let other = |what: String| {
-            let id = &start.id;
-            Err(JournalError::OtherExecution(format!("execution `{id}` was run with {what}")))
-        };
-        if execution.action != start.action {
-            return other(format!("the action `{}`", start.action));
-        }
-        if execution.context.actor != start.actor {
-            return other("another principal".into());
-        }
-        if execution.credentials != start.credentials {
-            return other("other credentials".into());
-        }
-        if start.kind != Kind::List {
-            return Ok(());
-        }
-        self.matches_items(&execution.items)
     }
 
     pub(crate) fn matches_items(&self, items: &[Value]) -> Result<(), JournalError> {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::record::{Record, Seen, request_digest};
 use crate::bindings::workflow::node::http::{Request, Response, SendError, SendErrorKind};
-use crate::egress::{over_budget, printable, trimmed};
+use crate::request::{over_budget, trimmed};
+use crate::text::printable;
 
 type Answer = Result<Response, SendError>;
 

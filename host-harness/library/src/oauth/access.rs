@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use super::backend::Backend;
 use super::manage::CredentialEnded;
 use super::renew::{RefreshRequest, Renewer};
-use super::rights;
+use crate::causes::chain;
 use crate::credential::reference::{self, Freshness};
+use crate::credential::rights;
 use crate::credential::{
     ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
     Health, LastUse, Mode, Stored, ended, outcome_unknown,
 };
 use crate::description::Grant;
-use crate::error::chain;
 use crate::principal::Principal;
 
 /// Decides who may use which credential, and supplies it. Owns what it has last seen and reported.
@@ -57,7 +57,7 @@ impl Access {
         if head.node != request.node {
             return forbidden(format!("it was connected for the node `{}`", head.node));
         }
-        let proves = request.action == super::TEST;
+        let proves = request.action == crate::credential::TEST;
         if let Some(actions) = &head.allowed_actions
             && !proves
             && !actions.contains(&request.action)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::manage::{Actor, CredentialEvents, Timing};
 use super::wire::{Refusal, RefusalKind, Tokens, Wire};
 use crate::audit::{AuditLog, CredentialEvent, CredentialOperation};
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::credential::reference::References;
 use crate::credential::{
@@ -87,7 +88,7 @@ impl Backend {
             actor: by.principal.clone(),
             ..CredentialRequest::default()
         };
-        self.audit(&request, operation, refused.map(ToString::to_string)).await;
+        self.audit(&request, operation, refused.map(|error| chain(error))).await;
     }
 
     /// Asks a token endpoint for the first tokens of a connection. One that cannot answer just now, or

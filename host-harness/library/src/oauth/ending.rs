@@ -10,11 +10,11 @@ use super::manage::{Actor, CredentialEnded, permit_management};
 use super::renew::caller;
 use super::wire::Wire;
 use crate::audit::CredentialOperation;
+use crate::causes::chain;
 use crate::credential::reference::Freshness;
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialRequest, Dependant, Health, Stored,
 };
-use crate::error::chain;
 use crate::plugin::Plugin;
 
 /// Result of revoking a token when its credential was disconnected.
@@ -134,7 +134,7 @@ impl Connector {
         let filled = self.backend.references.fill(name, secrets, Freshness::Usual).await;
         let secrets = match filled {
             Ok((secrets, _)) => secrets,
-            Err(error) => return (Vec::new(), Some(error.to_string())),
+            Err(error) => return (Vec::new(), Some(chain(&error))),
         };
         let wire = Wire {
             endpoints: &self.backend.endpoints,

@@ -2,10 +2,10 @@
 
 use super::renew::{RefreshOutcome, RefreshRequest, Renewer, milliseconds};
 use super::wire::{Refusal, RefusalKind};
+use crate::causes::chain;
 use crate::credential::{
     ConnectionKey, CredentialError, Health, Lease, LeaseChange, Stored, outcome_unknown,
 };
-use crate::error::chain;
 
 impl Renewer {
     /// Handles a refresh without new tokens.

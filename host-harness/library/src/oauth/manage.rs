@@ -15,8 +15,8 @@ use super::ending::Disconnection;
 use super::order::ConnectOrder;
 use super::outcome::NewConnection;
 use super::renew::Renewer;
-use super::rights::Right;
 use crate::audit::CredentialOperation;
+use crate::credential::rights::Right;
 use crate::credential::{
     ConnectionKey, Credential, CredentialError, CredentialId, CredentialRequest, CredentialSource,
     CredentialStore, Dependant, Head, HeadChange,

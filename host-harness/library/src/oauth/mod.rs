@@ -64,12 +64,12 @@ mod order;
 mod outcome;
 mod page;
 mod renew;
-pub(crate) mod rights;
-mod suspended;
+pub(crate) mod suspended;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use crate::credential::rights::{AskFor, Right};
 pub(crate) use backend::{Backend, NoEvents};
 pub use connect::{Authorization, DeviceAuthorization};
 pub use ending::{Disconnection, Revoked};
@@ -78,12 +78,8 @@ pub use manage::{Actor, CredentialEnded, CredentialEvents, CredentialManager, Ti
 pub use order::ConnectOrder;
 pub use outcome::{Difference, NewConnection};
 pub use page::Page;
-pub use rights::{AskFor, Right};
 
 use crate::credential::CredentialError;
-
-/// The action under which a credential is proved.
-pub(crate) const TEST: &str = "credential.test";
 
 /// Why something cannot be connected. Nothing was kept.
 #[derive(Debug, thiserror::Error)]

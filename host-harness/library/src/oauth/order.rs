@@ -7,11 +7,11 @@ use url::Url;
 
 use super::connect::Connector;
 use super::manage::{Actor, permit_management};
-use super::rights::{self, AskFor};
 use super::wire::Wire;
 use super::{ConnectError, loopback};
 use crate::audit::Caller;
 use crate::credential::reference::{self, Freshness};
+use crate::credential::rights::{self, AskFor};
 use crate::credential::{
     ConnectionKey, CredentialError, CredentialForm, Mode, SecretReference, Stored,
 };

@@ -11,10 +11,10 @@ use super::connect::Connector;
 use super::id_token::{self, Expected};
 use super::manage::Actor;
 use super::order::{ConnectOrder, Draft, client_id};
-use super::rights::{self, Right};
 use super::wire::{Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
 use crate::credential::reference::{self, Freshness};
+use crate::credential::rights::{self, Right};
 use crate::credential::{
     ConnectionKey, ConnectionParts, CredentialError, CredentialId, Head, NewCredential, check_size,
 };

@@ -22,6 +22,7 @@ use super::backend::Backend;
 use super::manage::Timing;
 use super::wire::{Refusal, RefusalKind, Tokens, Wire};
 use crate::audit::{Caller, CredentialOperation};
+use crate::causes::chain;
 use crate::credential::reference::Freshness;
 use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialRequest, Health, Lease, LeaseChange, Renewal,
@@ -29,7 +30,6 @@ use crate::credential::{
 };
 use crate::description::{CredentialType, Grant};
 use crate::egress::EndpointCaller;
-use crate::error::chain;
 
 /// How often a process looks whether another one has finished.
 const LOOKING: Duration = Duration::from_millis(40);
@@ -293,7 +293,7 @@ impl Renewer {
         let filled = self.backend.references.fill(name, secrets, Freshness::Refused).await;
         let (secrets, _) = filled.map_err(|error| Refusal {
             kind: RefusalKind::NotSent,
-            reason: error.to_string(),
+            reason: chain(&error),
             retry_after: None,
         })?;
         let wire = Wire {

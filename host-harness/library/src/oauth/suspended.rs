@@ -13,7 +13,7 @@ use super::ConnectError;
 use super::connect::{Connector, Pending};
 use super::manage::Actor;
 use super::order::ConnectOrder;
-use super::rights::{self, AskFor, Right};
+use crate::credential::rights::{self, AskFor, Right};
 use crate::credential::{CredentialForm, Mode, SecretReference};
 use crate::description::Access;
 use crate::digest::Digest;

@@ -8,19 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
-use super::crash::{Stop as Stopping, held};
-use super::invocation::{Exports, GuestResults, Invocation, Linked, Returned};
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
-use crate::execution::Silent;
-use crate::host::{CallState, Shared};
+use crate::guest::{
+    Exports, GuestResults, Invocation, Linked, MemoryLimit, Returned, Stopping, held,
+};
 use crate::imports::{Traces, WasiState, WorkflowNodeCtx, Written};
 use crate::inspection::Surface;
 use crate::json::Measure;
 use crate::limits::{ProcessLimits, exceeded};
+use crate::observer::Silent;
 use crate::offload::Stop;
+use crate::shared::{CallState, Shared};
 
 /// Time for a guest to return its results after the deadline or a cancellation.
 const GRACE: Duration = Duration::from_secs(2);
@@ -77,78 +78,6 @@ pub(crate) async fn describe(
         false => None,
     };
     Ok((node, credential_types, triggers))
-}
-
-/// Bounds the linear memory of a call.
-pub(crate) struct MemoryLimit {
-    most: usize,
-    total: usize,
-    refused: bool,
-}
-
-impl MemoryLimit {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, total: 0, refused: false }
-    }
-
-    /// Linear memory in use, in bytes.
-    pub(crate) fn total(&self) -> usize {
-        self.total
-    }
-
-    /// Whether the guest wanted more than it may have.
-    pub(crate) fn was_refused(&self) -> bool {
-        self.refused
-    }
-
-    /// Why a call was stopped: lack of memory, if memory was refused.
-    pub(crate) fn explain(&self, cause: String) -> String {
-        if !self.refused {
-            return cause;
-        }
-        let most = self.most / (1024 * 1024);
-        format!("it needed more than {most} MiB of memory ({cause})")
-    }
-}
-
-impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        // All memories of the component together; memory never shrinks.
-        let total = self.total.saturating_add(desired.saturating_sub(current));
-        let allowed = total <= self.most;
-        if allowed {
-            self.total = total;
-        } else {
-            self.refused = true;
-        }
-        Ok(allowed)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= 20_000)
-    }
-
-    fn instances(&self) -> usize {
-        64
-    }
-
-    fn tables(&self) -> usize {
-        64
-    }
-
-    fn memories(&self) -> usize {
-        16
-    }
 }
 
 fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
@@ -292,7 +221,7 @@ impl Instance {
         let mut store = new_store(shared, context);
         let ((returned, exports, initial), ended) = run(&mut store, async |store| {
             let exports = linked.instantiate(store).await?;
-            let initial = store.data().memory.total;
+            let initial = store.data().memory.total();
             let returned = portion.invoke(&exports, store).await?;
             Ok((returned, exports, initial))
         })
@@ -338,7 +267,7 @@ impl Instance {
     /// Growth of linear memory since the instance was created, in bytes.
     pub(super) fn memory_growth(&self) -> usize {
         match self {
-            Self::Local(local) => local.store.data().memory.total - local.initial,
+            Self::Local(local) => local.store.data().memory.total() - local.initial,
             #[cfg(target_os = "linux")]
             Self::Remote(instance) => instance.memory_growth(),
         }
@@ -434,7 +363,7 @@ async fn run<T>(
     state.node.abandon_open_tickets().await;
     let ended = Ended {
         traces: state.node.take_traces(),
-        memory: state.memory.total,
+        memory: state.memory.total(),
         output_bytes: state.node.output_bytes(),
     };
     match result {

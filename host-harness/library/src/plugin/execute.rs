@@ -22,12 +22,12 @@ use crate::deadline::Deadline;
 use crate::description::{FieldProblem, SlotUse};
 use crate::egress::Session;
 use crate::error::{Cause, Error};
-use crate::execution::{
-    Execution, FormOf, ItemError, ItemErrorKind, ItemOutcome, Observer, Outcome, Silent,
-};
+use crate::execution::{Execution, FormOf, ItemOutcome, Outcome};
+use crate::item::{ItemError, ItemErrorKind};
 use crate::journal::JournalError;
 use crate::journal::record::{ItemEnd, Kind, Portion as PortionRecord, Record};
 use crate::limits::Limits;
+use crate::observer::{Observer, Silent};
 use crate::offload::{Offload, Stop};
 
 const ANOTHER_FAILED: &str = "not started, because another item failed";
@@ -462,7 +462,7 @@ impl<'a> Run<'a> {
                 return Ok(check(&Stop::default()));
             }
             tokio::select! {
-                checked = heavy.run(check) => checked,
+                checked = heavy.run(check) => Ok(checked?),
                 () = deadline.passed() => Err(Cause::TimeRanOut(next).into()),
                 () = cancellation.cancelled() => Err(Cause::TimeRanOut(next).into()),
             }

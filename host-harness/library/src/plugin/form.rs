@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::{MOST_PROBLEMS, Plugin, unknown};
 use crate::description::schema::Validator;
 use crate::description::{Description, FieldProblem};
-use crate::egress::{InputSecret, input_secrets, looks_like_handle};
+use crate::description::{InputSecret, input_secrets};
 use crate::error::Error;
 use crate::execution::FormOf;
-use crate::host::Shared;
+use crate::handle::looks_like_handle;
 use crate::limits::exceeded;
+use crate::shared::Shared;
 
 impl Plugin {
     /// The places (RFC 6901) at which parameters of an action or a trigger hold a secret itself, not

@@ -1,12 +1,9 @@
 //! A loaded plugin: approving it, configuring credentials for it, running it.
 
 mod call;
-mod crash;
 mod execute;
 mod form;
-mod invocation;
 mod recorded;
-mod results;
 mod session;
 mod stream;
 mod trigger;
@@ -17,14 +14,10 @@ use serde_json::{Map, Value};
 
 #[cfg(target_os = "linux")]
 pub(crate) use call::remote::Program;
-pub(crate) use call::{Guest, MemoryLimit, describe};
+pub(crate) use call::{Guest, describe};
 use call::{call, pure};
-pub use crash::Crash;
-pub(crate) use crash::{Stop as Stopping, held};
 use form::{CompiledForm, Forms};
-pub(crate) use invocation::{Exports, Invocation, Linked, Returned};
 pub use recorded::{Replay, Resume};
-pub(crate) use results::{GuestResult, checked_results, is_brief};
 pub use stream::ExecutionStream;
 pub(crate) use trigger::{Health as TriggerHealth, Reply as TriggerReply, TriggerCall};
 
@@ -37,16 +30,17 @@ use crate::description::{
 use crate::digest::Digest;
 use crate::egress::{Holder, Policy};
 use crate::error::{Cause, Error};
-use crate::execution::{
-    CallContext, Execution, FormOf, ItemError, OptionsRequest, Silent, shortened,
-};
-use crate::host::Shared;
+use crate::execution::{CallContext, Execution, FormOf, OptionsRequest};
+use crate::guest::{Invocation, Returned};
 use crate::imports::WorkflowNodeCtx;
 use crate::inspection::Surface;
+use crate::item::{ItemError, shortened};
 use crate::json::Measure;
 use crate::limits::{Limits, ProcessLimits, exceeded};
+use crate::observer::Silent;
 use crate::offload::Stop;
 use crate::principal::Principal;
+use crate::shared::Shared;
 use workflow_node_documents::{Identity, Options};
 
 impl std::fmt::Debug for Plugin {
@@ -455,7 +449,7 @@ impl Plugin {
     ) -> Result<Identity, Error> {
         let slot = TESTED_SLOT.to_owned();
         let execution =
-            Execution::new(crate::oauth::TEST).credential(slot.clone(), name).context(context);
+            Execution::new(crate::credential::TEST).credential(slot.clone(), name).context(context);
         let session = self.session(&execution, None, Arc::new(Silent)).await?;
         let invocation = Invocation::Test { slot };
         let limits = session.session.limits.clone();

@@ -14,11 +14,11 @@ use super::stream::{ExecutionStream, WAITING, drive};
 use crate::deadline::Deadline;
 use crate::egress::SendGate;
 use crate::error::{Cause, Error};
-use crate::execution::{
-    Execution, ExecutionEvent, FormOf, ItemError, ItemOutcome, Observer, Outcome, Silent,
-};
+use crate::execution::{Execution, ExecutionEvent, FormOf, ItemOutcome, Outcome};
+use crate::item::ItemError;
 use crate::journal::record::Kind;
 use crate::journal::{JournalError, JournalName, Journals, Recorder, Recording};
+use crate::observer::{Observer, Silent};
 
 /// How an execution is resumed.
 #[derive(Clone)]

@@ -13,18 +13,20 @@ use crate::approval::Approval;
 use crate::audit::{Caller, CredentialEvent, CredentialOperation};
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::budget::ByteBudget;
+use crate::causes::chain;
+use crate::credential::rights;
 use crate::credential::{Credential, CredentialError, CredentialRequest, check_size};
 use crate::deadline::Deadline;
 use crate::description::{CredentialType, SlotUse};
 use crate::digest::Digest;
 use crate::egress::{Ending, PaceKey, Session, SlotCredential, SlotState};
 use crate::error::{Cause, Error};
-use crate::execution::{Execution, Observer};
+use crate::execution::Execution;
 use crate::imports::{Place, WorkflowNodeCtx};
 use crate::journal::Recorder;
 use crate::journal::record::Portion;
 use crate::journal::script::Script;
-use crate::oauth::rights;
+use crate::observer::Observer;
 use crate::principal::Principal;
 
 type Slots = BTreeMap<String, SlotUse>;
@@ -260,7 +262,7 @@ impl Plugin {
             plugin: Some(self.digest.to_string()),
             actor: request.actor.clone(),
             workflow: request.workflow.clone(),
-            refused: refused.map(ToString::to_string),
+            refused: refused.map(|error| chain(error)),
         };
         self.shared.audit.credential(event).await;
     }

@@ -17,12 +17,11 @@ use tracing::Instrument as _;
 use super::Plugin;
 use super::execute::{End, Finished, Portion, Run};
 use crate::error::{Cause, Error};
-use crate::execution::{
-    Exchange, Execution, ExecutionEnd, ExecutionEvent, ItemError, LogLevel, Observer, OutputRecord,
-    Silent,
-};
+use crate::execution::{Execution, ExecutionEnd, ExecutionEvent};
+use crate::item::{ItemError, OutputRecord};
 use crate::journal::record::Kind;
 use crate::journal::{Journals, Recorder, Recording};
+use crate::observer::{Exchange, LogLevel, Observer, Silent};
 
 /// Events that wait to be taken before the guest is held up.
 pub(super) const WAITING: usize = 64;

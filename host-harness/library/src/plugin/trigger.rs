@@ -7,13 +7,15 @@ use zeroize::Zeroizing;
 
 use super::Plugin;
 use super::call::call;
-use super::invocation::{Invocation, Returned};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::description::{Document as _, FieldProblem, Trigger, TriggerOptions};
 use crate::error::{Cause, Error};
-use crate::execution::{Execution, FormOf, ItemError, Observer};
+use crate::execution::{Execution, FormOf};
+use crate::guest::{Invocation, Returned};
+use crate::item::ItemError;
 use crate::json::Measure;
 use crate::limits::Limits;
+use crate::observer::Observer;
 use crate::offload::Stop;
 use crate::principal::Principal;
 use crate::secret::Secret;

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::{SqliteStore, StoreError};
+use crate::causes::chain;
 use crate::credential::{
     Claim, ConnectionKey, CredentialError, CredentialId, CredentialStore, CredentialSummary, Head,
     HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
-use crate::error::chain;
 
 impl SqliteStore {
     async fn on_blocking_thread<T: Send + 'static>(

@@ -243,11 +243,8 @@ pub enum StoreError {
         source: Source,
     },
     /// A credential that cannot be serialized for the store.
-    #[error("cannot write the credential: {reason}")]
-    Unwritable {
-        /// Why.
-        reason: String,
-    },
+    #[error("cannot write the credential")]
+    Unwritable(#[source] Source),
 }
 
 impl StoreError {
@@ -282,8 +279,8 @@ impl StoreError {
         }
     }
 
-    pub(super) fn unwritable(reason: impl ToString) -> Self {
-        Self::Unwritable { reason: reason.to_string() }
+    pub(super) fn unwritable(error: impl Into<Source>) -> Self {
+        Self::Unwritable(error.into())
     }
 
     pub(super) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {

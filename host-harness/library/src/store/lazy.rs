@@ -12,7 +12,7 @@ use crate::credential::{
     HeadChange, Health, LastUse, Lease, LeaseChange, NewCredential, Renewal, Stored,
 };
 use crate::limits::TriggerLimits;
-use crate::trigger::{
+use crate::subscription::{
     Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, TriggerEvent,
     TriggerStore, TriggerStoreError,
 };

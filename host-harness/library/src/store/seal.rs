@@ -174,7 +174,7 @@ impl SealingKey {
         let tag = self
             .cipher()
             .encrypt_in_place_detached(XNonce::from_slice(&nonce), &binding.0, &mut content)
-            .map_err(StoreError::unwritable)?;
+            .map_err(|_| StoreError::unwritable("it cannot be sealed"))?;
         Ok([&nonce[..], &content[..], &tag[..]].concat())
     }
 
@@ -214,7 +214,7 @@ impl SealingKey {
 
 /// Random bytes from the system.
 pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), StoreError> {
-    SysRng.try_fill_bytes(bytes).map_err(|error| StoreError::Random(error.to_string().into()))
+    SysRng.try_fill_bytes(bytes).map_err(|error| StoreError::Random(error.into()))
 }
 
 #[cfg(test)]

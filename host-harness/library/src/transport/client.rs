@@ -24,7 +24,7 @@ use super::quota::Quota;
 use super::{
     AnswerRoom, Transport, TransportError, TransportErrorKind, TransportRequest, TransportResponse,
 };
-use crate::error::chain;
+use crate::causes::chain;
 use crate::limits::ConnectionLimits;
 use crate::origin::{Origin, OriginOfUrl as _};
 use crate::secret::Secret;

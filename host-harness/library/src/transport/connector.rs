@@ -17,7 +17,7 @@ use url::{Host, Url};
 use super::proxy::Proxy;
 use super::quota::{Exhausted, Quota};
 use super::{TransportError, TransportErrorKind, judge_address, judge_private_address};
-use crate::error::chain;
+use crate::causes::chain;
 use crate::origin::{Origin, OriginError, OriginOfUrl as _};
 
 /// How long one connection attempt may take.

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::{AnswerRoom, TransportError, TransportErrorKind};
-use crate::error::chain;
+use crate::causes::chain;
 
 /// Content encodings that the transport requests.
 pub(super) const ACCEPT_ENCODING: &str = "gzip, deflate";

@@ -7,19 +7,21 @@ use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::store::{TriggerStore, TriggerStoreError};
-use super::subscription::{
-    NewEvent, NewSubscription, Status, StoredSubscription, Subscription, SubscriptionKey,
-};
 use crate::bindings::triggers::exports::workflow::node::trigger as contract;
 use crate::clock::Clock;
 use crate::description::Trigger;
 use crate::error::{Cause, Error};
-use crate::execution::{CallContext, Execution, ItemError, Observer};
+use crate::execution::{CallContext, Execution};
+use crate::item::ItemError;
 use crate::json::Measure;
 use crate::limits::{Limits, TriggerLimits};
+use crate::observer::Observer;
 use crate::origin::OriginPattern;
 use crate::plugin::{Plugin, TriggerCall, TriggerHealth, check_version};
+use crate::subscription::{
+    NewEvent, NewSubscription, Status, StoredSubscription, Subscription, SubscriptionKey,
+    TriggerStore, TriggerStoreError,
+};
 
 /// The subscriptions of a store. Cheap to clone.
 #[derive(Clone)]

@@ -7,13 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::store::{
-    Acceptance, Pending, TriggerStore, TriggerStoreError, delivery_fits, events_waiting,
-};
-use super::subscription::{
-    Delivered, NewEvent, StoredSubscription, Subscription, SubscriptionKey, TriggerEvent,
-};
 use crate::limits::TriggerLimits;
+use crate::subscription::{
+    Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, SubscriptionKey,
+    TriggerEvent, TriggerStore, TriggerStoreError, delivery_fits, events_waiting,
+};
 
 /// Keeps subscriptions as long as the process lives.
 #[derive(Debug, Default)]

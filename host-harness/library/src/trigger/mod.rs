@@ -95,8 +95,6 @@ mod memory;
 mod receive;
 mod run;
 mod signature;
-mod store;
-mod subscription;
 
 pub use listen::Listener;
 pub use manage::Triggers;
@@ -104,10 +102,8 @@ pub use memory::MemoryTriggers;
 pub use receive::{Answer, Incoming, Reason};
 pub use run::{EventSink, RunOptions, SinkError, SubscriptionActivity};
 pub use signature::{SignatureError, sign, verify};
-pub use store::{Acceptance, Pending, TriggerStore, TriggerStoreError};
-#[cfg(feature = "store")]
-pub(crate) use store::{delivery_fits, events_waiting};
-pub use subscription::{
-    Delivered, NewEvent, NewSubscription, Status, StoredSubscription, Subscription,
-    SubscriptionKey, TriggerEvent,
+
+pub use crate::subscription::{
+    Acceptance, Delivered, NewEvent, NewSubscription, Pending, Status, StoredSubscription,
+    Subscription, SubscriptionKey, TriggerEvent, TriggerStore, TriggerStoreError,
 };

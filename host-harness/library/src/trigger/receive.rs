@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::manage::Triggers;
 use super::signature::{SignatureError, verify};
-use super::store::{Acceptance, TriggerStoreError};
-use super::subscription::{Delivered, StoredSubscription};
+use crate::causes::chain;
 use crate::description::{AnsweredBy, Trigger, Webhook};
-use crate::error::{Cause, Error, chain};
+use crate::error::{Cause, Error};
 use crate::plugin::{Plugin, TriggerReply};
 use crate::secret::Secret;
+use crate::subscription::{Acceptance, Delivered, StoredSubscription, TriggerStoreError};
 
 /// Maximum length of a delivery ID; longer ones are ignored.
 const LONGEST_ID: usize = 200;

@@ -8,11 +8,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::manage::{Triggers, refused};
-use super::store::{Pending, TriggerStoreError};
-use super::subscription::{Status, TriggerEvent};
-use crate::error::{Cause, Error, chain};
-use crate::execution::{ItemError, ItemErrorKind};
+use crate::causes::chain;
+use crate::error::{Cause, Error};
+use crate::item::{ItemError, ItemErrorKind};
 use crate::plugin::Plugin;
+use crate::subscription::{Pending, Status, TriggerEvent, TriggerStoreError};
 
 /// How often a plugin may crash at one delivery before that is put aside.
 const MOST_CRASHES: u32 = 3;

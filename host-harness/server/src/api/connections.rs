@@ -17,12 +17,12 @@ use workflow_node_host::oauth::{Actor, ConnectError, CredentialManager};
 use workflow_node_host::{Plugin, Principal};
 
 use super::credentials::{CredentialEntry, entry, visible};
-use super::extract::{Segments, json, object, secrets};
 use crate::connection::{
     Ask, Clicked, Connection, PendingConnections, Progress, Wanted, key_of, missing_fields,
     missing_secrets,
 };
 use crate::error::{ApiError, Failures, Problem};
+use crate::extract::{Segments, json, object, secrets};
 use crate::state::{Shared, State as Server};
 use crate::token::{Caller, Role};
 

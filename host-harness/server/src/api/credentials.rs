@@ -12,9 +12,9 @@ use workflow_node_host::credential::{
     CredentialError, CredentialId, CredentialSummary, Head, Mode,
 };
 
-use super::extract::{Params, Segments};
 use super::page::PageQuery;
 use crate::error::{ApiError, Failures};
+use crate::extract::{Params, Segments};
 use crate::limits::ServerLimits;
 use crate::state::{Shared, State as Server, until_gone};
 use crate::token::{Caller, Role};

@@ -3,7 +3,6 @@
 pub(crate) mod connections;
 pub(crate) mod credentials;
 pub(crate) mod executions;
-pub(crate) mod extract;
 mod form;
 mod operations;
 mod options;
@@ -21,7 +20,6 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use workflow_node_host::Plugin;
-use workflow_node_host::description::{Action, Trigger};
 
 use crate::error::{ApiError, ErrorBody, Problem};
 use crate::secrets::Filler;
@@ -104,40 +102,6 @@ async fn no_method() -> ApiError {
     let message = "The path does not have this method.";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", message)
         .next("The header Allow lists the methods.")
-}
-
-/// An action that the token may run.
-pub(crate) fn permitted_action<'a>(
-    caller: &Caller,
-    plugin: &'a Plugin,
-    name: &str,
-) -> Result<&'a Action, ApiError> {
-    let found = plugin.description().node.action(name);
-    let action = found.ok_or_else(|| ApiError::not_found("action", name))?;
-    match caller.policy.allows_action(action) {
-        true => Ok(action),
-        false => {
-            let message = format!("The token may not run the action `{}`.", action.name);
-            Err(ApiError::not_permitted(message))
-        }
-    }
-}
-
-/// A trigger that the token may use.
-fn permitted_trigger<'a>(
-    caller: &Caller,
-    plugin: &'a Plugin,
-    name: &str,
-) -> Result<&'a Trigger, ApiError> {
-    let found = plugin.description().trigger(name);
-    let trigger = found.ok_or_else(|| ApiError::not_found("trigger", name))?;
-    match caller.policy.allows_name(&trigger.name) {
-        true => Ok(trigger),
-        false => {
-            let message = format!("The token may not use the trigger `{}`.", trigger.name);
-            Err(ApiError::not_permitted(message))
-        }
-    }
 }
 
 /// Refuses parameters that hold secrets themselves, unless the token's policy allows them. `at`: where

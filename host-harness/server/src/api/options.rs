@@ -11,10 +11,11 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use workflow_node_host::{OptionsQuery, OptionsRequest, Plugin};
 
-use super::extract::{Segments, json};
 use super::{check_raw_secrets, credentials, with_secrets};
 use crate::error::{ApiError, Failures};
+use crate::extract::{Segments, json};
 use crate::limits::ServerLimits;
+use crate::permitted::{permitted_action, permitted_trigger};
 use crate::state::{Shared, until_gone};
 use crate::token::{Caller, Role};
 
@@ -78,7 +79,7 @@ pub(crate) async fn of_action(
     body: Body,
 ) -> Result<Json<ChoicePage>, ApiError> {
     let plugin = state.plugin(&caller, &plugin)?.clone();
-    let action = super::permitted_action(&caller, &plugin, &action)?.name.clone();
+    let action = permitted_action(&caller, &plugin, &action)?.name.clone();
     caller.require(Role::Run)?;
     let order: OptionsOrder = json(&headers, body, &state.limits).await?;
     let query = OptionsQuery::for_action(&action, &order.parameter);
@@ -99,7 +100,7 @@ pub(crate) async fn of_trigger(
     body: Body,
 ) -> Result<Json<ChoicePage>, ApiError> {
     let plugin = state.plugin(&caller, &plugin)?.clone();
-    let trigger = super::permitted_trigger(&caller, &plugin, &trigger)?.name.clone();
+    let trigger = permitted_trigger(&caller, &plugin, &trigger)?.name.clone();
     caller.require(Role::Run)?;
     let order: OptionsOrder = json(&headers, body, &state.limits).await?;
     let query = OptionsQuery::for_trigger(&trigger, &order.parameter);

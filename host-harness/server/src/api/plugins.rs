@@ -12,10 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 use workflow_node_host::Plugin;
 use workflow_node_host::description::{Action, Delivery, Example, SlotUse, Trigger};
 
-use super::extract::{Params, Segments, json};
 use super::form::inlined;
 use super::page::PageQuery;
 use crate::error::{ApiError, Failures};
+use crate::extract::{Params, Segments, json};
+use crate::permitted::{permitted_action, permitted_trigger};
 use crate::state::Shared;
 use crate::token::{Caller, Role};
 
@@ -257,7 +258,7 @@ pub(crate) async fn action(
     Segments((plugin, action)): Segments<(String, String)>,
 ) -> Result<Json<ActionForm>, ApiError> {
     let plugin = state.plugin(&caller, &plugin)?.clone();
-    let name = super::permitted_action(&caller, &plugin, &action)?.name.clone();
+    let name = permitted_action(&caller, &plugin, &action)?.name.clone();
     // A form may have thousands of schemas.
     let form = move || {
         let node = &plugin.description().node;
@@ -354,7 +355,7 @@ pub(crate) async fn trigger(
     Segments((plugin, trigger)): Segments<(String, String)>,
 ) -> Result<Json<TriggerForm>, ApiError> {
     let plugin = state.plugin(&caller, &plugin)?;
-    let trigger = super::permitted_trigger(&caller, plugin, &trigger)?;
+    let trigger = permitted_trigger(&caller, plugin, &trigger)?;
     let shared: &serde_json::Map<String, Value> = &plugin.description().node.schemas;
     Ok(Json(TriggerForm {
         trigger: trigger_entry(plugin, trigger),

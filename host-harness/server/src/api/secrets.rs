@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use workflow_node_host::Secret;
 
-use super::extract::{Params, Segments, json, secret};
 use super::page::PageQuery;
 use crate::database::DatabaseError;
 use crate::error::{ApiError, Failures};
+use crate::extract::{Params, Segments, json, secret};
 use crate::secrets::{SecretRecord, SecretValue, Secrets, too_many};
 use crate::state::{Shared, State as Server};
 use crate::token::{Caller, Role};

@@ -16,11 +16,12 @@ use serde_json::{Map, Value};
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Params, Segments, json};
 use super::page::PageQuery;
-use super::{check_raw_secrets, credentials, permitted_trigger, with_secrets};
+use super::{check_raw_secrets, credentials, with_secrets};
 use crate::error::{ApiError, Failures};
+use crate::extract::{Params, Segments, json};
 use crate::hooks;
+use crate::permitted::permitted_trigger;
 use crate::state::{Shared, State as Server};
 use crate::subscription::{
     Key, Order, Put, SampleKind, StoredEvent, StoredSubscription, Subscriptions, Which,
@@ -466,11 +467,11 @@ pub(crate) async fn relay(
 ) -> Result<Json<RelayAnswer>, ApiError> {
     let all = all(&state)?;
     let subscription = found(all, &caller, &id).await?;
-    if !super::extract::is_media_type(&headers, "application/json") {
-        return Err(super::extract::unsupported("`application/json`"));
+    if !crate::extract::is_media_type(&headers, "application/json") {
+        return Err(crate::extract::unsupported("`application/json`"));
     }
-    let bytes = super::extract::whole(body, &state.limits, "json_body", state.limits.json_body);
-    let body: RelayBody = super::extract::parse(&bytes.await?)?;
+    let bytes = crate::extract::whole(body, &state.limits, "json_body", state.limits.json_body);
+    let body: RelayBody = crate::extract::parse(&bytes.await?)?;
     let method = Method::from_bytes(body.method.as_bytes());
     let method = method.map_err(|_| ApiError::invalid("`method` is not an HTTP method."))?;
     let mut relayed = HeaderMap::new();

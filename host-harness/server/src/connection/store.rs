@@ -93,7 +93,7 @@ impl ConnectionStore {
 
     fn sealed(&self, what: &str, id: &str, text: &str) -> Result<Vec<u8>, DatabaseError> {
         let sealed = self.sealer.seal(&[what, id], text.as_bytes());
-        sealed.map_err(|error| DatabaseError::Refused(error.to_string()))
+        sealed.map_err(DatabaseError::unwritable)
     }
 
     fn opened(&self, what: &str, id: &str, sealed: Option<Vec<u8>>) -> Option<String> {
@@ -104,7 +104,7 @@ impl ConnectionStore {
     fn wanted(&self, id: &str, wanted: &Wanted) -> Result<Vec<u8>, DatabaseError> {
         let text = serde_json::to_string(wanted)
             .map(zeroize::Zeroizing::new)
-            .map_err(|error| DatabaseError::Refused(error.to_string()))?;
+            .map_err(DatabaseError::unwritable)?;
         self.sealed("connection", id, &text)
     }
 

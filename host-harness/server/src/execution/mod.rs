@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use workflow_node_host::journal::Recording;
-use workflow_node_host::{CancellationToken, Execution, Plugin, Principal, SendGate};
+use workflow_node_host::{CancellationToken, Execution, Plugin, Principal, SendGate, chain};
 
 pub(crate) use items::{Fingerprint, Items, Spool};
 pub(crate) use kept::{JOURNALS, Kept};
@@ -517,7 +517,7 @@ impl Executions {
                         execution = job.request.key.id,
                         "the call is too large to be repeated by the server (limit `call_bytes`)"
                     ),
-                    Err(error) => tracing::warn!(%error, "a call is not kept"),
+                    Err(error) => tracing::warn!(error = chain(&error), "a call is not kept"),
                 }
                 true
             }

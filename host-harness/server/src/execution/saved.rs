@@ -44,8 +44,7 @@ pub(super) fn parts(
     items: &mut Items,
     most: usize,
 ) -> Result<Option<Vec<String>>, DatabaseError> {
-    let wrong = |error: serde_json::Error| DatabaseError::Refused(error.to_string());
-    let mut parts = vec![serde_json::to_string(call).map_err(wrong)?];
+    let mut parts = vec![serde_json::to_string(call).map_err(DatabaseError::unwritable)?];
     let (mut part, mut total) = (String::new(), parts[0].len());
     let mut is_too_large = false;
     let read = items.check(|_, portion: &[Value]| {
@@ -67,7 +66,7 @@ pub(super) fn parts(
     if is_too_large {
         return Ok(None);
     }
-    read.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+    read.map_err(DatabaseError::unwritable)?;
     parts.push(part);
     Ok(Some(parts))
 }

@@ -168,7 +168,7 @@ impl ExecutionStore {
     fn sealed(&self, belongs: &[&str], text: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
         let Some(sealer) = &self.sealer else { return Ok(None) };
         let sealed = sealer.seal(belongs, text.as_bytes());
-        sealed.map(Some).map_err(|error| DatabaseError::Refused(error.to_string()))
+        sealed.map(Some).map_err(DatabaseError::unwritable)
     }
 
     /// Opens stored text.
@@ -304,7 +304,7 @@ impl ExecutionStore {
         ending: &Ending,
     ) -> Result<(), DatabaseError> {
         let error = ending.error.as_ref().map(serde_json::to_string).transpose();
-        let error = error.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+        let error = error.map_err(DatabaseError::unwritable)?;
         let name = ending.error.as_ref().map(|error| error.name.as_ref());
         let error = match &error {
             Some(error) => self.sealed(&of_error(key), error)?,

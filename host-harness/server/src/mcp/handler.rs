@@ -16,8 +16,8 @@ use workflow_node_host::description::Effect;
 
 use super::calls::{Calls, Delivery};
 use super::{connect, run, search, tools};
-use crate::api::extract::Found;
 use crate::error::{ApiError, ErrorBody};
+use crate::extract::Found;
 use crate::state::Shared;
 use crate::token::Caller;
 

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::{Delivery, Watch};
 use super::handler::Tools;
-use crate::api::extract::whole;
 use crate::error::ApiError;
+use crate::extract::whole;
 use crate::limits::ServerLimits;
 use crate::state::Shared;
 use crate::token::Caller;

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use workflow_node_host::description::Action;
 
-use crate::api::extract::{Params, Segments};
 use crate::api::page::PageQuery;
 use crate::api::{credentials, plugins};
 use crate::error::ApiError;
+use crate::extract::{Params, Segments};
 use crate::state::{Shared, State};
 use crate::token::Caller;
 

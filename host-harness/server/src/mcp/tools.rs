@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use workflow_node_host::description::{Action, Effect, Idempotency};
 
 use super::schema;
+use crate::permitted::permitted_action;
 use crate::state::State;
 use crate::token::{Caller, Role};
 
@@ -112,7 +113,7 @@ pub(super) fn pinned(
     for pin in &caller.policy.pinned {
         let Some((plugin, action)) = pin.split_once('/') else { continue };
         let Ok(found) = state.plugin(caller, plugin) else { continue };
-        if crate::api::permitted_action(caller, found, action).is_err() {
+        if permitted_action(caller, found, action).is_err() {
             continue;
         }
         let mut name = tool_name(pin);

@@ -18,9 +18,10 @@ use super::items::{self, Pasted};
 use super::layout::{Part, bounded, failed, problem, redirect, token, with_status};
 use super::overview::member;
 use super::plugins::effect_mark;
-use super::session::Session;
 use crate::connection::random_text;
 use crate::error::ApiError;
+use crate::permitted::permitted_action;
+use crate::session::Session;
 use crate::token::Role;
 
 /// Choices that a list offers at once.
@@ -88,7 +89,7 @@ async fn found(
     name: &str,
 ) -> Result<(workflow_node_host::Plugin, Action, Form), ApiError> {
     let plugin = of.state.plugin(&session.caller, plugin)?.clone();
-    let action = crate::api::permitted_action(&session.caller, &plugin, name)?.clone();
+    let action = permitted_action(&session.caller, &plugin, name)?.clone();
     let (own, of_action) = (plugin.clone(), action.name.clone());
     // A form may have thousands of schemas.
     let form = tokio::task::spawn_blocking(move || own.action_form(&of_action)).await;

@@ -10,8 +10,8 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use url::Url;
 
-use crate::api::extract::Found;
 use crate::error::{ApiError, ErrorBody};
+use crate::extract::Found;
 use crate::token::Caller;
 
 /// Most bytes of a response that the page reads.

@@ -17,9 +17,9 @@ use super::layout::{
     Part, bare, bounded, chip, failed, page, problem, redirect, token, with_status,
 };
 use super::overview::member;
-use super::session::Session;
 use super::titles;
 use crate::error::ApiError;
+use crate::session::Session;
 use crate::token::Role;
 
 /// A credential, as the API lists it.

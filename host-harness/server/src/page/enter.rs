@@ -14,12 +14,12 @@ use subtle::ConstantTimeEq as _;
 
 use super::Page;
 use super::layout::{bare, redirect, token};
-use super::session::{COOKIE, Session, cookie};
-use crate::api::extract::{is_media_type, whole};
 use crate::connection::random_text;
 use crate::database::DatabaseError;
 use crate::error::ApiError;
-use crate::guard::Peer;
+use crate::extract::{is_media_type, whole};
+use crate::origins::Peer;
+use crate::session::{COOKIE, Session, cookie};
 use crate::state::Shared;
 
 /// Binds the form of a link to the browser that has opened it.

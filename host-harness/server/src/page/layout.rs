@@ -9,9 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
 
-use super::session::Session;
 use crate::error::ApiError;
 use crate::html::document;
+use crate::session::Session;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -6,7 +6,7 @@
 //!
 //! | | where |
 //! | --- | --- |
-//! | how people enter, and what a browser proves | `session`, `enter` |
+//! | how people enter, and what a browser proves | `crate::session`, `enter` |
 //! | the API, called from the page | `client` |
 //! | executions with their results and requests | `action`, `runs` |
 //! | forms, from a description to HTML to parameters | `form` |
@@ -22,7 +22,6 @@ mod layout;
 mod overview;
 mod plugins;
 mod runs;
-mod session;
 mod subscriptions;
 mod titles;
 mod words;
@@ -32,8 +31,6 @@ use axum::routing::{get, post};
 
 pub(crate) use enter::is_visitor;
 pub(crate) use runs::Runs;
-pub(crate) use session::Sessions;
-pub use session::{PageLinks, ProxyIdentity, ProxyRange};
 
 use crate::state::Shared;
 use client::Client;
@@ -44,11 +41,6 @@ pub(crate) struct Page {
     pub(crate) state: Shared,
     pub(crate) client: Client,
     runs: Runs,
-}
-
-/// Whether a route belongs to the page.
-pub(crate) fn is_page(route: &str) -> bool {
-    route == "/" || ["/page/", "/enter/"].iter().any(|prefix| route.starts_with(prefix))
 }
 
 /// The routes of the page. `api`: those of the API. `runs`: where it keeps what people have begun.

@@ -10,9 +10,9 @@ use super::Page;
 use super::client::path;
 use super::credentials;
 use super::layout::{Part, bounded, chip, page, problem};
-use super::session::Session;
 use super::{runs, subscriptions};
 use crate::error::ApiError;
+use crate::session::Session;
 
 /// A plugin, as the API lists it.
 #[derive(Deserialize)]

@@ -16,9 +16,9 @@ use super::client::{path, with_query};
 use super::enter::Posted;
 use super::layout::{Part, bounded, chip, failed, page, problem, redirect, token};
 use super::overview::member;
-use super::session::Session;
 use super::words::{count, listed, when};
 use crate::error::ApiError;
+use crate::session::Session;
 use crate::token::Role;
 
 #[derive(Deserialize)]

@@ -20,13 +20,13 @@ use super::Page;
 use super::client::{path, with_query};
 use super::enter::{Posted, button};
 use super::layout::{Part, bounded, chip, failed, page, problem, redirect};
-use super::session::Session;
 use super::titles;
 use super::words::{count, when};
 use crate::database::now;
 use crate::error::ApiError;
 use crate::execution::{ExecutionStatus, RequestMade, RequestsMade};
 use crate::limits::ServerLimits;
+use crate::session::Session;
 use crate::token::Role;
 
 /// Executions on the list.

@@ -13,10 +13,10 @@ use super::client::{path, with_query};
 use super::enter::{Posted, button};
 use super::layout::{Part, bounded, chip, failed, page, redirect, token};
 use super::overview::member;
-use super::session::Session;
 use super::titles;
 use super::words::{count, when};
 use crate::error::ApiError;
+use crate::session::Session;
 use crate::subscription::Key;
 
 /// Events of one kind that a page shows.

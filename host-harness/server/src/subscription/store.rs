@@ -127,7 +127,7 @@ impl SubscriptionStore {
 
     fn sealed(&self, belongs: &[&str], text: &str) -> Result<Vec<u8>, DatabaseError> {
         let sealed = self.sealer.seal(belongs, text.as_bytes());
-        sealed.map_err(|error| DatabaseError::Refused(error.to_string()))
+        sealed.map_err(DatabaseError::unwritable)
     }
 
     fn opened(&self, belongs: &[&str], sealed: Option<Vec<u8>>) -> Option<String> {
@@ -358,7 +358,7 @@ impl SubscriptionStore {
                     sample: None,
                     event: &event.event,
                 });
-                let body = body.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+                let body = body.map_err(DatabaseError::unwritable)?;
                 let body = self.sealed(&key.seal("event", &number.to_string()), &body)?;
                 change.execute(
                     "INSERT INTO event (tenant, actor, id, number, body, set_aside, stored_at) \
@@ -389,7 +389,7 @@ impl SubscriptionStore {
     ) -> Result<(), DatabaseError> {
         let TriggerEvent { occurred_at, received_at, event, .. } = event.clone();
         let recent = serde_json::to_string(&LastEvent { occurred_at, received_at, event });
-        let recent = recent.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+        let recent = recent.map_err(DatabaseError::unwritable)?;
         let sealed = self.sealed(&["recent-event", source], &recent)?;
         change.execute(
             "INSERT OR REPLACE INTO recent_event \
@@ -449,7 +449,7 @@ impl SubscriptionStore {
                 sample,
                 event: &event.event,
             });
-            let body = body.map_err(|error| DatabaseError::Refused(error.to_string()))?;
+            let body = body.map_err(DatabaseError::unwritable)?;
             let body = self.sealed(&key.seal("event", &number.to_string()), &body)?;
             change.execute(
                 "INSERT INTO event (tenant, actor, id, number, body, set_aside, stored_at) \

@@ -131,8 +131,7 @@ impl Tokens {
                 if let Some(problem) = policy.problem() {
                     return refused(format!("Cannot create the token: {problem}"));
                 }
-                let text = serde_json::to_string(policy)
-                    .map_err(|error| DatabaseError::Refused(error.to_string()))?;
+                let text = serde_json::to_string(policy).map_err(DatabaseError::unwritable)?;
                 (None, Some(text))
             }
         };

@@ -166,8 +166,9 @@ impl Case {
             let json = match value.get_ref() {
                 toml::Value::String(text) => serde_json::from_str(text).map_err(|error| {
                     source
-                        .error(&value.span(), format!("not JSON: {error}"))
+                        .error(&value.span(), "not JSON")
                         .next("write a table, or JSON in '''…'''")
+                        .because(error)
                 })?,
                 value => file::json(value),
             };
@@ -199,8 +200,9 @@ impl Case {
         for (name, origin) in &document.servers {
             let parsed = origin.get_ref().parse::<Origin>().map_err(|error| {
                 source
-                    .error(&origin.span(), error.to_string())
+                    .error(&origin.span(), format!("`{}` is not an origin", origin.get_ref()))
                     .next("write it like https://git.example.com")
+                    .because(error)
             })?;
             servers.insert(name.clone(), parsed);
         }
@@ -265,8 +267,9 @@ impl Case {
 
 fn find(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), FileError> {
     let failed = |error: std::io::Error| {
-        FileError::new(directory, format!("Cannot read the directory: {error}"))
+        FileError::new(directory, "Cannot read the directory")
             .next("name the directory with the cases")
+            .because(error)
     };
     for entry in std::fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

@@ -7,6 +7,7 @@ mod html;
 mod report;
 mod run;
 mod suite;
+mod verdict;
 
 pub use coverage::{ActionCoverage, Coverage};
 pub(crate) use expect::snapshot;

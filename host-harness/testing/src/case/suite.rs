@@ -10,8 +10,9 @@ use workflow_node_host::{Error, Plugin, chain};
 use super::coverage::Coverage;
 use super::file::Case;
 use super::run::{Bench, Live, Ran, RunError};
+use super::verdict;
 use super::{expect, html};
-use crate::fault::{self, Plan};
+use crate::fault::Plan;
 use crate::file::FileError;
 use crate::recording::Recording;
 
@@ -302,7 +303,7 @@ impl Suite {
                 let mut result = match self.bench.replay(plugin, case, Some(plan)).await {
                     Err(error) => failed(case, began, &error),
                     Ok(ran) => {
-                        let problems = fault::verdict::problems(&calm, &ran, ran.idempotency);
+                        let problems = verdict::problems(&calm, &ran, ran.idempotency);
                         let problems = problems
                             .into_iter()
                             .map(|message| Problem { message, next: None })

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use workflow_node_host::chain;
 
 use super::{Change, Difference, Step};
 use crate::case::{Bench, Case, Ran, snapshot};
@@ -46,7 +47,7 @@ impl Difference {
     ) -> Result<(), FileError> {
         let mut replayed = Replayed::default();
         let failed = |error: workflow_node_host::Error| {
-            FileError::new(directory, format!("The cases cannot be run: {error:#}"))
+            FileError::new(directory, "The cases cannot be run").because(error)
         };
         let (old_plugin, new_plugin) =
             (old.load().await.map_err(failed)?, new.load().await.map_err(failed)?);
@@ -56,7 +57,7 @@ impl Difference {
             };
             let was = match old.replay(&old_plugin, &case, None).await {
                 Err(error) => {
-                    skip(format!("the old build does not run it: {error}"));
+                    skip(format!("the old build does not run it: {}", chain(&error)));
                     continue;
                 }
                 Ok(was) if !was.mismatches.is_empty() || was.stopped.is_some() => {
@@ -67,8 +68,8 @@ impl Difference {
             };
             let changes = match new.replay(&new_plugin, &case, None).await {
                 Err(error) => {
-                    let change = ("result-changed", Step::Major, format!("it cannot run: {error}"));
-                    vec![change]
+                    let reason = format!("it cannot run: {}", chain(&error));
+                    vec![("result-changed", Step::Major, reason)]
                 }
                 Ok(is) => changes(&was, &is),
             };

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
-use workflow_node_host::chain;
-use workflow_node_host::transport::{HttpTransport, SentMark, Transport as _, TransportRequest};
+use workflow_node_host::transport::{
+    ConnectToError, HttpTransport, SentMark, Transport as _, TransportRequest,
+};
 
 use super::Delivery;
 
@@ -13,9 +14,25 @@ use super::Delivery;
 const ANSWER: usize = 64 * 1024;
 
 /// Why a webhook was not delivered.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct DeliverError(String);
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct DeliverError {
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl DeliverError {
+    fn new(message: String) -> Self {
+        Self { message, source: None }
+    }
+
+    fn because(
+        message: String,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { message, source: Some(source.into()) }
+    }
+}
 
 type Report = Box<dyn Fn(&str, &Result<u16, DeliverError>) + Send + Sync>;
 
@@ -54,17 +71,16 @@ impl Deliver {
     ///
     /// If its URL is not on this machine, or the receiver does not respond.
     pub async fn one(&self, delivery: &Delivery) -> Result<u16, DeliverError> {
-        let failed = |message: String| DeliverError(message);
-        let mut url: Url = delivery
-            .to
-            .parse()
-            .map_err(|error| failed(format!("`{}` is not a URL: {error}", delivery.to)))?;
+        let mut url: Url = delivery.to.parse().map_err(|error: url::ParseError| {
+            DeliverError::because(format!("`{}` is not a URL", delivery.to), error)
+        })?;
         if let Some(to) = &self.to {
             let moved = url
                 .set_scheme(to.scheme())
                 .and_then(|()| url.set_host(to.host_str()).map_err(drop))
                 .and_then(|()| url.set_port(to.port()));
-            moved.map_err(|()| failed(format!("`{url}` cannot be delivered to {to}")))?;
+            moved
+                .map_err(|()| DeliverError::new(format!("`{url}` cannot be delivered to {to}")))?;
         }
         let is_loopback = match url.host() {
             Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -73,16 +89,18 @@ impl Deliver {
             None => false,
         };
         if !is_loopback {
-            return Err(failed(format!(
+            return Err(DeliverError::new(format!(
                 "{url} is not on this machine, and a fake delivers nowhere else. Name the receiver \
                  with --deliver-to http://127.0.0.1:PORT"
             )));
         }
         let origin = url.origin().ascii_serialization();
-        let mapping = format!("{origin}={origin}").parse();
-        let mapping = mapping.map_err(|error| failed(format!("{origin}: {error}")))?;
-        let transport = HttpTransport::builder().connect_to(mapping).build();
-        let transport = transport.map_err(|error| failed(chain(&error)))?;
+        let mapping = format!("{origin}={origin}").parse().map_err(|error: ConnectToError| {
+            DeliverError::because(format!("Cannot connect to {origin}"), error)
+        })?;
+        let transport = HttpTransport::builder().connect_to(mapping).build().map_err(|error| {
+            DeliverError::because("Cannot prepare the connection".to_owned(), error)
+        })?;
         let mut headers = HeaderMap::new();
         for (name, value) in &delivery.headers {
             let name = HeaderName::from_bytes(name.as_bytes());
@@ -101,7 +119,46 @@ impl Deliver {
             response_limit: ANSWER,
             sent: SentMark::default(),
         };
-        let response = transport.send(request).await;
-        response.map(|response| response.status.as_u16()).map_err(|error| failed(error.to_string()))
+        match transport.send(request).await {
+            Ok(response) => Ok(response.status.as_u16()),
+            Err(error) => Err(DeliverError::because("no response".to_owned(), error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use workflow_node_host::chain;
+    use workflow_node_host::transport::TransportError;
+
+    use super::*;
+
+    fn delivery(to: &str) -> Delivery {
+        Delivery {
+            to: to.to_owned(),
+            after: Duration::ZERO,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_links_what_caused_it_and_prints_it_once() {
+        // The port was free a moment ago, and nobody listens there now.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let to = format!("http://{}/hook", free.expect("a port is free"));
+        let deliver = Deliver::new(None, |_, _| {});
+        let error = deliver.one(&delivery(&to)).await.expect_err("nobody listens");
+        assert_eq!(error.to_string(), "no response");
+        let cause = std::error::Error::source(&error).expect("the cause is linked");
+        assert!(cause.is::<TransportError>(), "{cause:?}");
+        assert_eq!(chain(&error), format!("no response: {cause}"));
+
+        let error = deliver.one(&delivery("hook")).await.expect_err("a path is not a URL");
+        let cause = std::error::Error::source(&error).expect("the cause is linked").to_string();
+        assert_eq!(chain(&error), format!("`hook` is not a URL: {cause}"));
     }
 }

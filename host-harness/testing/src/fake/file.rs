@@ -218,7 +218,10 @@ pub(super) fn read(source: &Source<'_>) -> Result<Checked, FileError> {
         let span = origin.span();
         let parsed = origin.get_ref().parse::<Origin>();
         origins.push(parsed.map_err(|error| {
-            source.error(&span, error.to_string()).next("write it like https://api.example.com")
+            source
+                .error(&span, format!("`{}` is not an origin", origin.get_ref()))
+                .next("write it like https://api.example.com")
+                .because(error)
         })?);
     }
     if origins.is_empty() {
@@ -265,7 +268,11 @@ impl Reader<'_> {
             ));
         }
         let template = path.parse::<PathTemplate>().map_err(|error| {
-            fail(error.to_string(), "write placeholders as whole segments, e.g. /items/{id}")
+            fail(
+                "invalid path".to_owned(),
+                "write placeholders as whole segments, e.g. /items/{id}",
+            )
+            .because(error)
         })?;
         let captures: Vec<(usize, String)> = path
             .split('/')
@@ -348,8 +355,11 @@ impl Reader<'_> {
                 let beside = self.source.path.parent().unwrap_or(Path::new(""));
                 let path = beside.join(&name);
                 let bytes = std::fs::read(&path).map_err(|error| {
-                    let message = format!("Cannot read {}: {error}", path.display());
-                    self.source.error(&span, message).next("name a file relative to this one")
+                    let message = format!("Cannot read {}", path.display());
+                    self.source
+                        .error(&span, message)
+                        .next("name a file relative to this one")
+                        .because(error)
                 })?;
                 let is_json = path.extension().is_some_and(|extension| extension == "json");
                 let kind = if is_json { "application/json" } else { "application/octet-stream" };

@@ -166,7 +166,7 @@ fn a_mistake_in_a_file_names_its_line_and_the_next_step() {
         ("origins = [\"https://a.example\"]\nroutes = 1\n", 2, "routes"),
     ] {
         let error = Fake::parse(Path::new("fake.toml"), text).err().expect(text);
-        let told = format!("{error} {:?}", error.next);
+        let told = format!("{} {:?}", workflow_node_host::chain(&error), error.next);
         assert_eq!(error.line, Some(line), "{told}\n{text}");
         assert!(told.contains(words) && error.next.is_some(), "{told}");
     }

@@ -2,7 +2,6 @@
 //! runs.
 
 mod plan;
-pub(crate) mod verdict;
 mod wire;
 
 use std::time::Duration;

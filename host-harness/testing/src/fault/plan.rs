@@ -110,8 +110,9 @@ impl Plan {
                 let (method, path) = text
                     .split_once(' ')
                     .ok_or_else(|| wrong(format!("`{text}` is not a request")))?;
-                let path =
-                    path.parse::<PathTemplate>().map_err(|error| wrong(error.to_string()))?;
+                let path = path
+                    .parse::<PathTemplate>()
+                    .map_err(|error| wrong("invalid path".to_owned()).because(error))?;
                 Ok::<_, FileError>((method.to_owned(), path))
             });
             let chance = match raw.chance {

@@ -15,8 +15,8 @@ pub(super) fn write<'a>(
     files: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Vec<u8>, PackageError> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    std::io::Write::write_all(&mut packed, &tar(files)?).map_err(PackageError::write)?;
-    packed.finish().map_err(PackageError::write)
+    std::io::Write::write_all(&mut packed, &tar(files)?).map_err(PackageError::Write)?;
+    packed.finish().map_err(PackageError::Write)
 }
 
 fn tar<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Vec<u8>, PackageError> {
@@ -24,7 +24,7 @@ fn tar<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Vec<u8>, 
     for (name, bytes) in files {
         let mut header = Header::new_ustar();
         header.set_entry_type(EntryType::Regular);
-        header.set_path(name).map_err(PackageError::write)?;
+        header.set_path(name).map_err(PackageError::Write)?;
         header.set_size(bytes.len() as u64);
         // No owner and no time: the same files give the same bytes.
         header.set_mode(0o644);
@@ -32,9 +32,9 @@ fn tar<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Vec<u8>, 
         header.set_gid(0);
         header.set_mtime(0);
         header.set_cksum();
-        builder.append(&header, bytes).map_err(PackageError::write)?;
+        builder.append(&header, bytes).map_err(PackageError::Write)?;
     }
-    builder.into_inner().map_err(PackageError::write)
+    builder.into_inner().map_err(PackageError::Write)
 }
 
 /// Reads the files of an archive, in their order. Needs as much memory as
@@ -43,7 +43,7 @@ pub(super) fn read(archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>, PackageErro
     if archive.len() as u64 > LARGEST_ARCHIVE {
         return Err(PackageError::TooLarge("The archive", LARGEST_ARCHIVE));
     }
-    let malformed = |error: std::io::Error| PackageError::Archive(error.to_string());
+    let malformed = PackageError::Unpack;
     let mut unpacker = flate2::bufread::GzDecoder::new(archive);
     let mut content = Vec::new();
     let limited = &mut unpacker;

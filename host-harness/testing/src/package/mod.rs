@@ -54,6 +54,9 @@ pub enum PackageError {
     /// Not an archive, or one that `harness package` does not write.
     #[error("The archive cannot be read: {0}")]
     Archive(String),
+    /// Its compression or an entry is damaged.
+    #[error("The archive cannot be unpacked")]
+    Unpack(#[source] std::io::Error),
     /// Too large.
     #[error("{0} is larger than {1} bytes")]
     TooLarge(&'static str, u64),
@@ -63,6 +66,9 @@ pub enum PackageError {
     /// The manifest is missing or malformed.
     #[error("The package has no valid {MANIFEST}: {0}")]
     Manifest(String),
+    /// The manifest is not JSON of the expected form.
+    #[error("{MANIFEST} of the package cannot be read")]
+    ManifestForm(#[source] serde_json::Error),
     /// Nobody signed it.
     #[error("The package is not signed: it has no {SIGNATURE}")]
     Unsigned,
@@ -82,14 +88,8 @@ pub enum PackageError {
     #[error("`{0}` is not what the component describes")]
     Described(String),
     /// It cannot be written.
-    #[error("The package cannot be written: {0}")]
-    Write(std::io::Error),
-}
-
-impl PackageError {
-    fn write(error: std::io::Error) -> Self {
-        Self::Write(error)
-    }
+    #[error("The package cannot be written")]
+    Write(#[source] std::io::Error),
 }
 
 /// Signed manifest of a package.
@@ -157,8 +157,7 @@ pub fn sign(
         written_by: format!("harness {}", env!("CARGO_PKG_VERSION")),
         files: files.iter().map(entry).collect::<Result<_, PackageError>>()?,
     };
-    let mut text = serde_json::to_vec_pretty(&manifest)
-        .map_err(|error| PackageError::Manifest(error.to_string()))?;
+    let mut text = serde_json::to_vec_pretty(&manifest).map_err(PackageError::ManifestForm)?;
     text.push(b'\n');
     let signature = key.sign(&text);
     let own = [(MANIFEST, text.as_slice()), (SIGNATURE, signature.as_slice())];
@@ -186,7 +185,7 @@ impl Package {
         let mut files: BTreeMap<String, Vec<u8>> = archive::read(archive)?.into_iter().collect();
         let none = || PackageError::Manifest("the file is missing".to_owned());
         let text = files.remove(MANIFEST).ok_or_else(none)?;
-        let malformed = |error: serde_json::Error| PackageError::Manifest(error.to_string());
+        let malformed = PackageError::ManifestForm;
         let head: serde_json::Value = serde_json::from_slice(&text).map_err(malformed)?;
         match head.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => {}

@@ -36,12 +36,28 @@ pub enum RegistryError {
     /// Not the name of an artifact.
     #[error("`{0}` does not name a package in a registry: {1}")]
     Name(String, String),
+    /// Not the name of an artifact either.
+    #[error("`{name}` does not name a package in a registry")]
+    Reference {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        source: oci_client::ParseError,
+    },
     /// A file with certificates is wrong.
     #[error("The file of certificate authorities has no certificate in PEM")]
     Certificates,
     /// The registry refuses, or cannot be reached.
     #[error("{0}")]
     Registry(String),
+    /// The registry cannot be reached, or fails.
+    #[error("The registry {registry} cannot be used")]
+    Unusable {
+        /// The registry.
+        registry: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The artifact is something else.
     #[error("`{0}` is not the package of a node: {1}")]
     Other(String, String),
@@ -100,7 +116,7 @@ impl Registry {
         let text = serde_json::to_vec(&manifest).unwrap_or_default();
         let digest = Digest::of(&text);
         let client = self.client(&reference).await?;
-        let failed = |error: OciDistributionError| told(&reference, &error);
+        let failed = |error: OciDistributionError| told(&reference, error);
         let layer = manifest.layers.first().map(|layer| layer.digest.clone()).unwrap_or_default();
         client.push_blob(&reference, archive, &layer).await.map_err(failed)?;
         client.push_blob(&reference, config, &manifest.config.digest).await.map_err(failed)?;
@@ -118,7 +134,7 @@ impl Registry {
     pub async fn pull(&self, name: &str) -> Result<(Bytes, Package, Stored), RegistryError> {
         let reference = reference(name)?;
         let client = self.client(&reference).await?;
-        let failed = |error: OciDistributionError| told(&reference, &error);
+        let failed = |error: OciDistributionError| told(&reference, error);
         let other = |message: &str| RegistryError::Other(name.to_owned(), message.to_owned());
         let auth = self.auth();
         let text = client.pull_manifest_raw(&reference, &auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
@@ -194,7 +210,7 @@ impl Registry {
             user_agent: concat!("harness/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
-        let client = Client::try_from(config).map_err(|error| told(reference, &error))?;
+        let client = Client::try_from(config).map_err(|error| told(reference, error))?;
         client.store_auth_if_needed(&registry, &self.auth()).await;
         Ok(client)
     }
@@ -207,7 +223,8 @@ fn reference(name: &str) -> Result<Reference, RegistryError> {
     if !name.contains('/') || !last.contains([':', '@']) {
         return Err(wrong("it is written registry/repository:tag or registry/repository@sha256:…"));
     }
-    Reference::from_str(name).map_err(|error| wrong(&error.to_string()))
+    let name = name.to_owned();
+    Reference::from_str(&name).map_err(|source| RegistryError::Reference { name, source })
 }
 
 fn stored(reference: &Reference, digest: Digest) -> Stored {
@@ -225,8 +242,8 @@ fn is_local(registry: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// An error of a registry with everything that caused it.
-fn told(reference: &Reference, error: &OciDistributionError) -> RegistryError {
+/// An error of a registry as the library states it.
+fn told(reference: &Reference, error: OciDistributionError) -> RegistryError {
     let registry = reference.registry();
     RegistryError::Registry(match error {
         OciDistributionError::UnauthorizedError { .. }
@@ -240,7 +257,7 @@ fn told(reference: &Reference, error: &OciDistributionError) -> RegistryError {
         | OciDistributionError::ServerError { code: 404, .. } => {
             format!("The registry {registry} has no `{reference}`")
         }
-        OciDistributionError::RegistryError { envelope, .. }
+        OciDistributionError::RegistryError { ref envelope, .. }
             if envelope.errors.iter().any(|one| {
                 use oci_client::errors::OciErrorCode::{ManifestUnknown, NameUnknown};
                 matches!(one.code, ManifestUnknown | NameUnknown)
@@ -249,13 +266,8 @@ fn told(reference: &Reference, error: &OciDistributionError) -> RegistryError {
             format!("The registry {registry} has no `{reference}`")
         }
         error => {
-            let mut text = format!("The registry {registry} cannot be used: {error}");
-            let mut source = std::error::Error::source(error);
-            while let Some(error) = source {
-                text.push_str(&format!(": {error}"));
-                source = error.source();
-            }
-            text
+            let (registry, source) = (registry.to_owned(), error.into());
+            return RegistryError::Unusable { registry, source };
         }
     })
 }
@@ -271,7 +283,7 @@ impl AsyncWrite for Bounded {
     ) -> Poll<std::io::Result<usize>> {
         if (self.0.len() + bytes.len()) as u64 > LARGEST_ARCHIVE {
             let error = PackageError::TooLarge("The archive", LARGEST_ARCHIVE);
-            return Poll::Ready(Err(std::io::Error::other(error.to_string())));
+            return Poll::Ready(Err(std::io::Error::other(error)));
         }
         self.0.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))

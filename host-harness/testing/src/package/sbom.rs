@@ -15,7 +15,7 @@ const SPEC: &str = "1.5";
 const TARGET: &str = "wasm32-wasip2";
 
 /// Why there is no bill of materials.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SbomError {
     /// Cargo says so.
@@ -25,6 +25,16 @@ pub enum SbomError {
         manifest: String,
         /// Error message of cargo.
         message: String,
+    },
+    /// Cargo cannot be run, or its output or the lock file cannot be read.
+    #[error("the dependencies of {manifest} cannot be read: {what}")]
+    Project {
+        /// The manifest.
+        manifest: String,
+        /// What cannot be read.
+        what: &'static str,
+        /// Why.
+        source: Source,
     },
     /// The project builds something else.
     #[error("no package of {manifest} builds `{component}`")]
@@ -37,7 +47,12 @@ pub enum SbomError {
     /// Not a bill of materials.
     #[error("it is not a bill of materials in CycloneDX (JSON): {0}")]
     Invalid(String),
+    /// Not JSON of the expected form.
+    #[error("it cannot be read as CycloneDX (JSON)")]
+    Form(#[source] Source),
 }
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// The manifest of the Cargo project that has built a component: the nearest one above it.
 pub fn manifest_above(component: &Path) -> Option<PathBuf> {
@@ -55,7 +70,7 @@ pub fn manifest_above(component: &Path) -> Option<PathBuf> {
 pub fn check(text: &[u8]) -> Result<usize, SbomError> {
     let invalid = |message: &str| SbomError::Invalid(message.to_owned());
     let document: Value =
-        serde_json::from_slice(text).map_err(|error| SbomError::Invalid(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| SbomError::Form(error.into()))?;
     if document.get("bomFormat").and_then(Value::as_str) != Some("CycloneDX") {
         return Err(invalid("`bomFormat` is not `CycloneDX`"));
     }
@@ -64,7 +79,7 @@ pub fn check(text: &[u8]) -> Result<usize, SbomError> {
     // Newer versions are taken as they are.
     if ["1.3", "1.4", "1.5"].contains(&version) {
         let bom = Bom::parse_json_value(document.clone())
-            .map_err(|error| SbomError::Invalid(error.to_string()))?;
+            .map_err(|error| SbomError::Form(error.into()))?;
         if let Some((place, error)) = bom.validate().errors().next() {
             return Err(SbomError::Invalid(format!("{place}: {error:?}")));
         }
@@ -86,24 +101,29 @@ pub fn check(text: &[u8]) -> Result<usize, SbomError> {
 /// If the lock file is missing or stale, or no package of the project builds the component.
 pub fn of_cargo(manifest: &Path, component: &Path) -> Result<String, SbomError> {
     let name = manifest.display().to_string();
-    let failed = |message: String| SbomError::Cargo { manifest: name.clone(), message };
+    let unreadable = |what: &'static str, source: Source| SbomError::Project {
+        manifest: name.clone(),
+        what,
+        source,
+    };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", TARGET])
         .arg("--manifest-path")
         .arg(manifest)
         .output()
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| unreadable("cargo cannot be run", error.into()))?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
         let message = message.trim().trim_start_matches("error: ").to_owned();
-        return Err(failed(message));
+        return Err(SbomError::Cargo { manifest: name.clone(), message });
     }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)
+        .map_err(|error| unreadable("cargo has unknown metadata", error.into()))?;
     let lock = std::fs::read_to_string(metadata.workspace_root.join("Cargo.lock"))
-        .map_err(|error| failed(error.to_string()))?;
-    let lock: Lock = toml::from_str(&lock).map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| unreadable("Cargo.lock", error.into()))?;
+    let lock: Lock =
+        toml::from_str(&lock).map_err(|error| unreadable("Cargo.lock", error.into()))?;
     let stem = component.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let stem = stem.unwrap_or_default();
     let root = metadata.builder(&stem).ok_or_else(|| {

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
-use workflow_node_host::{Digest, Secret};
+use workflow_node_host::{Digest, Secret, chain};
 
 use super::{
     AuthorKey, COMPONENT, LARGEST_CONTENT, LONGEST_NAME, MOST_FILES, Package, PackageError,
@@ -227,6 +227,21 @@ fn a_small_archive_that_unpacks_to_a_large_one_is_not_unpacked() {
 }
 
 #[test]
+fn the_cause_of_an_unreadable_archive_is_linked_and_printed_once() {
+    let mut truncated = SIGNED.clone();
+    truncated.truncate(SIGNED.len() / 2);
+    let Err(error) = Package::read(&truncated) else { panic!("half an archive was read") };
+    assert_eq!(error.to_string(), "The archive cannot be unpacked");
+    let cause = std::error::Error::source(&error).expect("the cause is linked");
+    assert!(cause.is::<std::io::Error>(), "{cause:?}");
+    assert_eq!(chain(&error), format!("The archive cannot be unpacked: {cause}"));
+
+    let error = sbom::check(b"{").unwrap_err();
+    let cause = std::error::Error::source(&error).expect("the cause is linked");
+    assert_eq!(chain(&error), format!("it cannot be read as CycloneDX (JSON): {cause}"));
+}
+
+#[test]
 fn only_files_that_can_be_read_again_are_signed() {
     let mut odd = files();
     odd.insert("../up".to_owned(), Vec::new());
@@ -277,7 +292,7 @@ fn a_bill_of_materials_lists_what_a_component_is_made_of() {
         assert!(sbom::check(wrong.as_bytes()).is_err(), "{wrong}");
     }
     let newer = r#"{"bomFormat":"CycloneDX","specVersion":"1.7","components":[{}]}"#;
-    assert_eq!(sbom::check(newer.as_bytes()), Ok(1));
+    assert_eq!(sbom::check(newer.as_bytes()).unwrap(), 1);
 }
 
 proptest! {

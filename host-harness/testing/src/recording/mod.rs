@@ -136,7 +136,8 @@ impl Recording {
         })?;
         let recording: Self = serde_json::from_str(&text).map_err(|error| {
             let line = Some(error.line()).filter(|line| *line > 0);
-            FileError { line, ..FileError::new(path, error.to_string()).next(next) }
+            let invalid = FileError::new(path, "The file is not a recording").next(next);
+            FileError { line, ..invalid.because(error) }
         })?;
         if recording.format != FORMAT {
             let message = format!("format {} is unknown to this version", recording.format);

@@ -32,6 +32,7 @@ use crate::json;
 
 pub use crate::bindings::exports::workflow::node::node::Call;
 pub use crate::bindings::workflow::node::types::OutputItem;
+pub use crate::host::Outcome;
 pub use options::{Choice, Options, OptionsQuery, choices};
 pub use task::{Credential, Task};
 
@@ -182,9 +183,6 @@ fn unknown_type(credential_type: &str) -> FieldError {
 pub(crate) fn unwritten(name: &str) -> Error {
     Error::new(ErrorKind::Internal, ["`", name, "` is declared, and has no code"].concat())
 }
-
-/// Output of an item.
-pub type Outcome = Result<Vec<OutputItem>, Error>;
 
 /// A running action with custom code: `Box::pin(async move { … })`.
 pub type Work = Pin<Box<dyn Future<Output = Outcome>>>;

@@ -9,10 +9,9 @@ use workflow_node_documents::{Configuration, Document as _};
 
 use super::Sent;
 use crate::context::{CredentialView, Level};
+use crate::host::native::{Answer, CURRENT, State};
 use crate::http::{Request, Response, SendError};
 use crate::node::{self, Outcome, OutputItem, Plugin};
-
-type Answer = Box<dyn FnMut(&Request) -> Result<Response, SendError>>;
 
 /// A host without a network and without a real clock: a script or a closure answers requests, and
 /// time passes only while the node waits.
@@ -21,37 +20,7 @@ type Answer = Box<dyn FnMut(&Request) -> Result<Response, SendError>>;
 #[derive(Clone)]
 pub struct Host(pub(super) Rc<RefCell<State>>);
 
-pub(super) struct State {
-    answer: Answer,
-    /// Remaining responses of a script.
-    script: Option<Rc<RefCell<VecDeque<Response>>>>,
-    requests: Vec<Request>,
-    credentials: BTreeMap<String, CredentialView>,
-    emitted: Vec<(u32, OutputItem)>,
-    finished: Vec<(u32, Outcome)>,
-    logged: Vec<(Level, String)>,
-    open: Vec<Open>,
-    is_last_first: bool,
-    is_cancelled: bool,
-    most_open: usize,
-    given_up: usize,
-    now: u64,
-    deadline: Option<u64>,
-    latency: u64,
-    answers: BTreeMap<u64, Result<Response, SendError>>,
-    tickets: u64,
-    pub(super) checks_output: bool,
-}
-
-/// A request or a timer in progress.
-struct Open {
-    ticket: u64,
-    /// When it finishes, in milliseconds since 1970.
-    due: u64,
-}
-
 thread_local! {
-    static CURRENT: RefCell<Option<Host>> = const { RefCell::new(None) };
     /// The last host that guest code ran against: another host means another instance.
     static LAST: RefCell<Option<Host>> = const { RefCell::new(None) };
 }
@@ -284,7 +253,7 @@ impl Host {
         if last.is_none_or(|last| !Rc::ptr_eq(&last.0, &self.0)) {
             node::resolve::forget();
         }
-        CURRENT.with_borrow_mut(|current| *current = Some(self.clone()));
+        CURRENT.with_borrow_mut(|current| *current = Some(self.0.clone()));
         let _end = End;
         guest()
     }
@@ -343,102 +312,5 @@ impl Host {
     /// The lines that were logged.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.0.borrow().logged.clone()
-    }
-}
-
-impl State {
-    fn open(&mut self, milliseconds: u64) -> u64 {
-        self.tickets += 1;
-        let due = self.now.saturating_add(milliseconds);
-        self.open.push(Open { ticket: self.tickets, due });
-        self.most_open = self.most_open.max(self.open.len());
-        self.tickets
-    }
-
-    /// Removes the operation that finishes next, and sets the clock to that time.
-    fn finish(&mut self) -> Option<u64> {
-        let first = self.open.iter().map(|open| open.due).min()?;
-        let is_next = |open: &Open| open.due == first;
-        let at = match self.is_last_first {
-            true => self.open.iter().rposition(is_next),
-            false => self.open.iter().position(is_next),
-        }?;
-        self.now = self.now.max(first);
-        Some(self.open.remove(at).ticket)
-    }
-}
-
-/// The imports of a native build.
-pub(crate) mod imports {
-    use super::{
-        CURRENT, CredentialView, Level, Outcome, OutputItem, Request, Response, SendError, State,
-    };
-
-    fn with<T>(use_state: impl FnOnce(&mut State) -> T) -> T {
-        CURRENT.with_borrow(|current| {
-            let host = current.as_ref().expect("guest code runs inside `testing::Host::run`");
-            use_state(&mut host.0.borrow_mut())
-        })
-    }
-
-    pub(crate) fn next() -> Option<u64> {
-        with(State::finish)
-    }
-    pub(crate) fn cancel(ticket: u64) {
-        with(|state| {
-            state.open.retain(|open| open.ticket != ticket);
-            state.given_up += 1;
-        });
-    }
-    pub(crate) fn after(milliseconds: u64) -> u64 {
-        with(|state| {
-            let left = state.deadline.map_or(u64::MAX, |end| end.saturating_sub(state.now));
-            let waits = if state.is_cancelled { 0 } else { milliseconds.min(left) };
-            state.open(waits)
-        })
-    }
-    pub(crate) fn submit(request: &Request) -> u64 {
-        with(|state| {
-            state.requests.push(request.clone());
-            let answer = (state.answer)(request);
-            let ticket = state.open(state.latency);
-            state.answers.insert(ticket, answer);
-            ticket
-        })
-    }
-    pub(crate) fn take(ticket: u64) -> Result<Response, SendError> {
-        with(|state| state.answers.remove(&ticket)).expect("an answer is taken once")
-    }
-    pub(crate) fn log(level: Level, message: &str, _fields: &str) {
-        with(|state| state.logged.push((level, message.to_owned())));
-    }
-    pub(crate) fn progress(_done: u64, _total: Option<u64>, _message: &str) {}
-    pub(crate) fn emit(item: u32, outputs: &[OutputItem]) {
-        with(|state| state.emitted.extend(outputs.iter().map(|output| (item, output.clone()))));
-    }
-    pub(crate) fn finish_item(item: u32, outcome: &Outcome) {
-        with(|state| {
-            let has_ended = state.finished.iter().any(|(ended, _)| *ended == item);
-            assert!(!has_ended, "item {item} has ended before");
-            state.finished.push((item, outcome.clone()));
-        });
-    }
-    pub(crate) fn cancelled() -> bool {
-        with(|state| state.is_cancelled)
-    }
-    pub(crate) fn now() -> u64 {
-        with(|state| state.now)
-    }
-    pub(crate) fn deadline() -> Option<u64> {
-        with(|state| state.deadline)
-    }
-    pub(crate) fn random(length: u32) -> Vec<u8> {
-        vec![7; length as usize]
-    }
-    pub(crate) fn idempotency_key(item: u32) -> String {
-        format!("test-key-{item}")
-    }
-    pub(crate) fn credential(slot: &str) -> Option<CredentialView> {
-        with(|state| state.credentials.get(slot).cloned())
     }
 }

@@ -29,7 +29,6 @@ mod trigger;
 
 pub use calls::{Call, configure, configure_granted};
 pub use describe::{Description, assert_sound, describe};
-pub(crate) use host::imports;
 pub use host::{Host, answer, json};
 pub use sent::Sent;
 #[cfg(feature = "triggers")]

@@ -1,5 +1,5 @@
-//! Errors link the error that caused them, and do not print it: a caller that prints the whole chain
-//! would print it twice.
+//! Errors link the error that caused them, and do not print it or keep only its text: a caller that
+//! prints the whole chain would print it twice, and one that decides by the cause would not find it.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,9 @@ fn printed_sources(text: &str) -> Vec<&str> {
         // Up to the attribute of the next variant, or the end of the type.
         let item = after.split("#[error(").next().unwrap_or_default();
         let item = item.split("\n}").next().unwrap_or_default();
-        let has_source = ["#[source]", "#[from]", " source: "].iter().any(|one| item.contains(one));
+        // `Error)` ends a member that is an error itself.
+        let has_source =
+            ["#[source]", "#[from]", " source: ", "Error)"].iter().any(|one| item.contains(one));
         let prints = ["{0", "{source"].iter().any(|one| message.contains(one));
         if has_source && prints {
             found.push(message);
@@ -40,8 +42,33 @@ fn printed_sources(text: &str) -> Vec<&str> {
     found
 }
 
-#[test]
-fn errors_do_not_print_their_sources() {
+/// Errors that are made from the text of another one, as in `ReadError::Io(error.to_string())`. The
+/// text between the parentheses is returned without white space, from the name of the type on.
+fn flattened_sources(text: &str) -> Vec<String> {
+    let text: String = text.chars().filter(|one| !one.is_whitespace()).collect();
+    let mut found = Vec::new();
+    for cause in ["error.to_string()", "{error}", "{error:#}"] {
+        for (at, _) in text.match_indices(cause) {
+            let mut before = &text[..at];
+            if cause.starts_with('{') {
+                let Some(quote) = before.rfind('"') else { continue };
+                let Some(outer) = before[..quote].strip_suffix("format!(") else { continue };
+                before = outer;
+            }
+            let Some(before) = before.strip_suffix('(') else { continue };
+            let is_path = |one: char| one.is_alphanumeric() || one == '_' || one == ':';
+            let path = &before[before.trim_end_matches(is_path).len()..];
+            // An `ApiError` is an answer of the server, which has no sources.
+            let is_error = |part: &str| part.ends_with("Error") && part != "ApiError";
+            if path.split("::").any(is_error) {
+                found.push(format!("{path}({cause}"));
+            }
+        }
+    }
+    found
+}
+
+fn findings(of: impl Fn(&str) -> Vec<String>) -> Vec<String> {
     let mut paths = Vec::new();
     for directory in ["host-harness", "wit/documents/src", "plugin/sdk/src"] {
         files(&root().join(directory), &mut paths);
@@ -50,17 +77,42 @@ fn errors_do_not_print_their_sources() {
     let mut findings = Vec::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("the file is UTF-8");
-        for message in printed_sources(&text) {
-            findings.push(format!("{}: {message}", path.display()));
-        }
+        findings.extend(of(&text).iter().map(|one| format!("{}: {one}", path.display())));
     }
-    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    findings
+}
+
+#[test]
+fn errors_do_not_print_their_sources() {
+    let found = findings(|text| printed_sources(text).into_iter().map(str::to_owned).collect());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn errors_do_not_keep_only_the_text_of_their_sources() {
+    let found = findings(flattened_sources);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_flattened_source_is_found() {
+    for (text, expected) in [
+        ("read.map_err(|error| ReadError::Io(\n    error.to_string()))", 1),
+        ("ReadError::new(format!(\"cannot read {path}: {error}\"))", 1),
+        ("ReadError(format!(\"{error:#}\"))", 1),
+        ("Failure::internal(error.to_string())", 0),
+        ("read.map_err(|error| ReadError::Io(error))", 0),
+        ("panic!(\"{error}\")", 0),
+    ] {
+        assert_eq!(flattened_sources(text).len(), expected, "{text}");
+    }
 }
 
 #[test]
 fn a_printed_source_is_found() {
     for text in [
         "#[error(\"failed: {0}\")]\nIo(#[from] io::Error),\n",
+        "#[error(\"failed: {0}\")]\nIo(io::Error),\n",
         "#[error(\"failed: {source}\")]\nIo { path: PathBuf, source: io::Error },\n",
     ] {
         assert_eq!(printed_sources(text).len(), 1, "{text}");

@@ -80,14 +80,14 @@ impl References {
         }
         let limits = self.limits.clone();
         let read = tokio::task::spawn_blocking(move || reference.read(&limits)).await;
-        let unreadable = |reason: String| CredentialError::Unreadable {
+        let unreadable = |source| CredentialError::Unreadable {
             name: credential.to_owned(),
             secret: name.to_owned(),
-            reason,
+            source,
         };
         let secret = read
-            .map_err(|error| unreadable(error.to_string()))?
-            .map_err(|error| unreadable(error.to_string()))?;
+            .map_err(|error| unreadable(error.into()))?
+            .map_err(|error| unreadable(error.into()))?;
         if held.secret.as_ref().is_some_and(|before| before.expose() != secret.expose()) {
             held.changes = held.changes.wrapping_add(1);
         }

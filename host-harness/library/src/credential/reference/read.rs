@@ -16,11 +16,52 @@ use crate::secret::Secret;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Error of reading a secret by reference: the reason and the next step.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the secret from {from}: {problem}")]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the secret from {from}{}", because(problem))]
 pub struct ReferenceError {
     from: String,
-    problem: String,
+    problem: Problem,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What is wrong, without the error that caused it.
+#[derive(Debug)]
+enum Problem {
+    /// The reason and the next step.
+    Text(String),
+    /// The next step. The error that caused the problem gives the reason.
+    Caused(&'static str),
+}
+
+fn because(problem: &Problem) -> String {
+    match problem {
+        Problem::Text(text) => format!(": {text}"),
+        Problem::Caused(next) => format!(". {next}"),
+    }
+}
+
+/// A problem, and the error that caused it.
+struct Failed(Problem, Option<Box<dyn std::error::Error + Send + Sync>>);
+
+impl Failed {
+    fn caused(
+        next: &'static str,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self(Problem::Caused(next), Some(error.into()))
+    }
+}
+
+impl From<String> for Failed {
+    fn from(problem: String) -> Self {
+        Self(Problem::Text(problem), None)
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(problem: &str) -> Self {
+        problem.to_owned().into()
+    }
 }
 
 impl SecretReference {
@@ -31,16 +72,19 @@ impl SecretReference {
     /// If it cannot be read within the limits, is empty, or is not text. The error never contains what
     /// was read.
     pub fn read(&self, limits: &ReferenceLimits) -> Result<Secret, ReferenceError> {
-        let failed = |problem: String| ReferenceError { from: self.shown(), problem };
-        self.check().map_err(|error| failed(error.to_string()))?;
+        let failed =
+            |Failed(problem, source)| ReferenceError { from: self.shown(), problem, source };
+        self.check().map_err(|error| failed(Failed::caused("Change the reference", error)))?;
         let read = match self {
             Self::File(path) => {
                 let path = path.clone();
                 // Opening a pipe waits until a process writes to it.
                 match in_time(move || std::fs::File::open(path), limits) {
                     Ok(Some(bytes)) => Ok(bytes),
-                    Ok(None) => Err(too_slow(limits, "Check the file")),
-                    Err(error) => Err(format!("{error}. Create the file, or make it readable")),
+                    Ok(None) => Err(too_slow(limits, "Check the file").into()),
+                    Err(error) => {
+                        Err(Failed::caused("Create the file, or make it readable", error))
+                    }
                 }
             }
             Self::Env(name) => match std::env::var_os(name) {
@@ -48,12 +92,12 @@ impl SecretReference {
                 None => {
                     Err("the variable is not set. Set it in the environment of this process, and \
                              start it again"
-                        .to_owned())
+                        .into())
                 }
             },
             Self::Exec(arguments) => run(arguments, limits),
         };
-        read.and_then(|bytes| secret(bytes, limits)).map_err(failed)
+        read.and_then(|bytes| Ok(secret(bytes, limits)?)).map_err(failed)
     }
 }
 
@@ -100,7 +144,7 @@ fn in_time<R: Read>(
 
 /// Standard output of a program. Its standard error is discarded, because it may contain the
 /// secret.
-fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u8>>, String> {
+fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u8>>, Failed> {
     let until = Instant::now() + limits.time;
     let (program, rest) = arguments.split_first().ok_or("it names no program. Name one")?;
     let mut command = Command::new(program);
@@ -114,13 +158,14 @@ fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn().map_err(|error| {
-        format!("{error}. Install the program, or write its absolute path into the reference")
+        let next = "Install the program, or write its absolute path into the reference";
+        Failed::caused(next, error)
     })?;
     let mut child = Running(child);
     let output = child.0.stdout.take().ok_or("it has no output. Check the program")?;
     let slow = || too_slow(limits, "Run the program by itself to see why");
     let read = in_time(move || Ok(output), limits);
-    let read = read.map_err(|error| format!("{error}. Check the program"))?;
+    let read = read.map_err(|error| Failed::caused("Check the program", error))?;
     let bytes = read.ok_or_else(slow)?;
     if bytes.len() > limits.bytes {
         return Ok(bytes);
@@ -129,14 +174,15 @@ fn run(arguments: &[String], limits: &ReferenceLimits) -> Result<Zeroizing<Vec<u
         match child.0.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(bytes),
             Ok(Some(status)) => {
-                return Err(format!(
+                let problem = format!(
                     "the program ended with {status}. Run it by itself, as the user and with the \
                      environment of this process, to see why"
-                ));
+                );
+                return Err(problem.into());
             }
             Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
-            Ok(None) => return Err(slow()),
-            Err(error) => return Err(format!("{error}. Check the program")),
+            Ok(None) => return Err(slow().into()),
+            Err(error) => return Err(Failed::caused("Check the program", error)),
         }
     }
 }
@@ -165,6 +211,7 @@ impl Drop for Running {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::causes::chain;
 
     fn limits() -> ReferenceLimits {
         ReferenceLimits {
@@ -176,7 +223,7 @@ mod tests {
 
     fn read(reference: &SecretReference) -> Result<String, String> {
         let secret = reference.read(&limits());
-        secret.map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+        secret.map(|secret| secret.expose().to_owned()).map_err(|error| chain(&error))
     }
 
     fn shell(script: &str) -> SecretReference {

@@ -2,9 +2,9 @@
 
 use super::{BRIEF, WorkflowNodeCtx};
 use crate::bindings::workflow::node::types::OutputItem;
-use crate::execution::{ItemError, OutputRecord};
+use crate::item::{ItemError, OutputRecord};
 use crate::journal::record::Record;
-use crate::plugin::{GuestResult, checked_results, is_brief};
+use crate::results::{GuestResult, checked_results, is_brief};
 
 impl WorkflowNodeCtx {
     /// Records that were checked, elsewhere if there is much of them.

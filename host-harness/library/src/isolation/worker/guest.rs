@@ -17,9 +17,9 @@ use super::super::wire::{Call, FromWorker};
 use super::imports::{Imports, add_to_linker};
 use super::socket::Socket;
 use crate::clock::processor_time;
-use crate::host::engine_config;
+use crate::engine::engine_config;
+use crate::guest::{Exports, Invocation, Linked, MemoryLimit, Stopping};
 use crate::imports::{WasiState, Written};
-use crate::plugin::{Exports, Invocation, Linked, MemoryLimit, Stopping};
 use crate::ticker::TICK;
 
 /// A component that was loaded, and the instance of the last call.

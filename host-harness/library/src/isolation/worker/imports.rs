@@ -14,7 +14,7 @@ use crate::bindings::workflow::node::{completions, context, http, timer, types};
 use crate::imports::{add_wasi_to_linker, draw, not_named, random_length};
 use crate::journal::record::Seen;
 use crate::limits::exceeded;
-use crate::plugin::GuestResult;
+use crate::results::GuestResult;
 
 struct HasImports;
 

@@ -19,7 +19,7 @@ use wasmtime::Engine;
 use super::confine::{self, Role};
 use super::wire::{self, FromWorker, ToWorker};
 use crate::description::Description;
-use crate::host::engine_config;
+use crate::engine::engine_config;
 
 /// Serves a host until it closes the socket. A worker's `main` calls this before anything else: no
 /// thread may have been started, and no file opened. The socket is standard input.

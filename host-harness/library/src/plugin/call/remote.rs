@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{Ended, Stopped, Stopping, over, unless_broken, unless_disabled};
+use super::{Ended, Stopped, over, unless_broken, unless_disabled};
 use crate::digest::Digest;
 use crate::error::{Cause, Error};
+use crate::guest::{Invocation, Returned, Stopping};
 use crate::imports::WorkflowNodeCtx;
 use crate::isolation::{Finished, Lease, Owner, Workers};
-use crate::plugin::{Invocation, Returned};
 
 /// The code of a component, as workers load it.
 pub(crate) struct Program {

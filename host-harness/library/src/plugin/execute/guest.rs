@@ -12,15 +12,15 @@ use crate::bindings::exports::workflow::node::node::Call;
 use crate::bindings::workflow::node::types::OutputItem;
 use crate::deadline::Deadline;
 use crate::error::{Cause, Error};
-use crate::execution::{ItemError, ItemErrorKind, OutputRecord};
+use crate::guest::{GuestResults, Invocation, Returned};
 use crate::imports::{Place, Traces, WorkflowNodeCtx};
+use crate::item::{ItemError, ItemErrorKind, OutputRecord};
 use crate::journal::record::Record;
 use crate::journal::script::Break;
 use crate::journal::{JournalError, RecordedPortion, Recording};
 use crate::plugin::call::{Ended, Instance, Stopped, call};
-use crate::plugin::invocation::{GuestResults, Invocation, Returned};
-use crate::plugin::results::{checked_results, is_brief};
 use crate::plugin::session::{Part, Prepared, Recorded, seed};
+use crate::results::{checked_results, is_brief};
 
 /// An instance whose memory has grown by more than this part of the limit serves no further
 /// portion: what its author leaks ends with it.
@@ -188,7 +188,7 @@ impl Run<'_> {
             None => Ok(check()),
         };
         let stopped = |problem: String| Error::from(Cause::Stopped(problem));
-        match checked.and_then(|checked| checked.map_err(stopped)) {
+        match checked.map_err(Error::from).and_then(|checked| checked.map_err(stopped)) {
             Ok((results, bytes)) => {
                 // Output that the engine has taken no longer counts.
                 self.output_bytes = if self.observer.keeps_output() { bytes } else { 0 };

@@ -6,12 +6,15 @@ use serde_json::Value;
 
 use super::{Called, Finished, Run};
 use crate::description::FieldProblem;
+use crate::digest::Parts;
 use crate::error::{Cause, Error};
-use crate::execution::{FormOf, ItemError, ItemErrorKind, ItemOutcome, Observer};
-use crate::journal::record::{ItemEnd, Kind, Parts, Portion as PortionRecord, Record, Start};
+use crate::execution::{FormOf, ItemOutcome};
+use crate::item::{ItemError, ItemErrorKind};
+use crate::journal::record::{ItemEnd, Kind, Portion as PortionRecord, Record, Start};
 use crate::journal::{
     JournalError, JournalStatus, Journals, RecordedPortion, Recorder, Recording, item_digest,
 };
+use crate::observer::Observer;
 
 /// The journal of a run.
 pub(super) struct Journaled {

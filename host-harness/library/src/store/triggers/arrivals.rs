@@ -13,7 +13,7 @@ use super::row::SubscriptionRow;
 use crate::limits::TriggerLimits;
 use crate::store::record::{signed, unsigned};
 use crate::store::{SqliteStore, StoreError};
-use crate::trigger::{
+use crate::subscription::{
     Acceptance, Delivered, NewEvent, Pending, TriggerEvent, TriggerStoreError, delivery_fits,
     events_waiting,
 };

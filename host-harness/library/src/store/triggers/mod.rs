@@ -17,7 +17,7 @@ use super::schema::Opened;
 use super::seal;
 use super::{SqliteStore, StoreError};
 use crate::limits::TriggerLimits;
-use crate::trigger::{
+use crate::subscription::{
     Acceptance, Delivered, NewEvent, Pending, StoredSubscription, Subscription, SubscriptionKey,
     TriggerEvent, TriggerStore, TriggerStoreError,
 };

@@ -12,7 +12,7 @@ use crate::store::record::{json, parsed, signed, unsigned};
 use crate::store::schema::Opened;
 use crate::store::seal::{Binding, Purpose};
 use crate::store::{SqliteStore, StoreError};
-use crate::trigger::{Status, StoredSubscription, Subscription, SubscriptionKey};
+use crate::subscription::{Status, StoredSubscription, Subscription, SubscriptionKey};
 
 pub(super) const COLUMNS: &str = "name, id, node, trigger_name, version, credentials, callback_url, tenant, \
      actor, workflow, state, cursor, status, created_at, updated_at, revision, sealed";

@@ -14,11 +14,12 @@ use workflow_node_host::description::{FieldProblem, Form, Grant, Idempotency};
 use workflow_node_host::{Execution, Plugin, Secret};
 
 use super::{ExecuteOptions, ExecuteOrder, JSON, NDJSON};
-use crate::api::extract::{is_media_type, next_part, parse, parse_object, unsupported, whole};
 use crate::api::{credentials, raw_secret_problems};
 use crate::error::{ApiError, Problem, shown};
 use crate::execution::{Fingerprint, Interrupted, Items, Job, Key, Request, SavedCall, Spool};
+use crate::extract::{is_media_type, next_part, parse, parse_object, unsupported, whole};
 use crate::limits::ServerLimits;
+use crate::permitted::permitted_action;
 use crate::secrets::Filler;
 use crate::state::State as Server;
 use crate::token::{Caller, Role};
@@ -46,7 +47,7 @@ impl Target {
         action: &str,
     ) -> Result<Self, ApiError> {
         let plugin = state.plugin(caller, plugin)?.clone();
-        let described = crate::api::permitted_action(caller, &plugin, action)?;
+        let described = permitted_action(caller, &plugin, action)?;
         caller.require(Role::Run)?;
         let repeatable = described.idempotency != Idempotency::None;
         let action = described.name.clone();

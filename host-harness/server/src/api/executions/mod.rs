@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 use workflow_node_host::Secret;
 
-use crate::api::extract::{Params, Segments, accepts, object, secrets};
 use crate::api::page::{PageQuery, bad_cursor, cursor};
 use crate::error::{ApiError, Failures};
 use crate::execution::{ExecutionStatus, Started};
+use crate::extract::{Params, Segments, accepts, object, secrets};
 use crate::limits::ServerLimits;
 use crate::state::Shared;
 use crate::token::{Caller, Role};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::subscription::{Delivered, NewEvent, StoredSubscription, Subscription, TriggerEvent};
+use super::{Delivered, NewEvent, StoredSubscription, Subscription, TriggerEvent};
 use crate::limits::TriggerLimits;
 use crate::names::names;
 

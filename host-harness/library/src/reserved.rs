@@ -11,8 +11,6 @@
 //! `X-Real-IP`. Names are therefore compared by their letters and digits alone, in lower case; see
 //! [`canonical`].
 
-use http::HeaderValue;
-
 /// Names that belong to the host, in canonical form, with or without an `x` in front.
 const NAMES: &[&str] = &[
     // The connection and the message.
@@ -164,7 +162,7 @@ const PARTS: &[&str] = &[
 ];
 
 /// The letters and digits of a name, in lower case: what all readers of it have in common.
-pub(super) fn canonical(name: &str) -> String {
+pub(crate) fn canonical(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
@@ -200,15 +198,6 @@ pub(crate) fn overrides_method(parameter: &str) -> bool {
         || ["httpmethod", "methodoverride", "httpverb", "overridemethod"]
             .iter()
             .any(|part| all.contains(part))
-}
-
-/// The `User-Agent` of requests whose plugin sets none: this host, and the node with its version.
-pub(crate) fn user_agent(node: &str, version: Option<u32>) -> HeaderValue {
-    const HOST: &str = concat!("workflow-node-host/", env!("CARGO_PKG_VERSION"));
-    let version = version.map_or_else(String::new, |version| format!("/{version}"));
-    // A described name has nothing that a header cannot hold.
-    HeaderValue::from_str(&format!("{HOST} {node}{version}"))
-        .unwrap_or_else(|_| HeaderValue::from_static(HOST))
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::bindings::workflow::node::types::{Error as GuestError, OutputItem};
-use crate::egress::printable;
-use crate::execution::{ItemError, OutputRecord, weight, weight_of_error};
+use crate::item::{ItemError, OutputRecord, weight, weight_of_error};
 use crate::json::Measure;
 use crate::limits::{Limits, RECORD_OVERHEAD, too_much_output};
+use crate::text::printable;
 
 /// Result that a guest returns for an item.
 pub(crate) type GuestResult = Result<Vec<OutputItem>, GuestError>;

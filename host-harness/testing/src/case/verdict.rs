@@ -5,8 +5,8 @@ use std::time::Duration;
 use workflow_node_host::ItemErrorKind;
 use workflow_node_host::description::Idempotency;
 
-use super::{Fault, Sent};
-use crate::case::{ItemResult, Ran};
+use super::{ItemResult, Ran};
+use crate::fault::{Fault, Sent};
 
 /// The problems of a run with faults. `calm`: the same run without them.
 pub(crate) fn problems(calm: &Ran, ran: &Ran, idempotency: Idempotency) -> Vec<String> {

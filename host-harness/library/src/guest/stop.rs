@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use wasmtime::WasmBacktrace;
 use wasmtime_wasi::I32Exit;
 
-use super::call::MemoryLimit;
+use super::memory::MemoryLimit;
+use crate::crash::Crash;
 use crate::error::{Cause, Error};
 use crate::imports::{WorkflowNodeCtx, Written};
 use crate::limits::{Limits, exceeded};
@@ -22,19 +23,6 @@ const FUNCTIONS: (usize, usize) = (20, 200);
 /// The host holds so many times the output that it shows. A credential that was cut where the held
 /// part begins is not in the shown part.
 const HELD: usize = 4;
-
-/// State of a guest when it was stopped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Crash {
-    /// The last part of the guest's standard output and standard error: at most
-    /// [`Limits::guest_output`] bytes. Text of the plugin, with control characters escaped and
-    /// credentials removed.
-    pub output: String,
-    /// Names of the functions that were running, the innermost first. Empty where the component has
-    /// no name section.
-    pub functions: Vec<String>,
-}
 
 /// Why a guest was stopped, as reported by the process that ran it.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -300,7 +288,7 @@ mod tests {
     #[test]
     fn functions_are_named_where_the_component_names_them() {
         let run = |module: &str| {
-            let engine = wasmtime::Engine::new(&crate::host::engine_config()).unwrap();
+            let engine = wasmtime::Engine::new(&crate::engine::engine_config()).unwrap();
             let module = wasmtime::Module::new(&engine, wat::parse_str(module).unwrap()).unwrap();
             let mut store = wasmtime::Store::new(&engine, ());
             store.set_epoch_deadline(1_000_000);

@@ -1,11 +1,16 @@
 //! Stored data of subscriptions, deliveries, and events.
 
+mod store;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+pub use store::{Acceptance, Pending, TriggerStore, TriggerStoreError};
+pub(crate) use store::{delivery_fits, events_waiting};
 
 use crate::principal::Principal;
 use crate::secret::Secret;
@@ -36,7 +41,7 @@ pub struct NewSubscription {
 ///
 /// As text it is the name alone for the default principal, and `tenant/user/name` for others, with
 /// `/` and `%` percent-encoded. That text names the subscription in a
-/// [`TriggerStore`](super::TriggerStore), to [`Triggers`](super::Triggers), and in its events.
+/// [`TriggerStore`](crate::trigger::TriggerStore), to [`Triggers`](crate::trigger::Triggers), and in its events.
 ///
 /// ```
 /// use workflow_node_host::Principal;

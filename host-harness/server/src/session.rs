@@ -17,12 +17,12 @@ use workflow_node_host::Secret;
 
 use crate::connection::random_text;
 use crate::database::{Database, DatabaseError, now};
-use crate::guard::Peer;
 use crate::limits::ServerLimits;
+use crate::origins::Peer;
 use crate::token::{Caller, Policies, Tokens, signed};
 
 /// Its prefix keeps other hosts of the domain and plain HTTP from setting it.
-pub(super) const COOKIE: &str = "__Host-harness";
+pub(crate) const COOKIE: &str = "__Host-harness";
 
 /// Addresses of proxies: one, or all that begin with the same bits (`10.0.0.0/8`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Sessions {
     }
 
     /// The user whom a trusted proxy names in a request.
-    pub(super) fn user(&self, headers: &HeaderMap, peer: Peer) -> Option<String> {
+    pub(crate) fn user(&self, headers: &HeaderMap, peer: Peer) -> Option<String> {
         self.proxy.as_ref()?.user(headers, peer)
     }
 
@@ -269,7 +269,7 @@ impl Sessions {
     }
 
     /// Whether a session goes on.
-    pub(super) fn is_open(
+    pub(crate) fn is_open(
         &self,
         tokens: &Tokens,
         policies: &Policies,
@@ -288,7 +288,7 @@ impl Sessions {
     }
 
     /// The token that a link admits with. The link stays.
-    pub(super) fn of_link(
+    pub(crate) fn of_link(
         &self,
         tokens: &Tokens,
         policies: &Policies,
@@ -308,7 +308,7 @@ impl Sessions {
     }
 
     /// Takes a link, and begins a session of its token. Returns the text of the cookie.
-    pub(super) fn admit(&self, link: &str) -> Result<Option<String>, DatabaseError> {
+    pub(crate) fn admit(&self, link: &str) -> Result<Option<String>, DatabaseError> {
         let secret = random_text();
         self.database.write(|change| {
             let taken = change.query_row(
@@ -323,7 +323,7 @@ impl Sessions {
     }
 
     /// Begins a session of a proxy's user, if there is a policy for the user.
-    pub(super) fn admit_user(
+    pub(crate) fn admit_user(
         &self,
         user: &str,
         policies: &Policies,
@@ -368,7 +368,7 @@ impl Sessions {
     }
 
     /// Ends a session.
-    pub(super) fn end(&self, session: &Session) -> Result<(), DatabaseError> {
+    pub(crate) fn end(&self, session: &Session) -> Result<(), DatabaseError> {
         self.database.write(|change| {
             let hash = hash("session", &session.secret);
             change.execute("DELETE FROM page_session WHERE hash = ?1", [&hash[..]])?;
@@ -389,7 +389,7 @@ impl Sessions {
 }
 
 /// The value of a cookie that this server has set.
-pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let found = all.flat_map(|value| value.split(';')).find_map(|pair| {
         let (key, value) = pair.trim().split_once('=')?;
