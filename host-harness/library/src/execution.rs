@@ -19,6 +19,7 @@ use crate::journal::record::Parts;
 use crate::journal::{JournalStatus, Journals};
 use crate::json::Measure;
 use crate::limits::{Limits, RECORD_OVERHEAD, exceeded};
+use crate::metering::{GuestCall, HostCall};
 use crate::names::names;
 use crate::origin::OriginPattern;
 use crate::principal::Principal;
@@ -684,6 +685,18 @@ pub trait Observer: Send + Sync + 'static {
     /// A request has ended.
     fn exchange(&self, exchange: &Exchange) {
         let _ = exchange;
+    }
+
+    /// A guest has called the host, and has its answer. Only of a host that
+    /// [meters](crate::HostBuilder::metering) guests.
+    fn host_call(&self, call: &HostCall) {
+        let _ = call;
+    }
+
+    /// A call of a guest has ended, after all of its [`host_call`](Self::host_call)s. Only of a host
+    /// that [meters](crate::HostBuilder::metering) guests.
+    fn guest_call(&self, call: &GuestCall) {
+        let _ = call;
     }
 
     /// Whether an [`Exchange`] shall hold headers and bodies; copying them takes time.

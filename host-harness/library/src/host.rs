@@ -22,12 +22,14 @@ use crate::description::Description;
 use crate::digest::Digest;
 use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::error::{Cause, Error};
+use crate::imports::metered::MeteredState;
 use crate::imports::{WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written};
 use crate::inspection::{FEATURES, Surface, inspect};
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
 use crate::journal::Journals;
 use crate::limits::{Limits, ProcessLimits, TriggerLimits};
+use crate::metering::{Meter, MeterEvent};
 use crate::oauth::CredentialManager;
 use crate::offload::{Offload, Stop};
 #[cfg(target_os = "linux")]
@@ -45,13 +47,14 @@ const WASM_STACK: usize = 512 * 1024;
 /// Stack of a fiber: the guest's, and room for host functions at its edge.
 const ASYNC_STACK: usize = WASM_STACK + 1024 * 1024;
 
-/// How components are compiled and run, in whichever process.
-pub(crate) fn engine_config() -> Config {
+/// How components are compiled and run, in whichever process. `metered`: with code that counts fuel.
+pub(crate) fn engine_config(metered: bool) -> Config {
     let mut config = Config::new();
     config
         .wasm_features(WasmFeatures::all(), false)
         .wasm_features(FEATURES, true)
         .epoch_interruption(true)
+        .consume_fuel(metered)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(ASYNC_STACK)
         // Frames tell an author where a guest trapped. Core dumps, which would hold its memory,
@@ -90,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) handles: Arc<Handles>,
     pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) development: bool,
+    /// Whether guests are metered.
+    pub(crate) metered: bool,
     /// Whether components that are not approved are compiled and run in this process.
     loads_unapproved: bool,
     #[cfg(target_os = "linux")]
@@ -102,6 +107,24 @@ pub(crate) struct CallState {
     pub(crate) wasi: WasiState,
     pub(crate) written: Written,
     pub(crate) memory: crate::plugin::MemoryLimit,
+    /// Of the running call, if it is metered.
+    pub(crate) meter: Option<Meter>,
+}
+
+impl MeteredState for CallState {
+    type Imports<'a> = WorkflowNodeCtxView<'a>;
+
+    fn imports(&mut self) -> WorkflowNodeCtxView<'_> {
+        self.workflow_node()
+    }
+
+    fn meter(&mut self) -> (&mut Option<Meter>, usize) {
+        (&mut self.meter, self.memory.total())
+    }
+
+    fn metered(&mut self, event: MeterEvent) -> wasmtime::Result<()> {
+        self.node.metered(event)
+    }
 }
 
 impl WorkflowNodeView for CallState {

@@ -27,6 +27,7 @@ mod isolation;
 pub mod journal;
 mod json;
 mod limits;
+mod metering;
 mod names;
 mod near;
 pub mod oauth;
@@ -65,6 +66,7 @@ pub use limits::{
     ConnectionLimits, JournalLimits, LimitDescription, Limits, ProcessLimits, ReferenceLimits,
     TriggerLimits, WorkerLimits,
 };
+pub use metering::{GuestCall, HostCall, HostFunction};
 pub use near::near;
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};
 pub use plugin::{Crash, ExecutionStream, Plugin, Replay, Resume};

@@ -6,6 +6,8 @@ mod credential_type;
 mod explain;
 mod form;
 mod icon;
+#[cfg(test)]
+mod pages;
 mod placements;
 pub(crate) mod schema;
 mod server;

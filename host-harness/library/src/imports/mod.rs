@@ -30,6 +30,7 @@
 mod calls;
 mod ctx;
 mod guest_time;
+pub(crate) mod metered;
 mod wasi;
 mod written;
 

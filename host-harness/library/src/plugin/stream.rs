@@ -23,6 +23,7 @@ use crate::execution::{
 };
 use crate::journal::record::Kind;
 use crate::journal::{Journals, Recorder, Recording};
+use crate::metering::{GuestCall, HostCall};
 
 /// Events that wait to be taken before the guest is held up.
 pub(super) const WAITING: usize = 64;
@@ -302,6 +303,14 @@ impl Observer for EventObserver {
 
     fn exchange(&self, exchange: &Exchange) {
         self.observer.exchange(exchange);
+    }
+
+    fn host_call(&self, call: &HostCall) {
+        self.observer.host_call(call);
+    }
+
+    fn guest_call(&self, call: &GuestCall) {
+        self.observer.guest_call(call);
     }
 
     fn wants_bodies(&self) -> bool {
