@@ -1,7 +1,7 @@
 //! The data of a server as a whole: removed by tenant, user, or time; copied while the server runs; put
 //! back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -181,14 +181,7 @@ fn remove_journals(database: &Database) -> Result<usize, DatabaseError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(failed(error)),
     };
-    let kept: std::collections::BTreeSet<String> = database.read(|all| {
-        let mut query = all.prepare("SELECT tenant, id FROM execution")?;
-        let names = query.query_map([], |row| {
-            let (tenant, id): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok(JournalName::of(&tenant.into(), &id).to_string())
-        })?;
-        names.collect()
-    })?;
+    let kept = database.read(journal_names)?;
     let mut removed = 0;
     for entry in entries {
         let path = entry.map_err(failed)?.path();
@@ -199,6 +192,16 @@ fn remove_journals(database: &Database) -> Result<usize, DatabaseError> {
         }
     }
     Ok(removed)
+}
+
+/// Names of the journals that the executions of a database have, or had.
+fn journal_names(database: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut query = database.prepare("SELECT tenant, id FROM execution")?;
+    let names = query.query_map([], |row| {
+        let (tenant, id): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok(JournalName::of(&tenant.into(), &id).to_string())
+    })?;
+    names.collect()
 }
 
 /// Contents of a backup.
@@ -246,7 +249,17 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Backup, DatabaseError> {
             data.display()
         )));
     }
+    // An execution that began after its database was copied is not in the backup. Its journal alone would
+    // look like that of an execution whose row was lost.
+    let known = match files.contains_key(DATABASE) {
+        true => journal_names(&Connection::open(to.join(DATABASE))?)?,
+        false => BTreeSet::new(),
+    };
     for name in others(data)? {
+        let journal = Path::new(&name).file_stem().and_then(|stem| stem.to_str());
+        if is_journal(&name) && !journal.is_some_and(|name| known.contains(name)) {
+            continue;
+        }
         match copy_file(&data.join(&name), &to.join(&name)) {
             // A journal is removed when its execution ends.
             Err(DatabaseError::File { source, .. })

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -233,7 +234,7 @@ const TABLES: [(i64, &str); 10] = [
 #[non_exhaustive]
 pub enum DatabaseError {
     /// A file or directory cannot be used.
-    #[error("Cannot open the server's database {}", path.display())]
+    #[error("Cannot use the server's database {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -263,6 +264,15 @@ pub enum DatabaseError {
         /// The directory.
         path: PathBuf,
     },
+    /// The file system does not support a write-ahead log.
+    #[error(
+        "The server's database {} cannot have a write-ahead log. Put the data directory on a local \
+         disk", path.display()
+    )]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+    },
     /// A request cannot be stored.
     #[error("{0}")]
     Refused(String),
@@ -278,7 +288,58 @@ struct Inner {
     writer: Mutex<Connection>,
     /// Reads without waiting for writes.
     reader: Mutex<Connection>,
+    log: WriteAheadLog,
     directory: PathBuf,
+}
+
+/// SQLite's write-ahead log. SQLite appends each transaction to it without waiting for the disk; this
+/// waits, once for all transactions that were committed meanwhile.
+#[derive(Debug)]
+struct WriteAheadLog {
+    path: PathBuf,
+    /// Transactions that were committed.
+    committed: AtomicU64,
+    synced: Mutex<Synced>,
+}
+
+#[derive(Debug, Default)]
+struct Synced {
+    file: Option<File>,
+    /// Transactions that are on the disk.
+    transactions: u64,
+}
+
+impl WriteAheadLog {
+    /// The log of a database file.
+    fn of(database: &Path) -> Self {
+        let mut path = database.as_os_str().to_owned();
+        path.push("-wal");
+        Self { path: path.into(), committed: AtomicU64::new(0), synced: Mutex::default() }
+    }
+
+    /// Counts a transaction that was committed. Returns its number.
+    fn commit(&self) -> u64 {
+        self.committed.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Returns once a transaction and all before it survive a power failure.
+    fn sync(&self, transaction: u64) -> std::io::Result<()> {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        if synced.transactions >= transaction {
+            return Ok(());
+        }
+        let committed = self.committed.load(Ordering::Acquire);
+        if synced.file.is_none() {
+            // SQLite keeps the file as long as the database is open. It locks other files, so closing
+            // this one releases no lock.
+            synced.file = Some(OpenOptions::new().write(true).open(&self.path)?);
+        }
+        if let Some(file) = &synced.file {
+            file.sync_data()?;
+        }
+        synced.transactions = committed;
+        Ok(())
+    }
 }
 
 /// Locked by the only server of a data directory.
@@ -298,15 +359,21 @@ impl Database {
         private_directory(&directory).map_err(failed)?;
         private_file(&path).map_err(failed)?;
         let mut writer = connect(&path)?;
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
+        let mode: String =
+            writer.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            return Err(DatabaseError::NoLog { path });
+        }
+        // `WriteAheadLog` waits for the disk.
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
         // Overwrite deleted data.
         writer.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         upgrade(&mut writer, &path)?;
         let reader = connect(&path)?;
         reader.pragma_update(None, "query_only", true)?;
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
-        Ok(Self(Arc::new(Inner { writer, reader, directory })))
+        let log = WriteAheadLog::of(&path);
+        Ok(Self(Arc::new(Inner { writer, reader, log, directory })))
     }
 
     /// The data directory.
@@ -361,16 +428,45 @@ impl Database {
         Ok(read(&reader)?)
     }
 
-    /// Writes in one transaction.
+    /// Writes in one transaction. It survives a power failure when this returns.
     pub(crate) fn write<T>(
         &self,
         write: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
+        let (written, transaction) = self.commit(write)?;
+        self.sync_to(transaction)?;
+        Ok(written)
+    }
+
+    /// Writes in one transaction that survives the end of this process when this returns, and a power
+    /// failure when a later [`write`](Self::write) or [`sync`](Self::sync) returns.
+    pub(crate) fn write_ahead<T>(
+        &self,
+        write: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        Ok(self.commit(write)?.0)
+    }
+
+    /// Returns once everything that was written survives a power failure.
+    pub(crate) fn sync(&self) -> Result<(), DatabaseError> {
+        self.sync_to(self.0.log.committed.load(Ordering::Acquire))
+    }
+
+    fn sync_to(&self, transaction: u64) -> Result<(), DatabaseError> {
+        let log = &self.0.log;
+        log.sync(transaction)
+            .map_err(|source| DatabaseError::File { path: log.path.clone(), source })
+    }
+
+    fn commit<T>(
+        &self,
+        write: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<(T, u64), DatabaseError> {
         let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let change = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let written = write(&change)?;
         change.commit()?;
-        Ok(written)
+        Ok((written, self.0.log.commit()))
     }
 }
 
@@ -444,6 +540,31 @@ pub(crate) fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sync_covers_all_transactions_that_were_committed_before_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path()).unwrap();
+        let synced = || database.0.log.synced.lock().unwrap().transactions;
+        let insert = |change: &rusqlite::Transaction<'_>| {
+            change.execute("INSERT INTO page_address (url) VALUES ('a')", [])?;
+            Ok(())
+        };
+        for _ in 0..3 {
+            database.write_ahead(insert).unwrap();
+        }
+        assert_eq!(synced(), 0);
+        database.write(insert).unwrap();
+        assert_eq!(synced(), 4);
+        database.write_ahead(insert).unwrap();
+        database.sync().unwrap();
+        assert_eq!(synced(), 5);
+        // An emptied log is the same file.
+        database.compact().unwrap();
+        database.write(insert).unwrap();
+        assert_eq!(synced(), 6);
+        assert!(directory.path().join("server.db-wal").metadata().unwrap().len() > 0);
+    }
 
     /// The columns of all tables, after a database was opened.
     fn columns(directory: &Path) -> Vec<String> {

@@ -11,6 +11,7 @@ mod mcp;
 mod operating;
 mod page;
 mod page_forms;
+mod power;
 mod secrets;
 mod subscriptions;
 mod support;

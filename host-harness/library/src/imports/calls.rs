@@ -196,6 +196,9 @@ pub(crate) fn random_length(length: u32) -> wasmtime::Result<usize> {
 /// direction of writing.
 fn one_line(text: &str) -> String {
     const MOST: usize = 4_000;
+    if text.len() <= MOST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     text.chars()
         .take(MOST)
         .map(|c| match c {

@@ -265,6 +265,10 @@ impl Lease {
 /// Bytes of a buffer that is kept for the next message. What a large one has taken is given back.
 const KEPT: usize = 256 * 1024;
 
+/// Bytes of messages that are handled before other work of the executor gets its turn. A worker may have
+/// sent thousands of messages at once, none of which waits for anything.
+const TURN: usize = 32 * 1024;
+
 /// The connection to a worker.
 pub(super) struct Link<'a> {
     worker: &'a mut Worker,
@@ -272,13 +276,15 @@ pub(super) struct Link<'a> {
     inbox: Vec<u8>,
     /// Where the next frame begins.
     read: usize,
+    /// Bytes of messages since the last turn of other work.
+    turn: usize,
     outbox: Vec<u8>,
 }
 
 impl<'a> Link<'a> {
     pub(super) fn new(worker: &'a mut Worker) -> io::Result<Self> {
         let stream = tokio::net::UnixStream::from_std(worker.stream.try_clone()?)?;
-        Ok(Self { worker, stream, inbox: Vec::new(), read: 0, outbox: Vec::new() })
+        Ok(Self { worker, stream, inbox: Vec::new(), read: 0, turn: 0, outbox: Vec::new() })
     }
 
     pub(super) async fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
@@ -373,6 +379,11 @@ impl<'a> Link<'a> {
                 Err(error) => return Err(self.ended(error).await),
             }
         };
+        self.turn += length;
+        if self.turn >= TURN {
+            self.turn = 0;
+            tokio::task::yield_now().await;
+        }
         let start = self.read + wire::PREFIX;
         let message = wire::decode(&self.inbox[start..start + length]);
         self.read = start + length;

@@ -92,7 +92,7 @@ impl Lease {
         link.send(&ToWorker::Call(Box::new(call))).await?;
         let mut tickets = 0_u64;
         loop {
-            // A worker may have sent thousands of messages at once, none of which waits for anything.
+            // Small messages count as well; see also `TURN`.
             tokio::task::coop::consume_budget().await;
             let message = link.receive::<FromWorker>(most).await?;
             if matches!(message, FromWorker::Submit(_) | FromWorker::After(_)) {

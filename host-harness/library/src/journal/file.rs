@@ -101,8 +101,8 @@ impl JournalStore for FileJournals {
                 Err(error) => return Err(error),
             };
             lock(&file)?;
-            sync_directory(&path)?;
-            Ok(Box::new(FileWriter(Some(file))) as Box<dyn JournalWriter>)
+            let writer = FileWriter { file: Some(file), new: Some(path) };
+            Ok(Box::new(writer) as Box<dyn JournalWriter>)
         })
         .await
     }
@@ -114,7 +114,8 @@ impl JournalStore for FileJournals {
             lock(&file)?;
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            Ok((bytes, Box::new(FileWriter(Some(file))) as Box<dyn JournalWriter>))
+            let writer = FileWriter { file: Some(file), new: Some(path) };
+            Ok((bytes, Box::new(writer) as Box<dyn JournalWriter>))
         })
         .await
     }
@@ -165,21 +166,26 @@ impl JournalStore for FileJournals {
     }
 }
 
-/// The file is `None` while another thread writes to it, and for good after a write has failed.
-struct FileWriter(Option<File>);
+struct FileWriter {
+    /// `None` while another thread writes to it, and for good after a write has failed.
+    file: Option<File>,
+    /// Its path, until its entry in the directory is durable. An execution that only reads never waits for
+    /// that.
+    new: Option<PathBuf>,
+}
 
 impl FileWriter {
     async fn with(
         &mut self,
         work: impl FnOnce(&mut File) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        let file = self.0.take();
+        let file = self.file.take();
         let mut file = file.ok_or_else(|| io::Error::other("an earlier write has failed"))?;
         let file = blocking(move || {
             work(&mut file)?;
             Ok(file)
         });
-        self.0 = Some(file.await?);
+        self.file = Some(file.await?);
         Ok(())
     }
 }
@@ -196,9 +202,13 @@ impl JournalWriter for FileWriter {
     }
 
     async fn append(&mut self, bytes: Vec<u8>, durable: bool) -> io::Result<()> {
+        let new = if durable { self.new.take() } else { None };
         self.with(move |file| {
             file.write_all(&bytes)?;
-            if durable { file.sync_data() } else { Ok(()) }
+            if durable {
+                file.sync_data()?;
+            }
+            new.map_or(Ok(()), |path| sync_directory(&path))
         })
         .await
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tempfile::SpooledTempFile;
 use tokio::sync::mpsc;
+use workflow_node_host::journal::Recording;
 
 /// Items that were read but have not run.
 const AHEAD: usize = 64;
@@ -72,6 +73,24 @@ impl Items {
             }
             Some((item, (receiver, fill)))
         })
+    }
+
+    /// Whether the first items are the ones that an execution has recorded. Blocks.
+    pub(crate) fn match_recorded(&mut self, recording: &Recording) -> std::io::Result<bool> {
+        let (recorded, fill) = (recording.items(), self.fill.clone());
+        let (mut seen, mut is_same) = (0, true);
+        self.check(|first, portion| {
+            for (index, item) in (first..recorded).zip(portion) {
+                let mut item = std::borrow::Cow::Borrowed(item);
+                if let Some(fill) = &fill {
+                    fill(item.to_mut());
+                }
+                is_same &= recording.matches_item(index, &item).is_ok();
+                seen += 1;
+            }
+            Ok::<_, std::io::Error>(())
+        })?;
+        Ok(is_same && seen == recorded)
     }
 
     /// Calls `check` with portions of the items until it returns an error. Blocks.

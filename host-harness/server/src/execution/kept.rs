@@ -26,11 +26,15 @@ pub(crate) struct Kept {
 /// How an interrupted execution can continue.
 #[derive(Debug)]
 pub(super) enum Resumption {
-    /// Its journal contains this many of its items.
-    Journal(usize),
-    /// It had not begun.
+    /// It goes on from its journal.
+    Journal(Box<Recording>),
+    /// Its journal ends before it has begun.
     NotBegun,
-    /// It has no usable journal.
+    /// It has no journal, and cannot have sent anything if it has one before it sends.
+    Missing,
+    /// Its journal is of another call with the same ID.
+    OtherCall,
+    /// Its journal cannot be used.
     Lost(String),
 }
 
@@ -72,11 +76,13 @@ impl Kept {
             return Resumption::Lost("the execution has no ID".to_owned());
         };
         match journals.read(&name).await {
+            Ok(recording) if recording.matches(&job.execution).is_err() => Resumption::OtherCall,
             Ok(recording) => match problem(&recording, &job.plugin, &job.execution) {
-                None => Resumption::Journal(recording.items()),
+                None => Resumption::Journal(Box::new(recording)),
                 Some(problem) => Resumption::Lost(problem),
             },
             Err(JournalError::NotBegun) => Resumption::NotBegun,
+            Err(JournalError::Missing(_)) => Resumption::Missing,
             Err(error) => Resumption::Lost(chain(&error)),
         }
     }
@@ -114,9 +120,6 @@ pub(super) fn name(execution: &Execution) -> Option<JournalName> {
 fn problem(recording: &Recording, plugin: &Plugin, execution: &Execution) -> Option<String> {
     if recording.plugin() != plugin.digest() {
         return Some("it was begun with another build of the plugin".to_owned());
-    }
-    if let Err(error) = recording.matches(execution) {
-        return Some(error.to_string());
     }
     let destinations = |execution: &Execution| -> Option<Vec<String>> {
         let allow = execution.context.allow.as_ref()?;

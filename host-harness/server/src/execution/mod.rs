@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
+use workflow_node_host::journal::Recording;
 use workflow_node_host::{CancellationToken, Execution, Plugin, Principal, SendGate};
 
 pub(crate) use items::{Fingerprint, Items, Spool};
@@ -37,7 +38,7 @@ use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
 use kept::Resumption;
 use queue::{Queue, Ticket};
-use store::{Begun, ExecutionStore};
+use store::{Begun, Ending, ExecutionStore, Status};
 
 /// The executions of a server.
 #[derive(Debug)]
@@ -164,6 +165,20 @@ pub(crate) struct Job {
     pub(crate) saved: Option<SavedCall>,
     /// The server repeats it by itself: only from its journal.
     pub(crate) is_by_itself: bool,
+}
+
+impl Job {
+    /// Whether its items are those of a recording.
+    async fn matches(&mut self, recording: Box<Recording>) -> Result<bool, ApiError> {
+        let mut items = std::mem::replace(&mut self.items, Items::list(Vec::new()));
+        let checked = tokio::task::spawn_blocking(move || {
+            let is_same = items.match_recorded(&recording);
+            (items, is_same)
+        });
+        let (items, is_same) = checked.await.map_err(|error| ApiError::internal(&error))?;
+        self.items = items;
+        is_same.map_err(|error| ApiError::internal(&error))
+    }
 }
 
 /// Result of beginning an execution.
@@ -425,7 +440,11 @@ async fn begin(
     let id = request.key.id.clone();
     let begun = executions.with_store(move |store| store.begin(&request)).await;
     let begun = match begun {
-        Ok(Begun::New) => Ok(Ok(Beginning::FromStart)),
+        Ok(Begun::New) => executions.unknown(&mut job).await,
+        Ok(Begun::Again) => {
+            executions.kept.remove_journal(&job.execution).await;
+            Ok(Ok(Beginning::FromStart))
+        }
         Ok(Begun::Interrupted(stored)) => executions.again(*stored, &job).await,
         Ok(Begun::Ended(stored)) => Ok(Err(stored)),
         Ok(Begun::Conflict) => Err(conflict(&id)),
@@ -442,6 +461,12 @@ async fn begin(
         live.is_kept.store(job.is_by_itself, Ordering::Release);
         // Before the client is answered: from then on, the execution survives a crash.
         if !executions.keep_call(&mut job, live).await {
+            return;
+        }
+        if live.detached.load(Ordering::Acquire)
+            && let Err(error) = executions.with_store(|store| store.sync()).await
+        {
+            drop(told.send(Err(error)));
             return;
         }
     }
@@ -514,6 +539,57 @@ impl Executions {
         self.with_store(move |store| store.call(&key)).await
     }
 
+    /// Begins an execution whose ID the database does not know. If it has a journal, its row was lost in
+    /// a power failure, and it resumes like an interrupted one.
+    async fn unknown(&self, job: &mut Job) -> Result<Result<Beginning, Box<Stored>>, ApiError> {
+        if !self.kept.has_journal(job) {
+            return Ok(Ok(Beginning::FromStart));
+        }
+        let key = job.request.key.clone();
+        let reason = match self.kept.find(job).await {
+            Resumption::Missing => return Ok(Ok(Beginning::FromStart)),
+            Resumption::NotBegun => {
+                self.kept.remove_journal(&job.execution).await;
+                return Ok(Ok(Beginning::FromStart));
+            }
+            Resumption::Journal(recording) => {
+                let (items, reads_only) = (recording.items(), false);
+                if job.matches(recording).await? {
+                    return Ok(Ok(Beginning::Resumed { items, reads_only }));
+                }
+                None
+            }
+            Resumption::OtherCall => None,
+            Resumption::Lost(reason) => Some(reason),
+        };
+        let Some(reason) = reason else {
+            let id = key.id.clone();
+            self.with_store(move |store| store.forget(&key)).await?;
+            return Err(conflict(&id));
+        };
+        if self.repeats(job, &reason) {
+            self.kept.remove_journal(&job.execution).await;
+            return Ok(Ok(Beginning::FromStart));
+        }
+        let by = Principal::of(key.tenant.as_str(), job.request.actor.as_str());
+        let stored = self.with_store(move |store| {
+            let (status, sent) = (Status::Interrupted, true);
+            store.end(&key, &[], &Ending { status, sent, told: 0, error: None })?;
+            store.get(&by, &key.id)
+        });
+        let stored = stored.await?;
+        let stored = stored.ok_or_else(|| ApiError::internal(&"an execution was not stored"))?;
+        Ok(Err(Box::new(stored)))
+    }
+
+    /// Whether a call without a usable journal is repeated from its first item.
+    fn repeats(&self, job: &Job, reason: &str) -> bool {
+        let again = job.request.repeatable && !job.is_by_itself;
+        let execution = &job.request.key.id;
+        tracing::info!(execution, reason, again, "the execution is not resumed");
+        again
+    }
+
     /// Resumes an interrupted execution if that sends no request twice. Otherwise its state does not
     /// change.
     async fn again(
@@ -522,25 +598,37 @@ impl Executions {
         job: &Job,
     ) -> Result<Result<Beginning, Box<Stored>>, ApiError> {
         let key = stored.key.clone();
-        let beginning = match self.kept.find(job).await {
-            Resumption::Journal(items) => Beginning::Resumed { items, reads_only: stored.restored },
-            // It may have begun after the backup.
-            Resumption::NotBegun | Resumption::Lost(_) if stored.restored => {
-                return Ok(Err(Box::new(stored)));
+        let found = self.kept.find(job).await;
+        let has_journal = !matches!(found, Resumption::Missing);
+        let beginning = match found {
+            Resumption::Journal(recording) => {
+                Beginning::Resumed { items: recording.items(), reads_only: stored.restored }
             }
+            // It may have begun after the backup.
+            _ if stored.restored => return Ok(Err(Box::new(stored))),
             Resumption::NotBegun => Beginning::FromStart,
             // Nothing of it was sent.
-            Resumption::Lost(_) if !stored.started => Beginning::FromStart,
-            Resumption::Lost(reason) => {
-                let again = job.request.repeatable && !job.is_by_itself;
-                tracing::info!(execution = key.id, reason, again, "the execution is not resumed");
-                if !again {
-                    return Ok(Err(Box::new(stored)));
-                }
+            Resumption::Missing if !stored.started => Beginning::FromStart,
+            Resumption::Lost(_) if !stored.started && !self.kept.has_journal(job) => {
                 Beginning::FromStart
             }
+            Resumption::Missing => match self.repeats(job, "its journal is missing") {
+                true => Beginning::FromStart,
+                false => return Ok(Err(Box::new(stored))),
+            },
+            Resumption::OtherCall => match self.repeats(job, "its journal is of another call") {
+                true => Beginning::FromStart,
+                false => return Ok(Err(Box::new(stored))),
+            },
+            Resumption::Lost(reason) => match self.repeats(job, &reason) {
+                true => Beginning::FromStart,
+                false => return Ok(Err(Box::new(stored))),
+            },
         };
         let is_from_start = beginning == Beginning::FromStart;
+        if is_from_start && has_journal {
+            self.kept.remove_journal(&job.execution).await;
+        }
         self.with_store(move |store| store.again(&key, is_from_start)).await?;
         Ok(Ok(beginning))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -108,9 +109,9 @@ pub(super) async fn run(
     };
     metrics.running.dec();
     drop(turn);
-    let (status, outcome) = run.end(registered, &request.actor, ended).await;
+    let (status, is_forgotten, outcome) = run.end(registered, &request.actor, ended).await;
     // Finished results are stored; the rest can be replayed from its journal.
-    if matches!(status, Status::Finished | Status::Cancelled) {
+    if is_forgotten || matches!(status, Status::Finished | Status::Cancelled) {
         executions.kept.remove_journal(&execution).await;
     }
     metrics.execution(&request.plugin, status.name(), since.elapsed());
@@ -160,8 +161,6 @@ impl Run<'_> {
             let items = items.skip(recorded);
             return Ok(job.plugin.resume_stream(journals, &name, items, resume).await?);
         }
-        // A journal with this ID now belongs to the execution that starts from its first item.
-        kept.remove_journal(&execution).await;
         execution.context.journal = kept.journals.clone();
         let observer = self.executions.requests.observer(&self.key);
         Ok(job.plugin.stream_items(execution, items, observer).await?)
@@ -174,8 +173,9 @@ impl Run<'_> {
         beginning: Beginning,
     ) -> Result<Ending, ApiError> {
         let cancellation = registered.live.cancellation.clone();
-        let key = self.key.clone();
-        self.executions.with_store(move |store| store.start(&key)).await?;
+        let (key, has_journal) =
+            (self.key.clone(), registered.live.has_journal.load(Ordering::Acquire));
+        self.executions.with_store(move |store| store.start(&key, has_journal)).await?;
         self.status.status = Status::Running;
         let gate = registered.live.gate.clone();
         let execution = job.execution.context.clone().cancellation(cancellation.clone()).gate(gate);
@@ -216,8 +216,8 @@ impl Run<'_> {
                 },
             }
         };
-        let by_server = self.executions.is_draining()
-            && !registered.live.has_journal.load(std::sync::atomic::Ordering::Acquire);
+        let by_server =
+            self.executions.is_draining() && !registered.live.has_journal.load(Ordering::Acquire);
         let cancelled =
             cancellation.is_cancelled().then(|| by_server.then(|| cancelled_by_end().detail));
         self.ending(end, cancelled)
@@ -305,14 +305,15 @@ impl Run<'_> {
         self.send(&StatusLine { execution: &status }).await;
     }
 
-    /// Stores the end, and sends it to the client.
+    /// Stores the end, and sends it to the client. Returns the status, whether nothing of the execution
+    /// is kept, and the outcome.
     async fn end(
         &mut self,
         registered: &Registered,
         actor: &str,
         ended: Result<Ending, ApiError>,
-    ) -> (Status, Result<Stored, Arc<ApiError>>) {
-        let is_detached = registered.live.detached.load(std::sync::atomic::Ordering::Acquire);
+    ) -> (Status, bool, Result<Stored, Arc<ApiError>>) {
+        let is_detached = registered.live.detached.load(Ordering::Acquire);
         let is_interrupted = registered.live.interruption.is_cancelled();
         let (key, last) = (self.key.clone(), std::mem::take(&mut self.batch));
         let (ending, failure) = match ended {
@@ -358,6 +359,6 @@ impl Run<'_> {
             Err(error) => self.send(&ErrorBody { error: error.detail.clone() }).await,
         }
         self.lines = None;
-        (status, outcome)
+        (status, forgets, outcome)
     }
 }

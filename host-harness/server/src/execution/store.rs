@@ -109,8 +109,10 @@ pub(crate) struct Stored {
 /// Result of beginning an execution.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// It is new, or may run again.
+    /// Its ID is new.
     New,
+    /// It has ended, and may run again.
+    Again,
     /// It has ended; this is its result.
     Ended(Box<Stored>),
     /// The server stopped while it ran.
@@ -187,12 +189,13 @@ impl ExecutionStore {
     }
 
     /// Begins an execution, unless its ID is known. The caller ensures that no execution with this
-    /// key runs.
+    /// key runs. A power failure may undo it, up to the next change that is written to the disk.
     pub(crate) fn begin(&self, request: &Request) -> Result<Begun, DatabaseError> {
         let Key { tenant, id } = &request.key;
-        self.database.write(|change| {
+        self.database.write_ahead(|change| {
             let mut query = change.prepare_cached(&format!("{COLUMNS} WHERE tenant = ?1 AND id = ?2"))?;
             let found = query.query_row([tenant, id], |row| self.stored(row)).optional()?;
+            let begun = if found.is_some() { Begun::Again } else { Begun::New };
             if let Some(stored) = found {
                 if stored.actor != request.actor || stored.fingerprint != request.fingerprint {
                     return Ok(Begun::Conflict);
@@ -219,7 +222,7 @@ impl ExecutionStore {
                     signed(request.items), signed(now()),
                 ],
             )?;
-            Ok(Begun::New)
+            Ok(begun)
         })
     }
 
@@ -241,20 +244,27 @@ impl ExecutionStore {
         })
     }
 
-    /// Records that the plugin is called from now on.
-    pub(crate) fn start(&self, key: &Key) -> Result<(), DatabaseError> {
-        self.database.write(|change| {
+    /// Records that the plugin is called from now on. With a journal, a power failure may undo it: the
+    /// journal has what was sent.
+    pub(crate) fn start(&self, key: &Key, has_journal: bool) -> Result<(), DatabaseError> {
+        self.database.write_ahead(|change| {
             change.execute(
                 "UPDATE execution SET status = 'running', started = 1 WHERE tenant = ?1 AND id = ?2",
                 [&key.tenant, &key.id],
             )?;
             Ok(())
-        })
+        })?;
+        if has_journal { Ok(()) } else { self.sync() }
     }
 
-    /// Stores results of items.
+    /// Returns once all executions that have begun survive a power failure.
+    pub(crate) fn sync(&self) -> Result<(), DatabaseError> {
+        self.database.sync()
+    }
+
+    /// Stores results of items, which a power failure may undo until the execution has ended.
     pub(crate) fn record(&self, key: &Key, results: &[ItemResult]) -> Result<(), DatabaseError> {
-        self.database.write(|change| self.insert(change, key, results))
+        self.database.write_ahead(|change| self.insert(change, key, results))
     }
 
     fn insert(
@@ -592,7 +602,7 @@ mod tests {
         let begin = |request: &Request| store.begin(request).unwrap();
         let first = request("acme", "ada", 1, false);
         assert!(matches!(begin(&first), Begun::New));
-        store.start(&first.key).unwrap();
+        store.start(&first.key, true).unwrap();
         let finished = Ending { status: Status::Finished, sent: true, told: 2, error: None };
         store.end(&first.key, &[], &finished).unwrap();
         assert!(matches!(begin(&first), Begun::Ended(_)));
@@ -621,7 +631,7 @@ mod tests {
             let stopped = Ending { status: Status::Stopped, sent, told: 0, error: None };
             store.end(&request.key, &[], &stopped).unwrap();
             let begun = store.begin(&request).unwrap();
-            assert_eq!(matches!(begun, Begun::New), again, "{tenant}: {begun:?}");
+            assert_eq!(matches!(begun, Begun::Again), again, "{tenant}: {begun:?}");
         }
     }
 
@@ -632,7 +642,7 @@ mod tests {
         let store = ExecutionStore::new(database, Some(test_sealer()));
         let request = request("acme", "ada", 1, false);
         store.begin(&request).unwrap();
-        store.start(&request.key).unwrap();
+        store.start(&request.key, true).unwrap();
         let result = |item| ItemResult { item, error: None, body: format!("{{\"item\":{item}}}") };
         store.record(&request.key, &[result(0), result(1)]).unwrap();
         assert_eq!(store.interrupt_all().unwrap(), 1);
