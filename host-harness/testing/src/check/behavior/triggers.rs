@@ -415,8 +415,9 @@ impl Judging<'_> {
         if parameters.is_empty() {
             reasons.push(NO_PARAMETERS.to_owned());
         }
-        let attempts = parameters.iter().flat_map(|one| records.iter().map(move |of| (one, *of)));
-        for (attempt, (parameters, record)) in attempts.enumerate() {
+        let attempts: Vec<(&Value, Option<&Value>)> =
+            parameters.iter().flat_map(|one| records.iter().map(move |of| (one, *of))).collect();
+        for (attempt, (parameters, record)) in attempts.into_iter().enumerate() {
             for shape in [Shape::Wrapped, Shape::Array, Shape::WrappedOne] {
                 let subscription = format!("check-{name}-{attempt}-{shape:?}");
                 let new = self.subscription(subscription, parameters.clone(), None);
