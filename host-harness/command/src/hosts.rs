@@ -18,7 +18,7 @@ use crate::values::Credentials;
 impl Setup {
     /// A host with the isolation that the user chose, without the user's data.
     pub(crate) fn bare_host(&self) -> HostBuilder {
-        let builder = Host::builder().isolation(self.isolation.clone());
+        let builder = Host::builder().isolation(self.isolation.clone()).metering(self.metered);
         match cache() {
             Some(cache) => builder.cache_directory(cache),
             None => builder,

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use clap::Args;
 use workflow_node_host::journal::Recording;
-use workflow_node_host::{Exchange, ItemError, LogLevel, Observer, OutputRecord, Plugin, Replay};
+use workflow_node_host::{
+    Exchange, GuestCall, HostCall, ItemError, LogLevel, Observer, OutputRecord, Plugin, Replay,
+};
 
 use workflow_node_testing::trace;
 
@@ -81,7 +83,8 @@ pub(crate) async fn run(setup: &Setup, args: ReplayArgs) -> Result<Exit, Failure
     };
     let plugin_name = path.display().to_string();
     // It has no store and sends nothing: all answers are in the journal.
-    let host = setup.host(&Network::default(), None)?;
+    let metered = setup.metered(args.trace.is_some());
+    let host = metered.host(&Network::default(), None)?;
     let plugin = setup.load_with(&host, &path).await?;
     let archive = args.trace.as_deref().map(Archive::create).transpose()?;
     let observer = Arc::new(Lines::default());
@@ -113,7 +116,7 @@ fn traced(plugin: &Plugin, recording: &Recording, observer: &Lines) -> serde_jso
         action: recording.execution().action,
         ..trace::Run::default()
     };
-    trace::archive(&run, &observer.exchanges(), &[], 0)
+    trace::archive(&run, &observer.exchanges(), (&[], 0), &observer.host_calls())
 }
 
 const INCOMPLETE: &str = "The journal ends before the execution did. Items that had not finished are \
@@ -159,6 +162,7 @@ struct State {
     lines: JsonLines,
     records: std::collections::BTreeMap<u32, u64>,
     exchanges: Vec<Exchange>,
+    host_calls: trace::HostCalls,
     failed: Option<Failure>,
 }
 
@@ -169,6 +173,10 @@ impl Lines {
 
     fn exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.state().exchanges)
+    }
+
+    fn host_calls(&self) -> trace::HostCalls {
+        std::mem::take(&mut self.state().host_calls)
     }
 
     /// Takes the lines.
@@ -211,5 +219,13 @@ impl Observer for Lines {
 
     fn exchange(&self, exchange: &Exchange) {
         self.state().exchanges.push(exchange.clone());
+    }
+
+    fn host_call(&self, call: &HostCall) {
+        self.state().host_calls.add(call);
+    }
+
+    fn guest_call(&self, call: &GuestCall) {
+        self.state().host_calls.end(call);
     }
 }

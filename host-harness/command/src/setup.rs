@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) is_named: bool,
     pub(crate) development: bool,
     pub(crate) isolation: Isolation,
+    /// Whether hosts meter guests.
+    pub(crate) metered: bool,
 }
 
 impl Setup {
@@ -71,6 +73,7 @@ impl Setup {
             is_named,
             development,
             isolation,
+            metered: false,
         })
     }
 
@@ -78,6 +81,11 @@ impl Setup {
     /// may do everything.
     pub(crate) fn actor(&self) -> Actor {
         Actor { principal: self.principal.clone(), is_admin: !self.is_named }
+    }
+
+    /// The same setup, whose hosts meter guests if a trace is asked for.
+    pub(crate) fn metered(&self, on: bool) -> Self {
+        Self { metered: on, ..self.clone() }
     }
 
     /// The credential of a name in the tenant.

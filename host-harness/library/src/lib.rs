@@ -33,6 +33,7 @@ mod item;
 pub mod journal;
 mod json;
 mod limits;
+mod metering;
 mod names;
 mod near;
 pub mod oauth;
@@ -80,6 +81,7 @@ pub use limits::{
     ConnectionLimits, JournalLimits, LimitDescription, Limits, ProcessLimits, ReferenceLimits,
     TriggerLimits, WorkerLimits,
 };
+pub use metering::{GuestCall, HostCall, HostFunction};
 pub use near::near;
 pub use observer::{Exchange, LogLevel, Observer, Silent};
 pub use origin::{Origin, OriginError, OriginOfUrl, OriginPattern};

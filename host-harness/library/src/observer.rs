@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::item::{ItemError, OutputRecord};
+use crate::metering::{GuestCall, HostCall};
 
 /// How much a guest's log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -158,6 +159,18 @@ pub trait Observer: Send + Sync + 'static {
     /// A request has ended.
     fn exchange(&self, exchange: &Exchange) {
         let _ = exchange;
+    }
+
+    /// A guest has called the host, and has its answer. Only of a host that
+    /// [meters](crate::HostBuilder::metering) guests.
+    fn host_call(&self, call: &HostCall) {
+        let _ = call;
+    }
+
+    /// A call of a guest has ended, after all of its [`host_call`](Self::host_call)s. Only of a host
+    /// that [meters](crate::HostBuilder::metering) guests.
+    fn guest_call(&self, call: &GuestCall) {
+        let _ = call;
     }
 
     /// Whether an [`Exchange`] shall hold headers and bodies; copying them takes time.

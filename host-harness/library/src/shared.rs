@@ -17,11 +17,13 @@ use crate::clock::Clock;
 use crate::credential::CredentialSource;
 use crate::egress::{EchoFilters, Handles, Pacing};
 use crate::guest::MemoryLimit;
+use crate::imports::metered::MeteredState;
 use crate::imports::{WasiState, WorkflowNodeCtx, WorkflowNodeCtxView, WorkflowNodeView, Written};
 #[cfg(target_os = "linux")]
 use crate::isolation::Workers;
 use crate::journal::Journals;
 use crate::limits::{Limits, ProcessLimits, TriggerLimits};
+use crate::metering::{Meter, MeterEvent};
 use crate::offload::Offload;
 use crate::transport::Transport;
 
@@ -47,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) handles: Arc<Handles>,
     pub(crate) echoes: Arc<EchoFilters>,
     pub(crate) development: bool,
+    /// Whether guests are metered.
+    pub(crate) metered: bool,
     /// Whether components that are not approved are compiled and run in this process.
     pub(crate) loads_unapproved: bool,
     #[cfg(target_os = "linux")]
@@ -59,6 +63,24 @@ pub(crate) struct CallState {
     pub(crate) wasi: WasiState,
     pub(crate) written: Written,
     pub(crate) memory: MemoryLimit,
+    /// Of the running call, if it is metered.
+    pub(crate) meter: Option<Meter>,
+}
+
+impl MeteredState for CallState {
+    type Imports<'a> = WorkflowNodeCtxView<'a>;
+
+    fn imports(&mut self) -> WorkflowNodeCtxView<'_> {
+        self.workflow_node()
+    }
+
+    fn meter(&mut self) -> (&mut Option<Meter>, usize) {
+        (&mut self.meter, self.memory.total())
+    }
+
+    fn metered(&mut self, event: MeterEvent) -> wasmtime::Result<()> {
+        self.node.metered(event)
+    }
 }
 
 impl WorkflowNodeView for CallState {

@@ -30,6 +30,28 @@ pub(crate) fn milliseconds(milliseconds: u64) -> String {
     }
 }
 
+/// A short duration in words.
+pub(crate) fn microseconds(microseconds: u64) -> String {
+    match microseconds {
+        0..1_000 => format!("{microseconds} µs"),
+        1_000..10_000 => format!("{:.1} ms", microseconds as f64 / 1e3),
+        _ => milliseconds(microseconds / 1_000),
+    }
+}
+
+/// A number with separators.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A size in words.
 pub(crate) fn bytes(bytes: usize) -> String {
     match bytes {
@@ -60,3 +82,14 @@ td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px so
 td.wide { overflow-wrap: anywhere; width: 70%; }
 .chip { display: inline-block; border: 1px solid var(--line); border-radius: 999px; padding: .05rem .6rem; margin: .15rem .3rem .15rem 0; font-size: .82rem; }
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_a_separator_after_each_three_digits() {
+        let texts = [0, 999, 1_000, 12_345, 1_234_567].map(count);
+        assert_eq!(texts, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+}

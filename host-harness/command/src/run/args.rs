@@ -59,7 +59,8 @@ pub(crate) struct RunArgs {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
-    /// Write requests and responses, without credentials, to an HTTP Archive file
+    /// Write requests and responses, without credentials, to an HTTP Archive file, with each call of
+    /// the host and the fuel and memory of the guest. The guest runs slower
     #[arg(long, value_name = "FILE.har")]
     pub(crate) trace: Option<PathBuf>,
     /// Spoil requests: the name of a fault, which spoils the first request, or a file. Repeatable

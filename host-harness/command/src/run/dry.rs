@@ -69,6 +69,7 @@ pub(super) async fn run(
     }
     let mut elements = Vec::with_capacity(items.len());
     let mut exchanges = Vec::new();
+    let mut host_calls = trace::HostCalls::default();
     for (item, parameters) in items.iter().enumerate() {
         if let Some(error) = invalid(&problems[item]) {
             elements.push(DryRunElement {
@@ -96,6 +97,7 @@ pub(super) async fn run(
         let seen = watch.exchanges();
         let requests = seen.iter().map(|exchange| shown(exchange, &placements)).collect();
         exchanges.extend(seen);
+        host_calls.append(watch.host_calls());
         // That a request was not sent ends the item; what else ends it is what is to be found out.
         let error = outcome.items.into_iter().nth(items - 1).and_then(|item| item.error);
         let error = error.filter(|error| error.kind != ItemErrorKind::Cancelled);
@@ -111,7 +113,7 @@ pub(super) async fn run(
             items,
             ..trace::Run::default()
         };
-        archive.write(&trace::archive(&run, &exchanges, &[], 0))?;
+        archive.write(&trace::archive(&run, &exchanges, (&[], 0), &host_calls))?;
     }
     print(args, &elements)?;
     ended(args, &elements)

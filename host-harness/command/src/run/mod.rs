@@ -40,7 +40,8 @@ pub(crate) async fn run(setup: &Setup, args: RunArgs) -> Result<Exit, Failure> {
     };
     let store = LateStore::default();
     let (transport, wire) = wired(&args, Arc::new(crate::hosts::transport(&args.network)?))?;
-    let host = setup.host_over(transport, &args.network, Some(&store))?;
+    let metered = setup.metered(args.trace.is_some());
+    let host = metered.host_over(transport, &args.network, Some(&store))?;
     let plugin = setup.load_with(&host, &args.plugin).await?;
     let of_plugin = |error: Error| {
         let mut failure = Failure::of(&error, &args.plugin.display().to_string());
@@ -207,7 +208,7 @@ fn trace(
     };
     let sent = wire.map(Wire::sent).unwrap_or_default();
     let clock_began = wire.map(Wire::clock_began).unwrap_or_default();
-    trace::archive(&run, &watch.exchanges(), &sent, clock_began)
+    trace::archive(&run, &watch.exchanges(), (&sent, clock_began), &watch.host_calls())
 }
 
 /// One wrong item stops all, before anything is asked of anyone.

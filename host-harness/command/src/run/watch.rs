@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use workflow_node_host::{Exchange, LogLevel, Observer};
-use workflow_node_testing::trace::LogLine;
+use workflow_node_host::{Exchange, GuestCall, HostCall, LogLevel, Observer};
+use workflow_node_testing::trace::{HostCalls, LogLine};
 
 use super::args::RunArgs;
 use crate::output;
@@ -26,6 +26,7 @@ pub(super) struct Watch {
 struct State {
     exchanges: Vec<Exchange>,
     logs: Vec<LogLine>,
+    host_calls: HostCalls,
     sent: Sent,
 }
 
@@ -70,6 +71,11 @@ impl Watch {
     /// Takes the lines of the guest.
     pub(super) fn logs(&self) -> Vec<LogLine> {
         std::mem::take(&mut self.state().logs)
+    }
+
+    /// Takes the calls of the host; none unless the guest was metered.
+    pub(super) fn host_calls(&self) -> HostCalls {
+        std::mem::take(&mut self.state().host_calls)
     }
 
     /// Takes what was kept.
@@ -139,6 +145,14 @@ impl Observer for Watch {
         if self.keeps_exchanges {
             state.exchanges.push(exchange.clone());
         }
+    }
+
+    fn host_call(&self, call: &HostCall) {
+        self.state().host_calls.add(call);
+    }
+
+    fn guest_call(&self, call: &GuestCall) {
+        self.state().host_calls.end(call);
     }
 
     fn wants_bodies(&self) -> bool {

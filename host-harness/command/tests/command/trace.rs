@@ -60,6 +60,61 @@ fn a_trace_is_shown_as_a_page_that_loads_nothing() {
 }
 
 #[test]
+fn a_trace_holds_the_calls_of_the_host_with_fuel_and_memory() {
+    let world = World::connected();
+    let archive = traced(&world, &["service.list", "--execution-id", "fuel"], 0);
+    let host_calls = &archive["log"]["_hostCalls"];
+    assert_eq!((&host_calls["limit"], &host_calls["dropped"]), (&json!(10_000), &json!(0)));
+    let calls = host_calls["calls"].as_array().unwrap();
+    let number = |value: &Value| value.as_u64().unwrap();
+    assert!(calls.iter().all(|call| number(&call["fuel"]) > 0), "{host_calls:#}");
+    assert!(number(&calls[0]["memory"]) > 100_000, "{host_calls:#}");
+    let between: u64 = calls.iter().map(|call| number(&call["fuel"])).sum();
+    assert!(between < number(&host_calls["fuel"]), "{host_calls:#}");
+    let memory = &archive["log"]["_workflowNode"]["memory"];
+    assert_eq!(&host_calls["peak_memory"], memory);
+    let functions = host_calls["functions"].as_object().unwrap();
+    let counted: u64 = functions.values().map(|of| number(&of["calls"])).sum();
+    assert_eq!(counted, calls.len() as u64);
+    let sent = functions.keys().any(|name| name == "http.submit" || name == "http.send");
+    assert!(sent, "{host_calls:#}");
+    // They are on the time axis of the requests.
+    let started = number(&archive["log"]["_workflowNode"]["started"]) * 1_000;
+    let end = started + 1_000 * (1 + number(&archive["log"]["_workflowNode"]["duration_ms"]));
+    for call in calls {
+        let at = number(&call["at_us"]);
+        assert!((started..=end).contains(&at), "{started} {at} {end}");
+    }
+    let page = world.harness(&["trace", "run.har", "--out", "-"]).expect(0).stdout;
+    for shown in ["Calls of the host", "units of fuel", "fuel between calls", "context.credential"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn replays_of_a_journal_use_the_same_fuel() {
+    let world = World::connected();
+    let journal = world.path("run.journal");
+    let journal = journal.to_str().unwrap();
+    let args = ["service.list", "--execution-id", "fuel", "--journal", journal];
+    let used = |archive: &Value| {
+        let host_calls = &archive["log"]["_hostCalls"];
+        let calls = host_calls["calls"].as_array().unwrap().iter();
+        let calls = calls.map(|call| (call["function"].clone(), call["fuel"].clone()));
+        (host_calls["fuel"].clone(), calls.collect::<Vec<_>>())
+    };
+    let live = used(&traced(&world, &args, 0));
+    for isolation in ["process", "none"] {
+        let args = ["replay", journal, "--plugin", world.plugin(), "--trace", "replay.har"];
+        world.harness(&[&args[..], &["--isolation", isolation]].concat()).expect(0);
+        let replayed = std::fs::read_to_string(world.path("replay.har")).unwrap();
+        assert_eq!(used(&serde_json::from_str(&replayed).unwrap()), live, "{isolation}");
+    }
+    world.harness(&["trace", "replay.har"]).expect(0);
+}
+
+#[test]
 fn a_denied_request_is_shown_with_its_reason() {
     let world = World::connected();
     let archive = traced(&world, &["service.list", "--allow", "https://api.eu.pagerduty.com"], 1);

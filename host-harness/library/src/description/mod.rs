@@ -7,6 +7,8 @@ mod explain;
 mod form;
 mod icon;
 mod input_secrets;
+#[cfg(test)]
+mod pages;
 mod placements;
 pub(crate) mod schema;
 mod server;

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn functions_are_named_where_the_component_names_them() {
         let run = |module: &str| {
-            let engine = wasmtime::Engine::new(&crate::engine::engine_config()).unwrap();
+            let engine = wasmtime::Engine::new(&crate::engine::engine_config(false)).unwrap();
             let module = wasmtime::Module::new(&engine, wat::parse_str(module).unwrap()).unwrap();
             let mut store = wasmtime::Store::new(&engine, ());
             store.set_epoch_deadline(1_000_000);

@@ -18,6 +18,7 @@ use crate::description::RateWindow;
 use crate::egress::{EchoFilters, Endpoints, Handles, Pacing};
 use crate::engine::engine_config;
 use crate::error::{Cause, Error};
+use crate::imports::metered::add_metered_to_linker;
 use crate::imports::{add_to_linker, add_wasi_to_linker};
 use crate::isolation::Isolation;
 #[cfg(target_os = "linux")]
@@ -56,6 +57,7 @@ pub struct HostBuilder {
     clock: Option<Arc<dyn Clock>>,
     rate_limit: Option<Vec<RateWindow>>,
     development: bool,
+    metered: bool,
     #[cfg(feature = "memory-hook")]
     memory_creator: Option<Arc<dyn MemoryCreator>>,
     isolation: Isolation,
@@ -204,6 +206,16 @@ impl HostBuilder {
         self
     }
 
+    /// Meters guests: each of their calls of the host is reported to the
+    /// [observer](Observer::host_call) with its time, the fuel that the guest has used since the last
+    /// one, and its memory. Fuel is counted by the compiled code, which is slower, and which the
+    /// [cache](Self::cache_directory) keeps apart from the code of other hosts. Default: off.
+    #[must_use]
+    pub fn metering(mut self, on: bool) -> Self {
+        self.metered = on;
+        self
+    }
+
     /// Allocates the linear memories of guests, so that a test can read all of them. Not for
     /// [`Isolation::Process`]: workers allocate their own.
     #[cfg(feature = "memory-hook")]
@@ -271,7 +283,7 @@ impl HostBuilder {
     pub fn build(self) -> Result<Host, Error> {
         self.check()?;
         #[cfg_attr(not(feature = "memory-hook"), allow(unused_mut))]
-        let mut config = engine_config();
+        let mut config = engine_config(self.metered);
         #[cfg(feature = "memory-hook")]
         if let Some(creator) = self.memory_creator {
             // A creator knows nothing of guard pages and copy-on-write images.
@@ -293,7 +305,11 @@ impl HostBuilder {
             })
             .transpose()?;
         let mut linker = Linker::new(&engine);
-        add_to_linker::<CallState>(&mut linker).map_err(Error::internal)?;
+        match self.metered {
+            true => add_metered_to_linker(&mut linker),
+            false => add_to_linker::<CallState>(&mut linker),
+        }
+        .map_err(Error::internal)?;
         add_wasi_to_linker::<CallState>(&mut linker).map_err(Error::internal)?;
         let transport = match self.transport {
             Some(transport) => transport,
@@ -341,7 +357,8 @@ impl HostBuilder {
         #[cfg(target_os = "linux")]
         let workers = match &self.isolation {
             Isolation::Process(command) => {
-                Some(Workers::new(command.clone(), self.worker_limits).map_err(Error::internal)?)
+                let workers = Workers::new(command.clone(), self.worker_limits, self.metered);
+                Some(workers.map_err(Error::internal)?)
             }
             _ => None,
         };
@@ -369,6 +386,7 @@ impl HostBuilder {
             pacing: Arc::new(Pacing::new(self.rate_limit)),
             echoes: Arc::new(EchoFilters::default()),
             development: self.development,
+            metered: self.metered,
             loads_unapproved: matches!(self.isolation, Isolation::InProcessUnapproved),
             #[cfg(target_os = "linux")]
             workers,

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::guest_time::GuestTime;
+use super::host_calls::HostCalls;
 use crate::bindings::workflow::node::context::CredentialView;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::budget::ByteBudget;
@@ -29,6 +30,7 @@ use crate::journal::Recorder;
 use crate::journal::record::{Record, Seen};
 use crate::journal::script::{Break, NamedQueue, Rest, Script, Told};
 use crate::limits::{Limits, exceeded};
+use crate::metering::MeterEvent;
 use crate::observer::Observer;
 use crate::principal::Principal;
 
@@ -118,6 +120,8 @@ pub struct WorkflowNodeCtx {
     is_timeless: bool,
 
     time: GuestTime,
+    /// Calls of the host, where the guest is metered.
+    host_calls: Option<Box<HostCalls>>,
 }
 
 /// Parts of a context.
@@ -197,6 +201,7 @@ impl WorkflowNodeCtx {
             place: parts.place,
             is_timeless: parts.is_timeless,
             time: GuestTime::new(parts.computing),
+            host_calls: None,
         };
         match parts.script {
             Some((script, seen)) => {
@@ -694,6 +699,27 @@ impl WorkflowNodeCtx {
 }
 
 impl WorkflowNodeCtx {
+    /// The guest is metered from here on.
+    pub(crate) fn begin_metering(&mut self) {
+        let calls = HostCalls::new(self.clock.unix_milliseconds(), self.limits.host_calls);
+        self.host_calls = Some(Box::new(calls));
+    }
+
+    /// Takes an event of a guest that is metered.
+    pub(crate) fn metered(&mut self, event: MeterEvent) -> wasmtime::Result<()> {
+        match &mut self.host_calls {
+            Some(calls) => calls.take(event, &*self.observer),
+            None => wasmtime::bail!("its calls are reported and it is not metered"),
+        }
+    }
+
+    /// Reports what the guest has used, if it was metered.
+    pub(crate) fn end_metering(&mut self) {
+        if let Some(calls) = self.host_calls.take() {
+            calls.end(&*self.observer);
+        }
+    }
+
     /// Ends what the guest left open, and waits until each has been told to the audit.
     pub(crate) async fn abandon_open_tickets(&mut self) {
         self.tasks.shutdown().await;

@@ -30,6 +30,8 @@
 mod calls;
 mod ctx;
 mod guest_time;
+mod host_calls;
+pub(crate) mod metered;
 mod wasi;
 mod written;
 

@@ -37,6 +37,8 @@ pub(crate) struct Owner {
 pub(crate) struct Workers {
     command: WorkerCommand,
     limits: WorkerLimits,
+    /// Whether guests are metered.
+    metered: bool,
     running: Arc<Semaphore>,
     /// By owner, each since when; the least recently used first.
     idle: Mutex<HashMap<Owner, Vec<(Instant, Worker)>>>,
@@ -46,12 +48,17 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn new(command: WorkerCommand, limits: WorkerLimits) -> io::Result<Arc<Self>> {
+    pub(crate) fn new(
+        command: WorkerCommand,
+        limits: WorkerLimits,
+        metered: bool,
+    ) -> io::Result<Arc<Self>> {
         let (ended, children) = mpsc::channel();
         let workers = Arc::new(Self {
             command,
             running: Arc::new(Semaphore::new(limits.workers)),
             limits,
+            metered,
             idle: Mutex::default(),
             processes: Arc::default(),
             ended,
@@ -61,6 +68,11 @@ impl Workers {
             .name("workflow-node-reaper".into())
             .spawn(move || look_after(&pool, &children))?;
         Ok(workers)
+    }
+
+    /// Whether guests are metered.
+    pub(crate) fn metered(&self) -> bool {
+        self.metered
     }
 
     pub(crate) fn limits(&self) -> &WorkerLimits {
@@ -235,6 +247,11 @@ impl Lease {
         if reset.is_ok() {
             self.pool.put_back(self.owner.clone(), worker);
         }
+    }
+
+    /// Whether the worker meters its guest.
+    pub(crate) fn is_metered(&self) -> bool {
+        self.pool.metered
     }
 
     /// The connection, for as long as a call lasts.

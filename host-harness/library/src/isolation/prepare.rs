@@ -20,6 +20,8 @@ pub(crate) struct Compiler {
     worker: Worker,
     time: Duration,
     data: u64,
+    /// Whether the code counts fuel.
+    metered: bool,
 }
 
 impl Workers {
@@ -30,6 +32,7 @@ impl Workers {
             worker,
             time: self.limits().compile_time_of(size),
             data: self.limits().compile_memory_of(size),
+            metered: self.metered(),
         })
     }
 }
@@ -47,9 +50,9 @@ impl Compiler {
             Ok::<_, io::Error>(file)
         });
         let input = input.await.map_err(Error::internal)?.map_err(Error::internal)?;
-        let data = self.data;
+        let (data, metered) = (self.data, self.metered);
         let compiled = self.ask("compiling it", async |link| {
-            link.send(&ToWorker::Compile { data }).await?;
+            link.send(&ToWorker::Compile { data, metered }).await?;
             link.send_files(&[input.as_fd(), output.as_fd()]).await?;
             link.receive(wire::OVERHEAD).await
         });

@@ -41,9 +41,10 @@ impl Lease {
         code: &std::fs::File,
         has_triggers: bool,
         data: u64,
+        metered: bool,
     ) -> io::Result<Result<(), String>> {
         let mut link = self.link()?;
-        link.send(&ToWorker::Load { has_triggers, data }).await?;
+        link.send(&ToWorker::Load { has_triggers, data, metered }).await?;
         link.send_files(&[code.as_fd()]).await?;
         match link.receive(wire::OVERHEAD).await? {
             FromWorker::Loaded(loaded) => Ok(loaded),
@@ -131,6 +132,7 @@ async fn answer(
 ) -> wasmtime::Result<Option<(ToWorker<'static>, Vec<Vec<u8>>)>> {
     let mut view = WorkflowNodeCtxView { ctx: context };
     match message {
+        FromWorker::Metered(event) => context.metered(event)?,
         FromWorker::Submit(request) => {
             http::Host::submit(&mut view, request.into()).await?;
         }

@@ -17,6 +17,7 @@ use crate::guest::{Invocation, Returned, Stopping};
 use crate::inspection::Surface;
 use crate::journal::record::Seen;
 use crate::limits::ProcessLimits;
+use crate::metering::MeterEvent;
 use crate::results::GuestResult;
 
 /// Bytes of a frame's length.
@@ -28,8 +29,8 @@ pub(super) const OVERHEAD: usize = 1024 * 1024;
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum ToWorker<'a> {
     /// Compile a component. Two descriptors follow: the component, and the file for the code.
-    /// `data`: bytes of memory that the worker may use.
-    Compile { data: u64 },
+    /// `data`: bytes of memory that the worker may use. `metered`: the code counts fuel.
+    Compile { data: u64, metered: bool },
     /// Check the documents of a component.
     Check {
         node: String,
@@ -38,7 +39,7 @@ pub(super) enum ToWorker<'a> {
         limits: ProcessLimits,
     },
     /// Load compiled code. Its descriptor follows.
-    Load { has_triggers: bool, data: u64 },
+    Load { has_triggers: bool, data: u64, metered: bool },
     /// Make a call.
     Call(Box<Call<'a>>),
     /// Drop the instance of the last call.
@@ -171,6 +172,9 @@ pub(super) enum FromWorker {
     Taken,
     /// The idempotency key of an item that the call does not have.
     Key(u32),
+
+    /// What happens to a guest that is metered.
+    Metered(MeterEvent),
 
     /// The call has ended.
     Returned {

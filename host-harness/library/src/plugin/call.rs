@@ -15,10 +15,11 @@ use crate::error::{Cause, Error};
 use crate::guest::{
     Exports, GuestResults, Invocation, Linked, MemoryLimit, Returned, Stopping, held,
 };
-use crate::imports::{Traces, WasiState, WorkflowNodeCtx, Written};
+use crate::imports::{Traces, WasiState, WorkflowNodeCtx, Written, metered};
 use crate::inspection::Surface;
 use crate::json::Measure;
 use crate::limits::{ProcessLimits, exceeded};
+use crate::metering::Meter;
 use crate::observer::Silent;
 use crate::offload::Stop;
 use crate::shared::{CallState, Shared};
@@ -88,6 +89,7 @@ fn new_store(shared: &Shared, context: WorkflowNodeCtx) -> Store<CallState> {
         wasi: WasiState::new(&written),
         written,
         memory: MemoryLimit::new(memory),
+        meter: shared.metered.then(Meter::new),
     };
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.memory);
@@ -348,6 +350,9 @@ async fn run<T>(
     let over = over(&store.data().node);
     let time = store.data().node.time().clone();
     let computes = async {
+        if metered::begin(store)? {
+            store.data_mut().node.begin_metering();
+        }
         time.resume();
         let result = invoke(store).await;
         drop(time.waits());
@@ -357,10 +362,13 @@ async fn run<T>(
         result = computes => result.map_err(Stopping::from),
         reason = over => Err(reason.into()),
     };
+    let metered = metered::end(store);
+    let result = result.and_then(|value| metered.map(|()| value).map_err(Stopping::from));
     let result = unless_disabled(&store.data().node, result);
     let result = unless_broken(&mut store.data_mut().node, result);
     let state = store.data_mut();
     state.node.abandon_open_tickets().await;
+    state.node.end_metering();
     let ended = Ended {
         traces: state.node.take_traces(),
         memory: state.memory.total(),

@@ -21,6 +21,7 @@ use crate::execution::{Execution, ExecutionEnd, ExecutionEvent};
 use crate::item::{ItemError, OutputRecord};
 use crate::journal::record::Kind;
 use crate::journal::{Journals, Recorder, Recording};
+use crate::metering::{GuestCall, HostCall};
 use crate::observer::{Exchange, LogLevel, Observer, Silent};
 
 /// Events that wait to be taken before the guest is held up.
@@ -301,6 +302,14 @@ impl Observer for EventObserver {
 
     fn exchange(&self, exchange: &Exchange) {
         self.observer.exchange(exchange);
+    }
+
+    fn host_call(&self, call: &HostCall) {
+        self.observer.host_call(call);
+    }
+
+    fn guest_call(&self, call: &GuestCall) {
+        self.observer.guest_call(call);
     }
 
     fn wants_bodies(&self) -> bool {

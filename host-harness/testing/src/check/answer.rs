@@ -70,6 +70,8 @@ pub(super) struct Answering {
     pub(super) pages: Pages,
     /// Whether the records are the same for every request, instead of bearing its fingerprint.
     pub(super) same: bool,
+    /// How many records a list has that no parameter names.
+    pub(super) others: u64,
 }
 
 /// Identifies a request: equal requests have the same fingerprint.
@@ -121,10 +123,10 @@ impl Answering {
         }
     }
 
-    /// A record for each text in the parameters, and two more.
+    /// A record for each text in the parameters, and the others.
     fn list(&self, token: &str) -> Vec<Value> {
         let given = self.given.iter().map(|text| self.record(token, Some(text)));
-        let others = (1..=2).map(|place| self.record(&format!("{token}-{place}"), None));
+        let others = (1..=self.others).map(|place| self.record(&format!("{token}-{place}"), None));
         given.chain(others).collect()
     }
 
@@ -346,6 +348,7 @@ mod tests {
             named: Vec::new(),
             pages: Pages::Last,
             same: false,
+            others: 2,
         };
         let list = answering.list("t0");
         let ids: std::collections::BTreeSet<u64> =
@@ -366,6 +369,7 @@ mod tests {
             named: vec!["data/people".into()],
             pages: Pages::Last,
             same: false,
+            others: 2,
         };
         let request = Received {
             method: "GET".into(),

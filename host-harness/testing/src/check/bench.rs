@@ -318,6 +318,7 @@ impl Bench {
             named: Vec::new(),
             pages: Pages::Last,
             same: false,
+            others: 2,
         }
     }
 

@@ -12,7 +12,7 @@ use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientP
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
 use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference};
+use oci_client::{Client, Reference, RegistryOperation};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio::io::AsyncWrite;
@@ -28,6 +28,13 @@ const LAYER: &str = "application/vnd.workflow-node.package.v1.tar+gzip";
 const CONNECT: Duration = Duration::from_secs(15);
 /// Time in which a registry must send something.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Time for a push or a pull in all.
+const TOTAL: Duration = Duration::from_secs(15 * 60);
+/// Bytes of a manifest. Registries accept at least as much (OCI distribution specification).
+const LARGEST_MANIFEST: usize = 4 << 20;
+/// Name of this program in requests.
+const USER_AGENT: &str = concat!("harness/", env!("CARGO_PKG_VERSION"));
 
 /// Why a registry cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +100,10 @@ impl Registry {
     ///
     /// If the package is not valid, or the registry refuses.
     pub async fn push(&self, name: &str, archive: Bytes) -> Result<Stored, RegistryError> {
+        in_time(name, self.pushed(name, archive)).await
+    }
+
+    async fn pushed(&self, name: &str, archive: Bytes) -> Result<Stored, RegistryError> {
         let package = Package::read(&archive)?;
         let reference = reference(name)?;
         if reference.digest().is_some() {
@@ -132,13 +143,15 @@ impl Registry {
     /// If it is not there or is not a package, the registry sends something else than the digest says,
     /// or the package is not valid.
     pub async fn pull(&self, name: &str) -> Result<(Bytes, Package, Stored), RegistryError> {
+        in_time(name, self.pulled(name)).await
+    }
+
+    async fn pulled(&self, name: &str) -> Result<(Bytes, Package, Stored), RegistryError> {
         let reference = reference(name)?;
         let client = self.client(&reference).await?;
         let failed = |error: OciDistributionError| told(&reference, error);
         let other = |message: &str| RegistryError::Other(name.to_owned(), message.to_owned());
-        let auth = self.auth();
-        let text = client.pull_manifest_raw(&reference, &auth, &[OCI_IMAGE_MEDIA_TYPE]).await;
-        let (text, _) = text.map_err(failed)?;
+        let text = self.manifest(&client, &reference).await?;
         let digest = Digest::of(&text);
         if reference.digest().is_some_and(|named| *named != digest.to_string()) {
             return Err(other("the registry sent something else than the digest says"));
@@ -164,6 +177,54 @@ impl Registry {
         Ok((archive, package, stored(&reference, digest)))
     }
 
+    /// Reads a manifest, of a bounded size: the library that speaks with registries reads whatever
+    /// comes.
+    async fn manifest(
+        &self,
+        client: &Client,
+        reference: &Reference,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let failed = |error: OciDistributionError| told(reference, &error);
+        let unreachable =
+            |error: reqwest::Error| told(reference, &OciDistributionError::from(error));
+        let token = client.auth(reference, &self.auth(), RegistryOperation::Pull).await;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .user_agent(USER_AGENT);
+        let roots = self.roots()?.into_iter().map(|der| reqwest::Certificate::from_der(&der));
+        let roots: Vec<_> = roots.collect::<Result<_, _>>().map_err(unreachable)?;
+        let http = http.tls_certs_merge(roots).build().map_err(unreachable)?;
+        let url = format!(
+            "{}://{}/v2/{}/manifests/{}",
+            if self.plain_http { "http" } else { "https" },
+            reference.resolve_registry(),
+            reference.repository(),
+            reference.digest().or(reference.tag()).unwrap_or("latest"),
+        );
+        let request = http.get(url).header(http::header::ACCEPT, OCI_IMAGE_MEDIA_TYPE);
+        let request = match (token.map_err(failed)?, &self.credentials) {
+            (Some(token), _) => request.bearer_auth(token),
+            (None, Some((user, password))) => request.basic_auth(user, Some(password.expose())),
+            (None, None) => request,
+        };
+        let mut response = request.send().await.map_err(unreachable)?;
+        let code = response.status().as_u16();
+        if code != 200 {
+            let (url, message) = (response.url().to_string(), String::new());
+            return Err(failed(OciDistributionError::ServerError { code, url, message }));
+        }
+        let mut text = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(unreachable)? {
+            if text.len() + piece.len() > LARGEST_MANIFEST {
+                let message = format!("its manifest is larger than {LARGEST_MANIFEST} bytes");
+                return Err(RegistryError::Other(reference.to_string(), message));
+            }
+            text.extend_from_slice(&piece);
+        }
+        Ok(text)
+    }
+
     fn auth(&self) -> RegistryAuth {
         match &self.credentials {
             Some((user, password)) => {
@@ -186,33 +247,50 @@ impl Registry {
             true => ClientProtocol::HttpsExcept(vec![registry.clone()]),
             false => ClientProtocol::Https,
         };
-        let extra_root_certificates = match &self.ca_pem {
-            None => Vec::new(),
-            Some(pem) => {
-                let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-                let read = read.map_err(|_| RegistryError::Certificates)?;
-                if read.is_empty() {
-                    return Err(RegistryError::Certificates);
-                }
-                let certificate = |der: CertificateDer<'_>| Certificate {
-                    encoding: CertificateEncoding::Der,
-                    data: der.to_vec(),
-                };
-                read.into_iter().map(certificate).collect()
-            }
+        let certificate = |der: CertificateDer<'_>| Certificate {
+            encoding: CertificateEncoding::Der,
+            data: der.to_vec(),
         };
+        let extra_root_certificates = self.roots()?.into_iter().map(certificate).collect();
         let config = ClientConfig {
             protocol,
             extra_root_certificates,
             connect_timeout: Some(CONNECT),
             read_timeout: Some(SILENCE),
             platform_resolver: None,
-            user_agent: concat!("harness/", env!("CARGO_PKG_VERSION")),
+            user_agent: USER_AGENT,
             ..ClientConfig::default()
         };
         let client = Client::try_from(config).map_err(|error| told(reference, error))?;
         client.store_auth_if_needed(&registry, &self.auth()).await;
         Ok(client)
+    }
+
+    /// The certificate authorities that are trusted beside those of the system.
+    fn roots(&self) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
+        let Some(pem) = &self.ca_pem else { return Ok(Vec::new()) };
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let read = read.map_err(|_| RegistryError::Certificates)?;
+        if read.is_empty() {
+            return Err(RegistryError::Certificates);
+        }
+        Ok(read)
+    }
+}
+
+/// The result of a push or a pull, unless it takes too long: a registry may send slowly forever.
+async fn in_time<T>(
+    name: &str,
+    work: impl Future<Output = Result<T, RegistryError>>,
+) -> Result<T, RegistryError> {
+    match tokio::time::timeout(TOTAL, work).await {
+        Ok(result) => result,
+        Err(_) => {
+            let minutes = TOTAL.as_secs() / 60;
+            let message =
+                format!("The registry of `{name}` has not finished within {minutes} minutes");
+            Err(RegistryError::Registry(message))
+        }
     }
 }
 
@@ -295,5 +373,47 @@ impl AsyncWrite for Bounded {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// A registry whose manifests never end.
+    async fn endless() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let read = stream.read(&mut request).await.unwrap_or_default();
+                    let is_manifest =
+                        String::from_utf8_lossy(&request[..read]).contains("/manifests/");
+                    let (head, piece): (&[u8], _) = match is_manifest {
+                        true => (b"HTTP/1.1 200 OK\r\n\r\n", vec![b' '; 1 << 16]),
+                        false => (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", Vec::new()),
+                    };
+                    let mut sent = stream.write_all(head).await;
+                    while sent.is_ok() && is_manifest {
+                        sent = stream.write_all(&piece).await;
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_manifest_is_read_up_to_a_limit() {
+        let registry = Registry { plain_http: true, ..Registry::default() };
+        let name = format!("{}/nodes/lamp:1", endless().await);
+        let pulled = tokio::time::timeout(Duration::from_secs(60), registry.pull(&name)).await;
+        let error = pulled.expect("it ends").err().expect("it is refused").to_string();
+        assert!(error.contains("its manifest is larger than 4194304 bytes"), "{error}");
     }
 }

@@ -1,8 +1,10 @@
-//! Traces: the requests and responses of a run, their times, and its result. An HTTP Archive (HAR
+//! Traces: the requests and responses of a run, their times, its calls of the host, and its result. An HTTP Archive (HAR
 //! 1.2) that any HAR viewer reads, with additional members, and a page that shows it.
 //!
 //! Requests are as the plugin made them, so a trace contains no credential.
 
+mod host_calls;
+mod host_lanes;
 mod page;
 
 use har::v1_2::{
@@ -14,12 +16,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use workflow_node_host::Exchange;
 
+pub use host_calls::{Call, FunctionTotal, HostCalls, MOST_HOST_CALLS};
 pub use page::page;
 
 use crate::fault::Sent;
 
 /// Member of the archive's log for data without a place in HAR.
 const OWN: &str = "_workflowNode";
+
+/// Member of the archive's log for the calls of the host.
+const HOST_CALLS: &str = "_hostCalls";
 
 /// Description of a run, in addition to its requests.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -71,8 +77,13 @@ struct Attempt {
 }
 
 /// The archive of a run. `sent`: the attempts, with the time at which their clock began in
-/// milliseconds since 1970.
-pub fn archive(run: &Run, exchanges: &[Exchange], sent: &[Sent], clock_began: u64) -> Value {
+/// milliseconds since 1970. `host_calls` is omitted if it is empty.
+pub fn archive(
+    run: &Run,
+    exchanges: &[Exchange],
+    (sent, clock_began): (&[Sent], u64),
+    host_calls: &HostCalls,
+) -> Value {
     let creator = Creator {
         name: "harness".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -92,6 +103,9 @@ pub fn archive(run: &Run, exchanges: &[Exchange], sent: &[Sent], clock_began: u6
         entry["_maybeSent"] = json!(exchange.maybe_sent);
     }
     archive["log"][OWN] = json!(run);
+    if !host_calls.is_empty() {
+        archive["log"][HOST_CALLS] = json!(host_calls);
+    }
     archive
 }
 

@@ -3,8 +3,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use super::{Attempt, OWN, Run};
-use crate::page::{STYLE, bytes, milliseconds, pretty, shortened};
+use super::host_lanes::{self, Axis};
+use super::{Attempt, HOST_CALLS, HostCalls, OWN, Run};
+use crate::page::{STYLE, bytes, count, milliseconds, pretty, shortened};
 
 /// Maximum number of rows on a page. More would make a browser slow.
 const MOST_ROWS: usize = 2_000;
@@ -34,14 +35,15 @@ pub fn page(archive: &Value) -> Result<String, String> {
     let log = archive.get("log").ok_or("it has no `log`, so it is not an HTTP Archive")?;
     let entries = log["entries"].as_array().ok_or("its log has no `entries`")?;
     let run: Run = serde_json::from_value(log[OWN].clone()).unwrap_or_default();
+    let calls: HostCalls = serde_json::from_value(log[HOST_CALLS].clone()).unwrap_or_default();
     let started = |entry: &Value| -> Option<i64> {
         let text = entry["startedDateTime"].as_str()?;
         Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
     };
-    let first = entries.iter().filter_map(started).min().unwrap_or_default();
+    let first = entries.iter().filter_map(started).min();
     let begin = match i64::try_from(run.started) {
-        Ok(at) if at > 0 => at.min(first),
-        _ => first,
+        Ok(at) if at > 0 => first.map_or(at, |first| at.min(first)),
+        _ => first.unwrap_or_default(),
     };
     let mut rows: Vec<Row<'_>> = entries
         .iter()
@@ -60,7 +62,12 @@ pub fn page(archive: &Value) -> Result<String, String> {
         .collect();
     rows.sort_by(|one, other| one.at.total_cmp(&other.at));
     let end = rows.iter().map(|row| row.at + row.time).fold(run.duration_ms as f64, f64::max);
-    let end = end.max(1.0);
+    // Without the time of the run, as for a replay, the calls of the host begin at zero.
+    let host_begin = match (run.started, calls.calls.first()) {
+        (0, Some(call)) => call.at_us as f64 / 1e3,
+        _ => begin as f64,
+    };
+    let end = end.max(host_lanes::end(&calls) - host_begin).max(1.0);
     let title = if run.action.is_empty() { "HTTP archive".to_owned() } else { run.action.clone() };
     Ok(html! {
         (DOCTYPE)
@@ -69,7 +76,7 @@ pub fn page(archive: &Value) -> Result<String, String> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · trace" }
-                style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) (PreEscaped(host_lanes::STYLE)) }
             }
             body {
                 header {
@@ -79,13 +86,14 @@ pub fn page(archive: &Value) -> Result<String, String> {
                         @if !run.plugin.is_empty() { " · " span.mono { (run.plugin) } }
                         @if let Ok(time) = jiff::Timestamp::from_millisecond(begin) { " · " (format!("{time:.0}")) }
                     }
-                    (numbers(&run, &rows, end))
+                    (numbers(&run, &rows, &calls, end))
                     @if let Some(stopped) = &run.stopped {
                         p.problem { "The plugin was stopped: " (stopped) }
                     }
                 }
                 main {
                     (waterfall(&rows, end))
+                    (host_lanes::host_calls(&calls, &Axis { begin: host_begin, end }))
                     (items(&run))
                     (logs(&run, begin))
                 }
@@ -95,7 +103,7 @@ pub fn page(archive: &Value) -> Result<String, String> {
     .into_string())
 }
 
-fn numbers(run: &Run, rows: &[Row<'_>], end: f64) -> Markup {
+fn numbers(run: &Run, rows: &[Row<'_>], calls: &HostCalls, end: f64) -> Markup {
     let sent =
         rows.iter().map(|row| row.attempts.len().max(usize::from(row.status > 0))).sum::<usize>();
     let repeated: usize = rows.iter().map(|row| row.attempts.len().saturating_sub(1)).sum();
@@ -116,6 +124,10 @@ fn numbers(run: &Run, rows: &[Row<'_>], end: f64) -> Markup {
             @if !run.results.is_empty() {
                 (number("items", run.results.len().to_string(), ""))
                 @if failed > 0 { (number("failed", failed.to_string(), "bad")) }
+            }
+            @if !calls.is_empty() {
+                (number("calls of the host", count(calls.count()), ""))
+                (number("fuel", count(calls.fuel), ""))
             }
             @if run.memory > 0 {
                 (number("memory of the node", bytes(usize::try_from(run.memory).unwrap_or_default()), ""))

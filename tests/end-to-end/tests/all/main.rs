@@ -13,6 +13,7 @@ mod hostile;
 mod isolation;
 mod languages;
 mod loading;
+mod metering;
 mod network_services;
 mod node;
 mod pacing;

@@ -19,12 +19,15 @@ use super::socket::Socket;
 use crate::clock::processor_time;
 use crate::engine::engine_config;
 use crate::guest::{Exports, Invocation, Linked, MemoryLimit, Stopping};
+use crate::imports::metered::{self, MeteredState};
 use crate::imports::{WasiState, Written};
+use crate::metering::{Meter, MeterEvent};
 use crate::ticker::TICK;
 
 /// A component that was loaded, and the instance of the last call.
 pub(super) struct Guest {
     engine: Engine,
+    metered: bool,
     linked: Linked<State>,
     ticker: Arc<Ticker>,
     runtime: tokio::runtime::Runtime,
@@ -36,9 +39,10 @@ impl Guest {
     pub(super) fn load(
         code: &OwnedFd,
         has_triggers: bool,
+        metered: bool,
         socket: &Socket,
     ) -> io::Result<Result<Self, String>> {
-        let engine = Engine::new(&engine_config()).map_err(io::Error::other)?;
+        let engine = Engine::new(&engine_config(metered)).map_err(io::Error::other)?;
         let path = format!("/proc/self/fd/{}", code.as_raw_fd());
         #[allow(unsafe_code)]
         // SAFETY: the host has passed a file that a compiler has written for it, and that nobody
@@ -47,7 +51,7 @@ impl Guest {
         let component =
             unsafe { Component::deserialize_file(&engine, path) }.map_err(io::Error::other)?;
         let mut linker = Linker::new(&engine);
-        add_to_linker(&mut linker).map_err(io::Error::other)?;
+        add_to_linker(&mut linker, metered).map_err(io::Error::other)?;
         let linked = match linker.instantiate_pre(&component) {
             Ok(pre) => Linked::new(pre, has_triggers)
                 .map_err(|error| format!("its exports are not the contract's: {error:#}")),
@@ -59,7 +63,7 @@ impl Guest {
         };
         let ticker = Ticker::start(engine.clone(), socket.stream.try_clone()?)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Ok(Self { engine, linked, ticker, runtime, instance: None }))
+        Ok(Ok(Self { engine, metered, linked, ticker, runtime, instance: None }))
     }
 
     pub(super) fn call(&mut self, socket: Socket, mut call: Call<'_>) -> io::Result<Socket> {
@@ -81,6 +85,7 @@ impl Guest {
         let invocation = &*call.invocation;
         let linked = &self.linked;
         let result = self.runtime.block_on(async {
+            metered::begin(&mut store)?;
             let (exports, initial) = match exports {
                 Some(known) => known,
                 None => {
@@ -92,7 +97,8 @@ impl Guest {
             let returned = invocation.invoke(&exports, &mut store).await?;
             Ok::<_, wasmtime::Error>((returned, exports, initial))
         });
-        let message = match result {
+        let metered = metered::end(&mut store);
+        let message = match result.and_then(|ended| metered.map(|()| ended)) {
             Ok((returned, exports, initial)) => {
                 let memory = store.data().memory.total() as u64;
                 let message = FromWorker::Returned { returned, memory, initial: initial as u64 };
@@ -127,6 +133,7 @@ impl Guest {
             written,
             memory: MemoryLimit::new(usize::try_from(call.memory).unwrap_or(usize::MAX)),
             begun: processor_time(),
+            meter: self.metered.then(Meter::new),
         };
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.memory);
@@ -196,6 +203,24 @@ pub(super) struct State {
     memory: MemoryLimit,
     /// Processor time of the thread when the call began.
     begun: Duration,
+    /// Of the running call, if the guest is metered.
+    meter: Option<Meter>,
+}
+
+impl MeteredState for State {
+    type Imports<'a> = &'a mut Imports;
+
+    fn imports(&mut self) -> &mut Imports {
+        &mut self.imports
+    }
+
+    fn meter(&mut self) -> (&mut Option<Meter>, usize) {
+        (&mut self.meter, self.memory.total())
+    }
+
+    fn metered(&mut self, event: MeterEvent) -> wasmtime::Result<()> {
+        self.imports.metered(event)
+    }
 }
 
 impl WasiView for State {

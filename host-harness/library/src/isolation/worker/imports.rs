@@ -11,9 +11,11 @@ use crate::bindings::workflow::node as contract;
 use crate::bindings::workflow::node::http::{Request, Response, SendError};
 use crate::bindings::workflow::node::types::{Json, OutputItem};
 use crate::bindings::workflow::node::{completions, context, http, timer, types};
+use crate::imports::metered::add_metered_to_linker;
 use crate::imports::{add_wasi_to_linker, draw, not_named, random_length};
 use crate::journal::record::Seen;
 use crate::limits::exceeded;
+use crate::metering::MeterEvent;
 use crate::results::GuestResult;
 
 struct HasImports;
@@ -22,7 +24,11 @@ impl HasData for HasImports {
     type Data<'a> = &'a mut Imports;
 }
 
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(super) fn add_to_linker(linker: &mut Linker<State>, metered: bool) -> wasmtime::Result<()> {
+    if metered {
+        add_metered_to_linker(linker)?;
+        return add_wasi_to_linker(linker);
+    }
     contract::types::add_to_linker::<_, HasImports>(linker, |state| &mut state.imports)?;
     contract::completions::add_to_linker::<_, HasImports>(linker, |state| &mut state.imports)?;
     contract::timer::add_to_linker::<_, HasImports>(linker, |state| &mut state.imports)?;
@@ -83,6 +89,11 @@ impl Imports {
 
     fn socket(&mut self) -> wasmtime::Result<&mut Socket> {
         self.socket.as_mut().ok_or_else(|| wasmtime::Error::msg("the call has ended"))
+    }
+
+    /// Reports what happens to a guest that is metered.
+    pub(super) fn metered(&mut self, event: MeterEvent) -> wasmtime::Result<()> {
+        Ok(self.socket()?.gather(&FromWorker::Metered(event))?)
     }
 
     /// Counts a call of the host. The host counts those that reach it.

@@ -61,13 +61,13 @@ fn serve() -> io::Result<()> {
     let mut is_compiler = false;
     while let Some(frame) = socket.receive()? {
         match wire::decode(&frame)? {
-            ToWorker::Compile { data } => {
+            ToWorker::Compile { data, metered } => {
                 let [input, output] = socket.receive_files()?;
                 if !std::mem::replace(&mut is_compiler, true) {
                     confine::begin(&[], data)?;
                     confine::finish(Role::Compiler)?;
                 }
-                let compiled = compile(input.into(), output.into())?;
+                let compiled = compile(input.into(), output.into(), metered)?;
                 socket.send(&FromWorker::Compiled(compiled))?;
             }
             ToWorker::Check { node, credential_types, triggers, limits } => {
@@ -80,13 +80,13 @@ fn serve() -> io::Result<()> {
                     read.map(drop).map_err(|error| (error.document.into_owned(), error.problem));
                 socket.send(&FromWorker::Checked(checked))?;
             }
-            ToWorker::Load { has_triggers, data } => {
+            ToWorker::Load { has_triggers, data, metered } => {
                 let [code] = socket.receive_files()?;
                 if is_compiler || guest.is_some() {
                     return Err(io::Error::other("a worker loads one component"));
                 }
                 confine::begin(&[code.as_fd()], data)?;
-                let loaded = Guest::load(&code, has_triggers, &socket);
+                let loaded = Guest::load(&code, has_triggers, metered, &socket);
                 drop(code);
                 confine::finish(Role::Guest)?;
                 let loaded = loaded?.map(|loaded| guest = Some(loaded));
@@ -111,7 +111,11 @@ fn serve() -> io::Result<()> {
 }
 
 /// Validates and compiles a component, and writes the code.
-fn compile(mut input: File, mut output: File) -> io::Result<Result<crate::Surface, String>> {
+fn compile(
+    mut input: File,
+    mut output: File,
+    metered: bool,
+) -> io::Result<Result<crate::Surface, String>> {
     let mut bytes = Vec::new();
     input.rewind()?;
     input.read_to_end(&mut bytes)?;
@@ -119,7 +123,7 @@ fn compile(mut input: File, mut output: File) -> io::Result<Result<crate::Surfac
         Ok(surface) => surface,
         Err(error) => return Ok(Err(error.into_refusal())),
     };
-    let engine = Engine::new(&engine_config()).map_err(io::Error::other)?;
+    let engine = Engine::new(&engine_config(metered)).map_err(io::Error::other)?;
     match engine.precompile_component(&bytes) {
         Ok(code) => {
             output.write_all(&code)?;

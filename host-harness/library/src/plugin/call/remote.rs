@@ -36,7 +36,7 @@ impl Program {
         let (mut lease, is_loaded) = self.workers.lease(owner).await.map_err(Error::internal)?;
         if !is_loaded {
             lease
-                .load(&self.code, self.has_triggers, data)
+                .load(&self.code, self.has_triggers, data, self.workers.metered())
                 .await
                 .map_err(|error| Cause::Stopped(error.to_string()))?
                 .map_err(Error::refused)?;
@@ -107,6 +107,9 @@ async fn run(
     reuse: bool,
 ) -> Result<(Returned, Ended, Instance), Stopped> {
     let over = over(context);
+    if lease.is_metered() {
+        context.begin_metering();
+    }
     let result = tokio::select! {
         result = lease.call(invocation, reuse, context) => result,
         reason = over => Err(Stopping::from(reason)),
@@ -121,6 +124,7 @@ async fn run(
         }
     };
     context.abandon_open_tickets().await;
+    context.end_metering();
     let traces = context.take_traces();
     match kept {
         Ok((Finished { returned, memory, initial }, lease)) => {

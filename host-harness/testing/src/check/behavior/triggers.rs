@@ -29,6 +29,10 @@ const POLLING: &str = "trigger-polling";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Requests after which a poll that repeats itself does not end.
 const MOST_PAGES: usize = 60;
+/// Records at the service when a trigger is polled for the first time, and later.
+const FIRST: u64 = 2;
+const LATER: u64 = 4;
+const NO_PARAMETERS: &str = "no parameters could be made that fit its form";
 /// Members in which services deliver an event.
 const EVENT_MEMBERS: &[&str] =
     &["event", "data", "payload", "resource", "object", "message", "item", "record"];
@@ -95,25 +99,33 @@ impl Judging<'_> {
         self.bench.host.triggers()
     }
 
-    /// A subscription with the parameters of the first example, or with generated ones.
-    fn subscription(&self, name: String, callback_url: Option<String>) -> Option<NewSubscription> {
+    /// The parameters of the first example.
+    fn example(&self) -> Option<Value> {
+        Some(self.trigger.examples.first()?.parameters.value().clone())
+    }
+
+    /// The fewest parameters that fit the form.
+    fn fewest(&self) -> Option<Value> {
+        let text = |name: &str| format!("check-{name}");
+        let fills = [Fill::Required, Fill::All, Fill::Chosen(1), Fill::Chosen(2)];
+        fitting(&self.bench.shared, &self.trigger.parameters, &fills, &text)
+    }
+
+    fn subscription(
+        &self,
+        name: String,
+        parameters: Value,
+        callback_url: Option<String>,
+    ) -> NewSubscription {
         let trigger = self.trigger;
-        let parameters = match trigger.examples.first() {
-            Some(example) => Some(example.parameters.value().clone()),
-            None => {
-                let text = |name: &str| format!("check-{name}");
-                let fills = [Fill::Required, Fill::All, Fill::Chosen(1), Fill::Chosen(2)];
-                fitting(&self.bench.shared, &trigger.parameters, &fills, &text)
-            }
-        };
-        Some(NewSubscription {
+        NewSubscription {
             name,
             trigger: trigger.name.clone(),
-            parameters: parameters?,
+            parameters,
             credentials: self.bench.filled(trigger.slots.keys().cloned()),
             callback_url,
             ..NewSubscription::default()
-        })
+        }
     }
 
     async fn webhook(&self, webhook: &Webhook, setup: &mut Judgement, deliveries: &mut Judgement) {
@@ -147,6 +159,9 @@ impl Judging<'_> {
             Ok(triggers) => triggers,
             Err(error) => return Ok(Err(format!("{error:#}"))),
         };
+        let Some(parameters) = self.example().or_else(|| self.fewest()) else {
+            return Ok(Err(NO_PARAMETERS.to_owned()));
+        };
         let mut reason = String::new();
         for (shape, numbered) in [
             (Shape::Wrapped, false),
@@ -156,9 +171,7 @@ impl Judging<'_> {
         ] {
             let name = format!("check-{}-{shape:?}-{numbered}", self.trigger.name);
             let url = format!("https://hooks.check.example/{}", name.to_lowercase());
-            let Some(new) = self.subscription(name.clone(), Some(url.clone())) else {
-                return Ok(Err("no parameters could be made that fit its form".to_owned()));
-            };
+            let new = self.subscription(name.clone(), parameters.clone(), Some(url.clone()));
             let secrets = self.bench.plugin.description().node.secrets.clone();
             let service = Arc::new(Kept::new(shape, numbered, secrets));
             self.begin(&service);
@@ -381,6 +394,7 @@ impl Judging<'_> {
             pages: Pages::Last,
             // Polls ask for other periods, in which the same things have happened.
             same: true,
+            others: 2,
         }
     }
 
@@ -393,10 +407,21 @@ impl Judging<'_> {
             .map(|(_, schema)| schema)
             .filter(|schema| schema.get("properties").is_some() || schema.get("$ref").is_some());
         let records: Vec<Option<&Value>> = std::iter::once(None).chain(members.map(Some)).collect();
+        // An example may ask only for what generated records are not: the fewest parameters ask for
+        // the most.
+        let mut parameters: Vec<Value> = self.example().into_iter().chain(self.fewest()).collect();
+        parameters.dedup();
         let mut reasons = Vec::new();
-        for record in records {
+        if parameters.is_empty() {
+            reasons.push(NO_PARAMETERS.to_owned());
+        }
+        let attempts: Vec<(&Value, Option<&Value>)> =
+            parameters.iter().flat_map(|one| records.iter().map(move |of| (one, *of))).collect();
+        for (attempt, (parameters, record)) in attempts.into_iter().enumerate() {
             for shape in [Shape::Wrapped, Shape::Array, Shape::WrappedOne] {
-                match self.polled(shape, record).await {
+                let subscription = format!("check-{name}-{attempt}-{shape:?}");
+                let new = self.subscription(subscription, parameters.clone(), None);
+                match self.polled(new, shape, record).await {
                     Ok(Some(problem)) => return judgement.judge(name, problem),
                     Ok(None) => reasons.insert(0, "it finds no event in them".to_owned()),
                     Err(why) => reasons.push(why),
@@ -410,30 +435,28 @@ impl Judging<'_> {
     /// Judges polls with answers of one shape. `Ok(None)`: no event was found; `Err`: why it failed.
     async fn polled(
         &self,
+        new: NewSubscription,
         shape: Shape,
         record: Option<&Value>,
     ) -> Result<Option<Option<String>>, String> {
         let told = |error: Error| format!("{error:#}");
         let (plugin, token) = (&self.bench.plugin, CancellationToken::new());
         let triggers = self.triggers().map_err(told)?;
-        let path = record.map_or(0, |schema| schema.to_string().len());
-        let name = format!("check-{}-{shape:?}-{path}", self.trigger.name);
-        let Some(new) = self.subscription(name.clone(), None) else {
-            return Err("no parameters could be made that fit its form".to_owned());
-        };
+        let name = new.name.clone();
         let answering = self.answering(shape, record);
-        let begin = |pages: Pages| {
-            let answering = Answering { pages, ..answering.clone() };
+        let begin = |pages: Pages, others: u64| {
+            let answering = Answering { pages, others, ..answering.clone() };
             self.bench.service.begin(Behavior::Answers, answering);
         };
-        begin(Pages::Last);
+        begin(Pages::Last, FIRST);
         triggers.set_up(plugin, new, &token).await.map_err(told)?;
         let mut found = 0;
         let mut problem = None;
         let mut before = Vec::new();
-        // The first begins at the present; what is new is found by the second.
+        // The first begins at the present; what is new is found by the second. A node may ask for
+        // what has happened, or compare what is there with what was there.
         for poll in 0..4 {
-            begin(Pages::Last);
+            begin(Pages::Last, if poll == 0 { FIRST } else { LATER });
             let polled = tokio::time::timeout(PATIENCE, triggers.poll(plugin, &name, &token)).await;
             let (new, _) = match polled {
                 Err(_) => return Ok(Some(Some("a poll does not end".to_owned()))),
@@ -447,7 +470,7 @@ impl Judging<'_> {
             // To another request, a service would return other records.
             let is_same = requests == before;
             before = requests;
-            if found > 0 && new > 0 && is_same {
+            if poll > 1 && found > 0 && new > 0 && is_same {
                 problem = Some(format!(
                     "poll {} returns events again that an earlier poll has returned. Give each event \
                      a `dedup_key`",
@@ -462,7 +485,7 @@ impl Judging<'_> {
             problem = self.misfit(&events);
         }
         if problem.is_none() && found > 0 {
-            begin(Pages::Repeated);
+            begin(Pages::Repeated, LATER);
             let service = self.bench.service.clone();
             let ended = tokio::select! {
                 polled = triggers.poll(plugin, &name, &token) => {
