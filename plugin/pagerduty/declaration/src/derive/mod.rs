@@ -30,7 +30,7 @@ pub struct Derived {
     pub resources: &'static [Resource],
     /// Contradictions with the facts or within the overlay. A node with problems is not built.
     pub problems: Vec<String>,
-    /// Fields that have no description of their own.
+    /// Fields without a description.
     pub wordless: Vec<String>,
     /// The operation of each action.
     pub operations: BTreeMap<String, String>,
