@@ -49,7 +49,7 @@ enum Command {
         /// The OpenAPI document of the REST API (JSON).
         file: PathBuf,
     },
-    /// List the fields that have no description of their own.
+    /// List the fields without a description.
     Words,
 }
 

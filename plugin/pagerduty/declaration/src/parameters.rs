@@ -58,12 +58,3 @@ pub(crate) static OBJECT: Param = Param::new(
      set. Read-only and unknown members are ignored.",
 )
 .at(Place::Record);
-
-pub(crate) static TEAM_IDS: Param = Param::new(
-    Kind::List(&Kind::Text),
-    "team_ids",
-    "Teams",
-    "IDs or names of teams. Include only records of these teams. Requires the ability teams.",
-)
-.reference("team")
-.query("team_ids[]");

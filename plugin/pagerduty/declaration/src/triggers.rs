@@ -1,11 +1,11 @@
 //! Triggers: webhooks, and polling.
 
-use workflow_node_sdk::declare::{Example, Kind, Literal, Output, Param, Trigger};
+use workflow_node_sdk::declare::{Example, Literal, Output, Param, Trigger};
 use workflow_node_sdk::documents::{Signature, SignatureEncoding, SignatureScheme, Webhook};
 use workflow_node_sdk::literal;
 
-use crate::derive::{keep, keep_texts};
-use crate::parameters::{SIMPLIFY, TEAM_IDS};
+use crate::derive::{keep, keep_texts, trigger_parameters};
+use crate::parameters::SIMPLIFY;
 
 /// PagerDuty delivers up to 55 kB in full and drops deliveries above 256 kB; one of its clients
 /// refuses bodies above 2 MB.
@@ -28,14 +28,6 @@ fn webhook() -> Webhook {
         .answer_within_ms(5_000)
 }
 
-static SERVICES: Param = Param::new(
-    Kind::List(&Kind::Text),
-    "service_ids",
-    "Services",
-    "IDs, names, or URLs of services. Include only records of these services.",
-)
-.reference("service");
-
 const EVENT: Literal = literal!({"type":"object","properties":{
 "id":{"type":"string"},
 "event_type":{"type":"string","description":"E.g. incident.triggered. PagerDuty may send types that are not documented."},
@@ -56,8 +48,7 @@ const SHIFT: Literal = literal!({"type":"object","properties":{
 
 /// All of them.
 pub(crate) fn all() -> &'static [Trigger] {
-    let polls = POLLS.iter().cloned();
-    std::iter::once(event()).chain(polls).collect::<Vec<_>>().leak()
+    std::iter::once(event()).chain(polls()).collect::<Vec<_>>().leak()
 }
 
 /// The webhook. PagerDuty may send event types that it does not document.
@@ -75,7 +66,8 @@ fn event() -> Trigger {
     ];
     let types = pagerduty_facts::webhook_events().iter().filter(|one| one.scope.is_some());
     let types: Vec<String> = types.map(|one| one.event_type.clone()).collect();
-    let event_types = keep_texts(&types);
+    let mut parameters = trigger_parameters("event");
+    parameters[0].suggestions = keep_texts(&types);
     Trigger::webhook(
         "event",
         "When an event occurs",
@@ -84,45 +76,14 @@ fn event() -> Trigger {
     )
     .with("rest")
     .scopes(&["webhook_subscriptions.read", "webhook_subscriptions.write", "incidents.read"])
-    .parameters(keep([
-        Param::new(
-            Kind::List(&Kind::Text),
-            "events",
-            "Events",
-            "Event types, e.g. incident.triggered. Events of services require the scope services.read, events of workflows incident_workflows.read.",
-        )
-        .suggestions(event_types)
-        .required()
-        .max(100),
-        Param::text("service_id", "Service", "ID, name, or URL of a service. Include only events of its incidents.")
-            .reference("service"),
-        Param::text("team_id", "Team", "ID, name, or URL of a team. Include only events of its incidents.")
-            .reference("team"),
-        Param::new(
-            Kind::OneOf(&["webhook", "rest"]),
-            "shape",
-            "Shape",
-            "Format of the data: webhook returns events as PagerDuty sends them; rest uses the field names of the REST API (incident_number, assignments).",
-        )
-        .default(literal!("webhook")),
-        Param::new(
-            Kind::List(&Kind::Text),
-            "ignore_agents",
-            "Ignore agents",
-            "IDs of users and integrations whose events to ignore, e.g. those that this workflow \
-             acts as, so that it does not trigger itself.",
-        )
-        .max(100),
-        Param::text("description", "Description", "Description of the webhook subscription in PagerDuty.")
-            .max(255),
-    ]
-    .map(keep)))
+    .parameters(form(parameters))
     .output(Output::Schema(EVENT))
     .documentation_url("https://developer.pagerduty.com/docs/webhooks-overview")
     .examples(EXAMPLES)
 }
 
-static POLLS: &[Trigger] = &[
+fn polls() -> [Trigger; 3] {
+    [
     Trigger::poll(
         "incident.changed",
         "When an incident is new or updated",
@@ -131,33 +92,10 @@ static POLLS: &[Trigger] = &[
     )
     .with("rest")
     .scopes(&["incidents.read"])
-    .parameters(&[
-        &Param::new(
-            Kind::OneOf(&["new", "updated", "new_or_updated"]),
-            "changes",
-            "Changes",
-            "Whether to include new incidents, updated incidents, or both.",
-        )
-        .default(literal!("new_or_updated")),
-        &SERVICES,
-        &TEAM_IDS,
-        &Param::new(
-            Kind::List(&Kind::OneOf(&["high", "low"])),
-            "urgencies",
-            "Urgencies",
-            "Include only incidents with these urgencies.",
-        ),
-        &Param::new(
-            Kind::List(&Kind::OneOf(&["triggered", "acknowledged", "resolved"])),
-            "statuses",
-            "Statuses",
-            "Include only incidents that have one of these statuses at the time of the poll.",
-        ),
-        &SIMPLIFY,
-    ])
+    .parameters(poll_form("incident.changed"))
     .output(Output::Schema(CHANGE))
-    .examples(&[Example::new("New incidents of high urgency", literal!({"changes":"new","urgencies":["high"]}))
-        .output(literal!({"change":"new","incident":{"id":"PINCIDENT00001","type":"incident","incident_number":42,"title":"Checkout answers 500","status":"triggered","urgency":"high","created_at":"2026-11-24T09:30:00Z"}}))]),
+    .examples(keep([Example::new("New incidents of high urgency", literal!({"changes":"new","urgencies":["high"]}))
+        .output(literal!({"change":"new","incident":{"id":"PINCIDENT00001","type":"incident","incident_number":42,"title":"Checkout answers 500","status":"triggered","urgency":"high","created_at":"2026-11-24T09:30:00Z"}}))])),
     Trigger::poll(
         "log_entry.created",
         "When a log entry is created",
@@ -166,37 +104,10 @@ static POLLS: &[Trigger] = &[
     )
     .with("rest")
     .scopes(&["incidents.read"])
-    .parameters(&[
-        &Param::new(
-            Kind::Boolean,
-            "is_overview",
-            "Overview",
-            "Whether to return only the most important changes of each incident.",
-        )
-        .default(literal!(false)),
-        &Param::new(
-            Kind::List(&Kind::Text),
-            "types",
-            "Types",
-            "Include only log entries of these types, e.g. annotate_log_entry.",
-        )
-        .suggestions(&[
-            "trigger_log_entry",
-            "acknowledge_log_entry",
-            "resolve_log_entry",
-            "annotate_log_entry",
-            "assign_log_entry",
-            "escalate_log_entry",
-            "snooze_log_entry",
-        ])
-        .max(50),
-        &SERVICES,
-        &TEAM_IDS,
-        &SIMPLIFY,
-    ])
+    .parameters(poll_form("log_entry.created"))
     .output(Output::Shared("log_entry"))
-    .examples(&[Example::new("Notes", literal!({"types":["annotate_log_entry"]}))
-        .output(literal!({"id":"RLOGENTRY00001","type":"annotate_log_entry","summary":"Annotated by Ada Lovelace.","created_at":"2026-11-24T09:35:00Z"}))]),
+    .examples(keep([Example::new("Notes", literal!({"types":["annotate_log_entry"]}))
+        .output(literal!({"id":"RLOGENTRY00001","type":"annotate_log_entry","summary":"Annotated by Ada Lovelace.","created_at":"2026-11-24T09:35:00Z"}))])),
     Trigger::poll(
         "on_call.changed",
         "When someone goes on or off call",
@@ -205,32 +116,20 @@ static POLLS: &[Trigger] = &[
     )
     .with("rest")
     .scopes(&["oncalls.read"])
-    .parameters(&[
-        &Param::new(
-            Kind::List(&Kind::Text),
-            "schedule_ids",
-            "Schedules",
-            "IDs or names of schedules. Include only their on-calls.",
-        )
-        .reference("schedule"),
-        &Param::new(
-            Kind::List(&Kind::Text),
-            "escalation_policy_ids",
-            "Escalation policies",
-            "IDs or names of escalation policies. Include only their on-calls.",
-        )
-        .reference("escalation_policy"),
-        &Param::new(Kind::List(&Kind::Text), "user_ids", "Users", "Only these users.")
-            .reference("user"),
-        &Param::new(
-            Kind::Integer(1, 20),
-            "level",
-            "Level",
-            "Only this level of the escalation policies; 1 is called first.",
-        ),
-        &SIMPLIFY,
-    ])
+    .parameters(poll_form("on_call.changed"))
     .output(Output::Schema(SHIFT))
-    .examples(&[Example::new("The first level of a policy", literal!({"escalation_policy_ids":["PESCALATIONPO1"],"level":1}))
-        .output(literal!({"change":"started","on_call":{"escalation_level":1,"start":"2026-11-24T09:00:00Z","end":"2026-12-01T09:00:00Z"}}))]),
-];
+    .examples(keep([Example::new("The first level of a policy", literal!({"escalation_policy_ids":["PESCALATIONPO1"],"level":1}))
+        .output(literal!({"change":"started","on_call":{"escalation_level":1,"start":"2026-11-24T09:00:00Z","end":"2026-12-01T09:00:00Z"}}))])),
+    ]
+}
+
+/// The form of a poll; it can return flat records.
+fn poll_form(name: &str) -> &'static [&'static Param] {
+    let mut parameters = trigger_parameters(name);
+    parameters.push(SIMPLIFY);
+    form(parameters)
+}
+
+fn form(parameters: Vec<Param>) -> &'static [&'static Param] {
+    parameters.into_iter().map(keep).collect::<Vec<_>>().leak()
+}

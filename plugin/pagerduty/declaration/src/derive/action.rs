@@ -56,7 +56,8 @@ pub(super) fn action(
     if let Some(operation) = operation {
         of_operation(maker, words, operation, &mut action);
     } else {
-        let mut own: Vec<_> = words.parameters.iter().map(|one| own(one, maker)).collect();
+        let mut own: Vec<_> =
+            words.parameters.iter().map(|one| own(one, maker.references)).collect();
         own.push(&parameters::FROM);
         action.acts_as_user = true;
         action.parameters = own.leak();
@@ -141,7 +142,7 @@ fn of_operation(
     let mut rest: Vec<(String, &'static Param)> = Vec::new();
     rest.extend(query(maker, operation).into_iter().filter(|(place, _)| shows(place)));
     rest.extend(of_body);
-    rest.extend(words.parameters.iter().map(|one| (one.name.clone(), own(one, maker))));
+    rest.extend(words.parameters.iter().map(|one| (one.name.clone(), own(one, maker.references))));
     rest.sort_by_key(|(place, param)| {
         let first = words.first.iter().position(|one| one == place || one == param.name);
         (first.unwrap_or(usize::MAX), !param.is_required)
@@ -334,7 +335,7 @@ fn of_body(
 }
 
 /// A parameter that is not a field of the operation.
-fn own(given: &words::Parameter, maker: &Maker<'_>) -> &'static Param {
+pub(super) fn own(given: &words::Parameter, references: &BTreeSet<&'static str>) -> &'static Param {
     let kind = match &given.values {
         Some(values) => {
             let values = Kind::OneOf(keep_texts(values));
@@ -354,8 +355,9 @@ fn own(given: &words::Parameter, maker: &Maker<'_>) -> &'static Param {
     param.is_required = given.required;
     param.is_nullable = given.nullable;
     param.max = (given.max > 0).then_some(given.max);
+    param.suggestions = keep_texts(&given.suggests);
     if let Some(reference) = &given.reference {
-        if !maker.references.contains(reference.as_str()) {
+        if !references.contains(reference.as_str()) {
             panic!("{}: there is no reference `{reference}`", given.name);
         }
         param.reference = Some(keep_text(reference));

@@ -49,7 +49,7 @@ pub(super) struct Maker<'a> {
     /// Whether omitting a field leaves it unchanged.
     pub(super) is_update: bool,
     pub(super) problems: &'a RefCell<Vec<String>>,
-    /// Fields that have no description of their own.
+    /// Fields without a description.
     pub(super) wordless: &'a RefCell<Vec<String>>,
     /// Fields that no form shows, with the reason.
     pub(super) hidden: &'a RefCell<BTreeMap<(String, String), String>>,

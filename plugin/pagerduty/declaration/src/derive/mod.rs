@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pagerduty_facts::Operation;
-use workflow_node_sdk::declare::{Action, Resource};
+use workflow_node_sdk::declare::{Action, Param, Resource};
 
 use self::fields::Maker;
 pub(crate) use self::fields::{keep, keep_text, keep_texts};
@@ -30,7 +30,7 @@ pub struct Derived {
     pub resources: &'static [Resource],
     /// Contradictions with the facts or within the overlay. A node with problems is not built.
     pub problems: Vec<String>,
-    /// Fields that have no description of their own.
+    /// Fields without a description.
     pub wordless: Vec<String>,
     /// The operation of each action.
     pub operations: BTreeMap<String, String>,
@@ -45,7 +45,7 @@ pub struct Derived {
 /// If a file of the overlay cannot be read.
 pub fn derive(overlay: &Path) -> Derived {
     let common: words::Common = words::read(&overlay.join("common.toml"));
-    let known: BTreeSet<&'static str> = references::ALL.iter().map(|one| one.name).collect();
+    let known = known_references();
     let problems = RefCell::new(Vec::new());
     let wordless = RefCell::new(Vec::new());
     let used = RefCell::new(BTreeSet::new());
@@ -109,6 +109,17 @@ pub fn derive(overlay: &Path) -> Derived {
         operations,
         hidden: hidden.into_inner(),
     }
+}
+
+/// The parameters of a trigger, from `triggers.toml`.
+pub(crate) fn trigger_parameters(name: &str) -> Vec<Param> {
+    let forms: BTreeMap<String, words::Form> = words::read(&overlay().join("triggers.toml"));
+    let parameters = &forms[name].parameters;
+    parameters.iter().map(|one| *action::own(one, &known_references())).collect()
+}
+
+fn known_references() -> BTreeSet<&'static str> {
+    references::ALL.iter().map(|one| one.name).collect()
 }
 
 /// Finds words for fields that do not exist.

@@ -93,7 +93,7 @@ fn complete(action: &mut Action, resource: &Resource, common: &BTreeMap<String, 
     }
     if let Some((verb, what)) = noun {
         let (title, description) = sentences(verb, &what);
-        // A title of its own determines the description.
+        // A title in the overlay determines the description.
         if action.title.is_empty() {
             action.title = title;
             if action.description.is_empty() {

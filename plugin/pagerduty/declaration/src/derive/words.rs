@@ -29,22 +29,18 @@ pub(super) struct Results {
 }
 
 /// A resource.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Resource {
     pub(super) title: String,
     pub(super) description: String,
     /// The noun for each kind of record, with its article: `a post on a status page`.
-    #[serde(default)]
     pub(super) nouns: BTreeMap<String, String>,
     /// How to check whether a write to an existing object took effect.
-    #[serde(default)]
     pub(super) check: String,
     /// Whether PagerDuty may still change its operations, if only their text states so.
-    #[serde(default)]
     pub(super) early_access: bool,
     /// Words for fields of this resource, by their place; see [`Words`].
-    #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
     #[serde(rename = "action", deserialize_with = "named")]
     pub(super) actions: Vec<Action>,
@@ -54,7 +50,7 @@ pub(super) struct Resource {
 /// parameter, and `outer.inner` for a member of the body, within its envelope; `*.inner` matches
 /// every place that ends with it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Words {
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
@@ -68,19 +64,15 @@ pub(super) struct Words {
     /// The sibling member whose value determines the reference.
     pub(super) reference_by: Option<String>,
     /// Whether it is multiline text.
-    #[serde(default)]
     pub(super) multiline: bool,
     /// Known values, if others are possible.
-    #[serde(default)]
     pub(super) suggests: Vec<String>,
     /// The name of the secret that it holds.
     pub(super) secret: Option<String>,
     /// Whether its members replace it in the form.
-    #[serde(default)]
     pub(super) flat: bool,
     /// Whether sending it has an effect even if the value is unchanged: it is never taken from the
     /// record.
-    #[serde(default)]
     pub(super) step: bool,
     /// Reason why no form shows it.
     pub(super) hidden: Option<String>,
@@ -99,8 +91,8 @@ pub(super) struct Words {
 }
 
 /// An action, or a group of standard actions.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Action {
     /// `tag.list`; for a group `tag.{list,get,delete}`.
     pub(super) name: String,
@@ -108,21 +100,16 @@ pub(super) struct Action {
     /// one record.
     pub(super) request: String,
     /// Title in a menu; empty if it follows from the noun of the record.
-    #[serde(default)]
     pub(super) title: String,
     /// Description; empty if it follows from the noun of the record or from the title.
-    #[serde(default)]
     pub(super) description: String,
     /// PagerDuty's page about it, if that is not the API reference.
-    #[serde(default)]
     pub(super) documentation: String,
     /// How to check whether the write took effect.
-    #[serde(default)]
     pub(super) check: String,
     pub(super) effect: Option<String>,
     pub(super) idempotency: Option<String>,
     /// The parameter that identifies the written object, if that does not follow from the request.
-    #[serde(default)]
     pub(super) ordered_by: String,
     /// The parameter that carries the execution's idempotency key.
     pub(super) key: Option<String>,
@@ -131,10 +118,8 @@ pub(super) struct Action {
     /// The fields of the operation that this form shows, if not all of them.
     pub(super) only: Option<Vec<String>>,
     /// The fields that come first.
-    #[serde(default)]
     pub(super) first: Vec<String>,
     /// Fixed values of the body, by their place.
-    #[serde(default)]
     pub(super) fixed: BTreeMap<String, toml::Value>,
     /// `one:member`, `list:member`, `whole`, `elements`, `deleted`, or `done`, if it does not
     /// follow from the facts.
@@ -144,68 +129,65 @@ pub(super) struct Action {
     /// The flat form of a record.
     pub(super) simple: Option<String>,
     /// Whether PagerDuty may still change the operation, if only its text states so.
-    #[serde(default)]
     pub(super) early_access: bool,
     /// Whether it takes additional query parameters.
     pub(super) additional_query: Option<bool>,
     /// Whether the node's code handles the failures that a successful response reports.
-    #[serde(default)]
     pub(super) handles_failures: bool,
     /// Whether it accepts the record as its `get` returns it, if that does not follow from the
     /// request.
     pub(super) object: Option<bool>,
     /// The operation of the Events API that it sends, if it does not belong to the REST API.
     pub(super) event: Option<String>,
-    #[serde(default)]
     pub(super) fields: BTreeMap<String, Words>,
     /// Parameters that are not fields of the operation; the node's code reads them.
-    #[serde(default, rename = "parameter", deserialize_with = "named")]
+    #[serde(rename = "parameter", deserialize_with = "named")]
     pub(super) parameters: Vec<Parameter>,
     /// Examples. Without any, the IDs in the path form the example.
-    #[serde(default)]
     pub(super) examples: Vec<Example>,
     /// Titles of verbs of a group that do not follow from the noun.
-    #[serde(default)]
     pub(super) titles: BTreeMap<String, String>,
     /// Descriptions of verbs of a group that do not follow from the noun or the title.
-    #[serde(default)]
     pub(super) descriptions: BTreeMap<String, String>,
     /// The example of a verb of a group.
-    #[serde(default)]
     pub(super) example: BTreeMap<String, Example>,
 }
 
 /// A parameter that is not a field of the operation.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Parameter {
     pub(super) name: String,
-    #[serde(default)]
     pub(super) title: String,
-    #[serde(default)]
     pub(super) description: String,
     /// `text`, `lines`, `email`, `url`, `time`, `integer`, `number`, `boolean`, `object`, `any`, or
     /// `constant`: always `default`, and not shown.
     pub(super) kind: String,
-    #[serde(default)]
     pub(super) list: bool,
     pub(super) values: Option<Vec<String>>,
     pub(super) minimum: Option<i64>,
     pub(super) maximum: Option<i64>,
-    #[serde(default)]
     pub(super) max: u32,
-    #[serde(default)]
     pub(super) required: bool,
-    #[serde(default)]
     pub(super) nullable: bool,
     pub(super) reference: Option<String>,
     pub(super) default: Option<toml::Value>,
+    /// Known values, if others are possible.
+    pub(super) suggests: Vec<String>,
     /// Place in the request: `?name`, `body.pointer`, or nowhere.
     pub(super) at: Option<String>,
     /// How each value is sent in the body.
     pub(super) send: Option<String>,
     /// Media type, if it is a file.
     pub(super) file: Option<String>,
+}
+
+/// The parameters of a trigger.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Form {
+    #[serde(deserialize_with = "named")]
+    pub(super) parameters: Vec<Parameter>,
 }
 
 /// Example parameters that can be run.
