@@ -184,9 +184,9 @@ impl Registry {
         client: &Client,
         reference: &Reference,
     ) -> Result<Vec<u8>, RegistryError> {
-        let failed = |error: OciDistributionError| told(reference, &error);
+        let failed = |error: OciDistributionError| told(reference, error);
         let unreachable =
-            |error: reqwest::Error| told(reference, &OciDistributionError::from(error));
+            |error: reqwest::Error| told(reference, OciDistributionError::from(error));
         let token = client.auth(reference, &self.auth(), RegistryOperation::Pull).await;
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
