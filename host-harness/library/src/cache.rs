@@ -119,7 +119,7 @@ impl Cache {
         component: &Component,
         documents: &Documents,
     ) -> io::Result<()> {
-        let code = component.serialize().map_err(|error| io::Error::other(error))?;
+        let code = component.serialize().map_err(io::Error::other)?;
         self.write(&self.path(digest, "cwasm"), &code)?;
         self.write(&self.path(digest, "documents"), &documents.write()?)
     }

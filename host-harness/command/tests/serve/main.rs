@@ -4,6 +4,7 @@ mod connecting;
 mod contract;
 mod elsewhere;
 mod executions;
+mod executions_ending;
 mod guide;
 mod listening;
 mod lists;

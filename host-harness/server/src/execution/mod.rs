@@ -4,6 +4,7 @@
 mod items;
 mod kept;
 mod queue;
+mod record;
 mod requests;
 mod result;
 mod run;
@@ -26,10 +27,10 @@ use workflow_node_host::{CancellationToken, Execution, Plugin, Principal, SendGa
 
 pub(crate) use items::{Fingerprint, Items, Spool};
 pub(crate) use kept::{JOURNALS, Kept};
+pub(crate) use record::{Key, Request, Stored};
 pub(crate) use requests::{RequestLog, RequestMade, RequestsMade};
 pub(crate) use result::{ExecutionStatus, ItemElement, ItemLine, StatusLine, reason_of_missing};
 pub(crate) use saved::{Interrupted, SavedCall};
-pub(crate) use store::{Key, Request, Stored};
 
 use crate::audit::Audit;
 use crate::database::{Database, DatabaseError, now};
@@ -38,7 +39,8 @@ use crate::limits::ServerLimits;
 use crate::metrics::Metrics;
 use kept::Resumption;
 use queue::{Queue, Ticket};
-use store::{Begun, Ending, ExecutionStore, Status};
+use record::{Begun, Ending, Status};
+use store::ExecutionStore;
 
 /// The executions of a server.
 #[derive(Debug)]

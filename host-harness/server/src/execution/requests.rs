@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use workflow_node_host::{Exchange, Observer};
 
-use super::store::Key;
+use super::record::Key;
 use crate::limits::ServerLimits;
 
 /// Longest URL that is kept, in characters.

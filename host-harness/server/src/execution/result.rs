@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use workflow_node_host::{ItemError, ItemErrorKind, OutputRecord};
 
-use super::store::{Status, Stored};
+use super::record::{Status, Stored};
 use crate::error::ErrorDetail;
 
 const MAIN: &str = "main";

@@ -15,8 +15,8 @@ use workflow_node_host::{
 };
 
 use super::queue::Ticket;
+use super::record::{Ending, ItemResult, Key, Status, Stored};
 use super::result::{ExecutionStatus, ItemElement, ItemLine, RecordLine, StatusLine, status_of};
-use super::store::{Ending, ItemResult, Key, Status, Stored};
 use super::{Beginning, Executions, Job, Registered, cancelled_by_end, interrupted_by_end, kept};
 use crate::audit::AuditEntry;
 use crate::database::now;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Items;
-use super::store::Key;
+use super::record::Key;
 use crate::database::DatabaseError;
 
 /// Text of one part.

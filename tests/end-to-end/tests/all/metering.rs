@@ -58,7 +58,8 @@ async fn each_call_of_the_host_is_reported_with_fuel_and_memory() {
         assert!(!values(&outcome, 0).is_empty());
         let (calls, guests) = metered.take();
         let [guest] = guests.as_slice() else { panic!("{name}: {guests:?}") };
-        let of = |function: HostFunction| calls.iter().filter(move |call| call.function == function);
+        let of =
+            |function: HostFunction| calls.iter().filter(move |call| call.function == function);
         let sent = of(HostFunction::Send).count() + of(HostFunction::Submit).count();
         assert_eq!(sent as u64, outcome.requests, "{name}: {calls:?}");
         assert!(of(HostFunction::Credential).count() > 0, "{name}: {calls:?}");
