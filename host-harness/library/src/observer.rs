@@ -134,7 +134,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (item, error);
     }
 
-    /// Whether the host also collects output in the [`Outcome`]. An engine that takes records from
+    /// Whether the host also collects output in the [`Outcome`](crate::Outcome). An engine that takes
+    /// records from
     /// [`output`](Self::output) returns false; the number of items then does not increase memory.
     fn keeps_output(&self) -> bool {
         true
