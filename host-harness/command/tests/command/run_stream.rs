@@ -63,14 +63,14 @@ fn items_on_standard_input_run_until_one_cannot_be_read() {
 fn an_item_that_fails_ends_the_run_unless_it_may_continue() {
     let world = World::connected();
     let wrong = "{\"incident_id\":\"PNONE0000000000\"}\n";
-    let input = lines(&world, 10) + wrong + &lines(&world, 3_000);
+    let input = lines(&world, 10) + wrong + &lines(&world, 5_000);
     let output = world.run(&args("-", &[])).stdin(&input).expect(1);
     let ended = output.lines().into_iter().filter(|line| line.get("status").is_some()).count();
-    assert!((11..3_011).contains(&ended), "{ended}");
+    assert!((11..5_011).contains(&ended), "{ended}");
     let output = world.run(&args("-", &["--continue-on-fail"])).stdin(&input).expect(1);
     let ok = output.lines().into_iter().filter(|line| line["status"] == "ok").count();
-    assert_eq!(ok, 3_010);
-    assert!(output.stderr.contains("1 of 3011 items failed"), "{output}");
+    assert_eq!(ok, 5_010);
+    assert!(output.stderr.contains("1 of 5011 items failed"), "{output}");
 }
 
 #[test]

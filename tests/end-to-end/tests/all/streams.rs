@@ -325,3 +325,30 @@ async fn an_observer_receives_each_record_once_and_the_end_of_each_item() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_the_engine_has_taken_do_not_count_as_output() {
+    let world = unpaced().await;
+    world.us().add_services(600);
+    let limits = Limits { output: 128 * 1024, ..Limits::default() };
+    let run = || {
+        let mut run = execution("service.list").items(vec![json!({"all": true})]);
+        run.context.limits = Some(limits.clone());
+        run
+    };
+    let taken = Arc::new(Received::default());
+    let outcome = world.plugin.execute_observed(run(), taken.clone()).await.unwrap();
+    assert!(outcome.stopped.is_none() && outcome.items[0].is_ok(), "{outcome:?}");
+    let bytes =
+        |records: &[Value]| -> usize { records.iter().map(|one| one.to_string().len()).sum() };
+    let received = bytes(&taken.items.lock().unwrap()[&0].0);
+    assert!(received > 2 * limits.output, "only {received} bytes");
+    let (streamed, end) = told(world.plugin.stream(run()).await.unwrap()).await;
+    assert!(end.stopped.is_none(), "{end:?}");
+    assert_eq!(bytes(&streamed.items[0].1), received);
+    // Kept for the outcome, the same output is too much.
+    let kept = Arc::new(Received { keeps_output: true, ..Received::default() });
+    let outcome = world.plugin.execute_observed(run(), kept).await.unwrap();
+    let stopped = outcome.stopped.expect("it is stopped").to_string();
+    assert!(stopped.contains("limit `output`"), "{stopped}");
+}
