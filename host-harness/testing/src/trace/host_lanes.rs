@@ -10,7 +10,7 @@ use crate::page::{bytes, count, microseconds};
 /// So many calls are drawn and listed on a page. More would make a browser slow.
 const MOST_SHOWN: usize = 1_000;
 
-/// Size of the chart of fuel and memory, in units of its own.
+/// Size of the chart of fuel and memory, in units of the drawing.
 const CHART: (f64, f64) = (1_000.0, 32.0);
 
 /// The times of the lanes, in milliseconds.

@@ -329,8 +329,8 @@ async fn an_observer_receives_each_record_once_and_the_end_of_each_item() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_the_engine_has_taken_do_not_count_as_output() {
     let world = unpaced().await;
-    world.us().add_services(600);
-    let limits = Limits { output: 128 * 1024, ..Limits::default() };
+    world.us().add_services(900);
+    let limits = Limits { output: 400 * 1024, ..Limits::default() };
     let run = || {
         let mut run = execution("service.list").items(vec![json!({"all": true})]);
         run.context.limits = Some(limits.clone());
