@@ -413,7 +413,7 @@ mod tests {
         let registry = Registry { plain_http: true, ..Registry::default() };
         let name = format!("{}/nodes/lamp:1", endless().await);
         let pulled = tokio::time::timeout(Duration::from_secs(60), registry.pull(&name)).await;
-        let error = pulled.expect("it ends").err().expect("it is refused").to_string();
+        let error = pulled.expect("it ends").expect_err("it is refused").to_string();
         assert!(error.contains("its manifest is larger than 4194304 bytes"), "{error}");
     }
 }
