@@ -63,7 +63,7 @@ def test_no_memory_traffic_or_file_of_a_client_holds_a_secret_of_the_service(
 
 def test_a_secret_that_a_client_holds_is_found(tmp_path: Path) -> None:
     """The search itself: a client that has got the API key somehow."""
-    program = "import sys; key = sys.stdin.readline(); print(key); sys.stdin.read()"
+    program = "import sys; key = sys.stdin.readline(); print(key, flush=True); sys.stdin.read()"
     with HarnessServer() as server:
         server.connect_user("team")
         Path(tmp_path, "file").write_text(f"title {server.secret}")
@@ -74,6 +74,8 @@ def test_a_secret_that_a_client_holds_is_found(tmp_path: Path) -> None:
             assert client.stdout is not None
             client.stdin.write(f"{server.secret}\n")
             client.stdin.flush()
+            # From here on, it has the key.
+            assert client.stdout.readline() == f"{server.secret}\n"
             title = {"title": "title"}
             problems = canary.problems(
                 server,
