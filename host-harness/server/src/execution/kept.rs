@@ -38,6 +38,19 @@ pub(super) enum Resumption {
     Lost(String),
 }
 
+impl Resumption {
+    /// Why it cannot continue.
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Journal(_) => "it has a journal",
+            Self::NotBegun => "it had not begun",
+            Self::Missing => "its journal is missing",
+            Self::OtherCall => "its journal is of another call",
+            Self::Lost(reason) => reason,
+        }
+    }
+}
+
 impl Kept {
     /// Results and journals, sealed.
     pub(crate) fn sealed(keys: &ServerKeys, database: &Database, limits: &ServerLimits) -> Self {

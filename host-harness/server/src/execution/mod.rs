@@ -602,31 +602,22 @@ impl Executions {
         let key = stored.key.clone();
         let found = self.kept.find(job).await;
         let has_journal = !matches!(found, Resumption::Missing);
-        let beginning = match found {
+        let beginning = match &found {
             Resumption::Journal(recording) => {
-                Beginning::Resumed { items: recording.items(), reads_only: stored.restored }
+                let (items, reads_only) = (recording.items(), stored.restored);
+                Some(Beginning::Resumed { items, reads_only })
             }
             // It may have begun after the backup.
-            _ if stored.restored => return Ok(Err(Box::new(stored))),
-            Resumption::NotBegun => Beginning::FromStart,
+            _ if stored.restored => None,
             // Nothing of it was sent.
-            Resumption::Missing if !stored.started => Beginning::FromStart,
+            Resumption::NotBegun => Some(Beginning::FromStart),
+            Resumption::Missing if !stored.started => Some(Beginning::FromStart),
             Resumption::Lost(_) if !stored.started && !self.kept.has_journal(job) => {
-                Beginning::FromStart
+                Some(Beginning::FromStart)
             }
-            Resumption::Missing => match self.repeats(job, "its journal is missing") {
-                true => Beginning::FromStart,
-                false => return Ok(Err(Box::new(stored))),
-            },
-            Resumption::OtherCall => match self.repeats(job, "its journal is of another call") {
-                true => Beginning::FromStart,
-                false => return Ok(Err(Box::new(stored))),
-            },
-            Resumption::Lost(reason) => match self.repeats(job, &reason) {
-                true => Beginning::FromStart,
-                false => return Ok(Err(Box::new(stored))),
-            },
+            lost => self.repeats(job, lost.reason()).then_some(Beginning::FromStart),
         };
+        let Some(beginning) = beginning else { return Ok(Err(Box::new(stored))) };
         let is_from_start = beginning == Beginning::FromStart;
         if is_from_start && has_journal {
             self.kept.remove_journal(&job.execution).await;
