@@ -99,5 +99,5 @@ def problems(
             if f"control: {name}" not in names
         ]
         if not held.get(place):
-            wrong.append(f"There is no control for the {place}")
+            wrong.append(f"The search of the {place} has no control")
     return wrong

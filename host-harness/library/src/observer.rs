@@ -46,7 +46,7 @@ pub struct Exchange {
     pub response_headers: Vec<(String, String)>,
     /// The answer's body, where it is text.
     pub response_body: Option<String>,
-    /// Why there is no answer.
+    /// Why the request was not answered.
     pub error: Option<String>,
     /// How often it was sent.
     pub attempts: u32,

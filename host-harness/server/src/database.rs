@@ -3,11 +3,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::write_ahead::WriteAheadLog;
 
 /// The file, in the data directory.
 pub(crate) const DATABASE: &str = "server.db";
@@ -311,56 +312,6 @@ struct Inner {
     directory: PathBuf,
 }
 
-/// SQLite's write-ahead log. SQLite appends each transaction to it without waiting for the disk; this
-/// waits, once for all transactions that were committed meanwhile.
-#[derive(Debug)]
-struct WriteAheadLog {
-    path: PathBuf,
-    /// Transactions that were committed.
-    committed: AtomicU64,
-    synced: Mutex<Synced>,
-}
-
-#[derive(Debug, Default)]
-struct Synced {
-    file: Option<File>,
-    /// Transactions that are on the disk.
-    transactions: u64,
-}
-
-impl WriteAheadLog {
-    /// The log of a database file.
-    fn of(database: &Path) -> Self {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-wal");
-        Self { path: path.into(), committed: AtomicU64::new(0), synced: Mutex::default() }
-    }
-
-    /// Counts a transaction that was committed. Returns its number.
-    fn commit(&self) -> u64 {
-        self.committed.fetch_add(1, Ordering::AcqRel) + 1
-    }
-
-    /// Returns once a transaction and all before it survive a power failure.
-    fn sync(&self, transaction: u64) -> std::io::Result<()> {
-        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
-        if synced.transactions >= transaction {
-            return Ok(());
-        }
-        let committed = self.committed.load(Ordering::Acquire);
-        if synced.file.is_none() {
-            // SQLite keeps the file as long as the database is open. It locks other files, so closing
-            // this one releases no lock.
-            synced.file = Some(OpenOptions::new().write(true).open(&self.path)?);
-        }
-        if let Some(file) = &synced.file {
-            file.sync_data()?;
-        }
-        synced.transactions = committed;
-        Ok(())
-    }
-}
-
 /// Locked by the only server of a data directory.
 #[derive(Debug)]
 pub(crate) struct ServerLock(#[allow(dead_code, reason = "dropping it releases the lock")] File);
@@ -468,13 +419,13 @@ impl Database {
 
     /// Returns once everything that was written survives a power failure.
     pub(crate) fn sync(&self) -> Result<(), DatabaseError> {
-        self.sync_to(self.0.log.committed.load(Ordering::Acquire))
+        self.sync_to(self.0.log.committed())
     }
 
     fn sync_to(&self, transaction: u64) -> Result<(), DatabaseError> {
         let log = &self.0.log;
         log.sync(transaction)
-            .map_err(|source| DatabaseError::File { path: log.path.clone(), source })
+            .map_err(|source| DatabaseError::File { path: log.path().to_owned(), source })
     }
 
     fn commit<T>(
@@ -564,7 +515,7 @@ mod tests {
     fn a_sync_covers_all_transactions_that_were_committed_before_it() {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(directory.path()).unwrap();
-        let synced = || database.0.log.synced.lock().unwrap().transactions;
+        let synced = || database.0.log.synced();
         let insert = |change: &rusqlite::Transaction<'_>| {
             change.execute("INSERT INTO page_address (url) VALUES ('a')", [])?;
             Ok(())

@@ -56,6 +56,7 @@ mod subscription;
 mod telemetry;
 mod tls;
 mod token;
+mod write_ahead;
 
 pub use audit::{AuditEntry, AuditQuery, read_audit};
 pub use config::{ApprovalConfig, Config, ConfigError, CredentialConfig, PageConfig, PluginConfig};

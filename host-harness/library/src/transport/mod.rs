@@ -114,7 +114,7 @@ pub struct TransportResponse {
 }
 
 names! {
-    /// Why there is no answer.
+    /// Why the request was not answered.
     pub enum TransportErrorKind {
         /// The address is not allowed.
         Denied = "denied",

@@ -22,7 +22,7 @@ pub(crate) struct RequestMade {
     /// The slot whose credential the host attached.
     pub(crate) slot: Option<String>,
     pub(crate) status: Option<u16>,
-    /// Why there is no answer.
+    /// Why the request was not answered.
     pub(crate) error: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) duration_ms: u64,

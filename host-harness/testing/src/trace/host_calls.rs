@@ -171,7 +171,7 @@ mod tests {
         }
         // Many are not drawn.
         assert_eq!(page.matches("class=\"bar host\"").count(), 1_000);
-        // Without calls, as in the archive of a browser, there is no such part.
+        // An archive without calls, such as that of a browser, has no such part.
         let other = crate::trace::archive(&run, &[], (&[], 0), &HostCalls::default());
         assert!(other["log"].get("_hostCalls").is_none());
         assert!(!crate::trace::page(&other).unwrap().contains("Calls of the host"));

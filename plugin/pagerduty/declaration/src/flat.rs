@@ -60,7 +60,7 @@ fn simple(title: &str, fields: &[Entry], shared: &BTreeMap<String, Field>) -> Si
         Entry::Own(own) => field(&own.name, own),
         Entry::Shared(name) => match shared.get(name) {
             Some(shared) => field(name, shared),
-            None => panic!("flat.toml: `{title}`: there is no shared field `{name}`"),
+            None => panic!("flat.toml: `{title}`: `{name}` is not a shared field"),
         },
     });
     Simple::new(keep_text(title), fields.collect::<Vec<_>>().leak())
